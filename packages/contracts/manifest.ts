@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { ManifestFile, SourceInput } from './file-spec.ts';
+
+export const ModelName = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9._-]{0,99}$/, 'a model name is 1 to 100 of a-z 0-9 . _ -, such as "whisper-base"');
+
+export const ModelVersion = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$/,
+    'a version is 1 to 100 of letters, digits, . _ + -, such as "1.2.0" or a commit',
+  );
+
+const MAX_FILES = 10_000;
+
+/** One immutable version of a model (VE1). The dag-json form on IPFS has the same shape (CH2). */
+export const Manifest = z
+  .strictObject({
+    schema: z.literal('haulier.manifest/v1').default('haulier.manifest/v1'),
+    name: ModelName,
+    /** What the model is for; free, such as `stt`, `tts`, `llm`. */
+    type: z.string().min(1).max(60).default('model'),
+    version: ModelVersion,
+    files: z.array(ManifestFile).min(1, 'a manifest has at least one file').max(MAX_FILES),
+    /** Sources of every file; a hub's path is the file's path. */
+    sources: z.array(SourceInput).max(16).optional(),
+    /** The IPFS folder or dag-json block this version was published as. */
+    cid: z.string().max(300).optional(),
+  })
+  .superRefine((manifest, context) => {
+    const seen = new Map<string, string>();
+    manifest.files.forEach((file, index) => {
+      const folded = file.path.normalize('NFC').toLowerCase();
+      const earlier = seen.get(folded);
+      if (earlier !== undefined)
+        context.addIssue({
+          code: 'custom',
+          path: ['files', index, 'path'],
+          message: `"${file.path}" collides with "${earlier}" on a disk that folds case or Unicode; rename one`,
+        });
+      seen.set(folded, file.path);
+    });
+  });
+
+export type Manifest = z.infer<typeof Manifest>;
+export type ManifestInput = z.input<typeof Manifest>;

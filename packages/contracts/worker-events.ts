@@ -1,0 +1,158 @@
+import { z } from 'zod';
+import { LAYERS, OUTCOMES, SOURCE_KINDS } from '#core/layer';
+
+const At = z.number().int().describe("milliseconds since 1970, the worker's clock");
+const Count = z.number().int().min(0);
+
+const OfDownload = { downloadId: z.uuid(), generation: z.number().int().min(1), at: At };
+
+const SourceBytes = z.strictObject({
+  source: z.string().max(200),
+  layer: z.enum(LAYERS),
+  bytes: Count,
+  wastedBytes: Count,
+  badLeaves: Count,
+  errors: Count,
+});
+
+/** A worker took the job: the first attempt, or a later one. */
+export const DownloadStarted = z.strictObject({
+  ...OfDownload,
+  type: z.literal('download.started'),
+  attempt: z.number().int().min(1),
+  /** Verified bytes found on disk: the exact resume point (RE3). */
+  resumedBytes: Count,
+});
+
+/** Sent for all running downloads of a worker together, once a second. Also the heartbeat. */
+export const DownloadProgress = z.strictObject({
+  ...OfDownload,
+  type: z.literal('download.progress'),
+  committedBytes: Count,
+  totalBytes: Count.nullable(),
+  bytesPerSecond: Count,
+  /** The source that gave most of the last second. */
+  source: z.string().max(200).nullable(),
+  retries: Count,
+});
+
+/** One try at one source ended (ME1): a row of the attempt history. */
+export const TryFinished = z.strictObject({
+  ...OfDownload,
+  type: z.literal('try.finished'),
+  attempt: z.number().int().min(1),
+  sequence: Count.describe('position among the tries of this attempt; with the attempt it makes a repeat harmless'),
+  layer: z.enum(LAYERS),
+  kind: z.enum(SOURCE_KINDS),
+  source: z.string().max(200),
+  status: z.enum(['success', 'failure']),
+  /** Time to the end of the try. */
+  latencyMs: Count,
+  bytes: Count,
+  errorKind: z.string().max(40).nullable(),
+  errorMessage: z.string().max(500).nullable(),
+  /** What `decide` and `rank` said, and why. */
+  reason: z.string().max(300).nullable(),
+});
+
+/** The attempt ended without the file: put back, waiting or paused; nothing is lost. */
+export const DownloadInterrupted = z.strictObject({
+  ...OfDownload,
+  type: z.literal('download.interrupted'),
+  reason: z.enum(['worker_shutdown', 'disk_full', 'source_wait', 'retry', 'requested']),
+  message: z.string().max(1000),
+  committedBytes: Count,
+  /** When the worker itself will try again. */
+  retryAt: At.nullable(),
+});
+
+/** The file is published and verified. */
+export const DownloadFinished = z.strictObject({
+  ...OfDownload,
+  type: z.literal('download.finished'),
+  outcome: z.enum(OUTCOMES),
+  sizeBytes: Count,
+  sha256: z.string(),
+  cid: z.string().nullable(),
+  /** False when nothing proved the bytes and the request allowed that. */
+  verified: z.boolean(),
+  /** Where the file is on its host. */
+  path: z.string().max(4096),
+  durationMs: Count,
+  resumedBytes: Count,
+  wastedBytes: Count,
+  sources: z.array(SourceBytes).max(64),
+});
+
+/** Every source failed, or the content itself is wrong. */
+export const DownloadFailed = z.strictObject({
+  ...OfDownload,
+  type: z.literal('download.failed'),
+  outcome: z.enum(OUTCOMES).nullable(),
+  errorKind: z.string().max(40),
+  message: z.string().max(4000),
+  committedBytes: Count,
+  sources: z.array(SourceBytes).max(64),
+});
+
+/** A published file was found wrong and is quarantined (VE3), or a check found something worth telling. */
+export const HostNotice = z.strictObject({
+  type: z.literal('host.notice'),
+  at: At,
+  notice: z.enum(['corrupt', 'store_over_limit', 'newer_version', 'degraded', 'evicted']),
+  model: z.string().max(100).nullable(),
+  path: z.string().max(4096).nullable(),
+  message: z.string().max(1000),
+  facts: z.record(z.string().max(60), z.union([z.string().max(500), z.number(), z.boolean(), z.null()])).default({}),
+});
+
+/** What the host has: a digest that is cheap to compare, and what the API shows of the host. */
+export const HostReport = z.strictObject({
+  type: z.literal('host.report'),
+  at: At,
+  inventoryDigest: z.string().max(80),
+  storeBytes: Count,
+  freeBytes: Count,
+  fileCount: Count,
+  workerVersion: z.string().max(40),
+});
+
+export const WorkerEvent = z.discriminatedUnion('type', [
+  DownloadStarted,
+  DownloadProgress,
+  TryFinished,
+  DownloadInterrupted,
+  DownloadFinished,
+  DownloadFailed,
+  HostNotice,
+  HostReport,
+]);
+
+export type WorkerEvent = z.infer<typeof WorkerEvent>;
+
+/**
+ * What one worker appends to the event stream at once. `host` is null for a worker of the pool. `bootId` and
+ * `sequence` make a repeat recognisable; `signature` waits for enrolment.
+ */
+export const EventBatch = z.strictObject({
+  version: z.literal(1),
+  host: z.string().nullable(),
+  bootId: z.uuid(),
+  sequence: Count,
+  sentAt: At,
+  events: z.array(WorkerEvent).min(1).max(1000),
+  signature: z.string().max(200).optional(),
+});
+
+export type EventBatch = z.infer<typeof EventBatch>;
+
+/** A command from the API to the worker that runs a download (Redis pub/sub; the intent itself is in Postgres). */
+export const WorkerCommand = z.strictObject({
+  version: z.literal(1),
+  downloadId: z.uuid(),
+  /** Generations up to this one are meant. */
+  generation: z.number().int().min(1),
+  command: z.enum(['pause', 'cancel']),
+});
+
+export type WorkerCommand = z.infer<typeof WorkerCommand>;

@@ -1,0 +1,139 @@
+/**
+ * Every way in which one try at one source can fail. `core/policy` decides by kind, so a kind is added
+ * only when a decision depends on it.
+ *
+ * - `unreachable`     no connection: DNS, refused, reset before headers, TLS
+ * - `interrupted`     the body broke off: reset, short body, early close
+ * - `timed-out`       no progress for the stall timeout, or no headers in time
+ * - `too-slow`        bytes trickle below the low-speed limit
+ * - `throttled`       429, 503 and kin: come back later
+ * - `server-error`    other 5xx
+ * - `missing`         the source does not have it: 404, 410, 451, "could not find node"
+ * - `forbidden`       401 or 403 on the logical URL: gated, private, bad token
+ * - `range-refused`   the source cannot serve this range
+ * - `bad-response`    not an answer to the question: HTML, encoded body, broken Content-Range, 204, redirect loop
+ * - `size-mismatch`   the source serves another size than the manifest says
+ * - `digest-mismatch` bytes that do not hash to what was promised
+ * - `address-refused` the address policy forbids connecting there
+ * - `aborted`         we stopped it ourselves
+ */
+export const SOURCE_FAILURE_KINDS = [
+  'unreachable',
+  'interrupted',
+  'timed-out',
+  'too-slow',
+  'throttled',
+  'server-error',
+  'missing',
+  'forbidden',
+  'range-refused',
+  'bad-response',
+  'size-mismatch',
+  'digest-mismatch',
+  'address-refused',
+  'aborted',
+] as const;
+
+export type SourceFailureKind = (typeof SOURCE_FAILURE_KINDS)[number];
+
+/** One try at one source failed. Says what kind, who, and why; the original error is the `cause`. */
+export class SourceError extends Error {
+  override readonly name = 'SourceError';
+  /** When the source said how long to wait; milliseconds from now. */
+  readonly retryAfterMs: number | undefined;
+  readonly httpStatus: number | undefined;
+
+  readonly kind: SourceFailureKind;
+  readonly source: string;
+
+  constructor(
+    kind: SourceFailureKind,
+    source: string,
+    message: string,
+    options?: { cause?: unknown; retryAfterMs?: number | undefined; httpStatus?: number | undefined },
+  ) {
+    super(message, { cause: options?.cause });
+    this.kind = kind;
+    this.source = source;
+    this.retryAfterMs = options?.retryAfterMs;
+    this.httpStatus = options?.httpStatus;
+  }
+}
+
+/**
+ * - `invalid-dag`        the DAG behind a CID breaks the rules: the content is at fault, not the source
+ * - `is-directory`       the CID names a directory where a file is wanted
+ * - `unsupported`        a hash, codec or format that we do not know
+ * - `leaf-unobtainable`  three sources gave other bytes for the same leaf
+ * - `wrong-digest`       a complete file does not hash to what the manifest says
+ * - `wrong-format`       the file's header is not that of its declared format
+ * - `unproven`           nothing could prove these bytes and the caller insists on proof
+ */
+export type VerifyFailureKind =
+  'invalid-dag' | 'is-directory' | 'unsupported' | 'leaf-unobtainable' | 'wrong-digest' | 'wrong-format' | 'unproven';
+
+/** Content is not what it is said to be, whoever sends it. */
+export class VerifyError extends Error {
+  override readonly name = 'VerifyError';
+  readonly kind: VerifyFailureKind;
+
+  constructor(kind: VerifyFailureKind, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.kind = kind;
+  }
+}
+
+export type StorageFailureKind = 'disk-full' | 'read-only' | 'denied' | 'io' | 'busy' | 'unsafe-path' | 'newer-layout';
+
+const STORAGE_KIND_BY_CODE: Record<string, StorageFailureKind> = {
+  ENOSPC: 'disk-full',
+  EDQUOT: 'disk-full',
+  EROFS: 'read-only',
+  EACCES: 'denied',
+  EPERM: 'denied',
+};
+
+/** The host's own disk refused. */
+export class StorageError extends Error {
+  override readonly name = 'StorageError';
+  readonly kind: StorageFailureKind;
+  readonly path: string;
+
+  constructor(kind: StorageFailureKind, path: string, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.kind = kind;
+    this.path = path;
+  }
+
+  /** Wraps an error of Node's fs; anything that is not one of the known codes is kind `io`. */
+  static from(cause: unknown, path: string): StorageError {
+    if (cause instanceof StorageError) return cause;
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    return new StorageError(STORAGE_KIND_BY_CODE[code] ?? 'io', path, reason, { cause });
+  }
+}
+
+/** What one source did wrong, for the list that an exhausted download shows. */
+export interface SourceFailure {
+  readonly source: string;
+  readonly kind: SourceFailureKind;
+  readonly message: string;
+  /** How often this source failed in this way. */
+  readonly count: number;
+}
+
+/** Every layer is exhausted (CH7): names each source that was tried and why it failed. */
+export class ExhaustedError extends Error {
+  override readonly name = 'ExhaustedError';
+  readonly failures: readonly SourceFailure[];
+  /** True when every reason may pass (timeouts, throttling): another attempt later can help. */
+  readonly mayPass: boolean;
+
+  constructor(what: string, failures: readonly SourceFailure[], mayPass: boolean) {
+    const reasons = failures.map((f) => `${f.source}: ${f.message}${f.count > 1 ? ` (${f.count} times)` : ''}`);
+    super(`no source could give ${what}: ${reasons.join('; ') || 'no source is configured for it'}`);
+    this.failures = failures;
+    this.mayPass = mayPass;
+  }
+}

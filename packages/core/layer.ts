@@ -1,0 +1,46 @@
+/** A tier of the fallback chain (CH7), in the default order. */
+export const LAYERS = ['cache', 'ipfs', 'huggingface', 'bundled', 'peer'] as const;
+
+export type Layer = (typeof LAYERS)[number];
+
+/** How a download ended, in the words of CH7. */
+export const OUTCOMES = [
+  'cache_hit',
+  'primary_success',
+  'secondary_success',
+  'tertiary_bundled_success',
+  'tertiary_peer_success',
+  'all_layers_exhausted',
+] as const;
+
+export type Outcome = (typeof OUTCOMES)[number];
+
+const OUTCOME_BY_LAYER: Record<Layer, Outcome> = {
+  cache: 'cache_hit',
+  ipfs: 'primary_success',
+  huggingface: 'secondary_success',
+  bundled: 'tertiary_bundled_success',
+  peer: 'tertiary_peer_success',
+};
+
+/**
+ * The label of a finished download: the layer that gave its last missing bytes decides, because that
+ * is how deep the chain had to go.
+ */
+export const outcomeOf = (deepestLayer: Layer): Outcome => OUTCOME_BY_LAYER[deepestLayer];
+
+/** What a source is; several kinds may serve one layer (a hub and a mirror are both `huggingface`, the secondary layer). */
+export const SOURCE_KINDS = ['ipfs-gateway', 'huggingface', 'mirror', 'bundle', 'local', 'peer'] as const;
+
+export type SourceKind = (typeof SOURCE_KINDS)[number];
+
+const LAYER_BY_KIND: Record<SourceKind, Layer> = {
+  local: 'cache',
+  'ipfs-gateway': 'ipfs',
+  huggingface: 'huggingface',
+  mirror: 'huggingface',
+  bundle: 'bundled',
+  peer: 'peer',
+};
+
+export const layerOf = (kind: SourceKind): Layer => LAYER_BY_KIND[kind];

@@ -1,0 +1,147 @@
+import type { SourceFailureKind } from './failure.ts';
+import type { Layer } from './layer.ts';
+import { MINUTE_MS, SECOND_MS } from './units.ts';
+
+/** How long and how often one layer is tried. Every number is configuration; these are the defaults. */
+export interface Budget {
+  /** Tries in a row at one source that commit nothing, the first included (CH1: 2 retries; CH3: 3 tries). */
+  readonly triesPerSource: number;
+  /** Tries in a row at one source that end in a lost connection (RE7). */
+  readonly connectionTriesPerSource: number;
+  /** Pause before the second try; doubles for each further one; milliseconds (RE5: 1, 2, 4 s; CH3: 2^attempt s). */
+  readonly backoffBaseMs: number;
+  readonly backoffMaxMs: number;
+  /** Longest Retry-After that is waited for; beyond it another source is asked. */
+  readonly retryAfterMaxMs: number;
+  /** No byte for this long is a timeout (CH1, CH3). */
+  readonly stallTimeoutMs: number;
+  /** Changes of source because of corrupt bytes, before the layer is left (RE6). Only for bytes that nothing proves piece by piece. */
+  readonly corruptionSwitches: number;
+}
+
+const ORIGIN: Budget = {
+  triesPerSource: 3,
+  connectionTriesPerSource: 3,
+  backoffBaseMs: SECOND_MS,
+  backoffMaxMs: 4 * SECOND_MS,
+  retryAfterMaxMs: MINUTE_MS,
+  stallTimeoutMs: 30 * SECOND_MS,
+  corruptionSwitches: 2,
+};
+
+export const DEFAULT_BUDGETS: Readonly<Record<Layer, Budget>> = {
+  cache: { ...ORIGIN, triesPerSource: 1 },
+  ipfs: ORIGIN,
+  huggingface: { ...ORIGIN, backoffBaseMs: 2 * SECOND_MS, backoffMaxMs: 8 * SECOND_MS },
+  bundled: { ...ORIGIN, triesPerSource: 2 },
+  peer: { ...ORIGIN, triesPerSource: 2, stallTimeoutMs: 10 * SECOND_MS },
+};
+
+/** Attempts of one download before it is `failed` (RE3); a person's resume starts anew. */
+export const MAX_ATTEMPTS = 3;
+
+export type Decision =
+  /** The same source may be asked again after the pause; others go on meanwhile. */
+  | { readonly do: 'retry-same'; readonly afterMs: number; readonly reason: string }
+  /** Leave the source to the others; `again` says whether it may come back in this download. */
+  | { readonly do: 'next-source'; readonly again: boolean; readonly reason: string }
+  | { readonly do: 'next-layer'; readonly reason: string }
+  | { readonly do: 'stop'; readonly reason: string };
+
+/** What happened so far, as far as a decision needs it. */
+export interface TryHistory {
+  /** Failures in a row at this source since it last committed a byte; at least 1: the one being decided. */
+  readonly failuresInARow: number;
+  /** Changes of source because of corrupt bytes in this layer, the one being decided included (RE6). */
+  readonly corruptionSwitches: number;
+  /** Other sources of the layer that may still be asked. */
+  readonly otherSources: number;
+}
+
+export interface FailureFacts {
+  readonly kind: SourceFailureKind;
+  readonly retryAfterMs?: number | undefined;
+}
+
+/**
+ * Decides what follows a failed try. Pure: `random` (0 <= r < 1) spreads the pauses so that a fleet does not
+ * return in step ("full jitter" between half and the whole of the exponential pause).
+ */
+export function decide(failure: FailureFacts, history: TryHistory, budget: Budget, random: number): Decision {
+  switch (failure.kind) {
+    case 'aborted':
+      return { do: 'stop', reason: 'stopped by us' };
+    case 'throttled':
+      return afterThrottle(failure, history, budget, random);
+    case 'timed-out':
+    case 'too-slow':
+    case 'server-error':
+      return retryOrLeave(failure.kind, history, budget, random);
+    case 'unreachable':
+    case 'interrupted':
+      return afterLostConnection(failure.kind, history, budget, random);
+    case 'digest-mismatch':
+      return history.corruptionSwitches > budget.corruptionSwitches
+        ? { do: 'next-layer', reason: `corrupt bytes from ${history.corruptionSwitches} sources of this layer` }
+        : { do: 'next-source', again: false, reason: 'it sent corrupt bytes' };
+    case 'missing':
+    case 'forbidden':
+    case 'range-refused':
+    case 'bad-response':
+    case 'size-mismatch':
+    case 'address-refused':
+      return { do: 'next-source', again: false, reason: failure.kind };
+  }
+}
+
+function retryOrLeave(reason: string, history: TryHistory, budget: Budget, random: number): Decision {
+  if (history.failuresInARow >= budget.triesPerSource)
+    return { do: 'next-source', again: false, reason: `${reason}, ${history.failuresInARow} times in a row` };
+  return { do: 'retry-same', afterMs: backoffMs(history.failuresInARow, budget, random), reason };
+}
+
+/** RE7: somebody else continues at once; this source may come back until its tries are used up. */
+function afterLostConnection(reason: string, history: TryHistory, budget: Budget, random: number): Decision {
+  if (history.failuresInARow >= budget.connectionTriesPerSource)
+    return { do: 'next-source', again: false, reason: `${reason}, ${history.failuresInARow} times in a row` };
+  if (history.otherSources > 0) return { do: 'next-source', again: true, reason };
+  return { do: 'retry-same', afterMs: backoffMs(history.failuresInARow, budget, random), reason };
+}
+
+function afterThrottle(failure: FailureFacts, history: TryHistory, budget: Budget, random: number): Decision {
+  const asked = failure.retryAfterMs;
+  if (asked === undefined) return retryOrLeave('throttled', history, budget, random);
+  if (asked > budget.retryAfterMaxMs)
+    return {
+      do: 'next-source',
+      again: false,
+      reason: `throttled for ${Math.round(asked / SECOND_MS)} s, longer than we wait`,
+    };
+  if (history.failuresInARow >= budget.triesPerSource)
+    return { do: 'next-source', again: false, reason: `throttled, ${history.failuresInARow} times in a row` };
+  return { do: 'retry-same', afterMs: asked, reason: 'throttled, it said when to return' };
+}
+
+/**
+ * @param failuresInARow at least 1
+ * @returns milliseconds before the next try: base × 2^(n−1), capped, then between half and all of it
+ */
+export function backoffMs(failuresInARow: number, budget: Budget, random: number): number {
+  const whole = Math.min(budget.backoffMaxMs, budget.backoffBaseMs * 2 ** (failuresInARow - 1));
+  return Math.round(whole / 2 + (whole / 2) * random);
+}
+
+/** Reasons that time may heal: only they are worth another attempt of the job. */
+export const mayPass = (kind: SourceFailureKind): boolean =>
+  kind === 'unreachable' ||
+  kind === 'interrupted' ||
+  kind === 'timed-out' ||
+  kind === 'too-slow' ||
+  kind === 'throttled' ||
+  kind === 'server-error';
+
+/**
+ * RE8: whether an interrupted partial that nothing proves piece by piece is worth continuing.
+ * Verified bytes are always kept; this is only for the rest.
+ */
+export const keepsUnprovenPartial = (doneBytes: number, totalBytes: number): boolean => doneBytes * 2 >= totalBytes;

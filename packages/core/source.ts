@@ -1,0 +1,74 @@
+import type { ByteRange } from './byte-range.ts';
+import type { Layer, SourceKind } from './layer.ts';
+
+/** What a source can do, as far as it is known; learned by asking, never assumed. */
+export interface SourceCapabilities {
+  /** Serves byte ranges. `undefined` until the first answer shows it. */
+  readonly range: boolean | undefined;
+  /** Serves single IPFS blocks by CID (`format=raw`). */
+  readonly blocks: boolean;
+  /** Files longer than this are not served by range; bytes. */
+  readonly maxRangeFileBytes?: number | undefined;
+  /** Most connections to use at once. */
+  readonly maxConnections: number;
+  /** Requests per minute the source tolerates. */
+  readonly requestsPerMinute?: number | undefined;
+}
+
+/** What a response says before its first byte. All of it is already checked against the request (docs/http-rules.md). */
+export interface ResponseHead {
+  /** Position in the file of the first byte that follows. */
+  readonly start: number;
+  /** Position after the last byte the response promises, when it says so. */
+  readonly end: number | undefined;
+  /** Length of the whole file according to this source, when it says so. */
+  readonly totalBytes: number | undefined;
+  /** Strong validator of what is being sent; undefined when there is none. */
+  readonly etag: string | undefined;
+  /** The file itself continues under another name, such as a repository's commit. */
+  readonly revision?: string | undefined;
+}
+
+/**
+ * Takes the bytes of one response. A chunk is valid only during the call: the transport reuses its memory.
+ * Returning a promise holds the transport until it settles. Throwing ends the response.
+ */
+export interface ByteSink {
+  head(head: ResponseHead): void;
+  write(chunk: Uint8Array): void | Promise<void>;
+}
+
+export interface ReadRequest {
+  /** The bytes wanted; undefined asks for the whole file without a Range header. */
+  readonly range?: ByteRange | undefined;
+  /** Exact length of the file when it is pinned: another total is a `size-mismatch` before a byte is taken. */
+  readonly sizeBytes?: number | undefined;
+}
+
+/**
+ * A place that can send bytes of one file. Made by a factory in `packages/sources`; concerns (limits, health,
+ * observation) are wrappers with the same interface. A source never retries and never writes to disk.
+ */
+export interface Source {
+  /** Unique within a transfer, free of secrets: for people, logs and provenance. */
+  readonly name: string;
+  readonly kind: SourceKind;
+  readonly layer: Layer;
+  /** What rate limits, health and breakers belong to: `scheme://host:port`, or a path for local kinds. */
+  readonly origin: string;
+  capabilities(): SourceCapabilities;
+  /**
+   * Sends the wanted bytes, or a legal prefix of them, to the sink.
+   *
+   * Resolves when the response ended as it promised; a prefix is legal (RFC 9110 section 15.3.7), the caller
+   * asks for the rest.
+   * @throws SourceError; chunks that were written before stay valid positions of the file
+   */
+  read(request: ReadRequest, sink: ByteSink, signal: AbortSignal): Promise<void>;
+  /**
+   * Fetches one IPFS block; undefined where the source has no blocks. The bytes are NOT verified here.
+   * @param maxBytes a longer answer is refused
+   * @throws SourceError
+   */
+  readonly readBlock?: ((cid: string, maxBytes: number, signal: AbortSignal) => Promise<Uint8Array>) | undefined;
+}
