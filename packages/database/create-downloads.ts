@@ -1,0 +1,87 @@
+import type { JobFile } from '#contracts/file-spec';
+import type { DownloadStatus } from '#core/download-status';
+import type { Strategy } from '#core/file-spec';
+import type { Layer } from '#core/layer';
+import type { Database } from './connect.ts';
+import { contentKeyOf } from './content-key.ts';
+import { inTransaction } from './transaction.ts';
+
+/** Every file is wanted on every host. */
+export interface DownloadRequest {
+  /** Host names; null asks any worker of the pool. At least one. */
+  readonly hosts: readonly (string | null)[];
+  readonly files: readonly JobFile[];
+  readonly model?: { readonly name: string; readonly type: string; readonly version: string } | undefined;
+  readonly layers?: readonly Layer[] | undefined;
+  readonly strategy?: Strategy | undefined;
+  readonly limitBytesPerSecond?: number | undefined;
+}
+
+export interface CreatedDownload {
+  readonly id: string;
+  /** False: the same wish was already open, and this request attached to it (CH8). */
+  readonly created: boolean;
+  readonly host: string | null;
+  readonly path: string;
+  readonly status: DownloadStatus;
+  readonly generation: number;
+}
+
+/*
+ * Rows go in by the order of their key, so that two equal requests at once do not wait for each other
+ * crosswise. The update changes nothing: it only makes an existing row come back. An inserted row has no xmax.
+ */
+const CREATE_SQL = `
+  INSERT INTO downloads AS d (host, model, model_type, version, path, cid, hash, content_key, file,
+    layers, strategy, limit_bytes_per_second, total_bytes, created_at, updated_at)
+  SELECT h.host, $2, $3, $4, f.path, f.cid, f.hash, f.content_key, f.file,
+    $5::text[], $6, $7, f.total_bytes, $8, $8
+  FROM unnest($1::text[]) AS h (host)
+  CROSS JOIN jsonb_to_recordset($9::jsonb)
+    AS f (path text, cid text, hash text, content_key text, file jsonb, total_bytes bigint)
+  ORDER BY f.content_key, f.path, h.host
+  ON CONFLICT (content_key, path, (coalesce(host, '')), (coalesce(model, '')), (coalesce(version, '')))
+    WHERE status IN ('pending', 'in_progress', 'resuming', 'paused')
+  DO UPDATE SET updated_at = d.updated_at
+  RETURNING d.id, d.xmax = 0 AS created, d.host, d.path, d.status, d.generation`;
+
+/**
+ * Writes one row per host and file in one statement, or attaches to the row that wants the same content at the
+ * same place and is not finished.
+ *
+ * @param now becomes `createdAt` of new rows
+ * @returns one entry per distinct host and file
+ */
+export async function createDownloads(
+  database: Database,
+  request: DownloadRequest,
+  now: Date,
+): Promise<CreatedDownload[]> {
+  const { model, layers, strategy, limitBytesPerSecond } = request;
+  const parameters = [
+    [...new Set(request.hosts)],
+    model?.name ?? null,
+    model?.type ?? null,
+    model?.version ?? null,
+    layers ?? null,
+    strategy ?? null,
+    limitBytesPerSecond ?? null,
+    now,
+    JSON.stringify(distinct(request.files.map(toColumns))),
+  ];
+  return inTransaction(database, async (client) => (await client.query<CreatedDownload>(CREATE_SQL, parameters)).rows);
+}
+
+const toColumns = (file: JobFile) => ({
+  path: file.path,
+  cid: file.cid ?? null,
+  hash: file.digests.sha256 ?? null,
+  content_key: contentKeyOf(file),
+  file,
+  total_bytes: file.sizeBytes ?? null,
+});
+
+/** One statement may not touch the same row twice. */
+function distinct(rows: ReturnType<typeof toColumns>[]): ReturnType<typeof toColumns>[] {
+  return [...new Map(rows.map((row) => [`${row.content_key} ${row.path}`, row])).values()];
+}

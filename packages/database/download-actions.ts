@@ -1,0 +1,70 @@
+import { allowedFrom, type DownloadEvent } from '#core/download-status';
+import type { Database } from './connect.ts';
+import { downloadById } from './download-queries.ts';
+import { DOWNLOAD_COLUMNS, type DownloadRow } from './download-row.ts';
+import { nextStatusSql } from './status-sql.ts';
+import { sqlStateOf } from './transaction.ts';
+
+/** What became of a person's wish. */
+export type ActionResult =
+  | { readonly done: true; readonly row: DownloadRow }
+  /** `illegal`: not possible from `row.status`. `duplicate`: another unfinished row wants the same. */
+  | { readonly done: false; readonly why: 'illegal' | 'duplicate'; readonly row: DownloadRow }
+  | { readonly done: false; readonly why: 'missing' };
+
+const UNIQUE_VIOLATION = '23505';
+
+/** A new job in a new generation, with a new budget of attempts (RE3). */
+const ANEW = `generation = d.generation + 1, requeues = 0, attempts_before = 0, attempts_used = 0, event_at = NULL,
+  retry_at = NULL, pause_reason = NULL, reason = NULL, error_kind = NULL, error = NULL, outcome = NULL,
+  completed_at = NULL`;
+
+/** Holds the download until somebody resumes it. The caller tells the worker: `row.generation` and before are meant. */
+export const pauseDownload = (database: Database, id: string, now: Date, reason = 'paused on request') =>
+  act(database, id, 'pause', now, `pause_reason = 'requested', reason = $4, retry_at = NULL, bytes_per_second = 0`, [
+    reason,
+  ]);
+
+/** Goes on where it stopped, in a new generation and with a new budget; legal from paused, failed and cancelled. */
+export const resumeDownload = (database: Database, id: string, now: Date) => act(database, id, 'resume', now, ANEW);
+
+/** Ends the wish; what is on disk stays until the host's cleanup. The caller tells the worker. */
+export const cancelDownload = (database: Database, id: string, now: Date, reason = 'cancelled on request') =>
+  act(
+    database,
+    id,
+    'cancel',
+    now,
+    `pause_reason = NULL, reason = $4, retry_at = NULL, bytes_per_second = 0, completed_at = $2`,
+    [reason],
+  );
+
+/** The published file is gone or corrupt: fetch it again. */
+export const loseDownload = (database: Database, id: string, now: Date) =>
+  act(database, id, 'lose', now, `${ANEW}, downloaded_bytes = 0, current_size = 0, published_path = NULL`);
+
+/** One guarded update: when somebody else moved the row first, nothing changes and the answer says where it stands. */
+async function act(
+  database: Database,
+  id: string,
+  event: DownloadEvent,
+  now: Date,
+  changes: string,
+  more: unknown[] = [],
+): Promise<ActionResult> {
+  const sql = `UPDATE downloads d SET status = ${nextStatusSql(event)}, updated_at = $2, ${changes}
+    WHERE d.id = $1 AND d.status = ANY($3::text[]) RETURNING ${DOWNLOAD_COLUMNS}`;
+  try {
+    const { rows } = await database.pool.query<DownloadRow>(sql, [id, now, allowedFrom(event), ...more]);
+    if (rows[0]) return { done: true, row: rows[0] };
+    return await refusal(database, id, 'illegal');
+  } catch (error) {
+    if (sqlStateOf(error) === UNIQUE_VIOLATION) return refusal(database, id, 'duplicate');
+    throw error;
+  }
+}
+
+async function refusal(database: Database, id: string, why: 'illegal' | 'duplicate'): Promise<ActionResult> {
+  const row = await downloadById(database, id);
+  return row ? { done: false, why, row } : { done: false, why: 'missing' };
+}

@@ -1,0 +1,128 @@
+import type { JobFile } from '#contracts/file-spec';
+import type { DownloadStatus } from '#core/download-status';
+import type { Layer, Outcome } from '#core/layer';
+import type { Strategy } from '#core/file-spec';
+
+/** Why a download is paused: a person asked (`requested`), or its worker waits. */
+export type PauseReason = 'worker_shutdown' | 'disk_full' | 'source_wait' | 'retry' | 'requested';
+
+/** What one source contributed to a download that ended. */
+export interface SourceShare {
+  readonly source: string;
+  readonly layer: Layer;
+  readonly bytes: number;
+  readonly wastedBytes: number;
+  readonly badLeaves: number;
+  readonly errors: number;
+}
+
+/** One row of `downloads` (RE13). Sizes in bytes. */
+export interface DownloadRow {
+  readonly id: string;
+  /** null: any worker of the pool. */
+  readonly host: string | null;
+  readonly model: string | null;
+  readonly modelType: string | null;
+  readonly version: string | null;
+  readonly path: string;
+  readonly cid: string | null;
+  /** SHA-256: the expected one, and after success the proven one. */
+  readonly hash: string | null;
+  readonly contentKey: string;
+  readonly file: JobFile;
+  readonly layers: Layer[] | null;
+  readonly strategy: Strategy | null;
+  readonly limitBytesPerSecond: number | null;
+  readonly status: DownloadStatus;
+  readonly generation: number;
+  readonly enqueuedGeneration: number;
+  /** How often the sweep had to queue it anew since a person last asked. */
+  readonly requeues: number;
+  /** Runs that ever began. */
+  readonly attempts: number;
+  /** Attempts of earlier generations since a person last asked: what the job carries. */
+  readonly attemptsBefore: number;
+  /** Attempts since a person last asked, this generation's included (RE3). */
+  readonly attemptsUsed: number;
+  readonly lastAttemptAt: Date | null;
+  /** Verified bytes on the host's disk, as last reported. */
+  readonly downloadedBytes: number;
+  readonly totalBytes: number | null;
+  /** Exact resume point at the last border of an attempt (RE3). */
+  readonly currentSize: number;
+  readonly resumedBytes: number;
+  readonly wastedBytes: number;
+  readonly bytesPerSecond: number;
+  readonly retries: number;
+  readonly source: string | null;
+  readonly sources: SourceShare[] | null;
+  readonly outcome: Outcome | null;
+  readonly verified: boolean | null;
+  readonly publishedPath: string | null;
+  readonly pauseReason: PauseReason | null;
+  /** For people: why it stands where it stands. */
+  readonly reason: string | null;
+  readonly retryAt: Date | null;
+  readonly errorKind: string | null;
+  readonly error: string | null;
+  /** The worker's clock at the last event that was applied in this generation. */
+  readonly eventAt: Date | null;
+  /** Our clock at the last sign of life. */
+  readonly heartbeatAt: Date | null;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+  readonly startedAt: Date | null;
+  readonly completedAt: Date | null;
+}
+
+const COLUMN_BY_FIELD: Record<keyof DownloadRow, string> = {
+  id: 'id',
+  host: 'host',
+  model: 'model',
+  modelType: 'model_type',
+  version: 'version',
+  path: 'path',
+  cid: 'cid',
+  hash: 'hash',
+  contentKey: 'content_key',
+  file: 'file',
+  layers: 'layers',
+  strategy: 'strategy',
+  limitBytesPerSecond: 'limit_bytes_per_second',
+  status: 'status',
+  generation: 'generation',
+  enqueuedGeneration: 'enqueued_generation',
+  requeues: 'requeues',
+  attempts: 'attempts',
+  attemptsBefore: 'attempts_before',
+  attemptsUsed: 'attempts_used',
+  lastAttemptAt: 'last_attempt_at',
+  downloadedBytes: 'downloaded_bytes',
+  totalBytes: 'total_bytes',
+  currentSize: 'current_size',
+  resumedBytes: 'resumed_bytes',
+  wastedBytes: 'wasted_bytes',
+  bytesPerSecond: 'bytes_per_second',
+  retries: 'retries',
+  source: 'source',
+  sources: 'sources',
+  outcome: 'outcome',
+  verified: 'verified',
+  publishedPath: 'published_path',
+  pauseReason: 'pause_reason',
+  reason: 'reason',
+  retryAt: 'retry_at',
+  errorKind: 'error_kind',
+  error: 'error',
+  eventAt: 'event_at',
+  heartbeatAt: 'heartbeat_at',
+  createdAt: 'created_at',
+  updatedAt: 'updated_at',
+  startedAt: 'started_at',
+  completedAt: 'completed_at',
+};
+
+/** What to select from `downloads d` to get a DownloadRow. */
+export const DOWNLOAD_COLUMNS = Object.entries(COLUMN_BY_FIELD)
+  .map(([field, column]) => `d.${column} AS "${field}"`)
+  .join(', ');

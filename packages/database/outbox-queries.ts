@@ -1,0 +1,134 @@
+import type { DownloadStatus } from '#core/download-status';
+import type { Database } from './connect.ts';
+import { DOWNLOAD_COLUMNS, type DownloadRow } from './download-row.ts';
+import { LIVE_SQL, nextStatusSql } from './status-sql.ts';
+import { inTransaction } from './transaction.ts';
+
+/** One generation of a download: what a job's id is made of. */
+export interface Generation {
+  readonly id: string;
+  readonly generation: number;
+}
+
+/** Everything a job's payload needs. `attemptsBefore` is the payload's `attemptsUsed`. */
+export type OutboxRow = Pick<
+  DownloadRow,
+  | 'id'
+  | 'generation'
+  | 'host'
+  | 'attemptsBefore'
+  | 'file'
+  | 'model'
+  | 'modelType'
+  | 'version'
+  | 'layers'
+  | 'strategy'
+  | 'limitBytesPerSecond'
+>;
+
+/** @returns the oldest rows whose present generation is not in the queue yet; no lock is held. */
+export async function unqueuedDownloads(database: Database, limit: number): Promise<OutboxRow[]> {
+  const sql = `SELECT d.id, d.generation, d.host, d.attempts_before AS "attemptsBefore", d.file, d.model,
+      d.model_type AS "modelType", d.version, d.layers, d.strategy, d.limit_bytes_per_second AS "limitBytesPerSecond"
+    FROM downloads d
+    WHERE d.status IN ('pending', 'in_progress', 'resuming') AND d.enqueued_generation < d.generation
+    ORDER BY d.created_at, d.id LIMIT $1`;
+  return (await database.pool.query<OutboxRow>(sql, [limit])).rows;
+}
+
+/** Notes that jobs exist for these generations; one that was replaced meanwhile stays to be queued. */
+export async function markEnqueued(database: Database, jobs: readonly Generation[], now: Date): Promise<number> {
+  const sql = `UPDATE downloads d SET enqueued_generation = j.generation, heartbeat_at = $2
+    FROM jsonb_to_recordset($1::jsonb) AS j (id uuid, generation int)
+    WHERE d.id = j.id AND d.enqueued_generation < j.generation AND j.generation <= d.generation`;
+  return await change(database, sql, [JSON.stringify(jobs), now]);
+}
+
+export interface SilentDownload extends Generation {
+  readonly host: string | null;
+  readonly status: DownloadStatus;
+}
+
+export interface SilenceLimits {
+  /** A running download sends a heartbeat every second; longer silence than this is suspicious. Milliseconds. */
+  readonly runningMs: number;
+  /** A queued one says nothing while it waits; look after it this often. Milliseconds. */
+  readonly waitingMs: number;
+}
+
+/** @returns queued rows without a sign of life, longest silence first: the sweep asks Redis about each. */
+export async function silentDownloads(
+  database: Database,
+  limits: SilenceLimits,
+  now: Date,
+  limit: number,
+): Promise<SilentDownload[]> {
+  const sql = `SELECT d.id, d.generation, d.host, d.status FROM downloads d
+    WHERE ${LIVE_SQL} AND d.status IN ('pending', 'in_progress', 'resuming', 'paused')
+      AND d.enqueued_generation = d.generation
+      AND greatest(d.heartbeat_at, d.retry_at) <
+        CASE WHEN d.status IN ('in_progress', 'resuming') THEN $1::timestamptz ELSE $2::timestamptz END
+    ORDER BY d.heartbeat_at LIMIT $3`;
+  const before = (ms: number): Date => new Date(now.getTime() - ms);
+  const parameters = [before(limits.runningMs), before(limits.waitingMs), limit];
+  return (await database.pool.query<SilentDownload>(sql, parameters)).rows;
+}
+
+/** The sweep found these jobs alive in Redis: the silence starts anew. */
+export async function confirmQueued(database: Database, jobs: readonly Generation[], now: Date): Promise<number> {
+  const sql = `UPDATE downloads d SET heartbeat_at = greatest(d.heartbeat_at, $2)
+    FROM jsonb_to_recordset($1::jsonb) AS j (id uuid, generation int)
+    WHERE d.id = j.id AND d.generation = j.generation`;
+  return await change(database, sql, [JSON.stringify(jobs), now]);
+}
+
+/*
+ * An attempt that was cut off by a lost job is not the download's fault, so it is not charged to its budget;
+ * one that failed on its own (`retry`) is.
+ */
+const REQUEUE_SQL = `generation = d.generation + 1,
+  status = CASE WHEN d.status = 'paused' THEN ${nextStatusSql('resume')} ELSE d.status END,
+  attempts_before = CASE WHEN d.status = 'pending' OR d.pause_reason = 'retry' THEN d.attempts_used
+    ELSE greatest(d.attempts_used - 1, d.attempts_before) END,
+  attempts_used = CASE WHEN d.status = 'pending' OR d.pause_reason = 'retry' THEN d.attempts_used
+    ELSE greatest(d.attempts_used - 1, d.attempts_before) END,
+  pause_reason = NULL, retry_at = NULL, event_at = NULL, bytes_per_second = 0`;
+
+/**
+ * The jobs of these generations are gone or ended without a word: queue them anew as the next generation.
+ *
+ * @param maxRequeues after so many times since a person last asked the download fails instead: something kills its
+ *   worker before it can say a word
+ * @returns the rows that failed for that reason; a row that moved on meanwhile is left alone
+ */
+export async function requeueLost(
+  database: Database,
+  jobs: readonly Generation[],
+  maxRequeues: number,
+  now: Date,
+): Promise<{ requeued: number; failed: DownloadRow[] }> {
+  const found = `FROM jsonb_to_recordset($1::jsonb) AS j (id uuid, generation int)
+    WHERE d.id = j.id AND d.generation = j.generation AND ${LIVE_SQL}`;
+  const fail = `UPDATE downloads d SET status = ${nextStatusSql('exhaust')}, error_kind = 'lost',
+      error = 'queued anew ' || d.requeues || ' times and never heard of again: its worker dies before it can report',
+      pause_reason = NULL, retry_at = NULL, bytes_per_second = 0, completed_at = $2, updated_at = $2
+    ${found} AND d.requeues >= $3 RETURNING ${DOWNLOAD_COLUMNS}`;
+  const requeue = `UPDATE downloads d SET ${REQUEUE_SQL}, requeues = d.requeues + 1,
+      reason = 'its job was lost and is queued anew', updated_at = $2
+    ${found} AND d.requeues < $3`;
+  const parameters = [JSON.stringify(jobs), now, maxRequeues];
+  return inTransaction(database, async (client) => {
+    const failed = (await client.query<DownloadRow>(fail, parameters)).rows;
+    return { failed, requeued: (await client.query(requeue, parameters)).rowCount ?? 0 };
+  });
+}
+
+/** Redis lost everything: every row whose job may have existed is queued anew. @returns how many */
+export async function requeueEverything(database: Database, now: Date): Promise<number> {
+  const sql = `UPDATE downloads d SET ${REQUEUE_SQL}, reason = 'the queue was lost and is rebuilt', updated_at = $1
+    WHERE ${LIVE_SQL} AND d.enqueued_generation = d.generation`;
+  return await change(database, sql, [now]);
+}
+
+const change = (database: Database, sql: string, parameters: unknown[]): Promise<number> =>
+  inTransaction(database, async (client) => (await client.query(sql, parameters)).rowCount ?? 0);
