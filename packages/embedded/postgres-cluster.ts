@@ -1,0 +1,95 @@
+import { randomBytes } from 'node:crypto';
+import { chown, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { runCommand } from './command.ts';
+import type { PostgresPrograms } from './postgres-programs.ts';
+import type { RunAs } from './postgres-user.ts';
+import { identityOf } from './process-identity.ts';
+import { SERVER_ENV } from './server-process.ts';
+
+export const DATABASE = 'haulier';
+export const SUPERUSER = 'postgres';
+
+/** Where the parts of one PostgreSQL folder are. */
+export interface ClusterPaths {
+  readonly cluster: string;
+  /** Becomes `cluster` when it is complete. */
+  readonly draft: string;
+  /** The superuser's password: random, readable by its owner only. */
+  readonly password: string;
+  readonly lock: string;
+}
+
+export function clusterPaths(dataDir: string): ClusterPaths {
+  const at = (name: string): string => join(dataDir, name);
+  return { cluster: at('cluster'), draft: at('cluster.draft'), password: at('password'), lock: at('lock.json') };
+}
+
+/** @returns the major version that made the cluster; undefined when there is none yet */
+export async function clusterMajor(paths: ClusterPaths): Promise<number | undefined> {
+  const version = await readFile(join(paths.cluster, 'PG_VERSION'), 'utf8').catch(() => undefined);
+  return version === undefined ? undefined : Number.parseInt(version, 10);
+}
+
+/**
+ * Makes the cluster and its database. Works on a draft that takes its name when complete: a crash half-way leaves only
+ * a draft, which is made anew.
+ *
+ * @param durable false: no flush to disk, for tests
+ */
+export async function createCluster(
+  programs: PostgresPrograms,
+  paths: ClusterPaths,
+  runAs: RunAs,
+  durable: boolean,
+): Promise<void> {
+  await rm(paths.draft, { recursive: true, force: true });
+  await rm(paths.cluster, { recursive: true, force: true });
+  await writePassword(paths.password, runAs);
+  const run = (program: string, args: string[], input = ''): Promise<string> => {
+    const [file, ...rest] = [...runAs.prefix, program, ...args] as [string, ...string[]];
+    return runCommand(file, rest, { cwd: '/', env: SERVER_ENV, input, uid: runAs.uid, gid: runAs.gid });
+  };
+  await run(programs.initdb, [
+    `--pgdata=${paths.draft}`,
+    `--username=${SUPERUSER}`,
+    `--pwfile=${paths.password}`,
+    '--auth=scram-sha-256',
+    '--encoding=UTF8',
+    '--locale=C',
+    ...(durable ? [] : ['--no-sync']),
+  ]);
+  await run(programs.postgres, ['--single', '-j', '-D', paths.draft, 'postgres'], `CREATE DATABASE ${DATABASE};\n\n`);
+  await rename(paths.draft, paths.cluster);
+}
+
+async function writePassword(path: string, runAs: RunAs): Promise<void> {
+  await rm(path, { force: true });
+  await writeFile(path, randomBytes(24).toString('base64url'), { mode: 0o600 });
+  if (runAs.uid !== undefined && runAs.gid !== undefined) await chown(path, runAs.uid, runAs.gid);
+}
+
+/** PostgreSQL's pid file: line 1 is the process, line 8 its state. */
+export async function isServing(paths: ClusterPaths, pid: number): Promise<boolean> {
+  const content = await readFile(join(paths.cluster, 'postmaster.pid'), 'utf8').catch(() => '');
+  const lines = content.split('\n');
+  return Number(lines[0]) === pid && lines[7]?.trim() === 'ready';
+}
+
+/**
+ * Removes the pid file that a killed server leaves when the process it names is not a PostgreSQL of this cluster:
+ * numbers are used again, above all in containers, and PostgreSQL itself then refuses to start.
+ */
+export async function removeStalePidFile(paths: ClusterPaths): Promise<void> {
+  const file = join(paths.cluster, 'postmaster.pid');
+  const content = await readFile(file, 'utf8').catch(() => undefined);
+  if (content === undefined) return;
+  const pid = Number.parseInt(content, 10);
+  if ((await identityOf(pid)) !== undefined && (await commandLine(pid)).includes(paths.cluster)) return;
+  await rm(file, { force: true });
+}
+
+async function commandLine(pid: number): Promise<string> {
+  if (process.platform === 'linux') return readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  return runCommand('ps', ['-o', 'args=', '-p', String(pid)]).catch(() => '');
+}
