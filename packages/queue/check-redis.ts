@@ -1,0 +1,74 @@
+import { SECOND_MS } from '#core/units';
+import type { RedisClient } from './connection.ts';
+
+export interface RedisCheck {
+  readonly version: string;
+  /** Redis minus this machine; milliseconds. */
+  readonly clockSkewMs: number;
+  /** What works but is not safe for production, as sentences. */
+  readonly warnings: readonly string[];
+}
+
+const OLDEST_VERSION = [6, 2];
+const MAX_CLOCK_SKEW_MS = 5 * SECOND_MS;
+
+/**
+ * Looks whether this Redis can carry jobs (docs/queues.md).
+ *
+ * @throws Error that says what to change, when Redis may evict keys (locks carry a TTL, so even the volatile-*
+ * policies would) or is older than 6.2
+ */
+export async function checkRedis(redis: RedisClient): Promise<RedisCheck> {
+  const facts = parseInfo(await redis.info());
+  const version = facts.get('redis_version') ?? 'unknown';
+  refuseOldVersion(version);
+  refuseEviction(facts.get('maxmemory_policy'));
+  const clockSkewMs = await measureClockSkewMs(redis);
+  return { version, clockSkewMs, warnings: [...durabilityWarnings(facts), ...clockWarnings(clockSkewMs)] };
+}
+
+/** @returns the `name:value` lines of INFO */
+export function parseInfo(info: string): Map<string, string> {
+  const facts = new Map<string, string>();
+  for (const line of info.split(/\r?\n/)) {
+    const colon = line.indexOf(':');
+    if (colon > 0 && !line.startsWith('#')) facts.set(line.slice(0, colon), line.slice(colon + 1));
+  }
+  return facts;
+}
+
+function refuseOldVersion(version: string): void {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [needMajor = 0, needMinor = 0] = OLDEST_VERSION;
+  if (major < needMajor || (major === needMajor && minor < needMinor))
+    throw new Error(`Redis is version ${version}: install ${OLDEST_VERSION.join('.')} or newer`);
+}
+
+function refuseEviction(policy: string | undefined): void {
+  if (policy !== undefined && policy !== 'noeviction')
+    throw new Error(
+      `Redis has maxmemory-policy "${policy}" and would evict jobs and their locks when memory is short: ` +
+        'set "maxmemory-policy noeviction", and give it to nobody else as a cache',
+    );
+}
+
+function durabilityWarnings(facts: Map<string, string>): string[] {
+  if (facts.get('aof_enabled') === '1') return [];
+  return [
+    'Redis runs without an append-only file: after its crash every job is rebuilt from Postgres; set "appendonly yes" and "appendfsync everysec"',
+  ];
+}
+
+function clockWarnings(skewMs: number): string[] {
+  if (Math.abs(skewMs) < MAX_CLOCK_SKEW_MS) return [];
+  return [
+    `the clocks of Redis and of this machine differ by ${Math.round(skewMs / SECOND_MS)} s: delayed jobs start early or late; run NTP on both`,
+  ];
+}
+
+async function measureClockSkewMs(redis: RedisClient): Promise<number> {
+  const before = Date.now();
+  const [seconds, microseconds] = await redis.time();
+  const middle = (before + Date.now()) / 2;
+  return Math.round(Number(seconds) * SECOND_MS + Number(microseconds) / 1000 - middle);
+}

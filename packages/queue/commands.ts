@@ -1,0 +1,98 @@
+import { WorkerCommand } from '#contracts/worker-events';
+import type { Logger } from '#core/logger';
+import { HOUR_MS } from '#core/units';
+import { ChannelListener } from './channel-listener.ts';
+import { type RedisClient, type RedisSettings, connectPatiently, disconnect } from './connection.ts';
+
+/** Long enough for a worker that was cut off; the intent itself is in Postgres. */
+const COMMAND_KEPT_MS = HOUR_MS;
+
+const commandKey = (prefix: string, downloadId: string): string => `${prefix}:command:${downloadId}`;
+
+/** Workers of a host hear their own channel, workers of the pool a common one. */
+const commandChannel = (prefix: string, host: string | null): string =>
+  host === null ? `${prefix}:commands` : `${prefix}:commands:${host}`;
+
+/**
+ * Tells the worker that runs a download to stop it: at once over the channel, and by a key for a worker that
+ * was cut off.
+ */
+export async function publishCommand(
+  redis: RedisClient,
+  prefix: string,
+  host: string | null,
+  command: WorkerCommand,
+): Promise<void> {
+  const json = JSON.stringify(command);
+  await redis
+    .multi()
+    .set(commandKey(prefix, command.downloadId), json, 'PX', COMMAND_KEPT_MS)
+    .publish(commandChannel(prefix, host), json)
+    .exec();
+}
+
+export interface CommandListenerOptions {
+  readonly redis: RedisSettings;
+  readonly host: string | undefined;
+  readonly pool: boolean;
+  /** May be told the same command twice. */
+  readonly onCommand: (command: WorkerCommand) => void;
+  readonly logger: Logger;
+}
+
+/** Hears commands as they are published, and reads the kept ones on request. */
+export class CommandListener {
+  readonly #options: CommandListenerOptions;
+  readonly #redis: RedisClient;
+  readonly #listener: ChannelListener;
+
+  constructor(options: CommandListenerOptions) {
+    this.#options = options;
+    const { redis, host, pool, logger } = options;
+    this.#redis = connectPatiently(redis, 'command-keys', logger);
+    this.#listener = new ChannelListener({
+      redis,
+      channels: [
+        ...(host === undefined ? [] : [commandChannel(redis.prefix, host)]),
+        ...(pool ? [commandChannel(redis.prefix, null)] : []),
+      ],
+      onMessage: (json) => this.#hear(json),
+      logger,
+    });
+  }
+
+  /** Does not wait for Redis. */
+  start(): void {
+    this.#listener.start();
+  }
+
+  /** Safe twice and before start. */
+  stop(): void {
+    this.#listener.stop();
+    disconnect(this.#redis);
+  }
+
+  /**
+   * Reads the kept commands of these downloads in one round trip and tells them like published ones: at the start
+   * of a download and every few seconds, because a published message reaches only who is connected.
+   */
+  async recall(downloadIds: readonly string[]): Promise<void> {
+    if (downloadIds.length === 0) return;
+    const kept = await this.#redis.mget(downloadIds.map((id) => commandKey(this.#options.redis.prefix, id)));
+    for (const json of kept) if (json !== null) this.#hear(json);
+  }
+
+  #hear(json: string): void {
+    const command = parseCommand(json);
+    if (command === undefined) this.#options.logger.warn({ json: json.slice(0, 200) }, 'not a worker command');
+    else this.#options.onCommand(command);
+  }
+}
+
+function parseCommand(json: string): WorkerCommand | undefined {
+  try {
+    return WorkerCommand.parse(JSON.parse(json));
+  } catch {
+    return undefined; // the caller says so
+  }
+}

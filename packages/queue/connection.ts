@@ -1,0 +1,78 @@
+import { Redis, type RedisOptions } from 'ioredis';
+import type { Logger } from '#core/logger';
+import { SECOND_MS } from '#core/units';
+
+/** Braces make a Redis Cluster keep every key of ours in one slot, which MULTI and BullMQ's scripts need. */
+export const DEFAULT_PREFIX = '{haulier}';
+
+export interface RedisSettings {
+  /** `redis://` or, for TLS, `rediss://`; user, password and database number go inside. */
+  readonly url: string;
+  /** Start of every key, without a colon at its end. */
+  readonly prefix: string;
+}
+
+export type RedisClient = Redis;
+
+const API_COMMAND_TIMEOUT_MS = 2 * SECOND_MS;
+const MAX_RECONNECT_PAUSE_MS = 5 * SECOND_MS;
+
+/**
+ * A connection whose commands wait until Redis is back, for as long as it takes: workers, blocking readers
+ * and subscribers.
+ *
+ * @param role shown by `CLIENT LIST` and in the log
+ */
+export const connectPatiently = (settings: RedisSettings, role: string, logger: Logger): RedisClient =>
+  connect(settings, role, logger, { maxRetriesPerRequest: null });
+
+/**
+ * A connection whose commands fail at once while Redis is away, so that an HTTP request never hangs on it: the
+ * rows in Postgres are the outbox and a relay tries again.
+ */
+export const connectImpatiently = (settings: RedisSettings, role: string, logger: Logger): RedisClient =>
+  connect(settings, role, logger, {
+    maxRetriesPerRequest: 1,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    commandTimeout: API_COMMAND_TIMEOUT_MS,
+  });
+
+/** Ends a connection whatever state it is in; commands under way are rejected. Safe twice. */
+export function disconnect(redis: RedisClient): void {
+  if (redis.status !== 'end') redis.disconnect();
+}
+
+function connect(
+  settings: RedisSettings,
+  role: string,
+  logger: Logger,
+  options: Omit<RedisOptions, 'replyMapping'>,
+): RedisClient {
+  const redis = new Redis(settings.url, {
+    connectionName: `haulier:${role}`,
+    retryStrategy: reconnectPauseMs,
+    ...options,
+  });
+  logOutages(redis, role, logger);
+  return redis;
+}
+
+/** Doubles from 100 ms to 5 s, then spread, so that a fleet does not return in step. */
+function reconnectPauseMs(times: number): number {
+  const whole = Math.min(MAX_RECONNECT_PAUSE_MS, 100 * 2 ** Math.min(times - 1, 10));
+  return Math.round(whole / 2 + (whole / 2) * Math.random());
+}
+
+/** Two lines per outage instead of one per reconnect. The listener also keeps Node from ending the process. */
+function logOutages(redis: RedisClient, role: string, logger: Logger): void {
+  let away = false;
+  redis.on('error', (error: Error) => {
+    if (!away) logger.warn({ role, err: error }, 'redis connection lost');
+    away = true;
+  });
+  redis.on('ready', () => {
+    if (away) logger.info({ role }, 'redis connection is back');
+    away = false;
+  });
+}
