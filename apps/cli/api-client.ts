@@ -1,0 +1,37 @@
+import { ApiError, UnreachableError } from '#client/api-error';
+import { createClient, type Client } from '#client/client';
+import { CliError, EXIT, type ExitCode } from './exit-code.ts';
+import { secret } from './stack/stack-config.ts';
+
+const DEFAULT_URL = 'http://127.0.0.1:7420';
+
+/** The API as HAULIER_URL and HAULIER_TOKEN (or its `_FILE` twin) name it. */
+export function clientFrom(env: NodeJS.ProcessEnv): Client {
+  return createClient({ baseUrl: env['HAULIER_URL'] || DEFAULT_URL, token: secret(env, 'HAULIER_TOKEN') });
+}
+
+/** Runs calls of the API; its refusals become one sentence and an exit code. */
+export async function withApi<T>(calls: () => Promise<T>): Promise<T> {
+  try {
+    return await calls();
+  } catch (error) {
+    throw asCliError(error);
+  }
+}
+
+function asCliError(error: unknown): unknown {
+  if (error instanceof UnreachableError)
+    return new CliError(EXIT.unreachable, `${error.message}; is \`haulier up\` running, and is HAULIER_URL right?`, {
+      cause: error,
+    });
+  if (!(error instanceof ApiError)) return error;
+  const fields = error.problem?.errors?.map((field) => `\n  ${field.pointer}: ${field.detail}`) ?? [];
+  const hint = error.status === 401 ? '; set HAULIER_TOKEN' : '';
+  return new CliError(exitCodeOf(error.status), `${error.message}${fields.join('')}${hint}`, { cause: error });
+}
+
+function exitCodeOf(status: number): ExitCode {
+  if (status === 401 || status === 403) return EXIT.notAllowed;
+  if (status === 404) return EXIT.nothingToDo;
+  return status >= 500 ? EXIT.serverError : EXIT.usage;
+}

@@ -1,0 +1,104 @@
+import type { CreateDownloadsInput, Download, DownloadDetail } from '#contracts/http/downloads';
+import { nameOf, parseLocator, sourcesOf } from '#chain/locator';
+import { formatBytes, parseDuration } from '#core/units';
+import { clientFrom, withApi } from '../api-client.ts';
+import type { CommandContext } from '../context.ts';
+import { CliError, EXIT, type ExitCode } from '../exit-code.ts';
+import { createProgress, type ProgressMode } from '../terminal/progress.ts';
+import { formatTable } from '../terminal/table.ts';
+import { usageOf } from '../usage.ts';
+import { watchDownloads } from './watch-downloads.ts';
+
+export interface DownloadOptions {
+  readonly host?: string;
+  readonly sha256?: string;
+  readonly size?: string;
+  readonly allowUnverified?: boolean;
+  readonly wait?: boolean;
+  readonly timeout?: string;
+  readonly json?: boolean;
+  readonly progress: ProgressMode;
+}
+
+/** Asks the API for a model or a single file, and waits for it when told to. */
+export async function download(what: string, options: DownloadOptions, context: CommandContext): Promise<void> {
+  const client = clientFrom(context.env);
+  const request = requestOf(what, options);
+  const { downloads } = await withApi(() => client.createDownloads(request));
+  if (!options.wait) {
+    context.stdout.write(options.json ? `${JSON.stringify({ downloads })}\n` : `${downloads.map(lineOf).join('\n')}\n`);
+    return;
+  }
+  const display = createProgress(options.progress, context.stderr, context.env, () => performance.now());
+  const ended = await withApi(() =>
+    watchUntil(options.timeout, context, (signal) => watchDownloads(client, downloads, display, signal)),
+  );
+  context.stdout.write(options.json ? `${JSON.stringify({ downloads: ended })}\n` : `${summaryOf(ended)}\n`);
+  const code = exitCodeOf(ended);
+  if (code !== EXIT.done)
+    throw new CliError(
+      code,
+      ended
+        .filter((end) => end.status !== 'success')
+        .map((end) => `${end.file}: ${end.message}`)
+        .join('; '),
+    );
+}
+
+/** A model's name has neither a scheme nor a slash, and is no CID. */
+function requestOf(what: string, options: DownloadOptions): CreateDownloadsInput {
+  const where = options.host === undefined ? {} : { host: options.host };
+  const model = /^([a-z0-9][a-z0-9._-]*)(?:@(.+))?$/.exec(what);
+  if (model && !looksLikeCid(what)) return { model: model[1]!, ...(model[2] ? { version: model[2] } : {}), ...where };
+  const locator = usageOf(() => parseLocator(what));
+  if (locator.kind === 'cid' && locator.path !== '')
+    throw new CliError(
+      EXIT.usage,
+      `"${what}" is a path inside a folder: add it as a model (haulier model add NAME --ipfs ${locator.cid}), or fetch it here (haulier fetch ${what})`,
+    );
+  const file = {
+    path: nameOf(locator),
+    sources: sourcesOf(locator).slice(),
+    ...(locator.kind === 'cid' ? { cid: locator.cid } : {}),
+    ...(options.sha256 ? { sha256: options.sha256 } : {}),
+    ...(options.size ? { sizeBytes: Number(options.size) } : {}),
+    ...(options.allowUnverified ? { allowUnverified: true } : {}),
+  };
+  return { files: [file], ...where };
+}
+
+const looksLikeCid = (text: string): boolean => /^(Qm[1-9A-HJ-NP-Za-km-z]{44}|b[a-z2-7]{8,})$/.test(text);
+
+async function watchUntil<T>(
+  timeout: string | undefined,
+  context: CommandContext,
+  watch: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  if (timeout === undefined) return watch(context.signal);
+  const limit = AbortSignal.timeout(usageOf(() => parseDuration(timeout)));
+  try {
+    return await watch(AbortSignal.any([limit, context.signal]));
+  } catch (error) {
+    if (!limit.aborted) throw error;
+    throw new CliError(EXIT.timedOut, `still running after ${timeout}; the download goes on`, { cause: error });
+  }
+}
+
+const lineOf = (one: Download): string => `${one.id}  ${one.status}  ${one.file}`;
+
+function summaryOf(ended: readonly DownloadDetail[]): string {
+  const rows = ended.map((end) => [
+    end.file,
+    end.status,
+    formatBytes(end.bytes),
+    end.sha256 ?? '',
+    end.source ?? '',
+    end.path ?? end.message,
+  ]);
+  return formatTable(['file', 'status', 'bytes', 'sha256', 'source', 'where'], rows, [2]);
+}
+
+function exitCodeOf(ended: readonly DownloadDetail[]): ExitCode {
+  if (ended.some((end) => end.status === 'failed')) return EXIT.failed;
+  return ended.some((end) => end.status === 'cancelled') ? EXIT.cancelled : EXIT.done;
+}

@@ -1,0 +1,59 @@
+import type { Client } from '#client/client';
+import type { Download, DownloadDetail } from '#contracts/http/downloads';
+import { isFinal } from '#core/download-status';
+import type { ProgressDisplay, ProgressItem } from '../terminal/progress.ts';
+
+const POLL_MS = 55_000;
+
+/**
+ * Follows downloads by long-polls until each has ended, showing progress.
+ *
+ * @returns how they ended, in the same order
+ * @throws the signal's reason when it is aborted; the downloads go on
+ */
+export async function watchDownloads(
+  client: Client,
+  downloads: readonly Download[],
+  display: ProgressDisplay,
+  signal: AbortSignal,
+): Promise<DownloadDetail[]> {
+  const latest = downloads.slice();
+  const show = (): void => display.update(latest.map(progressOf));
+  try {
+    show();
+    return await Promise.all(
+      downloads.map((download, index) =>
+        follow(client, download.id, signal, (changed) => {
+          latest[index] = changed;
+          show();
+        }),
+      ),
+    );
+  } finally {
+    show();
+    display.end();
+  }
+}
+
+async function follow(
+  client: Client,
+  id: string,
+  signal: AbortSignal,
+  onChange: (download: Download) => void,
+): Promise<DownloadDetail> {
+  let download = await client.getDownload(id);
+  onChange(download);
+  while (!isFinal(download.status)) {
+    download = await client.waitForDownload(id, { waitMs: POLL_MS, after: download.version, signal });
+    onChange(download);
+  }
+  return download;
+}
+
+const progressOf = (download: Download): ProgressItem => ({
+  label: download.file,
+  doneBytes: download.bytes,
+  totalBytes: download.sizeBytes ?? undefined,
+  bytesPerSecond: download.bytesPerSecond ?? 0,
+  note: isFinal(download.status) ? (download.outcome ?? download.status) : (download.source ?? download.message),
+});

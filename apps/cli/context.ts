@@ -1,0 +1,12 @@
+import type { ProgressEnvironment, ProgressStream } from './terminal/progress.ts';
+
+/** What a command may use of the outside; made by `main.ts`. */
+export interface CommandContext {
+  readonly env: NodeJS.ProcessEnv & ProgressEnvironment;
+  readonly stdout: { write(text: string): unknown };
+  readonly stderr: ProgressStream;
+  /** Folder of the compiled programs. */
+  readonly distDir: string;
+  /** Aborted by SIGINT or SIGTERM; `reason` is the signal's name. */
+  readonly signal: AbortSignal;
+}

@@ -1,0 +1,27 @@
+/** What the process says to a pipeline; never renumbered (docs/cli.md). */
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  notAllowed: 3,
+  nothingToDo: 4,
+  cancelled: 5,
+  unreachable: 6,
+  serverError: 7,
+  timedOut: 124,
+  interrupted: 130,
+  terminated: 143,
+} as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** Ends a command with one sentence for people and a code for pipelines. */
+export class CliError extends Error {
+  override readonly name = 'CliError';
+  readonly exitCode: ExitCode;
+
+  constructor(exitCode: ExitCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.exitCode = exitCode;
+  }
+}

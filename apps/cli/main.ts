@@ -1,0 +1,47 @@
+#!/usr/bin/env node
+import { fileURLToPath } from 'node:url';
+import { CliError, EXIT } from './exit-code.ts';
+import type { CommandContext } from './context.ts';
+import { createProgram } from './program.ts';
+
+const interrupted = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => {
+    if (interrupted.signal.aborted) process.exit(signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated);
+    interrupted.abort(signal);
+  });
+
+// A closed pipe (`haulier … | head`) ends the command without a stack trace.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(EXIT.done);
+  throw error;
+});
+
+const context: CommandContext = {
+  env: process.env,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  distDir: fileURLToPath(new URL('../..', import.meta.url)),
+  signal: interrupted.signal,
+};
+
+try {
+  await createProgram(context).parseAsync(process.argv);
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+if (interrupted.signal.aborted)
+  process.exitCode = interrupted.signal.reason === 'SIGINT' ? EXIT.interrupted : EXIT.terminated;
+
+function report(error: unknown): number {
+  if (error instanceof CliError) {
+    if (error.message !== '') process.stderr.write(`error: ${error.message} (${error.exitCode})\n`);
+    return error.exitCode;
+  }
+  if (interrupted.signal.aborted) return EXIT.interrupted;
+  process.stderr.write(
+    `error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)} (${EXIT.serverError})\n`,
+  );
+  return EXIT.serverError;
+}

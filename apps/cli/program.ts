@@ -1,0 +1,159 @@
+import { Command, CommanderError, Option } from 'commander';
+import type { CommandContext } from './context.ts';
+import { CliError, EXIT } from './exit-code.ts';
+import { PROGRESS_MODES } from './terminal/progress.ts';
+
+const PROGRESS = new Option('--progress <mode>', 'how progress is shown on stderr')
+  .choices(PROGRESS_MODES)
+  .default('auto');
+
+const collect = (value: string, earlier: string[]): string[] => [...earlier, value];
+
+/** The command line. Every command loads only what it needs, when it runs. */
+export function createProgram(context: CommandContext): Command {
+  const program = new Command('haulier')
+    .description('Puts model files on fleets of hosts from untrusted sources and proves every byte.')
+    .exitOverride(asCliError)
+    .configureOutput({
+      writeOut: (text) => context.stdout.write(text),
+      writeErr: (text) => context.stderr.write(text),
+    });
+  addStackCommands(program, context);
+  addDownloadCommands(program, context);
+  addFetchCommand(program, context);
+  addModelCommands(program, context);
+  addBundleCommands(program, context);
+  addWorkerCommands(program, context);
+  return program;
+}
+
+/** Commander's own refusals (unknown option, missing argument) are usage errors; help is not an error. */
+function asCliError(error: CommanderError): never {
+  throw new CliError(error.exitCode === 0 ? EXIT.done : EXIT.usage, '', { cause: error });
+}
+
+function addStackCommands(program: Command, context: CommandContext): void {
+  program
+    .command('up')
+    .description('run the whole stack: API, worker, and PostgreSQL and Redis where no URL is given')
+    .option('--workers <n>', 'number of workers on this machine', '1')
+    .action(async (options) => (await import('./commands/up.ts')).up(options, context));
+  program
+    .command('demo')
+    .description('show the main job for real: a local origin, three files, one model')
+    .option('--once', 'stop everything after the table and exit')
+    .option('--json', 'end with one JSON object on stdout')
+    .action(async (options) => (await import('./commands/demo.ts')).demo(options, context));
+}
+
+function addDownloadCommands(program: Command, context: CommandContext): void {
+  program
+    .command('download <what>')
+    .description('ask the API for a model (name or name@version), a CID, hf:repo/path@revision or a URL')
+    .option('--host <name>', 'the host that should have it; without it, any worker of the pool')
+    .option('--sha256 <hex>', 'digest of a single file')
+    .option('--size <bytes>', 'exact size of a single file')
+    .option('--allow-unverified', 'fetch a single file although nothing proves it; labelled unverified')
+    .option('--wait', 'wait until it is done; the exit code says how it ended')
+    .option('--timeout <duration>', 'stop waiting after this long; the download goes on')
+    .option('--json', 'one JSON object on stdout')
+    .addOption(PROGRESS)
+    .action(async (what, options) => (await import('./commands/download.ts')).download(what, options, context));
+  program
+    .command('status <id>')
+    .description('show one download')
+    .option('--json', 'one JSON object on stdout')
+    .action(async (id, options) => (await import('./commands/status.ts')).status(id, options, context));
+}
+
+function addFetchCommand(program: Command, context: CommandContext): void {
+  program
+    .command('fetch <what>')
+    .description('fetch one file without any server: a CID, CID/path, URL or hf:repo/path@revision')
+    .option('-o, --output <path>', 'where to put it; default: the name of the file, here')
+    .option('--sha256 <hex>', 'what the file must hash to')
+    .option('--md5 <hex>', 'what the file must hash to')
+    .option('--sha1 <hex>', 'what the file must hash to')
+    .option('--size <bytes>', 'exact size')
+    .option('--mirror <url>', 'another source of the same bytes; repeatable', collect, [])
+    .option('--gateway <base>', 'an IPFS gateway; repeatable', collect, [])
+    .option('--hf-endpoint <url>', 'Hugging Face endpoint')
+    .option('--connections <n>', 'most connections per source')
+    .option('--limit-rate <rate>', 'most bytes per second, such as 50M')
+    .option('--stall-timeout <duration>', 'no byte for this long is a failure', '30s')
+    .option('--strategy <strategy>', 'ordered or parallel', 'ordered')
+    .option('--allow-private', 'follow redirects into private addresses')
+    .option('--strict', 'refuse bytes that nothing proves')
+    .option('--json', 'one JSON object on stdout')
+    .addOption(PROGRESS)
+    .action(async (what, options) => (await import('./commands/fetch.ts')).fetchFile(what, options, context));
+}
+
+function addModelCommands(program: Command, context: CommandContext): void {
+  const model = program.command('model').description('manifests: add, list, show, pin');
+  model
+    .command('add <name>')
+    .description('make a manifest from a hub, IPFS or a folder, and publish it to the API')
+    .option('--hf <repo@revision>', 'a Hugging Face repository')
+    .option('--repo-type <type>', 'model or dataset', 'model')
+    .option('--ipfs <cid>', 'an IPFS folder, alone or beside --hf')
+    .option('--dir <folder>', 'a local folder')
+    .option('--include <glob>', 'only files that match; repeatable', collect, [])
+    .option('--version <version>', 'name of this version; default: the commit or a digest of the content')
+    .option('--type <type>', 'what the model is for', 'model')
+    .option('--gateway <base>', 'an IPFS gateway; repeatable', collect, [])
+    .option('--hf-endpoint <url>', 'Hugging Face endpoint')
+    .option('--allow-private', 'allow private addresses')
+    .option('--print', 'print the manifest instead of publishing it')
+    .option('--json', 'one JSON object on stdout')
+    .action(async (name, options) => (await import('./commands/model-add.ts')).modelAdd(name, options, context));
+  model
+    .command('list')
+    .option('--json', 'one JSON object on stdout')
+    .action(async (options) => (await import('./commands/model.ts')).modelList(options, context));
+  model
+    .command('show <model>')
+    .description('the manifest of name or name@version')
+    .action(async (what) => (await import('./commands/model.ts')).modelShow(what, context));
+  model
+    .command('pin <model>')
+    .description('keep name@version: never cleaned up, never reported as outdated')
+    .action(async (what) => (await import('./commands/model.ts')).modelPin(what, true, context));
+  model
+    .command('unpin <model>')
+    .action(async (what) => (await import('./commands/model.ts')).modelPin(what, false, context));
+}
+
+function addBundleCommands(program: Command, context: CommandContext): void {
+  const bundle = program.command('bundle').description('models as one file for hosts without a network');
+  bundle
+    .command('create <model...>')
+    .description('write published models of this host into a bundle')
+    .requiredOption('-o, --output <path>', 'the bundle to write (.tar)')
+    .option('--json', 'one JSON object on stdout')
+    .action(async (models, options) => (await import('./commands/bundle.ts')).bundleCreate(models, options, context));
+  bundle
+    .command('verify <path>')
+    .description('check every member of a bundle')
+    .option('--json', 'one JSON object on stdout')
+    .action(async (path, options) => (await import('./commands/bundle.ts')).bundleVerify(path, options, context));
+}
+
+function addWorkerCommands(program: Command, context: CommandContext): void {
+  const worker = program.command('worker').description('the worker of this host and its store');
+  worker
+    .command('run')
+    .description('run a worker in the foreground')
+    .action(async () => (await import('./commands/worker.ts')).workerRun(context));
+  worker
+    .command('verify [model]')
+    .description('hash what is published here; corrupt files are quarantined and fetched again')
+    .option('--json', 'one JSON object on stdout')
+    .action(async (model, options) => (await import('./commands/worker.ts')).workerVerify(model, options, context));
+  worker
+    .command('gc')
+    .description('clean the store by its rules')
+    .option('--dry-run', 'only list what would be deleted')
+    .option('--json', 'one JSON object on stdout')
+    .action(async (options) => (await import('./commands/worker.ts')).workerGc(options, context));
+}

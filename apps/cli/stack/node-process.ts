@@ -1,0 +1,62 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { open, readFile } from 'node:fs/promises';
+
+/** One of our own processes, started by `haulier up`. */
+export interface NodeProcess {
+  readonly name: string;
+  readonly pid: number;
+  /** Settles when the process has ended, however. */
+  readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  /** SIGTERM, and SIGKILL after the deadline. Safe twice. */
+  stop(): Promise<void>;
+  /** The last lines of its log, for an error message. */
+  logTail(): Promise<string>;
+  /** What it told its parent over IPC so far: never written to the log. */
+  readonly messages: readonly unknown[];
+}
+
+const STOP_DEADLINE_MS = 5_000;
+const TAIL_LINES = 12;
+
+/**
+ * Starts a Node program with its output in a log file. The terminal's Ctrl-C does not reach it (own process group):
+ * whoever started it stops it in order. The IPC channel lets it notice when its parent is gone.
+ */
+export async function startNodeProcess(options: {
+  name: string;
+  script: string;
+  args?: readonly string[];
+  env: NodeJS.ProcessEnv;
+  logPath: string;
+}): Promise<NodeProcess> {
+  const log = await open(options.logPath, 'a', 0o600);
+  const child = spawn(process.execPath, ['--enable-source-maps', options.script, ...(options.args ?? [])], {
+    env: options.env,
+    detached: true,
+    stdio: ['ignore', log.fd, log.fd, 'ipc'],
+  });
+  const ended = once(child, 'exit').then(([code, signal]) => ({
+    code: code as number | null,
+    signal: signal as NodeJS.Signals | null,
+  }));
+  const messages: unknown[] = [];
+  child.on('message', (message) => messages.push(message));
+  await once(child, 'spawn').finally(() => log.close());
+  return {
+    messages,
+    name: options.name,
+    pid: child.pid!,
+    ended,
+    stop: () => stopChild(child, ended),
+    logTail: async () => (await readFile(options.logPath, 'utf8')).trimEnd().split('\n').slice(-TAIL_LINES).join('\n'),
+  };
+}
+
+async function stopChild(child: ChildProcess, ended: Promise<unknown>): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGTERM');
+  const force = setTimeout(() => child.kill('SIGKILL'), STOP_DEADLINE_MS);
+  await ended;
+  clearTimeout(force);
+}

@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { CliError, EXIT } from '../exit-code.ts';
+
+export interface StackConfig {
+  readonly home: string;
+  readonly bind: string;
+  readonly port: number;
+  readonly databaseUrl: string | undefined;
+  readonly redisUrl: string | undefined;
+}
+
+/** Root of all data: HAULIER_HOME, else `~/.haulier`. */
+export const haulierHome = (env: NodeJS.ProcessEnv): string =>
+  resolve(env['HAULIER_HOME'] || join(homedir(), '.haulier'));
+
+/** @throws CliError that names the variable, its value and what would be right */
+export function stackConfig(env: NodeJS.ProcessEnv): StackConfig {
+  const port = Number(env['HAULIER_PORT'] ?? '7420');
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new CliError(
+      EXIT.usage,
+      `HAULIER_PORT is "${env['HAULIER_PORT']}": write a port from 0 (any free one) to 65535`,
+    );
+  return {
+    home: haulierHome(env),
+    bind: env['HAULIER_BIND'] || '127.0.0.1',
+    port,
+    databaseUrl: secret(env, 'DATABASE_URL'),
+    redisUrl: secret(env, 'REDIS_URL'),
+  };
+}
+
+/** A variable or the content of the file that its `_FILE` twin names; empty means not given. */
+export function secret(env: NodeJS.ProcessEnv, name: string): string | undefined {
+  const path = env[`${name}_FILE`];
+  if (!path) return env[name] || undefined;
+  try {
+    return readFileSync(path, 'utf8').trim() || undefined;
+  } catch (cause) {
+    throw new CliError(EXIT.usage, `${name}_FILE is "${path}", which cannot be read`, { cause });
+  }
+}

@@ -1,0 +1,101 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { FetchBlock } from '#content/verified-blocks';
+import { SourceError } from '#core/failure';
+import { decide, type Budget } from '#core/policy';
+import type { Layer } from '#core/layer';
+import type { Source } from '#core/source';
+import { FailureLog } from './failure-log.ts';
+
+interface BlockSource {
+  readonly source: Source;
+  readonly readBlock: NonNullable<Source['readBlock']>;
+  failuresInARow: number;
+  /** Blocks that this source sent with other bytes; three and it is not asked again. */
+  strikes: number;
+  /** Monotonic time before which it is not asked. */
+  restsUntilMs: number;
+  dropped: boolean;
+}
+
+export interface BlockFetcherOptions {
+  readonly budgets: Readonly<Record<Layer, Budget>>;
+  readonly now: () => number;
+  readonly random: () => number;
+}
+
+const MAX_STRIKES = 3;
+
+/**
+ * Fetches single blocks from several untrusted sources: each call starts at another source, a lie or a failure moves on to
+ * the next, and `decide` says who may be asked again and when.
+ *
+ * @param sources in their configured order; those without blocks are passed over
+ * @returns a fetcher that rejects with ExhaustedError when nobody is left, or with the signal's reason
+ */
+export function blockFetcher(sources: readonly Source[], options: BlockFetcherOptions): FetchBlock {
+  const members = sources.flatMap((source) => (source.readBlock ? [memberOf(source, source.readBlock)] : []));
+  const failures = new FailureLog();
+  let turn = 0;
+
+  return async (cid, request) => {
+    const liars = new Set<BlockSource>();
+    const first = turn++;
+    for (;;) {
+      request.signal.throwIfAborted();
+      const member = await nextMember(members, liars, first, options.now, request.signal);
+      if (!member) throw failures.exhausted(`block ${cid}`);
+      try {
+        const bytes = await member.readBlock(cid, request.maxBytes, request.signal);
+        if (request.verify(bytes)) {
+          member.failuresInARow = 0;
+          return bytes;
+        }
+        liars.add(member);
+        failures.add(new SourceError('digest-mismatch', member.source.name, `sent other bytes for block ${cid}`));
+        member.strikes += 1;
+        member.dropped = member.strikes >= MAX_STRIKES;
+      } catch (error) {
+        if (!(error instanceof SourceError) || error.kind === 'aborted') throw error;
+        failures.add(error);
+        afterFailure(member, error, members, options);
+        if (error.kind === 'missing') liars.add(member);
+      }
+    }
+  };
+}
+
+function memberOf(source: Source, readBlock: NonNullable<Source['readBlock']>): BlockSource {
+  return { source, readBlock, failuresInARow: 0, strikes: 0, restsUntilMs: 0, dropped: false };
+}
+
+/** The next source whose turn it is; waits when all that are left rest; undefined when none is left for this block. */
+async function nextMember(
+  members: readonly BlockSource[],
+  excluded: ReadonlySet<BlockSource>,
+  first: number,
+  now: () => number,
+  signal: AbortSignal,
+): Promise<BlockSource | undefined> {
+  const left = members
+    .map((_, index) => members[(first + index) % members.length]!)
+    .filter((member) => !member.dropped && !excluded.has(member));
+  const ready = left.find((member) => member.restsUntilMs <= now());
+  if (ready || left.length === 0) return ready;
+  const soonest = left.reduce((a, b) => (a.restsUntilMs <= b.restsUntilMs ? a : b));
+  await pause(Math.max(0, soonest.restsUntilMs - now()), undefined, { signal });
+  return soonest;
+}
+
+function afterFailure(
+  member: BlockSource,
+  error: SourceError,
+  members: readonly BlockSource[],
+  { budgets, now, random }: BlockFetcherOptions,
+): void {
+  member.failuresInARow += 1;
+  const otherSources = members.filter((other) => other !== member && !other.dropped).length;
+  const history = { failuresInARow: member.failuresInARow, corruptionSwitches: 0, otherSources };
+  const decision = decide(error, history, budgets[member.source.layer], random());
+  if (decision.do === 'retry-same') member.restsUntilMs = now() + decision.afterMs;
+  else if (decision.do !== 'next-source' || !decision.again) member.dropped = error.kind !== 'missing';
+}

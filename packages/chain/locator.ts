@@ -1,0 +1,52 @@
+import type { FileSpec, SourceSpec } from '#core/file-spec';
+
+/** What a person typed to name one file, before any request. */
+export type Locator =
+  | { readonly kind: 'cid'; readonly cid: string; readonly path: string }
+  | { readonly kind: 'url'; readonly url: string }
+  | { readonly kind: 'hub'; readonly source: Extract<SourceSpec, { kind: 'huggingface' }> };
+
+const HUB = /^hf:(?:(datasets?|models?)\/)?([\w.-]+\/[\w.-]+)\/(.+?)(?:@([^@]+))?$/;
+const IPFS_PREFIX = /^(?:ipfs:\/\/|\/?ipfs\/)/;
+
+/**
+ * Reads `<cid>`, `<cid>/<path>`, `ipfs://<cid>`, `http(s)://…` or `hf:[datasets/]<owner>/<repo>/<path>[@<revision>]`.
+ *
+ * @throws RangeError that shows the text and the accepted forms
+ */
+export function parseLocator(text: string): Locator {
+  if (text.startsWith('hf:')) return hubLocator(text);
+  if (/^https?:\/\//i.test(text)) return { kind: 'url', url: new URL(text).href };
+  const [cid = '', ...path] = text.replace(IPFS_PREFIX, '').split('/');
+  if (/^[A-Za-z0-9+=_-]{7,300}$/.test(cid)) return { kind: 'cid', cid, path: path.join('/') };
+  throw new RangeError(`"${text}" names no file: write a CID, CID/path, an http(s) URL or hf:owner/repo/path@revision`);
+}
+
+function hubLocator(text: string): Locator {
+  const match = HUB.exec(text);
+  if (!match) throw new RangeError(`"${text}" names no file of a hub: write hf:owner/repo/path@revision`);
+  const repoType = match[1]?.startsWith('dataset') ? 'dataset' : 'model';
+  return {
+    kind: 'hub',
+    source: { kind: 'huggingface', repo: match[2]!, repoType, revision: match[4] ?? 'main', path: match[3]! },
+  };
+}
+
+/** The file's own name, for a target that nobody named. */
+export function nameOf(locator: Locator): string {
+  const last = (path: string): string => path.split('/').filter(Boolean).at(-1) ?? '';
+  switch (locator.kind) {
+    case 'cid':
+      return last(locator.path) || locator.cid;
+    case 'url':
+      return decodeURIComponent(last(new URL(locator.url).pathname)) || 'download';
+    case 'hub':
+      return last(locator.source.path);
+  }
+}
+
+/** The sources that the locator itself names; a CID's gateways are configuration. */
+export function sourcesOf(locator: Locator): FileSpec['sources'] {
+  if (locator.kind === 'url') return [{ kind: 'mirror', url: locator.url }];
+  return locator.kind === 'hub' ? [locator.source] : [];
+}
