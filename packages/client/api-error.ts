@@ -1,0 +1,42 @@
+import { PROBLEMS } from '#contracts/http/problem';
+import type { Problem } from '#contracts/http/problem';
+
+/** The API answered, and the answer is no. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly status: number;
+  /** The problem document; undefined when something else than the API answered, such as a proxy. */
+  readonly problem: Problem | undefined;
+
+  constructor(status: number, problem: Problem | undefined, message: string) {
+    super(message);
+    this.status = status;
+    this.problem = problem;
+  }
+}
+
+/** No answer came: refused, unknown host, reset, or too slow. What was asked may or may not have happened. */
+export class UnreachableError extends Error {
+  override readonly name = 'UnreachableError';
+  readonly baseUrl: string;
+
+  constructor(baseUrl: string, reason: string, options?: { cause?: unknown }) {
+    super(`cannot reach ${baseUrl}: ${reason}`, options);
+    this.baseUrl = baseUrl;
+  }
+}
+
+/** Makes the error of an answer that is not a success, whatever its body is. */
+export function apiErrorOf(status: number, body: unknown): ApiError {
+  const problem = isProblem(body) ? body : undefined;
+  return new ApiError(status, problem, problem?.detail ?? `the server answered ${status} without saying why`);
+}
+
+const isProblem = (body: unknown): body is Problem =>
+  typeof body === 'object' &&
+  body !== null &&
+  'code' in body &&
+  typeof body.code === 'string' &&
+  body.code in PROBLEMS &&
+  'detail' in body &&
+  typeof body.detail === 'string';

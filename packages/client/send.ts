@@ -1,0 +1,89 @@
+import { SECOND_MS } from '#core/units';
+import { UnreachableError, apiErrorOf } from './api-error.ts';
+
+export interface ClientOptions {
+  /** Where the API is, such as `http://127.0.0.1:7420`; a path in front of it is kept. */
+  readonly baseUrl: string;
+  readonly token?: string | undefined;
+  /** Longest wait for one answer; milliseconds. A long-poll's own patience comes on top. */
+  readonly timeoutMs?: number | undefined;
+  /** For tests and unusual networks; the global one where left out. */
+  readonly fetch?: typeof fetch | undefined;
+}
+
+export interface Call {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number | readonly string[] | undefined>> | undefined;
+  readonly body?: unknown;
+  /** Statuses whose answer is read like a success. */
+  readonly alsoFine?: readonly number[] | undefined;
+  /** Added to the patience for this one call. */
+  readonly extraMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const DEFAULT_TIMEOUT_MS = 30 * SECOND_MS;
+
+/**
+ * Sends one request and reads its JSON.
+ *
+ * @throws ApiError when the answer is not a success
+ * @throws UnreachableError when no answer came in time; the reason of `signal` when the caller gave up
+ */
+export async function send<Answer>(options: ClientOptions, call: Call): Promise<Answer> {
+  const timeout = AbortSignal.timeout((options.timeoutMs ?? DEFAULT_TIMEOUT_MS) + (call.extraMs ?? 0));
+  const signal = call.signal ? AbortSignal.any([timeout, call.signal]) : timeout;
+  try {
+    const response = await (options.fetch ?? fetch)(urlOf(options.baseUrl, call), {
+      method: call.method,
+      headers: headersOf(options, call),
+      redirect: 'error',
+      signal,
+      ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+    });
+    const body = parse(await response.text());
+    const fine = response.ok || call.alsoFine?.includes(response.status) === true;
+    if (!fine || body === undefined) throw apiErrorOf(response.status, body);
+    return body as Answer;
+  } catch (error) {
+    throw asClientError(error, options, call, timeout);
+  }
+}
+
+function asClientError(error: unknown, options: ClientOptions, call: Call, timeout: AbortSignal): unknown {
+  if (call.signal?.aborted) return call.signal.reason;
+  if (timeout.aborted) return new UnreachableError(options.baseUrl, 'no answer in time', { cause: error });
+  if (error instanceof TypeError) return new UnreachableError(options.baseUrl, reasonOf(error), { cause: error });
+  return error;
+}
+
+/** The platform's fetch says only "fetch failed"; the reason is in its cause. */
+function reasonOf(error: Error): string {
+  const cause = error.cause;
+  if (!(cause instanceof Error)) return error.message;
+  const code = 'code' in cause ? String(cause.code) : '';
+  return cause.message !== '' ? cause.message : code;
+}
+
+function urlOf(baseUrl: string, call: Call): URL {
+  const url = new URL(baseUrl.replace(/\/+$/, '') + call.path);
+  for (const [name, value] of Object.entries(call.query ?? {})) {
+    if (value !== undefined) url.searchParams.set(name, Array.isArray(value) ? value.join(',') : String(value));
+  }
+  return url;
+}
+
+const headersOf = (options: ClientOptions, call: Call): Record<string, string> => ({
+  accept: 'application/json, application/problem+json',
+  ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
+  ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+});
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,107 @@
+import { z } from 'zod';
+import { LAYERS, OUTCOMES, SOURCE_KINDS } from '#core/layer';
+import { DAY_MS, parseDuration } from '#core/units';
+import { Count, Cursor, Moment, NextCursor } from './parameters.ts';
+
+const MAX_WINDOW_MS = 400 * DAY_MS;
+
+/** How far back a metric looks: `24h`, `30d`. */
+const Window = z
+  .string()
+  .max(20)
+  .default('24h')
+  .transform((text, context) => {
+    try {
+      const ms = parseDuration(text);
+      if (ms > 0 && ms <= MAX_WINDOW_MS) return ms;
+      context.addIssue({ code: 'custom', message: `"${text}" is not between 1s and 400d` });
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+    }
+    return z.NEVER;
+  })
+  .describe('how far back: `24h`, `30d`; at most `400d`');
+
+export const MetricsQuery = z.strictObject({ window: Window });
+
+export const MetricsListQuery = z.strictObject({
+  window: Window,
+  layer: z.enum(LAYERS).optional(),
+  status: z.enum(['success', 'failure']).optional(),
+  cursor: Cursor.optional(),
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+});
+
+export type MetricsListQuery = z.infer<typeof MetricsListQuery>;
+
+/** One record per try (ME1). */
+const TryRecord = z.strictObject({
+  at: Moment,
+  downloadId: z.uuid(),
+  host: z.string().nullable(),
+  model: z.string().nullable(),
+  modelType: z.string().nullable(),
+  layer: z.enum(LAYERS),
+  kind: z.enum(SOURCE_KINDS),
+  gateway: z.string(),
+  status: z.enum(['success', 'failure']),
+  latencyMs: Count,
+  bytes: Count,
+  totalBytes: Count.nullable(),
+  errorType: z.string().nullable(),
+  errorMessage: z.string().nullable(),
+});
+
+export const MetricsList = z
+  .strictObject({ records: z.array(TryRecord), nextCursor: NextCursor })
+  .meta({ id: 'MetricsList' });
+
+export type MetricsList = z.infer<typeof MetricsList>;
+
+const Rate = z.number().min(0).max(1).describe('0 to 1');
+const Milliseconds = z.number().min(0);
+
+const TryStats = {
+  tries: Count,
+  successes: Count,
+  successRate: Rate,
+  averageMs: Milliseconds,
+  p50Ms: Milliseconds,
+  p95Ms: Milliseconds,
+  bytes: Count,
+};
+
+export const MetricsSummary = z
+  .strictObject({
+    since: Moment.describe('the start of the window, or the last reset when that is later'),
+    until: Moment,
+    total: z.strictObject({ tries: Count, successes: Count, successRate: Rate.nullable(), bytes: Count }),
+    layers: z.array(z.strictObject({ layer: z.enum(LAYERS), ...TryStats })),
+    gateways: z.array(z.strictObject({ layer: z.enum(LAYERS), gateway: z.string(), ...TryStats })),
+    outcomes: z.partialRecord(z.enum(OUTCOMES), Count).describe('finished downloads by how deep the chain had to go'),
+    cacheEffectiveness: Rate.nullable().describe('of the downloads that succeeded, how many were there already'),
+  })
+  .meta({ id: 'MetricsSummary' });
+
+export type MetricsSummary = z.infer<typeof MetricsSummary>;
+
+export const MetricsHealth = z
+  .strictObject({
+    since: Moment,
+    layers: z.array(
+      z.strictObject({
+        layer: z.enum(LAYERS),
+        status: z.enum(['healthy', 'degraded', 'down', 'unknown']).describe('unknown: nobody tried it in the window'),
+        tries: Count,
+        successRate: Rate.nullable(),
+        lastSuccessAt: Moment.nullable(),
+        lastFailureAt: Moment.nullable(),
+        lastError: z.string().nullable(),
+      }),
+    ),
+  })
+  .meta({ id: 'MetricsHealth' });
+
+export type MetricsHealth = z.infer<typeof MetricsHealth>;
+
+export const MetricsReset = z.strictObject({ resetAt: Moment });

@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import { MINUTE_MS, parseDuration } from '#core/units';
+
+const MAX_WAIT_MS = MINUTE_MS;
+
+/** A long-poll's patience: `55s`, `500ms`, `1m`. Under the 60 s after which many proxies give up. */
+export const Wait = z
+  .string()
+  .max(20)
+  .transform((text, context) => {
+    try {
+      const ms = parseDuration(text);
+      if (ms <= MAX_WAIT_MS) return ms;
+      context.addIssue({ code: 'custom', message: `"${text}" is longer than 60s; ask again afterwards` });
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+    }
+    return z.NEVER;
+  })
+  .describe('how long the answer may take while nothing changes: `55s`; at most `60s`');
+
+export const Limit = z.coerce
+  .number('a limit is a whole number')
+  .int('a limit is a whole number')
+  .min(1, 'a limit is 1 to 500')
+  .max(500, 'a limit is 1 to 500')
+  .default(50)
+  .describe('items on one page');
+
+export const Cursor = z
+  .string()
+  .min(1)
+  .max(200)
+  .regex(/^[A-Za-z0-9_-]+$/, 'a cursor is copied unchanged from the `nextCursor` of a page')
+  .describe('the `nextCursor` of the page before');
+
+export const NextCursor = z.string().nullable().describe('null on the last page');
+
+/** A moment on the API's clock, ISO 8601 in UTC. */
+export const Moment = z.iso.datetime();
+
+export const Count = z.number().int().min(0);

@@ -1,0 +1,56 @@
+import { z } from 'zod';
+
+/** Every problem the API answers with: its code, HTTP status and title. `type` of the document is `/problems/<code>`. */
+export const PROBLEMS = {
+  'invalid-request': { status: 400, title: 'The request is not valid' },
+  unauthenticated: { status: 401, title: 'No valid token' },
+  forbidden: { status: 403, title: 'The token does not allow this' },
+  'not-found': { status: 404, title: 'There is no such thing' },
+  'unknown-model': { status: 404, title: 'There is no such model' },
+  'unknown-version': { status: 404, title: 'The model has no such version' },
+  'unknown-download': { status: 404, title: 'There is no such download' },
+  'method-not-allowed': { status: 405, title: 'The method is not allowed here' },
+  'illegal-move': { status: 409, title: 'The download cannot do that now' },
+  'version-exists': { status: 409, title: 'The version exists with other content' },
+  'payload-too-large': { status: 413, title: 'The request body is too large' },
+  'unsupported-media-type': { status: 415, title: 'Send JSON' },
+  internal: { status: 500, title: 'Something broke inside' },
+  unavailable: { status: 503, title: 'A part of the system is not reachable' },
+} as const;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+export const PROBLEM_CODES = Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]];
+
+export const FieldError = z.strictObject({
+  /** RFC 6901 pointer into the body (`/files/0/path`), or the parameter (`?limit`). */
+  pointer: z
+    .string()
+    .describe('JSON pointer into the body (RFC 6901); `?name` for a query parameter, `:name` for one of the path'),
+  detail: z.string().describe('what is wrong and what would be right'),
+  value: z.unknown().optional().describe('what was sent, shortened'),
+});
+
+export type FieldError = z.infer<typeof FieldError>;
+
+/**
+ * How the API says no.
+ *
+ * @see RFC 9457
+ */
+export const Problem = z
+  .object({
+    type: z.string().describe('names the kind of problem; `/problems/<code>`'),
+    title: z.string(),
+    status: z.number().int(),
+    detail: z.string().describe('one sentence about this case'),
+    instance: z.string().describe('the path that was asked'),
+    code: z.enum(PROBLEM_CODES),
+    requestId: z.string().describe('find it in the log'),
+    errors: z.array(FieldError).optional().describe('every bad field, where there are some'),
+  })
+  .meta({ id: 'Problem' });
+
+export type Problem = z.infer<typeof Problem>;
+
+export const PROBLEM_MEDIA_TYPE = 'application/problem+json';

@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { DOWNLOAD_STATUSES } from '#core/download-status';
+import { Count, Moment } from './parameters.ts';
+
+const ComponentHealth = z.strictObject({
+  status: z.enum(['up', 'down']),
+  message: z.string().nullable().describe('what is wrong and what to do, in one sentence'),
+});
+
+export const Liveness = z.strictObject({ status: z.literal('alive') });
+
+export const Readiness = z
+  .strictObject({
+    status: z.enum(['ready', 'not_ready']),
+    missing: z.array(z.string()).describe('one sentence for each thing that is missing'),
+    components: z.record(z.string(), ComponentHealth),
+  })
+  .meta({ id: 'Readiness' });
+
+export type Readiness = z.infer<typeof Readiness>;
+
+export const Host = z
+  .strictObject({
+    name: z.string(),
+    status: z.enum(['online', 'offline']).describe('online: heard from within the last two minutes'),
+    lastSeenAt: Moment.nullable(),
+    workerVersion: z.string().nullable(),
+    storeBytes: Count.nullable(),
+    freeBytes: Count.nullable(),
+    fileCount: Count.nullable(),
+    createdAt: Moment,
+  })
+  .meta({ id: 'Host' });
+
+export type Host = z.infer<typeof Host>;
+
+export const HostList = z.strictObject({ hosts: z.array(Host) });
+
+const Notice = z.strictObject({
+  at: Moment,
+  host: z.string().nullable(),
+  notice: z.string(),
+  model: z.string().nullable(),
+  path: z.string().nullable(),
+  message: z.string(),
+});
+
+export const SystemStatus = z
+  .strictObject({
+    version: z.string(),
+    status: z.enum(['ready', 'not_ready']),
+    components: z.record(z.string(), ComponentHealth),
+    downloads: z.record(z.enum(DOWNLOAD_STATUSES), Count),
+    newerVersions: z.array(z.strictObject({ model: z.string(), current: z.string().nullable(), newer: z.string() })),
+    storeWarnings: z.array(z.strictObject({ host: z.string(), at: Moment, message: z.string() })),
+    notices: z.array(Notice),
+    events: z.strictObject({
+      applied: Count,
+      dropped: Count.describe('events that named no download of ours, or could not be read'),
+    }),
+  })
+  .meta({ id: 'SystemStatus' });
+
+export type SystemStatus = z.infer<typeof SystemStatus>;
