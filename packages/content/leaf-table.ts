@@ -8,7 +8,15 @@ export const FRAMING = {
   pbRaw: 2,
   /** dag-pb, type not known yet: either of the two must match. */
   pbUnknown: 3,
+  /** dag-pb framed in an unusual way (mode, mtime): the frame stands in `frames`. */
+  pbOther: 4,
 } as const;
+
+/** What stands before and after a leaf's bytes in its block. */
+export interface LeafFrame {
+  readonly pre: Uint8Array;
+  readonly post: Uint8Array;
+}
 
 export type Framing = (typeof FRAMING)[keyof typeof FRAMING];
 
@@ -32,4 +40,6 @@ export interface LeafTable {
   readonly framing: Uint8Array;
   /** Leaves whose bytes the DAG itself carries (identity CIDs, inline data): nothing to fetch. */
   readonly known: ReadonlyMap<number, Uint8Array>;
+  /** Frames of the leaves whose framing is `pbOther`; undefined when there are none. */
+  readonly frames?: ReadonlyMap<number, LeafFrame> | undefined;
 }
