@@ -165,7 +165,7 @@ CREATE TABLE hosts (
   newer_versions   jsonb NOT NULL DEFAULT '{}'
 ) WITH (fillfactor = 85);
 
--- What hosts told about themselves; the key makes a repeated batch harmless.
+-- What hosts told about themselves. The key makes a repeated batch harmless.
 CREATE TABLE host_notices (
   boot_id  uuid NOT NULL,
   sequence bigint NOT NULL,
@@ -194,7 +194,7 @@ CREATE TABLE version_checks (
   PRIMARY KEY (model, source)
 );
 
--- Only a keyed hash of a token is kept; the token itself is shown once.
+-- Only a keyed hash of a token is kept. The token itself is shown once.
 CREATE TABLE api_tokens (
   id           uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   name         text NOT NULL,
