@@ -1,0 +1,42 @@
+// Writes, into the last column of docs/requirements.md and docs/fault-model.md, the test files whose test names begin with
+// the row's id. `--check` changes nothing and fails when a page is out of date.
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const PAGES = ['docs/requirements.md', 'docs/fault-model.md'];
+const TEST_NAME = /\b(?:it|test|describe)(?:\.each\([\s\S]*?\))?\(\s*[`'"]((?:[A-Z]{1,2}\d{1,2}\b[ ,/and]*)+)/g;
+const ROW = /^\| ([A-Z]{1,2}\d{1,2}) \|(.*)\| ([^|]*) \|$/;
+
+const check = process.argv.includes('--check');
+const files = filesById();
+let stale = false;
+for (const page of PAGES) {
+  const before = readFileSync(page, 'utf8');
+  const after = before
+    .split('\n')
+    .map((line) => line.replace(ROW, (_, id, middle) => `| ${id} |${middle}| ${provenBy(id)} |`))
+    .join('\n');
+  if (after === before) continue;
+  stale = true;
+  if (!check) writeFileSync(page, after);
+}
+if (check && stale) {
+  console.error('docs/requirements.md or docs/fault-model.md is out of date: run `npm run docs`');
+  process.exitCode = 1;
+}
+
+function filesById() {
+  const found = new Map();
+  for (const entry of readdirSync('test', { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || !entry.name.endsWith('.test.ts') || entry.parentPath.includes('node_modules')) continue;
+    const path = join(entry.parentPath, entry.name);
+    for (const [, ids] of readFileSync(path, 'utf8').matchAll(TEST_NAME))
+      for (const id of ids.match(/[A-Z]{1,2}\d{1,2}/g)) found.set(id, (found.get(id) ?? new Set()).add(path));
+  }
+  return found;
+}
+
+function provenBy(id) {
+  const paths = [...(files.get(id) ?? [])].sort();
+  return paths.length === 0 ? '–' : paths.map((path) => `\`${path.replace(/^test\//, '')}\``).join(', ');
+}
