@@ -1,0 +1,51 @@
+const SECRET_HEADERS =
+  /^(authorization|proxy-authorization|cookie|set-cookie|x-amz-.*|.*token.*|.*api-key.*|.*secret.*)$/i;
+const REDACTED = 'redacted';
+
+/**
+ * A URL as logs, errors and metrics may show it (HA9): no user info, no fragment, and the value of every query
+ * parameter hidden except a few that never carry secrets. Presigned URLs put their proof in the query under names
+ * that change, so the list says what is harmless, not what is secret.
+ */
+export function redactUrl(url: string | URL): string {
+  if (!URL.canParse(String(url))) return '(not a URL)';
+  const shown = new URL(url);
+  shown.username = '';
+  shown.password = '';
+  shown.hash = '';
+  for (const name of new Set(shown.searchParams.keys())) {
+    if (!HARMLESS.has(name)) shown.searchParams.set(name, REDACTED);
+  }
+  return shown.href;
+}
+
+const HARMLESS = new Set([
+  'format',
+  'filename',
+  'download',
+  'recursive',
+  'expand',
+  'cursor',
+  'X-Amz-Expires',
+  'X-Amz-Date',
+]);
+
+/** Headers as logs may show them. */
+export function redactHeaders(headers: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const shown: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined) continue;
+    shown[name] = SECRET_HEADERS.test(name)
+      ? REDACTED
+      : name.toLowerCase() === 'location'
+        ? redactLocation(value)
+        : value;
+  }
+  return shown;
+}
+
+/** A Location may be relative. */
+function redactLocation(value: string): string {
+  if (URL.canParse(value)) return redactUrl(value);
+  return value.replace(/\?.*$/s, `?${REDACTED}`);
+}

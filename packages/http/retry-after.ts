@@ -1,0 +1,52 @@
+import { DAY_MS, SECOND_MS } from '#core/units';
+
+export type HeaderMap = Readonly<Record<string, string | undefined>>;
+
+/**
+ * How long a server asks us to stay away.
+ *
+ * @param value of `Retry-After`: seconds or an HTTP-date (RFC 9110 section 10.2.3); garbage and negative
+ *   numbers are ignored, a date in the past is 0
+ * @param nowMs wall clock, milliseconds since 1970, for the date form
+ * @returns milliseconds, at most a day; undefined when nothing usable was said
+ */
+export function parseRetryAfter(value: string | undefined, nowMs: number): number | undefined {
+  const text = value?.trim() ?? '';
+  if (/^\d{1,15}$/.test(text)) return Math.min(DAY_MS, Number(text) * SECOND_MS);
+  if (!/^[A-Za-z]{3,9},? /.test(text)) return undefined;
+  const at = Date.parse(text);
+  return Number.isNaN(at) ? undefined : Math.min(DAY_MS, Math.max(0, at - nowMs));
+}
+
+export interface RateLimitBucket {
+  /** Such as `api`, `resolvers` or `pages`. */
+  readonly name: string;
+  readonly remaining: number;
+  readonly resetMs: number;
+}
+
+/**
+ * Reads the `RateLimit` header of the IETF draft as hubs send it: `"resolvers";r=0;t=55` (HT3).
+ *
+ * @returns the buckets with both numbers, times in milliseconds; [] for anything else
+ */
+export function parseRateLimit(value: string | undefined): RateLimitBucket[] {
+  return (value ?? '').split(',').flatMap((item) => {
+    const [name, ...parameters] = item.trim().split(/\s*;\s*/);
+    const numbers = new Map(parameters.map((parameter) => parameter.split('=', 2) as [string, string]));
+    const remaining = wholeNumber(numbers.get('r'));
+    const resetS = wholeNumber(numbers.get('t'));
+    if (name === undefined || remaining === undefined || resetS === undefined) return [];
+    return [{ name: name.replace(/^"|"$/g, ''), remaining, resetMs: Math.min(DAY_MS, resetS * SECOND_MS) }];
+  });
+}
+
+const wholeNumber = (text: string | undefined): number | undefined =>
+  text !== undefined && /^\d{1,12}$/.test(text) ? Number(text) : undefined;
+
+/** @returns the wait a response asks for: an empty bucket's reset and a second (HT3) before `Retry-After` (HT2). */
+export function waitOf(headers: HeaderMap, nowMs: number): number | undefined {
+  const empty = parseRateLimit(headers['ratelimit']).filter((bucket) => bucket.remaining === 0);
+  if (empty.length > 0) return Math.max(...empty.map((bucket) => bucket.resetMs)) + SECOND_MS;
+  return parseRetryAfter(headers['retry-after'], nowMs);
+}
