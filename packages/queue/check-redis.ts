@@ -2,7 +2,8 @@ import { SECOND_MS } from '#core/units';
 import type { RedisClient } from './connection.ts';
 
 export interface RedisCheck {
-  readonly version: string;
+  /** Undefined where this user may not ask. */
+  readonly version: string | undefined;
   /** Redis minus this machine; milliseconds. */
   readonly clockSkewMs: number;
   /** What works but is not safe for production, as sentences. */
@@ -19,12 +20,22 @@ const MAX_CLOCK_SKEW_MS = 5 * SECOND_MS;
  * policies would) or is older than 6.2
  */
 export async function checkRedis(redis: RedisClient): Promise<RedisCheck> {
-  const facts = parseInfo(await redis.info());
-  const version = facts.get('redis_version') ?? 'unknown';
-  refuseOldVersion(version);
+  const facts = parseInfo(await infoOf(redis));
+  const version = facts.get('redis_version');
+  if (version !== undefined) refuseOldVersion(version);
   refuseEviction(facts.get('maxmemory_policy'));
   const clockSkewMs = await measureClockSkewMs(redis);
   return { version, clockSkewMs, warnings: [...durabilityWarnings(facts), ...clockWarnings(clockSkewMs)] };
+}
+
+/** A worker's ACL user may be denied INFO: then the API, which may, is the one that looks. */
+async function infoOf(redis: RedisClient): Promise<string> {
+  try {
+    return await redis.info();
+  } catch (error) {
+    if (error instanceof Error && error.message.startsWith('NOPERM')) return '';
+    throw error;
+  }
 }
 
 /** @returns the `name:value` lines of INFO */
@@ -53,7 +64,7 @@ function refuseEviction(policy: string | undefined): void {
 }
 
 function durabilityWarnings(facts: Map<string, string>): string[] {
-  if (facts.get('aof_enabled') === '1') return [];
+  if (facts.get('aof_enabled') !== '0') return [];
   return [
     'Redis runs without an append-only file: after its crash every job is rebuilt from Postgres; set "appendonly yes" and "appendfsync everysec"',
   ];

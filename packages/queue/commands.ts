@@ -2,7 +2,7 @@ import { WorkerCommand } from '#contracts/worker-events';
 import type { Logger } from '#core/logger';
 import { HOUR_MS } from '#core/units';
 import { ChannelListener } from './channel-listener.ts';
-import { type RedisClient, type RedisSettings, connectPatiently, disconnect } from './connection.ts';
+import type { RedisClient, RedisSettings } from './connection.ts';
 
 /** Long enough for a worker that was cut off; the intent itself is in Postgres. */
 const COMMAND_KEPT_MS = HOUR_MS;
@@ -32,7 +32,10 @@ export async function publishCommand(
 }
 
 export interface CommandListenerOptions {
-  readonly redis: RedisSettings;
+  /** For the connection that subscribes. */
+  readonly settings: RedisSettings;
+  /** A patient connection for the kept commands; whoever made it ends it after `stop`. */
+  readonly redis: RedisClient;
   readonly host: string | undefined;
   readonly pool: boolean;
   /** May be told the same command twice. */
@@ -43,18 +46,16 @@ export interface CommandListenerOptions {
 /** Hears commands as they are published, and reads the kept ones on request. */
 export class CommandListener {
   readonly #options: CommandListenerOptions;
-  readonly #redis: RedisClient;
   readonly #listener: ChannelListener;
 
   constructor(options: CommandListenerOptions) {
     this.#options = options;
-    const { redis, host, pool, logger } = options;
-    this.#redis = connectPatiently(redis, 'command-keys', logger);
+    const { settings, host, pool, logger } = options;
     this.#listener = new ChannelListener({
-      redis,
+      redis: settings,
       channels: [
-        ...(host === undefined ? [] : [commandChannel(redis.prefix, host)]),
-        ...(pool ? [commandChannel(redis.prefix, null)] : []),
+        ...(host === undefined ? [] : [commandChannel(settings.prefix, host)]),
+        ...(pool ? [commandChannel(settings.prefix, null)] : []),
       ],
       onMessage: (json) => this.#hear(json),
       logger,
@@ -69,7 +70,6 @@ export class CommandListener {
   /** Safe twice and before start. */
   stop(): void {
     this.#listener.stop();
-    disconnect(this.#redis);
   }
 
   /**
@@ -78,7 +78,8 @@ export class CommandListener {
    */
   async recall(downloadIds: readonly string[]): Promise<void> {
     if (downloadIds.length === 0) return;
-    const kept = await this.#redis.mget(downloadIds.map((id) => commandKey(this.#options.redis.prefix, id)));
+    const { redis, settings } = this.#options;
+    const kept = await redis.mget(downloadIds.map((id) => commandKey(settings.prefix, id)));
     for (const json of kept) if (json !== null) this.#hear(json);
   }
 

@@ -2,14 +2,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { EventBatch, WorkerEvent } from '#contracts/worker-events';
 import type { Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
-import { type RedisClient, type RedisSettings, connectPatiently, disconnect } from './connection.ts';
+import type { RedisClient } from './connection.ts';
 import { EventBuffer } from './event-buffer.ts';
 import { BATCH_FIELD, DEFAULT_MAX_ENTRIES, eventStreamKey } from './event-stream.ts';
 import { fitEvent } from './fit-event.ts';
 import { within } from './within.ts';
 
 export interface EventPublisherOptions {
-  readonly redis: RedisSettings;
+  /** A patient connection; whoever made it ends it after `stop`. */
+  readonly redis: RedisClient;
+  readonly prefix: string;
   /** Null for a worker of the pool. */
   readonly host: string | null;
   readonly bootId: string;
@@ -38,20 +40,18 @@ interface Waiter {
  */
 export class EventPublisher {
   readonly #options: EventPublisherOptions;
-  readonly #redis: RedisClient;
   readonly #buffer: EventBuffer;
   readonly #stopping = new AbortController();
   #waiters: Waiter[] = [];
   #sequence = 0;
   #acknowledged = 0;
   #dropped = 0;
-  #draining: Promise<void> | undefined;
+  #draining = false;
   #gathering: NodeJS.Timeout | undefined;
 
   constructor(options: EventPublisherOptions) {
     this.#options = options;
     this.#buffer = new EventBuffer(options.capacity ?? DEFAULT_CAPACITY);
-    this.#redis = connectPatiently(options.redis, 'events', options.logger);
   }
 
   /** Events lost because Redis was away for too long. */
@@ -95,8 +95,6 @@ export class EventPublisher {
     await within(this.flush(), STOP_DEADLINE_MS);
     clearTimeout(this.#gathering);
     this.#stopping.abort();
-    disconnect(this.#redis);
-    await this.#draining;
     if (this.#acknowledged < this.#buffer.lastPosition)
       this.#options.logger.warn({ events: this.#buffer.size }, 'events were not delivered before the stop');
   }
@@ -104,28 +102,28 @@ export class EventPublisher {
   #drainNow(): void {
     clearTimeout(this.#gathering);
     this.#gathering = undefined;
-    this.#draining ??= this.#drain().finally(() => {
-      this.#draining = undefined;
-    });
+    if (!this.#draining) void this.#drain();
   }
 
   async #drain(): Promise<void> {
+    this.#draining = true;
     while (this.#buffer.size > 0 && !this.#stopping.signal.aborted) {
       const { events, position } = this.#buffer.take(MAX_EVENTS_PER_BATCH);
       const { host, bootId } = this.#options;
       const batch: EventBatch = { version: 1, host, bootId, sequence: this.#sequence++, sentAt: Date.now(), events };
-      if (!(await this.#append(JSON.stringify(batch)))) return;
+      if (!(await this.#append(JSON.stringify(batch)))) break;
       this.#acknowledge(position);
     }
+    this.#draining = false;
   }
 
   /** @returns false when the publisher was stopped first */
   async #append(json: string): Promise<boolean> {
-    const { redis, maxEntries, logger } = this.#options;
-    const key = eventStreamKey(redis.prefix);
+    const { redis, prefix, maxEntries, logger } = this.#options;
+    const key = eventStreamKey(prefix);
     while (!this.#stopping.signal.aborted) {
       try {
-        await this.#redis.xadd(key, 'MAXLEN', '~', maxEntries ?? DEFAULT_MAX_ENTRIES, '*', BATCH_FIELD, json);
+        await redis.xadd(key, 'MAXLEN', '~', maxEntries ?? DEFAULT_MAX_ENTRIES, '*', BATCH_FIELD, json);
         return true;
       } catch (error) {
         if (this.#stopping.signal.aborted) return false;

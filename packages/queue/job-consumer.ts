@@ -2,7 +2,7 @@ import { queueOf } from '#contracts/download-job';
 import type { Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
 import type { WorkerIdentity } from './boot-reclaim.ts';
-import { type RedisClient, type RedisSettings, connectPatiently, disconnect } from './connection.ts';
+import type { RedisClient } from './connection.ts';
 import type { DownloadHandler } from './download-handler.ts';
 import { JobLane } from './job-lane.ts';
 import { within } from './within.ts';
@@ -25,7 +25,9 @@ const DEFAULT_TIMINGS: ConsumerTimings = {
 const ABANDON_GRACE_MS = 100;
 
 export interface ConsumerOptions {
-  readonly redis: RedisSettings;
+  /** A patient connection; whoever made it ends it after `stop`. */
+  readonly redis: RedisClient;
+  readonly prefix: string;
   readonly identity: WorkerIdentity;
   /** Serves the queue of this host; undefined serves none. */
   readonly host: string | undefined;
@@ -45,7 +47,6 @@ export interface ConsumerOptions {
 export class JobConsumer {
   readonly #options: ConsumerOptions;
   readonly #timings: ConsumerTimings;
-  readonly #redis: RedisClient;
   readonly #running = new Map<string, number>();
   #lanes = new Map<string, JobLane>();
   #concurrency: number;
@@ -57,11 +58,10 @@ export class JobConsumer {
     this.#options = options;
     this.#timings = { ...DEFAULT_TIMINGS, ...options.timings };
     this.#concurrency = options.concurrency;
-    this.#redis = connectPatiently(options.redis, 'jobs', options.logger);
   }
 
   /**
-   * Puts back what earlier boots of this worker left behind, then takes jobs. Waits for Redis; `stop` ends the wait.
+   * Puts back what earlier boots of this worker left behind, then takes jobs. Waits for Redis for as long as the connection lives.
    */
   async start(): Promise<void> {
     if (this.#stopped !== undefined || this.#lanes.size > 0) return;
@@ -102,15 +102,14 @@ export class JobConsumer {
       this.#options.logger.warn({ running: this.running }, 'jobs were not put back in time: their locks will run out');
       await within(Promise.all(lanes.map((lane) => lane.abandon())), ABANDON_GRACE_MS);
     }
-    disconnect(this.#redis);
   }
 
   #openLane(queueName: string): JobLane {
-    const { redis, identity, handler, onUnhandledFailure, logger } = this.#options;
+    const { redis, prefix, identity, handler, onUnhandledFailure, logger } = this.#options;
     return new JobLane({
       queueName,
-      prefix: redis.prefix,
-      redis: this.#redis,
+      prefix,
+      redis,
       identity,
       concurrency: this.#concurrency,
       lockDurationMs: this.#timings.lockDurationMs,

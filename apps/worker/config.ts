@@ -1,0 +1,147 @@
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { HostName } from '#contracts/download-job';
+import { LAYERS, type Layer } from '#core/layer';
+import { parseBytes, parseDuration } from '#core/units';
+
+/** Secrets may come from a file named in `<NAME>_FILE`, as Docker and systemd hand them over. */
+const SECRETS = ['REDIS_URL', 'HF_TOKEN'] as const;
+
+const DEFAULT_LAYERS: Layer[] = ['cache', 'ipfs', 'huggingface', 'bundled', 'peer'];
+
+/** Reads the text with a parser that throws RangeError with a sentence. */
+const parsedBy = <Value>(parse: (text: string) => Value) =>
+  z.string().transform((text, context) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+      return z.NEVER;
+    }
+  });
+
+const bytes = parsedBy(parseBytes);
+const durationMs = parsedBy(parseDuration);
+const flag = z.enum(['0', '1', 'false', 'true'], 'write 1 or 0').transform((text) => text === '1' || text === 'true');
+const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+);
+const httpUrl = z.url({ protocol: /^https?$/, error: 'write an http:// or https:// URL' });
+
+const Env = z.object({
+  HAULIER_HOME: z.string().min(1).default(join(homedir(), '.haulier')),
+  REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'write a URL such as redis://127.0.0.1:6379' }),
+  HAULIER_REDIS_PREFIX: z.string().min(1).max(60).default('{haulier}'),
+  HAULIER_HOST: HostName.optional(),
+  HAULIER_POOL: flag.optional(),
+  HAULIER_CONCURRENCY: z.coerce
+    .number('write a whole number')
+    .int()
+    .min(1, 'at least 1')
+    .max(64, 'at most 64')
+    .default(3),
+  HAULIER_LAYERS: list.pipe(z.array(z.enum(LAYERS)).min(1)).default(DEFAULT_LAYERS),
+  HAULIER_STRATEGY: z.enum(['ordered', 'parallel']).default('ordered'),
+  IPFS_GATEWAYS: list.pipe(z.array(httpUrl)).default([]),
+  HF_ENDPOINT: httpUrl.default('https://huggingface.co'),
+  HF_TOKEN: z.string().min(1).optional(),
+  HAULIER_ALLOW_ADDRESSES: list.default([]),
+  HAULIER_BUNDLES: list.default([]),
+  HAULIER_LIMIT_RATE: bytes.optional(),
+  HAULIER_STALL_TIMEOUT: durationMs.default(30_000),
+  HAULIER_STORE_WARN_BYTES: bytes.default(2e9),
+  HAULIER_STORE_MAX_BYTES: bytes.optional(),
+  HAULIER_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+});
+
+export interface WorkerConfig {
+  /** Folder of everything this worker keeps. */
+  readonly home: string;
+  readonly redis: { readonly url: string; readonly prefix: string };
+  /** Takes the jobs of this host's own queue; undefined for a worker of the pool. */
+  readonly host: string | undefined;
+  /** Takes the jobs that any worker may take; the default where no host is named. */
+  readonly pool: boolean;
+  /** Files at once. */
+  readonly concurrency: number;
+  readonly layers: readonly Layer[];
+  readonly strategy: 'ordered' | 'parallel';
+  readonly ipfsGateways: readonly string[];
+  readonly huggingFace: { readonly endpoint: string; readonly token: string | undefined };
+  /** Addresses beyond the public ones that sources may have: CIDRs or host names. */
+  readonly allowAddresses: readonly string[];
+  /** Tarballs or folders of models, absolute. */
+  readonly bundles: readonly string[];
+  /** Bytes per second over all downloads of this worker. */
+  readonly limitBytesPerSecond: number | undefined;
+  /** No byte for this long is a timeout; milliseconds. */
+  readonly stallTimeoutMs: number;
+  readonly storeWarnBytes: number;
+  readonly storeMaxBytes: number | undefined;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+}
+
+/**
+ * Reads the configuration of a worker; docs/configuration.md lists the variables.
+ *
+ * @throws Error that names every bad variable, and what would be right
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): WorkerConfig {
+  const problems: string[] = [];
+  const parsed = Env.safeParse(withSecretFiles(withoutEmpty(env), problems));
+  for (const issue of parsed.error?.issues ?? [])
+    problems.push(`${issue.path.map(String).join('.')}: ${issue.message}`);
+  const host = parsed.data?.HAULIER_HOST;
+  const pool = parsed.data?.HAULIER_POOL ?? host === undefined;
+  if (parsed.success && host === undefined && !pool)
+    problems.push(
+      'HAULIER_POOL: a worker without HAULIER_HOST serves the pool: name the host, or leave HAULIER_POOL out',
+    );
+  if (!parsed.success || problems.length > 0)
+    throw new Error(`bad configuration of the worker:\n${problems.map((line) => `  ${line}`).join('\n')}`);
+  return Object.freeze(toConfig(parsed.data, pool));
+}
+
+function toConfig(e: z.infer<typeof Env>, pool: boolean): WorkerConfig {
+  return {
+    home: resolve(e.HAULIER_HOME),
+    redis: { url: e.REDIS_URL, prefix: e.HAULIER_REDIS_PREFIX },
+    host: e.HAULIER_HOST,
+    pool,
+    concurrency: e.HAULIER_CONCURRENCY,
+    layers: e.HAULIER_LAYERS,
+    strategy: e.HAULIER_STRATEGY,
+    ipfsGateways: e.IPFS_GATEWAYS,
+    huggingFace: { endpoint: e.HF_ENDPOINT, token: e.HF_TOKEN },
+    allowAddresses: e.HAULIER_ALLOW_ADDRESSES,
+    bundles: e.HAULIER_BUNDLES.map((path) => resolve(path)),
+    limitBytesPerSecond: e.HAULIER_LIMIT_RATE,
+    stallTimeoutMs: e.HAULIER_STALL_TIMEOUT,
+    storeWarnBytes: e.HAULIER_STORE_WARN_BYTES,
+    storeMaxBytes: e.HAULIER_STORE_MAX_BYTES,
+    logLevel: e.HAULIER_LOG_LEVEL,
+  };
+}
+
+/** A variable set to nothing, as compose files do, counts as left out. */
+const withoutEmpty = (env: Readonly<Record<string, string | undefined>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(env).filter((pair): pair is [string, string] => Boolean(pair[1])));
+
+function withSecretFiles(env: Record<string, string>, problems: string[]): Record<string, string> {
+  const complete = { ...env };
+  for (const name of SECRETS) {
+    const path = env[`${name}_FILE`];
+    if (path === undefined || env[name] !== undefined) continue;
+    try {
+      complete[name] = readFileSync(path, 'utf8').trim();
+    } catch (error) {
+      problems.push(`${name}_FILE: cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  return complete;
+}

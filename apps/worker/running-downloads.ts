@@ -1,0 +1,106 @@
+import type { DownloadJob } from '#contracts/download-job';
+import type { WorkerCommand, WorkerEvent } from '#contracts/worker-events';
+import type { StopReason } from '#queue/download-handler';
+
+/** `pause` and `cancel` are asked by a person; `shutdown` and `lock-lost` come from the queue. */
+export type StopCause = WorkerCommand['command'] | StopReason;
+
+/** The reason of a download's aborted signal. */
+export class StopError extends Error {
+  override readonly name = 'StopError';
+  readonly stopCause: StopCause;
+
+  constructor(stopCause: StopCause) {
+    super(`stopped: ${stopCause}`);
+    this.stopCause = stopCause;
+  }
+}
+
+/** @returns why the signal fired, or undefined when it has not, or somebody else's signal did */
+export const stopCauseOf = (signal: AbortSignal): StopCause | undefined =>
+  signal.reason instanceof StopError ? signal.reason.stopCause : undefined;
+
+/** Where a running download stands. */
+export interface DownloadPosition {
+  readonly committedBytes: number;
+  readonly totalBytes: number | null;
+  /** The source that gave most of the last second. */
+  readonly source: string | null;
+  readonly retries: number;
+}
+
+export interface RunningDownload {
+  /** Fires with a `StopError`. */
+  readonly signal: AbortSignal;
+  /** Absolute values; cheap enough to call for every chunk. */
+  report(position: DownloadPosition): void;
+  /** Takes the download off the list; whoever began it calls this, whatever way it ended. */
+  end(): void;
+}
+
+export type DownloadProgress = Extract<WorkerEvent, { type: 'download.progress' }>;
+
+interface Entry {
+  readonly job: DownloadJob;
+  readonly controller: AbortController;
+  position: DownloadPosition;
+  /** What the last sample saw, to tell the speed. */
+  sampledBytes: number;
+  sampledAt: number;
+}
+
+const NOWHERE: DownloadPosition = { committedBytes: 0, totalBytes: null, source: null, retries: 0 };
+
+/** The downloads that this worker runs now: who reports progress, and whom a command means. */
+export class RunningDownloads {
+  readonly #entries = new Map<string, Entry>();
+  readonly #now: () => number;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  get ids(): string[] {
+    return [...this.#entries.values()].map(({ job }) => job.downloadId);
+  }
+
+  /** @param queueSignal its reason, a `StopReason`, becomes the cause */
+  begin(job: DownloadJob, queueSignal: AbortSignal): RunningDownload {
+    const controller = new AbortController();
+    const entry: Entry = { job, controller, position: NOWHERE, sampledBytes: 0, sampledAt: this.#now() };
+    const key = `${job.downloadId}.${job.generation}`;
+    const forward = (): void => controller.abort(new StopError(queueSignal.reason as StopReason));
+    if (queueSignal.aborted) forward();
+    queueSignal.addEventListener('abort', forward, { once: true });
+    this.#entries.set(key, entry);
+    return {
+      signal: controller.signal,
+      report: (position) => (entry.position = position),
+      end: () => {
+        queueSignal.removeEventListener('abort', forward);
+        if (this.#entries.get(key) === entry) this.#entries.delete(key);
+      },
+    };
+  }
+
+  /** Stops the download the command means; one that does not run here, or runs as a later generation, is left alone. */
+  obey(command: WorkerCommand): void {
+    for (const { job, controller } of this.#entries.values())
+      if (job.downloadId === command.downloadId && job.generation <= command.generation && !controller.signal.aborted)
+        controller.abort(new StopError(command.command));
+  }
+
+  /** The progress of all of them since the last sample. */
+  sample(): DownloadProgress[] {
+    const now = this.#now();
+    return [...this.#entries.values()].map((entry) => {
+      const { job, position } = entry;
+      const seconds = Math.max(1, now - entry.sampledAt) / 1000;
+      const bytesPerSecond = Math.max(0, Math.round((position.committedBytes - entry.sampledBytes) / seconds));
+      entry.sampledBytes = position.committedBytes;
+      entry.sampledAt = now;
+      const { downloadId, generation } = job;
+      return { type: 'download.progress', downloadId, generation, at: now, ...position, bytesPerSecond };
+    });
+  }
+}
