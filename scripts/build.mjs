@@ -1,0 +1,39 @@
+import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { CACHE, at, digestOf, filesBelow, readText, run, step } from './project.mjs';
+
+const SOURCES = ['apps', 'packages', 'bench', 'prisma', 'prisma.config.ts', 'tsconfig.json', 'tsconfig.build.json'];
+const STAMP = join(CACHE, 'build.stamp');
+const GENERATED = at('packages/database/generated/client.ts');
+
+/** Builds when a source differs from what the last build saw. */
+export async function buildIfChanged() {
+  const digest = digestOf([...filesBelow(SOURCES), 'package-lock.json']);
+  if (readText(STAMP) === digest && existsSync(at('dist')) && existsSync(GENERATED)) return;
+  await build();
+  mkdirSync(CACHE, { recursive: true });
+  writeFileSync(STAMP, digest);
+}
+
+export async function build() {
+  if (generatedIsOld()) await step('generating the database client', generate);
+  // Without its output, TypeScript's own notes say wrongly that there is nothing to do.
+  if (!existsSync(at('dist'))) rmSync(join(CACHE, 'build.tsbuildinfo'), { force: true });
+  await step('building', () =>
+    run(process.execPath, [at('node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json']),
+  );
+}
+
+function generatedIsOld() {
+  const schema = at('prisma/schema.prisma');
+  if (!existsSync(schema)) return false;
+  return !existsSync(GENERATED) || statSync(schema).mtimeMs > statSync(GENERATED).mtimeMs;
+}
+
+function generate() {
+  const quiet = { PRISMA_HIDE_UPDATE_MESSAGE: '1', CHECKPOINT_DISABLE: '1' };
+  return run(process.execPath, [at('node_modules/prisma/build/index.js'), 'generate'], quiet);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) await build();

@@ -1,0 +1,92 @@
+import { clearInterval, setInterval } from 'node:timers';
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+export const CACHE = join(ROOT, '.cache');
+
+export function at(...parts) {
+  return join(ROOT, ...parts);
+}
+
+/** One line of progress. On standard error: standard output belongs to the command's own answer. */
+export function say(line) {
+  process.stderr.write(`haulier: ${line}\n`);
+}
+
+/** Runs one step and shows it: a line at its start, another every 30 s. */
+export async function step(title, work) {
+  const startedAt = Date.now();
+  const seconds = () => Math.round((Date.now() - startedAt) / 1000);
+  say(`${title} ...`);
+  const ticker = setInterval(() => say(`${title}: ${seconds()} s`), 30_000);
+  try {
+    return await work();
+  } finally {
+    clearInterval(ticker);
+  }
+}
+
+/**
+ * Runs a program in the project's folder.
+ *
+ * @returns what it wrote
+ * @throws Error with all that it wrote when it fails
+ */
+export function run(file, args, env = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, { cwd: ROOT, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text) => (output += text));
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      if (code === 0) resolve(output);
+      else reject(new Error(`${[file, ...args].join(' ')} ended with ${signal ?? `code ${code}`}\n${output.trim()}`));
+    });
+  });
+}
+
+/** Every file at or below the paths (relative to the project), sorted; absent paths are skipped. */
+export function filesBelow(paths) {
+  const found = [];
+  for (const path of paths) {
+    if (!existsSync(at(path))) continue;
+    const entries = readEntries(path);
+    if (entries === undefined) found.push(path);
+    else found.push(...filesBelow(entries.map((name) => `${path}/${name}`)));
+  }
+  return found.sort();
+}
+
+function readEntries(path) {
+  try {
+    return readdirSync(at(path)).filter((name) => name !== 'generated' && name !== 'node_modules');
+  } catch (error) {
+    if (error.code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+/** One digest over the names and contents of files. */
+export function digestOf(files) {
+  const hash = createHash('sha256');
+  for (const file of files)
+    hash
+      .update(`${file}\0`)
+      .update(readFileSync(at(file)))
+      .update('\0');
+  return hash.digest('hex');
+}
+
+export function readText(path) {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (error.code === 'ENOENT') return '';
+    throw error;
+  }
+}

@@ -1,0 +1,111 @@
+import { spawn } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { clearInterval, setInterval } from 'node:timers';
+import { pathToFileURL } from 'node:url';
+import { ensure, fail } from './ensure.mjs';
+import { CACHE, ROOT, at, say, step } from './project.mjs';
+
+/** How long jest may take to end after its last test; longer means that a test left something open. */
+const JEST_END_MS = 30_000;
+
+/** Everything that must be stopped, in the order of its start. */
+const running = [];
+
+async function main(jestArgs) {
+  await ensure();
+  const folder = mkdtempSync(join(tmpdir(), 'haulier-test-'));
+  // As root the database runs as somebody else, who has to reach its folder.
+  chmodSync(folder, 0o711);
+  try {
+    const env = await step('starting PostgreSQL and Redis', () => startServices(folder));
+    const report = join(folder, 'jest.json');
+    const ended = await runJest([...jestArgs, '--json', `--outputFile=${report}`], env, report);
+    await stopAll();
+    return summary(report, ended);
+  } finally {
+    await stopAll();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Services that the caller names are used; the others are started. */
+async function startServices(folder) {
+  const { startPostgres } = await import(pathToFileURL(at('dist/packages/embedded/postgres.js')).href);
+  const { startRedis } = await import(pathToFileURL(at('dist/packages/embedded/redis.js')).href);
+  const ignore = () => undefined;
+  const logger = { debug: ignore, info: ignore, warn: ignore, error: ignore };
+  const start = async (given, launch, name) => {
+    if (given) return given;
+    const options = { dataDir: join(folder, name), cacheDir: CACHE, logger, onProgress: say, durable: false };
+    const server = await launch(options);
+    running.push(server);
+    return server.url;
+  };
+  const [postgres, redis] = await Promise.all([
+    start(process.env.HAULIER_TEST_POSTGRES_URL, startPostgres, 'postgres'),
+    start(process.env.HAULIER_TEST_REDIS_URL, startRedis, 'redis'),
+  ]);
+  return { HAULIER_TEST_POSTGRES_URL: postgres, HAULIER_TEST_REDIS_URL: redis, HAULIER_TEST_CACHE_DIR: CACHE };
+}
+
+/** @returns undefined when jest ended by itself, else why it did not */
+function runJest(args, env, report) {
+  const words = [
+    '--experimental-vm-modules',
+    '--disable-warning=ExperimentalWarning',
+    at('node_modules/jest/bin/jest.js'),
+  ];
+  const child = spawn(process.execPath, [...words, ...args], {
+    cwd: ROOT,
+    env: { ...process.env, ...env },
+    stdio: 'inherit',
+  });
+  let reason;
+  let doneAt;
+  const watch = setInterval(() => {
+    if (doneAt === undefined && existsSync(report)) doneAt = Date.now();
+    if (doneAt === undefined || Date.now() - doneAt < JEST_END_MS) return;
+    reason = 'jest did not end after its last test: a test left something open';
+    child.kill('SIGKILL');
+  }, 500);
+  const forward = (signal) => {
+    reason = `stopped by ${signal}`;
+    child.kill(signal);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, forward);
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      clearInterval(watch);
+      resolve(reason ?? (signal ? `jest was ended by ${signal}` : undefined));
+    });
+  });
+}
+
+async function stopAll() {
+  for (const server of running.splice(0).reverse()) await server.stop();
+}
+
+/** A file that could not even be loaded counts as one failure. */
+function summary(report, problem) {
+  if (!existsSync(report)) return { passed: 0, failed: 1, skipped: 0, problem: problem ?? 'jest wrote no report' };
+  const result = JSON.parse(readFileSync(report, 'utf8'));
+  return {
+    passed: result.numPassedTests,
+    failed: result.numFailedTests + result.numRuntimeErrorTestSuites + (problem === undefined ? 0 : 1),
+    skipped: result.numPendingTests + result.numTodoTests,
+    problem,
+  };
+}
+
+try {
+  const { passed, failed, skipped, problem } = await main(process.argv.slice(2));
+  if (problem) say(problem);
+  process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
+  console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+} catch (error) {
+  fail(error);
+  console.log('0 passed, 1 failed');
+}

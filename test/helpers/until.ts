@@ -1,0 +1,30 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
+export interface UntilOptions {
+  /** Default 10,000. */
+  readonly timeoutMs?: number;
+  /** What is awaited, for the message: "the job is active". */
+  readonly what: string;
+}
+
+/**
+ * Waits for a condition instead of sleeping: asks every 20 ms.
+ *
+ * @returns the first truthy answer
+ * @throws Error that says what was awaited; an error of the condition itself is its cause when it still failed at the end
+ */
+export async function until<T>(condition: () => T | Promise<T>, options: UntilOptions): Promise<NonNullable<T>> {
+  const timeoutMs = options.timeoutMs ?? 10_000;
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    let cause: unknown;
+    try {
+      const answer = await condition();
+      if (answer) return answer;
+    } catch (error) {
+      cause = error;
+    }
+    if (Date.now() >= deadline) throw new Error(`waited ${timeoutMs} ms in vain: ${options.what}`, { cause });
+    await pause(20);
+  }
+}
