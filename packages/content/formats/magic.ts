@@ -1,0 +1,33 @@
+import type { ReadAt } from './check-format.ts';
+import { tarHeaderProblem } from './tar-header.ts';
+
+const MAGIC = {
+  gzip: [[0x1f, 0x8b, 0x08]],
+  /** A zstd frame, or one of the sixteen skippable frames that may come first (RFC 8878 section 3.1). */
+  zstd: [[0x28, 0xb5, 0x2f, 0xfd], ...Array.from({ length: 16 }, (_, i) => [0x50 + i, 0x2a, 0x4d, 0x18])],
+  /** Local file header, empty archive, spanned archive. */
+  zip: [
+    [0x50, 0x4b, 0x03, 0x04],
+    [0x50, 0x4b, 0x05, 0x06],
+    [0x50, 0x4b, 0x07, 0x08],
+  ],
+} as const;
+
+/** @returns why the first bytes are not those of the format */
+export async function magicProblem(
+  readAt: ReadAt,
+  format: 'gzip' | 'zstd' | 'tar' | 'zip',
+): Promise<string | undefined> {
+  if (format === 'tar') return tarHeaderProblem(await readAt(0, 512));
+  const head = await readAt(0, 4);
+  const known = MAGIC[format].some((magic) => magic.every((byte, index) => head[index] === byte));
+  return known ? undefined : `starts with ${showBytes(head)}, which no ${format} file does`;
+}
+
+/** Bytes for people: hexadecimal pairs, and the text where all of them are printable. */
+export function showBytes(bytes: Uint8Array): string {
+  if (bytes.length === 0) return 'nothing (the file is empty)';
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
+  const printable = bytes.every((byte) => byte >= 0x20 && byte < 0x7f);
+  return printable ? `${hex} (${JSON.stringify(String.fromCharCode(...bytes))})` : hex;
+}

@@ -1,0 +1,123 @@
+import { Buffer } from 'node:buffer';
+
+export const TAR_BLOCK_BYTES = 512;
+
+/** What one 512-byte header says. Long names (pax, GNU) come in headers of their own and are not resolved here. */
+export interface TarHeader {
+  readonly name: string;
+  readonly sizeBytes: number;
+  /** `0` regular, `1` hard link, `2` symbolic link, `3` and `4` devices, `5` folder, `6` FIFO, `x` and `g` pax, `L` and `K` GNU long names. */
+  readonly type: string;
+}
+
+/** @returns the bytes of padding that follow a member of this size */
+export const tarPadding = (sizeBytes: number): number =>
+  (TAR_BLOCK_BYTES - (sizeBytes % TAR_BLOCK_BYTES)) % TAR_BLOCK_BYTES;
+
+export const isZeroBlock = (block: Uint8Array): boolean => block.every((byte) => byte === 0);
+
+/** @returns why a block is not a tar header, or undefined when it is one */
+export function tarHeaderProblem(block: Uint8Array): string | undefined {
+  if (block.length < TAR_BLOCK_BYTES) return `has ${block.length} bytes, less than a tar header`;
+  if (isZeroBlock(block)) return undefined;
+  if (readNumber(block, 148, 8) !== checksumOf(block)) return 'has a tar header whose checksum is wrong';
+  return undefined;
+}
+
+/**
+ * Reads one header (POSIX ustar, with the GNU and old forms of the number fields).
+ *
+ * @param block 512 bytes that are not all zero
+ * @throws RangeError that says what is wrong with it
+ */
+export function decodeTarHeader(block: Uint8Array): TarHeader {
+  const problem = tarHeaderProblem(block);
+  if (problem !== undefined) throw new RangeError(problem);
+  const sizeBytes = readNumber(block, 124, 12);
+  if (sizeBytes === undefined) throw new RangeError('has a tar header without a valid size');
+  const type = block[156] === 0 ? '0' : String.fromCharCode(block[156]!);
+  const isPosix = readText(block, 257, 6) === 'ustar' && block[263] === 0x30;
+  const prefix = isPosix ? readText(block, 345, 155) : '';
+  const name = readText(block, 0, 100);
+  return { name: prefix === '' ? name : `${prefix}/${name}`, sizeBytes, type };
+}
+
+/** @throws RangeError for text that is not UTF-8: two different names could look the same */
+function readText(block: Uint8Array, start: number, length: number): string {
+  const field = block.subarray(start, start + length);
+  const end = field.indexOf(0);
+  return decodeTarText(end < 0 ? field : field.subarray(0, end));
+}
+
+/** @throws RangeError for text that is not UTF-8 */
+export function decodeTarText(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new RangeError('has a name that is not UTF-8');
+  }
+}
+
+/** Octal digits, or the base-256 form of GNU for what they cannot hold. */
+function readNumber(block: Uint8Array, start: number, length: number): number | undefined {
+  const field = block.subarray(start, start + length);
+  if (field[0] === 0x80) {
+    const value = field.subarray(1).reduce((sum, byte) => sum * 256 + byte, 0);
+    return Number.isSafeInteger(value) ? value : undefined;
+  }
+  const text = Buffer.from(field).toString('latin1').replace(/\0.*$/s, '').trim();
+  return /^[0-7]*$/.test(text) ? parseInt(text || '0', 8) : undefined;
+}
+
+/** The sum of all bytes with the checksum field itself taken as spaces. */
+function checksumOf(block: Uint8Array): number {
+  let sum = 8 * 0x20;
+  for (let index = 0; index < TAR_BLOCK_BYTES; index += 1) if (index < 148 || index >= 156) sum += block[index]!;
+  return sum;
+}
+
+const MAX_OCTAL_SIZE = 0o77777777777;
+
+/**
+ * Writes the headers of one regular file, always the same for the same name and size: mode 0644, owner 0, time 0. A name over
+ * 100 bytes, or a size over 8 GiB, gets a pax header first (POSIX.1-2001).
+ */
+export function encodeTarHeader(name: string, sizeBytes: number): Uint8Array {
+  const pax: string[] = [];
+  if (Buffer.byteLength(name) > 100) pax.push(paxRecord('path', name));
+  if (sizeBytes > MAX_OCTAL_SIZE) pax.push(paxRecord('size', String(sizeBytes)));
+  const shown = Buffer.byteLength(name) > 100 ? 'long-name' : name;
+  const header = encodeBlock(shown, Math.min(sizeBytes, MAX_OCTAL_SIZE), '0');
+  if (pax.length === 0) return header;
+  const body = Buffer.from(pax.join(''));
+  return Buffer.concat([
+    encodeBlock('pax-header', body.length, 'x'),
+    body,
+    Buffer.alloc(tarPadding(body.length)),
+    header,
+  ]);
+}
+
+/** `length key=value\n`, where the length counts itself. */
+function paxRecord(key: string, value: string): string {
+  const rest = ` ${key}=${value}\n`;
+  let length = Buffer.byteLength(rest) + 1;
+  while (length !== Buffer.byteLength(`${length}${rest}`)) length = Buffer.byteLength(`${length}${rest}`);
+  return `${length}${rest}`;
+}
+
+function encodeBlock(name: string, sizeBytes: number, type: string): Buffer {
+  const block = Buffer.alloc(TAR_BLOCK_BYTES);
+  const octal = (value: number, digits: number): string => `${value.toString(8).padStart(digits, '0')}\0`;
+  block.write(name, 0, 'utf8');
+  block.write(octal(0o644, 7), 100, 'latin1');
+  block.write(octal(0, 7), 108, 'latin1');
+  block.write(octal(0, 7), 116, 'latin1');
+  block.write(octal(sizeBytes, 11), 124, 'latin1');
+  block.write(octal(0, 11), 136, 'latin1');
+  block.write(type, 156, 'latin1');
+  block.write('ustar\0', 257, 'latin1');
+  block.write('00', 263, 'latin1');
+  block.write(`${checksumOf(block).toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  return block;
+}

@@ -1,0 +1,42 @@
+import type { LeafTable } from '#content/leaf-table';
+import type { Logger } from '#core/logger';
+import type { Clock } from './clock.ts';
+import type { StorePaths } from './layout.ts';
+import type { PublishStep } from './publish-steps.ts';
+import type { StoreFs } from './store-fs.ts';
+
+/** `auto`: hard link, else reflink, else copy. `symlink` only by choice: some applications resolve or refuse them. */
+export type LinkMode = 'auto' | 'symlink';
+
+/** What is wrong with a published file, for whoever watches (`host.notice`). */
+export interface StoreNotice {
+  readonly notice: 'corrupt' | 'store_over_limit' | 'evicted';
+  readonly sha256: string | null;
+  /** Models and paths that used the content. */
+  readonly views: readonly { readonly model: string; readonly path: string }[];
+  readonly message: string;
+}
+
+/** How the store reads leaf tables, which are opaque to it otherwise. */
+export interface LeafReader {
+  decode(bytes: Uint8Array): LeafTable;
+  /** True when the bytes are leaf `index` of the file. */
+  matches(table: LeafTable, index: number, bytes: Uint8Array): boolean;
+}
+
+/** What every part of an open store needs; made once by `openStore`. */
+export interface StoreContext {
+  readonly paths: StorePaths;
+  readonly fs: StoreFs;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly linkMode: LinkMode;
+  readonly leaves: LeafReader | undefined;
+  /** One spelling per CID, so that v0, v1 and every base find the same content (E11). */
+  readonly canonicalCid: (cid: string) => string;
+  readonly onNotice: (notice: StoreNotice) => void;
+  /** Told after each step of a publish: progress for logs, and the place where a test kills the process. */
+  readonly onStep: (step: PublishStep) => void | Promise<void>;
+  /** Digests hashed or published by this process: the others are hashed on first use (HD12). */
+  readonly provenThisRun: Set<string>;
+}

@@ -1,0 +1,160 @@
+import { StorageError } from '#core/failure';
+import type { StoreContext } from './context.ts';
+import { blobPath } from './layout.ts';
+import type { FileRecord, ModelRecords } from './model-records.ts';
+import { addFile, makeCurrent, markContent, pathsCollide, pathsOf } from './record-changes.ts';
+import type { RecordStore } from './record-store.ts';
+import { ifPresent } from './store-fs.ts';
+import { linkView, unlinkView, viewPath } from './view-link.ts';
+
+/** Where a published content is wanted. */
+export interface ViewRequest {
+  readonly model: string;
+  readonly version: string;
+  /** Relative to the model's folder. */
+  readonly path: string;
+  /**
+   * All paths of the version. With it the views change to the new version in one go, once its last file is here; until then
+   * the older version stays in place. Without it each file is shown as it comes.
+   */
+  readonly versionPaths?: readonly string[] | undefined;
+  readonly ipfsHash?: string | undefined;
+  readonly hfRevision?: string | undefined;
+}
+
+export interface StoredContent {
+  readonly sha256: string;
+  readonly sizeBytes: number;
+  readonly cid?: string | undefined;
+}
+
+/**
+ * Enters a blob of the store under a model, version and path, and shows it. All models share the one blob.
+ *
+ * @throws StorageError `unsafe-path` for a path that leaves the model or collides with another; `io` when the blob is gone
+ */
+export async function showContent(
+  context: StoreContext,
+  records: RecordStore,
+  content: StoredContent,
+  view: ViewRequest,
+): Promise<void> {
+  viewPath(context, view.model, view.path);
+  const at = new Date(context.clock.now()).toISOString();
+  const file: FileRecord = {
+    sha256: content.sha256,
+    sizeBytes: content.sizeBytes,
+    ...(content.cid === undefined ? {} : { cid: content.cid }),
+    publishedAt: at,
+  };
+  await records.change(async (before) => {
+    await touchBlob(context, content.sha256);
+    refuseCollision(before, view);
+    const after = healed(addFile(before, { ...view, file }), before, content.sha256);
+    await relinkOtherViews(context, before, content.sha256);
+    if (!becomesCurrent(after, view)) return after;
+    await flipViews(
+      context,
+      after,
+      view.model,
+      view.version,
+      view.versionPaths === undefined ? 'only' : 'all',
+      view.path,
+    );
+    return makeCurrent(after, view.model, view.version, at);
+  });
+}
+
+/** Marks the blob as used now, so that a sweep in another process spares it. The mtime stays: it is the blob's identity. */
+export async function touchBlob(context: StoreContext, sha256: string): Promise<void> {
+  const blob = blobPath(context.paths, sha256);
+  try {
+    const stat = await context.fs.stat(blob);
+    await context.fs.utimes(blob, new Date(context.clock.now()), stat.mtime);
+  } catch (error) {
+    throw StorageError.from(error, blob);
+  }
+}
+
+function refuseCollision(records: ModelRecords, view: ViewRequest): void {
+  const files = records.get(view.model)?.versions.get(view.version)?.files;
+  if (files === undefined || files.has(view.path)) return;
+  for (const other of files.keys())
+    if (pathsCollide(other, view.path))
+      throw new StorageError(
+        'unsafe-path',
+        view.path,
+        `"${view.path}" and "${other}" of ${view.model} ${view.version} collide on a disk that folds case or Unicode; rename one`,
+      );
+}
+
+/** A content that came back after a quarantine is valid again wherever it is used. */
+function healed(after: ModelRecords, before: ModelRecords, sha256: string): ModelRecords {
+  return invalidUses(before, sha256).length === 0 ? after : markContent(after, sha256, undefined);
+}
+
+async function relinkOtherViews(context: StoreContext, records: ModelRecords, sha256: string): Promise<void> {
+  for (const { model, path } of invalidUses(records, sha256)) await linkView(context, sha256, model, path);
+}
+
+function invalidUses(records: ModelRecords, sha256: string): { model: string; path: string }[] {
+  const uses: { model: string; path: string }[] = [];
+  for (const [model, record] of records)
+    for (const [path, file] of record.versions.get(record.version ?? '')?.files ?? [])
+      if (file.sha256 === sha256 && file.invalid !== undefined) uses.push({ model, path });
+  return uses;
+}
+
+/** VE6: a pinned model keeps its version; a version of several files waits for the last of them. */
+function becomesCurrent(records: ModelRecords, view: ViewRequest): boolean {
+  const model = records.get(view.model)!;
+  if (model.version === view.version) return true;
+  if (model.pinned && model.version !== null) return false;
+  const files = model.versions.get(view.version)!.files;
+  return (view.versionPaths ?? []).every((path) => files.has(path) && files.get(path)!.invalid === undefined);
+}
+
+/**
+ * Makes the views show one version. `only` touches one path and leaves the rest; `all` also takes away what other versions
+ * showed. Each view changes atomically; a crash in between is undone by `reconcileViews`, because the records still name the old version.
+ */
+export async function flipViews(
+  context: StoreContext,
+  records: ModelRecords,
+  model: string,
+  version: string,
+  extent: 'all' | 'only',
+  onlyPath?: string,
+): Promise<void> {
+  const record = records.get(model);
+  const files = record?.versions.get(version)?.files ?? new Map<string, FileRecord>();
+  const flipped = extent === 'all' ? [...files.keys()] : [onlyPath!];
+  const others = [...pathsOf(record)].filter((path) => !files.has(path));
+  const blocking = others.filter((path) => flipped.some((wanted) => pathsCollide(path, wanted)));
+  for (const path of blocking) await unlinkView(context, model, path);
+  for (const path of flipped) {
+    const file = files.get(path);
+    if (file !== undefined && file.invalid === undefined) await linkView(context, file.sha256, model, path);
+  }
+  if (extent === 'all') for (const path of others) await unlinkView(context, model, path);
+}
+
+/**
+ * Brings the views back to what the records say: after a crash between a view and the records, after somebody deleted a view.
+ * A blob that is gone is left to the check that finds it.
+ */
+export async function reconcileViews(context: StoreContext, records: RecordStore): Promise<void> {
+  await records.change(async (found) => {
+    for (const [model, record] of found) {
+      const files = record.versions.get(record.version ?? '')?.files ?? new Map<string, FileRecord>();
+      const others = [...pathsOf(record)].filter((path) => !files.has(path));
+      for (const [path, file] of files) {
+        if (file.invalid !== undefined) continue;
+        if ((await ifPresent(context.fs.stat(blobPath(context.paths, file.sha256)))) === undefined) continue;
+        for (const other of others) if (pathsCollide(other, path)) await unlinkView(context, model, other);
+        await linkView(context, file.sha256, model, path);
+      }
+    }
+    return found;
+  });
+}

@@ -1,0 +1,17 @@
+/** The steps of a publish, in their order (HD6). After any of them the power may fail. */
+export const PUBLISH_STEPS = [
+  'partial-synced',
+  'partial-read-only',
+  'blob-renamed',
+  'blob-folder-synced',
+  'leaves-written',
+  'facts-written',
+  'view-temporary',
+  'view-renamed',
+  'view-folder-synced',
+  'manifests-written',
+  'manifests-renamed',
+  'manifests-synced',
+] as const;
+
+export type PublishStep = (typeof PUBLISH_STEPS)[number];

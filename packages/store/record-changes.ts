@@ -1,0 +1,101 @@
+import { foldedPath } from '#core/safe-path';
+import type { FileRecord, ModelRecord, ModelRecords, VersionRecord } from './model-records.ts';
+
+/** Pure changes of the records of one host; every function returns new records and leaves the old ones alone. */
+
+export interface NewFile {
+  readonly model: string;
+  readonly version: string;
+  readonly path: string;
+  readonly file: FileRecord;
+  readonly ipfsHash?: string | undefined;
+  readonly hfRevision?: string | undefined;
+}
+
+const NO_MODEL: ModelRecord = { version: null, pinned: false, previousVersion: null, versions: new Map() };
+
+export function addFile(records: ModelRecords, added: NewFile): ModelRecords {
+  const model = records.get(added.model) ?? NO_MODEL;
+  const earlier = model.versions.get(added.version) ?? newVersion(added.file.publishedAt);
+  const version: VersionRecord = {
+    ...earlier,
+    ipfsHash: added.ipfsHash ?? earlier.ipfsHash,
+    hfRevision: added.hfRevision ?? earlier.hfRevision,
+    files: withEntry(earlier.files, added.path, added.file),
+  };
+  return withModel(records, added.model, { ...model, versions: withEntry(model.versions, added.version, version) });
+}
+
+const newVersion = (downloadedAt: string): VersionRecord => ({
+  ipfsHash: null,
+  hfRevision: null,
+  downloadedAt,
+  replacedAt: null,
+  files: new Map(),
+});
+
+/** The version whose files the views show; the one before it becomes the previous one. */
+export function makeCurrent(records: ModelRecords, name: string, version: string, at: string): ModelRecords {
+  const model = records.get(name);
+  if (model === undefined || model.version === version) return records;
+  const versions = new Map(model.versions);
+  const [leaving, entering] = [model.version === null ? undefined : versions.get(model.version), versions.get(version)];
+  if (leaving !== undefined) versions.set(model.version!, { ...leaving, replacedAt: at });
+  if (entering !== undefined) versions.set(version, { ...entering, replacedAt: null });
+  return withModel(records, name, { ...model, version, previousVersion: model.version, versions });
+}
+
+export function setPinned(records: ModelRecords, name: string, pinned: boolean): ModelRecords {
+  const model = records.get(name);
+  return model === undefined ? records : withModel(records, name, { ...model, pinned });
+}
+
+/** Forgets versions. The current one and a pinned model's previous one are the caller's to protect. */
+export function dropVersions(records: ModelRecords, name: string, dropped: ReadonlySet<string>): ModelRecords {
+  const model = records.get(name);
+  if (model === undefined) return records;
+  const versions = new Map([...model.versions].filter(([version]) => !dropped.has(version)));
+  const previousVersion = dropped.has(model.previousVersion ?? '') ? null : model.previousVersion;
+  return withModel(records, name, { ...model, versions, previousVersion });
+}
+
+/** Marks every use of a content as gone, or as back again. */
+export function markContent(records: ModelRecords, sha256: string, invalid: string | undefined): ModelRecords {
+  const mark = (file: FileRecord): FileRecord => {
+    if (file.sha256 !== sha256 || file.invalid === invalid) return file;
+    const { sha256: same, sizeBytes, cid, publishedAt } = file;
+    return {
+      sha256: same,
+      sizeBytes,
+      ...(cid === undefined ? {} : { cid }),
+      publishedAt,
+      ...(invalid === undefined ? {} : { invalid }),
+    };
+  };
+  const markVersion = (version: VersionRecord): VersionRecord => ({
+    ...version,
+    files: mapValues(version.files, mark),
+  });
+  return mapValues(records, (model) => ({ ...model, versions: mapValues(model.versions, markVersion) }));
+}
+
+/** True when both cannot stand in one folder: one name in two spellings, or a file where the other needs a folder (HN3). */
+export function pathsCollide(a: string, b: string): boolean {
+  if (a === b) return false;
+  const [x, y] = [foldedPath(a), foldedPath(b)];
+  return x === y || x.startsWith(`${y}/`) || y.startsWith(`${x}/`);
+}
+
+/** Every path that any version of the model ever showed. */
+export const pathsOf = (model: ModelRecord | undefined): Set<string> =>
+  new Set([...(model?.versions.values() ?? [])].flatMap((version) => [...version.files.keys()]));
+
+const withModel = (records: ModelRecords, name: string, model: ModelRecord): ModelRecords =>
+  withEntry(records, name, model);
+
+function withEntry<V>(map: ReadonlyMap<string, V> | undefined, key: string, value: V): Map<string, V> {
+  return new Map(map).set(key, value);
+}
+
+const mapValues = <V>(map: ReadonlyMap<string, V>, change: (value: V) => V): ReadonlyMap<string, V> =>
+  new Map([...map].map(([key, value]) => [key, change(value)]));

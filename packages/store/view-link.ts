@@ -1,0 +1,132 @@
+import { constants, type Stats } from 'node:fs';
+import { dirname, join, relative, sep } from 'node:path';
+import { StorageError } from '#core/failure';
+import { unsafePathReason } from '#core/safe-path';
+import type { StoreContext } from './context.ts';
+import { dropTemporary, syncFile, syncFolder, temporaryBeside, unlinkIfPresent } from './durable-write.ts';
+import { blobPath } from './layout.ts';
+import { codeOf, ifPresent } from './store-fs.ts';
+
+/** A filesystem without hard links, a full link count, another mount. */
+const NO_HARD_LINK = new Set(['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EACCES']);
+
+/** @throws StorageError `unsafe-path` */
+export function viewPath(context: StoreContext, model: string, path: string): string {
+  const reason = unsafePathReason(path);
+  if (reason !== undefined)
+    throw new StorageError(
+      'unsafe-path',
+      path,
+      `path ${JSON.stringify(path)} ${reason}; write for example "onnx/model.onnx"`,
+    );
+  return join(modelFolder(context, model), ...path.split('/'));
+}
+
+export function modelFolder(context: StoreContext, model: string): string {
+  const reason = model.includes('/') || model.startsWith('.') ? 'is not one plain name' : unsafePathReason(model);
+  if (reason !== undefined)
+    throw new StorageError(
+      'unsafe-path',
+      model,
+      `model name ${JSON.stringify(model)} ${reason}; write for example "whisper-base"`,
+    );
+  return join(context.paths.models, model);
+}
+
+/**
+ * Shows a blob under its name: hard link, else reflink, else copy; a symlink where the host chose that. A reader sees the
+ * old file or the new one, never a part (H08).
+ *
+ * @throws StorageError
+ */
+export async function linkView(context: StoreContext, sha256: string, model: string, path: string): Promise<void> {
+  const view = viewPath(context, model, path);
+  const blob = blobPath(context.paths, sha256);
+  try {
+    if (await showsBlob(context, blob, view)) return;
+    await makeFolder(context, model, dirname(view));
+    const temporary = temporaryBeside(view);
+    try {
+      await makeLink(context, blob, temporary);
+      await context.onStep('view-temporary');
+      await context.fs.rename(temporary, view);
+    } finally {
+      await dropTemporary(context.fs, temporary);
+    }
+    await context.onStep('view-renamed');
+    await syncFolder(context.fs, dirname(view));
+    await context.onStep('view-folder-synced');
+  } catch (error) {
+    throw StorageError.from(error, view);
+  }
+}
+
+/** True when the view already gives this blob's bytes: the same inode, a link to it, or a copy that carries its size and mtime. */
+export async function showsBlob(context: StoreContext, blob: string, view: string): Promise<boolean> {
+  const [wanted, shown] = await Promise.all([ifPresent(context.fs.stat(blob)), ifPresent(context.fs.lstat(view))]);
+  if (wanted === undefined || shown === undefined) return false;
+  if (shown.isSymbolicLink())
+    return context.linkMode === 'symlink' && sameFile(wanted, await ifPresent(context.fs.stat(view)));
+  if (context.linkMode === 'symlink') return false;
+  return sameFile(wanted, shown) || (shown.isFile() && shown.size === wanted.size && sameTime(shown, wanted));
+}
+
+const sameFile = (a: Stats, b: Stats | undefined): boolean => b !== undefined && a.ino === b.ino && a.dev === b.dev;
+
+/** Within the coarsest clock of a common filesystem that keeps the mtime of a copy. */
+const sameTime = (a: Stats, b: Stats): boolean => Math.abs(a.mtimeMs - b.mtimeMs) < 2;
+
+async function makeLink(context: StoreContext, blob: string, temporary: string): Promise<void> {
+  if (context.linkMode === 'symlink') return context.fs.symlink(relative(dirname(temporary), blob), temporary);
+  try {
+    await context.fs.link(blob, temporary);
+  } catch (error) {
+    if (!NO_HARD_LINK.has(codeOf(error))) throw error;
+    await copyBlob(context, blob, temporary);
+  }
+}
+
+async function copyBlob(context: StoreContext, blob: string, temporary: string): Promise<void> {
+  const { mtime, atime } = await context.fs.stat(blob);
+  await context.fs.copyFile(blob, temporary, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+  await context.fs.utimes(temporary, atime, mtime);
+  await syncFile(context.fs, temporary);
+}
+
+/** Makes the folder of a view, and refuses one that leads out of the model through a planted link (HN2). */
+async function makeFolder(context: StoreContext, model: string, folder: string): Promise<void> {
+  const root = modelFolder(context, model);
+  await context.fs.mkdir(folder, { recursive: true, mode: 0o755 });
+  const [realRoot, realModels, real] = await Promise.all(
+    [root, context.paths.models, folder].map((path) => context.fs.realpath(path)),
+  );
+  if (realRoot !== join(realModels!, model) || !`${real}${sep}`.startsWith(`${realRoot}${sep}`))
+    throw new StorageError(
+      'unsafe-path',
+      folder,
+      `${folder} leads out of ${root} through a symbolic link: remove the link`,
+    );
+}
+
+/** Takes a view away, and the folders it leaves empty. */
+export async function unlinkView(context: StoreContext, model: string, path: string): Promise<void> {
+  const root = modelFolder(context, model);
+  const view = viewPath(context, model, path);
+  try {
+    await unlinkIfPresent(context.fs, view);
+    for (let folder = dirname(view); folder.startsWith(`${root}${sep}`); folder = dirname(folder))
+      if (!(await removeIfEmpty(context, folder))) return;
+  } catch (error) {
+    throw StorageError.from(error, view);
+  }
+}
+
+async function removeIfEmpty(context: StoreContext, folder: string): Promise<boolean> {
+  try {
+    await context.fs.rmdir(folder);
+    return true;
+  } catch (error) {
+    if (['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(codeOf(error))) return false;
+    throw error;
+  }
+}
