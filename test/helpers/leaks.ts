@@ -3,13 +3,6 @@ import { until } from './until.ts';
 
 /** What a test opens and must close. Timers are left out: jest and undici keep some of their own. */
 const WATCHED = new Set(['TCPServerWrap', 'TCPSocketWrap', 'UDPWrap', 'PipeWrap', 'ProcessWrap']);
-  'TCPSERVERWRAP',
-  'TCPSocketWrap',
-  'TCPServerWrap',
-  'PipeServerWrap',
-  'UDPWrap',
-  'ProcessWrap',
-]);
 
 /**
  * Makes the file fail when its tests leave servers, connections or child processes open. Call it once, at the top of
