@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { JobFile } from '#contracts/file-spec';
 import type { DownloadStatus } from '#core/download-status';
 import type { Strategy } from '#core/file-spec';
@@ -32,13 +33,19 @@ export interface CreatedDownload {
  * crosswise. The update changes nothing: it only makes an existing row come back. An inserted row has no xmax.
  */
 const CREATE_SQL = `
-  INSERT INTO downloads AS d (host, model, model_type, version, path, cid, hash, content_key, file,
+  WITH wanted AS MATERIALIZED (
+    SELECT f.* FROM jsonb_to_recordset($9::jsonb)
+      AS f (path text, cid text, hash text, content_key text, file_id uuid, file jsonb, total_bytes bigint)
+  ), specs AS (
+    INSERT INTO file_specs (id, file) SELECT DISTINCT ON (f.file_id) f.file_id, f.file FROM wanted f ORDER BY f.file_id
+    ON CONFLICT DO NOTHING
+  )
+  INSERT INTO downloads AS d (host, model, model_type, version, path, cid, hash, content_key, file_id,
     layers, strategy, limit_bytes_per_second, total_bytes, created_at, updated_at)
-  SELECT h.host, $2, $3, $4, f.path, f.cid, f.hash, f.content_key, f.file,
+  SELECT h.host, $2, $3, $4, f.path, f.cid, f.hash, f.content_key, f.file_id,
     $5::text[], $6, $7, f.total_bytes, $8, $8
   FROM unnest($1::text[]) AS h (host)
-  CROSS JOIN jsonb_to_recordset($9::jsonb)
-    AS f (path text, cid text, hash text, content_key text, file jsonb, total_bytes bigint)
+  CROSS JOIN wanted f
   ORDER BY f.content_key, f.path, h.host
   ON CONFLICT (content_key, path, (coalesce(host, '')), (coalesce(model, '')), (coalesce(version, '')))
     WHERE status IN ('pending', 'in_progress', 'resuming', 'paused')
@@ -77,9 +84,13 @@ const toColumns = (file: JobFile) => ({
   cid: file.cid ?? null,
   hash: file.digests.sha256 ?? null,
   content_key: contentKeyOf(file),
+  file_id: uuidOf(JSON.stringify(file)),
   file,
   total_bytes: file.sizeBytes ?? null,
 });
+
+/** A uuid made from the content: 128 bits of its SHA-256. */
+const uuidOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32);
 
 /** One statement may not touch the same row twice. */
 function distinct(rows: ReturnType<typeof toColumns>[]): ReturnType<typeof toColumns>[] {

@@ -75,7 +75,7 @@ export interface DownloadRow {
   readonly completedAt: Date | null;
 }
 
-const COLUMN_BY_FIELD: Record<keyof DownloadRow, string> = {
+const COLUMN_BY_FIELD: Record<Exclude<keyof DownloadRow, 'file'>, string> = {
   id: 'id',
   host: 'host',
   model: 'model',
@@ -85,7 +85,6 @@ const COLUMN_BY_FIELD: Record<keyof DownloadRow, string> = {
   cid: 'cid',
   hash: 'hash',
   contentKey: 'content_key',
-  file: 'file',
   layers: 'layers',
   strategy: 'strategy',
   limitBytesPerSecond: 'limit_bytes_per_second',
@@ -122,7 +121,11 @@ const COLUMN_BY_FIELD: Record<keyof DownloadRow, string> = {
   completedAt: 'completed_at',
 };
 
+/** The file of `downloads d`; it is stored once for all hosts. */
+export const FILE_COLUMN = '(SELECT s.file FROM file_specs s WHERE s.id = d.file_id) AS file';
+
 /** What to select from `downloads d` to get a DownloadRow. */
-export const DOWNLOAD_COLUMNS = Object.entries(COLUMN_BY_FIELD)
-  .map(([field, column]) => `d.${column} AS "${field}"`)
-  .join(', ');
+export const DOWNLOAD_COLUMNS = [
+  ...Object.entries(COLUMN_BY_FIELD).map(([field, column]) => `d.${column} AS "${field}"`),
+  FILE_COLUMN,
+].join(', ');

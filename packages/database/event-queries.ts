@@ -28,6 +28,7 @@ export async function applyEvents(
 ): Promise<AppliedEvents> {
   const plan = planEvents(batches);
   return inTransaction(database, async (client) => {
+    await lockRows(client, plan);
     const moved = new Set<string>();
     let ignored = 0;
     for (const wave of plan.waves) ignored += await applyWave(client, wave, now, moved);
@@ -35,6 +36,13 @@ export async function applyEvents(
     await applyHosts(client, batches, plan, now);
     return { moved: await rowsOf(client, [...moved]), ignored };
   });
+}
+
+/** Holds the rows in one order, so that two recorders queue up instead of blocking each other crosswise. */
+async function lockRows(client: pg.PoolClient, plan: EventPlan): Promise<void> {
+  const ids = plan.waves[0]?.map(({ downloadId }) => downloadId) ?? [];
+  if (ids.length === 0) return;
+  await client.query('SELECT 1 FROM downloads WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE', [ids]);
 }
 
 /** @returns how many events of the wave changed nothing */

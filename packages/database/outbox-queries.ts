@@ -1,6 +1,6 @@
 import type { DownloadStatus } from '#core/download-status';
 import type { Database } from './connect.ts';
-import { DOWNLOAD_COLUMNS, type DownloadRow } from './download-row.ts';
+import { DOWNLOAD_COLUMNS, FILE_COLUMN, type DownloadRow } from './download-row.ts';
 import { LIVE_SQL, nextStatusSql } from './status-sql.ts';
 import { inTransaction } from './transaction.ts';
 
@@ -28,7 +28,7 @@ export type OutboxRow = Pick<
 
 /** @returns the oldest rows whose present generation is not in the queue yet; no lock is held. */
 export async function unqueuedDownloads(database: Database, limit: number): Promise<OutboxRow[]> {
-  const sql = `SELECT d.id, d.generation, d.host, d.attempts_before AS "attemptsBefore", d.file, d.model,
+  const sql = `SELECT d.id, d.generation, d.host, d.attempts_before AS "attemptsBefore", ${FILE_COLUMN}, d.model,
       d.model_type AS "modelType", d.version, d.layers, d.strategy, d.limit_bytes_per_second AS "limitBytesPerSecond"
     FROM downloads d
     WHERE d.status IN ('pending', 'in_progress', 'resuming') AND d.enqueued_generation < d.generation

@@ -57,6 +57,13 @@ CREATE TABLE cids (
 );
 CREATE INDEX cids_model_type_idx ON cids (model, type, cached_at DESC);
 
+-- What a job is told about its file. All hosts that want the same file from the same places share one row,
+-- so that a download's own record stays under 1 KB. The id is made from the content: a row never changes.
+CREATE TABLE file_specs (
+  id   uuid PRIMARY KEY,
+  file jsonb NOT NULL
+);
+
 -- The wish to have one file on one host (RE9, RE13). Each row is its own outbox: it is to be queued
 -- while enqueued_generation < generation. No index on what progress writes, and room in every page,
 -- so that a flush of positions stays inside its pages.
@@ -70,7 +77,7 @@ CREATE TABLE downloads (
   cid                    text,
   hash                   text,
   content_key            text NOT NULL,
-  file                   jsonb NOT NULL,
+  file_id                uuid NOT NULL,
   layers                 text[],
   strategy               text,
   limit_bytes_per_second bigint,
