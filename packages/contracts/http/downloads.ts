@@ -41,10 +41,8 @@ export type ModelDownloadsBody = z.infer<typeof ModelRequest>;
 export type InlineDownloadsBody = z.infer<typeof InlineRequest>;
 export type CreateDownloadsInput = z.input<typeof ModelRequest> | z.input<typeof InlineRequest>;
 
-const jsonSchemaOf = (schema: z.ZodType) => {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input' });
-  return rest;
-};
+/** Without the mark of its dialect, which only the whole document carries. */
+const jsonSchemaOf = (schema: z.ZodType) => ({ ...z.toJSONSchema(schema, { io: 'input' }), $schema: undefined });
 
 /**
  * What `POST /api/downloads` takes: files of a published model version, or files described on the spot.

@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto';
+import type { FastifyBaseLogger } from 'fastify';
+import { connect } from '#database/connect';
+import type { Database } from '#database/connect';
+import { checkRedis } from '#queue/check-redis';
+import { DownloadQueues } from '#queue/download-queue';
+import { createApp } from './app.ts';
+import type { ApiConfig } from './config.ts';
+import type { Dependencies } from './dependencies.ts';
+import { createHealth } from './health.ts';
+import type { Health } from './health.ts';
+import { createChanges } from './live/changes.ts';
+import type { Loop } from './live/loop.ts';
+import { createQueueBoard } from './queue-board.ts';
+import { createReconciler } from './reconciler/reconciler.ts';
+import { createRecorder } from './recorder/recorder.ts';
+import { createRelay } from './relay/relay.ts';
+import type { ProjectFiles } from './project-files.ts';
+import { prepareDatabase } from './start-up.ts';
+import { createAuthenticator } from './tokens/authenticate.ts';
+
+/** The whole API as one thing that starts and stops. */
+export interface ApiProcess {
+  /**
+   * Listens, then waits for Postgres, migrates, and begins to work. Redis may be away.
+   *
+   * @returns the address, and an admin token if one was just made
+   */
+  start(): Promise<{ url: string; adminToken: string | undefined }>;
+  /** Lets running requests finish and leaves no connection behind. Safe twice and before start. */
+  stop(): Promise<void>;
+}
+
+export async function createApiProcess(
+  config: ApiConfig,
+  files: ProjectFiles,
+  log: FastifyBaseLogger,
+): Promise<ApiProcess> {
+  const redis = { url: config.redisUrl, prefix: config.redisPrefix };
+  const database = connect({ url: config.databaseUrl, poolSize: config.databasePool, logger: log });
+  const board =
+    config.queueBoard === 'off' ? undefined : createQueueBoard({ writable: config.queueBoard === 'writable' });
+  const queues = new DownloadQueues({ redis, logger: log, onQueueClosing: (queue) => board?.hide(queue) });
+  const loops: Loop[] = [];
+  const deps: Dependencies = {
+    ...{ database, queues, log, prefix: config.redisPrefix, changes: createChanges() },
+    nudgeRelay: () => loops[0]?.nudge(),
+    now: () => new Date(),
+  };
+  loops.push(createRelay(deps), ...createReconciler(deps, config));
+  const recorder = createRecorder(deps, redis, `api-${randomUUID()}`);
+  const state = { prepared: false };
+  const app = await createApp({
+    deps,
+    authenticator: createAuthenticator(database, deps.now),
+    logger: log,
+    version: files.version,
+    health: healthOf(database, queues, state),
+    recorderCounts: () => recorder.counts(),
+    docs: config.docs,
+    board,
+  });
+  const stopping = new AbortController();
+  const start = async () => {
+    const url = await app.listen({ host: config.bind, port: config.port });
+    log.info({ url }, 'listening');
+    const { signal } = stopping;
+    const adminToken = await prepareDatabase({ database, ...files, adminToken: config.adminToken, log, signal });
+    state.prepared = true;
+    board?.show(queues.openQueue(null));
+    for (const runner of [...loops, recorder]) runner.start();
+    log.info({ url }, 'working');
+    return { url, adminToken };
+  };
+  const stop = async () => {
+    stopping.abort();
+    state.prepared = false;
+    deps.changes.stop();
+    await app.close();
+    await Promise.all([...loops, recorder].map((runner) => runner.stop()));
+    await queues.stop();
+    await database.close();
+  };
+  let stopped: Promise<void> | undefined;
+  return { start, stop: () => (stopped ??= stop()) };
+}
+
+const healthOf = (database: Database, queues: DownloadQueues, state: { readonly prepared: boolean }): Health =>
+  createHealth({
+    postgres: async () => {
+      await database.pool.query('SELECT 1');
+    },
+    redis: async () => {
+      await checkRedis(queues.redis);
+    },
+    database: async () => {
+      if (!state.prepared) throw new Error('migrations and the first token are not done yet, or the API is stopping');
+    },
+  });

@@ -1,0 +1,102 @@
+import Fastify from 'fastify';
+import type { FastifyBaseLogger } from 'fastify';
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { randomUUID } from 'node:crypto';
+import { MINUTE_MS, SECOND_MS } from '#core/units';
+import type { Dependencies } from './dependencies.ts';
+import { QUEUE_BOARD_PATH } from './queue-board.ts';
+import type { QueueBoard } from './queue-board.ts';
+import { registerDownloadRoutes } from './routes/download-routes.ts';
+import { registerMetricsRoutes } from './routes/metrics-routes.ts';
+import { registerModelRoutes } from './routes/model-routes.ts';
+import { registerOneDownloadRoutes } from './routes/one-download-routes.ts';
+import { registerHealthRoutes, registerProblemRoutes, registerSystemRoutes } from './routes/system-routes.ts';
+import type { SystemFacts } from './routes/system-routes.ts';
+import { registerVersionRoutes } from './routes/version-routes.ts';
+import type { App } from './server/app-type.ts';
+import { registerErrorHandler } from './server/error-handler.ts';
+import { acceptOnlyJson } from './server/json-only.ts';
+import { registerDocs, registerOpenApi } from './server/openapi.ts';
+import { registerSecurityHeaders } from './server/security-headers.ts';
+import { guard } from './tokens/guard.ts';
+import type { Authenticator } from './tokens/authenticate.ts';
+import { isUnavailable } from './unavailable.ts';
+
+export interface AppOptions extends SystemFacts {
+  readonly deps: Dependencies;
+  readonly authenticator: Authenticator;
+  readonly logger: FastifyBaseLogger;
+  /** Pages of the documentation at `/docs`; `/openapi.json` is always there. */
+  readonly docs: boolean;
+  /** Undefined leaves the board out. */
+  readonly board: QueueBoard | undefined;
+}
+
+const BODY_LIMIT_BYTES = 4 * 1024 * 1024;
+/** Longer than the idle limit of common proxies, so that it is the proxy that closes. */
+const KEEP_ALIVE_MS = 65 * SECOND_MS;
+
+/** Builds the HTTP side of the API; nothing listens and nothing runs yet. */
+export async function createApp(options: AppOptions): Promise<App> {
+  const app: App = Fastify({
+    loggerInstance: options.logger,
+    disableRequestLogging: true,
+    genReqId: () => randomUUID(),
+    bodyLimit: BODY_LIMIT_BYTES,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    requestTimeout: MINUTE_MS,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 200 },
+  }).withTypeProvider<ZodTypeProvider>();
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  acceptOnlyJson(app);
+  registerErrorHandler(app, isUnavailable);
+  logRequests(app);
+  await registerSecurityHeaders(app);
+  await registerOpenApi(app, options.version);
+  registerHealthRoutes(app, options);
+  registerProblemRoutes(app);
+  await registerApi(app, options);
+  await registerBoard(app, options);
+  await registerDocs(app, options.docs);
+  return app;
+}
+
+async function registerApi(app: App, options: AppOptions): Promise<void> {
+  await app.register(async (plugin) => {
+    const guarded = plugin.withTypeProvider<ZodTypeProvider>();
+    guard(guarded, { authenticator: options.authenticator, schemes: ['bearer'] });
+    registerDownloadRoutes(guarded, options.deps);
+    registerOneDownloadRoutes(guarded, options.deps);
+    registerModelRoutes(guarded, options.deps);
+    registerVersionRoutes(guarded, options.deps);
+    registerMetricsRoutes(guarded, options.deps);
+    registerSystemRoutes(guarded, options.deps, options);
+  });
+}
+
+async function registerBoard(app: App, { board, authenticator }: AppOptions): Promise<void> {
+  if (board === undefined) return;
+  await app.register(
+    async (plugin) => {
+      guard(plugin, { authenticator, schemes: ['basic', 'bearer'] });
+      await board.register(plugin);
+    },
+    { prefix: QUEUE_BOARD_PATH },
+  );
+}
+
+/** One line for each request that is answered, without its query and headers. */
+function logRequests(app: App): void {
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.header('x-request-id', request.id);
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'unknown';
+    const fields = { method: request.method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime) };
+    if (route === '/livez' || route === '/readyz') request.log.debug(fields, 'request answered');
+    else request.log.info({ ...fields, tokenId: request.caller?.tokenId }, 'request answered');
+  });
+}

@@ -1,0 +1,17 @@
+import type { Logger } from '#core/logger';
+import type { Database } from '#database/connect';
+import type { DownloadQueues } from '#queue/download-queue';
+import type { Changes } from './live/changes.ts';
+
+/** What routes and business steps work with; made once in `main.ts` or by a test. */
+export interface Dependencies {
+  readonly database: Database;
+  readonly queues: DownloadQueues;
+  /** Start of every key in Redis. */
+  readonly prefix: string;
+  readonly changes: Changes;
+  /** Asks the relay to look for new rows now. */
+  readonly nudgeRelay: () => void;
+  readonly now: () => Date;
+  readonly log: Logger;
+}

@@ -1,0 +1,38 @@
+import type { GetDownloadQuery } from '#contracts/http/downloads';
+import { isFinal } from '#core/download-status';
+import { SECOND_MS } from '#core/units';
+import { downloadById } from '#database/download-queries';
+import type { DownloadRow } from '#database/download-row';
+import type { Dependencies } from '../dependencies.ts';
+import { downloadView } from '../views/download-view.ts';
+
+/** How soon a change that another process wrote is seen. */
+const LOOK_EVERY_MS = SECOND_MS;
+
+/**
+ * Reads a download, and holds the answer while nothing changes: a long-poll.
+ *
+ * @param query without `wait` the answer comes at once; a download that has ended is not waited for
+ * @param signal aborts when the client is gone
+ * @returns how it stands when it changed or the wait is over; undefined when there is none
+ */
+export async function awaitDownload(
+  { database, changes, now }: Pick<Dependencies, 'database' | 'changes' | 'now'>,
+  id: string,
+  query: GetDownloadQuery,
+  signal: AbortSignal,
+): Promise<DownloadRow | undefined> {
+  const deadline = now().getTime() + (query.wait ?? 0);
+  let row = await downloadById(database, id);
+  const known = query.after ?? (row && downloadView(row).version);
+  while (row !== undefined && !isAwaited(row, known, query.until)) {
+    const left = deadline - now().getTime();
+    if (left <= 0 || signal.aborted || changes.stopped()) return row;
+    await changes.next(id, Math.min(left, LOOK_EVERY_MS), signal);
+    row = await downloadById(database, id);
+  }
+  return row;
+}
+
+const isAwaited = (row: DownloadRow, known: string | undefined, until: GetDownloadQuery['until']): boolean =>
+  isFinal(row.status) || (until === 'change' && downloadView(row).version !== known);

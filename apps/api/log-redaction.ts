@@ -1,0 +1,18 @@
+/** What a log line must never show, wherever an error or a request brings it. */
+export const LOG_REDACTION = {
+  paths: [
+    'authorization',
+    'headers.authorization',
+    'req.headers.authorization',
+    'req.headers.cookie',
+    'token',
+    'adminToken',
+    '*.token',
+    '*.adminToken',
+    '*.password',
+    'err.config',
+    'err.connectionParameters',
+    'err.parameters',
+  ],
+  censor: '[hidden]',
+};

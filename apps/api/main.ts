@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs';
+import { pino } from 'pino';
+import { SECOND_MS } from '#core/units';
+import { connect } from '#database/connect';
+import { createApiProcess } from './api-process.ts';
+import { readConfig } from './config.ts';
+import type { ApiConfig } from './config.ts';
+import { LOG_REDACTION } from './log-redaction.ts';
+import { findProjectFiles } from './project-files.ts';
+import { migrateWhenUp } from './start-up.ts';
+
+const STOP_DEADLINE_MS = 10 * SECOND_MS;
+const EXIT_FAILED = 1;
+
+async function main(): Promise<void> {
+  const migrateOnly = process.argv.includes('--migrate-only');
+  const config = readConfig(process.env, (path) => readFileSync(path, 'utf8'), migrateOnly ? ['REDIS_URL'] : []);
+  const log = pino({ name: 'haulier-api', level: config.logLevel, redact: LOG_REDACTION });
+  const files = findProjectFiles(import.meta.url);
+  if (migrateOnly) return migrateAndEnd(config, files.migrations, log);
+
+  const api = await createApiProcess(config, files, log);
+  let stopping: Promise<void> | undefined;
+  const stop = (reason: string): void => {
+    if (stopping !== undefined) process.exit(EXIT_FAILED);
+    log.info({ reason }, 'stopping; a second signal ends it at once');
+    setTimeout(() => process.exit(EXIT_FAILED), STOP_DEADLINE_MS).unref();
+    stopping = api.stop().then(
+      () => process.exit(0),
+      (err: unknown) => {
+        log.error({ err }, 'did not stop in order');
+        process.exit(EXIT_FAILED);
+      },
+    );
+  };
+  process.on('SIGTERM', () => stop('SIGTERM'));
+  process.on('SIGINT', () => stop('SIGINT'));
+  // Whoever started this process with an IPC channel wants it to end when he does.
+  process.on('disconnect', () => stop('parent is gone'));
+  try {
+    tellToken((await api.start()).adminToken);
+  } catch (error) {
+    if (stopping === undefined) throw error;
+  }
+}
+
+/** A token is told once and never logged: to the parent where there is one, else on stdout. */
+function tellToken(adminToken: string | undefined): void {
+  if (adminToken === undefined) return;
+  if (process.send !== undefined) process.send({ adminToken });
+  else process.stdout.write(`admin token (shown once, only its hash is kept): ${adminToken}\n`);
+}
+
+async function migrateAndEnd(config: ApiConfig, migrations: string, log: ReturnType<typeof pino>): Promise<void> {
+  const database = connect({ url: config.databaseUrl, poolSize: 2, logger: log });
+  try {
+    await migrateWhenUp({ database, migrations, log, signal: new AbortController().signal });
+  } finally {
+    await database.close();
+  }
+}
+
+await main().catch((error: unknown) => {
+  process.stderr.write(`haulier-api: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(EXIT_FAILED);
+});

@@ -1,0 +1,77 @@
+import { downloadJob } from '#contracts/download-job';
+import type { DownloadJob } from '#contracts/download-job';
+import { SECOND_MS } from '#core/units';
+import { cancelDownload } from '#database/download-actions';
+import { markEnqueued, unqueuedDownloads } from '#database/outbox-queries';
+import type { OutboxRow } from '#database/outbox-queries';
+import type { AddressedJob, RefusedJob } from '#queue/download-queue';
+import type { Dependencies } from '../dependencies.ts';
+import { createLoop } from '../live/loop.ts';
+import type { Loop } from '../live/loop.ts';
+
+type RelayDeps = Pick<Dependencies, 'database' | 'queues' | 'changes' | 'now' | 'log'>;
+
+const BATCH = 500;
+const EVERY_MS = SECOND_MS;
+
+/**
+ * Makes jobs of rows. The rows are the outbox: whatever was written while Redis was away, or by a process that died
+ * before it could add the job, is found here.
+ */
+export const createRelay = (deps: RelayDeps): Loop =>
+  createLoop({ name: 'relay', everyMs: EVERY_MS, log: deps.log, round: () => relayBatch(deps) });
+
+/**
+ * Adds one batch of jobs and then marks their rows. No lock is held in between: a crash there adds the same ids
+ * again, which Redis ignores, and so do several relays at once.
+ *
+ * @returns true when there may be more
+ * @throws Error while Postgres or Redis is away; nothing is marked then
+ */
+export async function relayBatch(deps: RelayDeps): Promise<boolean> {
+  const rows = await unqueuedDownloads(deps.database, BATCH);
+  if (rows.length === 0) return false;
+  const { refused } = await deps.queues.addAll(rows.map(toAddressedJob));
+  const refusedIds = new Set(refused.map(({ id }) => id));
+  const added = rows.filter((row) => !refusedIds.has(jobIdOf(row)));
+  await markEnqueued(deps.database, added, deps.now());
+  await endRefused(deps, rows, refused);
+  deps.changes.notify(rows.map(({ id }) => id));
+  deps.log.debug({ added: added.length, refused: refused.length }, 'jobs added');
+  return rows.length === BATCH;
+}
+
+/** A job that can never be added would come back for ever. */
+async function endRefused(
+  { database, now, log }: RelayDeps,
+  rows: readonly OutboxRow[],
+  refused: readonly RefusedJob[],
+): Promise<void> {
+  for (const { id, reason } of refused) {
+    const row = rows.find((one) => jobIdOf(one) === id);
+    if (row === undefined) continue;
+    log.error({ downloadId: row.id, reason }, 'job refused');
+    await cancelDownload(database, row.id, now(), reason);
+  }
+}
+
+const jobIdOf = (row: OutboxRow): string => downloadJob.id({ downloadId: row.id, generation: row.generation });
+
+const toAddressedJob = (row: OutboxRow): AddressedJob => ({ host: row.host, job: toJob(row) });
+
+/** Everything a worker needs to know of a download. */
+export function toJob(row: OutboxRow): DownloadJob {
+  return {
+    version: 1,
+    downloadId: row.id,
+    generation: row.generation,
+    attemptsUsed: row.attemptsBefore,
+    file: row.file,
+    ...(row.model !== null && row.version !== null
+      ? { model: { name: row.model, type: row.modelType ?? 'model', version: row.version } }
+      : {}),
+    ...(row.layers === null ? {} : { layers: row.layers }),
+    ...(row.strategy === null ? {} : { strategy: row.strategy }),
+    ...(row.limitBytesPerSecond === null ? {} : { limitBytesPerSecond: row.limitBytesPerSecond }),
+  };
+}

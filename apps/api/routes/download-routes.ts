@@ -1,0 +1,110 @@
+import { CreateDownloadsBody, DownloadList, DownloadRequest, ListDownloadsQuery } from '#contracts/http/downloads';
+import { downloadsById, listDownloads } from '#database/download-queries';
+import { createDownloads } from '../commands/create-downloads.ts';
+import type { CreatedDownloads } from '../commands/create-downloads.ts';
+import type { Dependencies } from '../dependencies.ts';
+import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
+import type { App } from '../server/app-type.ts';
+import { decodeCursor, encodeCursor } from '../views/cursor.ts';
+import { downloadView } from '../views/download-view.ts';
+
+const MAX_IDS_IN_LINK = 100;
+
+export function registerDownloadRoutes(app: App, deps: Dependencies): void {
+  registerCreate(app, deps);
+  registerList(app, deps);
+}
+
+function registerCreate(app: App, deps: Dependencies): void {
+  app.post(
+    '/api/downloads',
+    {
+      ...guardedBy('write'),
+      schema: {
+        operationId: 'createDownloads',
+        summary: 'Ask for files on hosts',
+        description:
+          'Files of a published model version (`model`), or files described here (`files`). Repeating a request ' +
+          'shares what is on its way and answers what is complete; nothing is transferred twice. `Location` leads to ' +
+          'the download, or to the list of them.',
+        tags: ['downloads'],
+        security: TOKEN_REQUIRED,
+        body: CreateDownloadsBody,
+        response: { 202: DownloadRequest, ...problems(400, 404, 413, 415) },
+      },
+    },
+    async (request, reply) => {
+      const made = await createDownloads(deps, request.body);
+      const answer = requestView(made);
+      return reply.code(202).header('location', answer.links.self).send(answer);
+    },
+  );
+}
+
+function requestView({ order, rows, created }: CreatedDownloads): DownloadRequest {
+  const downloads = rows.map(downloadView);
+  return {
+    request: {
+      model: order.model?.name ?? null,
+      version: order.model?.version ?? null,
+      hosts: order.hosts.filter((host) => host !== null),
+      created,
+      existing: rows.length - created,
+    },
+    downloads,
+    links: { self: linkTo(order, downloads) },
+  };
+}
+
+/** Where all downloads of a request can be seen. */
+function linkTo(order: CreatedDownloads['order'], downloads: DownloadRequest['downloads']): string {
+  const [first] = downloads;
+  if (downloads.length === 1 && first !== undefined) return first.links.self;
+  if (downloads.length <= MAX_IDS_IN_LINK) return `/api/downloads?id=${downloads.map(({ id }) => id).join(',')}`;
+  const [host] = order.hosts;
+  const query = new URLSearchParams({
+    ...(order.model === undefined ? {} : { model: order.model.name, version: order.model.version }),
+    ...(order.hosts.length === 1 && host ? { host } : {}),
+  });
+  return `/api/downloads?${query}`;
+}
+
+function registerList(app: App, deps: Dependencies): void {
+  app.get(
+    '/api/downloads',
+    {
+      ...guardedBy('read'),
+      schema: {
+        operationId: 'listDownloads',
+        summary: 'List downloads, newest first',
+        tags: ['downloads'],
+        security: TOKEN_REQUIRED,
+        querystring: ListDownloadsQuery,
+        response: { 200: DownloadList, ...problems(400) },
+      },
+    },
+    async (request) => listView(deps, request.query),
+  );
+}
+
+async function listView({ database }: Dependencies, query: ListDownloadsQuery): Promise<DownloadList> {
+  if (query.id !== undefined) {
+    const rows = await downloadsById(database, query.id);
+    return { downloads: rows.map(downloadView), nextCursor: null, links: { next: null } };
+  }
+  const { cursor, limit, status, cid, model, version, host } = query;
+  const after = cursor === undefined ? undefined : decodeCursor(cursor);
+  const page = await listDownloads(database, { status, cid, model, version, host, limit, after });
+  const nextCursor = page.next === undefined ? null : encodeCursor(page.next);
+  return {
+    downloads: page.rows.map(downloadView),
+    nextCursor,
+    links: { next: nextCursor === null ? null : nextLink(query, nextCursor) },
+  };
+}
+
+function nextLink({ limit, status, cid, model, version, host }: ListDownloadsQuery, cursor: string): string {
+  const given = { status: status?.join(','), cid, model, version, host, limit: String(limit), cursor };
+  const pairs = Object.entries(given).filter((pair): pair is [string, string] => pair[1] !== undefined);
+  return `/api/downloads?${new URLSearchParams(pairs)}`;
+}

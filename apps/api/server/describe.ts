@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import { PROBLEMS, PROBLEM_MEDIA_TYPE, Problem } from '#contracts/http/problem';
+import type { Scope } from '../tokens/scope.ts';
+
+export type Tag = 'downloads' | 'models' | 'hosts' | 'metrics' | 'system';
+
+export interface Description {
+  /** Unique; names the method in generated clients. */
+  readonly operationId: string;
+  readonly summary: string;
+  readonly description?: string;
+  readonly tags: [Tag];
+}
+
+type ProblemStatus = (typeof PROBLEMS)[keyof typeof PROBLEMS]['status'];
+
+const ProblemResponse = (status: number) => ({
+  description: Object.entries(PROBLEMS)
+    .filter(([, problem]) => problem.status === status)
+    .map(([code]) => `\`${code}\``)
+    .join(', '),
+  content: { [PROBLEM_MEDIA_TYPE]: { schema: Problem } },
+});
+
+/** What a route may answer besides success; 401, 403, 500 and 503 come with every guarded route. */
+export function problems(...statuses: readonly ProblemStatus[]): Record<number, ReturnType<typeof ProblemResponse>> {
+  const all = [...new Set([...statuses, 401, 403, 500, 503])].sort((a, b) => a - b);
+  return Object.fromEntries(all.map((status) => [status, ProblemResponse(status)]));
+}
+
+/** The parts of a route's options that say who may call it: the check and its documentation stay together. */
+export const guardedBy = (scope: Scope) => ({ config: { scope } }) as const;
+
+export const TOKEN_REQUIRED = [{ token: [] }];
+
+/** An answer without a body. */
+export const Nothing = z.undefined();

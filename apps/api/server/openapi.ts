@@ -1,0 +1,51 @@
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import type { FastifyInstance } from 'fastify';
+import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import { PAGE_CSP } from './security-headers.ts';
+
+const DESCRIPTION = `Puts model files on hosts and proves every byte.
+
+Every request under \`/api\` carries a token: \`Authorization: Bearer haulier_pat_…\`. Every answer that is not a
+success is a problem document (RFC 9457) whose \`code\` is for programs and whose \`detail\` is for people.`;
+
+/** Must be registered before the routes, because it listens to them being added. */
+export async function registerOpenApi(app: FastifyInstance, version: string): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Haulier',
+        version,
+        description: DESCRIPTION,
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      tags: [
+        { name: 'downloads', description: 'Files on their way to hosts' },
+        { name: 'models', description: 'Models, their versions, and the files of each' },
+        { name: 'hosts', description: 'Machines that have models' },
+        { name: 'metrics', description: 'What worked, from where, how fast' },
+        { name: 'system', description: 'Health' },
+      ],
+      components: {
+        securitySchemes: {
+          token: { type: 'http', scheme: 'bearer', description: 'A token; scopes are read, write and admin.' },
+        },
+      },
+    },
+    transform: jsonSchemaTransform,
+    transformObject: jsonSchemaTransformObject,
+  });
+}
+
+/** `/openapi.json`, and pages that read it at `/docs`. */
+export async function registerDocs(app: FastifyInstance, pages: boolean): Promise<void> {
+  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+  if (!pages) return;
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    theme: { title: 'Haulier API' },
+    uiConfig: { deepLinking: true, persistAuthorization: false, validatorUrl: null },
+    staticCSP: PAGE_CSP,
+  });
+}

@@ -1,0 +1,51 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Logger } from '#core/logger';
+import { SECOND_MS } from '#core/units';
+import type { Database } from '#database/connect';
+import { migrate } from '#database/migrate';
+import { ensureAdminToken } from './tokens/first-admin-token.ts';
+import { isUnavailable } from './unavailable.ts';
+
+export interface StartUpOptions {
+  readonly database: Database;
+  /** Folder of the migrations. */
+  readonly migrations: string;
+  readonly adminToken: string | undefined;
+  readonly log: Logger;
+  /** Ends the waiting. */
+  readonly signal: AbortSignal;
+}
+
+const RETRY_EVERY_MS = SECOND_MS;
+
+/**
+ * Brings the database up to date and sees to it that somebody can log in. Waits for a Postgres that is not up yet,
+ * however long that takes.
+ *
+ * @returns an admin token that was just made: print it once
+ * @throws Error for everything that waiting does not heal
+ */
+export async function prepareDatabase(options: StartUpOptions): Promise<string | undefined> {
+  await migrateWhenUp(options);
+  return patiently(options, () => ensureAdminToken(options.database, options.adminToken, new Date()));
+}
+
+/** Applies the migrations and nothing else. */
+export async function migrateWhenUp(options: Omit<StartUpOptions, 'adminToken'>): Promise<void> {
+  const { applied } = await patiently(options, () => migrate(options.database, options.migrations, options.log));
+  options.log.info({ applied }, 'database is up to date');
+}
+
+async function patiently<T>(options: Pick<StartUpOptions, 'log' | 'signal'>, work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await work();
+    } catch (err) {
+      if (!isUnavailable(err)) throw err;
+      const reason = err instanceof Error ? err.message : String(err);
+      if (tries === 1 || tries % 10 === 0)
+        options.log.warn({ tries, reason }, 'postgres is not reachable yet, waiting');
+      await pause(RETRY_EVERY_MS, undefined, { signal: options.signal });
+    }
+  }
+}
