@@ -2,6 +2,7 @@ import { access, constants, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { StorageError } from '#core/failure';
 import { runCommand } from './command.ts';
+import { messageOf } from './error-code.ts';
 import { hasApt, unpackPackages } from './unpack-packages.ts';
 
 export interface Program {
@@ -44,7 +45,7 @@ export async function findProgram(name: string, options: FindOptions): Promise<P
   options.onProgress?.(`unpacking ${name} from the distribution's packages`);
   const reason = await unpackPackages(options.packages, folder).then(
     () => 'the unpacked program does not run',
-    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    messageOf,
   );
   const fresh = await unpackedProgram(folder, name, options);
   if (fresh) return fresh;

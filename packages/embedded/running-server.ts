@@ -1,4 +1,5 @@
 import type { Logger } from '#core/logger';
+import { messageOf } from './error-code.ts';
 import { freePort } from './free-port.ts';
 import type { ServerProcess } from './server-process.ts';
 
@@ -41,7 +42,7 @@ export async function startOnPort(
       return { port, server: await start(port) };
     } catch (error) {
       const mayRetry = wanted === undefined && attempt < 3;
-      if (!mayRetry || !(error instanceof Error) || !PORT_TAKEN.test(error.message)) throw error;
+      if (!mayRetry || !PORT_TAKEN.test(messageOf(error))) throw error;
     }
   }
 }

@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers';
 import type { Readable } from 'node:stream';
 import type { Logger } from '#core/logger';
 import { definedOf } from './command.ts';
+import { errorCode } from './error-code.ts';
 import { OutputTail } from './output-tail.ts';
 
 export interface ServerCommand {
@@ -120,6 +121,6 @@ function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+    if (errorCode(error) !== 'ESRCH') throw error;
   }
 }

@@ -2,6 +2,7 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { StorageError } from '#core/failure';
 import { runCommand } from './command.ts';
+import { errorCode } from './error-code.ts';
 import { identityOf } from './process-identity.ts';
 
 /**
@@ -71,8 +72,7 @@ async function moveInto(root: string, folder: string): Promise<void> {
   try {
     await rename(root, folder);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : '';
-    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw StorageError.from(error, folder);
+    if (!['ENOTEMPTY', 'EEXIST'].includes(errorCode(error))) throw StorageError.from(error, folder);
   }
 }
 
