@@ -98,18 +98,28 @@ export class StorageError extends Error {
   override readonly name = 'StorageError';
   readonly kind: StorageFailureKind;
   readonly path: string;
+  /** How much space must be freed before it is worth another try; only for `disk-full`, when it is known. */
+  readonly missingBytes: number | undefined;
 
-  constructor(kind: StorageFailureKind, path: string, message: string, options?: { cause?: unknown }) {
-    super(message, options);
+  constructor(
+    kind: StorageFailureKind,
+    path: string,
+    message: string,
+    options?: { cause?: unknown; missingBytes?: number | undefined },
+  ) {
+    super(message, { cause: options?.cause });
     this.kind = kind;
     this.path = path;
+    this.missingBytes = options?.missingBytes;
   }
 
   /** Wraps an error of Node's fs; anything that is not one of the known codes is kind `io`. */
   static from(cause: unknown, path: string): StorageError {
     if (cause instanceof StorageError) return cause;
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    // By shape, not by class: an error may come from another realm.
+    const facts = typeof cause === 'object' && cause !== null ? (cause as { code?: unknown; message?: unknown }) : {};
+    const code = String(facts.code ?? '');
+    const reason = String(facts.message ?? cause);
     return new StorageError(STORAGE_KIND_BY_CODE[code] ?? 'io', path, reason, { cause });
   }
 }

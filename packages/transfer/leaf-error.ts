@@ -1,0 +1,17 @@
+import { VerifyError, type VerifyFailureKind } from '#core/failure';
+
+/**
+ * One leaf of the table cannot be had as the table describes it. A leaf whose frame was only guessed can be
+ * expanded (`#content/expand-leaf`) and the transfer run again with the new table: nothing proven is lost.
+ */
+export class LeafError extends VerifyError {
+  readonly leafIndex: number;
+  /** The right block in an unexpected shape, when it is at hand. */
+  readonly block: Uint8Array | undefined;
+
+  constructor(kind: VerifyFailureKind, leafIndex: number, message: string, block?: Uint8Array) {
+    super(kind, message);
+    this.leafIndex = leafIndex;
+    this.block = block;
+  }
+}

@@ -1,0 +1,98 @@
+import { StorageError } from '#core/failure';
+import { MIB } from '#core/units';
+import { writeFully, type OpenFile } from './file-operations.ts';
+import type { SpanBoard } from './span-board.ts';
+
+/** Bytes are collected into blocks of this size, and each is one positioned write. */
+export const BLOCK_BYTES = MIB;
+/** Blocks on their way to the disk; beyond it the streams of the transfer wait. */
+const MAX_IN_FLIGHT_BYTES = 2 * MIB;
+/** Free blocks kept for the next transfers of the process. */
+const MAX_SPARE_BLOCKS = 16;
+
+const spare: Buffer[] = [];
+
+const takeBlock = (bytes: number): Buffer =>
+  bytes === BLOCK_BYTES ? (spare.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES)) : Buffer.allocUnsafe(bytes);
+
+function giveBlock(block: Buffer): void {
+  if (block.length === BLOCK_BYTES && spare.length < MAX_SPARE_BLOCKS) spare.push(block);
+}
+
+/** A run of whole units that may be written: `[first, end)`, whose bytes lie at the start of the buffer. */
+export interface WritableRun {
+  readonly buffer: Buffer;
+  readonly bytes: number;
+  readonly first: number;
+  readonly end: number;
+  readonly source: number;
+}
+
+export interface WriterEvents {
+  /** The bytes are accepted; the memory is valid only during the call. */
+  accepted(position: number, bytes: Uint8Array): void;
+  /** The run is on the disk and on the board. */
+  committed(run: WritableRun): void;
+  failed(error: StorageError): void;
+}
+
+/** Writes accepted runs at their offset, several at a time, and then marks their units as done. */
+export class LeafWriter {
+  readonly #file: OpenFile;
+  readonly #path: string;
+  readonly #board: SpanBoard;
+  readonly #events: WriterEvents;
+  readonly #blockBytes: number;
+  #inFlightBytes = 0;
+  #waiting: (() => void)[] = [];
+
+  constructor(file: OpenFile, path: string, board: SpanBoard, events: WriterEvents) {
+    this.#file = file;
+    this.#path = path;
+    this.#board = board;
+    this.#events = events;
+    this.#blockBytes = Math.max(Math.min(BLOCK_BYTES, board.grid.sizeBytes), board.grid.maxUnitBytes);
+  }
+
+  takeBlock = (): Buffer => takeBlock(this.#blockBytes);
+  giveBlock = (block: Buffer): void => giveBlock(block);
+
+  /** Takes over the buffer of the run. */
+  submit(run: WritableRun): void {
+    const bytes = run.buffer.subarray(0, run.bytes);
+    const position = this.#board.grid.start(run.first);
+    this.#events.accepted(position, bytes);
+    this.#inFlightBytes += run.bytes;
+    writeFully(this.#file, bytes, position)
+      .then(() => this.#commit(run))
+      .catch((error: unknown) => this.#events.failed(StorageError.from(error, this.#path)))
+      .finally(() => this.#settle(run));
+  }
+
+  /** @returns undefined when a stream may go on, else a promise for when it may */
+  backpressure(): Promise<void> | undefined {
+    return this.#inFlightBytes <= MAX_IN_FLIGHT_BYTES ? undefined : this.#below();
+  }
+
+  /** Resolves when nothing is on its way to the disk. */
+  async idle(): Promise<void> {
+    while (this.#inFlightBytes > 0) await this.#below();
+  }
+
+  #commit(run: WritableRun): void {
+    for (let unit = run.first; unit < run.end; unit += 1) this.#board.done(unit, run.source);
+    this.#events.committed(run);
+  }
+
+  #settle(run: WritableRun): void {
+    giveBlock(run.buffer);
+    this.#inFlightBytes -= run.bytes;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+  }
+
+  #below(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+}

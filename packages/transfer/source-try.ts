@@ -1,0 +1,233 @@
+import { SourceError } from '#core/failure';
+import { lengthOf } from '#core/byte-range';
+import type { ByteSink, ReadRequest, ResponseHead } from '#core/source';
+import { KIB } from '#core/units';
+import { leafCid, unwrapLeafBlock } from '#content/leaf-block';
+import { LeafCutter, SpanEnded } from './leaf-cutter.ts';
+import { LeafError } from './leaf-error.ts';
+import type { LeafWriter } from './leaf-writer.ts';
+import type { SourceState } from './source-state.ts';
+import type { Claim, SpanBoard } from './span-board.ts';
+import { SpeedMeter } from './speed-meter.ts';
+import type { Throttle } from './throttle.ts';
+
+/** The board and writer of a transfer whose size is known. */
+export interface Ground {
+  readonly board: SpanBoard;
+  readonly writer: LeafWriter;
+}
+
+/** What a try needs of the transfer it belongs to. */
+export interface TryContext {
+  readonly now: () => number;
+  readonly throttles: readonly Throttle[];
+  /** A unit was not what it must be: excludes and strikes; throws when the stream is of no more use. */
+  onBad(state: SourceState, unit: number, head: Uint8Array, isFirst: boolean): void;
+  /** The head of a response; throws when its bytes must not be used. */
+  onHead(state: SourceState, head: ResponseHead): void;
+}
+
+/** One try while it runs, and what came of it. */
+export class SourceTry {
+  readonly state: SourceState;
+  readonly controller = new AbortController();
+  readonly meter: SpeedMeter;
+  readonly startedAt: number;
+  claim: Claim | undefined;
+  latencyMs: number | undefined;
+  bytes = 0;
+  acceptedBytes = 0;
+  wastedBytes = 0;
+  badLeaves = 0;
+  readonly #context: TryContext;
+  #cutter: LeafCutter | undefined;
+  #sinkError: unknown;
+
+  constructor(state: SourceState, context: TryContext) {
+    this.state = state;
+    this.#context = context;
+    this.startedAt = context.now();
+    this.meter = new SpeedMeter(this.startedAt);
+  }
+
+  /** Fetches the claim as one response: its range, or the whole file where the source knows no ranges. */
+  async readSpan(ground: Ground, claim: Claim): Promise<void> {
+    const { grid } = ground.board;
+    const range = { start: grid.start(claim.first), end: grid.end(claim.end - 1) };
+    const isWhole = this.state.mode === 'stream';
+    if (isWhole) ground.board.extend(claim);
+    this.#begin(ground, claim, isWhole ? 0 : claim.first);
+    await this.#read(isWhole ? { sizeBytes: grid.sizeBytes } : { range, sizeBytes: grid.sizeBytes }, {
+      head: (head) => {
+        this.#headArrived(head);
+        if (head.start !== (isWhole ? 0 : range.start))
+          throw this.#failure('range-refused', `it answered from position ${head.start}, not ${range.start}`);
+        const goesOn = !isWhole && this.state.source.capabilities().range === false;
+        if (goesOn && (head.end ?? grid.sizeBytes) > range.end) ground.board.extend(claim);
+      },
+      write: (chunk) => this.#take(ground, chunk),
+    });
+    if (!isWhole && this.bytes === 0 && lengthOf(range) > 0)
+      throw this.#failure('interrupted', 'it ended the response without a byte');
+  }
+
+  /**
+   * Opens the whole file when its size is not known yet.
+   *
+   * @param lay makes the ground once the size is known; undefined means that the source does not say
+   */
+  async open(lay: (sizeBytes: number | undefined) => Promise<Ground | undefined>, other: ByteSink): Promise<void> {
+    let ground: Ground | undefined;
+    let isLaid = false;
+    let laying: Promise<void> | undefined;
+    await this.#read(
+      {},
+      {
+        head: (head) => {
+          this.#headArrived(head);
+          laying = lay(head.totalBytes).then((laid) => {
+            isLaid = true;
+            ground = laid;
+            const claim = laid?.board.claim(this.state.index, Infinity);
+            if (laid === undefined) other.head(head);
+            else if (claim !== undefined) {
+              laid.board.extend(claim);
+              this.#begin(laid, claim, 0);
+            }
+          });
+          // Whoever waits for it hears of it; a response that breaks off before that must not leave it unheard.
+          laying.catch(() => undefined);
+        },
+        write: (chunk) => {
+          const feed = (bytes: Uint8Array): void | Promise<void> =>
+            ground === undefined ? other.write(bytes) : this.#take(ground, bytes);
+          if (isLaid) return feed(chunk);
+          const copy = chunk.slice();
+          return laying!.then(() => feed(copy));
+        },
+      },
+    );
+    await laying;
+  }
+
+  /** Fetches the claim leaf by leaf as raw blocks. */
+  async readBlocks(ground: Ground, claim: Claim): Promise<void> {
+    this.claim = claim;
+    const { board } = ground;
+    for (; claim.next < claim.end; claim.next += 1) {
+      const unit = claim.next;
+      if (board.isTaken(unit)) continue;
+      await this.#readBlock(ground, unit);
+      await ground.writer.backpressure();
+    }
+  }
+
+  /** Hands over what is verified and settles the accounts of the try. */
+  close(): void {
+    this.#cutter?.close();
+    this.acceptedBytes += this.#cutter?.acceptedBytes ?? 0;
+    this.state.leavesSeen += this.#cutter?.acceptedUnits ?? 0;
+    this.state.wastedBytes += this.wastedBytes;
+  }
+
+  async #readBlock(ground: Ground, unit: number): Promise<void> {
+    const { board, writer } = ground;
+    const table = board.grid.table!;
+    const length = board.grid.end(unit) - board.grid.start(unit);
+    const cid = leafCid(table, unit)!;
+    const block = await this.state.source.readBlock!(cid, length + 4 * KIB, this.controller.signal);
+    this.latencyMs ??= this.#context.now() - this.startedAt;
+    this.#count(block.length);
+    const leaf = unwrapLeafBlock(table, unit, block);
+    if (leaf.is === 'unexpected-shape')
+      throw new LeafError('invalid-dag', unit, `block ${cid} is not the leaf that the DAG describes`, block);
+    if (leaf.is === 'wrong') {
+      this.#bad(unit, block, false);
+    } else if (board.isTaken(unit)) {
+      this.wastedBytes += length;
+    } else {
+      board.writing(unit);
+      const buffer = writer.takeBlock();
+      buffer.set(leaf.bytes);
+      this.acceptedBytes += length;
+      this.state.leavesSeen += 1;
+      writer.submit({ buffer, bytes: length, first: unit, end: unit + 1, source: this.state.index });
+    }
+    await this.#throttled(block.length);
+  }
+
+  #begin(ground: Ground, claim: Claim, firstUnit: number): void {
+    this.claim = claim;
+    this.#cutter = new LeafCutter(ground.board, ground.writer, claim, firstUnit, {
+      bad: (unit, head, isFirst) => this.#bad(unit, head, isFirst),
+      wasted: (bytes) => void (this.wastedBytes += bytes),
+    });
+  }
+
+  /** A sink that throws ends the response; what it threw says more than what the source makes of it. */
+  async #read(request: ReadRequest, sink: ByteSink): Promise<void> {
+    const guarded: ByteSink = {
+      head: (head) => void this.#remember(() => sink.head(head)),
+      write: (chunk) => this.#remember(() => sink.write(chunk)),
+    };
+    try {
+      await this.state.source.read(request, guarded, this.controller.signal);
+    } catch (error) {
+      throw this.#sinkError ?? error;
+    }
+    if (this.#sinkError !== undefined) throw this.#sinkError;
+  }
+
+  #remember(work: () => void | Promise<void>): void | Promise<void> {
+    const keep = (error: unknown): never => {
+      this.#sinkError ??= error;
+      throw error;
+    };
+    try {
+      return work()?.catch(keep);
+    } catch (error) {
+      return keep(error);
+    }
+  }
+
+  #headArrived(head: ResponseHead): void {
+    this.latencyMs = this.#context.now() - this.startedAt;
+    this.#context.onHead(this.state, head);
+  }
+
+  #take(ground: Ground, chunk: Uint8Array): void | Promise<void> {
+    this.#count(chunk.length);
+    if (this.#cutter === undefined) throw new SpanEnded();
+    this.#cutter.push(chunk);
+    const throttled = this.#throttled(chunk.length);
+    const written = ground.writer.backpressure();
+    if (throttled === undefined) return written;
+    return written === undefined ? throttled : Promise.all([throttled, written]).then(() => undefined);
+  }
+
+  #throttled(bytes: number): Promise<void> | undefined {
+    let waits: Promise<void>[] | undefined;
+    for (const throttle of this.#context.throttles) {
+      const wait = throttle.take(bytes, this.controller.signal);
+      if (wait !== undefined) (waits ??= []).push(wait);
+    }
+    return waits === undefined ? undefined : Promise.all(waits).then(() => undefined);
+  }
+
+  #count(bytes: number): void {
+    const now = this.#context.now();
+    this.bytes += bytes;
+    this.meter.add(bytes, now);
+    this.state.meter.add(bytes, now);
+  }
+
+  #bad(unit: number, head: Uint8Array, isFirst: boolean): void {
+    this.badLeaves += 1;
+    if (this.state.mode === 'blocks') this.wastedBytes += head.length;
+    this.#context.onBad(this.state, unit, head, isFirst);
+  }
+
+  #failure(kind: 'range-refused' | 'interrupted', message: string): SourceError {
+    return new SourceError(kind, this.state.source.name, message);
+  }
+}

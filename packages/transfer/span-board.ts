@@ -1,0 +1,210 @@
+import type { Grid } from './grid.ts';
+
+const FREE = 0;
+const BUSY = 1;
+const WRITING = 2;
+const DONE = 3;
+
+/** Units of the grid that one try works on: `[next, end)` is still to come. The end may move while the try runs. */
+export interface Claim {
+  readonly source: number;
+  readonly first: number;
+  next: number;
+  end: number;
+  /** Somebody else is fetching the same units. */
+  readonly duplicate: boolean;
+}
+
+/** No source: the bytes come from the disk (salvage, the DAG itself) or from a source of an earlier run. */
+export const NO_SOURCE = 0xffff;
+
+/**
+ * Who fetches what: every unit is free, busy, being written, or done. Knows which source sent bad bytes for
+ * which unit, and which source gave each unit that is done.
+ */
+export class SpanBoard {
+  readonly grid: Grid;
+  readonly #state: Uint8Array;
+  readonly #origin: Uint16Array;
+  readonly #badFrom = new Map<number, Set<number>>();
+  readonly #withheld = new Map<number, Set<number>>();
+  readonly #claims = new Set<Claim>();
+  #doneBytes = 0;
+  #freeBytes: number;
+  #frontier = 0;
+  #firstFree = 0;
+
+  constructor(grid: Grid) {
+    this.grid = grid;
+    this.#state = new Uint8Array(grid.count);
+    this.#origin = new Uint16Array(grid.count).fill(NO_SOURCE);
+    this.#freeBytes = grid.sizeBytes;
+  }
+
+  get doneBytes(): number {
+    return this.#doneBytes;
+  }
+
+  get freeBytes(): number {
+    return this.#freeBytes;
+  }
+
+  get isComplete(): boolean {
+    return this.#doneBytes === this.grid.sizeBytes && this.frontier === this.grid.count;
+  }
+
+  /** Units `[0, frontier)` are done. */
+  get frontier(): number {
+    while (this.#frontier < this.grid.count && this.#state[this.#frontier] === DONE) this.#frontier += 1;
+    return this.#frontier;
+  }
+
+  get frontierBytes(): number {
+    const { frontier, grid } = this;
+    return frontier === grid.count ? grid.sizeBytes : grid.start(frontier);
+  }
+
+  get claims(): Iterable<Claim> {
+    return this.#claims;
+  }
+
+  isDone = (unit: number): boolean => this.#state[unit] === DONE;
+  /** True when bytes for the unit would be in vain: it is done or on its way to the disk. */
+  isTaken = (unit: number): boolean => this.#state[unit]! >= WRITING;
+  originOf = (unit: number): number => this.#origin[unit]!;
+
+  /** Takes the next run of free units that is not excluded for the source: at least one unit, about `maxBytes`. */
+  claim(source: number, maxBytes: number): Claim | undefined {
+    const first = this.#nextFor(source);
+    if (first === undefined) return undefined;
+    let end = first + 1;
+    const { grid } = this;
+    while (end < grid.count && this.#isFreeFor(source, end) && grid.end(end) - grid.start(first) <= maxBytes) end += 1;
+    const claim: Claim = { source, first, next: first, end, duplicate: false };
+    this.#claims.add(claim);
+    this.#mark(first, end, BUSY);
+    return claim;
+  }
+
+  /** Extends a claim to the end of the file, for a response that goes on beyond what was asked. */
+  extend(claim: Claim): void {
+    const from = claim.end;
+    claim.end = this.grid.count;
+    this.#mark(from, claim.end, BUSY, FREE);
+  }
+
+  /** Duplicates what is left of a busy claim for another source; undefined when nothing there is allowed for it. */
+  duplicate(of: Claim, source: number): Claim | undefined {
+    let first = of.next;
+    while (first < of.end && !this.#isWantedFrom(source, first)) first += 1;
+    if (first >= of.end) return undefined;
+    let end = first + 1;
+    while (end < of.end && this.#isWantedFrom(source, end)) end += 1;
+    const claim: Claim = { source, first, next: first, end, duplicate: true };
+    this.#claims.add(claim);
+    return claim;
+  }
+
+  /** Takes the far half of a busy claim away from it; undefined when there is less than `leastBytes` to take. */
+  split(of: Claim, source: number, leastBytes: number): Claim | undefined {
+    const { grid } = this;
+    const half = (grid.start(of.next) + grid.end(of.end - 1)) / 2;
+    let first = of.end;
+    while (first - 1 > of.next && grid.start(first - 1) >= half && this.#isWantedFrom(source, first - 1)) first -= 1;
+    if (first >= of.end || grid.end(of.end - 1) - grid.start(first) < leastBytes) return undefined;
+    const claim: Claim = { source, first, next: first, end: of.end, duplicate: of.duplicate };
+    of.end = first;
+    this.#claims.add(claim);
+    return claim;
+  }
+
+  /** Gives back what the claim did not bring. */
+  release(claim: Claim): void {
+    this.#claims.delete(claim);
+    this.#mark(claim.first, claim.end, FREE, BUSY);
+    for (const other of this.#claims) this.#mark(other.next, other.end, BUSY, FREE);
+  }
+
+  /** The bytes of the unit are verified and on their way to the disk. */
+  writing(unit: number): void {
+    this.#set(unit, WRITING);
+  }
+
+  /** The unit is on the disk. */
+  done(unit: number, source: number): void {
+    this.#origin[unit] = source;
+    this.#set(unit, DONE);
+  }
+
+  /** The unit has to be fetched (again): it was never there, was damaged, or is suspected. */
+  drop(unit: number): void {
+    this.#set(unit, FREE);
+    this.#origin[unit] = NO_SOURCE;
+    this.#frontier = Math.min(this.#frontier, unit);
+  }
+
+  /**
+   * The source sent other bytes for the unit; it is not asked for it again.
+   *
+   * @returns how many different sources have done so
+   */
+  exclude(unit: number, source: number): number {
+    const bad = this.#badFrom.get(unit) ?? new Set<number>();
+    bad.add(source);
+    this.#badFrom.set(unit, bad);
+    if (this.#state[unit] === BUSY) this.#set(unit, FREE);
+    return bad.size;
+  }
+
+  /** The source does not have the unit (a peer that holds only parts); nothing is wrong with it otherwise. */
+  withhold(unit: number, source: number): void {
+    const missing = this.#withheld.get(unit) ?? new Set<number>();
+    this.#withheld.set(unit, missing.add(source));
+  }
+
+  isExcluded = (unit: number, source: number): boolean =>
+    (this.#badFrom.get(unit)?.has(source) ?? false) || (this.#withheld.get(unit)?.has(source) ?? false);
+
+  /** Whether the source could bring something that nobody is fetching. */
+  hasWorkFor = (source: number): boolean => this.#nextFor(source) !== undefined;
+
+  remainingBytes(claim: Claim): number {
+    return claim.next >= claim.end ? 0 : this.grid.end(claim.end - 1) - this.grid.start(claim.next);
+  }
+
+  #nextFor(source: number): number | undefined {
+    while (this.#firstFree < this.grid.count && this.#state[this.#firstFree] !== FREE) this.#firstFree += 1;
+    for (let unit = this.#firstFree; unit < this.grid.count; unit += 1) {
+      if (this.#isFreeFor(source, unit)) return unit;
+    }
+    return undefined;
+  }
+
+  #isFreeFor(source: number, unit: number): boolean {
+    return this.#state[unit] === FREE && !this.isExcluded(unit, source);
+  }
+
+  #isWantedFrom(source: number, unit: number): boolean {
+    return this.#state[unit]! < WRITING && !this.isExcluded(unit, source);
+  }
+
+  #mark(from: number, end: number, state: number, only?: number): void {
+    for (let unit = from; unit < end; unit += 1) {
+      if (only === undefined || this.#state[unit] === only) this.#set(unit, state);
+    }
+  }
+
+  #set(unit: number, state: number): void {
+    const before = this.#state[unit]!;
+    if (before === state) return;
+    const bytes = this.grid.end(unit) - this.grid.start(unit);
+    if (before === FREE) this.#freeBytes -= bytes;
+    if (before === DONE) this.#doneBytes -= bytes;
+    if (state === FREE) {
+      this.#freeBytes += bytes;
+      this.#firstFree = Math.min(this.#firstFree, unit);
+    }
+    if (state === DONE) this.#doneBytes += bytes;
+    this.#state[unit] = state;
+  }
+}

@@ -1,0 +1,157 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SourceError, type SourceFailureKind } from '#core/failure';
+import { layerOf, type Layer, type SourceKind } from '#core/layer';
+import type { ByteSink, ReadRequest, Source, SourceCapabilities } from '#core/source';
+
+/** What a fake source does wrong. Positions are of the file. */
+export interface FakeBehaviour {
+  readonly name?: string;
+  readonly kind?: SourceKind;
+  readonly layer?: Layer;
+  /** Length of the chunks it sends; default 64 KiB. */
+  readonly chunkBytes?: number;
+  /** Overrides the chunk lengths one by one; the last repeats. */
+  readonly slicing?: readonly number[];
+  /** Changes a chunk before it is sent. */
+  readonly corrupt?: (position: number, chunk: Uint8Array) => void;
+  /** Fails the n-th read (from 0) before the head; null lets it pass. */
+  readonly failRead?: (n: number, request: ReadRequest) => SourceError | SourceFailureKind | null;
+  /** Breaks each response off after so many bytes. */
+  readonly cutAfterBytes?: number | ((n: number) => number | undefined);
+  /** Ends each response legally after so many bytes. */
+  readonly prefixBytes?: number;
+  readonly bytesPerSecond?: number;
+  /** Sends so many bytes, then nothing until it is aborted. */
+  readonly stallAfterBytes?: number | ((n: number) => number | undefined);
+  /** `false`: answers a range from 0 with the whole file and refuses others. */
+  readonly ranges?: boolean;
+  /** Says no total length. */
+  readonly hidesSize?: boolean;
+  readonly sizeBytes?: number;
+  readonly etag?: string | ((n: number) => string | undefined);
+  /** Raw blocks by CID. */
+  readonly blocks?: (cid: string) => Uint8Array | undefined;
+  /** Parts it holds; other ranges are `missing`. */
+  readonly holds?: readonly { start: number; end: number }[];
+  readonly capabilities?: Partial<SourceCapabilities>;
+}
+
+export interface FakeSource extends Source {
+  readonly requests: (ReadRequest | { readonly block: string })[];
+  /** Requests running now, and the most there were at once. */
+  readonly load: { now: number; most: number };
+}
+
+/** An in-process source over known bytes that can misbehave in every way a transfer must survive. */
+export function fakeSource(bytes: Uint8Array, behaviour: FakeBehaviour = {}): FakeSource {
+  const kind = behaviour.kind ?? 'mirror';
+  const name = behaviour.name ?? 'fake';
+  const requests: FakeSource['requests'] = [];
+  const load = { now: 0, most: 0 };
+  let range: boolean | undefined = undefined;
+  const fail = (error: SourceError | SourceFailureKind): SourceError =>
+    typeof error === 'string' ? new SourceError(error, name, error) : error;
+
+  const blocks = behaviour.blocks;
+  return {
+    name,
+    kind,
+    layer: behaviour.layer ?? layerOf(kind),
+    origin: `fake://${name}`,
+    requests,
+    load,
+    capabilities: () => ({ range, blocks: blocks !== undefined, maxConnections: 4, ...behaviour.capabilities }),
+    async read(request, sink, signal) {
+      const n = requests.length;
+      requests.push(request);
+      load.now += 1;
+      load.most = Math.max(load.most, load.now);
+      try {
+        const failure = behaviour.failRead?.(n, request) ?? null;
+        if (failure !== null) throw fail(failure);
+        const span = spanOf(bytes, request, behaviour);
+        if (span === undefined) throw fail('range-refused');
+        if (request.range !== undefined) range = behaviour.ranges ?? true;
+        if (!isHeld(span, behaviour)) throw fail('missing');
+        await send(bytes, span, behaviour, n, sink, signal, fail);
+      } finally {
+        load.now -= 1;
+      }
+    },
+    ...(blocks === undefined
+      ? {}
+      : {
+          readBlock: async (cid: string) => {
+            requests.push({ block: cid });
+            await sleep(0);
+            const block = blocks(cid);
+            if (block === undefined) throw fail('missing');
+            return block;
+          },
+        }),
+  };
+}
+
+function spanOf(bytes: Uint8Array, { range }: ReadRequest, behaviour: FakeBehaviour) {
+  if (range === undefined) return { start: 0, end: bytes.length };
+  if (behaviour.ranges === false) return range.start === 0 ? { start: 0, end: bytes.length } : undefined;
+  const end = Math.min(range.end, bytes.length);
+  return { start: range.start, end: Math.min(end, range.start + (behaviour.prefixBytes ?? Infinity)) };
+}
+
+const isHeld = (span: { start: number }, { holds }: FakeBehaviour): boolean =>
+  holds === undefined || holds.some((part) => part.start <= span.start && span.start < part.end);
+
+async function send(
+  bytes: Uint8Array,
+  span: { start: number; end: number },
+  behaviour: FakeBehaviour,
+  n: number,
+  sink: ByteSink,
+  signal: AbortSignal,
+  fail: (kind: SourceFailureKind) => SourceError,
+): Promise<void> {
+  const of = <T>(value: T | ((n: number) => T)): T =>
+    typeof value === 'function' ? (value as (n: number) => T)(n) : value;
+  const held = behaviour.holds?.find((part) => part.start <= span.start && span.start < part.end);
+  const end = Math.min(span.end, held?.end ?? Infinity);
+  sink.head({
+    start: span.start,
+    end: behaviour.hidesSize === true ? undefined : end,
+    totalBytes: behaviour.hidesSize === true ? undefined : (behaviour.sizeBytes ?? bytes.length),
+    etag: of(behaviour.etag),
+  });
+  const cut = of(behaviour.cutAfterBytes) ?? Infinity;
+  const stall = of(behaviour.stallAfterBytes) ?? Infinity;
+  // One buffer for every chunk, overwritten each time: whoever keeps a chunk's memory is found out.
+  const memory = new Uint8Array(Math.max(behaviour.chunkBytes ?? 65_536, ...(behaviour.slicing ?? [1])));
+  const startedAt = performance.now();
+  let sent = 0;
+  for (let i = 0; span.start + sent < end; i += 1) {
+    if (signal.aborted) throw fail('aborted');
+    if (sent >= cut) throw fail('interrupted');
+    if (sent >= stall) await untilAborted(signal);
+    if (signal.aborted) throw fail('aborted');
+    const wanted = behaviour.slicing?.[Math.min(i, behaviour.slicing.length - 1)] ?? behaviour.chunkBytes ?? 65_536;
+    const position = span.start + sent;
+    const length = Math.min(wanted, end - position, cut - sent, stall - sent);
+    const chunk = memory.subarray(0, length);
+    chunk.set(bytes.subarray(position, position + length));
+    behaviour.corrupt?.(position, chunk);
+    const wait = sink.write(chunk);
+    chunk.fill(0xee);
+    if (wait !== undefined) await wait;
+    sent += length;
+    if (behaviour.bytesPerSecond !== undefined) {
+      const due = startedAt + (sent / behaviour.bytesPerSecond) * 1000 - performance.now();
+      if (due > 1) await sleep(due, undefined, { signal }).catch(() => undefined);
+    } else if (i % 16 === 15) await new Promise((resolve) => setImmediate(resolve));
+  }
+  if (sent >= cut && span.start + sent < span.end) throw fail('interrupted');
+}
+
+const untilAborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
