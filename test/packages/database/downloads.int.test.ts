@@ -1,0 +1,185 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { allowedFrom, DOWNLOAD_STATUSES, nextStatus, type DownloadStatus } from '#core/download-status';
+import type { Database } from '#database/connect';
+import { createDownloads } from '#database/create-downloads';
+import { cancelDownload, loseDownload, pauseDownload, resumeDownload } from '#database/download-actions';
+import { countDownloads, downloadById, listDownloads, type ListPosition } from '#database/download-queries';
+import { applyEvents } from '#database/event-queries';
+import { createTestDatabase, type TestDatabase } from '../../helpers/database.ts';
+import {
+  at,
+  batch,
+  CID,
+  failed,
+  file,
+  finished,
+  interrupted,
+  mustFind,
+  oneDownload,
+  START,
+  started,
+} from './fixtures.ts';
+
+describe('downloads', () => {
+  let made: TestDatabase;
+  let database: Database;
+  beforeAll(async () => {
+    made = await createTestDatabase();
+    database = made.database;
+  });
+  afterAll(() => made.drop());
+
+  async function standing(status: DownloadStatus, attempts = 1): Promise<string> {
+    const { id } = await oneDownload(database, { hosts: ['gpu-1'] });
+    const sql = `UPDATE downloads SET status = $2, attempts = $3,
+      pause_reason = CASE WHEN $2 = 'paused' THEN 'retry' END WHERE id = $1`;
+    await database.pool.query(sql, [id, status, attempts]);
+    return id;
+  }
+
+  const statusOf = async (id: string): Promise<DownloadStatus> => (await mustFind(database, id)).status;
+
+  const EVENTS = {
+    pause: (id: string) => pauseDownload(database, id, at(1)),
+    resume: (id: string) => resumeDownload(database, id, at(1)),
+    cancel: (id: string) => cancelDownload(database, id, at(1)),
+    lose: (id: string) => loseDownload(database, id, at(1)),
+    verify: (id: string) => applyEvents(database, [batch([finished({ id }, 1)])], at(1)),
+    exhaust: (id: string) => applyEvents(database, [batch([failed({ id }, 1)])], at(1)),
+    restart: (id: string) => applyEvents(database, [batch([started({ id }, 1)])], at(1)),
+  };
+  const pairs = DOWNLOAD_STATUSES.flatMap((status) =>
+    (Object.keys(EVENTS) as (keyof typeof EVENTS)[]).map((event) => [status, event] as const),
+  );
+
+  it.each(pairs)('RE9 moves %s by %s only as the status table says', async (status, event) => {
+    const id = await standing(status);
+    await EVENTS[event](id);
+    expect(await statusOf(id)).toBe(nextStatus(status, event) ?? status);
+  });
+
+  it.each(DOWNLOAD_STATUSES)('RE9 lets a first start move only what waits: %s', async (status) => {
+    const id = await standing(status, 0);
+    await EVENTS.restart(id);
+    expect(await statusOf(id)).toBe(nextStatus(status, 'start') ?? nextStatus(status, 'restart') ?? status);
+  });
+
+  it.each(DOWNLOAD_STATUSES)('RE9 lets an interruption pause only what may run: %s', async (status) => {
+    const id = await standing(status);
+    await applyEvents(database, [batch([interrupted({ id }, 1)])], at(1));
+    const mayRun = status === 'pending' || allowedFrom('interrupt').includes(status);
+    expect(await statusOf(id)).toBe(mayRun ? 'paused' : status);
+  });
+
+  it('RE9 refuses a status that does not exist', async () => {
+    const id = await standing('pending');
+    const update = database.pool.query(`UPDATE downloads SET status = 'done' WHERE id = $1`, [id]);
+    await expect(update).rejects.toThrow('downloads_status_check');
+  });
+
+  it('CH8 makes one row of the same request sent twenty times at once', async () => {
+    const request = { hosts: ['gpu-1', 'gpu-2', null], files: [file('same/a.bin'), file('same/b.bin')] };
+    const answers = await Promise.all(Array.from({ length: 20 }, () => createDownloads(database, request, START)));
+    expect(answers.flat().filter(({ created }) => created)).toHaveLength(6);
+    expect(new Set(answers.flat().map(({ id }) => id)).size).toBe(6);
+    for (const answer of answers) expect(answer).toHaveLength(6);
+  });
+
+  it('CH8 attaches while the wish is open and makes a new row when it has ended', async () => {
+    const request = { hosts: ['gpu-1'], files: [file('again.bin'), file('again.bin')] };
+    const [first, ...none] = await createDownloads(database, request, START);
+    expect(none).toEqual([]);
+    await pauseDownload(database, first!.id, at(1));
+    expect(await createDownloads(database, request, at(2))).toEqual([{ ...first, created: false, status: 'paused' }]);
+    await cancelDownload(database, first!.id, at(3));
+    const [second] = await createDownloads(database, request, at(4));
+    expect(second).toMatchObject({ created: true, status: 'pending' });
+    expect(second!.id).not.toBe(first!.id);
+    expect(await resumeDownload(database, first!.id, at(5))).toMatchObject({ done: false, why: 'duplicate' });
+  });
+
+  it('keeps wishes apart that differ in content, place, host, model or version', async () => {
+    const model = { name: 'whisper-base', type: 'stt', version: '1' };
+    const requests = [
+      { hosts: ['gpu-1'], files: [file('apart.bin')] },
+      { hosts: ['gpu-2'], files: [file('apart.bin')] },
+      { hosts: [null], files: [file('apart.bin')] },
+      { hosts: ['gpu-1'], files: [file('other.bin')] },
+      { hosts: ['gpu-1'], files: [file('apart.bin', { digests: { sha256: 'cd'.repeat(32) } })] },
+      { hosts: ['gpu-1'], files: [file('apart.bin')], model },
+      { hosts: ['gpu-1'], files: [file('apart.bin')], model: { ...model, version: '2' } },
+    ];
+    for (const request of requests)
+      expect(await createDownloads(database, request, START)).toMatchObject([{ created: true }]);
+  });
+
+  it('gives back the file, the model and the options of the request', async () => {
+    const wanted = file('whole.bin', { cid: CID });
+    const row = await oneDownload(database, {
+      files: [wanted],
+      model: { name: 'whisper-base', type: 'stt', version: '1.2.0' },
+      layers: ['peer', 'ipfs'],
+      strategy: 'parallel',
+      limitBytesPerSecond: 5_000_000_000,
+    });
+    expect(row).toMatchObject({
+      host: 'gpu-1',
+      file: wanted,
+      cid: CID,
+      hash: wanted.digests.sha256,
+      model: 'whisper-base',
+      modelType: 'stt',
+      version: '1.2.0',
+      layers: ['peer', 'ipfs'],
+      strategy: 'parallel',
+      limitBytesPerSecond: 5_000_000_000,
+      totalBytes: 1000,
+      generation: 1,
+      createdAt: START,
+    });
+  });
+
+  it('RE14 finds downloads by id, by CID, by status, by model and by host', async () => {
+    const cid = `bafy${randomUUID().replaceAll('-', '')}`;
+    const model = { name: `model-${randomUUID()}`, type: 'stt', version: '1' };
+    const row = await oneDownload(database, { hosts: ['gpu-77'], files: [file('found.bin', { cid })], model });
+    await cancelDownload(database, row.id, at(1));
+    expect(await downloadById(database, row.id)).toMatchObject({ id: row.id, status: 'cancelled' });
+    expect(await downloadById(database, randomUUID())).toBeUndefined();
+    for (const filter of [{ cid }, { model: model.name, version: '1' }, { host: 'gpu-77' }])
+      expect((await listDownloads(database, { ...filter, limit: 5 })).rows.map(({ id }) => id)).toEqual([row.id]);
+    const cancelled = await listDownloads(database, { cid, status: ['cancelled', 'failed'], limit: 5 });
+    expect(cancelled.rows).toHaveLength(1);
+    expect((await listDownloads(database, { cid, status: ['pending'], limit: 5 })).rows).toEqual([]);
+    expect(await countDownloads(database)).toMatchObject({ cancelled: expect.any(Number) });
+  });
+
+  it('turns pages newest first without losing or repeating a row, also among equal times', async () => {
+    const host = `pages-${randomUUID()}`;
+    for (let second = 0; second < 3; second += 1) {
+      const files = [0, 1, 2, 3].map((n) => file(`${second}/${n}.bin`));
+      await createDownloads(database, { hosts: [host], files }, at(second));
+    }
+    const seen: string[] = [];
+    let after: ListPosition | undefined;
+    do {
+      const page = await listDownloads(database, { host, limit: 5, after });
+      seen.push(...page.rows.map(({ path }) => path));
+      after = page.next;
+    } while (after);
+    expect(seen).toHaveLength(12);
+    expect(new Set(seen).size).toBe(12);
+    expect(seen.map((path) => path[0])).toEqual([...'222211110000']);
+  });
+
+  it('RE3 RE11 gives an explicit resume a new generation and a new budget, once', async () => {
+    const { id } = await oneDownload(database);
+    await applyEvents(database, [batch([started({ id }, 1, { attempt: 3 }), failed({ id }, 2)])], at(2));
+    expect(await mustFind(database, id)).toMatchObject({ status: 'failed', attemptsUsed: 3 });
+    const [one, two] = await Promise.all([resumeDownload(database, id, at(3)), resumeDownload(database, id, at(3))]);
+    expect([one!.done, two!.done].sort()).toEqual([false, true]);
+    expect(await mustFind(database, id)).toMatchObject({ status: 'pending', generation: 2, attemptsUsed: 0 });
+    expect(await resumeDownload(database, randomUUID(), at(4))).toEqual({ done: false, why: 'missing' });
+  });
+});
