@@ -23,6 +23,8 @@ export interface ParsedCid extends CidParts {
 /** A longer text is not looked at: base2 of the largest identity CID fits. */
 const MAX_CID_CHARS = 1100;
 
+const MAX_SLASHES = 64;
+
 const CIDV0 = /^Qm[1-9A-HJ-NP-Za-km-z]{44}$/;
 
 const EXAMPLE = 'write for example bafybei…, Qm…, /ipfs/<cid>/<path> or ipfs://<cid>/<path>';
@@ -82,8 +84,25 @@ export function sameContent(a: string | CidParts, b: string | CidParts): boolean
 function split(text: string): { original: string; path: string[] } {
   const url = /^(?:ipfs|dweb):\/*(?:ipfs\/)?([^/?#]*)([^?#]*)/i.exec(text);
   if (url) return { original: url[1]!, path: segments(url[2]!).map(percentDecoded) };
-  const [original = '', ...path] = text.replace(/^\/?ipfs\//, '').split('/');
-  return { original, path: path.filter((name) => name !== '') };
+  const pieces = text.replace(/^\/?ipfs\//, '').split('/');
+  const length = /^m/i.test(pieces[0]!) ? slashedLength(pieces) : 1;
+  return { original: pieces.slice(0, length).join('/'), path: pieces.slice(length).filter((name) => name !== '') };
+}
+
+/** Base64 has "/" among its letters: the CID is the longest beginning that is one. @returns how many pieces it spans */
+function slashedLength(pieces: readonly string[]): number {
+  for (let length = Math.min(pieces.length, MAX_SLASHES); length > 1; length -= 1)
+    if (isCid(pieces.slice(0, length).join('/'))) return length;
+  return 1;
+}
+
+function isCid(text: string): boolean {
+  try {
+    decodeText(text);
+    return true;
+  } catch (error) {
+    return error instanceof VerifyError;
+  }
 }
 
 const segments = (path: string): string[] => path.split('/').filter((name) => name !== '');

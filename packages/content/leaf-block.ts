@@ -2,7 +2,7 @@ import { concat, sameBytes } from './byte-reader.ts';
 import { CODEC, cidText } from './cid-bytes.ts';
 import { leafFrame } from './leaf-frame.ts';
 import { FRAMING, type Framing, type LeafFrame, type LeafTable } from './leaf-table.ts';
-import { hashFunction, SHA2_256, type RunningHash } from './multihash.ts';
+import { hashFunction, type RunningHash } from './multihash.ts';
 
 /** Bytes of a leaf, whole or in the pieces they arrived in. */
 export type LeafBytes = Uint8Array | readonly Uint8Array[];
@@ -19,7 +19,7 @@ export const leafBytesAt = (table: LeafTable, index: number): number => table.st
  * @param bytes exactly the leaf, in one piece or several; not changed, not kept
  */
 export function verifyLeaf(table: LeafTable, index: number, bytes: LeafBytes): boolean {
-  const pieces = bytes instanceof Uint8Array ? [bytes] : bytes;
+  const pieces = ArrayBuffer.isView(bytes) ? [bytes] : bytes;
   if (pieces.reduce((sum, piece) => sum + piece.length, 0) !== leafBytesAt(table, index)) return false;
   const known = table.known.get(index);
   if (known !== undefined) return sameBytes(known, pieces.length === 1 ? pieces[0]! : concat(pieces));
@@ -156,5 +156,3 @@ function knownCheck(known: Uint8Array): LeafCheck {
     matches: () => same && at === known.length,
   };
 }
-/** True when every leaf of the table may be verified without loading a library (`loadHash`). */
-export const isSha256 = (table: LeafTable): boolean => table.hashCode === SHA2_256;

@@ -45,10 +45,21 @@ const EMPTY_FILES = [new Uint8Array(0), Uint8Array.of(0x0a, 4, 8, 2, 0x18, 0)];
 /** Wrong answers to one request before it is given up: three different sources (docs/ipfs.md). */
 const MAX_ANSWERS = 3;
 
+const LEAST_READ_BYTES = 1024;
+const MAX_REREADS = 8;
+
 /** Makes the one door through which blocks come in: verified, limited, each fetched once. */
 export function verifiedBlocks(fetchBlock: FetchBlock, options: VerifiedBlocksOptions): VerifiedBlocks {
   const blocks = new Map<string, Uint8Array>();
   let totalBytes = 0;
+  let readBytes = 0;
+  /** A node that is linked a million times is read a million times when directories are listed: that ends somewhere. */
+  const reread = (block: Uint8Array): Uint8Array => {
+    readBytes += Math.max(block.length, LEAST_READ_BYTES);
+    if (readBytes > options.maxTotalBytes * MAX_REREADS)
+      throw new VerifyError('unsupported', 'this DAG links the same nodes over and over: it is not followed further');
+    return block;
+  };
   const accept = (name: string, block: Uint8Array): Uint8Array => {
     totalBytes += block.length;
     if (totalBytes > options.maxTotalBytes)
@@ -59,9 +70,9 @@ export function verifiedBlocks(fetchBlock: FetchBlock, options: VerifiedBlocksOp
   return {
     blocks,
     async get(cid, name) {
-      if (cid.hashCode === IDENTITY) return cid.digest;
+      if (cid.hashCode === IDENTITY) return reread(cid.digest);
       const held = blocks.get(name);
-      if (held !== undefined) return held;
+      if (held !== undefined) return reread(held);
       await loadHash(cid.hashCode);
       const cached = options.cache?.get(name);
       if (cached !== undefined && blockMatches(cid, cached)) return accept(name, cached);
