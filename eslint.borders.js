@@ -51,6 +51,36 @@ export const OWNED_LIBRARIES = {
   '^commander$': ['apps/cli'],
 };
 
+/** How deep folders below a border may be nested. */
+const DEEPEST = 3;
+
+/** @returns lint configurations that hold every border, for `import … from` and for `import(…)` alike. */
+export function borderConfigs() {
+  const depths = Array.from({ length: DEEPEST + 1 }, (_, depth) => depth);
+  return Object.keys(MAY_IMPORT).flatMap((folder) =>
+    depths.map((depth) => {
+      const patterns = [...bordersOf(folder), outOf(folder, depth)];
+      return {
+        files: [`${folder}/${'*/'.repeat(depth)}${depth === DEEPEST ? '**/' : ''}*.ts`],
+        rules: {
+          'no-restricted-imports': ['error', { patterns }],
+          'no-restricted-syntax': ['error', ...patterns.map(inImportExpression)],
+        },
+      };
+    }),
+  );
+}
+
+/** A relative path that climbs out of the folder, from a file so many folders below it. */
+function outOf(folder, depth) {
+  return { regex: `^(\\.\\./){${depth + 1}}`, message: `This leaves ${folder}: import another folder as #name/file.` };
+}
+
+/** A selector cannot hold a slash inside its regular expression. */
+function inImportExpression({ regex, message }) {
+  return { selector: `ImportExpression > Literal[value=/${regex.replaceAll('/', '\\x2F')}/]`, message };
+}
+
 /** @returns the `no-restricted-imports` patterns for one folder of MAY_IMPORT. */
 export function bordersOf(folder) {
   const own = folder.split('/')[1];
@@ -60,8 +90,6 @@ export function bordersOf(folder) {
       regex: `^#(?!(${allowed})/)`,
       message: `${folder} may import only: ${MAY_IMPORT[folder].join(', ') || 'nothing'} (docs/architecture.md).`,
     },
-    { regex: '^\\.\\./\\.\\./(\\.\\./)*(apps|packages)/', message: 'Import another folder as #name/file.' },
-    { regex: '^\\.\\./\\.\\./\\.\\./', message: 'Import another folder as #name/file.' },
   ];
   for (const [regex, owners] of Object.entries(OWNED_LIBRARIES)) {
     if (!owners.includes(folder))

@@ -1,6 +1,6 @@
 import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
-import { MAY_IMPORT, bordersOf } from './eslint.borders.js';
+import { borderConfigs } from './eslint.borders.js';
 
 const noExit = {
   object: 'process',
@@ -42,8 +42,5 @@ export default tseslint.config(
     files: ['scripts/**/*.mjs', '*.js'],
     languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', setTimeout: 'readonly' } },
   },
-  ...Object.keys(MAY_IMPORT).map((folder) => ({
-    files: [`${folder}/**/*.ts`],
-    rules: { 'no-restricted-imports': ['error', { patterns: bordersOf(folder) }] },
-  })),
+  ...borderConfigs(),
 );

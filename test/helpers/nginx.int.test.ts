@@ -1,0 +1,23 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from '@jest/globals';
+import { expectNoLeaks } from './leaks.ts';
+import { startNginx } from './nginx.ts';
+import { testCacheDir } from './services.ts';
+
+expectNoLeaks();
+
+it('serves ranges of a folder and stops twice without harm', async () => {
+  const root = await mkdtemp(join(tmpdir(), 'haulier-nginx-'));
+  await writeFile(join(root, 'file.bin'), '0123456789');
+  const nginx = await startNginx({ root, workDir: join(root, 'work'), cacheDir: testCacheDir() });
+  try {
+    const answer = await fetch(`${nginx.url}/file.bin`, { headers: { range: 'bytes=2-4', connection: 'close' } });
+    expect([answer.status, await answer.text()]).toEqual([206, '234']);
+  } finally {
+    await nginx.stop();
+    await nginx.stop();
+    await rm(root, { recursive: true, force: true });
+  }
+}, 60_000);
