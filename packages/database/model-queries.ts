@@ -59,10 +59,9 @@ export async function putManifest(database: Database, manifest: Manifest, now: D
     ]);
     return true;
   });
-  const stored = await manifestOf(database, manifest.name, manifest.version);
-  if (stored === undefined) throw new Error(`manifest ${manifest.name}@${manifest.version} was deleted meanwhile`);
-  if (stored.digest !== digest) throw differs(manifest, stored.digest, digest);
-  const { manifest: _, ...version } = stored;
+  const version = await versionRow(database, manifest.name, manifest.version);
+  if (version === undefined) throw new Error(`manifest ${manifest.name}@${manifest.version} was deleted meanwhile`);
+  if (version.digest !== digest) throw differs(manifest, version.digest, digest);
   return { created, version };
 }
 
@@ -92,6 +91,11 @@ const differs = (manifest: Manifest, stored: string, given: string): ConflictErr
     `version "${manifest.version}" of "${manifest.name}" is stored with other content (${stored}, given ${given}): ` +
       'versions never change, so give this content a new version',
   );
+
+async function versionRow(database: Database, model: string, version: string): Promise<VersionRow | undefined> {
+  const sql = `SELECT ${VERSION_COLUMNS} FROM manifests m WHERE m.model = $1 AND m.version = $2`;
+  return (await database.pool.query<VersionRow>(sql, [model, version])).rows[0];
+}
 
 /** By name. */
 export async function listModels(database: Database): Promise<ModelRow[]> {

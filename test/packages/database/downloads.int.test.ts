@@ -17,6 +17,7 @@ import {
   interrupted,
   mustFind,
   oneDownload,
+  progress,
   START,
   started,
 } from './fixtures.ts';
@@ -181,5 +182,30 @@ describe('downloads', () => {
     expect([one!.done, two!.done].sort()).toEqual([false, true]);
     expect(await mustFind(database, id)).toMatchObject({ status: 'pending', generation: 2, attemptsUsed: 0 });
     expect(await resumeDownload(database, randomUUID(), at(4))).toEqual({ done: false, why: 'missing' });
+  });
+
+  it('RE15 keeps a record under 1 KB', async () => {
+    const download = await oneDownload(database, {
+      model: { name: 'whisper-base', type: 'stt', version: '1.2.0' },
+      files: [
+        file('onnx/decoder_model_merged_quantized.onnx', {
+          cid: 'bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi',
+          sources: [
+            { kind: 'huggingface', repo: 'onnx-community/whisper-base', revision: 'main', path: 'onnx/decoder.onnx' },
+            { kind: 'mirror', url: 'https://models.example/whisper-base/1.2.0/onnx/decoder.onnx' },
+          ],
+        }),
+      ],
+    });
+    await applyEvents(
+      database,
+      [batch([started(download, 1), progress(download, 2, 500), finished(download, 3)])],
+      at(3),
+    );
+    const { rows } = await database.pool.query<{ size: number }>(
+      'SELECT pg_column_size(d.*) AS size FROM downloads d WHERE id = $1',
+      [download.id],
+    );
+    expect(rows[0]!.size).toBeLessThan(1024);
   });
 });

@@ -1,11 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { WorkerEvent } from '#contracts/worker-events';
 import type { Database } from '#database/connect';
 import { pauseDownload, resumeDownload, cancelDownload } from '#database/download-actions';
 import type { DownloadRow } from '#database/download-row';
 import { applyEvents } from '#database/event-queries';
-import { hostByName, listNotices } from '#database/host-queries';
 import { listAttempts } from '#database/metrics-queries';
 import { createTestDatabase, type TestDatabase } from '../../helpers/database.ts';
 import {
@@ -218,60 +216,5 @@ describe('applyEvents', () => {
     ]);
     for (const download of downloads)
       expect(await find(download)).toMatchObject({ status: 'in_progress', downloadedBytes: 200 });
-  });
-
-  it('remembers what a host reports and tells, once', async () => {
-    const report = (seconds: number, freeBytes: number): WorkerEvent => ({
-      type: 'host.report',
-      at: at(seconds).getTime(),
-      inventoryDigest: 'd1',
-      storeBytes: 5,
-      freeBytes,
-      fileCount: 2,
-      workerVersion: '0.1.0',
-    });
-    const notice: WorkerEvent = {
-      type: 'host.notice',
-      at: at(2).getTime(),
-      notice: 'newer_version',
-      model: 'whisper-base',
-      path: null,
-      message: 'a newer version is on the hub',
-      facts: { available: 'abc' },
-    };
-    const bootId = randomUUID();
-    const said = batch([report(3, 70), report(1, 99), notice], { host: 'gpu-7', bootId, sequence: 4 });
-    await applyEvents(database, [said], at(60));
-    await applyEvents(database, [said, batch([report(2, 88)], { host: 'gpu-7', bootId, sequence: 3 })], at(61));
-    expect(await hostByName(database, 'gpu-7')).toMatchObject({
-      firstSeenAt: at(60),
-      lastSeenAt: at(61),
-      bootId,
-      lastSequence: 4,
-      freeBytes: 70,
-      newerVersions: { 'whisper-base': { available: 'abc' } },
-    });
-    expect(await listNotices(database, { host: 'gpu-7', limit: 10 })).toHaveLength(1);
-  });
-
-  it('RE15 keeps a record under 1 KB', async () => {
-    const download = await oneDownload(database, {
-      model: { name: 'whisper-base', type: 'stt', version: '1.2.0' },
-      files: [
-        file('onnx/decoder_model_merged_quantized.onnx', {
-          cid: 'bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi',
-          sources: [
-            { kind: 'huggingface', repo: 'onnx-community/whisper-base', revision: 'main', path: 'onnx/decoder.onnx' },
-            { kind: 'mirror', url: 'https://models.example/whisper-base/1.2.0/onnx/decoder.onnx' },
-          ],
-        }),
-      ],
-    });
-    await apply(started(download, 1), progress(download, 2, 500), finished(download, 3));
-    const { rows } = await database.pool.query<{ size: number }>(
-      'SELECT pg_column_size(d.*) AS size FROM downloads d WHERE id = $1',
-      [download.id],
-    );
-    expect(rows[0]!.size).toBeLessThan(1024);
   });
 });
