@@ -28,6 +28,8 @@ const DRAIN_BYTES = 64 * 1024;
 export interface ExchangeFailure {
   readonly error: unknown;
   readonly before: 'sent' | 'head' | 'end';
+  /** The consumer threw it: nobody else's business. */
+  readonly byConsumer: boolean;
 }
 
 /**
@@ -103,7 +105,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     try {
       this.#wanted = this.#consumer.head(status, flat(headers));
     } catch (error) {
-      this.#fail(error);
+      this.#fail(error, true);
     }
   }
 
@@ -118,7 +120,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
       if (held === undefined) buffers.holding = false;
       else this.#holdUntil(held, controller);
     } catch (error) {
-      this.#fail(error);
+      this.#fail(error, true);
     }
   }
 
@@ -140,7 +142,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
         this.#watch.release();
         controller.resume();
       },
-      (error: unknown) => this.#fail(error),
+      (error: unknown) => this.#fail(error, true),
     );
   }
 
@@ -151,9 +153,9 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     this.#connection.destroy();
   }
 
-  #fail(error: unknown): void {
+  #fail(error: unknown, byConsumer = false): void {
     if (this.#settled) return;
-    this.#settle({ error, before: this.#before });
+    this.#settle({ error, before: this.#before, byConsumer });
     this.#connection.destroy(error instanceof Error ? error : new Error(String(error)));
   }
 

@@ -19,6 +19,8 @@ export interface HttpRequest {
   readonly source: string;
   /** The operator typed this URL's host and port: its address is not questioned. */
   readonly trusted?: boolean | undefined;
+  /** Where an earlier answer led here: the `addressMode` it had. */
+  readonly addressMode?: AddressMode | undefined;
   /** Redirects followed at most; default 10, 0 hands the redirect itself to the consumer. POST follows none. */
   readonly maxRedirects?: number | undefined;
   /** Bounds for this request instead of the client's. */
@@ -37,6 +39,8 @@ export interface HttpResponse extends HopHead {
   /** The answer of the URL that was asked: a hub says what it knows about the file there (HA8). */
   readonly first: HopHead;
   readonly redirects: number;
+  /** How its address was judged; belongs to a request that comes back to this URL. */
+  readonly addressMode: AddressMode;
 }
 
 export interface ResponseConsumer {
@@ -107,18 +111,24 @@ const follows = (request: HttpRequest, status: number): boolean =>
 async function oneHop(pool: ConnectionPool, journey: Journey, consumer: ResponseConsumer): Promise<HttpResponse> {
   const seen: { response?: HttpResponse } = {};
   const url = journey.visited.at(-1)!;
+  const mode = modeOf(journey, url);
   const hop: ExchangeConsumer = {
     head: (status, headers) => {
       journey.first ??= { url, status, headers };
-      seen.response = { url, status, headers, first: journey.first, redirects: journey.visited.length - 1 };
+      const redirects = journey.visited.length - 1;
+      seen.response = { url, status, headers, first: journey.first, redirects, addressMode: mode };
       return !follows(journey.request, status) && consumer.head(seen.response);
     },
     data: (chunk) => consumer.data(chunk),
   };
-  const failure = await attempt(pool, journey, url, hop);
-  if (failure)
-    throw toSourceError(failure.error, journey.request.source, failure.before === 'end' ? 'body' : 'connecting');
+  const failure = await attempt(pool, journey, url, mode, hop);
+  if (failure) throw errorOf(failure, journey.request.source);
   return seen.response!;
+}
+
+function errorOf(failure: ExchangeFailure, source: string): unknown {
+  if (failure.byConsumer) return failure.error;
+  return toSourceError(failure.error, source, failure.before === 'end' ? 'body' : 'connecting');
 }
 
 /**
@@ -129,15 +139,15 @@ async function attempt(
   pool: ConnectionPool,
   journey: Journey,
   url: URL,
+  mode: AddressMode,
   hop: ExchangeConsumer,
 ): Promise<ExchangeFailure | undefined> {
-  const mode = modeOf(journey, url);
   for (let fresh = false; ; fresh = true) {
     let connection: Connection;
     try {
       connection = await pool.acquire(url, mode, journey.signal, fresh);
     } catch (error) {
-      return { error, before: 'sent' };
+      return { error, before: 'sent', byConsumer: false };
     }
     const reused = connection.requests > 0;
     connection.requests += 1;
@@ -165,6 +175,7 @@ function wireRequest(journey: Journey, url: URL, connection: Connection): Exchan
 /** Public sources may not send us into private networks, even where the operator allows those (HA7). */
 function modeOf(journey: Journey, url: URL): AddressMode {
   const start = journey.visited[0]!;
+  if (journey.visited.length === 1 && journey.request.addressMode) return journey.request.addressMode;
   if (journey.request.trusted && isWithin(url, start)) return 'trusted';
   return journey.visited.length > 1 && journey.startIsPublic ? 'strict' : 'normal';
 }

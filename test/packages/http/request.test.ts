@@ -195,7 +195,7 @@ describe('a request', () => {
       },
       never,
     );
-    await expect(bad).rejects.toMatchObject({ cause: expect.objectContaining({ name: 'RangeError' }) });
+    await expect(bad).rejects.toThrow(RangeError);
     expect((await ask(http, `${origin.url}/files/x`)).bytes).toBe(10_000_000);
   });
 

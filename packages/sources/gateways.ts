@@ -1,0 +1,66 @@
+/** What is known about one public gateway before it is asked; the operator's own gateways need no entry. */
+export interface GatewayHints {
+  readonly requestsPerMinute?: number;
+  /** Longer files are not served by range. */
+  readonly maxRangeFileBytes?: number;
+  /** Serves blocks only. */
+  readonly blocksOnly?: boolean;
+}
+
+const CDN_RANGE_BYTES = 5 * 1024 ** 3;
+
+/** By host name. Figures are the operators' own (2026); a subdomain shares its parent's entry. */
+export const GATEWAY_HINTS: Readonly<Record<string, GatewayHints>> = {
+  'ipfs.io': { maxRangeFileBytes: CDN_RANGE_BYTES },
+  'dweb.link': { maxRangeFileBytes: CDN_RANGE_BYTES },
+  'trustless-gateway.link': { blocksOnly: true },
+  'gateway.pinata.cloud': { requestsPerMinute: 15, maxRangeFileBytes: CDN_RANGE_BYTES },
+  'ipfs.filebase.io': { requestsPerMinute: 200 },
+  '4everland.io': { requestsPerMinute: 300 },
+};
+
+const USE_INSTEAD = 'remove it from IPFS_GATEWAYS and name a gateway of your own';
+
+/** Gateways that are gone, and what to say about them. */
+export const DEAD_GATEWAYS: Readonly<Record<string, string>> = {
+  'cloudflare-ipfs.com': `it was switched off on 2024-08-14: ${USE_INSTEAD}`,
+  'cf-ipfs.com': `it was switched off on 2024-08-14: ${USE_INSTEAD}`,
+  'w3s.link': `it serves no files any more: ${USE_INSTEAD}`,
+  'nftstorage.link': `it serves no files any more: ${USE_INSTEAD}`,
+  'hardbin.com': `it is gone: ${USE_INSTEAD}`,
+  'ipfs.fleek.co': `it is gone: ${USE_INSTEAD}`,
+  'ipfs.eth.aragon.network': `it is gone: ${USE_INSTEAD}`,
+  'ipfs.runfission.com': `it is gone: ${USE_INSTEAD}`,
+};
+
+export interface Gateway {
+  /** Without trailing slash and without `/ipfs`. */
+  readonly baseUrl: string;
+  readonly hints: GatewayHints;
+}
+
+/**
+ * Reads one entry of IPFS_GATEWAYS: `https://gateway.example`, `http://127.0.0.1:8080/ipfs/` or a bare host.
+ *
+ * @throws RangeError that names the entry and what would be right, also for a gateway that is known to be gone
+ */
+export function parseGateway(text: string): Gateway {
+  const trimmed = text.trim();
+  const full = trimmed.includes('://') ? trimmed : `https://${trimmed}`;
+  if (trimmed === '' || !URL.canParse(full)) throw badGateway(text);
+  const url = new URL(full);
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw badGateway(text);
+  if (url.username !== '' || url.search !== '') throw badGateway(text);
+  const dead = byHost(DEAD_GATEWAYS, url.hostname);
+  if (dead !== undefined) throw new RangeError(`"${text}" cannot serve: ${dead}`);
+  const path = url.pathname.replace(/\/+$/, '').replace(/\/ipfs$/, '');
+  return { baseUrl: url.origin + path, hints: byHost(GATEWAY_HINTS, url.hostname) ?? {} };
+}
+
+const badGateway = (text: string): RangeError =>
+  new RangeError(`"${text}" is not a gateway: write for example https://gateway.example or http://127.0.0.1:8080`);
+
+function byHost<T>(table: Readonly<Record<string, T>>, host: string): T | undefined {
+  const name = Object.keys(table).find((known) => host === known || host.endsWith(`.${known}`));
+  return name === undefined ? undefined : table[name];
+}

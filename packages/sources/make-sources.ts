@@ -1,0 +1,73 @@
+import type { FileSpec, SourceSpec } from '#core/file-spec';
+import type { Layer } from '#core/layer';
+import type { Logger } from '#core/logger';
+import type { Source } from '#core/source';
+import type { Http } from '#http/pool';
+import { parseGateway } from './gateways.ts';
+import { huggingface } from './huggingface.ts';
+import { ipfsGateway } from './ipfs-gateway.ts';
+import type { OriginGates } from './limited.ts';
+import { limited } from './limited.ts';
+import { mirror } from './mirror.ts';
+import type { SourceObservation } from './observed.ts';
+import { observed } from './observed.ts';
+import type { SourceHealth } from './source-health.ts';
+import { withHealth } from './with-health.ts';
+
+export interface SourcesConfig {
+  /** IPFS_GATEWAYS, best first; their own addresses are not questioned. */
+  readonly gateways: readonly string[];
+  /** HF_ENDPOINT; its own address is not questioned. */
+  readonly hfEndpoint: string;
+  readonly hfToken?: string | undefined;
+  /** Layers in use, in order; the others make no source. */
+  readonly layers: readonly Layer[];
+  /** URLs the user typed: their own addresses are not questioned. */
+  readonly trustedUrls?: readonly string[] | undefined;
+  readonly http: Http;
+  readonly health: SourceHealth;
+  /** Shared by all transfers of a process. */
+  readonly gates: OriginGates;
+  readonly logger: Logger;
+  readonly report?: ((observation: SourceObservation) => void) | undefined;
+}
+
+/**
+ * Every HTTP source of a file, by layer in the order of the configuration, then in the order of gateways and of the
+ * manifest. Gateways that cannot be used are named in a warning and left out (E15: none at all is not an error here).
+ */
+export function makeSources(file: FileSpec, config: SourcesConfig): Source[] {
+  const sources = config.layers.flatMap((layer) => {
+    if (layer === 'ipfs') return gatewaySources(file, config);
+    return layer === 'huggingface' ? file.sources.map((spec) => namedSource(spec, config)) : [];
+  });
+  const wrap = (source: Source): Source => {
+    const guarded = withHealth(config.health)(source);
+    const seen = config.report ? observed(config.report)(guarded) : guarded;
+    return limited(config.gates)(seen);
+  };
+  return sources.map(wrap);
+}
+
+function gatewaySources(file: FileSpec, config: SourcesConfig): Source[] {
+  const { cid } = file;
+  if (cid === undefined) return [];
+  const fileName = file.path.split('/').at(-1)!;
+  return config.gateways.flatMap((text) => {
+    try {
+      return [ipfsGateway({ http: config.http, gateway: parseGateway(text), cid, fileName, trusted: true })];
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      config.logger.warn({ gateway: text, reason: error.message }, 'gateway left out');
+      return [];
+    }
+  });
+}
+
+function namedSource(spec: SourceSpec, config: SourcesConfig): Source {
+  const { http, logger } = config;
+  if (spec.kind === 'mirror') return mirror({ http, url: spec.url, trusted: config.trustedUrls?.includes(spec.url) });
+  const { repo, repoType = 'model', revision, path } = spec;
+  const file = { endpoint: config.hfEndpoint, repo, repoType, revision, path };
+  return huggingface({ http, file, token: config.hfToken, trusted: true, logger });
+}

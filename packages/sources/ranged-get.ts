@@ -1,0 +1,175 @@
+import type { ByteRange } from '#core/byte-range';
+import { rangeHeader } from '#core/byte-range';
+import { SourceError } from '#core/failure';
+import type { ByteSink, ReadRequest, ResponseHead } from '#core/source';
+import { statusError } from '#http/http-error';
+import type { Http } from '#http/pool';
+import type { HttpRequest, HttpResponse } from '#http/request';
+import type { Verdict } from './response-head.ts';
+import { judgeHead } from './response-head.ts';
+
+/** One ranged GET of one file, and what is particular to the kind of source. */
+export interface RangedGet extends Omit<HttpRequest, 'method' | 'body'> {
+  readonly http: Http;
+  /** Last part of the file's path. */
+  readonly fileName: string;
+  /** Names an error status by the source's own rules; undefined leaves it to the general ones. */
+  readonly explain?: ((response: HttpResponse, body: string) => SourceError | undefined) | undefined;
+  /** Told what an answer shows about ranges. */
+  readonly learnRange?: ((serves: boolean) => void) | undefined;
+  /** Looks at the head after the general rules, and may add to it; throws SourceError to refuse. */
+  readonly refine?: ((response: HttpResponse, head: ResponseHead) => ResponseHead) | undefined;
+}
+
+const LFS_POINTER = Buffer.from('version https://git-lfs.github.com/spec/v1');
+/** A file this small may be a pointer in its own right. */
+const LFS_POINTER_MOST_BYTES = 1024;
+const ERROR_BODY_BYTES = 4096;
+
+/** Thrown to end a response of which everything useful was taken. */
+const ENOUGH = Symbol('enough');
+
+/**
+ * Asks for bytes and hands to the sink only what passes every rule of docs/http-rules.md.
+ *
+ * @returns the head of the last answer
+ * @throws SourceError; what the sink throws passes unchanged
+ */
+export async function readRanged(
+  get: RangedGet,
+  request: ReadRequest,
+  sink: ByteSink,
+  signal: AbortSignal,
+): Promise<HttpResponse> {
+  const body = new RangedBody(get, request, sink);
+  try {
+    const response = await get.http.request(wireRequest(get, request.range), body, signal);
+    await body.finish();
+    return response;
+  } catch (error) {
+    if (error !== ENOUGH) throw error;
+    return body.enough();
+  }
+}
+
+function wireRequest(get: RangedGet, range: ByteRange | undefined): HttpRequest {
+  const asked = range !== undefined && range.end > range.start;
+  return { ...get, headers: { ...get.headers, ...(asked && { range: rangeHeader(range) }) } };
+}
+
+class RangedBody {
+  readonly #get: RangedGet;
+  readonly #request: ReadRequest;
+  readonly #sink: ByteSink;
+  #response: HttpResponse | undefined;
+  #head: ResponseHead | undefined;
+  #position = 0;
+  #errorBody: Buffer | undefined;
+  /** First bytes of a file, kept until they can be told from a pointer. */
+  #prefix: Buffer | undefined;
+
+  constructor(get: RangedGet, request: ReadRequest, sink: ByteSink) {
+    this.#get = get;
+    this.#request = request;
+    this.#sink = sink;
+  }
+
+  head(response: HttpResponse): boolean {
+    this.#response = response;
+    const verdict = judgeHead(response, this.#request, this.#get.fileName);
+    if ('status' in verdict) {
+      this.#errorBody = Buffer.alloc(0);
+      return true;
+    }
+    if ('refuse' in verdict) throw this.#refusal(verdict);
+    if (verdict.servesRange !== undefined) this.#get.learnRange?.(verdict.servesRange);
+    this.#head = this.#get.refine?.(response, verdict.take) ?? verdict.take;
+    this.#position = this.#head.start;
+    const size = this.#request.sizeBytes ?? Infinity;
+    if (this.#head.start === 0 && size > LFS_POINTER_MOST_BYTES) this.#prefix = Buffer.alloc(0);
+    this.#sink.head(this.#head);
+    return response.status === 200 || response.status === 206;
+  }
+
+  data(chunk: Uint8Array): void | Promise<void> {
+    if (this.#errorBody) return this.#keepErrorBody(chunk);
+    if (this.#prefix) return this.#withPrefix(this.#prefix, chunk);
+    return this.#write(chunk);
+  }
+
+  /** The response ended by itself. @throws SourceError when that was not what it promised */
+  async finish(): Promise<void> {
+    if (this.#errorBody) throw this.#statusError();
+    if (this.#prefix && this.#prefix.byteLength > 0) await this.#write(this.#prefix);
+    const promised = this.#head?.end ?? this.#request.sizeBytes;
+    if (promised !== undefined && this.#position < promised)
+      throw this.#error('interrupted', `the body ended at ${this.#position}, before ${promised}`);
+  }
+
+  /** The response was ended because nothing more of it is wanted. */
+  enough(): HttpResponse {
+    if (this.#errorBody) throw this.#statusError();
+    return this.#response!;
+  }
+
+  #write(chunk: Uint8Array): void | Promise<void> {
+    const end = this.#head!.end ?? this.#request.range?.end ?? this.#request.sizeBytes ?? Infinity;
+    const room = end - this.#position;
+    if (chunk.byteLength < room || (chunk.byteLength === room && !this.#isPartOfWhole())) {
+      this.#position += chunk.byteLength;
+      return this.#sink.write(chunk);
+    }
+    this.#position = end;
+    const written = room > 0 ? this.#sink.write(chunk.subarray(0, room)) : undefined;
+    const stop = (): never => {
+      throw this.#isPartOfWhole() ? ENOUGH : this.#error('size-mismatch', `sent more than ${end} bytes`);
+    };
+    return written === undefined ? stop() : written.then(stop);
+  }
+
+  /** 200 to a range that ends inside the file: the rest is legal and not wanted. */
+  #isPartOfWhole(): boolean {
+    const { range, sizeBytes } = this.#request;
+    return (
+      this.#response!.status === 200 &&
+      range !== undefined &&
+      range.end < (this.#head?.totalBytes ?? sizeBytes ?? Infinity)
+    );
+  }
+
+  /** HR30: a repository that lost its large files sends the pointer to them instead. */
+  #withPrefix(prefix: Buffer, chunk: Uint8Array): void | Promise<void> {
+    const whole =
+      prefix.byteLength === 0
+        ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+        : Buffer.concat([prefix, chunk]);
+    const shown = whole.subarray(0, LFS_POINTER.byteLength);
+    if (!LFS_POINTER.subarray(0, shown.byteLength).equals(shown)) {
+      this.#prefix = undefined;
+      return this.#write(whole);
+    }
+    if (shown.byteLength === LFS_POINTER.byteLength)
+      throw this.#error('bad-response', 'sent a Git LFS pointer instead of the file');
+    this.#prefix = Buffer.from(whole);
+  }
+
+  #keepErrorBody(chunk: Uint8Array): void {
+    this.#errorBody = Buffer.concat([this.#errorBody!, chunk]);
+    if (this.#errorBody.byteLength > ERROR_BODY_BYTES) throw ENOUGH;
+  }
+
+  #statusError(): SourceError {
+    const response = this.#response!;
+    const explained = this.#get.explain?.(response, this.#errorBody!.toString('utf8'));
+    return explained ?? statusError(this.#get.source, response.status, response.headers, this.#get.http.now());
+  }
+
+  #refusal(verdict: Extract<Verdict, { refuse: unknown }>): SourceError {
+    if (verdict.refuse === 'range-refused') this.#get.learnRange?.(false);
+    return this.#error(verdict.refuse, verdict.why);
+  }
+
+  #error(kind: SourceError['kind'], message: string): SourceError {
+    return new SourceError(kind, this.#get.source, message, { httpStatus: this.#response?.status });
+  }
+}

@@ -1,0 +1,66 @@
+import { SourceError } from '#core/failure';
+import type { ByteSink, Source } from '#core/source';
+import type { SourceHealth } from './source-health.ts';
+
+/**
+ * Asks the origin only while its health allows, and reports how it went. Retry-After of one transfer holds for all
+ * transfers of the process, because they share the registry.
+ *
+ * @param now monotonic milliseconds
+ */
+export const withHealth =
+  (health: SourceHealth, now: () => number = () => performance.now()) =>
+  (inner: Source): Source => {
+    const { origin, name, readBlock } = inner;
+    const watch = async <T>(work: () => Promise<T>): Promise<T> => {
+      health.admit(origin, name);
+      try {
+        const result = await work();
+        health.succeeded(origin);
+        return result;
+      } catch (error) {
+        health.failed(origin, error instanceof SourceError ? error : { kind: 'aborted' });
+        throw error;
+      }
+    };
+    return {
+      ...inner,
+      read: (request, sink, signal) =>
+        watch(async () => {
+          const meter = metered(sink, now);
+          try {
+            await inner.read(request, meter.sink, signal);
+          } finally {
+            health.moved(origin, meter.bytes(), meter.ms());
+          }
+        }),
+      ...(readBlock && { readBlock: (cid, maxBytes, signal) => watch(() => readBlock(cid, maxBytes, signal)) }),
+    };
+  };
+
+/** Counts bytes and the time in which the source, not the sink, was waited for. */
+function metered(sink: ByteSink, now: () => number): { sink: ByteSink; bytes: () => number; ms: () => number } {
+  let bytes = 0;
+  let startedAt = 0;
+  let endedAt = 0;
+  let heldMs = 0;
+  return {
+    bytes: () => bytes,
+    ms: () => endedAt - startedAt - heldMs,
+    sink: {
+      head: (head) => {
+        startedAt = endedAt = now();
+        sink.head(head);
+      },
+      write: (chunk) => {
+        bytes += chunk.byteLength;
+        const at = (endedAt = now());
+        const held = sink.write(chunk);
+        return held?.then(() => {
+          heldMs += now() - at;
+          endedAt = now();
+        });
+      },
+    },
+  };
+}
