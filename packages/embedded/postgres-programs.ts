@@ -52,7 +52,7 @@ async function versionFolders(parent: string, pattern: RegExp): Promise<string[]
   return versions.map((name) => join(parent, name, 'bin'));
 }
 
-export async function programsIn(folder: string): Promise<PostgresPrograms> {
+async function programsIn(folder: string): Promise<PostgresPrograms> {
   const [initdb, postgres] = [join(folder, 'initdb'), join(folder, 'postgres')];
   await access(initdb);
   const version = await runCommand(postgres, ['--version']);
