@@ -132,7 +132,10 @@ function measure(root: FileNode, nodes: ReadonlyMap<string, FileNode>, limits: W
     for (const [index, link] of node.inner) {
       const child = nodes.get(link.name)!;
       if (child.pieces.sizeBytes !== node.pieces.bytesAt(index))
-        throw invalid(node.name, `its child of ${child.pieces.sizeBytes} bytes is listed as ${node.pieces.bytesAt(index)}`);
+        throw invalid(
+          node.name,
+          `its child of ${child.pieces.sizeBytes} bytes is listed as ${node.pieces.bytesAt(index)}`,
+        );
       const below = visit(child, depth + 1);
       leaves += below.leaves;
       height = Math.max(height, below.height + 1);

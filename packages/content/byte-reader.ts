@@ -41,7 +41,9 @@ export class ByteReader {
   take(length: number): Uint8Array {
     const end = this.offset + length;
     if (end > this.bytes.length)
-      throw new RangeError(`${length} bytes are promised at byte ${this.offset}, ${this.bytes.length - this.offset} are there`);
+      throw new RangeError(
+        `${length} bytes are promised at byte ${this.offset}, ${this.bytes.length - this.offset} are there`,
+      );
     const view = this.bytes.subarray(this.offset, end);
     this.offset = end;
     return view;

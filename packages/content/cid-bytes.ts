@@ -2,7 +2,15 @@ import { base32 } from 'multiformats/bases/base32';
 import { base58btc } from 'multiformats/bases/base58';
 import { VerifyError } from '#core/failure';
 import { ByteReader, concat, encodeVarint, sameBytes } from './byte-reader.ts';
-import { hashFunction, hashSpec, IDENTITY, MAX_IDENTITY_BYTES, MIN_DIGEST_BYTES, SHA2_256, unknownHash } from './multihash.ts';
+import {
+  hashFunction,
+  hashSpec,
+  IDENTITY,
+  MAX_IDENTITY_BYTES,
+  MIN_DIGEST_BYTES,
+  SHA2_256,
+  unknownHash,
+} from './multihash.ts';
 
 /** Multicodec codes of the blocks we read. */
 export const CODEC = { raw: 0x55, dagPb: 0x70, dagJson: 0x0129 } as const;
@@ -61,7 +69,10 @@ function refuseUnknownCodec(codec: number): void {
 function refuseBadDigest(hashCode: number, length: number): void {
   if (hashCode === IDENTITY) {
     if (length > MAX_IDENTITY_BYTES)
-      throw new VerifyError('unsupported', `an identity CID of ${length} bytes: at most ${MAX_IDENTITY_BYTES} are accepted`);
+      throw new VerifyError(
+        'unsupported',
+        `an identity CID of ${length} bytes: at most ${MAX_IDENTITY_BYTES} are accepted`,
+      );
     return;
   }
   const spec = hashSpec(hashCode);

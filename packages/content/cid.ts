@@ -127,7 +127,8 @@ function decodeText(text: string): CidParts {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new RangeError(`${quote(text)} is not a CID (${reason}): ${EXAMPLE}`, { cause });
   }
-  if (parts.version === 0) throw new RangeError(`${quote(text)} is a version 0 CID with a multibase prefix: drop the first letter`);
+  if (parts.version === 0)
+    throw new RangeError(`${quote(text)} is a version 0 CID with a multibase prefix: drop the first letter`);
   return parts;
 }
 

@@ -141,7 +141,7 @@ function leafCutter(shape: ProfileShape, onLeaf: (digest: Uint8Array, bytes: num
     onLeaf(framed ? framedDigest(shape, leaf) : algorithm.hash(leaf), leaf.length);
   return {
     update(bytes: Uint8Array): void {
-      for (let at = 0; at < bytes.length; ) {
+      for (let at = 0; at < bytes.length;) {
         const end = Math.min(bytes.length, at + shape.leafBytes - filled);
         const piece = bytes.subarray(at, end);
         if (piece.length === shape.leafBytes) whole(piece);

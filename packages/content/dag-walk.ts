@@ -134,7 +134,8 @@ function addPiece({ name, pieces, inner }: NodeInProgress, link: DagLink, bytes:
 
 function addRaw(name: string, pieces: LeafColumns, cid: CidParts, bytes: number, limits: WalkLimits): void {
   if (cid.hashCode === IDENTITY) {
-    if (cid.digest.length !== bytes) throw invalid(name, `an inline leaf of ${cid.digest.length} bytes is listed as ${bytes}`);
+    if (cid.digest.length !== bytes)
+      throw invalid(name, `an inline leaf of ${cid.digest.length} bytes is listed as ${bytes}`);
     pieces.pushWithoutDigest(bytes, cid.digest);
     return;
   }
@@ -157,7 +158,9 @@ function linkCid(parent: string, link: DagLink): CidParts {
     return decodeCid(link.hash);
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
-    throw new VerifyError('invalid-dag', `${parent} breaks the rules: a link is not a CID: ${cause.message}`, { cause });
+    throw new VerifyError('invalid-dag', `${parent} breaks the rules: a link is not a CID: ${cause.message}`, {
+      cause,
+    });
   }
 }
 
@@ -165,9 +168,13 @@ function refuseOtherTypes(name: string, node: UnixfsNode): void {
   if (node.type === UNIXFS_TYPE.file || node.type === UNIXFS_TYPE.raw) return;
   if (node.type === UNIXFS_TYPE.directory || node.type === UNIXFS_TYPE.hamt) {
     const entries = node.type === UNIXFS_TYPE.hamt ? `at least ${node.links.length}` : `${node.links.length}`;
-    throw new VerifyError('is-directory', `${name} is a directory with ${entries} entries: name the file, /ipfs/${name}/<path>`);
+    throw new VerifyError(
+      'is-directory',
+      `${name} is a directory with ${entries} entries: name the file, /ipfs/${name}/<path>`,
+    );
   }
-  if (node.type === UNIXFS_TYPE.symlink) throw new VerifyError('unsupported', `${name} is a symbolic link: it is not followed`);
+  if (node.type === UNIXFS_TYPE.symlink)
+    throw new VerifyError('unsupported', `${name} is a symbolic link: it is not followed`);
   throw new VerifyError('unsupported', `${name} has UnixFS type ${node.type}: only files are read`);
 }
 

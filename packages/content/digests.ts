@@ -41,7 +41,8 @@ export function startDigests(algorithms: readonly DigestAlgorithm[], options: Di
 /** A git blob's name is the SHA-1 of `blob <length>\0` and its bytes. */
 function startHash(algorithm: DigestAlgorithm, sizeBytes: number | undefined): Hash {
   if (algorithm !== 'git') return createHash(algorithm);
-  if (sizeBytes === undefined) throw new RangeError('sizeBytes is missing: a git digest begins with the length of the file');
+  if (sizeBytes === undefined)
+    throw new RangeError('sizeBytes is missing: a git digest begins with the length of the file');
   return createHash('sha1').update(`blob ${sizeBytes}\0`);
 }
 

@@ -37,11 +37,16 @@ export interface LeafCheck {
   matches(): boolean;
 }
 
-/** Starts a check that sees each byte once and keeps none; for a framing not known yet it hashes for both. */
+/**
+ * Starts a check that sees each byte once and keeps none. While the dag-pb type of a table is not known it hashes for
+ * both; from the first match on for that one only, so a file that mixes types (no known builder makes one) needs
+ * `verifyLeaf` or `unwrapLeafBlock`, which try both.
+ */
 export function startLeafCheck(table: LeafTable, index: number): LeafCheck {
   const known = table.known.get(index);
   if (known !== undefined) return knownCheck(known);
-  const running = framesToTry(table, index).map(({ framing, frame }) => {
+  const frames = framesToTry(table, index);
+  const running = (lastMatch.has(table) ? frames.slice(0, 1) : frames).map(({ framing, frame }) => {
     const hash = hashFunction(table.hashCode).create();
     if (frame.pre.length > 0) hash.update(frame.pre);
     return { framing, frame, hash };
@@ -66,7 +71,11 @@ export function startLeafCheck(table: LeafTable, index: number): LeafCheck {
 export function leafCid(table: LeafTable, index: number): string | undefined {
   if (table.known.has(index)) return undefined;
   const codec = table.framing[index] === FRAMING.raw ? CODEC.raw : CODEC.dagPb;
-  return cidText(codec, table.hashCode, table.digests.subarray(index * table.digestBytes, (index + 1) * table.digestBytes));
+  return cidText(
+    codec,
+    table.hashCode,
+    table.digests.subarray(index * table.digestBytes, (index + 1) * table.digestBytes),
+  );
 }
 
 export type UnwrappedLeaf =
@@ -85,7 +94,8 @@ export function unwrapLeafBlock(table: LeafTable, index: number, block: Uint8Arr
   for (const { framing, frame } of framesToTry(table, index)) {
     const end = frame.pre.length + bytes;
     if (block.length !== end + frame.post.length) continue;
-    if (!sameBytes(block.subarray(0, frame.pre.length), frame.pre) || !sameBytes(block.subarray(end), frame.post)) continue;
+    if (!sameBytes(block.subarray(0, frame.pre.length), frame.pre) || !sameBytes(block.subarray(end), frame.post))
+      continue;
     remember(table, index, framing);
     return { is: 'leaf', bytes: block.subarray(frame.pre.length, end) };
   }

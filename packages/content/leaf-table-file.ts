@@ -24,7 +24,8 @@ export function encodeLeafTable(table: LeafTable): Uint8Array {
   const root = Buffer.from(table.rootCid);
   const parts = [head(table, root.length), root, lengths(table), table.digests];
   for (const [index, bytes] of table.known) parts.push(words(index, bytes.length), bytes);
-  for (const [index, { pre, post }] of table.frames ?? []) parts.push(words(index, pre.length | (post.length << 16)), pre, post);
+  for (const [index, { pre, post }] of table.frames ?? [])
+    parts.push(words(index, pre.length | (post.length << 16)), pre, post);
   const body = concat(parts);
   return concat([body, sha256(body)]);
 }

@@ -41,7 +41,10 @@ export function encodeManifestBlock(manifest: object): ManifestBlock {
  */
 export function decodeManifestBlock(bytes: Uint8Array): unknown {
   if (bytes.length > MAX_MANIFEST_BYTES)
-    throw new VerifyError('wrong-format', `a manifest block of ${bytes.length} bytes: at most ${MAX_MANIFEST_BYTES} are read`);
+    throw new VerifyError(
+      'wrong-format',
+      `a manifest block of ${bytes.length} bytes: at most ${MAX_MANIFEST_BYTES} are read`,
+    );
   try {
     new TextDecoder('utf-8', { fatal: true }).decode(bytes);
     return plain(dagJson.decode(bytes));

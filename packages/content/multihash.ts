@@ -84,10 +84,7 @@ export async function loadHash(code: number): Promise<HashFunction> {
 }
 
 export function unknownHash(code: number): VerifyError {
-  return new VerifyError(
-    'unsupported',
-    `unsupported multihash 0x${code.toString(16)}: known are ${supportedHashes()}`,
-  );
+  return new VerifyError('unsupported', `unsupported multihash 0x${code.toString(16)}: known are ${supportedHashes()}`);
 }
 
 function nativeHash(code: number, spec: HashSpec, algorithm: string): HashFunction {

@@ -107,7 +107,12 @@ async function asFile(
   const node = await readNode(entry.cid, cid, source);
   if (node.type === UNIXFS_TYPE.directory || node.type === UNIXFS_TYPE.hamt) return undefined;
   const maxBlockBytes = options.maxBlockBytes ?? 2 * MIB;
-  const limits = { maxBlockBytes, maxDepth: 1, maxLeaves: Number.MAX_SAFE_INTEGER, maxFileBytes: Number.MAX_SAFE_INTEGER };
+  const limits = {
+    maxBlockBytes,
+    maxDepth: 1,
+    maxLeaves: Number.MAX_SAFE_INTEGER,
+    maxFileBytes: Number.MAX_SAFE_INTEGER,
+  };
   return { path, cid, sizeBytes: readFileNode(cid, await source.get(entry.cid, cid), limits).pieces.sizeBytes };
 }
 

@@ -93,12 +93,12 @@ function decodeData(bytes: Uint8Array, links: readonly DagLink[]): UnixfsNode {
     const key = reader.varint();
     const field = Math.floor(key / 8);
     const wire = key % 8;
-    if (field === 2 && wire === BYTES) data = once(data, reader.field(), field);
-    else if (field === 4 && wire === VARINT) blocksizes.push(reader.varint());
-    else if (field === 4 && wire === BYTES) readPacked(reader.field(), blocksizes);
-    else if (isNumberField(field) && wire === VARINT) numbers[field] = once(numbers[field], reader.varint(), field);
-    else if (field > 6) skip(reader, wire);
-    else throw new RangeError(`UnixFS field ${field} has wire type ${wire}`);
+    if (field > 6) skip(reader, wire);
+    else if (field === 4) readSizes(reader, wire, blocksizes);
+    else if (wire !== (field === 2 ? BYTES : VARINT))
+      throw new RangeError(`UnixFS field ${field} has wire type ${wire}`);
+    else if (field === 2) data = once(data, reader.field(), field);
+    else numbers[field] = once(numbers[field], reader.varint(), field);
   }
   const type = numbers[1];
   if (type === undefined) throw new RangeError('UnixFS has no Type');
@@ -113,16 +113,18 @@ function decodeData(bytes: Uint8Array, links: readonly DagLink[]): UnixfsNode {
   };
 }
 
-const isNumberField = (field: number): boolean => field === 1 || field === 3 || field === 5 || field === 6;
-
 function once<T>(before: T | undefined, value: T, field: number): T {
   if (before !== undefined) throw new RangeError(`UnixFS field ${field} comes twice`);
   return value;
 }
 
-function readPacked(bytes: Uint8Array, into: number[]): void {
-  const reader = new ByteReader(bytes);
-  while (!reader.done) into.push(reader.varint());
+/** Block sizes come one by one, or packed. */
+function readSizes(reader: ByteReader, wire: number, into: number[]): void {
+  if (wire === VARINT) into.push(reader.varint());
+  else if (wire === BYTES) {
+    const packed = new ByteReader(reader.field());
+    while (!packed.done) into.push(packed.varint());
+  } else throw new RangeError(`UnixFS block sizes have wire type ${wire}`);
 }
 
 /** Mode, mtime and what later versions add do not change the bytes of a file. */

@@ -57,7 +57,10 @@ export async function makeDag(bytes: Uint8Array, layout: DagLayout = {}): Promis
 
 /** Makes only the blocks: for DAGs that our own code should refuse or repair. */
 export function makeBlocks(bytes: Uint8Array, layout: DagLayout = {}): TestDag {
-  const builder = new Builder({ ...(layout.profile === undefined ? {} : PROFILES[layout.profile]), ...defined(layout) });
+  const builder = new Builder({
+    ...(layout.profile === undefined ? {} : PROFILES[layout.profile]),
+    ...defined(layout),
+  });
   const root = layout.layout === 'trickle' ? builder.trickle(bytes) : builder.balanced(bytes);
   return { cid: v1(root.cid).toString(), blocks: builder.blocks };
 }
@@ -86,9 +89,11 @@ export function makeBlock(codec: number, block: Uint8Array): TestDag {
 }
 
 /** dag-pb sorts links by name; the sort is stable, so duplicates keep their order. */
-const byName = (a: { Name: string }, b: { Name: string }): number => Buffer.compare(Buffer.from(a.Name), Buffer.from(b.Name));
+const byName = (a: { Name: string }, b: { Name: string }): number =>
+  Buffer.compare(Buffer.from(a.Name), Buffer.from(b.Name));
 
-const cidOf = (codec: number, block: Uint8Array): CID => CID.create(1, codec, Digest.create(0x12, SHA256.digest(block)));
+const cidOf = (codec: number, block: Uint8Array): CID =>
+  CID.create(1, codec, Digest.create(0x12, SHA256.digest(block)));
 
 const v1 = (cid: CID): CID => cid.toV1();
 

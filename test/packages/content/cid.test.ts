@@ -44,11 +44,14 @@ describe('parseCid', () => {
     expect(() => parseCid(`ipfs://${V1}/a%zz`)).toThrow(RangeError);
   });
 
-  it.each(Object.keys(bases).filter((name) => name !== 'identity'))('reads base %s as multiformats writes it', (name) => {
-    const base = bases[name as keyof typeof bases];
-    const cid = CID.create(1, 0x55, Digest.create(0x13, randomBytes(64)));
-    expect(parseCid(base.encode(cid.bytes)).cid).toBe(cid.toString());
-  });
+  it.each(Object.keys(bases).filter((name) => name !== 'identity'))(
+    'reads base %s as multiformats writes it',
+    (name) => {
+      const base = bases[name as keyof typeof bases];
+      const cid = CID.create(1, 0x55, Digest.create(0x13, randomBytes(64)));
+      expect(parseCid(base.encode(cid.bytes)).cid).toBe(cid.toString());
+    },
+  );
 
   it('finds the path behind a base64 CID, which has slashes itself', () => {
     const cid = CID.create(1, 0x55, Digest.create(0x12, new Uint8Array(32).fill(0xff)));
@@ -76,11 +79,17 @@ describe('parseCid', () => {
 
   it('E12 accepts identity CIDs of 128 bytes and refuses those of 129 (IPIP-512)', () => {
     expect(parseCid(identity(new Uint8Array(128).fill(0x42))).digest).toHaveLength(128);
-    expect(() => parseCid(identity(new Uint8Array(129).fill(0x41)))).toThrow(expect.objectContaining({ kind: 'unsupported' }));
+    expect(() => parseCid(identity(new Uint8Array(129).fill(0x41)))).toThrow(
+      expect.objectContaining({ kind: 'unsupported' }),
+    );
   });
 
   it.each([
-    ['an unknown hash', encodeCid(0x55, 0xb240, new Uint8Array(32)), /unsupported multihash 0xb240: known are .*sha2-256/],
+    [
+      'an unknown hash',
+      encodeCid(0x55, 0xb240, new Uint8Array(32)),
+      /unsupported multihash 0xb240: known are .*sha2-256/,
+    ],
     ['md5', encodeCid(0x55, 0xd5, new Uint8Array(16)), /unsupported multihash 0xd5/],
     ['an IPNS name', encodeCid(0x72, 0, new Uint8Array(36)), /libp2p-key.*known are raw, dag-pb/],
     ['dag-cbor', encodeCid(0x71, 0x12, new Uint8Array(32)), /dag-cbor/],

@@ -25,7 +25,6 @@ function servedBlocks({ table, innerBlocks }: BuiltDag, file: Uint8Array): Map<s
 }
 
 const storage = (blocks: ReadonlyMap<string, Uint8Array>): ReadableStorage => ({
-  // eslint-disable-next-line require-yield -- a block is one piece
   async *get(cid) {
     yield blocks.get(CID.asCID(cid)!.toV1().toString())!;
   },

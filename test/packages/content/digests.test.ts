@@ -73,7 +73,10 @@ describe('digests', () => {
   });
 
   it('count one that nobody computed as a mismatch', () => {
-    expect(compareDigests({ sha512: 'ab' }, { sha256: 'cd' })).toMatchObject({ algorithm: 'sha512', actual: undefined });
+    expect(compareDigests({ sha512: 'ab' }, { sha256: 'cd' })).toMatchObject({
+      algorithm: 'sha512',
+      actual: undefined,
+    });
   });
 });
 

@@ -72,7 +72,8 @@ describe('a leaf table in another thread', () => {
     const { table } = await makeDag(FILE, { chunkBytes: 1000, leaves: 'pb', inlineBytes: 50, width: 3 });
     const shared = new Uint8Array(new SharedArrayBuffer(table.digests.length));
     shared.set(table.digests);
-    const echo = "const { parentPort, workerData } = require('node:worker_threads'); parentPort.postMessage(workerData);";
+    const echo =
+      "const { parentPort, workerData } = require('node:worker_threads'); parentPort.postMessage(workerData);";
     const worker = new Worker(echo, { eval: true, workerData: { ...table, digests: shared } });
     const copy = await new Promise<LeafTable>((resolve) => worker.once('message', resolve));
     await worker.terminate();

@@ -50,7 +50,9 @@ describe('the file of a leaf table', () => {
         expect(decodeLeafTable(file.subarray(0, at))).toBeUndefined();
       }),
     );
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (garbage) => expect(decodeLeafTable(garbage)).toBeUndefined()));
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (garbage) => expect(decodeLeafTable(garbage)).toBeUndefined()),
+    );
   });
 
   it('is refused when it was written from nonsense', async () => {
@@ -101,7 +103,8 @@ describe('the CAR of inner blocks', () => {
       fc.asyncProperty(damage, fc.nat(car.length), async (changes, end) => {
         const bytes = car.slice(0, end);
         for (const [at, value] of changes) if (at < end) bytes[at] = value;
-        for (const [cid, block] of await decodeCar(bytes)) expect(Buffer.from(block)).toEqual(Buffer.from(innerBlocks.get(cid)!));
+        for (const [cid, block] of await decodeCar(bytes))
+          expect(Buffer.from(block)).toEqual(Buffer.from(innerBlocks.get(cid)!));
       }),
     );
   });

@@ -5,13 +5,23 @@ import * as Digest from 'multiformats/hashes/digest';
 import { decodeManifestBlock, encodeManifestBlock, fetchManifest } from '#content/manifest-block';
 import { fromBlocks, makeBlock } from '../../helpers/dag.ts';
 
-const MANIFEST = { schema: 'haulier.manifest/v1', name: 'whisper-base', version: '1', files: [{ path: 'b', sizeBytes: 5 }] };
+const MANIFEST = {
+  schema: 'haulier.manifest/v1',
+  name: 'whisper-base',
+  version: '1',
+  files: [{ path: 'b', sizeBytes: 5 }],
+};
 const never = new AbortController().signal;
 
 describe('a manifest as dag-json', () => {
   it('CH2 is the same block whatever the order of its fields, and leaves out what is undefined', () => {
     const { bytes, cid } = encodeManifestBlock(MANIFEST);
-    const other = { files: [{ sizeBytes: 5, path: 'b', sha256: undefined }], version: '1', name: 'whisper-base', schema: MANIFEST.schema };
+    const other = {
+      files: [{ sizeBytes: 5, path: 'b', sha256: undefined }],
+      version: '1',
+      name: 'whisper-base',
+      schema: MANIFEST.schema,
+    };
     expect(encodeManifestBlock(other)).toEqual({ bytes, cid });
     const digest = Digest.create(0x12, createHash('sha256').update(bytes).digest());
     expect(cid).toBe(CID.create(1, 0x0129, digest).toString());

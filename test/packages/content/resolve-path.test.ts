@@ -49,8 +49,14 @@ describe('murmur3x64', () => {
 
 describe('resolvePath', () => {
   const leaf = file();
-  const inner = makeDirectory([{ name: 'model.onnx', dag: pbFile }, { name: 'Portugal%2C+España=1', dag: leaf }]);
-  const root = makeDirectory([{ name: 'onnx', dag: inner }, { name: 'readme', dag: leaf }]);
+  const inner = makeDirectory([
+    { name: 'model.onnx', dag: pbFile },
+    { name: 'Portugal%2C+España=1', dag: leaf },
+  ]);
+  const root = makeDirectory([
+    { name: 'onnx', dag: inner },
+    { name: 'readme', dag: leaf },
+  ]);
 
   it('follows names through basic directories, by verified blocks only', async () => {
     const { fetch, cids } = asked(root);
@@ -76,7 +82,10 @@ describe('resolvePath', () => {
 
   it('takes the first of two entries with one name', async () => {
     const [first, second] = [file(), file()];
-    const entries = [{ name: 'x', dag: first }, { name: 'x', dag: second }];
+    const entries = [
+      { name: 'x', dag: first },
+      { name: 'x', dag: second },
+    ];
     for (const dag of [makeDirectory(entries), makeHamt(entries)]) {
       expect(await resolvePath(dag.cid, ['x'], fromBlocks(dag.blocks))).toBe(first.cid);
       expect((await listFiles(dag.cid, fromBlocks(dag.blocks))).map(({ cid }) => cid)).toEqual([first.cid]);
@@ -101,7 +110,9 @@ describe('resolvePath', () => {
 
   it('does not follow a symbolic link, and does not fetch a HAMT for a message', async () => {
     const dir = makeDirectory([{ name: 'link', dag: symlink }]);
-    await expect(resolvePath(dir.cid, ['link', 'x'], fromBlocks(dir.blocks))).rejects.toMatchObject({ kind: 'unsupported' });
+    await expect(resolvePath(dir.cid, ['link', 'x'], fromBlocks(dir.blocks))).rejects.toMatchObject({
+      kind: 'unsupported',
+    });
     const hamt = makeHamt(big);
     const { fetch, cids } = asked(hamt);
     await expect(resolvePath(hamt.cid, ['absent'], fetch)).rejects.toMatchObject({ kind: 'is-directory' });
@@ -132,7 +143,9 @@ describe('listFiles', () => {
     const files = await listFiles(root.cid, fromBlocks(root.blocks));
     expect(files).toHaveLength(302);
     expect(files[0]).toEqual({ path: 'a/model.onnx', cid: pbFile.cid, sizeBytes: 5000 });
-    expect(new Set(files.slice(1, 301).map(({ path }) => path))).toEqual(new Set(names.slice(0, 300).map((n) => `b/${n}`)));
+    expect(new Set(files.slice(1, 301).map(({ path }) => path))).toEqual(
+      new Set(names.slice(0, 300).map((n) => `b/${n}`)),
+    );
     expect(files.at(-1)).toEqual({ path: 'c', cid: raw.cid, sizeBytes: 1 });
     expect(await listFiles(`${root.cid}/a`, fromBlocks(root.blocks))).toEqual([{ ...files[0], path: 'model.onnx' }]);
   });
@@ -146,19 +159,26 @@ describe('listFiles', () => {
     const linked = makeDirectory([{ name: 'link', dag: symlink }]);
     await expect(listFiles(linked.cid, fromBlocks(linked.blocks))).rejects.toMatchObject({ kind: 'unsupported' });
     const hamt = makeHamt(big);
-    await expect(listFiles(hamt.cid, fromBlocks(hamt.blocks), { maxFiles: 999 })).rejects.toThrow('more than 999 files');
+    await expect(listFiles(hamt.cid, fromBlocks(hamt.blocks), { maxFiles: 999 })).rejects.toThrow(
+      'more than 999 files',
+    );
     let bomb = makeDirectory([]);
     for (let level = 0; level < 30; level += 1)
       bomb = makeDirectory(Array.from({ length: 10 }, (_, i) => ({ name: `d${i}`, dag: bomb })));
-    await expect(listFiles(bomb.cid, fromBlocks(bomb.blocks), { maxInnerBytes: 1_000_000 })).rejects.toThrow('over and over');
+    await expect(listFiles(bomb.cid, fromBlocks(bomb.blocks), { maxInnerBytes: 1_000_000 })).rejects.toThrow(
+      'over and over',
+    );
   });
 
   it('refuses a HAMT that breaks the rules', async () => {
     const shard = (fanout: bigint, hashType: bigint, name = '00') =>
-      makeBlock(0x70, dagPb.encode({
-        Data: new UnixFS({ type: 'hamt-sharded-directory', data: Buffer.of(1), fanout, hashType }).marshal(),
-        Links: [{ Hash: CID.parse(pbFile.cid), Name: name, Tsize: 1 }],
-      }));
+      makeBlock(
+        0x70,
+        dagPb.encode({
+          Data: new UnixFS({ type: 'hamt-sharded-directory', data: Buffer.of(1), fanout, hashType }).marshal(),
+          Links: [{ Hash: CID.parse(pbFile.cid), Name: name, Tsize: 1 }],
+        }),
+      );
     const withFile = (dag: TestDag) => fromBlocks(new Map([...dag.blocks, ...pbFile.blocks]));
     for (const dag of [shard(255n, 0x22n), shard(2048n, 0x22n), shard(256n, 0x22n)])
       await expect(listFiles(dag.cid, withFile(dag))).rejects.toMatchObject({ kind: 'invalid-dag' });

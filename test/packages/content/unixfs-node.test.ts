@@ -35,15 +35,18 @@ function ours(block: Uint8Array) {
 }
 
 describe('decodeUnixfsNode', () => {
-  it.each(SAMPLES.map((block, index) => [index, block] as const))('reads sample %d as the public libraries do', (_i, block) => {
-    const node = decodeUnixfsNode(block);
-    const other = theirs(block)!;
-    expect([...node.blocksizes]).toEqual(other.sizes);
-    expect(Buffer.from(node.data)).toEqual(other.data);
-    expect(node.links.map((link) => [Buffer.from(link.hash).toString('hex'), link.tsize])).toEqual(
-      other.links.map((link) => [Buffer.from(link.Hash.bytes).toString('hex'), link.Tsize]),
-    );
-  });
+  it.each(SAMPLES.map((block, index) => [index, block] as const))(
+    'reads sample %d as the public libraries do',
+    (_i, block) => {
+      const node = decodeUnixfsNode(block);
+      const other = theirs(block)!;
+      expect([...node.blocksizes]).toEqual(other.sizes);
+      expect(Buffer.from(node.data)).toEqual(other.data);
+      expect(node.links.map((link) => [Buffer.from(link.hash).toString('hex'), link.tsize])).toEqual(
+        other.links.map((link) => [Buffer.from(link.Hash.bytes).toString('hex'), link.Tsize]),
+      );
+    },
+  );
 
   it('accepts no mutated node that dag-pb refuses, and sees the same links (property)', () => {
     const mutations = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 3 });
@@ -90,7 +93,19 @@ describe('decodeUnixfsNode', () => {
 
 describe('varints', () => {
   it('come back as they were for every safe integer (property)', () => {
-    const edges = [0, 127, 128, 2 ** 28 - 1, 2 ** 28, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 35, Number.MAX_SAFE_INTEGER];
+    const edges = [
+      0,
+      127,
+      128,
+      2 ** 28 - 1,
+      2 ** 28,
+      2 ** 31 - 1,
+      2 ** 31,
+      2 ** 32 - 1,
+      2 ** 32,
+      2 ** 35,
+      Number.MAX_SAFE_INTEGER,
+    ];
     const check = (value: number) => {
       const reader = new ByteReader(Uint8Array.from(encodeVarint(value)));
       expect(reader.varint(true)).toBe(value);
