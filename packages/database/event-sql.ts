@@ -18,14 +18,14 @@ const NOT_HELD = "d.pause_reason IS DISTINCT FROM 'requested'";
 const events = (fields: string): string =>
   `jsonb_to_recordset($1::jsonb) AS e ("downloadId" uuid, generation int, at bigint, host text, ${fields})`;
 
-/** The first attempt starts a download, every later one restarts it. */
+/** The first attempt starts a download, every later one restarts it. `e.attempt` counts since a person last asked. */
 const STARTED_STATUS = `CASE WHEN d.status = 'pending' AND d.attempts = 0 THEN ${nextStatusSql('start')}
   ELSE ${nextStatusSql('restart')} END`;
 
 export const STARTED_SQL = `
   UPDATE downloads d SET status = ${STARTED_STATUS},
     attempts = d.attempts + 1,
-    attempts_used = greatest(d.attempts_used, d.attempts_before + e.attempt),
+    attempts_used = greatest(d.attempts_used, e.attempt),
     last_attempt_at = ${AT}, started_at = coalesce(d.started_at, ${AT}), event_at = ${AT},
     resumed_bytes = e."resumedBytes", downloaded_bytes = e."resumedBytes", current_size = e."resumedBytes",
     bytes_per_second = 0, pause_reason = NULL, reason = NULL, retry_at = NULL, heartbeat_at = $2, updated_at = $2
@@ -114,7 +114,8 @@ export const FINISHED_SQL = `
   )
   SELECT id FROM moved`;
 
-/** The history of tries (ME1): model and total come from the download; a repeat finds its key taken. */
+/** The history of tries (ME1): model and total come from the download; a repeat finds its key taken.
+ * A stopped worker's attempt goes on under the same number, hence the time in the key. */
 export const TRIES_SQL = `
   INSERT INTO attempts (day, download_id, generation, attempt, sequence, at, host, model, model_type, layer, kind, source,
     status, latency_ms, bytes, total_bytes, error_kind, error_message, reason)

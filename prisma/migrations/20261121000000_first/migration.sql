@@ -150,7 +150,7 @@ CREATE TABLE attempts (
   error_kind    text,
   error_message text,
   reason        text,
-  PRIMARY KEY (download_id, generation, attempt, sequence, day)
+  PRIMARY KEY (download_id, generation, attempt, sequence, at, day)
 ) PARTITION BY RANGE (day);
 CREATE INDEX attempts_at_idx ON attempts USING brin (at);
 

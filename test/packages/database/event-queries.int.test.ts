@@ -204,6 +204,14 @@ describe('applyEvents', () => {
     expect(await find(download)).toMatchObject({ attempts: 3, attemptsUsed: 0, errorKind: null, completedAt: null });
   });
 
+  it('ME1 keeps the tries of a stopped run beside those of the run that goes on under the same number', async () => {
+    const download = await oneDownload(database);
+    const events = [tried(download, 1, 0), tried(download, 2, 0)];
+    await apply(...events);
+    await apply(...events);
+    expect(await listAttempts(database, { downloadId: download.id, limit: 10 })).toHaveLength(2);
+  });
+
   it('applies the events of two recorders at once without losing one (J05)', async () => {
     const files = Array.from({ length: 30 }, (_, n) => file(`many/${n}.bin`));
     const downloads = await Promise.all(files.map((one) => oneDownload(database, { files: [one] })));

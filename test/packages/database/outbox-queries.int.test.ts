@@ -88,7 +88,7 @@ describe('the outbox', () => {
     expect(await unqueuedDownloads(database, 100)).toMatchObject([{ generation: 2, attemptsBefore: 1 }]);
     expect(await mustFind(database, download.id)).toMatchObject({ status: 'in_progress', requeues: 1 });
     const next = { id: download.id, generation: 2 };
-    await applyEvents(database, [batch([started(next, 3)])], at(3));
+    await applyEvents(database, [batch([started(next, 3, { attempt: 2 })])], at(3));
     expect(await mustFind(database, download.id)).toMatchObject({ status: 'resuming', attemptsUsed: 2 });
   });
 
