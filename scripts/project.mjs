@@ -34,7 +34,7 @@ export async function step(title, work) {
  * Runs a program in the project's folder.
  *
  * @returns what it wrote
- * @throws Error with all that it wrote when it fails
+ * @throws Error with the first lines that say why when it fails: compilers and npm both put the cause first
  */
 export function run(file, args, env = {}) {
   return new Promise((resolve, reject) => {
@@ -45,9 +45,14 @@ export function run(file, args, env = {}) {
     child.on('error', reject);
     child.on('close', (code, signal) => {
       if (code === 0) resolve(output);
-      else reject(new Error(`${[file, ...args].join(' ')} ended with ${signal ?? `code ${code}`}\n${output.trim()}`));
+      else reject(new Error(`${[file, ...args].join(' ')} ended with ${signal ?? `code ${code}`}\n${excerpt(output)}`));
     });
   });
+}
+
+function excerpt(output) {
+  const lines = output.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('npm warn'));
+  return lines.slice(0, 30).join('\n') + (lines.length > 30 ? `\n(${lines.length - 30} more lines)` : '');
 }
 
 /** Every file at or below the paths (relative to the project), sorted; absent paths are skipped. */
