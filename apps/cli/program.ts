@@ -1,4 +1,5 @@
-import { Command, CommanderError, Option } from 'commander';
+import type { CommanderError} from 'commander';
+import { Command, Option } from 'commander';
 import type { CommandContext } from './context.ts';
 import { CliError, EXIT } from './exit-code.ts';
 import { PROGRESS_MODES } from './terminal/progress.ts';

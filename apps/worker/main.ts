@@ -1,8 +1,11 @@
 import { pino } from 'pino';
+import type { ProxySettings } from '#http/proxy';
 import { readConfig } from './config.ts';
-import { createDownloadHandler } from './handlers/download-file.ts';
+import { openHostStore } from './host-store.ts';
+import { StoreNotices } from './store-notices.ts';
 import { createWorker } from './worker.ts';
 import { holdIdentity } from './worker-identity.ts';
+import { createWorkerHttp } from './worker-sources.ts';
 
 const SIGNAL_EXIT_CODE = 1;
 
@@ -10,7 +13,10 @@ async function main(): Promise<void> {
   const config = readConfig(process.env);
   const logger = pino({ name: 'haulier-worker', level: config.logLevel });
   const identity = await holdIdentity(config.home);
-  const worker = createWorker(config, identity, createDownloadHandler, logger);
+  const storeNotices = new StoreNotices();
+  const store = await openHostStore(config.home, (notice) => storeNotices.tell(notice), logger);
+  const http = createWorkerHttp(config, proxyOf(process.env));
+  const worker = createWorker(config, identity, { store, http, storeNotices }, logger);
 
   let stopping = false;
   const stop = (signal: NodeJS.Signals): void => {
@@ -25,12 +31,19 @@ async function main(): Promise<void> {
       },
     );
   };
+  // A parent that started us with a channel and is gone cannot stop us any more.
+  process.once('disconnect', () => stop('SIGTERM'));
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
 
   await worker.start();
   const { workerId, bootId } = identity;
   logger.info({ workerId, bootId, host: config.host ?? null, pool: config.pool }, 'worker takes jobs');
+}
+
+function proxyOf(env: NodeJS.ProcessEnv): ProxySettings {
+  const value = (name: string): string | undefined => env[name] ?? env[name.toLowerCase()];
+  return { http: value('HTTP_PROXY'), https: value('HTTPS_PROXY'), noProxy: value('NO_PROXY') };
 }
 
 await main().catch((error: unknown) => {

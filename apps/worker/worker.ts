@@ -1,17 +1,22 @@
 import type { WorkerEvent } from '#contracts/worker-events';
 import type { Logger } from '#core/logger';
+import type { Http } from '#http/pool';
 import { checkRedis } from '#queue/check-redis';
 import { CommandListener } from '#queue/commands';
 import { connectPatiently, disconnect } from '#queue/connection';
-import type { DownloadHandler } from '#queue/download-handler';
 import { EventPublisher } from '#queue/event-publisher';
 import { JobConsumer } from '#queue/job-consumer';
+import { SourceHealth } from '#sources/source-health';
+import type { Store } from '#store/open-store';
 import type { WorkerConfig } from './config.ts';
-import type { DownloadHandlerDeps } from './handlers/download-file.ts';
+import { createFetcher } from './fetcher.ts';
+import { createDownloadHandler } from './handlers/download-file.ts';
 import { ProgressReporter } from './progress-reporter.ts';
 import { RunningDownloads } from './running-downloads.ts';
+import { noticeEvents, type StoreNotices } from './store-notices.ts';
 import { unhandledFailureEvent } from './unhandled-failure.ts';
 import type { HeldIdentity } from './worker-identity.ts';
+import { workerSources } from './worker-sources.ts';
 
 export interface Worker {
   /** Resolves once jobs are taken; waits for Redis. */
@@ -20,11 +25,18 @@ export interface Worker {
   stop(): Promise<void>;
 }
 
+/** What a worker works with; opened by `main.ts`. */
+export interface WorkerResources {
+  readonly store: Store;
+  readonly http: Http;
+  readonly storeNotices: StoreNotices;
+}
+
 /** Wires the parts of a worker; starts nothing. */
 export function createWorker(
   config: WorkerConfig,
   identity: HeldIdentity,
-  createHandler: (deps: DownloadHandlerDeps) => DownloadHandler,
+  { store, http, storeNotices }: WorkerResources,
   logger: Logger,
 ): Worker {
   const { host, pool, concurrency } = config;
@@ -37,7 +49,15 @@ export function createWorker(
   const onCommand = downloads.obey.bind(downloads);
   const commands = new CommandListener({ settings: config.redis, redis, host, pool, onCommand, logger });
   const reporter = new ProgressReporter({ downloads, publish, recallCommands: commands.recall.bind(commands), logger });
-  const handler = createHandler({ config, downloads, publish, flush, logger });
+  const health = new SourceHealth();
+  const fetcher = createFetcher({
+    config,
+    sourcesOf: workerSources(config, http, health, logger),
+    health,
+    tables: undefined,
+  });
+  const handler = createDownloadHandler({ store, fetcher, downloads, publish, flush, logger });
+  storeNotices.subscribe((notice) => noticeEvents(notice, Date.now()).forEach(publish));
   const onUnhandledFailure = tellUnhandledFailure(publish);
   const parts = { redis, prefix, identity, host, pool, concurrency, handler, onUnhandledFailure, logger };
   const consumer = new JobConsumer(parts);
@@ -61,6 +81,7 @@ export function createWorker(
       commands.stop();
       await publisher.stop();
       disconnect(redis);
+      http.close();
       await identity.release();
     },
   };

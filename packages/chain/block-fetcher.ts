@@ -9,6 +9,7 @@ import { FailureLog } from './failure-log.ts';
 interface BlockSource {
   readonly source: Source;
   readonly readBlock: NonNullable<Source['readBlock']>;
+  bytes: number;
   failuresInARow: number;
   /** Blocks that this source sent with other bytes; three and it is not asked again. */
   strikes: number;
@@ -25,32 +26,39 @@ export interface BlockFetcherOptions {
 
 const MAX_STRIKES = 3;
 
+export interface BlockFetcher {
+  /** Rejects with ExhaustedError when nobody is left, or with the signal's reason. */
+  readonly fetchBlock: FetchBlock;
+  /** The source that gave the most bytes of verified blocks so far. */
+  mainSource(): Source | undefined;
+}
+
 /**
  * Fetches single blocks from several untrusted sources: each call starts at another source, a lie or a failure moves on to
  * the next, and `decide` says who may be asked again and when.
  *
  * @param sources in their configured order; those without blocks are passed over
- * @returns a fetcher that rejects with ExhaustedError when nobody is left, or with the signal's reason
  */
-export function blockFetcher(sources: readonly Source[], options: BlockFetcherOptions): FetchBlock {
+export function blockFetcher(sources: readonly Source[], options: BlockFetcherOptions): BlockFetcher {
   const members = sources.flatMap((source) => (source.readBlock ? [memberOf(source, source.readBlock)] : []));
   const failures = new FailureLog();
   let turn = 0;
 
-  return async (cid, request) => {
-    const liars = new Set<BlockSource>();
+  const fetchBlock: FetchBlock = async (cid, request) => {
+    const passedOver = new Set<BlockSource>();
     const first = turn++;
     for (;;) {
       request.signal.throwIfAborted();
-      const member = await nextMember(members, liars, first, options.now, request.signal);
+      const member = await nextMember(members, passedOver, first, options.now, request.signal);
       if (!member) throw failures.exhausted(`block ${cid}`);
       try {
         const bytes = await member.readBlock(cid, request.maxBytes, request.signal);
         if (request.verify(bytes)) {
           member.failuresInARow = 0;
+          member.bytes += bytes.length;
           return bytes;
         }
-        liars.add(member);
+        passedOver.add(member);
         failures.add(new SourceError('digest-mismatch', member.source.name, `sent other bytes for block ${cid}`));
         member.strikes += 1;
         member.dropped = member.strikes >= MAX_STRIKES;
@@ -58,14 +66,20 @@ export function blockFetcher(sources: readonly Source[], options: BlockFetcherOp
         if (!(error instanceof SourceError) || error.kind === 'aborted') throw error;
         failures.add(error);
         afterFailure(member, error, members, options);
-        if (error.kind === 'missing') liars.add(member);
+        if (error.kind === 'missing') passedOver.add(member);
       }
     }
   };
+  const mainSource = (): Source | undefined =>
+    members.reduce<BlockSource | undefined>(
+      (most, member) => (member.bytes > (most?.bytes ?? 0) ? member : most),
+      undefined,
+    )?.source;
+  return { fetchBlock, mainSource };
 }
 
 function memberOf(source: Source, readBlock: NonNullable<Source['readBlock']>): BlockSource {
-  return { source, readBlock, failuresInARow: 0, strikes: 0, restsUntilMs: 0, dropped: false };
+  return { source, readBlock, bytes: 0, failuresInARow: 0, strikes: 0, restsUntilMs: 0, dropped: false };
 }
 
 /** The next source whose turn it is; waits when all that are left rest; undefined when none is left for this block. */

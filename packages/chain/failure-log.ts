@@ -1,4 +1,5 @@
-import { ExhaustedError, SourceError, type SourceFailure } from '#core/failure';
+import type { SourceError} from '#core/failure';
+import { ExhaustedError, type SourceFailure } from '#core/failure';
 import { mayPass } from '#core/policy';
 
 /** Collects what each source did wrong, for the one error that names them all (CH7). */

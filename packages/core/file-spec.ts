@@ -6,7 +6,7 @@ export const DIGEST_ALGORITHMS = ['sha256', 'sha512', 'sha1', 'md5', 'git'] as c
 export type DigestAlgorithm = (typeof DIGEST_ALGORITHMS)[number];
 
 /** Lower-case hex by algorithm. */
-export type Digests = Readonly<Partial<Record<DigestAlgorithm, string>>>;
+export type Digests = Readonly<Partial<Record<DigestAlgorithm, string | undefined>>>;
 
 /** Where one file may come from, as a manifest says it. */
 export type SourceSpec =

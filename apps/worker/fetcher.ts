@@ -1,0 +1,45 @@
+import { obtain, type Obtained, type ObtainOptions } from '#chain/obtain';
+import type { DownloadJob } from '#contracts/download-job';
+import type { Source } from '#core/source';
+import type { SourceHealth } from '#sources/source-health';
+import { createThrottle, type Throttle } from '#transfer/throttle';
+import type { WorkerConfig } from './config.ts';
+
+export interface Fetcher {
+  /** Fetches a job's file into the partial; see `obtain` for what it throws. */
+  fetch(job: DownloadJob, hooks: FetchHooks): Promise<Obtained>;
+  /** The sources of the file in their configured order. */
+  sourcesOf(job: DownloadJob): Source[];
+}
+
+export type FetchHooks = Pick<ObtainOptions, 'partialPath' | 'salvage' | 'signal' | 'onProgress' | 'onTry' | 'logger'>;
+
+export interface FetcherDeps {
+  readonly config: Pick<WorkerConfig, 'layers' | 'strategy' | 'limitBytesPerSecond'>;
+  readonly sourcesOf: (job: DownloadJob) => Source[];
+  /** What all transfers of this worker learned of their sources. */
+  readonly health: SourceHealth;
+  readonly tables: ObtainOptions['tables'];
+}
+
+/** Everything a worker needs to turn a job into a verified partial. One limit of bytes per second serves the whole worker. */
+export function createFetcher({ config, sourcesOf, health, tables }: FetcherDeps): Fetcher {
+  const workerThrottle = config.limitBytesPerSecond === undefined ? [] : [createThrottle(config.limitBytesPerSecond)];
+  return {
+    sourcesOf,
+    fetch: (job, hooks) =>
+      obtain(job.file, {
+        ...hooks,
+        sources: sourcesOf(job),
+        layers: job.layers ?? config.layers,
+        strategy: job.strategy ?? config.strategy,
+        tables,
+        throttles: [...workerThrottle, ...jobThrottle(job)],
+        health: ({ origin }) => health.of(origin),
+        dagProfile: job.file.cid === undefined ? 'unixfs-v1-2025' : undefined,
+      }),
+  };
+}
+
+const jobThrottle = (job: DownloadJob): Throttle[] =>
+  job.limitBytesPerSecond === undefined ? [] : [createThrottle(job.limitBytesPerSecond)];

@@ -1,0 +1,15 @@
+import type { DownloadJob } from '#contracts/download-job';
+import type { ViewRequest } from '#store/model-views';
+
+/** Where applications of this host find the file; undefined for a file that belongs to no model. */
+export function viewOf({ model, file }: DownloadJob): ViewRequest | undefined {
+  if (model === undefined) return undefined;
+  const hub = file.sources.find((source) => source.kind === 'huggingface');
+  return {
+    model: model.name,
+    version: model.version,
+    path: file.path,
+    hfRevision: hub?.revision,
+    ipfsHash: file.cid,
+  };
+}

@@ -1,0 +1,39 @@
+import type { DownloadJob } from '#contracts/download-job';
+import type { Logger } from '#core/logger';
+import type { Source } from '#core/source';
+import { parseAddressPolicy } from '#http/address-policy';
+import { createHttp, type Http } from '#http/pool';
+import type { ProxySettings } from '#http/proxy';
+import { OriginGates } from '#sources/limited';
+import { makeSources } from '#sources/make-sources';
+import type { SourceHealth } from '#sources/source-health';
+import type { WorkerConfig } from './config.ts';
+
+/** How this worker speaks HTTP to the outside. */
+export const createWorkerHttp = (config: WorkerConfig, proxy: ProxySettings): Http =>
+  createHttp({
+    addressPolicy: parseAddressPolicy(config.allowAddresses),
+    timeouts: { stallMs: config.stallTimeoutMs },
+    proxy,
+  });
+
+/** Makes the sources of any job's file by this worker's configuration; limits and health are shared by all of them. */
+export function workerSources(
+  config: WorkerConfig,
+  http: Http,
+  health: SourceHealth,
+  logger: Logger,
+): (job: DownloadJob) => Source[] {
+  const gates = new OriginGates();
+  return (job) =>
+    makeSources(job.file, {
+      gateways: config.ipfsGateways,
+      hfEndpoint: config.huggingFace.endpoint,
+      hfToken: config.huggingFace.token,
+      layers: job.layers ?? config.layers,
+      http,
+      health,
+      gates,
+      logger,
+    });
+}

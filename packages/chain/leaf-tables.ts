@@ -1,0 +1,56 @@
+import { buildLeafTable, type BuiltLeafTable } from '#content/build-leaf-table';
+import { parseCid } from '#content/cid';
+import { ExhaustedError } from '#core/failure';
+import type { Logger } from '#core/logger';
+import type { Source } from '#core/source';
+import { blockFetcher, type BlockFetcherOptions } from './block-fetcher.ts';
+
+/** Where leaf tables and their inner blocks are kept between transfers, such as a host's store. */
+export interface LeafTableCache {
+  load(cid: string): Promise<BuiltLeafTable | undefined>;
+  save(cid: string, built: BuiltLeafTable): Promise<void>;
+}
+
+export interface TableOptions extends BlockFetcherOptions {
+  readonly cache: LeafTableCache | undefined;
+  readonly signal: AbortSignal;
+  readonly logger: Logger;
+  readonly onProgress?: ((nodes: { done: number; found: number }) => void) | undefined;
+}
+
+/** A leaf table, and the source that gave its blocks when they were fetched now. */
+export interface ObtainedTable extends BuiltLeafTable {
+  readonly source: Source | undefined;
+}
+
+/**
+ * The leaf table of a CID: from the cache, else from verified inner nodes of the sources.
+ *
+ * @param otherProof true when the file has a digest too: then sources without blocks may still give it whole, and a table that
+ *   nobody can give is no failure
+ * @returns undefined when there is none and the file can be proven without it
+ * @throws VerifyError when the DAG itself is at fault; ExhaustedError when no source gives its blocks
+ */
+export async function leafTableOf(
+  cid: string,
+  sources: readonly Source[],
+  otherProof: boolean,
+  options: TableOptions,
+): Promise<ObtainedTable | undefined> {
+  const root = parseCid(cid);
+  const cached = await options.cache?.load(root.cid);
+  if (cached) return { ...cached, source: undefined };
+  const fetcher = blockFetcher(sources, options);
+  try {
+    const built = await buildLeafTable(root, fetcher.fetchBlock, {
+      signal: options.signal,
+      onProgress: options.onProgress,
+    });
+    await options.cache?.save(root.cid, built);
+    return { ...built, source: fetcher.mainSource() };
+  } catch (error) {
+    if (!otherProof || !(error instanceof ExhaustedError)) throw error;
+    options.logger.warn({ cid, err: error }, 'no leaf table: the file is proven as a whole');
+    return undefined;
+  }
+}

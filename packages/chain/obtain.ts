@@ -1,0 +1,70 @@
+import { VerifyError } from '#core/failure';
+import type { FileSpec } from '#core/file-spec';
+import { outcomeOf, type Layer, type Outcome } from '#core/layer';
+import { silentLogger } from '#core/logger';
+import { DEFAULT_BUDGETS } from '#core/policy';
+import type { Source } from '#core/source';
+import { transfer } from '#transfer/transfer';
+import type { TransferOptions, TransferResult } from '#transfer/transfer-options';
+import { leafTableOf, type LeafTableCache, type ObtainedTable } from './leaf-tables.ts';
+
+export interface ObtainOptions extends Omit<TransferOptions, 'file' | 'table' | 'sources'> {
+  /** Everything that may serve this file, in configured order. */
+  readonly sources: readonly Source[];
+  readonly tables?: LeafTableCache | undefined;
+  /** Refuse a file that neither a CID nor a digest proves, before a byte is asked for. */
+  readonly strict?: boolean | undefined;
+}
+
+export interface Obtained extends TransferResult {
+  readonly outcome: Outcome;
+  /** The source that gave most of the bytes; undefined when they were here already. */
+  readonly mainSource: string | undefined;
+}
+
+/**
+ * Fetches one file through the layers of the fallback chain and proves it: its leaf table first where it has a CID, then the
+ * bytes, leaf by leaf. The result is a verified partial; publishing it is the caller's.
+ *
+ * @throws ExhaustedError naming every source and why it failed; VerifyError when the content itself is wrong; StorageError;
+ *   the signal's reason
+ */
+export async function obtain(file: FileSpec, options: ObtainOptions): Promise<Obtained> {
+  const hasDigest = Object.keys(file.digests).length > 0;
+  if (options.strict && !hasDigest && file.cid === undefined)
+    throw new VerifyError('unproven', `nothing proves ${file.path}: give its sha256 or its cid`);
+  const { sources, tables, ...transferOptions } = options;
+  const usable = sources.filter((source) => options.layers.includes(source.layer));
+  const table = file.cid === undefined ? undefined : await tableOf(file.cid, file, usable, options);
+  const result = await transfer({ ...transferOptions, file, table: table?.table, sources: usable });
+  if (result.innerBlocks && result.table && result.cid)
+    await tables?.save(result.cid, { table: result.table, innerBlocks: result.innerBlocks });
+  return { ...result, ...creditOf(result, table?.source) };
+}
+
+function tableOf(
+  cid: string,
+  file: FileSpec,
+  sources: readonly Source[],
+  options: ObtainOptions,
+): Promise<ObtainedTable | undefined> {
+  return leafTableOf(cid, sources, Object.keys(file.digests).length > 0, {
+    cache: options.tables,
+    budgets: options.budgets ?? DEFAULT_BUDGETS,
+    now: options.now ?? (() => performance.now()),
+    random: options.random ?? Math.random,
+    signal: options.signal ?? new AbortController().signal,
+    logger: options.logger ?? silentLogger,
+  });
+}
+
+/** A file of one block came with its table; everything else is credited to the source that sent most of it. */
+function creditOf(result: TransferResult, tableSource: Source | undefined): Pick<Obtained, 'outcome' | 'mainSource'> {
+  const most = result.sources.reduce<{ source: string; bytes: number } | undefined>(
+    (best, report) => (report.bytes > (best?.bytes ?? 0) ? report : best),
+    undefined,
+  );
+  const layer: Layer = result.deepestLayer ?? tableSource?.layer ?? 'cache';
+  const fromTable = result.deepestLayer === undefined ? tableSource?.name : undefined;
+  return { outcome: outcomeOf(layer), mainSource: most?.source ?? fromTable };
+}

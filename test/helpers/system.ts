@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createClient, type Client } from '#client/client';
+import type { DownloadDetail } from '#contracts/http/downloads';
+import { startNodeProcess, type NodeProcess } from '../../apps/cli/stack/node-process.ts';
+import { startStack } from '../../apps/cli/stack/start-stack.ts';
+import { createTestDatabase } from './database.ts';
+import type { Origin } from './origin.ts';
+import { testRedisUrl } from './services.ts';
+import { until } from './until.ts';
+
+const DIST = fileURLToPath(new URL('../../dist', import.meta.url));
+
+export interface SystemOptions {
+  /** Host names of the workers; '' is a worker of the pool. Default: one worker of the host `host-a`. */
+  readonly hosts?: readonly string[];
+  readonly origin?: Origin;
+  readonly databaseUrl?: string;
+  readonly redisUrl?: string;
+  /** For the workers. */
+  readonly env?: Record<string, string>;
+}
+
+/** The built product on real services: one API and its workers, each with a store of its own. */
+export interface System {
+  readonly client: Client;
+  readonly apiUrl: string;
+  readonly token: string;
+  readonly api: NodeProcess;
+  readonly workers: NodeProcess[];
+  homeOf(host: string): string;
+  /** Starts the worker of a host (again), with the settings it had. */
+  startWorker(host: string): Promise<NodeProcess>;
+  /** SIGKILL, and waits until it is gone. */
+  kill(child: NodeProcess): Promise<void>;
+  /** Waits until the download satisfies the condition. */
+  awaitDownload(
+    id: string,
+    condition: (download: DownloadDetail) => boolean,
+    timeoutMs?: number,
+  ): Promise<DownloadDetail>;
+  stop(): Promise<void>;
+}
+
+export async function startSystem(options: SystemOptions = {}): Promise<System> {
+  const home = await mkdtemp(join(tmpdir(), 'haulier-system-'));
+  const testDatabase = options.databaseUrl === undefined ? await createTestDatabase(1) : undefined;
+  const redisUrl = options.redisUrl ?? testRedisUrl();
+  const prefix = `{t${randomBytes(6).toString('hex')}}`;
+  const token = `test-${randomBytes(18).toString('hex')}`;
+  const hosts = options.hosts ?? ['host-a'];
+  const homeOf = (host: string): string => join(home, host || 'pool');
+  const workerEnv = (host: string): NodeJS.ProcessEnv => ({
+    ...(options.origin ? originEnv(options.origin) : {}),
+    HAULIER_HOME: homeOf(host),
+    HAULIER_HOST: host,
+    ...options.env,
+  });
+  const env = { PATH: process.env['PATH'], HOME: home, HAULIER_REDIS_PREFIX: prefix, HAULIER_ADMIN_TOKEN: token };
+  const stack = await startStack({
+    home,
+    distDir: DIST,
+    databaseUrl: options.databaseUrl ?? testDatabase!.url,
+    redisUrl,
+    bind: '127.0.0.1',
+    port: 0,
+    workers: hosts.map((host) => ({ name: `worker-${host || 'pool'}`, env: workerEnv(host) })),
+    env,
+    report: () => undefined,
+  });
+  const client = createClient({ baseUrl: stack.apiUrl, token });
+  const started: NodeProcess[] = [];
+  return {
+    client,
+    apiUrl: stack.apiUrl,
+    token,
+    api: stack.api,
+    workers: [...stack.workers],
+    homeOf,
+    startWorker: async (host) => {
+      const script = join(DIST, 'apps/worker/main.js');
+      const logPath = join(home, 'logs', `worker-${host || 'pool'}.log`);
+      const all = { ...env, REDIS_URL: redisUrl, HAULIER_API_URL: stack.apiUrl, ...workerEnv(host) };
+      const child = await startNodeProcess({ name: `worker-${host}`, script, env: all, logPath });
+      started.push(child);
+      return child;
+    },
+    kill: async (child) => {
+      process.kill(child.pid, 'SIGKILL');
+      await child.ended;
+    },
+    awaitDownload: async (id, condition, timeoutMs = 30_000) => {
+      let latest: DownloadDetail | undefined;
+      const holds = async (): Promise<boolean> => condition((latest = await client.getDownload(id)));
+      await until(holds, { timeoutMs, what: `download ${id} as wanted` }).catch((error: unknown) => {
+        throw new Error(`${String(error)}; it is ${JSON.stringify(latest)}`);
+      });
+      return latest!;
+    },
+    stop: async () => {
+      for (const child of started) await child.stop();
+      await stack.stop();
+      await testDatabase?.drop();
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
+
+const originEnv = (origin: Origin): Record<string, string> => ({
+  IPFS_GATEWAYS: origin.url,
+  HF_ENDPOINT: origin.url,
+  HAULIER_ALLOW_ADDRESSES: `127.0.0.1:${origin.port}`,
+});

@@ -1,0 +1,69 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { MIB } from '#core/units';
+import { startOrigin, type Origin } from '../helpers/origin.ts';
+import { sampleFile, sampleManifest, sha256OfFile } from '../helpers/sample-file.ts';
+import { startSystem, type System } from '../helpers/system.ts';
+import { hubOf } from './hub-of.ts';
+
+describe('from a request to a verified file', () => {
+  const files = [sampleFile('model.bin', 20 * MIB), sampleFile('config.json', 3000)];
+  let origin: Origin;
+  let system: System;
+
+  beforeEach(async () => {
+    origin = await startOrigin(hubOf(files));
+    system = await startSystem({ origin });
+  });
+
+  afterEach(async () => {
+    await system.stop();
+    await origin.close();
+  });
+
+  it('SY1 SY2 SY3 CH3 brings a model of two files to a host and tells how', async () => {
+    await system.client.publishVersion(sampleManifest('sample', files));
+    const { downloads } = await system.client.createDownloads({ model: 'sample', host: 'host-a' });
+    expect(downloads).toHaveLength(2);
+
+    for (const { id } of downloads) {
+      const done = await system.awaitDownload(id, (download) => download.status === 'success');
+      const file = files.find(({ path }) => path === done.file)!;
+      expect(done).toMatchObject({
+        outcome: 'secondary_success',
+        verified: true,
+        sha256: file.sha256,
+        bytes: file.content.size,
+      });
+      expect(done.source).toContain('huggingface');
+      expect(done.tries.length).toBeGreaterThan(0);
+      expect(await sha256OfFile(done.path!)).toBe(file.sha256);
+      expect(done.path).toContain(system.homeOf('host-a'));
+    }
+  });
+
+  it('K22 RE11 CH8 the same request twice at once is one transfer', async () => {
+    await system.client.publishVersion(sampleManifest('sample', files));
+    const ask = () => system.client.createDownloads({ model: 'sample', host: 'host-a' });
+    const [first, second] = await Promise.all([ask(), ask()]);
+    expect(second.downloads.map(({ id }) => id).sort()).toEqual(first.downloads.map(({ id }) => id).sort());
+
+    for (const { id } of first.downloads) await system.awaitDownload(id, (download) => download.status === 'success');
+    const sent = origin.requests.reduce((sum, request) => sum + request.bytesSent, 0);
+    expect(sent).toBe(files.reduce((sum, { content }) => sum + content.size, 0));
+  });
+
+  it('CH4 CH8 a model that is there already answers at once, and a new request for its bytes fetches nothing', async () => {
+    await system.client.publishVersion(sampleManifest('sample', files));
+    const first = await system.client.createDownloads({ model: 'sample', host: 'host-a' });
+    for (const { id } of first.downloads) await system.awaitDownload(id, (download) => download.status === 'success');
+    const requests = origin.requests.length;
+
+    await system.client.publishVersion(sampleManifest('other-name', files));
+    const again = await system.client.createDownloads({ model: 'other-name', host: 'host-a' });
+    for (const { id } of again.downloads) {
+      const done = await system.awaitDownload(id, (download) => download.status === 'success');
+      expect(done.outcome).toBe('cache_hit');
+    }
+    expect(origin.requests).toHaveLength(requests);
+  });
+});

@@ -1,0 +1,65 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { MIB } from '#core/units';
+import { startOrigin, type Origin } from '../helpers/origin.ts';
+import { sampleFile, sampleManifest, sha256OfFile } from '../helpers/sample-file.ts';
+import { startSystem, type System } from '../helpers/system.ts';
+import { until } from '../helpers/until.ts';
+import { hubOf } from './hub-of.ts';
+
+const CHECKPOINT_BYTES = 64 * MIB;
+const BYTES_PER_SECOND = 80 * MIB;
+
+describe('a worker that is killed', () => {
+  const file = sampleFile('big.bin', 200 * MIB);
+  let origin: Origin;
+  let system: System;
+
+  beforeEach(async () => {
+    origin = await startOrigin(hubOf([file]), [], { bytesPerSecond: BYTES_PER_SECOND });
+    system = await startSystem({ origin });
+  });
+
+  afterEach(async () => {
+    await system.stop();
+    await origin.close();
+  });
+
+  const sentBytes = (): number => origin.requests.reduce((sum, request) => sum + request.bytesSent, 0);
+
+  it.each([0.25, 0.5, 0.75])(
+    'RE1 RE15 H04 SIGKILL at %p of a 200 MB transfer costs at most one checkpoint',
+    async (share) => {
+      await system.client.publishVersion(sampleManifest('sample', [file]));
+      const { downloads } = await system.client.createDownloads({ model: 'sample', host: 'host-a' });
+      await until(() => sentBytes() >= share * file.content.size, { timeoutMs: 30_000, what: 'bytes to arrive' });
+      await system.kill(system.workers[0]!);
+      const before = sentBytes();
+
+      await system.startWorker('host-a');
+      const done = await system.awaitDownload(downloads[0]!.id, (download) => download.status === 'success');
+
+      expect(await sha256OfFile(done.path!)).toBe(file.sha256);
+      expect(before).toBeGreaterThanOrEqual(share * file.content.size);
+      expect(sentBytes() - file.content.size).toBeLessThanOrEqual(CHECKPOINT_BYTES);
+      expect(done.attempts).toBeGreaterThanOrEqual(1);
+    },
+    90_000,
+  );
+
+  it('H02 SIGTERM puts the job back within two seconds and burns no attempt', async () => {
+    await system.client.publishVersion(sampleManifest('sample', [file]));
+    const { downloads } = await system.client.createDownloads({ model: 'sample', host: 'host-a' });
+    await until(() => sentBytes() >= 0.3 * file.content.size, { timeoutMs: 30_000, what: 'bytes to arrive' });
+
+    const stoppedAt = performance.now();
+    await system.workers[0]!.stop();
+    expect(performance.now() - stoppedAt).toBeLessThan(2500);
+    const paused = await system.awaitDownload(downloads[0]!.id, (download) => download.status === 'paused');
+    expect(paused).toMatchObject({ reason: 'worker_shutdown', attemptsLeft: 3 });
+
+    await system.startWorker('host-a');
+    const done = await system.awaitDownload(downloads[0]!.id, (download) => download.status === 'success');
+    expect(await sha256OfFile(done.path!)).toBe(file.sha256);
+    expect(sentBytes() - file.content.size).toBeLessThanOrEqual(CHECKPOINT_BYTES);
+  }, 90_000);
+});
