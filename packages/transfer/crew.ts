@@ -54,7 +54,7 @@ export interface CrewOptions {
 
 interface RunningTry {
   readonly run: SourceTry;
-  readonly settled: Promise<void>;
+  settled: Promise<void>;
 }
 
 /**
@@ -110,9 +110,10 @@ export class Crew {
     }
   }
 
-  /** Ends the run with an error. */
+  /** Ends the run with an error. No further byte is taken. */
   fail(error: unknown): void {
     this.#isOver = true;
+    this.#dismiss();
     this.#reject(error);
   }
 
@@ -127,9 +128,13 @@ export class Crew {
   }
 
   async #standDown(): Promise<void> {
-    for (const { run } of this.#running) run.controller.abort(new SpanEnded());
+    this.#dismiss();
     await Promise.all([...this.#running].map(({ settled }) => settled));
     await this.#ground?.writer.idle();
+  }
+
+  #dismiss(): void {
+    for (const { run } of this.#running) run.controller.abort(new SpanEnded());
   }
 
   #pump(): void {
@@ -249,8 +254,9 @@ export class Crew {
     const run = new SourceTry(state, context);
     run.claim = claim;
     state.lanes += 1;
-    const entry: RunningTry = { run, settled: this.#perform(run, claim).then((error) => this.#settle(entry, error)) };
+    const entry: RunningTry = { run, settled: Promise.resolve() };
     this.#running.add(entry);
+    entry.settled = this.#perform(run, claim).then((error) => this.#settle(entry, error));
   }
 
   /** @returns what went wrong; undefined when the try ended well */

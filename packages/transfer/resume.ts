@@ -27,9 +27,9 @@ export async function resumePartial(partial: Partial, board: SpanBoard, rules: R
   if (partial.file.sizeBytes === 0) return;
   const { found } = partial;
   const isOther = found.ok && !sameBytes(found.journal.identity, rules.identity);
-  if (found.ok && !isOther && isTrustworthy(found.journal, board.grid)) {
+  if (found.ok && isTrustworthy(found.journal, board.grid, isOther)) {
     if (adopt(found.journal, partial, board, rules)) return;
-  } else if (!isOther && board.grid.table !== undefined) {
+  } else if (board.grid.table !== undefined) {
     rules.logger.info({ path: partial.path }, 'partial is verified leaf by leaf');
     await adoptProven(partial.file, partial.file, board, rules.signal);
     return;
@@ -39,12 +39,13 @@ export async function resumePartial(partial: Partial, board: SpanBoard, rules: R
 }
 
 /**
- * A journal of the same cut is believed after a clean stop. After an unclean one the leaves prove themselves
- * again; pieces, which cannot, were durable when the journal claimed them.
+ * A journal of the same leaves is believed after a clean stop; after an unclean one they prove themselves again.
+ * Pieces cannot: they must be of the same file, and were durable when the journal claimed them.
  */
-function isTrustworthy(journal: Journal, grid: Grid): boolean {
+function isTrustworthy(journal: Journal, grid: Grid, isOther: boolean): boolean {
   if (journal.sizeBytes !== grid.sizeBytes || journal.count !== grid.count) return false;
-  return sameBytes(journal.gridHash, grid.hash) && (journal.isClean || grid.table === undefined);
+  if (!sameBytes(journal.gridHash, grid.hash)) return false;
+  return grid.table === undefined ? !isOther : journal.isClean;
 }
 
 /** @returns false when the partial is not worth continuing */

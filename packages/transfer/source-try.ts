@@ -168,7 +168,11 @@ export class SourceTry {
   async #read(request: ReadRequest, sink: ByteSink): Promise<void> {
     const guarded: ByteSink = {
       head: (head) => void this.#remember(() => sink.head(head)),
-      write: (chunk) => this.#remember(() => sink.write(chunk)),
+      write: (chunk) =>
+        this.#remember(() => {
+          this.controller.signal.throwIfAborted();
+          return sink.write(chunk);
+        }),
     };
     try {
       await this.state.source.read(request, guarded, this.controller.signal);

@@ -16,8 +16,12 @@ export interface Suspects {
  * convicts it. A file of several keeps the largest share and fetches only the others' pieces again, from the
  * owner of that share: then either the digest is right, or that source is convicted.
  */
-export function suspectsOf(board: SpanBoard | undefined, states: readonly SourceState[]): Suspects {
-  const shares = sharesOf(board, states);
+export function suspectsOf(
+  board: SpanBoard | undefined,
+  originOf: (unit: number) => number,
+  states: readonly SourceState[],
+): Suspects {
+  const shares = sharesOf(board, originOf, states);
   const owners = [...shares.keys()];
   const only = owners.length === 1 ? states[owners[0]!] : undefined;
   if (only !== undefined) return suspects(only, undefined, () => true);
@@ -40,14 +44,18 @@ const suspects = (
 });
 
 /** Pieces by origin; a body of unknown length has one origin, the last source that sent anything. */
-function sharesOf(board: SpanBoard | undefined, states: readonly SourceState[]): Map<number, number> {
+function sharesOf(
+  board: SpanBoard | undefined,
+  originOf: (unit: number) => number,
+  states: readonly SourceState[],
+): Map<number, number> {
   const shares = new Map<number, number>();
   if (board === undefined) {
     const last = states.filter((state) => !state.isLeft && state.meter.totalBytes > 0).at(-1);
     return shares.set(last?.index ?? NO_SOURCE, 1);
   }
   for (let unit = 0; unit < board.grid.count; unit += 1) {
-    const origin = board.originOf(unit);
+    const origin = originOf(unit);
     shares.set(origin, (shares.get(origin) ?? 0) + 1);
   }
   return shares;

@@ -48,6 +48,8 @@ export class TransferRun {
   /** Who said how long the file is, when nobody else knew. */
   #sizeFrom: SourceState | undefined;
   #resumedBytes = 0;
+  /** 1 for each unit that was on the disk before this run. */
+  #isResumed = new Uint8Array(0);
 
   private constructor(options: TransferOptions, operations: FileOperations, partial: Partial) {
     this.#options = options;
@@ -116,6 +118,7 @@ export class TransferRun {
       await salvage(salvagePaths, this.#partial, board, this.#operations, rules);
     await this.#writeKnownLeaves(grid, board);
     this.#resumedBytes = board.doneBytes;
+    this.#isResumed = Uint8Array.from({ length: grid.count }, (_, unit) => Number(board.isDone(unit)));
     const writer = new LeafWriter(this.#partial.file, this.#partial.path, board, {
       accepted: (position, bytes) => this.#digest?.offer(position, bytes),
       committed: (run) => this.#committed(run),
@@ -231,9 +234,9 @@ export class TransferRun {
   }
 
   async #layLearned(sizeBytes: number | undefined, state: SourceState): Promise<Ground | undefined> {
+    this.#sizeFrom = state;
     if (sizeBytes === undefined) return undefined;
     this.#refuseTooSmall(sizeBytes, state);
-    this.#sizeFrom = state;
     return this.#lay(sizeBytes);
   }
 
@@ -277,7 +280,7 @@ export class TransferRun {
   /** RE6, HR6: what came from suspects is fetched again. @returns the sources that may be asked now */
   async #dropSuspects(message: string): Promise<readonly SourceState[]> {
     const board = this.#ground?.board;
-    const suspects = suspectsOf(board, this.#states);
+    const suspects = suspectsOf(board, (unit) => this.#originInThisRun(unit), this.#states);
     this.#logger.warn({ message, ...suspects.summary }, 'whole digest differs');
     const { culprit } = suspects;
     if (culprit !== undefined) this.#convict(culprit, message);
@@ -314,7 +317,7 @@ export class TransferRun {
   #drop(isSuspect: (origin: number) => boolean): void {
     const { board } = this.#ground!;
     for (let unit = 0; unit < board.grid.count; unit += 1) {
-      const origin = board.originOf(unit);
+      const origin = this.#originInThisRun(unit);
       if (!board.isDone(unit) || !isSuspect(origin)) continue;
       const bytes = board.grid.end(unit) - board.grid.start(unit);
       const state = this.#states[origin];
@@ -322,8 +325,14 @@ export class TransferRun {
         state.committedBytes -= bytes;
         state.wastedBytes += bytes;
       } else this.#resumedBytes -= bytes;
+      this.#isResumed[unit] = 0;
       board.drop(unit);
     }
+  }
+
+  /** What an earlier run left may have been damaged since: nobody is blamed for it. */
+  #originInThisRun(unit: number): number {
+    return this.#isResumed[unit] === 1 ? NO_SOURCE : this.#ground!.board.originOf(unit);
   }
 
   #onTry(record: TryRecord): void {
