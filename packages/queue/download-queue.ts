@@ -190,7 +190,7 @@ function refusalOf(job: DownloadJob): RefusedJob[] {
 }
 
 /**
- * BullMQ's own backend, except that a write which Redis refused inside the MULTI rejects: `FlowProducer.addBulk`
+ * BullMQ's own backend, except that a write which Redis refused inside the MULTI is not lost: `FlowProducer.addBulk`
  * looks at the replies only for ids and would report such a job as added.
  */
 const strictBackend: BackendFactory<RedisQueueBackend> = (name, options, extra) => {
@@ -198,14 +198,26 @@ const strictBackend: BackendFactory<RedisQueueBackend> = (name, options, extra) 
   const addFlow = backend.addFlow.bind(backend);
   backend.addFlow = async (entries) => {
     const replies = await addFlow(entries);
-    throwFirstError(replies);
-    return replies;
+    const [first] = entries;
+    if (first === undefined || !replies.some(([error]) => isScriptMissing(error))) return checked(replies);
+    // ioredis takes a script for known once it was sent, run or not, and notices its mistake only outside of MULTI.
+    await backend.forQueue(first.queueName, first.prefix).addJob(first.jobData, first.jobId, first.parentKeyOpts);
+    return checked(await addFlow(entries));
   };
   return backend;
 };
 
+const isScriptMissing = (error: Error | null): boolean => error?.message.startsWith('NOSCRIPT') ?? false;
+
+type Replies = [error: Error | null, reply: unknown][];
+
+function checked<Checked extends Replies>(replies: Checked): Checked {
+  throwFirstError(replies);
+  return replies;
+}
+
 /** @returns the replies of a pipeline or MULTI; throws the first error among them */
-function throwFirstError(replies: [error: Error | null, reply: unknown][] | null): unknown[] {
+function throwFirstError(replies: Replies | null): unknown[] {
   if (replies === null) throw new Error('Redis dropped the transaction');
   for (const [error, reply] of replies) {
     if (error) throw error;

@@ -92,7 +92,9 @@ export class EventReader {
       } catch (error) {
         if (this.#stopping.signal.aborted) return;
         groupKnown = !isGroupMissing(error) && groupKnown;
-        if (!isGroupMissing(error)) await this.#pause(error);
+        if (isGroupMissing(error)) continue;
+        this.#options.logger.warn({ err: error }, 'event stream could not be read');
+        await this.#pause(++this.#failedRounds);
       }
     }
   }
@@ -105,8 +107,8 @@ export class EventReader {
       await this.#takeNew(failedOwn.length > 0);
     const progressed = this.#counts.batches > before;
     if (progressed) await this.#blame(failedOwn);
-    this.#failedRounds = this.#ownOpen && !progressed ? this.#failedRounds + 1 : 0;
-    if (this.#ownOpen) await this.#pause();
+    this.#failedRounds = this.#ownOpen ? this.#failedRounds + 1 : 0;
+    if (this.#ownOpen) await this.#pause(progressed ? 0 : this.#failedRounds);
   }
 
   /** One at a time, so that a bad one does not hold up the others. @returns those that failed again */
@@ -183,9 +185,9 @@ export class EventReader {
     await this.#group.forgetIdleConsumers();
   }
 
-  async #pause(error?: unknown): Promise<void> {
-    if (error !== undefined) this.#options.logger.warn({ err: error }, 'event stream could not be read');
-    const pauseMs = Math.min(MAX_PAUSE_MS, 100 * 2 ** Math.min(this.#failedRounds, 10));
+  /** Doubles from 100 ms to 5 s. */
+  async #pause(failures: number): Promise<void> {
+    const pauseMs = Math.min(MAX_PAUSE_MS, 100 * 2 ** Math.min(failures, 10));
     await within(delay(pauseMs, undefined, { signal: this.#stopping.signal }), pauseMs + 1);
   }
 

@@ -26,10 +26,18 @@ export interface LaneOptions {
   readonly logger: Logger;
 }
 
+/** `close` waits for Redis for ever, and meanwhile keeps a timer and a connection that keep the process alive. */
+class AbandonableWorker extends Worker<unknown, null> {
+  async abandon(): Promise<void> {
+    await this.lockManager.close();
+    await this.backend.disconnectBlocking(false);
+  }
+}
+
 /** One BullMQ worker on one queue. */
 export class JobLane {
   readonly #options: LaneOptions;
-  readonly #worker: Worker<unknown, null>;
+  readonly #worker: AbandonableWorker;
   readonly #stopping = new AbortController();
   /** Jobs whose handler returned, so that a failure of theirs is already told. */
   readonly #handled = new WeakSet<Job>();
@@ -42,7 +50,7 @@ export class JobLane {
       onHandled: (job) => this.#handled.add(job),
       logger: options.logger,
     });
-    this.#worker = new Worker(options.queueName, processor, {
+    this.#worker = new AbandonableWorker(options.queueName, processor, {
       connection: options.redis,
       prefix: options.prefix,
       name: workerName(options.identity),
@@ -80,9 +88,9 @@ export class JobLane {
     await this.#worker.close();
   }
 
-  /** Drops the connection although `stop` has not finished, which happens while Redis is away. */
-  async abandon(): Promise<void> {
-    await this.#worker.disconnect();
+  /** Lets go although `stop` has not finished, which happens while Redis is away: locks run out by themselves. */
+  abandon(): Promise<void> {
+    return this.#worker.abandon();
   }
 
   #listen(): void {

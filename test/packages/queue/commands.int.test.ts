@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { WorkerCommand } from '#contracts/worker-events';
+import { silentLogger } from '#core/logger';
+import { checkRedis } from '#queue/check-redis';
+import { CommandListener, publishCommand } from '#queue/commands';
+import { readEpoch, writeEpoch } from '#queue/epoch';
+import { listenLive, publishLive } from '#queue/live-channel';
+import { expectNoLeaks } from '../../helpers/leaks.ts';
+import { type TestRedis, privateRedis, testRedis } from '../../helpers/redis.ts';
+import { until } from '../../helpers/until.ts';
+
+expectNoLeaks();
+
+describe('commands, live messages, epoch', () => {
+  let test: TestRedis;
+
+  beforeEach(() => {
+    test = testRedis();
+  });
+
+  afterEach(() => test.cleanup());
+
+  const pause = (): WorkerCommand => ({ version: 1, downloadId: randomUUID(), generation: 1, command: 'pause' });
+
+  function listen(host: string | undefined, pool: boolean) {
+    const heard: WorkerCommand[] = [];
+    const { settings, redis } = test;
+    const options = {
+      settings,
+      redis,
+      host,
+      pool,
+      onCommand: (c: WorkerCommand) => heard.push(c),
+      logger: silentLogger,
+    };
+    return { heard, listener: new CommandListener(options) };
+  }
+
+  it('reaches the workers of the host it is for, and no others', async () => {
+    const here = listen('gpu-1', false);
+    const there = listen('gpu-2', true);
+    here.listener.start();
+    there.listener.start();
+    const wanted = pause();
+    const common = pause();
+    await until(
+      async () => {
+        await publishCommand(test.redis, test.settings.prefix, 'gpu-1', wanted);
+        await publishCommand(test.redis, test.settings.prefix, null, common);
+        return here.heard.length > 0 && there.heard.length > 0;
+      },
+      { what: 'both heard something' },
+    );
+    expect(new Set(here.heard.map((command) => command.downloadId))).toEqual(new Set([wanted.downloadId]));
+    expect(new Set(there.heard.map((command) => command.downloadId))).toEqual(new Set([common.downloadId]));
+    here.listener.stop();
+    here.listener.stop();
+    there.listener.stop();
+  });
+
+  it('tells a kept command to a worker that was not there when it was published', async () => {
+    const command = pause();
+    await publishCommand(test.redis, test.settings.prefix, 'gpu-1', command);
+    const { heard, listener } = listen('gpu-1', false);
+    await listener.recall([randomUUID(), command.downloadId]);
+    expect(heard).toEqual([command]);
+    listener.stop();
+  });
+
+  it('ignores what is no command', async () => {
+    const { heard, listener } = listen(undefined, true);
+    const downloadId = randomUUID();
+    await test.redis.set(`${test.settings.prefix}:command:${downloadId}`, '{"command":"format-disk"}');
+    await listener.recall([downloadId]);
+    expect(heard).toEqual([]);
+    listener.stop();
+  });
+
+  it('brings live messages to every listener', async () => {
+    const heard: unknown[] = [];
+    const listener = listenLive(test.settings, silentLogger, (message) => heard.push(message));
+    listener.start();
+    await until(
+      async () => {
+        await publishLive(test.redis, test.settings.prefix, { bytes: 7 });
+        return heard.length > 0;
+      },
+      { what: 'a live message arrives' },
+    );
+    expect(heard[0]).toEqual({ bytes: 7 });
+    listener.stop();
+  });
+
+  it('I03 remembers the epoch until Redis loses it', async () => {
+    expect(await readEpoch(test.redis, test.settings.prefix)).toBeNull();
+    await writeEpoch(test.redis, test.settings.prefix, 'one');
+    expect(await readEpoch(test.redis, test.settings.prefix)).toBe('one');
+  });
+});
+
+describe('check of Redis', () => {
+  it('I06 refuses a Redis that may evict keys and warns of one without an append-only file', async () => {
+    const server = await privateRedis();
+    const test = testRedis(server.url);
+    try {
+      const fit = await checkRedis(test.redis);
+      expect(fit.warnings).toEqual([]);
+      expect(Math.abs(fit.clockSkewMs)).toBeLessThan(1_000);
+      await test.redis.config('SET', 'appendonly', 'no');
+      expect((await checkRedis(test.redis)).warnings.join()).toMatch(/append-only file/);
+      await test.redis.config('SET', 'maxmemory-policy', 'volatile-lru');
+      await expect(checkRedis(test.redis)).rejects.toThrow(/"volatile-lru".*set "maxmemory-policy noeviction"/);
+    } finally {
+      await test.cleanup();
+      await server.end();
+    }
+  }, 30_000);
+});

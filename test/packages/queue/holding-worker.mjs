@@ -1,0 +1,22 @@
+// A worker that takes a job and holds it until it is killed. Arguments: Redis URL, prefix, identity as JSON.
+import { JobConsumer } from '#queue/job-consumer';
+import { connectPatiently } from '#queue/connection';
+import { silentLogger } from '#core/logger';
+
+const [url, prefix, identity] = process.argv.slice(2);
+
+const consumer = new JobConsumer({
+  redis: connectPatiently({ url, prefix }, 'holding', silentLogger),
+  prefix,
+  identity: JSON.parse(identity),
+  host: 'gpu-1',
+  pool: false,
+  concurrency: 1,
+  handler: () => {
+    process.stdout.write('holding\n');
+    return new Promise(() => undefined);
+  },
+  onUnhandledFailure: () => undefined,
+  logger: silentLogger,
+});
+await consumer.start();
