@@ -12,6 +12,7 @@ import type { Health } from './health.ts';
 import { createChanges } from './live/changes.ts';
 import type { Loop } from './live/loop.ts';
 import { createQueueBoard } from './queue-board.ts';
+import type { QueueBoard } from './queue-board-type.ts';
 import { createReconciler } from './reconciler/reconciler.ts';
 import { createRecorder } from './recorder/recorder.ts';
 import { createRelay } from './relay/relay.ts';
@@ -38,8 +39,7 @@ export async function createApiProcess(
 ): Promise<ApiProcess> {
   const redis = { url: config.redisUrl, prefix: config.redisPrefix };
   const database = connect({ url: config.databaseUrl, poolSize: config.databasePool, logger: log });
-  const board =
-    config.queueBoard === 'off' ? undefined : createQueueBoard({ writable: config.queueBoard === 'writable' });
+  const board = boardOf(config);
   const queues = new DownloadQueues({ redis, logger: log, onQueueClosing: (queue) => board?.hide(queue) });
   const loops: Loop[] = [];
   const deps: Dependencies = {
@@ -84,6 +84,9 @@ export async function createApiProcess(
   let stopped: Promise<void> | undefined;
   return { start, stop: () => (stopped ??= stop()) };
 }
+
+const boardOf = ({ queueBoard }: ApiConfig): QueueBoard | undefined =>
+  queueBoard === 'off' ? undefined : createQueueBoard({ writable: queueBoard === 'writable' });
 
 const healthOf = (database: Database, queues: DownloadQueues, state: { readonly prepared: boolean }): Health =>
   createHealth({

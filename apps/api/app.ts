@@ -1,12 +1,12 @@
-import Fastify from 'fastify';
+import Fastify, { LogController } from 'fastify';
 import type { FastifyBaseLogger } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { randomUUID } from 'node:crypto';
 import { MINUTE_MS, SECOND_MS } from '#core/units';
 import type { Dependencies } from './dependencies.ts';
-import { QUEUE_BOARD_PATH } from './queue-board.ts';
-import type { QueueBoard } from './queue-board.ts';
+import { QUEUE_BOARD_PATH } from './queue-board-type.ts';
+import type { QueueBoard } from './queue-board-type.ts';
 import { registerDownloadRoutes } from './routes/download-routes.ts';
 import { registerMetricsRoutes } from './routes/metrics-routes.ts';
 import { registerModelRoutes } from './routes/model-routes.ts';
@@ -17,7 +17,7 @@ import { registerVersionRoutes } from './routes/version-routes.ts';
 import type { App } from './server/app-type.ts';
 import { registerErrorHandler } from './server/error-handler.ts';
 import { acceptOnlyJson } from './server/json-only.ts';
-import { registerDocs, registerOpenApi } from './server/openapi.ts';
+import { registerOpenApi, registerOpenApiDocument } from './server/openapi.ts';
 import { registerSecurityHeaders } from './server/security-headers.ts';
 import { guard } from './tokens/guard.ts';
 import type { Authenticator } from './tokens/authenticate.ts';
@@ -41,7 +41,7 @@ const KEEP_ALIVE_MS = 65 * SECOND_MS;
 export async function createApp(options: AppOptions): Promise<App> {
   const app: App = Fastify({
     loggerInstance: options.logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
     bodyLimit: BODY_LIMIT_BYTES,
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -60,7 +60,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   registerProblemRoutes(app);
   await registerApi(app, options);
   await registerBoard(app, options);
-  await registerDocs(app, options.docs);
+  registerOpenApiDocument(app);
+  if (options.docs) await (await import('./server/docs-pages.ts')).registerDocsPages(app);
   return app;
 }
 

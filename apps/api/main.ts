@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { pino } from 'pino';
+import type { Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
 import { connect } from '#database/connect';
 import { createApiProcess } from './api-process.ts';
@@ -51,7 +52,7 @@ function tellToken(adminToken: string | undefined): void {
   else process.stdout.write(`admin token (shown once, only its hash is kept): ${adminToken}\n`);
 }
 
-async function migrateAndEnd(config: ApiConfig, migrations: string, log: ReturnType<typeof pino>): Promise<void> {
+async function migrateAndEnd(config: ApiConfig, migrations: string, log: Logger): Promise<void> {
   const database = connect({ url: config.databaseUrl, poolSize: 2, logger: log });
   try {
     await migrateWhenUp({ database, migrations, log, signal: new AbortController().signal });

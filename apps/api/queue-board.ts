@@ -5,20 +5,12 @@ import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { FastifyAdapter } from '@bull-board/fastify';
 import type { FastifyInstance } from 'fastify';
 import type { BoardQueue } from '#queue/download-queue';
+import { QUEUE_BOARD_PATH } from './queue-board-type.ts';
+import type { QueueBoard } from './queue-board-type.ts';
 import { RequestError } from './request-error.ts';
 import { usePagePolicy } from './server/security-headers.ts';
 
-export const QUEUE_BOARD_PATH = '/admin/queues';
-
 const POLL_SECONDS = 10;
-
-/** Shows queues to an administrator. Queues may come and go while the board is up. */
-export interface QueueBoard {
-  show(queue: BoardQueue): void;
-  hide(queue: BoardQueue): void;
-  /** Serves the board under QUEUE_BOARD_PATH; the caller guards it. */
-  readonly register: (app: FastifyInstance) => Promise<void>;
-}
 
 export interface QueueBoardOptions {
   /** False refuses every change: retry, remove, pause, empty. */

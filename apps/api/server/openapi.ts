@@ -1,8 +1,6 @@
 import swagger from '@fastify/swagger';
-import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
-import { PAGE_CSP } from './security-headers.ts';
 
 const DESCRIPTION = `Puts model files on hosts and proves every byte.
 
@@ -38,14 +36,7 @@ export async function registerOpenApi(app: FastifyInstance, version: string): Pr
   });
 }
 
-/** `/openapi.json`, and pages that read it at `/docs`. */
-export async function registerDocs(app: FastifyInstance, pages: boolean): Promise<void> {
+/** `/openapi.json`; must be registered after the routes. */
+export function registerOpenApiDocument(app: FastifyInstance): void {
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
-  if (!pages) return;
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    theme: { title: 'Haulier API' },
-    uiConfig: { deepLinking: true, persistAuthorization: false, validatorUrl: null },
-    staticCSP: PAGE_CSP,
-  });
 }

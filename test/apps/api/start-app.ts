@@ -1,0 +1,120 @@
+import Fastify from 'fastify';
+import { createApp } from '../../../apps/api/app.ts';
+import type { Dependencies } from '../../../apps/api/dependencies.ts';
+import { createHealth } from '../../../apps/api/health.ts';
+import { createChanges } from '../../../apps/api/live/changes.ts';
+import type { App } from '../../../apps/api/server/app-type.ts';
+import { createAuthenticator, hashOfToken, pepperOf } from '../../../apps/api/tokens/authenticate.ts';
+import { makeToken } from '../../../apps/api/tokens/token-format.ts';
+import { silentLogger } from '#core/logger';
+import { createToken } from '#database/token-queries';
+import { DownloadQueues } from '#queue/download-queue';
+import { createTestDatabase } from '../../helpers/database.ts';
+import { testRedis } from '../../helpers/redis.ts';
+
+export interface Answer {
+  readonly statusCode: number;
+  readonly headers: Headers;
+  readonly body: string;
+  json<Body>(): Body;
+}
+
+export interface TestApp {
+  readonly app: App;
+  readonly deps: Dependencies;
+  /** A token of each kind, by its one scope. */
+  readonly tokens: Readonly<Record<'read' | 'write' | 'admin', string>>;
+  /** How often a route asked the relay to hurry. */
+  readonly nudges: () => number;
+  readonly url: string;
+  /** Sends a request over HTTP, with the write token unless the headers say otherwise. */
+  call(method: string, path: string, body?: object | string, headers?: Record<string, string>): Promise<Answer>;
+  stop(): Promise<void>;
+}
+
+export interface TestAppOptions {
+  readonly redisUrl?: string;
+}
+
+/** The API without its pages, on a database and a Redis prefix of its own; relay, recorder and reconciler are called by the tests. */
+export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
+  const { database, drop } = await createTestDatabase();
+  const redis = testRedis(options.redisUrl);
+  const queues = new DownloadQueues({ redis: redis.settings, logger: silentLogger });
+  let nudges = 0;
+  const deps: Dependencies = {
+    database,
+    queues,
+    prefix: redis.settings.prefix,
+    changes: createChanges(),
+    nudgeRelay: () => {
+      nudges += 1;
+    },
+    now: () => new Date(),
+    log: silentLogger,
+  };
+  const app = await createApp({
+    deps,
+    authenticator: createAuthenticator(database, deps.now),
+    logger: Fastify().log,
+    version: '0.0.0-test',
+    health: createHealth({
+      postgres: async () => {
+        await database.pool.query('SELECT 1');
+      },
+    }),
+    recorderCounts: () => ({ applied: 0, dropped: 0 }),
+    docs: false,
+    board: undefined,
+  });
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  const tokens = { read: await give(deps, 'read'), write: await give(deps, 'write'), admin: await give(deps, 'admin') };
+  return {
+    app,
+    deps,
+    tokens,
+    nudges: () => nudges,
+    url,
+    call: (method, path, body, headers = {}) =>
+      send(url + path, method, body, { authorization: `Bearer ${tokens.write}`, ...headers }),
+    async stop() {
+      deps.changes.stop();
+      await app.close();
+      await queues.stop();
+      await redis.cleanup();
+      await drop();
+    },
+  };
+}
+
+async function give({ database, now }: Dependencies, scope: string): Promise<string> {
+  const token = makeToken('pat');
+  const hash = hashOfToken(token, await pepperOf(database, now()));
+  await createToken(database, { name: `test ${scope}`, hash, last4: token.slice(-4), scopes: [scope] }, now());
+  return token;
+}
+
+/** A string is sent as it is, an object as JSON; a header of '' is left out. */
+async function send(
+  url: string,
+  method: string,
+  body: object | string | undefined,
+  headers: Record<string, string>,
+): Promise<Answer> {
+  const response = await fetch(url, {
+    method,
+    headers: Object.entries({
+      ...(typeof body === 'object' ? { 'content-type': 'application/json' } : {}),
+      ...headers,
+    }).filter(([, value]) => value !== ''),
+    redirect: 'manual',
+    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  return {
+    statusCode: response.status,
+    headers: response.headers,
+    body: text,
+    json: <Body>() => JSON.parse(text) as Body,
+  };
+}
