@@ -5,12 +5,14 @@ import { CACHE, at, digestOf, filesBelow, readText, run, step } from './project.
 
 const SOURCES = ['apps', 'packages', 'bench', 'prisma', 'prisma.config.ts', 'tsconfig.json', 'tsconfig.build.json'];
 const STAMP = join(CACHE, 'build.stamp');
+const SCHEMA = at('prisma/schema.prisma');
 const GENERATED = at('packages/database/generated/client.ts');
 
 /** Builds when a source differs from what the last build saw. */
 export async function buildIfChanged() {
   const digest = digestOf([...filesBelow(SOURCES), 'package-lock.json']);
-  if (readText(STAMP) === digest && existsSync(at('dist')) && existsSync(GENERATED)) return;
+  const isComplete = existsSync(at('dist')) && (existsSync(GENERATED) || !existsSync(SCHEMA));
+  if (readText(STAMP) === digest && isComplete) return;
   await build();
   mkdirSync(CACHE, { recursive: true });
   writeFileSync(STAMP, digest);
@@ -26,9 +28,8 @@ export async function build() {
 }
 
 function generatedIsOld() {
-  const schema = at('prisma/schema.prisma');
-  if (!existsSync(schema)) return false;
-  return !existsSync(GENERATED) || statSync(schema).mtimeMs > statSync(GENERATED).mtimeMs;
+  if (!existsSync(SCHEMA)) return false;
+  return !existsSync(GENERATED) || statSync(SCHEMA).mtimeMs > statSync(GENERATED).mtimeMs;
 }
 
 function generate() {
