@@ -11,7 +11,15 @@ export type InvalidReason = 'missing' | 'wrong-size' | 'wrong-digest' | 'wrong-f
 
 export type BlobCheck =
   | { readonly state: 'valid'; readonly sizeBytes: number; readonly verifiedAt: number; readonly hashedBytes: number }
-  | { readonly state: 'invalid'; readonly reason: InvalidReason; readonly message: string };
+  | InvalidBlob;
+
+export interface InvalidBlob {
+  readonly state: 'invalid';
+  readonly reason: InvalidReason;
+  readonly message: string;
+  /** Which file was looked at: a good one may have taken its place since. */
+  readonly inode: number | undefined;
+}
 
 export interface CheckOptions {
   /** `full` hashes in any case; `fast` trusts size, mtime and inode once the content was proven since the start (HD12). */
@@ -37,17 +45,17 @@ export async function checkBlob(context: StoreContext, sha256: string, options: 
   const blob = blobPath(context.paths, sha256);
   try {
     const stat = await ifPresent(context.fs.stat(blob));
-    if (stat === undefined) return invalid('missing', 'the file is gone');
+    if (stat === undefined) return invalid('missing', 'the file is gone', undefined);
     const facts = await readFacts(context, sha256);
     const sizeProblem = wrongSize(stat.size, options, facts?.sizeBytes);
-    if (sizeProblem !== undefined) return invalid('wrong-size', sizeProblem);
+    if (sizeProblem !== undefined) return invalid('wrong-size', sizeProblem, stat.ino);
     const trusted = options.depth === 'fast' && facts !== undefined && isUnchanged(context, stat, facts);
     if (!trusted) {
       const digestProblem = await wrongDigest(context, sha256, options.pace);
-      if (digestProblem !== undefined) return invalid('wrong-digest', digestProblem);
+      if (digestProblem !== undefined) return invalid('wrong-digest', digestProblem, stat.ino);
     }
     const problem = await formatProblem(blob, stat.size, options);
-    if (problem !== undefined) return invalid('wrong-format', problem);
+    if (problem !== undefined) return invalid('wrong-format', problem, stat.ino);
     if (trusted) return { state: 'valid', sizeBytes: stat.size, verifiedAt: facts.verifiedAt, hashedBytes: 0 };
     const verifiedAt = await rememberProof(context, sha256, stat, facts);
     return { state: 'valid', sizeBytes: stat.size, verifiedAt, hashedBytes: stat.size };
@@ -56,7 +64,12 @@ export async function checkBlob(context: StoreContext, sha256: string, options: 
   }
 }
 
-const invalid = (reason: InvalidReason, message: string): BlobCheck => ({ state: 'invalid', reason, message });
+const invalid = (reason: InvalidReason, message: string, inode: number | undefined): BlobCheck => ({
+  state: 'invalid',
+  reason,
+  message,
+  inode,
+});
 
 /** HD12: the same inode with the same mtime as at the last proof, and a proof since this process started. */
 export const isUnchanged = (context: StoreContext, stat: Stats, facts: BlobFacts): boolean =>

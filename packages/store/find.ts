@@ -42,7 +42,7 @@ export async function find(
       path: blobPath(context.paths, sha256),
       verifiedAt: check.verifiedAt,
     };
-  if (check.reason !== 'missing') await quarantineBlob(context, records, sha256, check.reason, check.message);
+  if (check.reason !== 'missing') await quarantineBlob(context, records, sha256, check);
   return undefined;
 }
 

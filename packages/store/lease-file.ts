@@ -26,6 +26,8 @@ export interface Lease {
   readonly lost: AbortSignal;
   /** @returns whether the lease is still ours */
   isMine(): Promise<boolean>;
+  /** Changes the note. */
+  tell(note: string): Promise<void>;
   /** Gives the lease up; safe twice. */
   release(): Promise<void>;
 }
@@ -171,5 +173,9 @@ function holdLease(parts: LeaseParts, path: string, record: LeaseRecord, ttlMs: 
     released = true;
     if (await isMine()) await unlinkIfPresent(parts.fs, path);
   };
-  return { record, lost: lost.signal, isMine, release };
+  const tell = async (note: string): Promise<void> => {
+    if (!(await isMine())) throw new StorageError('busy', path, 'the lease belongs to somebody else now');
+    await writeAtomically(parts.fs, path, JSON.stringify({ ...record, note }));
+  };
+  return { record, lost: lost.signal, isMine, tell, release };
 }

@@ -21,6 +21,8 @@ export interface VersionRecord {
   readonly downloadedAt: string;
   /** ISO 8601; when another version took its place. */
   readonly replacedAt: string | null;
+  /** Kept for ever; while it is current, no other version takes its place by itself (VE6). */
+  readonly pinned: boolean;
   /** By path. */
   readonly files: ReadonlyMap<string, FileRecord>;
 }
@@ -28,7 +30,6 @@ export interface VersionRecord {
 export interface ModelRecord {
   /** The version whose files the views show. Null until one is complete. */
   readonly version: string | null;
-  readonly pinned: boolean;
   /** What a rollback goes back to. */
   readonly previousVersion: string | null;
   readonly versions: ReadonlyMap<string, VersionRecord>;
@@ -41,12 +42,12 @@ interface VersionJson {
   hfRevision: string | null;
   downloadedAt: string | null;
   replacedAt?: string | null;
+  pinned: boolean;
   files: Record<string, FileRecord>;
 }
 
 interface ModelJson extends VersionJson {
   version: string | null;
-  pinned: boolean;
   previousVersion: string | null;
   otherVersions: Record<string, VersionJson>;
 }
@@ -64,9 +65,8 @@ function encodeModel(model: ModelRecord): ModelJson {
   return {
     version: model.version,
     ...(current === undefined
-      ? { ipfsHash: null, hfRevision: null, downloadedAt: null, files: {} }
+      ? { ipfsHash: null, hfRevision: null, downloadedAt: null, pinned: false, files: {} }
       : encodeVersion(current)),
-    pinned: model.pinned,
     previousVersion: model.previousVersion,
     otherVersions: Object.fromEntries(others.map(([version, record]) => [version, encodeVersion(record)])),
   };
@@ -106,7 +106,7 @@ function refuseNewer(schema: unknown, path: string): void {
 function decodeModel(model: ModelJson): ModelRecord {
   const versions = new Map(Object.entries(model.otherVersions).map(([name, json]) => [name, decodeVersion(json)]));
   if (model.version !== null) versions.set(model.version, decodeVersion(model));
-  return { version: model.version, pinned: model.pinned, previousVersion: model.previousVersion, versions };
+  return { version: model.version, previousVersion: model.previousVersion, versions };
 }
 
 function decodeVersion(json: VersionJson): VersionRecord {
@@ -118,6 +118,7 @@ function decodeVersion(json: VersionJson): VersionRecord {
     hfRevision: json.hfRevision,
     downloadedAt: json.downloadedAt ?? new Date(0).toISOString(),
     replacedAt: json.replacedAt ?? null,
+    pinned: json.pinned === true,
     files,
   };
 }

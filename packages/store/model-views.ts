@@ -109,7 +109,7 @@ function invalidUses(records: ModelRecords, sha256: string): { model: string; pa
 function becomesCurrent(records: ModelRecords, view: ViewRequest): boolean {
   const model = records.get(view.model)!;
   if (model.version === view.version) return true;
-  if (model.pinned && model.version !== null) return false;
+  if (model.versions.get(model.version ?? '')?.pinned === true) return false;
   const files = model.versions.get(view.version)!.files;
   return (view.versionPaths ?? []).every((path) => files.has(path) && files.get(path)!.invalid === undefined);
 }

@@ -1,18 +1,27 @@
 import { resolve } from 'node:path';
+import type { ByteRange } from '#core/byte-range';
 import { silentLogger, type Logger } from '#core/logger';
 import { systemClock, type Clock } from './clock.ts';
 import type { CheckOptions } from './check-blob.ts';
 import type { LeafReader, LinkMode, StoreContext, StoreNotice } from './context.ts';
 import { freeBytes } from './disk-space.ts';
+import { badRanges } from './bad-leaves.ts';
 import { find, type FindSpec } from './find.ts';
+import { inventory, type Inventory } from './inventory.ts';
 import { prepareLayout, storePaths, type StorePaths } from './layout.ts';
 import { reconcileViews, showContent, type StoredContent, type ViewRequest } from './model-views.ts';
 import type { ModelRecords } from './model-records.ts';
+import { leasePartial, type LeasePartialOptions, type PartialOutcome } from './partial-lease.ts';
 import { publish, type PublishedBlob, type PublishRequest } from './publish.ts';
 import type { PublishStep } from './publish-steps.ts';
 import { repairCandidate } from './quarantine.ts';
 import { recordStore } from './record-store.ts';
+import { rollingVerify, type RollingVerify, type RollingVerifyOptions } from './rolling-verify.ts';
 import { nodeFs, type StoreFs } from './store-fs.ts';
+import { sweep, type SweepReport } from './sweep.ts';
+import type { SweepLimits } from './sweep-plan.ts';
+import { verify, type VerifyOptions, type VerifyReport } from './verify.ts';
+import { activateVersion, pinVersion, rollback } from './versions.ts';
 
 export interface StoreOptions {
   /** HAULIER_HOME. */
@@ -37,6 +46,21 @@ export interface Store {
   ensureView(content: StoredContent, view: ViewRequest): Promise<void>;
   /** The newest quarantined file of this content, as salvage input of a transfer. */
   repairCandidate(sha256: string): Promise<string | undefined>;
+  /** Which bytes of a file are wrong, by the leaf table of its CID; undefined when none is known. */
+  badRanges(path: string, cid: string): Promise<readonly ByteRange[] | undefined>;
+  /** The right to write this content's partial, or what another process published meanwhile (CH8). */
+  leasePartial<Found>(key: string, options: LeasePartialOptions<Found>): Promise<PartialOutcome<Found>>;
+  /** Hashes everything, or one model; wrong content is quarantined. */
+  verify(options?: VerifyOptions): Promise<VerifyReport>;
+  /** The same in the background, within a budget of disk reads. */
+  rollingVerify(options?: RollingVerifyOptions): RollingVerify;
+  inventory(): Promise<Inventory>;
+  sweep(options?: Partial<SweepLimits> & { readonly dryRun?: boolean }): Promise<SweepReport>;
+  /** @throws RangeError when the host has no such model or version; so do the next two */
+  pin(model: string, pinned: boolean, version?: string): Promise<void>;
+  activate(model: string, version: string): Promise<void>;
+  /** @returns the version that is shown now */
+  rollback(model: string): Promise<string>;
   records(): Promise<ModelRecords>;
   freeBytes(): Promise<number>;
 }
@@ -57,6 +81,15 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     find: (spec, how) => find(context, records, spec, how),
     ensureView: (content, view) => showContent(context, records, content, view),
     repairCandidate: (sha256) => repairCandidate(context, sha256),
+    badRanges: (path, cid) => badRanges(context, path, cid),
+    leasePartial: (key, how) => leasePartial(context, key, how),
+    verify: (how) => verify(context, records, how),
+    rollingVerify: (how) => rollingVerify(context, records, how),
+    inventory: () => inventory(context, records),
+    sweep: (how) => sweep(context, records, how),
+    pin: (model, pinned, version) => pinVersion(records, model, pinned, version),
+    activate: (model, version) => activateVersion(context, records, model, version),
+    rollback: (model) => rollback(context, records, model),
     records: () => records.read(),
     freeBytes: () => freeBytes(context.paths.home, context.fs),
   };

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { StorageError } from '#core/failure';
 import { dropFacts } from './blob-facts.ts';
-import type { InvalidReason } from './check-blob.ts';
+import type { InvalidBlob, InvalidReason } from './check-blob.ts';
 import type { StoreContext } from './context.ts';
 import { syncFolder, unlinkIfPresent, writeDurably } from './durable-write.ts';
 import { blobPath } from './layout.ts';
@@ -23,7 +23,8 @@ export interface QuarantineRecord {
 
 /**
  * Takes a wrong blob and its views out of sight and marks it invalid, so that the next request fetches it again (VE3). A file
- * of the wrong size is deleted (CH4); every other is kept as `.bak` for diagnosis and as a source of its good leaves.
+ * of the wrong size is deleted (CH4); every other is kept as `.bak` for diagnosis and as a source of its good leaves. When
+ * another file has taken the blob's place since the check, nothing is done.
  *
  * @throws StorageError
  */
@@ -31,13 +32,13 @@ export async function quarantineBlob(
   context: StoreContext,
   records: RecordStore,
   sha256: string,
-  reason: InvalidReason,
-  message: string,
+  { reason, message, inode }: InvalidBlob,
 ): Promise<void> {
   const blob = blobPath(context.paths, sha256);
   context.provenThisRun.delete(sha256);
   try {
     await records.change(async (before) => {
+      if ((await ifPresent(context.fs.stat(blob)))?.ino !== inode) return before;
       const views = viewsOf(before, sha256);
       if (reason === 'wrong-size') await unlinkIfPresent(context.fs, blob);
       else if (reason !== 'missing')

@@ -12,7 +12,7 @@ export interface NewFile {
   readonly hfRevision?: string | undefined;
 }
 
-const NO_MODEL: ModelRecord = { version: null, pinned: false, previousVersion: null, versions: new Map() };
+const NO_MODEL: ModelRecord = { version: null, previousVersion: null, versions: new Map() };
 
 export function addFile(records: ModelRecords, added: NewFile): ModelRecords {
   const model = records.get(added.model) ?? NO_MODEL;
@@ -31,6 +31,7 @@ const newVersion = (downloadedAt: string): VersionRecord => ({
   hfRevision: null,
   downloadedAt,
   replacedAt: null,
+  pinned: false,
   files: new Map(),
 });
 
@@ -45,12 +46,14 @@ export function makeCurrent(records: ModelRecords, name: string, version: string
   return withModel(records, name, { ...model, version, previousVersion: model.version, versions });
 }
 
-export function setPinned(records: ModelRecords, name: string, pinned: boolean): ModelRecords {
+export function setPinned(records: ModelRecords, name: string, version: string, pinned: boolean): ModelRecords {
   const model = records.get(name);
-  return model === undefined ? records : withModel(records, name, { ...model, pinned });
+  const found = model?.versions.get(version);
+  if (model === undefined || found === undefined || found.pinned === pinned) return records;
+  return withModel(records, name, { ...model, versions: withEntry(model.versions, version, { ...found, pinned }) });
 }
 
-/** Forgets versions. The current one and a pinned model's previous one are the caller's to protect. */
+/** Forgets versions; which ones may be forgotten is the sweep's decision. */
 export function dropVersions(records: ModelRecords, name: string, dropped: ReadonlySet<string>): ModelRecords {
   const model = records.get(name);
   if (model === undefined) return records;

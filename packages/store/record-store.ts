@@ -39,11 +39,12 @@ export function recordStore(context: StoreContext): RecordStore {
   const drain = async (): Promise<void> => {
     while (waiting.length > 0) {
       try {
-        await withFolderLock(context, lockPath, (lease) => {
+        const tellAll = await withFolderLock(context, lockPath, (lease) => {
           const batch = waiting;
           waiting = [];
           return commit(context, batch, () => lease.isMine());
         });
+        tellAll();
       } catch (error) {
         for (const { reject } of waiting.splice(0)) reject(error);
       }
@@ -63,24 +64,31 @@ export function recordStore(context: StoreContext): RecordStore {
   };
 }
 
-async function commit(context: StoreContext, batch: readonly Waiting[], isMine: () => Promise<boolean>): Promise<void> {
-  const done: Waiting[] = [];
+/** @returns what tells the waiting; it is called once the lock is given back */
+async function commit(
+  context: StoreContext,
+  batch: readonly Waiting[],
+  isMine: () => Promise<boolean>,
+): Promise<() => void> {
+  const outcomes = new Map<Waiting, () => void>();
   try {
     const before = await readRecords(context);
     let records = before;
     for (const item of batch) {
       try {
         records = await item.change(records);
-        done.push(item);
+        outcomes.set(item, item.resolve);
       } catch (error) {
-        item.reject(error);
+        outcomes.set(item, () => item.reject(error));
       }
     }
     if (records !== before) await writeRecords(context, records, isMine);
-    for (const { resolve } of done) resolve();
   } catch (error) {
-    for (const { reject } of batch) reject(error);
+    for (const item of batch) outcomes.set(item, () => item.reject(error));
   }
+  return () => {
+    for (const tell of outcomes.values()) tell();
+  };
 }
 
 async function writeRecords(

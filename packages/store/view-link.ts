@@ -108,11 +108,12 @@ async function makeFolder(context: StoreContext, model: string, folder: string):
     );
 }
 
-/** Takes a view away, and the folders it leaves empty. */
+/** Takes a view away, and the folders it leaves empty. A folder under that name belongs to another version's files. */
 export async function unlinkView(context: StoreContext, model: string, path: string): Promise<void> {
   const root = modelFolder(context, model);
   const view = viewPath(context, model, path);
   try {
+    if (await isFolder(context, view)) return;
     await unlinkIfPresent(context.fs, view);
     for (let folder = dirname(view); folder.startsWith(`${root}${sep}`); folder = dirname(folder))
       if (!(await removeIfEmpty(context, folder))) return;
@@ -120,6 +121,9 @@ export async function unlinkView(context: StoreContext, model: string, path: str
     throw StorageError.from(error, view);
   }
 }
+
+const isFolder = async (context: StoreContext, path: string): Promise<boolean> =>
+  (await ifPresent(context.fs.lstat(path)))?.isDirectory() === true;
 
 async function removeIfEmpty(context: StoreContext, folder: string): Promise<boolean> {
   try {

@@ -1,0 +1,46 @@
+import type { LeafTable } from '#content/leaf-table';
+import type { ByteRange } from '#core/byte-range';
+import { VerifyError } from '#core/failure';
+import type { StoreContext } from './context.ts';
+import { leavesPath } from './publish.ts';
+import { ifPresent } from './store-fs.ts';
+
+/** Leaf table of a CID as it was published, or undefined where the store has none or cannot read it any more. */
+export async function readLeafTable(context: StoreContext, cid: string): Promise<LeafTable | undefined> {
+  if (context.leaves === undefined) return undefined;
+  const bytes = await ifPresent(context.fs.readFile(leavesPath(context, context.canonicalCid(cid), 'leaves')));
+  if (bytes === undefined) return undefined;
+  try {
+    return context.leaves.decode(bytes);
+  } catch (error) {
+    if (!(error instanceof VerifyError) && !(error instanceof RangeError)) throw error;
+    context.logger.warn({ cid, err: error }, 'leaf table unreadable');
+    return undefined;
+  }
+}
+
+/**
+ * Finds which leaves of a file are wrong, so that only they are fetched again.
+ *
+ * @returns ascending runs of bad bytes, neighbours joined; undefined when no leaf table is known
+ */
+export async function badRanges(context: StoreContext, path: string, cid: string): Promise<ByteRange[] | undefined> {
+  const table = await readLeafTable(context, cid);
+  if (table === undefined || context.leaves === undefined) return undefined;
+  const ranges: { start: number; end: number }[] = [];
+  const handle = await context.fs.open(path, 'r');
+  try {
+    for (let index = 0; index < table.count; index += 1) {
+      const [start, end] = [table.starts[index]!, table.starts[index + 1]!];
+      const bytes = Buffer.allocUnsafe(end - start);
+      const { bytesRead } = await handle.read(bytes, 0, bytes.length, start);
+      if (bytesRead === bytes.length && context.leaves.matches(table, index, bytes)) continue;
+      const last = ranges.at(-1);
+      if (last?.end === start) last.end = end;
+      else ranges.push({ start, end });
+    }
+  } finally {
+    await handle.close();
+  }
+  return ranges;
+}
