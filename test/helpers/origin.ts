@@ -160,7 +160,9 @@ function detour(path: string): Entity {
   const url = new URL(path, 'http://origin');
   const hops = Number(/^\/~hop\/(\d+)$/.exec(url.pathname)?.[1] ?? Number.NaN);
   const to = url.searchParams.get('to') ?? '/';
-  const location = Number.isNaN(hops) ? '/~loop' : hops > 0 ? `/~hop/${hops - 1}?to=${encodeURIComponent(to)}` : to;
+  const arrived = `${to}${to.includes('?') ? '&' : '?'}hopped`;
+  const onward = `/~hop/${hops - 1}?to=${encodeURIComponent(to)}`;
+  const location = Number.isNaN(hops) ? '/~loop' : hops > 0 ? onward : arrived;
   return { content: new Uint8Array(0), status: 302, headers: { location } };
 }
 
