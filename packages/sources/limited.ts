@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { SourceError } from '#core/failure';
 import type { Source } from '#core/source';
@@ -29,6 +30,8 @@ export class OriginGates {
 
   /** Waits for a place and a turn. @returns gives the place back */
   async enter(origin: string, limits: Limits, signal: AbortSignal): Promise<() => void> {
+    // Many reads of one transfer share its signal.
+    setMaxListeners(0, signal);
     const gate = this.#gateOf(origin, limits);
     if (gate.busy >= limits.connections) await place(gate, signal);
     else gate.busy += 1;

@@ -1,0 +1,147 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import type { Source } from '#core/source';
+import type { Http } from '#http/pool';
+import { parseGateway } from '#sources/gateways';
+import { gatewayKind, ipfsGateway, probeGateway } from '#sources/ipfs-gateway';
+import type { Fault } from '../../helpers/origin-fault.ts';
+import { someBytes } from '../../helpers/origin-content.ts';
+import type { Origin } from '../../helpers/origin.ts';
+import { startOrigin } from '../../helpers/origin.ts';
+import { collect, quickHttp } from './collect.ts';
+
+const FILE = someBytes(5000);
+const BLOCK = someBytes(300, 'block');
+const never = new AbortController().signal;
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+async function start(...faults: Fault[]): Promise<{ origin: Origin; http: Http; source: Source }> {
+  const origin = await startOrigin({ ipfs: { bafyfile: FILE }, blocks: new Map([['bafyblock', BLOCK]]) }, faults);
+  const http = quickHttp();
+  closers.push(
+    () => origin.close(),
+    () => http.close(),
+  );
+  const gateway = parseGateway(origin.url);
+  return { origin, http, source: ipfsGateway({ http, gateway, cid: 'bafyfile', fileName: 'm.onnx', trusted: true }) };
+}
+
+const part = { range: { start: 10, end: 20 }, sizeBytes: FILE.length };
+
+describe('a gateway', () => {
+  it('asks for plain bytes without a format and never with If-Range', async () => {
+    const { origin, source } = await start();
+    await collect(source, part);
+    await collect(source, part);
+    expect(origin.requests.map((request) => request.path)).toEqual(['/ipfs/bafyfile', '/ipfs/bafyfile']);
+    expect(origin.requests[1]!.headers['if-range']).toBeUndefined();
+  });
+
+  it('fetches a block with both the parameter and the header', async () => {
+    const { origin, source } = await start();
+    expect(Buffer.from(await source.readBlock!('bafyblock', 1000, never)).equals(BLOCK)).toBe(true);
+    expect(origin.requests[0]).toMatchObject({
+      path: '/ipfs/bafyblock?format=raw',
+      headers: { accept: 'application/vnd.ipld.raw', 'accept-encoding': 'identity' },
+    });
+  });
+
+  it('refuses a block that is longer than wanted, and an HTML page', async () => {
+    const { source } = await start({ do: 'none' }, { do: 'html' }, { do: 'endless' });
+    await expect(source.readBlock!('bafyblock', 299, never)).rejects.toMatchObject({ kind: 'bad-response' });
+    await expect(source.readBlock!('bafyblock', 1000, never)).rejects.toMatchObject({ kind: 'bad-response' });
+    await expect(source.readBlock!('bafyblock', 1000, never)).rejects.toMatchObject({ kind: 'bad-response' });
+  });
+
+  it('says missing when it looked and did not find', async () => {
+    const { source } = await start();
+    await expect(source.readBlock!('bafynone', 1000, never)).rejects.toMatchObject({
+      kind: 'missing',
+      httpStatus: 500,
+    });
+  });
+
+  it.each([
+    [404, '', 'missing'],
+    [410, '', 'missing'],
+    [403, '', 'missing'],
+    [412, '', 'missing'],
+    [451, '', 'missing'],
+    [500, 'ipld: could not find node', 'missing'],
+    [500, 'getting pieces containing cid x', 'missing'],
+    [500, 'failed to load root node: y', 'missing'],
+    [500, 'panic', 'server-error'],
+    [429, '', 'throttled'],
+    [502, '', 'throttled'],
+    [503, '', 'throttled'],
+    [504, '', 'throttled'],
+    [501, '', 'range-refused'],
+    [416, '', 'range-refused'],
+    [406, '', 'range-refused'],
+    [400, '', 'range-refused'],
+  ])('E02 E03 E09 reads status %i "%s" as %s', (status, body, kind) => {
+    expect(gatewayKind(status, body)).toBe(kind);
+  });
+
+  it('E09 learns that it serves blocks only', async () => {
+    const { source } = await start({ do: 'status', status: 406, body: 'only raw' });
+    expect((await collect(source, part)).error).toMatchObject({
+      kind: 'range-refused',
+      message: 'answered 406: only raw',
+    });
+    expect(source.capabilities()).toMatchObject({ range: false, blocks: true });
+  });
+
+  it('is alive when it answers the probe, and also when it hosts nothing for us', async () => {
+    const { origin, http } = await start(
+      { do: 'none' },
+      { do: 'status', status: 410 },
+      { do: 'html' },
+      { do: 'status', status: 502 },
+    );
+    const gateway = parseGateway(origin.url);
+    await probeGateway(http, gateway, true, never);
+    await probeGateway(http, gateway, true, never);
+    await expect(probeGateway(http, gateway, true, never)).rejects.toMatchObject({ kind: 'bad-response' });
+    await expect(probeGateway(http, gateway, true, never)).rejects.toMatchObject({ kind: 'throttled' });
+  });
+
+  it('follows no more than three redirects', async () => {
+    const { source } = await start({ do: 'redirect-chain', hops: 4 });
+    expect((await collect(source, part)).error).toMatchObject({ kind: 'bad-response' });
+  });
+});
+
+describe('an entry of IPFS_GATEWAYS', () => {
+  it.each([
+    ['https://gw.example', 'https://gw.example'],
+    ['https://gw.example/ipfs/', 'https://gw.example'],
+    ['http://127.0.0.1:8080/', 'http://127.0.0.1:8080'],
+    ['gw.example', 'https://gw.example'],
+    [' https://gw.example/prefix/ipfs ', 'https://gw.example/prefix'],
+  ])('%s means %s', (text, baseUrl) => {
+    expect(parseGateway(text).baseUrl).toBe(baseUrl);
+  });
+
+  it('knows the limits of public gateways', () => {
+    expect(parseGateway('https://gateway.pinata.cloud').hints.requestsPerMinute).toBe(15);
+    expect(parseGateway('https://trustless-gateway.link').hints.blocksOnly).toBe(true);
+  });
+
+  it.each(['https://cloudflare-ipfs.com/ipfs/', 'cf-ipfs.com', 'https://bafy.ipfs.w3s.link'])(
+    'E01 names %s as gone and says what to do',
+    (text) => {
+      expect(() => parseGateway(text)).toThrow(/remove it from IPFS_GATEWAYS/);
+    },
+  );
+
+  it.each(['', 'ftp://x', 'https://', 'https://u:p@gw.example', 'http://[', 'https://gw/?a=1'])(
+    'refuses "%s"',
+    (text) => {
+      expect(() => parseGateway(text)).toThrow(/is not a gateway: write for example/);
+    },
+  );
+});
