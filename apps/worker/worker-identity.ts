@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -69,18 +69,27 @@ async function claim(path: string, startedAt: string): Promise<string | undefine
   if (before !== undefined && !(await setAside(path, before))) return undefined;
   const workerId = parseSlot(before ?? '')?.workerId ?? randomUUID();
   const slot: Slot = { workerId, pid: process.pid, startedAt, machine: hostname() };
+  return (await create(path, JSON.stringify(slot))) ? workerId : undefined;
+}
+
+/** Makes the file with its whole content or not at all. @returns false when there is one already */
+async function create(path: string, text: string): Promise<boolean> {
+  const draft = `${path}.${randomUUID()}`;
+  await writeFile(draft, text, { mode: 0o600 });
   try {
-    await writeFile(path, JSON.stringify(slot), { flag: 'wx', mode: 0o600 });
-    return workerId;
+    await link(draft, path);
+    return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return undefined;
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
+  } finally {
+    await rm(draft, { force: true });
   }
 }
 
 /** Of two processes that find the same dead holder, only one moves its file away. */
 async function setAside(path: string, expected: string): Promise<boolean> {
-  const aside = `${path}.${process.pid}`;
+  const aside = `${path}.${randomUUID()}`;
   try {
     await rename(path, aside);
   } catch {
@@ -106,7 +115,7 @@ function isRunning(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

@@ -16,6 +16,8 @@ export type RedisClient = Redis;
 
 const API_COMMAND_TIMEOUT_MS = 2 * SECOND_MS;
 const MAX_RECONNECT_PAUSE_MS = 5 * SECOND_MS;
+/** A socket that does not end by itself is destroyed after this. */
+const DISCONNECT_TIMEOUT_MS = 500;
 
 /**
  * A connection whose commands wait until Redis is back, for as long as it takes: workers, blocking readers
@@ -38,9 +40,15 @@ export const connectImpatiently = (settings: RedisSettings, role: string, logger
     commandTimeout: API_COMMAND_TIMEOUT_MS,
   });
 
-/** Ends a connection whatever state it is in; commands under way are rejected. Safe twice. */
+/** Ends a connection whatever state it is in; commands that wait are rejected. Safe twice. */
 export function disconnect(redis: RedisClient): void {
-  if (redis.status !== 'end') redis.disconnect();
+  if (redis.status === 'end') return;
+  const betweenAttempts = redis.status === 'reconnecting';
+  redis.disconnect();
+  if (!betweenAttempts) return;
+  // ioredis ends only an attempt under way: without one, what waits would wait for ever.
+  redis.connect().catch(() => undefined);
+  redis.disconnect();
 }
 
 function connect(
@@ -52,6 +60,7 @@ function connect(
   const redis = new Redis(settings.url, {
     connectionName: `haulier:${role}`,
     retryStrategy: reconnectPauseMs,
+    disconnectTimeout: DISCONNECT_TIMEOUT_MS,
     ...options,
   });
   logOutages(redis, role, logger);

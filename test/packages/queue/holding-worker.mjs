@@ -1,4 +1,5 @@
 // A worker that takes a job and holds it until it is killed. Arguments: Redis URL, prefix, identity as JSON.
+import process from 'node:process';
 import { JobConsumer } from '#queue/job-consumer';
 import { connectPatiently } from '#queue/connection';
 import { silentLogger } from '#core/logger';

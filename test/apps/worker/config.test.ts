@@ -1,0 +1,83 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { readConfig } from '../../../apps/worker/config.ts';
+
+const REDIS_URL = 'redis://127.0.0.1:6379';
+
+describe('configuration of the worker', () => {
+  it('needs only Redis, and serves the pool where no host is named', () => {
+    const config = readConfig({ REDIS_URL });
+    expect(config).toMatchObject({
+      redis: { url: REDIS_URL, prefix: '{haulier}' },
+      host: undefined,
+      pool: true,
+      concurrency: 3,
+      layers: ['cache', 'ipfs', 'huggingface', 'bundled', 'peer'],
+      ipfsGateways: [],
+      stallTimeoutMs: 30_000,
+    });
+    expect(Object.isFrozen(config)).toBe(true);
+  });
+
+  it('serves only its host where one is named, and the pool too when told so', () => {
+    expect(readConfig({ REDIS_URL, HAULIER_HOST: 'gpu-1' }).pool).toBe(false);
+    expect(readConfig({ REDIS_URL, HAULIER_HOST: 'gpu-1', HAULIER_POOL: '1' }).pool).toBe(true);
+  });
+
+  it('reads lists, sizes and durations as people write them', () => {
+    const config = readConfig({
+      REDIS_URL,
+      IPFS_GATEWAYS: 'http://127.0.0.1:8080, https://gateway.example,',
+      HAULIER_LAYERS: 'peer,ipfs',
+      HAULIER_LIMIT_RATE: '50M',
+      HAULIER_STALL_TIMEOUT: '5s',
+      HAULIER_STORE_MAX_BYTES: '10GB',
+      HAULIER_HOST: '',
+    });
+    expect(config).toMatchObject({
+      ipfsGateways: ['http://127.0.0.1:8080', 'https://gateway.example'],
+      layers: ['peer', 'ipfs'],
+      limitBytesPerSecond: 50 * 1024 * 1024,
+      stallTimeoutMs: 5_000,
+      storeMaxBytes: 1e10,
+      host: undefined,
+    });
+  });
+
+  it('names every bad variable in one error', () => {
+    const bad = {
+      REDIS_URL: 'localhost',
+      HAULIER_CONCURRENCY: '0',
+      HAULIER_LAYERS: 'ipfs,torrent',
+      HAULIER_LIMIT_RATE: 'fast',
+      HAULIER_HOST: 'GPU 1',
+    };
+    const message = messageOf(() => readConfig(bad));
+    for (const name of Object.keys(bad)) expect(message).toContain(name);
+    expect(message).toContain('"fast" is not a size');
+  });
+
+  it('refuses a worker that serves nobody', () => {
+    expect(messageOf(() => readConfig({ REDIS_URL, HAULIER_POOL: '0' }))).toContain('HAULIER_POOL');
+  });
+
+  it('reads secrets from files and says which file cannot be read', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'haulier-config-'));
+    const token = join(folder, 'token');
+    writeFileSync(token, 'hf_secret\n');
+    expect(readConfig({ REDIS_URL, HF_TOKEN_FILE: token }).huggingFace.token).toBe('hf_secret');
+    expect(messageOf(() => readConfig({ REDIS_URL, HF_TOKEN_FILE: join(folder, 'none') }))).toContain('HF_TOKEN_FILE');
+    rmSync(folder, { recursive: true });
+  });
+});
+
+function messageOf(action: () => unknown): string {
+  try {
+    action();
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  throw new Error('nothing was thrown');
+}
