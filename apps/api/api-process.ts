@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyBaseLogger } from 'fastify';
 import { connect } from '#database/connect';
 import type { Database } from '#database/connect';
+import { listHosts } from '#database/host-queries';
 import { checkRedis } from '#queue/check-redis';
 import { DownloadQueues } from '#queue/download-queue';
 import { createApp } from './app.ts';
@@ -41,13 +42,14 @@ export async function createApiProcess(
   const database = connect({ url: config.databaseUrl, poolSize: config.databasePool, logger: log });
   const board = boardOf(config);
   const queues = new DownloadQueues({ redis, logger: log, onQueueClosing: (queue) => board?.hide(queue) });
-  const loops: Loop[] = [];
-  const deps: Dependencies = {
-    ...{ database, queues, log, prefix: config.redisPrefix, changes: createChanges() },
-    nudgeRelay: () => loops[0]?.nudge(),
-    now: () => new Date(),
+  const showQueue = (host: string | null): void => {
+    board?.show(queues.openQueue(host));
+    queues.openQueue(null); // used last: never the one that is closed to make room
   };
-  loops.push(createRelay(deps), ...createReconciler(deps, config));
+  const loops: Loop[] = [];
+  const base = { database, queues, log, prefix: config.redisPrefix, changes: createChanges() };
+  const deps: Dependencies = { ...base, nudgeRelay: () => loops[0]?.nudge(), now: () => new Date() };
+  loops.push(createRelay(deps, showQueue), ...createReconciler(deps, config));
   const recorder = createRecorder(deps, redis, `api-${randomUUID()}`);
   const state = { prepared: false };
   const app = await createApp({
@@ -64,10 +66,9 @@ export async function createApiProcess(
   const start = async () => {
     const url = await app.listen({ host: config.bind, port: config.port });
     log.info({ url }, 'listening');
-    const { signal } = stopping;
-    const adminToken = await prepareDatabase({ database, ...files, adminToken: config.adminToken, log, signal });
+    const adminToken = await prepareDatabase({ ...config, ...files, database, log, signal: stopping.signal });
     state.prepared = true;
-    board?.show(queues.openQueue(null));
+    for (const host of [null, ...(await recentHosts(database))]) showQueue(host);
     for (const runner of [...loops, recorder]) runner.start();
     log.info({ url }, 'working');
     return { url, adminToken };
@@ -78,12 +79,20 @@ export async function createApiProcess(
     deps.changes.stop();
     await app.close();
     await Promise.all([...loops, recorder].map((runner) => runner.stop()));
-    await queues.stop();
-    await database.close();
+    await Promise.all([queues.stop(), database.close()]);
   };
-  let stopped: Promise<void> | undefined;
-  return { start, stop: () => (stopped ??= stop()) };
+  return { start, stop: once(stop) };
 }
+
+const once = (work: () => Promise<void>): (() => Promise<void>) => {
+  let running: Promise<void> | undefined;
+  return () => (running ??= work());
+};
+
+const MAX_HOSTS_SHOWN = 50;
+
+const recentHosts = async (database: Database): Promise<string[]> =>
+  (await listHosts(database, MAX_HOSTS_SHOWN)).map(({ name }) => name);
 
 const boardOf = ({ queueBoard }: ApiConfig): QueueBoard | undefined =>
   queueBoard === 'off' ? undefined : createQueueBoard({ writable: queueBoard === 'writable' });

@@ -21,7 +21,6 @@ import { registerOpenApi, registerOpenApiDocument } from './server/openapi.ts';
 import { registerSecurityHeaders } from './server/security-headers.ts';
 import { guard } from './tokens/guard.ts';
 import type { Authenticator } from './tokens/authenticate.ts';
-import { isUnavailable } from './unavailable.ts';
 
 export interface AppOptions extends SystemFacts {
   readonly deps: Dependencies;
@@ -52,7 +51,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   acceptOnlyJson(app);
-  registerErrorHandler(app, isUnavailable);
+  registerErrorHandler(app);
   logRequests(app);
   await registerSecurityHeaders(app);
   await registerOpenApi(app, options.version);

@@ -4,10 +4,10 @@ import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { FastifyAdapter } from '@bull-board/fastify';
 import type { FastifyInstance } from 'fastify';
-import type { BoardQueue } from '#queue/download-queue';
 import { QUEUE_BOARD_PATH } from './queue-board-type.ts';
 import type { QueueBoard } from './queue-board-type.ts';
 import { RequestError } from './request-error.ts';
+import { checkRequests } from './server/error-handler.ts';
 import { usePagePolicy } from './server/security-headers.ts';
 
 const POLL_SECONDS = 10;
@@ -59,7 +59,7 @@ export function createQueueBoard(options: QueueBoardOptions): QueueBoard {
 
 /** Read-only does not rest on the board's own switch alone: nothing but reading reaches it. */
 function refuseChanges(app: FastifyInstance): void {
-  app.addHook('onRequest', async (request) => {
+  checkRequests(app, async (request) => {
     if (request.method !== 'GET' && request.method !== 'HEAD')
       throw new RequestError(
         'forbidden',
@@ -70,7 +70,7 @@ function refuseChanges(app: FastifyInstance): void {
 
 /** A browser sends Basic credentials to us from any page, so a change must come from our own. */
 function refuseOtherSites(app: FastifyInstance): void {
-  app.addHook('onRequest', async (request) => {
+  checkRequests(app, async (request) => {
     const site = request.headers['sec-fetch-site'];
     const changes = request.method !== 'GET' && request.method !== 'HEAD';
     if (changes && site !== undefined && site !== 'same-origin' && site !== 'none')

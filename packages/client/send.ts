@@ -32,38 +32,36 @@ const DEFAULT_TIMEOUT_MS = 30 * SECOND_MS;
  * @throws UnreachableError when no answer came in time; the reason of `signal` when the caller gave up
  */
 export async function send<Answer>(options: ClientOptions, call: Call): Promise<Answer> {
+  const { status, text } = await exchange(options, call);
+  const body = parse(text);
+  const fine = (status >= 200 && status < 300) || call.alsoFine?.includes(status) === true;
+  if (!fine || body === undefined) throw apiErrorOf(status, body);
+  return body as Answer;
+}
+
+/** The request and the whole answer; whatever breaks in between means that the API was not reached. */
+async function exchange(options: ClientOptions, call: Call): Promise<{ status: number; text: string }> {
+  const url = urlOf(options.baseUrl, call);
   const timeout = AbortSignal.timeout((options.timeoutMs ?? DEFAULT_TIMEOUT_MS) + (call.extraMs ?? 0));
-  const signal = call.signal ? AbortSignal.any([timeout, call.signal]) : timeout;
   try {
-    const response = await (options.fetch ?? fetch)(urlOf(options.baseUrl, call), {
+    const response = await (options.fetch ?? fetch)(url, {
       method: call.method,
       headers: headersOf(options, call),
       redirect: 'error',
-      signal,
+      signal: call.signal ? AbortSignal.any([timeout, call.signal]) : timeout,
       ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
     });
-    const body = parse(await response.text());
-    const fine = response.ok || call.alsoFine?.includes(response.status) === true;
-    if (!fine || body === undefined) throw apiErrorOf(response.status, body);
-    return body as Answer;
-  } catch (error) {
-    throw asClientError(error, options, call, timeout);
+    return { status: response.status, text: await response.text() };
+  } catch (cause) {
+    if (call.signal?.aborted) throw call.signal.reason;
+    throw new UnreachableError(options.baseUrl, timeout.aborted ? 'no answer in time' : reasonOf(cause), { cause });
   }
 }
 
-function asClientError(error: unknown, options: ClientOptions, call: Call, timeout: AbortSignal): unknown {
-  if (call.signal?.aborted) return call.signal.reason;
-  if (timeout.aborted) return new UnreachableError(options.baseUrl, 'no answer in time', { cause: error });
-  if (error instanceof TypeError) return new UnreachableError(options.baseUrl, reasonOf(error), { cause: error });
-  return error;
-}
-
 /** The platform's fetch says only "fetch failed"; the reason is in its cause. */
-function reasonOf(error: Error): string {
-  const cause = error.cause;
-  if (!(cause instanceof Error)) return error.message;
-  const code = 'code' in cause ? String(cause.code) : '';
-  return cause.message !== '' ? cause.message : code;
+function reasonOf(error: unknown): string {
+  const cause = (error as { cause?: { message?: string; code?: string } } | undefined)?.cause;
+  return cause?.message || cause?.code || String(error);
 }
 
 function urlOf(baseUrl: string, call: Call): URL {

@@ -17,9 +17,11 @@ const EVERY_MS = SECOND_MS;
 /**
  * Makes jobs of rows. The rows are the outbox: whatever was written while Redis was away, or by a process that died
  * before it could add the job, is found here.
+ *
+ * @param onQueued told every host that got a job; null is the pool
  */
-export const createRelay = (deps: RelayDeps): Loop =>
-  createLoop({ name: 'relay', everyMs: EVERY_MS, log: deps.log, round: () => relayBatch(deps) });
+export const createRelay = (deps: RelayDeps, onQueued: (host: string | null) => void): Loop =>
+  createLoop({ name: 'relay', everyMs: EVERY_MS, log: deps.log, round: () => relayBatch(deps, onQueued) });
 
 /**
  * Adds one batch of jobs and then marks their rows. No lock is held in between: a crash there adds the same ids
@@ -28,7 +30,7 @@ export const createRelay = (deps: RelayDeps): Loop =>
  * @returns true when there may be more
  * @throws Error while Postgres or Redis is away; nothing is marked then
  */
-export async function relayBatch(deps: RelayDeps): Promise<boolean> {
+export async function relayBatch(deps: RelayDeps, onQueued?: (host: string | null) => void): Promise<boolean> {
   const rows = await unqueuedDownloads(deps.database, BATCH);
   if (rows.length === 0) return false;
   const { refused } = await deps.queues.addAll(rows.map(toAddressedJob));
@@ -37,6 +39,7 @@ export async function relayBatch(deps: RelayDeps): Promise<boolean> {
   await markEnqueued(deps.database, added, deps.now());
   await endRefused(deps, rows, refused);
   deps.changes.notify(rows.map(({ id }) => id));
+  if (onQueued !== undefined) for (const host of new Set(added.map((row) => row.host))) onQueued(host);
   deps.log.debug({ added: added.length, refused: refused.length }, 'jobs added');
   return rows.length === BATCH;
 }

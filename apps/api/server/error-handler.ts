@@ -3,6 +3,7 @@ import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { PROBLEM_MEDIA_TYPE } from '#contracts/http/problem';
 import type { FieldError, ProblemCode } from '#contracts/http/problem';
 import { RequestError } from '../request-error.ts';
+import { isUnavailable } from '../unavailable.ts';
 import { fieldErrors } from './field-errors.ts';
 import type { Mistake, RequestPart } from './field-errors.ts';
 import { problemDocument } from './problem-document.ts';
@@ -30,22 +31,39 @@ interface Answer {
 
 /**
  * Makes every answer that is not a success a problem document, unknown paths included.
- *
- * @param isUnavailable tells an error of a missing Postgres or Redis from a bug
  */
-export function registerErrorHandler(app: FastifyInstance, isUnavailable: (error: unknown) => boolean): void {
-  app.setErrorHandler((error: FastifyError, request, reply) => {
-    const answer = answerTo(error, request, isUnavailable);
-    logAnswer(request, error, answer);
-    return sendProblem(request, reply, answer);
-  });
+export function registerErrorHandler(app: FastifyInstance): void {
+  app.setErrorHandler((error: FastifyError, request, reply) => answerError(request, reply, error));
   app.setNotFoundHandler((request, reply) =>
     sendProblem(request, reply, { code: 'not-found', detail: `${request.method} ${pathOf(request)} does not exist` }),
   );
 }
 
-/** Sends a problem document with its status and media type. */
-export function sendProblem(request: FastifyRequest, reply: FastifyReply, answer: Answer): FastifyReply {
+/**
+ * Runs a check before every request of a plugin; what it throws is answered here, because a plugin from elsewhere
+ * (the queue board) brings an error handler of its own.
+ */
+export function checkRequests(
+  plugin: FastifyInstance,
+  check: (request: FastifyRequest, reply: FastifyReply) => Promise<void>,
+): void {
+  plugin.addHook('onRequest', async (request, reply) => {
+    try {
+      await check(request, reply);
+    } catch (error) {
+      return answerError(request, reply, error as FastifyError);
+    }
+    return undefined;
+  });
+}
+
+function answerError(request: FastifyRequest, reply: FastifyReply, error: FastifyError): FastifyReply {
+  const answer = answerTo(error, request);
+  logAnswer(request, error, answer);
+  return sendProblem(request, reply, answer);
+}
+
+function sendProblem(request: FastifyRequest, reply: FastifyReply, answer: Answer): FastifyReply {
   const problem = problemDocument({ ...answer, instance: pathOf(request), requestId: request.id });
   if (answer.code === 'unavailable') void reply.header('retry-after', '2');
   return reply
@@ -55,7 +73,7 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, answer
     .send(problem);
 }
 
-function answerTo(error: FastifyError, request: FastifyRequest, isUnavailable: (error: unknown) => boolean): Answer {
+function answerTo(error: FastifyError, request: FastifyRequest): Answer {
   if (error instanceof RequestError) return { code: error.code, detail: error.message, errors: error.errors };
   if (hasZodFastifySchemaValidationErrors(error)) return badFields(error, request);
   const code = CODE_OF_FASTIFY[error.code];

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { RequestError } from '../request-error.ts';
 import { readCredentials } from '../server/credentials.ts';
+import { checkRequests } from '../server/error-handler.ts';
 import type { Authenticator, Caller } from './authenticate.ts';
 import { allows } from './scope.ts';
 import type { Scope } from './scope.ts';
@@ -24,7 +25,7 @@ export interface GuardOptions {
 /** Lets nobody reach the routes of this plugin without a token that allows it. */
 export function guard(plugin: FastifyInstance, options: GuardOptions): void {
   if (!plugin.hasRequestDecorator('caller')) plugin.decorateRequest('caller', null);
-  plugin.addHook('onRequest', async (request, reply) => {
+  checkRequests(plugin, async (request, reply) => {
     const caller = await callerOf(request, reply, options);
     const needed = request.routeOptions.config.scope ?? 'admin';
     if (!allows(caller.scopes, needed))

@@ -80,7 +80,7 @@ describe('models', () => {
     ['POST', '/api/models', manifest('9', { schema: 'haulier.manifest/v9' }), 400],
     ['POST', '/api/models', manifest('9', { files: [] }), 400],
     ['POST', '/api/models', manifest('9', { files: [{ path: 'a', sha256: 'xyz', sizeBytes: -1 }] }), 400],
-  ])('K10 K11 K14 answers %s %s with %j as a problem, status %i', async (method, url, body, status) => {
+  ])('K10 K11 K14 answers bad input to %s %s with a problem (%#)', async (method, url, body, status) => {
     const response = await api.call(method, url, body);
     expect(response.statusCode).toBe(status);
     expect(response.headers.get('content-type')).toContain('application/problem+json');
