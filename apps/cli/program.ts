@@ -1,4 +1,4 @@
-import type { CommanderError} from 'commander';
+import type { CommanderError } from 'commander';
 import { Command, Option } from 'commander';
 import type { CommandContext } from './context.ts';
 import { CliError, EXIT } from './exit-code.ts';

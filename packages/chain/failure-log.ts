@@ -1,4 +1,4 @@
-import type { SourceError} from '#core/failure';
+import type { SourceError } from '#core/failure';
 import { ExhaustedError, type SourceFailure } from '#core/failure';
 import { mayPass } from '#core/policy';
 

@@ -1,0 +1,199 @@
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { resolvePath } from '#content/resolve-path';
+import { VerifyError } from '#core/failure';
+import type { Digests, FileSpec, Strategy } from '#core/file-spec';
+import type { Layer, Outcome } from '#core/layer';
+import { silentLogger, type Logger } from '#core/logger';
+import { DEFAULT_BUDGETS } from '#core/policy';
+import type { Source } from '#core/source';
+import { parseAddressPolicy } from '#http/address-policy';
+import { createHttp, type Http } from '#http/pool';
+import type { ProxySettings } from '#http/proxy';
+import { OriginGates } from '#sources/limited';
+import { makeSources } from '#sources/make-sources';
+import { SourceHealth } from '#sources/source-health';
+import { createThrottle } from '#transfer/throttle';
+import type { Progress, SourceReport, TryRecord } from '#transfer/transfer-options';
+import { blockFetcher } from './block-fetcher.ts';
+import { provenTarget } from './existing-target.ts';
+import { parseLocator, sourcesOf, type Locator } from './locator.ts';
+import { obtain, type Obtained } from './obtain.ts';
+import { partialPathOf } from './partial-path.ts';
+import { publishTarget } from './publish-target.ts';
+
+export interface DownloadOptions {
+  /** `<cid>`, `<cid>/<path>`, `ipfs://…`, `http(s)://…` or `hf:[datasets/]owner/repo/path[@revision]`. */
+  readonly from: string;
+  /** Where the file shall be. The partial and its journal grow beside it. */
+  readonly to: string;
+  /** More URLs of the same bytes. */
+  readonly mirrors?: readonly string[] | undefined;
+  /** IPFS gateways, best first. */
+  readonly gateways?: readonly string[] | undefined;
+  /** Default: the public hub. */
+  readonly hfEndpoint?: string | undefined;
+  /** Sent to the hub's own origin and nowhere else. */
+  readonly hfToken?: string | undefined;
+  /** Exact length in bytes. */
+  readonly sizeBytes?: number | undefined;
+  readonly digests?: Digests | undefined;
+  /** Most connections per source; default 4. */
+  readonly connections?: number | undefined;
+  readonly limitBytesPerSecond?: number | undefined;
+  /** No byte for this long is a failure; milliseconds; default 30,000. */
+  readonly stallTimeoutMs?: number | undefined;
+  /** Default `ordered`: gateways first, then hub and mirrors. */
+  readonly strategy?: Strategy | undefined;
+  /** Let redirects lead to private addresses. Addresses that are named here are always allowed. */
+  readonly allowPrivate?: boolean | undefined;
+  /** Refuse bytes that nothing proves. */
+  readonly strict?: boolean | undefined;
+  readonly proxy?: ProxySettings | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  readonly onTry?: ((record: TryRecord) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly logger?: Logger | undefined;
+}
+
+export interface DownloadReport {
+  /** Absolute. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  readonly cid: string | undefined;
+  readonly outcome: Outcome;
+  /** False when nothing proved the bytes. */
+  readonly verified: boolean;
+  readonly resumedBytes: number;
+  readonly wastedBytes: number;
+  readonly badLeaves: number;
+  readonly sources: readonly SourceReport[];
+}
+
+export const PUBLIC_HUB = 'https://huggingface.co';
+
+const LAYERS: readonly Layer[] = ['ipfs', 'huggingface'];
+
+/**
+ * Fetches one file, proves it and puts it in place, without any server of ours. Interrupted, the same call goes on where it was.
+ *
+ * @throws RangeError for a `from` that names no file; ExhaustedError naming every source and why it failed; VerifyError; StorageError;
+ *   the signal's reason
+ */
+export async function download(options: DownloadOptions): Promise<DownloadReport> {
+  const locator = parseLocator(options.from);
+  const target = resolve(options.to);
+  const signal = options.signal ?? new AbortController().signal;
+  const existing = await provenTarget(target, { sizeBytes: options.sizeBytes, digests: options.digests ?? {} }, signal);
+  if (existing) return reportOfExisting(target, existing, locator);
+  const http = createHttp({
+    addressPolicy: parseAddressPolicy([], options.allowPrivate ?? false),
+    ...(options.stallTimeoutMs === undefined ? {} : { timeouts: timeoutsOf(options.stallTimeoutMs) }),
+    proxy: options.proxy,
+  });
+  try {
+    const file = await fileOf(locator, options, http, signal);
+    const obtained = await obtainBeside(target, file, options, http, signal);
+    await publishTarget(obtained.partialPath, target);
+    return reportOf(target, obtained);
+  } finally {
+    http.close();
+  }
+}
+
+const timeoutsOf = (stallMs: number) => ({
+  stallMs,
+  headersMs: Math.max(stallMs, 1000),
+  lowSpeedMs: Math.max(stallMs, 1000),
+});
+
+/** What is wanted, as the chain knows it: a path below a CID is resolved to the file's own CID first. */
+async function fileOf(locator: Locator, options: DownloadOptions, http: Http, signal: AbortSignal): Promise<FileSpec> {
+  const sources = [...sourcesOf(locator), ...(options.mirrors ?? []).map((url) => ({ kind: 'mirror' as const, url }))];
+  const file: FileSpec = {
+    path: options.to,
+    sizeBytes: options.sizeBytes,
+    digests: options.digests ?? {},
+    sources,
+  };
+  if (locator.kind !== 'cid') return file;
+  if (locator.path === '') return { ...file, cid: locator.cid };
+  const folder = sourcesFor({ ...file, cid: locator.cid }, options, http);
+  const { fetchBlock } = blockFetcher(folder, {
+    budgets: DEFAULT_BUDGETS,
+    now: () => performance.now(),
+    random: Math.random,
+  });
+  return { ...file, cid: await resolvePath(locator.cid, locator.path.split('/'), fetchBlock, { signal }) };
+}
+
+async function obtainBeside(
+  target: string,
+  file: FileSpec,
+  options: DownloadOptions,
+  http: Http,
+  signal: AbortSignal,
+): Promise<Obtained> {
+  const { limitBytesPerSecond } = options;
+  return obtain(file, {
+    sources: sourcesFor(file, options, http),
+    layers: LAYERS,
+    strategy: options.strategy ?? 'ordered',
+    partialPath: partialPathOf(target),
+    salvage: (await isFile(target)) ? [target] : [],
+    connections: options.connections,
+    throttles: limitBytesPerSecond === undefined ? [] : [createThrottle(limitBytesPerSecond)],
+    strict: options.strict,
+    onProgress: options.onProgress,
+    onTry: options.onTry,
+    logger: options.logger ?? silentLogger,
+    signal,
+  });
+}
+
+function sourcesFor(file: FileSpec, options: DownloadOptions, http: Http): Source[] {
+  const typed = file.sources.flatMap((source) => (source.kind === 'mirror' ? [source.url] : []));
+  return makeSources(file, {
+    gateways: options.gateways ?? [],
+    hfEndpoint: options.hfEndpoint ?? PUBLIC_HUB,
+    hfToken: options.hfToken,
+    layers: LAYERS,
+    trustedUrls: typed,
+    http,
+    health: new SourceHealth(),
+    gates: new OriginGates(),
+    logger: options.logger ?? silentLogger,
+  });
+}
+
+const isFile = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+
+function reportOf(path: string, obtained: Obtained): DownloadReport {
+  const { sha256 } = obtained.digests;
+  if (sha256 === undefined) throw new VerifyError('unproven', `the transfer of ${path} ended without a digest`);
+  const { sizeBytes, cid, outcome, resumedBytes, wastedBytes, badLeaves, sources } = obtained;
+  const verified = obtained.verified !== 'none';
+  return { path, sizeBytes, sha256, cid, outcome, verified, resumedBytes, wastedBytes, badLeaves, sources };
+}
+
+const reportOfExisting = (
+  path: string,
+  { sizeBytes, digests }: { sizeBytes: number; digests: Digests },
+  locator: Locator,
+): DownloadReport => ({
+  path,
+  sizeBytes,
+  sha256: digests.sha256!,
+  cid: locator.kind === 'cid' && locator.path === '' ? locator.cid : undefined,
+  outcome: 'cache_hit',
+  verified: true,
+  resumedBytes: sizeBytes,
+  wastedBytes: 0,
+  badLeaves: 0,
+  sources: [],
+});

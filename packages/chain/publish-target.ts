@@ -1,0 +1,30 @@
+import { open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { StorageError } from '#core/failure';
+import { journalPathOf } from '#transfer/partial';
+
+/**
+ * Makes a verified partial visible under the name the user chose; survives power loss once it resolves. The journal goes last:
+ * without its partial it means nothing.
+ *
+ * @throws StorageError; the partial stays
+ */
+export async function publishTarget(partialPath: string, target: string): Promise<void> {
+  try {
+    await sync(partialPath, 'r+');
+    await rename(partialPath, target);
+    await sync(dirname(target), 'r');
+    await rm(journalPathOf(partialPath), { force: true });
+  } catch (error) {
+    throw StorageError.from(error, target);
+  }
+}
+
+async function sync(path: string, flags: 'r' | 'r+'): Promise<void> {
+  const handle = await open(path, flags);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
