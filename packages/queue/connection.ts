@@ -40,8 +40,15 @@ export const connectImpatiently = (settings: RedisSettings, role: string, logger
     commandTimeout: API_COMMAND_TIMEOUT_MS,
   });
 
+/** What ioredis and BullMQ's wrapper around it have in common. */
+interface Disconnectable {
+  readonly status: string;
+  connect(): Promise<unknown>;
+  disconnect(): unknown;
+}
+
 /** Ends a connection whatever state it is in; commands that wait are rejected. Safe twice. */
-export function disconnect(redis: RedisClient): void {
+export function disconnect(redis: Disconnectable): void {
   if (redis.status === 'end') return;
   const betweenAttempts = redis.status === 'reconnecting';
   redis.disconnect();

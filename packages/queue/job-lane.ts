@@ -1,7 +1,7 @@
 import { type Job, Worker, isNotConnectionError } from 'bullmq';
 import type { Logger } from '#core/logger';
 import { type WorkerIdentity, reclaimLeftBehind, workerName } from './boot-reclaim.ts';
-import type { RedisClient } from './connection.ts';
+import { type RedisClient, disconnect } from './connection.ts';
 import type { DownloadHandler, StopReason } from './download-handler.ts';
 import { backoffStrategy, createProcessor } from './job-processor.ts';
 
@@ -30,7 +30,8 @@ export interface LaneOptions {
 class AbandonableWorker extends Worker<unknown, null> {
   async abandon(): Promise<void> {
     await this.lockManager.close();
-    await this.backend.disconnectBlocking(false);
+    const blocking = await this.backend.blockingClient;
+    if (blocking !== undefined) disconnect(blocking);
   }
 }
 
