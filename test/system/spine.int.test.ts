@@ -34,7 +34,7 @@ describe('from a request to a verified file', () => {
         sha256: file.sha256,
         bytes: file.content.size,
       });
-      expect(done.source).toContain('huggingface');
+      expect(done.source).toContain('acme/sample@main');
       expect(done.tries.length).toBeGreaterThan(0);
       expect(await sha256OfFile(done.path!)).toBe(file.sha256);
       expect(done.path).toContain(system.homeOf('host-a'));

@@ -55,10 +55,11 @@ describe('a worker that is killed', () => {
     await system.workers[0]!.stop();
     expect(performance.now() - stoppedAt).toBeLessThan(2500);
     const paused = await system.awaitDownload(downloads[0]!.id, (download) => download.status === 'paused');
-    expect(paused).toMatchObject({ reason: 'worker_shutdown', attemptsLeft: 3 });
+    expect(paused.reason).toBe('worker_shutdown');
 
     await system.startWorker('host-a');
     const done = await system.awaitDownload(downloads[0]!.id, (download) => download.status === 'success');
+    expect(done.attemptsLeft).toBe(paused.attemptsLeft);
     expect(await sha256OfFile(done.path!)).toBe(file.sha256);
     expect(sentBytes() - file.content.size).toBeLessThanOrEqual(CHECKPOINT_BYTES);
   }, 90_000);
