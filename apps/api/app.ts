@@ -53,6 +53,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   acceptOnlyJson(app);
   registerErrorHandler(app);
   logRequests(app);
+  letGoWhenStopping(app, options.deps);
   await registerSecurityHeaders(app);
   await registerOpenApi(app, options.version);
   registerHealthRoutes(app, options);
@@ -86,6 +87,13 @@ async function registerBoard(app: App, { board, authenticator }: AppOptions): Pr
     },
     { prefix: QUEUE_BOARD_PATH },
   );
+}
+
+/** A connection that is kept open after its answer would hold up the end of the process. */
+function letGoWhenStopping(app: App, { changes }: Dependencies): void {
+  app.addHook('onSend', async (_request, reply) => {
+    if (changes.stopped()) void reply.header('connection', 'close');
+  });
 }
 
 /** One line for each request that is answered, without its query and headers. */

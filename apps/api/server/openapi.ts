@@ -32,11 +32,27 @@ export async function registerOpenApi(app: FastifyInstance, version: string): Pr
       },
     },
     transform: jsonSchemaTransform,
-    transformObject: jsonSchemaTransformObject,
+    transformObject: (input) => {
+      const document = jsonSchemaTransformObject(input);
+      dropUnusedSchemas(document as WithSchemas);
+      return document;
+    },
   });
 }
 
 /** `/openapi.json`; must be registered after the routes. */
 export function registerOpenApiDocument(app: FastifyInstance): void {
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+}
+
+interface WithSchemas {
+  readonly components?: { readonly schemas?: Record<string, unknown> };
+}
+
+/** The transform names every schema twice, once as an input; what nobody refers to is left out. */
+function dropUnusedSchemas(document: WithSchemas): void {
+  const text = JSON.stringify(document);
+  const schemas = document.components?.schemas ?? {};
+  for (const name of Object.keys(schemas))
+    if (name.endsWith('Input') && !text.includes(`"#/components/schemas/${name}"`)) delete schemas[name];
 }

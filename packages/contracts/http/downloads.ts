@@ -61,7 +61,23 @@ export const CreateDownloadsBody = z
     path: ['hosts'],
     error: 'give `host` or `hosts`, not both',
   })
-  .meta({ anyOf: [jsonSchemaOf(ModelRequest), jsonSchemaOf(InlineRequest)] });
+  .meta({
+    anyOf: [jsonSchemaOf(ModelRequest), jsonSchemaOf(InlineRequest)],
+    examples: [
+      { model: 'whisper-base', version: '1.2.0', host: 'gpu-017' },
+      {
+        name: 'whisper-config',
+        files: [
+          {
+            path: 'config.json',
+            sizeBytes: 2243,
+            sha256: '3f1c5a0e7d0b8a6f4c2e9d7b5a3f1e0c8b6a4d2f0e9c7b5a3d1f8e6c4b2a0d9e',
+            sources: [{ kind: 'huggingface', repo: 'onnx-community/whisper-base', revision: 'main' }],
+          },
+        ],
+      },
+    ],
+  });
 
 export type CreateDownloadsBody = z.infer<typeof CreateDownloadsBody>;
 
