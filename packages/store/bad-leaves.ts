@@ -1,22 +1,13 @@
 import type { LeafTable } from '#content/leaf-table';
 import type { ByteRange } from '#core/byte-range';
-import { VerifyError } from '#core/failure';
 import type { StoreContext } from './context.ts';
 import { leavesPath } from './publish.ts';
 import { ifPresent } from './store-fs.ts';
 
-/** Leaf table of a CID as it was published, or undefined where the store has none or cannot read it any more. */
+/** Leaf table of a CID as it was published, or undefined where the store has none or it is damaged. */
 export async function readLeafTable(context: StoreContext, cid: string): Promise<LeafTable | undefined> {
-  if (context.leaves === undefined) return undefined;
   const bytes = await ifPresent(context.fs.readFile(leavesPath(context, context.canonicalCid(cid), 'leaves')));
-  if (bytes === undefined) return undefined;
-  try {
-    return context.leaves.decode(bytes);
-  } catch (error) {
-    if (!(error instanceof VerifyError) && !(error instanceof RangeError)) throw error;
-    context.logger.warn({ cid, err: error }, 'leaf table unreadable');
-    return undefined;
-  }
+  return bytes === undefined ? undefined : context.leaves.decode(bytes);
 }
 
 /**
@@ -26,7 +17,7 @@ export async function readLeafTable(context: StoreContext, cid: string): Promise
  */
 export async function badRanges(context: StoreContext, path: string, cid: string): Promise<ByteRange[] | undefined> {
   const table = await readLeafTable(context, cid);
-  if (table === undefined || context.leaves === undefined) return undefined;
+  if (table === undefined) return undefined;
   const ranges: { start: number; end: number }[] = [];
   const handle = await context.fs.open(path, 'r');
   try {

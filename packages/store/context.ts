@@ -19,7 +19,8 @@ export interface StoreNotice {
 
 /** How the store reads leaf tables, which are opaque to it otherwise. */
 export interface LeafReader {
-  decode(bytes: Uint8Array): LeafTable;
+  /** @returns undefined for bytes that are no leaf table */
+  decode(bytes: Uint8Array): LeafTable | undefined;
   /** True when the bytes are leaf `index` of the file. */
   matches(table: LeafTable, index: number, bytes: Uint8Array): boolean;
 }
@@ -31,7 +32,7 @@ export interface StoreContext {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly linkMode: LinkMode;
-  readonly leaves: LeafReader | undefined;
+  readonly leaves: LeafReader;
   /** One spelling per CID, so that v0, v1 and every base find the same content (E11). */
   readonly canonicalCid: (cid: string) => string;
   readonly onNotice: (notice: StoreNotice) => void;

@@ -1,4 +1,7 @@
 import { resolve } from 'node:path';
+import { canonicalCid } from '#content/canonical-cid';
+import { verifyLeaf } from '#content/leaf-block';
+import { decodeLeafTable } from '#content/leaf-table-file';
 import type { ByteRange } from '#core/byte-range';
 import { silentLogger, type Logger } from '#core/logger';
 import { systemClock, type Clock } from './clock.ts';
@@ -20,6 +23,7 @@ import { rollingVerify, type RollingVerify, type RollingVerifyOptions } from './
 import { nodeFs, type StoreFs } from './store-fs.ts';
 import { sweep, type SweepReport } from './sweep.ts';
 import type { SweepLimits } from './sweep-plan.ts';
+import { unpack, type UnpackRequest } from './unpack.ts';
 import { verify, type VerifyOptions, type VerifyReport } from './verify.ts';
 import { activateVersion, pinVersion, rollback } from './versions.ts';
 
@@ -44,6 +48,8 @@ export interface Store {
   find(spec: FindSpec, options?: Pick<CheckOptions, 'depth' | 'pace'>): Promise<PublishedBlob | undefined>;
   /** Shows a blob that is already stored under one more model, version or path. */
   ensureView(content: StoredContent, view: ViewRequest): Promise<void>;
+  /** Decompresses a published archive; all declared results are published, or none (EX4). */
+  unpack(request: UnpackRequest): Promise<void>;
   /** The newest quarantined file of this content, as salvage input of a transfer. */
   repairCandidate(sha256: string): Promise<string | undefined>;
   /** Which bytes of a file are wrong, by the leaf table of its CID; undefined when none is known. */
@@ -80,6 +86,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     publish: (request) => publish(context, records, request),
     find: (spec, how) => find(context, records, spec, how),
     ensureView: (content, view) => showContent(context, records, content, view),
+    unpack: (request) => unpack(context, records, request),
     repairCandidate: (sha256) => repairCandidate(context, sha256),
     badRanges: (path, cid) => badRanges(context, path, cid),
     leasePartial: (key, how) => leasePartial(context, key, how),
@@ -102,8 +109,8 @@ function contextOf(options: StoreOptions): StoreContext {
     clock: options.clock ?? systemClock,
     logger: options.logger ?? silentLogger,
     linkMode: options.linkMode ?? 'auto',
-    leaves: options.leaves,
-    canonicalCid: options.canonicalCid ?? ((cid) => cid),
+    leaves: options.leaves ?? { decode: decodeLeafTable, matches: verifyLeaf },
+    canonicalCid: options.canonicalCid ?? canonicalCid,
     onNotice: options.onNotice ?? (() => undefined),
     onStep: options.onStep ?? (() => undefined),
     provenThisRun: new Set(),

@@ -130,7 +130,7 @@ async function removeIfEmpty(context: StoreContext, folder: string): Promise<boo
     await context.fs.rmdir(folder);
     return true;
   } catch (error) {
-    if (['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(codeOf(error))) return false;
+    if (['ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR'].includes(codeOf(error))) return false;
     throw error;
   }
 }

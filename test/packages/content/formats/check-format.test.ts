@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { checkFormat, guessFormat, type FileFormat } from '#content/formats/check-format';
+import { encodeTarHeader } from '#content/formats/tar-header';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'haulier-formats-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function check(bytes: Uint8Array, format: FileFormat): Promise<string | undefined> {
+  const path = join(folder, 'file');
+  await writeFile(path, bytes);
+  return checkFormat(path, bytes.length, format);
+}
+
+const u32 = (value: number): Buffer => {
+  const buffer = Buffer.alloc(4);
+  buffer.writeUInt32LE(value);
+  return buffer;
+};
+const u64 = (value: number): Buffer => {
+  const buffer = Buffer.alloc(8);
+  buffer.writeBigUInt64LE(BigInt(value));
+  return buffer;
+};
+
+const gguf = (version: number, tensors: number, pairs: number): Buffer =>
+  Buffer.concat([Buffer.from('GGUF'), u32(version), u64(tensors), u64(pairs), Buffer.alloc(100)]);
+
+const safetensors = (header: unknown, dataBytes: number, length?: number): Buffer => {
+  const text = Buffer.from(typeof header === 'string' ? header : JSON.stringify(header));
+  return Buffer.concat([u64(length ?? text.length), text, Buffer.alloc(dataBytes)]);
+};
+const tensor = (start: number, end: number) => ({ dtype: 'U8', shape: [end - start], data_offsets: [start, end] });
+
+/** IR version 8, producer "x", a graph of 300 bytes, one operator set. */
+const onnx = Buffer.concat([
+  Buffer.from([0x08, 8, 0x12, 1, 0x78, 0x3a, 0xac, 0x02]),
+  Buffer.alloc(300),
+  Buffer.from([0x42, 2, 0x10, 17]),
+]);
+const html = Buffer.from('<!doctype html><html>login</html>');
+const pointer = Buffer.from('version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n');
+
+describe('checkFormat', () => {
+  it.each<[FileFormat, Buffer]>([
+    ['onnx', onnx],
+    ['safetensors', safetensors({ __metadata__: { a: 'b' }, x: tensor(0, 4), y: tensor(4, 10) }, 10)],
+    ['safetensors', safetensors({}, 0)],
+    ['gguf', gguf(3, 2, 1)],
+    ['gzip', gzipSync('x')],
+    ['zstd', Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0])],
+    ['zstd', Buffer.from([0x5a, 0x2a, 0x4d, 0x18, 0])],
+    ['tar', Buffer.from(encodeTarHeader('a', 0))],
+    ['zip', Buffer.from('PK\x03\x04')],
+  ])('CH4 takes a sound %s', async (format, bytes) => {
+    expect(await check(bytes, format)).toBeUndefined();
+  });
+
+  it.each<[FileFormat, string, Buffer, string]>([
+    ['onnx', 'B13 a login page', html, 'starts with'],
+    ['onnx', 'B15 an LFS pointer', pointer, 'starts with'],
+    ['onnx', 'a graph cut short', onnx.subarray(0, 200), 'before its last field does'],
+    ['onnx', 'no graph', onnx.subarray(0, 5), 'no graph'],
+    ['onnx', 'B11 a tail of zeros', Buffer.concat([onnx, Buffer.alloc(50)]), 'no field'],
+    ['onnx', 'an empty file', Buffer.alloc(0), 'no IR version'],
+    ['onnx', 'a varint without end', Buffer.alloc(30, 0xff), 'starts with'],
+    ['safetensors', 'a login page', html, 'promises a header'],
+    ['safetensors', 'a header longer than the file', safetensors({}, 0, 5000), 'promises a header of 5000 bytes'],
+    ['safetensors', 'a header that is no JSON', safetensors('{nope', 0), 'not a JSON object'],
+    ['safetensors', 'a header that is a list', safetensors('[]', 0), 'does not start with'],
+    ['safetensors', 'data cut short', safetensors({ x: tensor(0, 10) }, 9), 'has 9 bytes of data'],
+    ['safetensors', 'a hole', safetensors({ x: tensor(0, 4), y: tensor(5, 10) }, 10), 'gap'],
+    ['safetensors', 'an overlap', safetensors({ x: tensor(0, 6), y: tensor(5, 10) }, 10), 'overlap'],
+    ['safetensors', 'offsets that are texts', safetensors({ x: { data_offsets: ['0', 1] } }, 1), 'data_offsets'],
+    ['safetensors', 'three bytes', Buffer.alloc(3), 'less than'],
+    ['gguf', 'a login page', html, 'not with "GGUF"'],
+    ['gguf', 'a version from the future', gguf(77, 0, 0), 'version 77'],
+    ['gguf', 'counts that cannot be', gguf(3, 1e12, 0), 'more than'],
+    ['gguf', 'a header cut short', gguf(3, 0, 0).subarray(0, 10), 'less than a GGUF header'],
+    ['gzip', 'a login page', html, 'no gzip file does'],
+    ['zip', 'nothing', Buffer.alloc(0), 'empty'],
+    ['tar', 'a login page', Buffer.concat([html, Buffer.alloc(600)]), 'checksum'],
+  ])('CH4 refuses as %s %s', async (format, _what, bytes, reason) => {
+    expect(await check(bytes, format)).toContain(reason);
+  });
+
+  it('reads an open handle and leaves it open', async () => {
+    const path = join(folder, 'open');
+    await writeFile(path, onnx);
+    const handle = await open(path, 'r');
+    expect(await checkFormat(handle, onnx.length, 'onnx')).toBeUndefined();
+    expect((await handle.stat()).size).toBe(onnx.length);
+    await handle.close();
+  });
+});
+
+describe('guessFormat', () => {
+  it.each([
+    ['a/b.ONNX', 'onnx'],
+    ['m.safetensors', 'safetensors'],
+    ['m.q4.gguf', 'gguf'],
+    ['m.tar.gz', 'gzip'],
+    ['m.tar.zst', 'zstd'],
+    ['m.tar', 'tar'],
+    ['m.zip', 'zip'],
+    ['config.json', undefined],
+    ['x.constructor', undefined],
+    ['README', undefined],
+  ])('%s is %s', (path, format) => {
+    expect(guessFormat(path)).toBe(format);
+  });
+});

@@ -1,0 +1,116 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
+import type { Store } from '#store/open-store';
+import type { UnpackKind } from '#store/unpack';
+import { foreignTar, HOSTILE } from '../content/formats/tar-samples.ts';
+import { removeTemporaryFolders, sha256Of, temporaryStore } from './temp-store.ts';
+
+afterEach(removeTemporaryFolders);
+
+const run = promisify(execFile);
+const VIEW = { model: 'm', version: '1' };
+
+async function zstd(bytes: Buffer, folder: string): Promise<Buffer> {
+  await writeFile(join(folder, 'plain'), bytes);
+  await run('zstd', ['-q', '-f', join(folder, 'plain'), '-o', join(folder, 'packed')]);
+  return readFile(join(folder, 'packed'));
+}
+
+const declared = (path: string, bytes: Buffer) => ({ path, sizeBytes: bytes.length, sha256: sha256Of(bytes) });
+
+async function unpackInto(store: Store, as: UnpackKind, archive: Buffer, files: ReturnType<typeof declared>[]) {
+  const archivePath = join(store.paths.home, 'archive');
+  await writeFile(archivePath, archive);
+  await store.unpack({ archivePath, path: `sub/archive.${as}`, as, files, view: VIEW });
+}
+
+const shown = (store: Store, path: string): Promise<Buffer> => readFile(join(store.paths.models, 'm', path));
+
+const hasZstd = await run('zstd', ['--version']).then(
+  () => true,
+  () => false,
+);
+
+describe('unpack', () => {
+  const [a, b] = [randomBytes(300_000), Buffer.from('{"b":1}')];
+
+  it('EX4 gives the file of a gzip', async () => {
+    const store = await temporaryStore();
+    await unpackInto(store, 'gzip', gzipSync(a), [declared('sub/a.bin', a)]);
+    expect(sha256Of(await shown(store, 'sub/a.bin'))).toBe(sha256Of(a));
+  });
+
+  (hasZstd ? it : it.skip)('EX4 L03 gives the file of a zstd, and refuses a truncated one', async () => {
+    const store = await temporaryStore();
+    const packed = await zstd(a, store.paths.home);
+    await expect(unpackInto(store, 'zstd', packed.subarray(0, 1000), [declared('sub/a.bin', a)])).rejects.toThrow(
+      'damaged or truncated',
+    );
+    await unpackInto(store, 'zstd', packed, [declared('sub/a.bin', a)]);
+    expect(sha256Of(await shown(store, 'sub/a.bin'))).toBe(sha256Of(a));
+  });
+
+  (hasZstd ? it : it.skip)('EX4 L01 stops a zstd bomb', async () => {
+    const store = await temporaryStore();
+    const packed = await zstd(Buffer.alloc(200_000_000), store.paths.home);
+    expect(packed.length).toBeLessThan(30_000);
+    const file = { path: 'a', sizeBytes: 300_000_000, sha256: '0'.repeat(64) };
+    await expect(unpackInto(store, 'zstd', packed, [file])).rejects.toThrow('1000 times its size');
+    await expect(unpackInto(store, 'zstd', packed, [{ ...file, sizeBytes: 1000 }])).rejects.toThrow(
+      'more than 1000 bytes',
+    );
+    expect(await readdir(store.paths.partials)).toEqual([]);
+  });
+
+  it.each(['tar', 'tar.gz'] as const)('EX4 gives the declared files of a %s and nothing else', async (as) => {
+    const store = await temporaryStore();
+    const tar = await foreignTar([
+      { name: './a.bin', text: a as unknown as string },
+      { name: 'README', text: 'not declared' },
+      { name: 'sub/deep/b.json', text: b as unknown as string },
+    ]);
+    const files = [declared('sub/a.bin', a), declared('sub/deep/b.json', b)];
+    await unpackInto(store, as, as === 'tar' ? tar : gzipSync(tar), files);
+    expect(sha256Of(await shown(store, 'sub/a.bin'))).toBe(sha256Of(a));
+    expect((await shown(store, 'sub/deep/b.json')).toString()).toBe(b.toString());
+    expect((await store.inventory()).fileCount).toBe(2);
+    await unpackInto(store, as, as === 'tar' ? tar : gzipSync(tar), files);
+    expect(await readdir(store.paths.partials)).toEqual([]);
+  });
+
+  it.each(HOSTILE)('L01 refuses a tar with %s, and publishes nothing', async (_name, entries, reason) => {
+    const store = await temporaryStore();
+    const tar = await foreignTar([{ name: 'ok', text: 'ok' }, ...entries]);
+    await expect(unpackInto(store, 'tar', tar, [declared('ok', Buffer.from('ok'))])).rejects.toThrow(reason);
+    expect((await store.inventory()).fileCount).toBe(0);
+    expect(await readdir(store.paths.partials)).toEqual([]);
+  });
+
+  it.each([
+    ['cut short', gzipSync(a).subarray(0, 1000), 'truncated'],
+    ['no gzip', Buffer.from('<html>'), 'damaged'],
+    ['longer than declared', gzipSync(Buffer.concat([a, a])), 'more than 300000 bytes'],
+    ['shorter than declared', gzipSync(b), 'has 7 bytes, not 300000'],
+    ['other bytes', gzipSync(randomBytes(300_000)), 'has SHA-256'],
+  ])('L03 EX4 refuses a gzip that is %s', async (_name, archive, reason) => {
+    const store = await temporaryStore();
+    await expect(unpackInto(store, 'gzip', archive, [declared('a', a)])).rejects.toMatchObject({
+      ...{ name: 'VerifyError' },
+      message: expect.stringContaining(reason),
+    });
+    expect((await store.inventory()).fileCount).toBe(0);
+    expect(await readdir(store.paths.partials)).toEqual([]);
+  });
+
+  it('EX4 publishes nothing when a declared file is missing', async () => {
+    const store = await temporaryStore();
+    const tar = await foreignTar([{ name: 'b', text: b as unknown as string }]);
+    await expect(unpackInto(store, 'tar', tar, [declared('b', b), declared('a', a)])).rejects.toThrow('has no "a"');
+    expect((await store.inventory()).fileCount).toBe(0);
+  });
+});
