@@ -5,6 +5,8 @@ import { join } from 'node:path';
 
 const PAGES = ['docs/requirements.md', 'docs/fault-model.md'];
 const TEST_NAME = /\b(?:it|test|describe)(?:\.each\([\s\S]*?\))?\(\s*[`'"]((?:[A-Z]{1,2}\d{1,2}\b[ ,/and]*)+)/g;
+/** The first text of a row of `it.each` stands in the test's name. */
+const EACH_ROW = /^\s*\[\s*['"`]((?:[A-Z]{1,2}\d{1,2}\b[ ,/and]*)+)/gm;
 const ROW = /^\| ([A-Z]{1,2}\d{1,2}) \|(.*)\| ([^|]*) \|$/;
 
 const check = process.argv.includes('--check');
@@ -30,7 +32,8 @@ function filesById() {
   for (const entry of readdirSync('test', { recursive: true, withFileTypes: true })) {
     if (!entry.isFile() || !entry.name.endsWith('.test.ts') || entry.parentPath.includes('node_modules')) continue;
     const path = join(entry.parentPath, entry.name);
-    for (const [, ids] of readFileSync(path, 'utf8').matchAll(TEST_NAME))
+    const text = readFileSync(path, 'utf8');
+    for (const [, ids] of [...text.matchAll(TEST_NAME), ...text.matchAll(EACH_ROW)])
       for (const id of ids.match(/[A-Z]{1,2}\d{1,2}/g)) found.set(id, (found.get(id) ?? new Set()).add(path));
   }
   return found;
