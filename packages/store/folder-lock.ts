@@ -2,13 +2,13 @@ import { StorageError } from '#core/failure';
 import { LEASE_TTL_MS, tryLease, type Lease, type LeaseParts, type Observation } from './lease-file.ts';
 
 const POLL_MS = 20;
-/** A holder works for milliseconds; beyond this something is wrong and the caller should hear of it. */
-const PATIENCE_MS = 4 * LEASE_TTL_MS;
+/** A holder works for milliseconds, or copies a model where nothing can be linked. Beyond this the caller should hear of it. */
+const PATIENCE_MS = 40 * LEASE_TTL_MS;
 
 /**
  * Waits for a lock that all processes on this store share, and runs `work` under it.
  *
- * @throws StorageError `busy` when somebody keeps the lock for a minute
+ * @throws StorageError `busy` when somebody keeps the lock for ten minutes
  */
 export async function withFolderLock<T>(
   parts: LeaseParts,

@@ -53,14 +53,8 @@ export async function showContent(
     const after = healed(addFile(before, { ...view, file }), before, content.sha256);
     await relinkOtherViews(context, before, content.sha256);
     if (!becomesCurrent(after, view)) return after;
-    await flipViews(
-      context,
-      after,
-      view.model,
-      view.version,
-      view.versionPaths === undefined ? 'only' : 'all',
-      view.path,
-    );
+    const together = view.versionPaths !== undefined && before.get(view.model)?.version !== view.version;
+    await flipViews(context, after, view.model, view.version, together ? 'all' : 'only', view.path);
     return makeCurrent(after, view.model, view.version, at);
   });
 }

@@ -17,14 +17,17 @@ const NO_MODEL: ModelRecord = { version: null, previousVersion: null, versions: 
 export function addFile(records: ModelRecords, added: NewFile): ModelRecords {
   const model = records.get(added.model) ?? NO_MODEL;
   const earlier = model.versions.get(added.version) ?? newVersion(added.file.publishedAt);
-  const version: VersionRecord = {
-    ...earlier,
-    ipfsHash: added.ipfsHash ?? earlier.ipfsHash,
-    hfRevision: added.hfRevision ?? earlier.hfRevision,
-    files: withEntry(earlier.files, added.path, added.file),
-  };
+  const ipfsHash = added.ipfsHash ?? earlier.ipfsHash;
+  const hfRevision = added.hfRevision ?? earlier.hfRevision;
+  const known = ipfsHash === earlier.ipfsHash && hfRevision === earlier.hfRevision;
+  if (known && isSameFile(earlier.files.get(added.path), added.file)) return records;
+  const version = { ...earlier, ipfsHash, hfRevision, files: withEntry(earlier.files, added.path, added.file) };
   return withModel(records, added.model, { ...model, versions: withEntry(model.versions, added.version, version) });
 }
+
+/** A file that is entered again leaves the records as they are, so nothing is written for it. */
+const isSameFile = (a: FileRecord | undefined, b: FileRecord): boolean =>
+  a?.sha256 === b.sha256 && a.sizeBytes === b.sizeBytes && a.cid === b.cid && a.invalid === undefined;
 
 const newVersion = (downloadedAt: string): VersionRecord => ({
   ipfsHash: null,

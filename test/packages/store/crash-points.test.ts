@@ -29,7 +29,8 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 afterEach(removeTemporaryFolders);
 
-const view = (version: string) => ({ model: 'm', version, path: 'sub/model.bin', versionPaths: ['sub/model.bin'] });
+const versionPaths = ['b.bin', 'sub/model.bin'];
+const view = (version: string, path = 'sub/model.bin') => ({ model: 'm', version, path, versionPaths });
 
 describe('a publish that is killed', () => {
   for (const linkMode of ['auto', 'symlink'] as const)
@@ -37,7 +38,9 @@ describe('a publish that is killed', () => {
       const home = await temporaryFolder();
       const before = await openStore({ home, linkMode });
       const [old, next] = [randomBytes(70_000), randomBytes(80_000)];
+      await before.publish(await partialOf(before, Buffer.from('b1'), view('1', 'b.bin')));
       await before.publish(await partialOf(before, old, view('1')));
+      await before.publish(await partialOf(before, Buffer.from('b2'), view('2', 'b.bin')));
       const request = { ...(await partialOf(before, next, view('2'))), cid: 'bafkcid' };
 
       const ended = await run(process.execPath, [child, JSON.stringify({ home, request, dieAfter, linkMode })]).catch(
@@ -54,6 +57,8 @@ describe('a publish that is killed', () => {
       expect(shown).toBe(record.versions.get(record.version!)!.files.get('sub/model.bin')!.sha256);
       expect(shown).toBe(record.version === '1' ? sha256Of(old) : sha256Of(next));
 
+      expect(await readFile(join(home, 'models/m/b.bin'), 'utf8')).toBe(`b${record.version}`);
+
       const partialLeft = await stat(request.partialPath).catch(() => undefined);
       const found = await after.find({ digests: { sha256: request.sha256 } });
       if (found === undefined) expect(sha256Of(await readFile(request.partialPath))).toBe(request.sha256);
@@ -62,6 +67,7 @@ describe('a publish that is killed', () => {
       if (found === undefined) await after.publish(request);
       else await after.ensureView(found, view('2'));
       expect(sha256Of(await readFile(shownPath))).toBe(request.sha256);
+      expect(await readFile(join(home, 'models/m/b.bin'), 'utf8')).toBe('b2');
       expect((await after.verify()).problems).toEqual([]);
       expect(await readdir(after.paths.locks)).toEqual([]);
     });

@@ -120,6 +120,18 @@ describe('publish', () => {
     expect((await store.records()).get('m')).toMatchObject({ version: '2', previousVersion: '1' });
   });
 
+  it('CH8 a file that is entered again is a look at the disk, and writes nothing', async () => {
+    const store = await temporaryStore();
+    const published = await store.publish(await partialOf(store, randomBytes(10), VIEW));
+    const before = await stat(store.paths.manifests);
+    await store.ensureView(published, VIEW);
+    expect((await stat(store.paths.manifests)).ino).toBe(before.ino);
+    await store.ensureView(published, { ...VIEW, path: 'second.bin' });
+    expect((await stat(join(store.paths.models, 'whisper-base/second.bin'))).ino).toBe(
+      (await stat(published.path)).ino,
+    );
+  });
+
   it('HN3 G22 refuses two paths that collide on a disk that folds case', async () => {
     const store = await temporaryStore();
     await store.publish(await partialOf(store, Buffer.from('1'), { ...VIEW, path: 'Model.bin' }));
