@@ -12,6 +12,7 @@ import { badRanges } from './bad-leaves.ts';
 import { find, type FindSpec } from './find.ts';
 import { inventory, type Inventory } from './inventory.ts';
 import { prepareLayout, storePaths, type StorePaths } from './layout.ts';
+import { readLeaves, writeLeaves, type LeafFiles } from './leaf-files.ts';
 import { reconcileViews, showContent, type StoredContent, type ViewRequest } from './model-views.ts';
 import type { ModelRecords } from './model-records.ts';
 import { leasePartial, type LeasePartialOptions, type PartialOutcome } from './partial-lease.ts';
@@ -52,6 +53,9 @@ export interface Store {
   unpack(request: UnpackRequest): Promise<void>;
   /** The newest quarantined file of this content, as salvage input of a transfer. */
   repairCandidate(sha256: string): Promise<string | undefined>;
+  /** Leaf table and inner nodes of a CID: what the store has of them, and a way to keep them before the file is here. */
+  readLeaves(cid: string): Promise<LeafFiles>;
+  writeLeaves(cid: string, files: LeafFiles): Promise<void>;
   /** Which bytes of a file are wrong, by the leaf table of its CID; undefined when none is known. */
   badRanges(path: string, cid: string): Promise<readonly ByteRange[] | undefined>;
   /** The right to write this content's partial, or what another process published meanwhile (CH8). */
@@ -88,6 +92,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     ensureView: (content, view) => showContent(context, records, content, view),
     unpack: (request) => unpack(context, records, request),
     repairCandidate: (sha256) => repairCandidate(context, sha256),
+    readLeaves: (cid) => readLeaves(context, cid),
+    writeLeaves: (cid, files) => writeLeaves(context, cid, files),
     badRanges: (path, cid) => badRanges(context, path, cid),
     leasePartial: (key, how) => leasePartial(context, key, how),
     verify: (how) => verify(context, records, how),

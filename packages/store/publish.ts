@@ -1,11 +1,12 @@
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { StorageError } from '#core/failure';
 import type { Digests } from '#core/file-spec';
 import { readFacts, writeFacts } from './blob-facts.ts';
 import { isUnchanged } from './check-blob.ts';
 import type { StoreContext } from './context.ts';
-import { syncFile, syncFolder, unlinkIfPresent, writeDurably } from './durable-write.ts';
+import { syncFile, syncFolder, unlinkIfPresent } from './durable-write.ts';
 import { blobPath } from './layout.ts';
+import { writeLeaves } from './leaf-files.ts';
 import { showContent, touchBlob, type ViewRequest } from './model-views.ts';
 import type { RecordStore } from './record-store.ts';
 import { codeOf, ifPresent } from './store-fs.ts';
@@ -114,17 +115,8 @@ async function makeReadOnly(context: StoreContext, path: string): Promise<void> 
 
 async function storeLeaves(context: StoreContext, request: PublishRequest): Promise<void> {
   if (request.cid === undefined) return;
-  const cid = context.canonicalCid(request.cid);
-  if (request.table !== undefined) await writeDurably(context.fs, leavesPath(context, cid, 'leaves'), request.table);
-  if (request.inner !== undefined) await writeDurably(context.fs, leavesPath(context, cid, 'inner'), request.inner);
+  await writeLeaves(context, request.cid, request);
   await context.onStep('leaves-written');
-}
-
-/** @throws RangeError when the canonical CID is not base32: it becomes a file name */
-export function leavesPath(context: StoreContext, cid: string, kind: 'leaves' | 'inner'): string {
-  if (!/^[A-Za-z0-9]{2,240}$/.test(cid))
-    throw new RangeError(`cid ${JSON.stringify(cid)} is not a CID in base32 or base58, such as "bafybei…"`);
-  return join(context.paths.leaves, `${cid}.${kind}`);
 }
 
 async function rememberBlob(context: StoreContext, request: PublishRequest, blob: string): Promise<PublishedBlob> {

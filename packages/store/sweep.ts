@@ -10,7 +10,7 @@ import { parseLease, tryLease } from './lease-file.ts';
 import { filesOf } from './model-records.ts';
 import { leasePath, readKept } from './partial-lease.ts';
 import { provablyGone } from './process-identity.ts';
-import { leavesPath } from './publish.ts';
+import { leavesPath } from './leaf-files.ts';
 import { dropVersions } from './record-changes.ts';
 import type { RecordStore } from './record-store.ts';
 import { ifPresent } from './store-fs.ts';

@@ -123,6 +123,15 @@ describe('the check of content', () => {
     expect((await store.verify()).problems).toEqual([]);
   });
 
+  it('keeps the leaf table of a CID in any spelling, before and after the file', async () => {
+    const store = await temporaryStore();
+    const cid = 'bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy';
+    expect(await store.readLeaves(cid)).toEqual({ table: undefined, inner: undefined });
+    await store.writeLeaves(`ipfs://${cid}`, { table: Buffer.from('t'), inner: Buffer.from('i') });
+    expect(await store.readLeaves(cid)).toEqual({ table: Buffer.from('t'), inner: Buffer.from('i') });
+    await expect(store.readLeaves('../x')).rejects.toThrow(RangeError);
+  });
+
   it('CH4 deletes a file of the wrong size and asks for it again', async () => {
     const store = await temporaryStore();
     const blob = await published(store, randomBytes(5000));
