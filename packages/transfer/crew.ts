@@ -1,7 +1,7 @@
 import { ExhaustedError, SourceError, type SourceFailure } from '#core/failure';
 import type { Layer } from '#core/layer';
 import type { Logger } from '#core/logger';
-import { backoffMs, decide, mayPass, type Budget, type Decision } from '#core/policy';
+import { backoffMs, CORRUPT_REST_MS, decide, mayPass, PAGE_REST_MS, type Budget, type Decision } from '#core/policy';
 import type { ByteSink, ResponseHead } from '#core/source';
 import {
   isLaggard,
@@ -371,7 +371,9 @@ export class Crew {
     const { board } = this.#ground!;
     const { name } = state.source;
     const sources = board.exclude(unit, state.index);
-    if (isFirst && looksLikeWebPage(head)) throw new SourceError('bad-response', name, 'it answered with a web page');
+    const rest = (retryAfterMs: number) => (state.source.kind === 'ipfs-gateway' ? { retryAfterMs } : {});
+    if (isFirst && looksLikeWebPage(head))
+      throw new SourceError('bad-response', name, 'it answered with a web page', rest(PAGE_REST_MS));
     const isLeft = state.strike();
     if (sources >= SOURCES_AGAINST_A_LEAF)
       throw new LeafError(
@@ -380,7 +382,12 @@ export class Crew {
         `${sources} sources sent other bytes for leaf ${leafCid(board.grid.table!, unit) ?? unit} at ${board.grid.start(unit)}`,
       );
     if (isLeft)
-      throw new SourceError('digest-mismatch', name, `${state.badLeaves} of ${state.leavesSeen} leaves were corrupt`);
+      throw new SourceError(
+        'digest-mismatch',
+        name,
+        `${state.badLeaves} of ${state.leavesSeen} leaves were corrupt`,
+        rest(CORRUPT_REST_MS),
+      );
   }
 
   #tick(): void {

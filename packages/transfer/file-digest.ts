@@ -20,7 +20,8 @@ export interface FileDigest {
   advance(frontierBytes: number): void;
   /** Resolves with the proof of the whole file; what was not hashed on the way is read. */
   finish(): Promise<DigestedFile>;
-  stop(): void;
+  /** Resolves when the file is not read any more, and may be closed. */
+  stop(): Promise<void>;
 }
 
 const READ_BYTES = MIB;
@@ -71,6 +72,9 @@ export function inlineDigest(file: OpenFile, path: string, plan: DigestPlan): Fi
       }
       return hash.finish();
     },
-    stop: () => void (isStopped = true),
+    async stop() {
+      isStopped = true;
+      await catchingUp;
+    },
   };
 }

@@ -1,6 +1,7 @@
 import { StorageError } from '#core/failure';
 import type { Logger } from '#core/logger';
 import { keepsUnprovenPartial } from '#core/policy';
+import { MIB } from '#core/units';
 import { readFully, writeFully, type FileOperations, type OpenFile } from './file-operations.ts';
 import type { Grid } from './grid.ts';
 import { bitOf, NO_NAME, type Journal } from './journal.ts';
@@ -19,33 +20,70 @@ export interface ResumeRules {
   readonly signal: AbortSignal | undefined;
 }
 
-/**
- * Puts what an earlier run left behind on the board: what the journal claims where it can be trusted, what the
- * leaf table proves where it cannot, and otherwise nothing.
- */
-export async function resumePartial(partial: Partial, board: SpanBoard, rules: ResumeRules): Promise<void> {
-  if (partial.file.sizeBytes === 0) return;
-  const { found } = partial;
-  const isOther = found.ok && !sameBytes(found.journal.identity, rules.identity);
-  if (found.ok && isTrustworthy(found.journal, board.grid, isOther)) {
-    if (adopt(found.journal, partial, board, rules)) return;
-  } else if (board.grid.table !== undefined) {
-    rules.logger.info({ path: partial.path }, 'partial is verified leaf by leaf');
-    await adoptProven(partial.file, partial.file, board, rules.signal);
-    return;
-  }
-  rules.logger.warn({ path: partial.path, otherFile: isOther }, 'partial is started over');
-  await partial.clear();
+/** Beyond the last checkpoint of an unclean stop, leaves are looked for until so much holds none. */
+const SEARCH_BYTES = 128 * MIB;
+
+export interface Resumed {
+  /** The journal's claims were taken over after an unclean stop: they must be proven again before the end. */
+  readonly mustRecheck: boolean;
 }
 
 /**
- * A journal of the same leaves is believed after a clean stop; after an unclean one they prove themselves again.
- * Pieces cannot: they must be of the same file, and were durable when the journal claimed them.
+ * Puts what an earlier run left behind on the board: what a journal of the same cut claims, what the leaf table
+ * proves where there is no such journal, and otherwise nothing.
+ *
+ * Pieces cannot prove themselves: they must be of the same file, and were durable when the journal claimed them.
  */
-function isTrustworthy(journal: Journal, grid: Grid, isOther: boolean): boolean {
-  if (journal.sizeBytes !== grid.sizeBytes || journal.count !== grid.count) return false;
-  if (!sameBytes(journal.gridHash, grid.hash)) return false;
-  return grid.table === undefined ? !isOther : journal.isClean;
+export async function resumePartial(partial: Partial, board: SpanBoard, rules: ResumeRules): Promise<Resumed> {
+  const { found, file } = partial;
+  const { table } = board.grid;
+  if (file.sizeBytes === 0) return { mustRecheck: false };
+  const isOther = found.ok && !sameBytes(found.journal.identity, rules.identity);
+  if (found.ok && isOfGrid(found.journal, board.grid) && (table !== undefined || !isOther)) {
+    if (adopt(found.journal, partial, board, rules)) {
+      const mustRecheck = table !== undefined && !found.journal.isClean;
+      if (mustRecheck) await adoptProven(file, file, board, rules.signal, SEARCH_BYTES);
+      return { mustRecheck };
+    }
+  } else if (table !== undefined) {
+    rules.logger.info({ path: partial.path }, 'partial is verified leaf by leaf');
+    await adoptProven(file, file, board, rules.signal, Infinity);
+    return { mustRecheck: false };
+  }
+  rules.logger.warn({ path: partial.path, otherFile: isOther }, 'partial is started over');
+  await partial.clear();
+  return { mustRecheck: false };
+}
+
+const isOfGrid = (journal: Journal, grid: Grid): boolean =>
+  journal.sizeBytes === grid.sizeBytes && journal.count === grid.count && sameBytes(journal.gridHash, grid.hash);
+
+/**
+ * Proves the units again that were on the board when it began, while the transfer goes on; a bad one is dropped
+ * and fetched like any other. About a second per GB.
+ *
+ * @param drop takes a unit off the board
+ * @returns how many units were dropped
+ */
+export async function recheck(
+  file: OpenFile,
+  board: SpanBoard,
+  isSuspect: (unit: number) => boolean,
+  isStopped: () => boolean,
+  drop: (unit: number) => void,
+): Promise<number> {
+  const { grid } = board;
+  const buffer = Buffer.allocUnsafe(grid.maxUnitBytes);
+  let dropped = 0;
+  for (let unit = 0; unit < grid.count && !isStopped(); unit += 1) {
+    if (!isSuspect(unit)) continue;
+    const bytes = buffer.subarray(0, grid.end(unit) - grid.start(unit));
+    const count = await readFully(file, bytes, grid.start(unit));
+    if (count === bytes.length && grid.accepts(unit, bytes)) continue;
+    drop(unit);
+    dropped += 1;
+  }
+  return dropped;
 }
 
 /** @returns false when the partial is not worth continuing */
@@ -82,17 +120,25 @@ export async function adoptProven(
   into: OpenFile,
   board: SpanBoard,
   signal: AbortSignal | undefined,
+  searchBytes: number,
 ): Promise<void> {
   const { grid } = board;
   const buffer = Buffer.allocUnsafe(grid.maxUnitBytes);
+  const hole = Buffer.alloc(grid.maxUnitBytes);
+  let withoutFind = 0;
   for (let unit = 0; unit < grid.count && grid.end(unit) <= from.sizeBytes; unit += 1) {
     if (board.isTaken(unit)) continue;
     signal?.throwIfAborted();
     const bytes = buffer.subarray(0, grid.end(unit) - grid.start(unit));
     const count = await readFully(from, bytes, grid.start(unit));
-    if (count < bytes.length || !grid.accepts(unit, bytes)) continue;
-    if (from !== into) await writeFully(into, bytes, grid.start(unit));
-    board.done(unit, NO_SOURCE);
+    withoutFind += count;
+    // A partial is sparse: what was never written reads as zeros, which is faster seen than hashed.
+    const isHole = from === into && bytes.equals(hole.subarray(0, bytes.length));
+    if (count === bytes.length && !isHole && grid.accepts(unit, bytes)) {
+      if (from !== into) await writeFully(into, bytes, grid.start(unit));
+      board.done(unit, NO_SOURCE);
+      withoutFind = 0;
+    } else if (withoutFind >= searchBytes) return;
   }
 }
 
@@ -110,7 +156,7 @@ export async function salvage(
     const file = await openOrSkip(path, operations, rules.logger);
     if (file === undefined) continue;
     try {
-      await adoptProven(file, partial.file, board, rules.signal);
+      await adoptProven(file, partial.file, board, rules.signal, Infinity);
     } catch (error) {
       rules.signal?.throwIfAborted();
       throw StorageError.from(error, partial.path);

@@ -18,7 +18,7 @@ import { LeafWriter, type WritableRun } from './leaf-writer.ts';
 import { SpanEnded } from './leaf-cutter.ts';
 import { discardPartial, identityOf, Partial } from './partial.ts';
 import { ProgressReporter } from './progress-reporter.ts';
-import { resumePartial, salvage, type ResumeRules } from './resume.ts';
+import { recheck, resumePartial, salvage, type ResumeRules } from './resume.ts';
 import { rankedStates } from './ranked-states.ts';
 import type { SourceState } from './source-state.ts';
 import type { Ground } from './source-try.ts';
@@ -45,6 +45,9 @@ export class TransferRun {
   #digest: FileDigest | undefined;
   #reservation: DiskReservation | undefined;
   #crew: Crew | undefined;
+  /** Resolves with the number of claimed units that turned out to be bad. */
+  #recheck: Promise<number> | undefined;
+  #isStopping = false;
   /** Who said how long the file is, when nobody else knew. */
   #sizeFrom: SourceState | undefined;
   #resumedBytes = 0;
@@ -80,12 +83,13 @@ export class TransferRun {
       if (sizeBytes !== undefined) await this.#lay(sizeBytes);
       const proof = await this.#fetchAndProve();
       signal?.throwIfAborted();
+      await this.#digest?.stop();
       await this.#partial.close();
       return this.#result(proof);
     } catch (error) {
+      this.#isStopping = true;
       throw await this.#keepWhatIsProven(error);
     } finally {
-      this.#digest?.stop();
       this.#reservation?.release();
     }
   }
@@ -108,7 +112,7 @@ export class TransferRun {
     const grid = table === undefined ? pieceGrid(sizeBytes) : leafGrid(table);
     const board = new SpanBoard(grid);
     const rules = this.#resumeRules();
-    await resumePartial(this.#partial, board, rules);
+    const { mustRecheck } = await resumePartial(this.#partial, board, rules);
     this.#reservation = await reserveDisk(dirname(this.#partial.path), sizeBytes - board.doneBytes, (folder) =>
       this.#operations.freeBytes(folder),
     );
@@ -119,14 +123,42 @@ export class TransferRun {
     await this.#writeKnownLeaves(grid, board);
     this.#resumedBytes = board.doneBytes;
     this.#isResumed = Uint8Array.from({ length: grid.count }, (_, unit) => Number(board.isDone(unit)));
+    if (mustRecheck) this.#recheck = this.#startRecheck(board);
     const writer = new LeafWriter(this.#partial.file, this.#partial.path, board, {
       accepted: (position, bytes) => this.#digest?.offer(position, bytes),
       committed: (run) => this.#committed(run),
       failed: (error) => this.#crew?.fail(error),
     });
     this.#ground = { board, writer };
-    this.#startDigest();
+    await this.#startDigest();
     return this.#ground;
+  }
+
+  #startRecheck(board: SpanBoard): Promise<number> {
+    const { file, path } = this.#partial;
+    const suspects = this.#isResumed.slice();
+    const running = recheck(
+      file,
+      board,
+      (unit) => suspects[unit] === 1,
+      () => this.#isStopping,
+      (unit) => this.#dropUnit(unit),
+    );
+    const checked = running.catch((error: unknown) => Promise.reject(StorageError.from(error, path)));
+    checked.catch(() => undefined);
+    return checked;
+  }
+
+  /** The transfer ends only with claims that were proven again. */
+  async #fetchUntilRechecked(states: readonly SourceState[]): Promise<void> {
+    await this.#fetch(states);
+    const dropped = await this.#recheck;
+    this.#recheck = undefined;
+    if (dropped === undefined || dropped === 0) return;
+    this.#logger.warn({ path: this.#partial.path, dropped }, 'claimed leaves were damaged');
+    const { board } = this.#ground!;
+    if (!board.isComplete) await this.#fetch(states);
+    await this.#startDigest();
   }
 
   #resumeRules(): ResumeRules {
@@ -155,14 +187,16 @@ export class TransferRun {
     }
   }
 
-  #startDigest(): void {
+  async #startDigest(): Promise<void> {
     const { board } = this.#ground!;
-    this.#digest?.stop();
-    this.#digest = startFileDigest(this.#partial.file, this.#partial.path, {
-      plan: { sizeBytes: board.grid.sizeBytes, algorithms: this.#algorithms, dagProfile: this.#options.dagProfile },
-      thread: this.#options.digestThread ?? 'auto',
-      logger: this.#logger,
-    });
+    await this.#digest?.stop();
+    const plan = {
+      sizeBytes: board.grid.sizeBytes,
+      algorithms: this.#algorithms,
+      dagProfile: this.#options.dagProfile,
+    };
+    const { file, path } = this.#partial;
+    this.#digest = startFileDigest(file, path, plan, this.#options.digestThread ?? 'auto');
     this.#digest.advance(board.frontierBytes);
   }
 
@@ -190,7 +224,7 @@ export class TransferRun {
   async #fetchAndProve(): Promise<DigestedFile> {
     let states = this.#states;
     for (;;) {
-      await this.#fetch(states);
+      await this.#fetchUntilRechecked(states);
       const proof = await this.#digestOfWhole();
       const mismatch = compareDigests(this.#options.file.digests, proof.digests);
       if (mismatch === undefined) return proof;
@@ -269,11 +303,7 @@ export class TransferRun {
     if (this.#ground !== undefined) return this.#digest!.finish();
     const { sizeBytes } = this.#unsized;
     const plan = { sizeBytes, algorithms: this.#algorithms, dagProfile: this.#options.dagProfile };
-    this.#digest = startFileDigest(this.#partial.file, this.#partial.path, {
-      plan,
-      thread: 'inline',
-      logger: this.#logger,
-    });
+    this.#digest = startFileDigest(this.#partial.file, this.#partial.path, plan, 'inline');
     return this.#digest.finish();
   }
 
@@ -288,7 +318,7 @@ export class TransferRun {
     this.#drop(suspects.isSuspect);
     await this.#partial.checkpoint(false);
     if (culprit !== undefined && culprit === this.#sizeFrom) await this.#forgetSize();
-    else this.#startDigest();
+    else await this.#startDigest();
     return suspects.trusted === undefined ? this.#states : [suspects.trusted];
   }
 
@@ -306,7 +336,8 @@ export class TransferRun {
 
   /** Who lied about the bytes may have lied about their number. */
   async #forgetSize(): Promise<void> {
-    this.#digest?.stop();
+    await this.#digest?.stop();
+    this.#digest = undefined;
     this.#reservation?.release();
     await this.#partial.clear();
     this.#ground = undefined;
@@ -317,17 +348,20 @@ export class TransferRun {
   #drop(isSuspect: (origin: number) => boolean): void {
     const { board } = this.#ground!;
     for (let unit = 0; unit < board.grid.count; unit += 1) {
-      const origin = this.#originInThisRun(unit);
-      if (!board.isDone(unit) || !isSuspect(origin)) continue;
-      const bytes = board.grid.end(unit) - board.grid.start(unit);
-      const state = this.#states[origin];
-      if (state !== undefined) {
-        state.committedBytes -= bytes;
-        state.wastedBytes += bytes;
-      } else this.#resumedBytes -= bytes;
-      this.#isResumed[unit] = 0;
-      board.drop(unit);
+      if (board.isDone(unit) && isSuspect(this.#originInThisRun(unit))) this.#dropUnit(unit);
     }
+  }
+
+  #dropUnit(unit: number): void {
+    const { board } = this.#ground!;
+    const bytes = board.grid.end(unit) - board.grid.start(unit);
+    const state = this.#states[this.#originInThisRun(unit)];
+    if (state !== undefined) {
+      state.committedBytes -= bytes;
+      state.wastedBytes += bytes;
+    } else this.#resumedBytes -= bytes;
+    this.#isResumed[unit] = 0;
+    board.drop(unit);
   }
 
   /** What an earlier run left may have been damaged since: nobody is blamed for it. */
@@ -364,8 +398,11 @@ export class TransferRun {
   async #keepWhatIsProven(error: unknown): Promise<unknown> {
     const board = this.#ground?.board;
     try {
+      await this.#digest?.stop();
+      const isProven = this.#recheck === undefined;
+      await this.#recheck?.catch(() => undefined);
       const isWorthKeeping = board !== undefined && board.doneBytes > 0;
-      if (isWorthKeeping) await this.#partial.checkpoint(true);
+      if (isWorthKeeping) await this.#partial.checkpoint(isProven);
       await this.#partial.close();
       if (board !== undefined && !isWorthKeeping) await discardPartial(this.#partial.path, this.#operations);
     } catch (err) {

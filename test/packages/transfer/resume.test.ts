@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { KIB, MIB } from '#core/units';
 import { nodeFileOperations } from '#transfer/file-operations';
-import { decodeJournal } from '#transfer/journal';
+import { decodeJournal, encodeJournal } from '#transfer/journal';
 import { journalPathOf } from '#transfer/partial';
 import { transfer } from '#transfer/transfer';
 import type { TransferOptions } from '#transfer/transfer-options';
@@ -137,11 +137,11 @@ describe('RE1 RE12 resume', () => {
 });
 
 describe('HD11 G12 the journal is never trusted blindly', () => {
-  it('re-verifies every leaf after an unclean stop', async () => {
+  it('H01 proves every leaf again after an unclean stop, while the transfer already goes on', async () => {
     await abortAfter(3 * MIB, { table });
-    const journal = await readFile(journalPathOf(kit.partialPath));
-    journal[10] = 0;
-    await writeFile(journalPathOf(kit.partialPath), journal);
+    const journal = await readJournal();
+    if (!journal.ok) throw new Error(journal.reason);
+    await writeFile(journalPathOf(kit.partialPath), encodeJournal({ ...journal.journal, isClean: false }));
     const partial = await readFile(kit.partialPath);
     partial[5 * LEAF]! ^= 1;
     await writeFile(kit.partialPath, partial);
@@ -149,6 +149,20 @@ describe('HD11 G12 the journal is never trusted blindly', () => {
     const result = await transfer(kit.options([source], { table }));
     expect(await isIdentical()).toBe(true);
     expect(result.resumedBytes).toBe(3 * MIB - LEAF);
+    expect(result.digests).toEqual({ sha256 });
+    expect(source.requests).toMatchObject([
+      { range: { start: 3 * MIB } },
+      { range: { start: 5 * LEAF, end: 6 * LEAF } },
+    ]);
+  });
+
+  it('H01 finds leaves again that were written after the last checkpoint', async () => {
+    await abortAfter(3 * MIB, { table });
+    const journal = await readJournal();
+    if (!journal.ok) throw new Error(journal.reason);
+    const bitmap = Buffer.from(journal.journal.bitmap).fill(0, 1);
+    await writeFile(journalPathOf(kit.partialPath), encodeJournal({ ...journal.journal, bitmap, isClean: false }));
+    expect(await transfer(kit.options([fakeSource(bytes)], { table }))).toMatchObject({ resumedBytes: 3 * MIB });
   });
 
   it('survives any damage to the journal', async () => {

@@ -6,7 +6,7 @@ import { SourceError } from '#core/failure';
 import { KIB, MIB } from '#core/units';
 import { transfer } from '#transfer/transfer';
 import type { TransferOptions, TryRecord } from '#transfer/transfer-options';
-import { fakeSource } from '../../helpers/fake-source.ts';
+import { fakeSource, type FakeBehaviour } from '../../helpers/fake-source.ts';
 import { bytesOf, sha256Of, tableOf, transferKit } from '../../helpers/transfer-kit.ts';
 
 const LEAF = 256 * KIB;
@@ -194,7 +194,7 @@ describe('sources that fail', () => {
 });
 
 describe('sources that cannot serve ranges', () => {
-  const refuses = { failRead: () => 'range-refused' } as const;
+  const refuses: FakeBehaviour = { failRead: () => 'range-refused' };
 
   it('E09 falls back to raw blocks, leaf by leaf', async () => {
     const source = fakeSource(bytes, { ...refuses, blocks: (cid) => blocks.get(cid) });

@@ -1,0 +1,48 @@
+import { describe, expect, it } from '@jest/globals';
+import { rank } from '#core/ranking';
+
+const names = (candidates: Parameters<typeof rank>[0]) => rank(candidates).map((ranked) => ranked.name);
+
+describe('ME5 ranking', () => {
+  it('keeps the configured order without measurements', () => {
+    expect(names([{ name: 'a' }, { name: 'b' }, { name: 'c' }])).toEqual(['a', 'b', 'c']);
+  });
+
+  it('moves a failing source behind a sound one', () => {
+    const health = { successRate: 0.5, bytesPerSecond: 1e6 };
+    expect(
+      names([
+        { name: 'a', health },
+        { name: 'b', health: { ...health, successRate: 1 } },
+      ]),
+    ).toEqual(['b', 'a']);
+  });
+
+  it('moves a much faster source forward, a little faster one not', () => {
+    const at = (bytesPerSecond: number) => ({ successRate: 1, bytesPerSecond });
+    expect(
+      names([
+        { name: 'a', health: at(1e6) },
+        { name: 'b', health: at(1.1e6) },
+      ]),
+    ).toEqual(['a', 'b']);
+    expect(
+      names([
+        { name: 'a', health: at(1e6) },
+        { name: 'b', health: at(9e6) },
+      ]),
+    ).toEqual(['b', 'a']);
+  });
+
+  it('leaves a dead source in the list, last', () => {
+    expect(names([{ name: 'a', health: { successRate: 0, bytesPerSecond: undefined } }, { name: 'b' }])).toEqual([
+      'b',
+      'a',
+    ]);
+  });
+
+  it('explains itself', () => {
+    const [best] = rank([{ name: 'a', health: { successRate: 0.987, bytesPerSecond: 2e6 } }]);
+    expect(best!.why).toBe('configured 1st, 99 % of its tries succeed, 1.0 times the usual speed');
+  });
+});
