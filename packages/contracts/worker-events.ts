@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { LAYERS, OUTCOMES, SOURCE_KINDS } from '#core/layer';
+import { ModelName, ModelVersion } from './manifest.ts';
 
 const At = z.number().int().describe("milliseconds since 1970, the worker's clock");
 const Count = z.number().int().min(0);
@@ -117,6 +118,49 @@ export const HostReport = z.strictObject({
   workerVersion: z.string().max(40),
 });
 
+const InventoryEntry = z.strictObject({
+  sha256: z.string().max(64),
+  sizeBytes: Count,
+  cid: z.string().max(300).nullable(),
+  /** Null, as are version and path, for content that no model names. */
+  model: z.string().max(100).nullable(),
+  version: z.string().max(100).nullable(),
+  path: z.string().max(4096).nullable(),
+  /** `invalid`: the host knows the file and had to take it away; it is to be fetched again. */
+  state: z.enum(['valid', 'invalid']),
+});
+
+export type InventoryEntry = z.infer<typeof InventoryEntry>;
+
+export const INVENTORY_PAGE_ENTRIES = 500;
+
+/** One page of everything the host has; only a complete set of pages says anything. An empty store is one empty page. */
+export const HostInventory = z.strictObject({
+  type: z.literal('host.inventory'),
+  /** When the worker began to read its disk: what it published later may be missing. */
+  at: At,
+  digest: z.string().max(80),
+  page: Count,
+  pages: z.number().int().min(1).max(10_000),
+  /** Folder of the host under which `<model>/<path>` is found. */
+  modelsFolder: z.string().max(4096),
+  entries: z.array(InventoryEntry).max(INVENTORY_PAGE_ENTRIES),
+});
+
+/** What a worker learned about newer versions of a model (VE2). */
+export const VersionChecked = z.strictObject({
+  type: z.literal('version.checked'),
+  at: At,
+  model: ModelName,
+  /** The version that was compared. */
+  current: ModelVersion,
+  source: z.enum(['huggingface', 'ipfs']),
+  /** What the origin has now: a commit, or a CID. Null when it could not be learned. */
+  available: z.string().max(300).nullable(),
+  newer: z.boolean(),
+  error: z.string().max(1000).nullable(),
+});
+
 export const WorkerEvent = z.discriminatedUnion('type', [
   DownloadStarted,
   DownloadProgress,
@@ -126,6 +170,8 @@ export const WorkerEvent = z.discriminatedUnion('type', [
   DownloadFailed,
   HostNotice,
   HostReport,
+  HostInventory,
+  VersionChecked,
 ]);
 
 export type WorkerEvent = z.infer<typeof WorkerEvent>;
@@ -156,3 +202,18 @@ export const WorkerCommand = z.strictObject({
 });
 
 export type WorkerCommand = z.infer<typeof WorkerCommand>;
+
+/**
+ * What a person asks of a host as a whole. It is kept until the host's worker has done it; a later one for the same model
+ * takes its place.
+ */
+export const HostOrder = z.strictObject({
+  version: z.literal(1),
+  id: z.uuid(),
+  order: z.literal('verify'),
+  /** Null means everything the host has. */
+  model: ModelName.nullable(),
+  requestedAt: At,
+});
+
+export type HostOrder = z.infer<typeof HostOrder>;

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { EventBatch } from '#contracts/worker-events';
+import { applyInventories } from './apply-inventory.ts';
 import type { Database } from './connect.ts';
 import { DOWNLOAD_COLUMNS, type DownloadRow } from './download-row.ts';
 import * as sql from './event-sql.ts';
@@ -34,6 +35,7 @@ export async function applyEvents(
     for (const wave of plan.waves) ignored += await applyWave(client, wave, now, moved);
     if (plan.tries.length > 0) await client.query(sql.TRIES_SQL, [JSON.stringify(plan.tries)]);
     await applyHosts(client, batches, plan, now);
+    for (const id of await applyInventories(client, plan.inventories, now)) moved.add(id);
     return { moved: await rowsOf(client, [...moved]), ignored };
   });
 }

@@ -21,6 +21,12 @@ export type Notice = Spoken<Of<'host.notice'>> & {
   readonly sequence: number;
   readonly position: number;
 };
+export type Inventory = Of<'host.inventory'> & { readonly host: string; readonly bootId: string };
+export type Checked = Spoken<Of<'version.checked'>> & {
+  readonly bootId: string;
+  readonly sequence: number;
+  readonly position: number;
+};
 
 export interface EventPlan {
   /** Within a wave every download appears once, so that one statement per type can apply it. */
@@ -28,6 +34,8 @@ export interface EventPlan {
   readonly tries: readonly Try[];
   readonly reports: readonly Report[];
   readonly notices: readonly Notice[];
+  readonly inventories: readonly Inventory[];
+  readonly checks: readonly Checked[];
 }
 
 /**
@@ -39,15 +47,20 @@ export function planEvents(batches: readonly EventBatch[]): EventPlan {
   const tries: Try[] = [];
   const reports = new Map<string, Report>();
   const notices: Notice[] = [];
+  const inventories: Inventory[] = [];
+  const checks: Checked[] = [];
   for (const { host, bootId, sequence, events } of batches) {
     events.forEach((event, position) => {
       if (event.type === 'try.finished') tries.push({ ...event, host });
       else if (event.type === 'host.notice') notices.push({ ...event, host, bootId, sequence, position });
       else if (event.type === 'host.report') keepLatest(reports, event, host);
-      else addStep(steps, { ...event, host });
+      else if (event.type === 'version.checked') checks.push({ ...event, host, bootId, sequence, position });
+      else if (event.type === 'host.inventory') {
+        if (host !== null) inventories.push({ ...event, host, bootId });
+      } else addStep(steps, { ...event, host });
     });
   }
-  return { waves: wavesOf([...steps.values()]), tries, reports: [...reports.values()], notices };
+  return { waves: wavesOf([...steps.values()]), tries, reports: [...reports.values()], notices, inventories, checks };
 }
 
 function keepLatest(reports: Map<string, Report>, event: Of<'host.report'>, host: string | null): void {

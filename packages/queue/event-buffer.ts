@@ -9,8 +9,10 @@ interface Entry {
 const KEEP_RANK: Record<WorkerEvent['type'], number> = {
   'download.progress': 0,
   'host.report': 0,
+  'host.inventory': 0,
   'try.finished': 1,
   'host.notice': 2,
+  'version.checked': 2,
   'download.started': 3,
   'download.interrupted': 4,
   'download.failed': 4,

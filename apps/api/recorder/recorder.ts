@@ -54,8 +54,8 @@ export function createRecorder(deps: RecorderDeps, redis: RedisSettings, consume
  * @throws Error while Postgres is away; nothing is stored then
  */
 export async function recordBatches(deps: RecorderDeps, batches: readonly EventBatch[]): Promise<RecorderCounts> {
-  const { ignored } = await applyEvents(deps.database, batches, deps.now());
-  deps.changes.notify(downloadsIn(batches));
+  const { ignored, moved } = await applyEvents(deps.database, batches, deps.now());
+  deps.changes.notify(new Set([...downloadsIn(batches), ...moved.map(({ id }) => id)]));
   if (ignored > 0) {
     deps.log.info({ ignored, batches: batches.length }, 'worker events changed nothing and were dropped');
     await stopStragglers(deps, batches);
