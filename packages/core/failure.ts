@@ -137,7 +137,7 @@ export interface SourceFailure {
 export class ExhaustedError extends Error {
   override readonly name = 'ExhaustedError';
   readonly failures: readonly SourceFailure[];
-  /** True when every reason may pass (timeouts, throttling): another attempt later can help. */
+  /** True when at least one source failed for a reason that may pass (timeouts, throttling): another attempt can help. */
   readonly mayPass: boolean;
 
   constructor(what: string, failures: readonly SourceFailure[], mayPass: boolean) {

@@ -1,30 +1,22 @@
-import { ExhaustedError, SourceError, type SourceFailure } from '#core/failure';
+import { SourceError } from '#core/failure';
 import type { Layer } from '#core/layer';
 import type { Logger } from '#core/logger';
-import { backoffMs, CORRUPT_REST_MS, decide, mayPass, PAGE_REST_MS, type Budget, type Decision } from '#core/policy';
+import { backoffMs, decide, type Budget, type Decision } from '#core/policy';
 import type { ByteSink, ResponseHead } from '#core/source';
-import {
-  isLaggard,
-  isTooSlow,
-  median,
-  MIN_SPAN_BYTES,
-  spanBytesFor,
-  TOO_SLOW_MS,
-  wantsConnection,
-} from '#core/span-plan';
-import { SECOND_MS } from '#core/units';
-import { leafCid } from '#content/leaf-block';
+import { isTooSlow, TOO_SLOW_MS } from '#core/span-plan';
+import { judgeBadLeaf } from './bad-leaf.ts';
+import { rampConnections } from './connection-ramp.ts';
 import { SpanEnded } from './leaf-cutter.ts';
-import { LeafError } from './leaf-error.ts';
+import { findsOtherWay } from './other-way.ts';
 import type { SourceState } from './source-state.ts';
 import { SourceTry, type Ground, type TryContext } from './source-try.ts';
 import type { Claim } from './span-board.ts';
 import type { Throttle } from './throttle.ts';
 import type { TryRecord } from './transfer-options.ts';
+import { exhausted, recordOf } from './try-record.ts';
+import { chooseWork, type WorkSituation } from './work-choice.ts';
 
 const TICK_MS = 200;
-/** Different sources that must have sent a bad leaf before the leaf itself is given up. */
-const SOURCES_AGAINST_A_LEAF = 3;
 
 export interface CrewOptions {
   /** Ranked, of all layers, in the order of the layers. */
@@ -145,7 +137,7 @@ export class Crew {
     } while (this.#running.size === 0 && !this.#isAnyoneExpected() && this.#joinNextLayer());
     if (this.#running.size > 0) return;
     if (this.#isAnyoneExpected()) this.#wakeWhenPausesEnd();
-    else if (!this.#isAwaitingDisk()) this.fail(this.#exhausted());
+    else if (!this.#isAwaitingDisk()) this.fail(exhausted(this.#options.what, this.#options.states));
   }
 
   /** Nobody works and somebody will: sleep exactly as long as that takes. */
@@ -183,7 +175,7 @@ export class Crew {
         if (this.#running.size > 0) return;
         this.#start(state, undefined);
       } else {
-        const claim = this.#workFor(state, this.#ground);
+        const claim = chooseWork(state, this.#situation(this.#ground));
         if (claim === undefined) return;
         this.#start(state, claim);
       }
@@ -194,61 +186,21 @@ export class Crew {
     return Math.min(state.allowedLanes, state.maxLanes(this.#options.connections));
   }
 
-  #workFor(state: SourceState, ground: Ground): Claim | undefined {
-    const { board } = ground;
-    if (!this.#options.isProvable) return this.#running.size > 0 ? undefined : board.claim(state.index, Infinity);
-    if (state.mode === 'stream' && !this.#isLastResort(state)) return undefined;
-    const now = this.#options.now();
-    const others = this.#joined().filter((one) => one.pausedUntil <= now);
-    const connections = others.reduce((sum, one) => sum + Math.max(1, one.lanes), state.lanes > 0 ? 1 : 0);
-    const bytes = spanBytesFor({
-      bytesPerSecond: state.connectionRate(now),
-      freeBytes: board.freeBytes,
-      connections: Math.max(1, connections),
-      requestsPerMinute: state.source.capabilities().requestsPerMinute,
-    });
-    return board.claim(state.index, bytes) ?? this.#workOfOthers(state, ground, now);
-  }
-
-  /** A source without ranges sends the whole file: it is used only when nobody else can go on. */
-  #isLastResort(state: SourceState): boolean {
-    if (this.#running.size > 0) return false;
-    const { board } = this.#ground!;
-    return !this.#joined().some((one) => one !== state && one.mode !== 'stream' && board.hasWorkFor(one.index));
-  }
-
-  /** End-game: nothing is free, so the rest of a slow or stalled span is duplicated, or half of a long one taken. */
-  #workOfOthers(state: SourceState, ground: Ground, now: number): Claim | undefined {
-    const usual = median(this.#joined().flatMap((one) => one.connectionRate(now) ?? []));
-    for (const { run } of this.#running) {
-      const { claim } = run;
-      if (claim === undefined || run.state === state || run.state.mode === 'blocks') continue;
-      const rate = run.meter.rate(now);
-      if (now - run.startedAt < SECOND_MS) continue;
-      if (isLaggard({ bytesPerSecond: rate, idleMs: now - run.meter.lastByteAt }, usual)) {
-        if (this.#isDuplicated(claim, ground)) continue;
-        const duplicate = ground.board.duplicate(claim, state.index);
-        if (duplicate !== undefined) return duplicate;
-      } else if (ground.board.remainingBytes(claim) > rate * 2 + 2 * MIN_SPAN_BYTES) {
-        const half = ground.board.split(claim, state.index, MIN_SPAN_BYTES);
-        if (half !== undefined) return half;
-      }
-    }
-    return undefined;
-  }
-
-  #isDuplicated(claim: Claim, ground: Ground): boolean {
-    for (const other of ground.board.claims) {
-      if (other !== claim && other.duplicate && other.first < claim.end && other.end > claim.next) return true;
-    }
-    return false;
+  #situation(ground: Ground): WorkSituation {
+    return {
+      ground,
+      joined: this.#joined(),
+      running: [...this.#running].map(({ run }) => run),
+      isProvable: this.#options.isProvable,
+      now: this.#options.now(),
+    };
   }
 
   #start(state: SourceState, claim: Claim | undefined): void {
     const context: TryContext = {
       now: this.#options.now,
       throttles: this.#options.throttlesOf(state),
-      onBad: (source, unit, head, isFirst) => this.#onBad(source, unit, head, isFirst),
+      onBad: (source, unit, head, isFirst) => judgeBadLeaf(this.#ground!.board, source, unit, head, isFirst),
       onHead: (source, head) => this.#options.onHead(source, head),
     };
     const run = new SourceTry(state, context);
@@ -265,7 +217,7 @@ export class Crew {
       if (claim === undefined) {
         await run.open((sizeBytes) => this.#lay(sizeBytes, run.state), this.#options.unsized);
         this.#isUnsizedDone = this.#ground === undefined;
-      } else if (run.state.mode === 'blocks') await run.readBlocks(this.#ground!, claim);
+      } else if (run.mode === 'blocks') await run.readBlocks(this.#ground!, claim);
       else await run.readSpan(this.#ground!, claim);
       return undefined;
     } catch (error) {
@@ -290,7 +242,9 @@ export class Crew {
     const error = thrown ?? this.#fruitless(run);
     const decision = error instanceof SourceError ? this.#onFailure(run, error) : undefined;
     if (run.claim !== undefined) this.#ground?.board.release(run.claim);
-    this.#report(run, error, decision);
+    const failure = error instanceof SourceError && !this.#isOver ? error : undefined;
+    const ending = { error: failure, decision, now: this.#options.now() };
+    this.#options.onTry(recordOf(run, this.#ground?.board.grid, ending));
     if (error !== undefined && !(error instanceof SourceError)) this.fail(error);
     else this.#pump();
   }
@@ -307,7 +261,7 @@ export class Crew {
   #onFailure(run: SourceTry, error: SourceError): Decision | undefined {
     const { state } = run;
     if (this.#isOver) return undefined;
-    if (this.#changesMode(run, error)) return undefined;
+    if (findsOtherWay(run, error, this.#ground?.board)) return undefined;
     state.recordFailure(error);
     state.failuresInARow += 1;
     const { layer } = state.source;
@@ -352,71 +306,16 @@ export class Crew {
     for (const state of this.#options.states) if (state.source.layer === layer) state.leave(reason);
   }
 
-  /** Some refusals only say how the source must be asked: by block, as a whole, or for something else. */
-  #changesMode(run: SourceTry, error: SourceError): boolean {
-    const { state } = run;
-    const board = this.#ground?.board;
-    if (state.source.kind === 'peer' && run.claim !== undefined && PARTS_ONLY.has(error.kind)) {
-      for (let unit = run.claim.next; unit < run.claim.end; unit += 1) board?.withhold(unit, state.index);
-      return true;
-    }
-    if (error.kind !== 'range-refused' || state.mode !== 'range') return false;
-    const hasBlocks = state.source.readBlock !== undefined && state.source.capabilities().blocks;
-    state.mode = hasBlocks && board?.grid.table !== undefined ? 'blocks' : 'stream';
-    if (state.mode === 'blocks') state.allowedLanes = state.maxLanes(Infinity);
-    return true;
-  }
-
-  #onBad(state: SourceState, unit: number, head: Uint8Array, isFirst: boolean): void {
-    const { board } = this.#ground!;
-    const { name } = state.source;
-    const sources = board.exclude(unit, state.index);
-    const rest = (retryAfterMs: number) => (state.source.kind === 'ipfs-gateway' ? { retryAfterMs } : {});
-    if (isFirst && looksLikeWebPage(head))
-      throw new SourceError('bad-response', name, 'it answered with a web page', rest(PAGE_REST_MS));
-    const isLeft = state.strike();
-    if (sources >= SOURCES_AGAINST_A_LEAF)
-      throw new LeafError(
-        'leaf-unobtainable',
-        unit,
-        `${sources} sources sent other bytes for leaf ${leafCid(board.grid.table!, unit) ?? unit} at ${board.grid.start(unit)}`,
-      );
-    if (isLeft)
-      throw new SourceError(
-        'digest-mismatch',
-        name,
-        `${state.badLeaves} of ${state.leavesSeen} leaves were corrupt`,
-        rest(CORRUPT_REST_MS),
-      );
-  }
-
   #tick(): void {
     const now = this.#options.now();
     for (const { run } of this.#running) run.meter.tick(now);
     for (const state of this.#joined()) {
       state.sample(now);
-      this.#ramp(state, now);
+      if (this.#options.isProvable) rampConnections(state, now, this.#options.connections);
       this.#leaveWhenTooSlow(state, now);
     }
     this.#options.onTick();
     this.#pump();
-  }
-
-  /** Starts with one connection and doubles while that helps; one step back when it did not. */
-  #ramp(state: SourceState, now: number): void {
-    if (state.isRamped || state.mode !== 'range' || state.lanes < state.allowedLanes) return;
-    if (!this.#options.isProvable || state.meter.totalBytes === 0 || now - (state.rampedAt ?? -Infinity) < 2 * TICK_MS)
-      return;
-    const rate = state.meter.rate(now);
-    if (wantsConnection(state.rateBefore, rate, state.lanes, state.maxLanes(this.#options.connections))) {
-      state.rateBefore = rate;
-      state.rampedAt = now;
-      state.allowedLanes *= 2;
-      return;
-    }
-    state.isRamped = true;
-    const hasHelped = state.rateBefore === undefined || rate >= state.rateBefore * 1.05;
-    if (!hasHelped) state.allowedLanes = Math.max(1, state.allowedLanes >> 1);
   }
 
   /** HT5: far below its own usual rate for a while, and somebody else can go on. */
@@ -426,51 +325,4 @@ export class Crew {
     const error = new SourceError('too-slow', state.source.name, 'it fell below a tenth of its usual rate');
     for (const { run } of this.#running) if (run.state === state) run.controller.abort(error);
   }
-
-  #report(run: SourceTry, error: unknown, decision: Decision | undefined): void {
-    const { state, claim } = run;
-    const grid = this.#ground?.board.grid;
-    const isFailure = error instanceof SourceError && !this.#isOver;
-    this.#options.onTry({
-      source: state.source.name,
-      layer: state.source.layer,
-      origin: state.source.origin,
-      rankedBecause: state.rankedBecause,
-      mode: state.mode,
-      range:
-        claim === undefined || grid === undefined || claim.end <= claim.first
-          ? undefined
-          : { start: grid.start(claim.first), end: grid.end(claim.end - 1) },
-      bytes: run.bytes,
-      committedBytes: run.acceptedBytes,
-      wastedBytes: run.wastedBytes,
-      badLeaves: run.badLeaves,
-      durationMs: this.#options.now() - run.startedAt,
-      latencyMs: run.latencyMs,
-      failure: isFailure ? { kind: error.kind, message: error.message } : undefined,
-      decision: decision?.do,
-      reason: decision?.reason,
-    });
-  }
-
-  #exhausted(): ExhaustedError {
-    const failures: SourceFailure[] = [];
-    for (const state of this.#options.states) {
-      for (const [kind, { message, count }] of state.failures)
-        failures.push({ source: state.source.name, kind, message, count });
-    }
-    return new ExhaustedError(
-      this.#options.what,
-      failures,
-      failures.some((failure) => mayPass(failure.kind)),
-    );
-  }
-}
-
-/** What a peer says that does not hold the wanted part. */
-const PARTS_ONLY: ReadonlySet<string> = new Set(['missing', 'range-refused']);
-
-function looksLikeWebPage(head: Uint8Array): boolean {
-  const text = Buffer.from(head.subarray(0, 64)).toString('latin1').trimStart().toLowerCase();
-  return text.startsWith('<!doctype') || text.startsWith('<html');
 }

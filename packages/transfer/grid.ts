@@ -51,18 +51,6 @@ export function pieceGrid(sizeBytes: number, pieceBytes = pieceBytesFor(sizeByte
   };
 }
 
-/** Index of the unit that holds a position; `count` at or beyond the end. */
-export function unitAt(grid: Grid, position: number): number {
-  let low = 0;
-  let high = grid.count;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (grid.end(middle) <= position) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
 function hashOfTable(table: LeafTable): Uint8Array {
   const bytesOf = (array: Float64Array) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
   return createHash('sha256')

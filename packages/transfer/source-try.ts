@@ -10,6 +10,7 @@ import type { SourceState } from './source-state.ts';
 import type { Claim, SpanBoard } from './span-board.ts';
 import { SpeedMeter } from './speed-meter.ts';
 import type { Throttle } from './throttle.ts';
+import type { SourceMode } from './transfer-options.ts';
 
 /** The board and writer of a transfer whose size is known. */
 export interface Ground {
@@ -33,6 +34,8 @@ export class SourceTry {
   readonly controller = new AbortController();
   readonly meter: SpeedMeter;
   readonly startedAt: number;
+  /** How the source was asked; it may be asked in another way next time. */
+  readonly mode: SourceMode;
   claim: Claim | undefined;
   latencyMs: number | undefined;
   bytes = 0;
@@ -46,6 +49,7 @@ export class SourceTry {
   constructor(state: SourceState, context: TryContext) {
     this.state = state;
     this.#context = context;
+    this.mode = state.mode;
     this.startedAt = context.now();
     this.meter = new SpeedMeter(this.startedAt);
   }
@@ -54,7 +58,7 @@ export class SourceTry {
   async readSpan(ground: Ground, claim: Claim): Promise<void> {
     const { grid } = ground.board;
     const range = { start: grid.start(claim.first), end: grid.end(claim.end - 1) };
-    const isWhole = this.state.mode === 'stream';
+    const isWhole = this.mode === 'stream';
     if (isWhole) ground.board.extend(claim);
     this.#begin(ground, claim, isWhole ? 0 : claim.first);
     await this.#read(isWhole ? { sizeBytes: grid.sizeBytes } : { range, sizeBytes: grid.sizeBytes }, {
@@ -227,7 +231,7 @@ export class SourceTry {
 
   #bad(unit: number, head: Uint8Array, isFirst: boolean): void {
     this.badLeaves += 1;
-    if (this.state.mode === 'blocks') this.wastedBytes += head.length;
+    if (this.mode === 'blocks') this.wastedBytes += head.length;
     this.#context.onBad(this.state, unit, head, isFirst);
   }
 

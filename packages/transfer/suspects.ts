@@ -43,7 +43,7 @@ const suspects = (
   summary: { culprit: culprit?.source.name, trusted: trusted?.source.name },
 });
 
-/** Pieces by origin; a body of unknown length has one origin, the last source that sent anything. */
+/** Pieces by origin; a body of unknown length has one origin, the only source whose bytes are committed. */
 function sharesOf(
   board: SpanBoard | undefined,
   originOf: (unit: number) => number,
@@ -51,8 +51,8 @@ function sharesOf(
 ): Map<number, number> {
   const shares = new Map<number, number>();
   if (board === undefined) {
-    const last = states.filter((state) => !state.isLeft && state.meter.totalBytes > 0).at(-1);
-    return shares.set(last?.index ?? NO_SOURCE, 1);
+    const giver = states.find((state) => state.committedBytes > 0 && !state.isLeft);
+    return shares.set(giver?.index ?? NO_SOURCE, 1);
   }
   for (let unit = 0; unit < board.grid.count; unit += 1) {
     const origin = originOf(unit);

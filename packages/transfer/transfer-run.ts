@@ -24,7 +24,8 @@ import type { SourceState } from './source-state.ts';
 import type { Ground } from './source-try.ts';
 import { NO_SOURCE, SpanBoard } from './span-board.ts';
 import { suspectsOf } from './suspects.ts';
-import type { TransferOptions, TransferResult, TryRecord, Verification } from './transfer-options.ts';
+import type { TransferOptions, TransferResult, TryRecord } from './transfer-options.ts';
+import { refuseContradictions, resultOf } from './transfer-result.ts';
 import { UnsizedBody } from './unsized-body.ts';
 
 const DEFAULT_CONNECTIONS = 4;
@@ -85,7 +86,12 @@ export class TransferRun {
       signal?.throwIfAborted();
       await this.#digest?.stop();
       await this.#partial.close();
-      return this.#result(proof);
+      return resultOf(this.#options, proof, {
+        states: this.#states,
+        tries: this.#tries,
+        resumedBytes: this.#resumedBytes,
+        wastedBytes: this.#wastedBytes,
+      });
     } catch (error) {
       this.#isStopping = true;
       throw await this.#keepWhatIsProven(error);
@@ -302,6 +308,7 @@ export class TransferRun {
   async #digestOfWhole(): Promise<DigestedFile> {
     if (this.#ground !== undefined) return this.#digest!.finish();
     const { sizeBytes } = this.#unsized;
+    if (this.#sizeFrom !== undefined) this.#sizeFrom.committedBytes = sizeBytes;
     const plan = { sizeBytes, algorithms: this.#algorithms, dagProfile: this.#options.dagProfile };
     this.#digest = startFileDigest(this.#partial.file, this.#partial.path, plan, 'inline');
     return this.#digest.finish();
@@ -314,7 +321,11 @@ export class TransferRun {
     this.#logger.warn({ message, ...suspects.summary }, 'whole digest differs');
     const { culprit } = suspects;
     if (culprit !== undefined) this.#convict(culprit, message);
-    if (board === undefined) return this.#states;
+    if (board === undefined) {
+      if (culprit !== undefined) culprit.wastedBytes += culprit.committedBytes;
+      if (culprit !== undefined) culprit.committedBytes = 0;
+      return this.#states;
+    }
     this.#drop(suspects.isSuspect);
     await this.#partial.checkpoint(false);
     if (culprit !== undefined && culprit === this.#sizeFrom) await this.#forgetSize();
@@ -404,7 +415,8 @@ export class TransferRun {
       const isWorthKeeping = board !== undefined && board.doneBytes > 0;
       if (isWorthKeeping) await this.#partial.checkpoint(isProven);
       await this.#partial.close();
-      if (board !== undefined && !isWorthKeeping) await discardPartial(this.#partial.path, this.#operations);
+      const wasEmpty = board !== undefined || this.#partial.file.sizeBytes === 0;
+      if (wasEmpty && !isWorthKeeping) await discardPartial(this.#partial.path, this.#operations);
     } catch (err) {
       this.#logger.warn({ path: this.#partial.path, err }, 'partial not committed');
       await this.#partial.close().catch(() => undefined);
@@ -421,39 +433,4 @@ export class TransferRun {
     const missingBytes = Math.max(1, board.grid.sizeBytes - board.doneBytes - free);
     return new StorageError('disk-full', error.path, error.message, { cause: error, missingBytes });
   }
-
-  #result(proof: DigestedFile): TransferResult {
-    const { file, table, partialPath } = this.#options;
-    const used = this.#options.layers.filter((layer) =>
-      this.#states.some((state) => state.source.layer === layer && state.committedBytes > 0),
-    );
-    const isProvenByDigest = Object.keys(file.digests).length > 0;
-    const verified: Verification = table !== undefined ? 'leaves' : isProvenByDigest ? 'digest' : 'none';
-    return {
-      partialPath,
-      sizeBytes: proof.sizeBytes,
-      digests: proof.digests,
-      cid: file.cid ?? table?.rootCid ?? proof.dag?.profileCid,
-      table: table ?? proof.dag?.table,
-      innerBlocks: proof.dag?.innerBlocks,
-      verified,
-      deepestLayer: used.at(-1),
-      resumedBytes: this.#resumedBytes,
-      wastedBytes: this.#wastedBytes,
-      badLeaves: this.#states.reduce((sum, state) => sum + state.badLeaves, 0),
-      sources: this.#states.map((state) => state.report()),
-      tries: this.#tries,
-    };
-  }
-}
-
-function refuseContradictions({ file, table, sources }: TransferOptions): void {
-  const names = new Set(sources.map((source) => source.name));
-  if (names.size < sources.length)
-    throw new RangeError('sources: two have the same name, provenance would mix them up');
-  if (table !== undefined && file.sizeBytes !== undefined && table.sizeBytes !== file.sizeBytes)
-    throw new VerifyError(
-      'wrong-digest',
-      `the DAG ${table.rootCid} describes ${table.sizeBytes} bytes, the manifest says ${file.sizeBytes}`,
-    );
 }

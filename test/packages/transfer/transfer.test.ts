@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { KIB, MIB } from '#core/units';
 import { journalPathOf } from '#transfer/partial';
+import { createThrottle } from '#transfer/throttle';
 import { transfer } from '#transfer/transfer';
 import { fakeSource } from '../../helpers/fake-source.ts';
 import { bytesOf, sha256Of, tableOf, transferKit } from '../../helpers/transfer-kit.ts';
@@ -56,6 +57,21 @@ describe('one source', () => {
     expect(bytes.equals(await readFile(kit.partialPath))).toBe(true);
   });
 
+  it('RE6 convicts the sender of a body of unknown length and asks the next', async () => {
+    const liar = fakeSource(bytes.subarray(0, MIB), { name: 'liar', hidesSize: true, kind: 'ipfs-gateway' });
+    const honest = fakeSource(bytes, { name: 'honest', hidesSize: true });
+    const result = await transfer(kit.options([liar, honest], { file: { digests: { sha256 } } }));
+    expect(bytes.equals(await readFile(kit.partialPath))).toBe(true);
+    expect(result).toMatchObject({ verified: 'digest', deepestLayer: 'huggingface', wastedBytes: MIB });
+  });
+
+  it('starts a body of unknown length anew after it broke off', async () => {
+    const source = fakeSource(bytes, { hidesSize: true, cutAfterBytes: (n) => (n === 0 ? MIB : undefined) });
+    const result = await transfer(kit.options([source], { file: { digests: {} } }));
+    expect(bytes.equals(await readFile(kit.partialPath))).toBe(true);
+    expect(result.sizeBytes).toBe(bytes.length);
+  });
+
   it('B18 takes an empty file', async () => {
     const empty = Buffer.alloc(0);
     const result = await transfer(kit.options([fakeSource(empty)], { file: { digests: { sha256: sha256Of(empty) } } }));
@@ -95,6 +111,28 @@ describe('one source', () => {
     await transfer(kit.options([source], { table }));
     expect(source.requests).toHaveLength(1);
     expect(bytes.equals(await readFile(kit.partialPath))).toBe(true);
+  });
+
+  it('EX2 counts every byte by each of its throttles, and is let go by a stop', async () => {
+    const throttles = [createThrottle(100 * MIB), createThrottle(8 * MIB)];
+    const startedAt = performance.now();
+    await transfer(kit.options([fakeSource(bytes)], { table, throttles }));
+    const seconds = (performance.now() - startedAt) / 1000;
+    expect(seconds).toBeGreaterThan((bytes.length / (8 * MIB)) * 0.65);
+    const signal = AbortSignal.timeout(50);
+    const slow = { file: { sizeBytes: bytes.length, digests: { sha256 } }, throttles: [createThrottle(1000)], signal };
+    await expect(
+      transfer({ ...kit.options([fakeSource(bytes)], slow), partialPath: `${kit.partialPath}2` }),
+    ).rejects.toThrow(/timeout/);
+  });
+
+  it('HT9 reports committed bytes that never fall, and every try', async () => {
+    const seen: number[] = [];
+    const onProgress = ({ committedBytes }: { committedBytes: number }) => void seen.push(committedBytes);
+    const result = await transfer(kit.options([fakeSource(bytes, { bytesPerSecond: 5 * MIB })], { table, onProgress }));
+    expect(seen).toEqual([...seen].sort((a, b) => a - b));
+    expect(seen.at(-1)).toBe(bytes.length);
+    expect(result.tries[0]).toMatchObject({ source: 'fake', mode: 'range', bytes: bytes.length, failure: undefined });
   });
 
   it('does not leave a journal for a small file', async () => {

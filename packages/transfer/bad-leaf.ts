@@ -1,0 +1,41 @@
+import { SourceError } from '#core/failure';
+import { leafCid } from '#content/leaf-block';
+import { LeafError } from './leaf-error.ts';
+import type { SourceState } from './source-state.ts';
+import type { SpanBoard } from './span-board.ts';
+
+/** Different sources that must have sent a bad leaf before the leaf itself is given up. */
+const SOURCES_AGAINST_A_LEAF = 3;
+
+/**
+ * Keeps the source from sending this leaf again, and counts it against the source.
+ *
+ * @param head first bytes of what came
+ * @param isFirst the leaf is the first of its response
+ * @throws SourceError when the source is not believed any more, or sent a web page
+ * @throws LeafError `leaf-unobtainable` when three sources sent other bytes for it
+ */
+export function judgeBadLeaf(
+  board: SpanBoard,
+  state: SourceState,
+  unit: number,
+  head: Uint8Array,
+  isFirst: boolean,
+): void {
+  const { name } = state.source;
+  const sources = board.exclude(unit, state.index);
+  const isNotBelieved = state.strike();
+  if (isFirst && looksLikeWebPage(head)) throw new SourceError('bad-response', name, 'it answered with a web page');
+  if (sources >= SOURCES_AGAINST_A_LEAF) {
+    const cid = leafCid(board.grid.table!, unit) ?? `number ${unit}`;
+    const message = `${sources} sources sent other bytes for leaf ${cid} at ${board.grid.start(unit)}`;
+    throw new LeafError('leaf-unobtainable', unit, message);
+  }
+  if (isNotBelieved)
+    throw new SourceError('digest-mismatch', name, `${state.badLeaves} of ${state.leavesSeen} leaves were corrupt`);
+}
+
+function looksLikeWebPage(head: Uint8Array): boolean {
+  const text = Buffer.from(head.subarray(0, 64)).toString('latin1').trimStart().toLowerCase();
+  return text.startsWith('<!doctype') || text.startsWith('<html');
+}

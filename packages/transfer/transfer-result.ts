@@ -1,0 +1,53 @@
+import type { DigestedFile } from '#content/file-digester';
+import { VerifyError } from '#core/failure';
+import type { SourceState } from './source-state.ts';
+import type { TransferOptions, TransferResult, TryRecord, Verification } from './transfer-options.ts';
+
+export interface TransferAccounts {
+  readonly states: readonly SourceState[];
+  readonly tries: readonly TryRecord[];
+  readonly resumedBytes: number;
+  readonly wastedBytes: number;
+}
+
+export function resultOf(
+  { file, table, partialPath, layers }: TransferOptions,
+  proof: DigestedFile,
+  { states, tries, resumedBytes, wastedBytes }: TransferAccounts,
+): TransferResult {
+  const used = layers.filter((layer) =>
+    states.some((state) => state.source.layer === layer && state.committedBytes > 0),
+  );
+  return {
+    partialPath,
+    sizeBytes: proof.sizeBytes,
+    digests: proof.digests,
+    cid: file.cid ?? table?.rootCid ?? proof.dag?.profileCid,
+    table: table ?? proof.dag?.table,
+    innerBlocks: proof.dag?.innerBlocks,
+    verified: verificationOf({ file, table }),
+    deepestLayer: used.at(-1),
+    resumedBytes,
+    wastedBytes,
+    badLeaves: states.reduce((sum, state) => sum + state.badLeaves, 0),
+    sources: states.map((state) => state.report()),
+    tries,
+  };
+}
+
+function verificationOf({ file, table }: Pick<TransferOptions, 'file' | 'table'>): Verification {
+  if (table !== undefined) return 'leaves';
+  return Object.keys(file.digests).length > 0 ? 'digest' : 'none';
+}
+
+/** @throws RangeError, VerifyError when the options contradict each other */
+export function refuseContradictions({ file, table, sources }: TransferOptions): void {
+  const names = new Set(sources.map((source) => source.name));
+  if (names.size < sources.length)
+    throw new RangeError('sources: two have the same name, their bytes could not be told apart');
+  if (table !== undefined && file.sizeBytes !== undefined && table.sizeBytes !== file.sizeBytes)
+    throw new VerifyError(
+      'wrong-digest',
+      `the DAG ${table.rootCid} describes ${table.sizeBytes} bytes, the manifest says ${file.sizeBytes}`,
+    );
+}

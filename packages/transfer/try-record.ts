@@ -1,0 +1,46 @@
+import { ExhaustedError, type SourceError, type SourceFailure } from '#core/failure';
+import { mayPass, type Decision } from '#core/policy';
+import type { Grid } from './grid.ts';
+import type { SourceState } from './source-state.ts';
+import type { SourceTry } from './source-try.ts';
+import type { TryRecord } from './transfer-options.ts';
+
+export interface TryEnding {
+  readonly error: SourceError | undefined;
+  readonly decision: Decision | undefined;
+  readonly now: number;
+}
+
+export function recordOf(run: SourceTry, grid: Grid | undefined, { error, decision, now }: TryEnding): TryRecord {
+  const { state, claim } = run;
+  const hasRange = claim !== undefined && grid !== undefined && claim.end > claim.first;
+  return {
+    source: state.source.name,
+    layer: state.source.layer,
+    origin: state.source.origin,
+    rankedBecause: state.rankedBecause,
+    mode: run.mode,
+    range: hasRange ? { start: grid.start(claim.first), end: grid.end(claim.end - 1) } : undefined,
+    bytes: run.bytes,
+    committedBytes: run.acceptedBytes,
+    wastedBytes: run.wastedBytes,
+    badLeaves: run.badLeaves,
+    durationMs: now - run.startedAt,
+    latencyMs: run.latencyMs,
+    failure: error === undefined ? undefined : { kind: error.kind, message: error.message },
+    decision: decision?.do,
+    reason: decision?.reason,
+  };
+}
+
+/** Names every source that failed, in every way it did (CH7). Another attempt can help when one reason may pass. */
+export function exhausted(what: string, states: readonly SourceState[]): ExhaustedError {
+  const failures: SourceFailure[] = states.flatMap((state) =>
+    [...state.failures].map(([kind, { message, count }]) => ({ source: state.source.name, kind, message, count })),
+  );
+  return new ExhaustedError(
+    what,
+    failures,
+    failures.some((failure) => mayPass(failure.kind)),
+  );
+}
