@@ -1,6 +1,6 @@
 import type { SourceFailureKind } from './failure.ts';
 import type { Layer } from './layer.ts';
-import { MINUTE_MS, SECOND_MS } from './units.ts';
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from './units.ts';
 
 /** How long and how often one layer is tried. Every number is configuration; these are the defaults. */
 export interface Budget {
@@ -36,6 +36,11 @@ export const DEFAULT_BUDGETS: Readonly<Record<Layer, Budget>> = {
   bundled: { ...ORIGIN, triesPerSource: 2 },
   peer: { ...ORIGIN, triesPerSource: 2, stallTimeoutMs: 10 * SECOND_MS },
 };
+
+/** A gateway that answers with a web page shows everybody a captcha or an error: nobody asks it for so long (docs/ipfs.md). */
+export const PAGE_REST_MS = 10 * MINUTE_MS;
+/** A gateway that sent corrupt leaves until it was dropped is left alone for so long. */
+export const CORRUPT_REST_MS = HOUR_MS;
 
 /** Attempts of one download before it is `failed` (RE3); a person's resume starts anew. */
 export const MAX_ATTEMPTS = 3;
@@ -79,7 +84,7 @@ export function decide(failure: FailureFacts, history: TryHistory, budget: Budge
       return retryOrLeave(failure.kind, history, budget, random);
     case 'unreachable':
     case 'interrupted':
-      return afterLostConnection(failure.kind, history, budget, random);
+      return afterLostConnection(failure, history, budget, random);
     case 'digest-mismatch':
       return history.corruptionSwitches > budget.corruptionSwitches
         ? { do: 'next-layer', reason: `corrupt bytes from ${history.corruptionSwitches} sources of this layer` }
@@ -100,12 +105,14 @@ function retryOrLeave(reason: string, history: TryHistory, budget: Budget, rando
   return { do: 'retry-same', afterMs: backoffMs(history.failuresInARow, budget, random), reason };
 }
 
-/** RE7: somebody else continues at once; this source may come back until its tries are used up. */
-function afterLostConnection(reason: string, history: TryHistory, budget: Budget, random: number): Decision {
+/** RE7: somebody else continues at once; this source may come back until its tries are used up, and after a rest it was given. */
+function afterLostConnection(failure: FailureFacts, history: TryHistory, budget: Budget, random: number): Decision {
+  const reason = failure.kind;
   if (history.failuresInARow >= budget.connectionTriesPerSource)
     return { do: 'next-source', again: false, reason: `${reason}, ${history.failuresInARow} times in a row` };
   if (history.otherSources > 0) return { do: 'next-source', again: true, reason };
-  return { do: 'retry-same', afterMs: backoffMs(history.failuresInARow, budget, random), reason };
+  const restMs = Math.min(budget.retryAfterMaxMs, failure.retryAfterMs ?? 0);
+  return { do: 'retry-same', afterMs: Math.max(restMs, backoffMs(history.failuresInARow, budget, random)), reason };
 }
 
 function afterThrottle(failure: FailureFacts, history: TryHistory, budget: Budget, random: number): Decision {

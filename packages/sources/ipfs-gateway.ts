@@ -1,6 +1,7 @@
 import type { SourceFailureKind } from '#core/failure';
 import { SourceError } from '#core/failure';
 import type { Source } from '#core/source';
+import { PAGE_REST_MS } from '#core/policy';
 import { MIB } from '#core/units';
 import { kindOfStatus, statusError } from '#http/http-error';
 import type { Http } from '#http/pool';
@@ -61,7 +62,14 @@ export function ipfsGateway(options: IpfsGatewayOptions): Source {
       };
       const headers = { accept: '*/*' };
       await readRanged(
-        { ...get, headers, maxRedirects: MAX_REDIRECTS, learnRange, explain: explainRead },
+        {
+          ...get,
+          headers,
+          maxRedirects: MAX_REDIRECTS,
+          learnRange,
+          explain: explainRead,
+          restAfterPageMs: PAGE_REST_MS,
+        },
         request,
         sink,
         signal,
@@ -74,7 +82,9 @@ export function ipfsGateway(options: IpfsGatewayOptions): Source {
       if (response.status === 204) return new Uint8Array(0);
       if (response.status !== 200) throw explain(response, bytes.toString('utf8'));
       if (/^text\/html/i.test(response.headers['content-type'] ?? ''))
-        throw new SourceError('bad-response', name, 'sent an HTML page instead of a block');
+        throw new SourceError('bad-response', name, 'sent an HTML page instead of a block', {
+          retryAfterMs: PAGE_REST_MS,
+        });
       return bytes;
     },
   };

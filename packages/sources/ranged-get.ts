@@ -17,6 +17,8 @@ export interface RangedGet extends Omit<HttpRequest, 'method' | 'body'> {
   readonly explain?: ((response: HttpResponse, body: string) => SourceError | undefined) | undefined;
   /** Told what an answer shows about ranges. */
   readonly learnRange?: ((serves: boolean) => void) | undefined;
+  /** How long the origin rests after a web page instead of the file; default not at all. */
+  readonly restAfterPageMs?: number | undefined;
   /** Looks at the head after the general rules, and may add to it; throws SourceError to refuse. */
   readonly refine?: ((response: HttpResponse, head: ResponseHead) => ResponseHead) | undefined;
 }
@@ -166,10 +168,11 @@ class RangedBody {
 
   #refusal(verdict: Extract<Verdict, { refuse: unknown }>): SourceError {
     if (verdict.refuse === 'range-refused') this.#get.learnRange?.(false);
-    return this.#error(verdict.refuse, verdict.why);
+    const retryAfterMs = verdict.isPage ? this.#get.restAfterPageMs : undefined;
+    return this.#error(verdict.refuse, verdict.why, retryAfterMs);
   }
 
-  #error(kind: SourceError['kind'], message: string): SourceError {
-    return new SourceError(kind, this.#get.source, message, { httpStatus: this.#response?.status });
+  #error(kind: SourceError['kind'], message: string, retryAfterMs?: number): SourceError {
+    return new SourceError(kind, this.#get.source, message, { httpStatus: this.#response?.status, retryAfterMs });
   }
 }

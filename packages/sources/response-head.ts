@@ -14,9 +14,12 @@ export type Verdict =
   | { readonly take: ResponseHead; readonly servesRange: boolean | undefined }
   /** An error status: the source's own rules name it. */
   | { readonly status: number }
-  | { readonly refuse: SourceFailureKind; readonly why: string };
+  /** `isPage`: a web page where the file should be. */
+  | { readonly refuse: SourceFailureKind; readonly why: string; readonly isPage?: boolean };
 
 const refuse = (kind: SourceFailureKind, why: string): Verdict => ({ refuse: kind, why });
+
+const PAGE: Verdict = { refuse: 'bad-response', why: 'sent an HTML page', isPage: true };
 
 /**
  * Judges an answer before its first byte, by docs/http-rules.md. Pure.
@@ -50,7 +53,7 @@ function disguise(answer: AnswerHead, request: ReadRequest, fileName: string): V
   if (encoding !== '' && encoding !== 'identity')
     return refuse('bad-response', `sent ${encoding} although identity was asked`);
   const type = token(answer.headers['content-type']);
-  if (type === 'text/html' && !/\.x?html?$/i.test(fileName)) return refuse('bad-response', 'sent an HTML page');
+  if (type === 'text/html' && !/\.x?html?$/i.test(fileName)) return PAGE;
   const isJson = type === 'application/json' && answer.status === 200 && !/json/i.test(fileName);
   if (isJson && (request.sizeBytes === undefined || contentLength(answer) !== request.sizeBytes))
     return refuse('bad-response', 'sent JSON instead of the file');

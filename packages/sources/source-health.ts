@@ -1,6 +1,6 @@
 import type { SourceFailureKind } from '#core/failure';
 import { SourceError } from '#core/failure';
-import { MINUTE_MS, SECOND_MS } from '#core/units';
+import { KIB, MINUTE_MS, SECOND_MS } from '#core/units';
 
 /**
  * - `closed`    it is asked
@@ -41,6 +41,8 @@ interface OriginRecord {
 
 const WEIGHT = 0.2;
 const MAX_REST_MS = 10 * MINUTE_MS;
+/** A response that brought this much shows that the origin works, however it ended (HT8). */
+const PROGRESS_BYTES = 64 * KIB;
 /** Failures that say something about the origin, not about one file or about us. */
 const ABOUT_ORIGIN: ReadonlySet<SourceFailureKind> = new Set<SourceFailureKind>([
   'unreachable',
@@ -73,7 +75,9 @@ export class SourceHealth {
     const record = this.#of(origin);
     const waitMs = Math.ceil(record.restUntilMs - this.#now());
     if (record.restReason === 'asked' && waitMs > 0)
-      throw new SourceError('throttled', source, 'asked us to come back later', { retryAfterMs: waitMs });
+      throw new SourceError('throttled', source, 'rests, as it asked or because of what it sent', {
+        retryAfterMs: waitMs,
+      });
     if (record.restReason !== 'failures') return;
     if (waitMs > 0 || record.probing)
       throw new SourceError('unreachable', source, `rests after ${record.failuresInARow} failures in a row`, {
@@ -91,9 +95,14 @@ export class SourceHealth {
     record.successRate += WEIGHT * (1 - record.successRate);
   }
 
+  /**
+   * @param error `retryAfterMs` keeps everybody away for as long
+   * @param bytes what the response brought before it failed
+   */
   failed(
     origin: string,
     error: { readonly kind: SourceFailureKind; readonly retryAfterMs?: number | undefined },
+    bytes = 0,
   ): void {
     const record = this.#of(origin);
     const wasProbe = record.probing;
@@ -101,7 +110,7 @@ export class SourceHealth {
     if (error.kind === 'aborted') return;
     record.successRate -= WEIGHT * record.successRate;
     if (error.retryAfterMs !== undefined) return this.#rest(record, 'asked', error.retryAfterMs);
-    if (!ABOUT_ORIGIN.has(error.kind)) {
+    if (!ABOUT_ORIGIN.has(error.kind) || bytes >= PROGRESS_BYTES) {
       record.failuresInARow = 0;
       if (wasProbe) record.restReason = undefined;
       return;

@@ -12,28 +12,29 @@ export const withHealth =
   (health: SourceHealth, now: () => number = () => performance.now()) =>
   (inner: Source): Source => {
     const { origin, name, readBlock } = inner;
-    const watch = async <T>(work: () => Promise<T>): Promise<T> => {
+    const watch = async <T>(work: () => Promise<T>, bytes = () => 0): Promise<T> => {
       health.admit(origin, name);
       try {
         const result = await work();
         health.succeeded(origin);
         return result;
       } catch (error) {
-        health.failed(origin, error instanceof SourceError ? error : { kind: 'aborted' });
+        health.failed(origin, error instanceof SourceError ? error : { kind: 'aborted' }, bytes());
         throw error;
       }
     };
     return {
       ...inner,
-      read: (request, sink, signal) =>
-        watch(async () => {
-          const meter = metered(sink, now);
+      read: (request, sink, signal) => {
+        const meter = metered(sink, now);
+        return watch(async () => {
           try {
             await inner.read(request, meter.sink, signal);
           } finally {
             health.moved(origin, meter.bytes(), meter.ms());
           }
-        }),
+        }, meter.bytes);
+      },
       ...(readBlock && { readBlock: (cid, maxBytes, signal) => watch(() => readBlock(cid, maxBytes, signal)) }),
     };
   };
