@@ -25,3 +25,14 @@ export class CliError extends Error {
     this.exitCode = exitCode;
   }
 }
+
+/** A program that ran in our place ended: its exit code is ours, whatever signal we passed on. */
+export class ProcessEnded extends Error {
+  override readonly name = 'ProcessEnded';
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super(`ended with ${exitCode}`);
+    this.exitCode = exitCode;
+  }
+}

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { fileURLToPath } from 'node:url';
-import { CliError, EXIT } from './exit-code.ts';
+import { CliError, EXIT, ProcessEnded } from './exit-code.ts';
 import type { CommandContext } from './context.ts';
 import { createProgram } from './program.ts';
 
@@ -11,10 +11,13 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
     interrupted.abort(signal);
   });
 
-// A closed pipe (`haulier … | head`) ends the command without a stack trace.
+// A closed pipe (`haulier … | head`) ends the command without a stack trace; without a reader, talk is for nobody.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(EXIT.done);
   throw error;
+});
+process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
 });
 
 const context: CommandContext = {
@@ -27,19 +30,24 @@ const context: CommandContext = {
 
 try {
   await createProgram(context).parseAsync(process.argv);
+  process.exitCode = codeOfSignal() ?? EXIT.done;
 } catch (error) {
   process.exitCode = report(error);
 }
 
-if (interrupted.signal.aborted)
-  process.exitCode = interrupted.signal.reason === 'SIGINT' ? EXIT.interrupted : EXIT.terminated;
+function codeOfSignal(): number | undefined {
+  if (!interrupted.signal.aborted) return undefined;
+  return interrupted.signal.reason === 'SIGINT' ? EXIT.interrupted : EXIT.terminated;
+}
 
 function report(error: unknown): number {
+  if (error instanceof ProcessEnded) return error.exitCode;
   if (error instanceof CliError) {
     if (error.message !== '') process.stderr.write(`error: ${error.message} (${error.exitCode})\n`);
-    return error.exitCode;
+    return codeOfSignal() ?? error.exitCode;
   }
-  if (interrupted.signal.aborted) return EXIT.interrupted;
+  const interruptedBy = codeOfSignal();
+  if (interruptedBy !== undefined) return interruptedBy;
   process.stderr.write(
     `error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)} (${EXIT.serverError})\n`,
   );

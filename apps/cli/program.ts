@@ -93,20 +93,23 @@ function addFetchCommand(program: Command, context: CommandContext): void {
 function addModelCommands(program: Command, context: CommandContext): void {
   const model = program.command('model').description('manifests: add, list, show, pin');
   model
-    .command('add <name>')
+    .command('add [name]')
     .description('make a manifest from a hub, IPFS or a folder, and publish it to the API')
     .option('--hf <repo@revision>', 'a Hugging Face repository')
-    .option('--repo-type <type>', 'model or dataset', 'model')
-    .option('--ipfs <cid>', 'an IPFS folder, alone or beside --hf')
+    .addOption(new Option('--repo-type <type>', 'what the repository is; default: model').choices(['model', 'dataset']))
+    .option('--ipfs <cid>', 'an IPFS folder or file, alone or beside --hf; or a dag-json manifest')
     .option('--dir <folder>', 'a local folder')
+    .option('--from <recipe>', 'a recipe such as examples/models/whisper-base.json')
     .option('--include <glob>', 'only files that match; repeatable', collect, [])
-    .option('--version <version>', 'name of this version; default: the commit or a digest of the content')
-    .option('--type <type>', 'what the model is for', 'model')
+    .option('--version <version>', 'name of this version; default: the commit, the CID or a digest of the content')
+    .option('--type <type>', 'what the model is for; default: model')
     .option('--gateway <base>', 'an IPFS gateway; repeatable', collect, [])
     .option('--hf-endpoint <url>', 'Hugging Face endpoint')
     .option('--allow-private', 'allow private addresses')
     .option('--print', 'print the manifest instead of publishing it')
+    .option('-o, --output <path>', 'also write the dag-json block of the manifest to a file')
     .option('--json', 'one JSON object on stdout')
+    .addOption(PROGRESS)
     .action(async (name, options) => (await import('./commands/model-add.ts')).modelAdd(name, options, context));
   model
     .command('list')
@@ -130,13 +133,15 @@ function addBundleCommands(program: Command, context: CommandContext): void {
   bundle
     .command('create <model...>')
     .description('write published models of this host into a bundle')
-    .requiredOption('-o, --output <path>', 'the bundle to write (.tar)')
+    .requiredOption('-o, --output <path>', 'the bundle to write: .tar, or .tar.gz for a compressed one')
     .option('--json', 'one JSON object on stdout')
+    .addOption(PROGRESS)
     .action(async (models, options) => (await import('./commands/bundle.ts')).bundleCreate(models, options, context));
   bundle
     .command('verify <path>')
     .description('check every member of a bundle')
     .option('--json', 'one JSON object on stdout')
+    .addOption(PROGRESS)
     .action(async (path, options) => (await import('./commands/bundle.ts')).bundleVerify(path, options, context));
 }
 
@@ -150,6 +155,7 @@ function addWorkerCommands(program: Command, context: CommandContext): void {
     .command('verify [model]')
     .description('hash what is published here; corrupt files are quarantined and fetched again')
     .option('--json', 'one JSON object on stdout')
+    .addOption(PROGRESS)
     .action(async (model, options) => (await import('./commands/worker.ts')).workerVerify(model, options, context));
   worker
     .command('gc')

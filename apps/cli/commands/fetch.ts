@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { download, type DownloadOptions, type DownloadReport } from '#chain/download';
 import { nameOf, parseLocator } from '#chain/locator';
@@ -7,6 +7,8 @@ import type { Digests, Strategy } from '#core/file-spec';
 import { formatBytes, formatDuration, parseBytes, parseDuration } from '#core/units';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
+import { gatewaysOf, httpUrl, proxyOf } from '../network.ts';
+import { secret } from '../stack/stack-config.ts';
 import { createProgress, type ProgressDisplay, type ProgressMode } from '../terminal/progress.ts';
 import { usageOf } from '../usage.ts';
 
@@ -54,10 +56,8 @@ export async function fetchFile(what: string, options: FetchOptions, context: Co
 
 function requestOf(what: string, options: FetchOptions, env: NodeJS.ProcessEnv): DownloadOptions {
   const locator = parseLocator(what);
-  for (const url of [...options.mirror, ...options.gateway, ...(options.hfEndpoint ? [options.hfEndpoint] : [])])
-    httpUrl(url);
-  const gateways =
-    options.gateway.length > 0 ? options.gateway : (env['IPFS_GATEWAYS'] ?? '').split(',').filter(Boolean);
+  for (const url of [...options.mirror, ...(options.hfEndpoint ? [options.hfEndpoint] : [])]) httpUrl(url);
+  const gateways = gatewaysOf(options.gateway, env);
   if (locator.kind === 'cid' && gateways.length === 0 && options.mirror.length === 0)
     throw new RangeError('no IPFS gateway to ask: give --gateway BASE or set IPFS_GATEWAYS');
   return {
@@ -66,7 +66,7 @@ function requestOf(what: string, options: FetchOptions, env: NodeJS.ProcessEnv):
     mirrors: options.mirror,
     gateways,
     hfEndpoint: options.hfEndpoint ?? (env['HF_ENDPOINT'] || undefined),
-    hfToken: tokenOf(env),
+    hfToken: secret(env, 'HF_TOKEN'),
     sizeBytes: wholeNumber('--size', options.size, 0),
     digests: digestsOf(options),
     connections: wholeNumber('--connections', options.connections, 1),
@@ -112,26 +112,10 @@ function positive(option: string, value: number): number {
   throw new RangeError(`${option} is 0: write something above it`);
 }
 
-function httpUrl(text: string): void {
-  if (!/^https?:\/\//i.test(text) || !URL.canParse(text))
-    throw new RangeError(`"${text}" is not an http:// or https:// URL`);
-}
-
 function strategyOf(text: string): Strategy {
   if (text === 'ordered' || text === 'parallel') return text;
   throw new RangeError(`--strategy is "${text}": write ordered or parallel`);
 }
-
-function tokenOf(env: NodeJS.ProcessEnv): string | undefined {
-  const path = env['HF_TOKEN_FILE'];
-  return path ? readFileSync(path, 'utf8').trim() : env['HF_TOKEN'] || undefined;
-}
-
-const proxyOf = (env: NodeJS.ProcessEnv): DownloadOptions['proxy'] => ({
-  http: env['HTTP_PROXY'] ?? env['http_proxy'],
-  https: env['HTTPS_PROXY'] ?? env['https_proxy'],
-  noProxy: env['NO_PROXY'] ?? env['no_proxy'],
-});
 
 function show(
   display: ProgressDisplay,

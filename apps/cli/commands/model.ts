@@ -1,6 +1,7 @@
 import { clientFrom, withApi } from '../api-client.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
+import { parseModel } from '../model-name.ts';
 import { formatTable } from '../terminal/table.ts';
 
 /** Lists the models that the API knows. */
@@ -36,9 +37,4 @@ export async function modelPin(what: string, pinned: boolean, context: CommandCo
   if (pinned && !version) throw new CliError(EXIT.usage, `"${what}" names no version: write ${name}@VERSION`);
   const client = clientFrom(context.env);
   await withApi(() => (pinned ? client.pinModel(name, version!) : client.unpinModel(name)));
-}
-
-function parseModel(what: string): { name: string; version: string | undefined } {
-  const at = what.indexOf('@');
-  return at < 0 ? { name: what, version: undefined } : { name: what.slice(0, at), version: what.slice(at + 1) };
 }

@@ -1,0 +1,118 @@
+import { writeFile } from 'node:fs/promises';
+import type { IngestProgress } from '#chain/ingest/draft';
+import { ExhaustedError, SourceError, StorageError, VerifyError } from '#core/failure';
+import { formatBytes } from '#core/units';
+import { parseAddressPolicy } from '#http/address-policy';
+import { createHttp } from '#http/pool';
+import { clientFrom, withApi } from '../api-client.ts';
+import type { CommandContext } from '../context.ts';
+import { CliError, EXIT } from '../exit-code.ts';
+import { addRequest, type AddRequest, type ModelAddOptions } from '../ingest/add-request.ts';
+import { composeManifest, type ComposedManifest } from '../ingest/compose-manifest.ts';
+import { proxyOf } from '../network.ts';
+import { longWork, type LongWork } from '../terminal/long-work.ts';
+import { createProgress, type ProgressItem } from '../terminal/progress.ts';
+import { usageOf } from '../usage.ts';
+
+/** Makes a manifest from a hub, IPFS, a folder or a recipe, and publishes it to the API or prints it. */
+export async function modelAdd(
+  name: string | undefined,
+  options: ModelAddOptions,
+  context: CommandContext,
+): Promise<void> {
+  const request = usageOf(() => addRequest(name, options, context.env));
+  const now = (): number => performance.now();
+  const work = longWork(context.stderr, createProgress(options.progress, context.stderr, context.env, now), now);
+  try {
+    const composed = await compose(request, work, context);
+    if (options.output !== undefined) await writeBlock(options.output, composed);
+    if (!options.print) {
+      work.step('publishing the manifest');
+      await withApi(() => clientFrom(context.env).publishVersion(composed.manifest));
+    }
+    work.end();
+    tell(composed, options, context);
+  } finally {
+    work.end();
+  }
+}
+
+async function compose(request: AddRequest, work: LongWork, context: CommandContext): Promise<ComposedManifest> {
+  const http = createHttp({
+    addressPolicy: parseAddressPolicy([], request.allowPrivate),
+    proxy: proxyOf(context.env),
+  });
+  const meter = speedometer();
+  try {
+    return await composeManifest(request, {
+      http,
+      signal: context.signal,
+      onStep: (what) => work.step(what),
+      onProgress: (progress) => work.update(meter(request.name, progress)),
+    });
+  } catch (error) {
+    throw asCliError(error, context.signal);
+  } finally {
+    http.close();
+  }
+}
+
+/** Average speed since the first bytes: enough for an estimate of the rest. */
+function speedometer(): (label: string, progress: IngestProgress) => ProgressItem {
+  const startedAt = performance.now();
+  return (label, { what, doneBytes, totalBytes }) => {
+    const bytesPerSecond = doneBytes / Math.max(0.001, (performance.now() - startedAt) / 1000);
+    return { label, doneBytes, totalBytes, bytesPerSecond, note: what };
+  };
+}
+
+async function writeBlock(path: string, { block }: ComposedManifest): Promise<void> {
+  try {
+    await writeFile(path, block.bytes);
+  } catch (error) {
+    throw new CliError(EXIT.failed, `the manifest cannot be written: ${StorageError.from(error, path).message}`, {
+      cause: error,
+    });
+  }
+}
+
+function tell(
+  { manifest, block, withoutCid }: ComposedManifest,
+  options: ModelAddOptions,
+  context: CommandContext,
+): void {
+  const { name, version, files } = manifest;
+  const bytes = files.reduce((sum, file) => sum + (file.sizeBytes ?? 0), 0);
+  const verb = options.print ? 'composed, not published' : 'published';
+  const count = files.length === 1 ? '1 file' : `${files.length} files`;
+  context.stderr.write(`${name}@${version}  ${count}, ${formatBytes(bytes)}  ${verb}\n`);
+  if (withoutCid.length > 0)
+    context.stderr.write(
+      `not in the IPFS folder, so without CID: ${withoutCid.slice(0, 10).join(', ')}${withoutCid.length > 10 ? ', …' : ''}\n`,
+    );
+  if (options.json) context.stdout.write(`${JSON.stringify({ name, version, files, cid: block.cid })}\n`);
+  else if (options.print) context.stdout.write(`${new TextDecoder().decode(block.bytes)}\n`);
+  else context.stdout.write(`${block.cid}  ${name}@${version}\n`);
+  if (options.print && !options.json) context.stderr.write(`${block.cid}\n`);
+}
+
+/** Everything that says who failed and why is the user's to read, not a bug of ours. */
+function asCliError(error: unknown, signal: AbortSignal): unknown {
+  if (signal.aborted) return error;
+  if (error instanceof RangeError) return new CliError(EXIT.usage, error.message, { cause: error });
+  if (error instanceof SourceError)
+    return new CliError(EXIT.failed, `${error.source} ${error.message}${hintOf(error)}`, { cause: error });
+  if (error instanceof StorageError)
+    return new CliError(EXIT.failed, `${error.path}: ${error.message}`, { cause: error });
+  if (error instanceof ExhaustedError || error instanceof VerifyError)
+    return new CliError(EXIT.failed, error.message, { cause: error });
+  return error;
+}
+
+/** What a bare status of a hub usually means. */
+function hintOf({ httpStatus, message }: SourceError): string {
+  if (!/^answered \d+$/.test(message)) return '';
+  if (httpStatus === 401) return ': no such repository, or it is private and needs HF_TOKEN';
+  if (httpStatus === 403) return ': it is gated or private: accept its terms on the hub and set HF_TOKEN';
+  return httpStatus === 404 ? ': no such repository, revision or file; is it a data set (--repo-type dataset)?' : '';
+}

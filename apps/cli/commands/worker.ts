@@ -1,0 +1,157 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { StorageError } from '#core/failure';
+import { formatBytes, parseBytes } from '#core/units';
+import { filesOf, type ModelRecords } from '#store/model-records';
+import { openStore, type Store } from '#store/open-store';
+import type { SweepAction } from '#store/sweep-plan';
+import type { VerifyReport } from '#store/verify';
+import type { CommandContext } from '../context.ts';
+import { CliError, EXIT, ProcessEnded } from '../exit-code.ts';
+import { haulierHome } from '../stack/stack-config.ts';
+import { longWork } from '../terminal/long-work.ts';
+import { createProgress, type ProgressMode } from '../terminal/progress.ts';
+import { formatTable } from '../terminal/table.ts';
+import { usageOf } from '../usage.ts';
+
+/**
+ * Runs a worker in the foreground. It has a process group of its own, so that Ctrl-C reaches it once, through us, and a channel, so
+ * that it stops when we are gone.
+ *
+ * @throws ProcessEnded with its exit code
+ */
+export async function workerRun(context: CommandContext): Promise<void> {
+  const script = join(context.distDir, 'apps/worker/main.js');
+  const child = spawn(process.execPath, ['--enable-source-maps', script], {
+    env: context.env,
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    detached: true,
+  });
+  const forward = (): void => void child.kill(context.signal.reason as NodeJS.Signals);
+  context.signal.addEventListener('abort', forward, { once: true });
+  if (context.signal.aborted) forward();
+  const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+  throw new ProcessEnded(code ?? 128 + constants.signals[signal!]);
+}
+
+/** Hashes what the store has, all of it or one model. */
+export async function workerVerify(
+  model: string | undefined,
+  options: { readonly json?: boolean; readonly progress: ProgressMode },
+  context: CommandContext,
+): Promise<void> {
+  const store = await hostStore(context);
+  const records = await store.records();
+  if (model !== undefined && !records.has(model))
+    throw new CliError(
+      EXIT.nothingToDo,
+      `model "${model}" is not on this host; it has: ${[...records.keys()].join(', ') || 'none'}`,
+    );
+  const report = await verified(store, model, await bytesOf(store, records, model), options.progress, context);
+  const problems = report.problems.map((problem) => ({ ...problem, files: usesOf(records, problem.sha256) }));
+  if (options.json) context.stdout.write(`${JSON.stringify({ ...report, problems })}\n`);
+  else {
+    const rows = problems.map(({ files, sha256, reason, message }) => [files.join(', ') || sha256, reason, message]);
+    if (rows.length > 0) context.stdout.write(`${formatTable(['file', 'wrong', 'what was found'], rows)}\n`);
+    for (const view of report.repairedViews) context.stdout.write(`made anew: ${view}\n`);
+    context.stdout.write(
+      `${report.checkedFiles} contents, ${formatBytes(report.checkedBytes)} are right, ${rows.length} are not\n`,
+    );
+  }
+  if (problems.length > 0)
+    throw new CliError(EXIT.failed, 'what is wrong was quarantined; it is fetched again when it is asked for');
+}
+
+/** Cleans the store by its rules, or lists what that would delete. */
+export async function workerGc(
+  options: { readonly dryRun?: boolean; readonly json?: boolean },
+  context: CommandContext,
+): Promise<void> {
+  const dryRun = options.dryRun ?? false;
+  const limits = usageOf(() => limitsOf(context.env));
+  const store = await hostStore(context);
+  const report = await store.sweep({ ...limits, dryRun }).catch(refusedByDisk);
+  const actions = dryRun ? report.actions : report.done;
+  const freedBytes = actions.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  if (options.json) {
+    const { storeBytes, warning } = report;
+    context.stdout.write(`${JSON.stringify({ dryRun, actions, freedBytes, storeBytes, warning: warning ?? null })}\n`);
+    return;
+  }
+  const rows = actions.map((action) => [whatOf(action), action.reason, formatBytes(action.sizeBytes)]);
+  if (rows.length > 0) context.stdout.write(`${formatTable(['what', 'why', 'bytes'], rows, [2])}\n`);
+  const verb = dryRun ? 'would delete' : 'deleted';
+  context.stdout.write(
+    `${verb} ${rows.length} things, ${formatBytes(freedBytes)} of ${formatBytes(report.storeBytes)}\n`,
+  );
+  if (report.warning !== undefined) context.stderr.write(`warning: ${report.warning}\n`);
+}
+
+function hostStore(context: CommandContext): Promise<Store> {
+  return openStore({ home: haulierHome(context.env) }).catch(refusedByDisk);
+}
+
+function refusedByDisk(error: unknown): never {
+  if (error instanceof StorageError)
+    throw new CliError(EXIT.failed, `${error.path}: ${error.message}`, { cause: error });
+  throw error;
+}
+
+async function verified(
+  store: Store,
+  model: string | undefined,
+  totalBytes: number,
+  mode: ProgressMode,
+  { stderr, env, signal }: CommandContext,
+): Promise<VerifyReport> {
+  const now = (): number => performance.now();
+  const startedAt = now();
+  const work = longWork(stderr, createProgress(mode, stderr, env, now), now);
+  let doneBytes = 0;
+  const pace = (count: number): void => {
+    doneBytes += count;
+    const bytesPerSecond = (doneBytes / Math.max(1, now() - startedAt)) * 1000;
+    work.update({ label: model ?? 'store', doneBytes, totalBytes, bytesPerSecond, note: 'hashing' });
+  };
+  try {
+    return await store.verify({ model, signal, pace }).catch(refusedByDisk);
+  } finally {
+    work.end();
+  }
+}
+
+/** Contents that several files share are hashed once. */
+async function bytesOf(store: Store, records: ModelRecords, model: string | undefined): Promise<number> {
+  if (model === undefined) return (await store.inventory()).storeBytes;
+  const uses = [...filesOf(records)].filter((use) => use.model === model);
+  const sizes = new Map(uses.map(({ file }) => [file.sha256, file.sizeBytes]));
+  return [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0);
+}
+
+const usesOf = (records: ModelRecords, sha256: string): string[] =>
+  [...filesOf(records)]
+    .filter(({ file }) => file.sha256 === sha256)
+    .map(({ model, version, path }) => `${model}@${version}/${path}`);
+
+function limitsOf(env: NodeJS.ProcessEnv): { warnBytes?: number; hardLimitBytes?: number } {
+  const [warn, most] = [env['HAULIER_STORE_WARN_BYTES'], env['HAULIER_STORE_MAX_BYTES']];
+  return {
+    ...(warn ? { warnBytes: parseBytes(warn) } : {}),
+    ...(most ? { hardLimitBytes: parseBytes(most) } : {}),
+  };
+}
+
+function whatOf(action: SweepAction): string {
+  switch (action.delete) {
+    case 'file':
+      return action.path;
+    case 'partial':
+      return `partial ${action.key}`;
+    case 'version':
+      return `${action.model}@${action.version}`;
+    case 'blob':
+      return `content ${action.sha256}`;
+  }
+}

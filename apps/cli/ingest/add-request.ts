@@ -1,0 +1,156 @@
+import { statSync } from 'node:fs';
+import { isManifestCid } from '#chain/ingest/draft-from-ipfs';
+import { pathFilter } from '#chain/ingest/path-filter';
+import { parseCid } from '#content/cid';
+import { ModelName, ModelVersion } from '#contracts/manifest';
+import { gatewaysOf, httpUrl } from '../network.ts';
+import { secret } from '../stack/stack-config.ts';
+import type { ProgressMode } from '../terminal/progress.ts';
+import { readRecipe, type Recipe } from './recipe.ts';
+
+export interface ModelAddOptions {
+  readonly hf?: string;
+  readonly repoType?: 'model' | 'dataset';
+  readonly ipfs?: string;
+  readonly dir?: string;
+  readonly from?: string;
+  readonly include: readonly string[];
+  readonly version?: string;
+  readonly type?: string;
+  readonly gateway: readonly string[];
+  readonly hfEndpoint?: string;
+  readonly allowPrivate?: boolean;
+  readonly print?: boolean;
+  readonly output?: string;
+  readonly json?: boolean;
+  readonly progress: ProgressMode;
+}
+
+export interface HubOrigin {
+  readonly kind: 'hub';
+  readonly repo: string;
+  readonly repoType: 'model' | 'dataset';
+  readonly revision: string;
+  readonly endpoint: string | undefined;
+  readonly token: string | undefined;
+  /** An IPFS folder of the same files. */
+  readonly ipfs: string | undefined;
+}
+
+/** Where a model is read from. */
+export type Origin =
+  | HubOrigin
+  | { readonly kind: 'ipfs'; readonly cid: string }
+  | { readonly kind: 'manifest'; readonly cid: string }
+  | { readonly kind: 'folder'; readonly folder: string };
+
+/** What `haulier model add` was asked for, checked without any request. */
+export interface AddRequest {
+  readonly name: string;
+  readonly type: string;
+  readonly version: string | undefined;
+  readonly origin: Origin;
+  readonly include: readonly string[];
+  readonly minBytes: Readonly<Record<string, number>>;
+  readonly gateways: readonly string[];
+  readonly allowPrivate: boolean;
+}
+
+/** @throws RangeError with one sentence that says what would be right */
+export function addRequest(name: string | undefined, options: ModelAddOptions, env: NodeJS.ProcessEnv): AddRequest {
+  const recipe = options.from === undefined ? undefined : readRecipe(options.from);
+  const origin = originOf(options, recipe, env);
+  const include = options.include.length > 0 ? options.include : (recipe?.include ?? []);
+  pathFilter(include);
+  return {
+    name: modelName(name ?? recipe?.name),
+    type: modelType(options.type ?? recipe?.type),
+    version: modelVersion(options.version),
+    origin,
+    include,
+    minBytes: recipe?.minBytes ?? {},
+    gateways: neededGateways(options, env),
+    allowPrivate: options.allowPrivate ?? false,
+  };
+}
+
+function neededGateways(options: ModelAddOptions, env: NodeJS.ProcessEnv): readonly string[] {
+  const gateways = gatewaysOf(options.gateway, env);
+  if (options.ipfs === undefined || gateways.length > 0) return gateways;
+  throw new RangeError('no IPFS gateway to ask: give --gateway BASE or set IPFS_GATEWAYS');
+}
+
+function originOf(options: ModelAddOptions, recipe: Recipe | undefined, env: NodeJS.ProcessEnv): Origin {
+  const { hf, ipfs, dir, from } = options;
+  const given = [hf, dir, from].filter((value) => value !== undefined);
+  if (given.length > 1 || (dir !== undefined && ipfs !== undefined))
+    throw new RangeError('give one origin: --hf, --ipfs, --dir or --from; only --ipfs may stand beside --hf or --from');
+  if (ipfs !== undefined) parseCid(ipfs);
+  if (dir !== undefined) return { kind: 'folder', folder: existingFolder(dir) };
+  if (hf !== undefined || recipe !== undefined) return hubOf(options, recipe?.hf, env);
+  if (ipfs === undefined)
+    throw new RangeError(
+      'where is the model? Give --hf owner/repo@revision, --ipfs CID, --dir FOLDER or --from RECIPE',
+    );
+  if (!isManifestCid(ipfs)) return { kind: 'ipfs', cid: ipfs };
+  refuseChanges(options);
+  return { kind: 'manifest', cid: ipfs };
+}
+
+function hubOf(options: ModelAddOptions, recipe: Recipe['hf'] | undefined, env: NodeJS.ProcessEnv): HubOrigin {
+  const named = recipe ?? parseRepo(options.hf!);
+  const endpoint = options.hfEndpoint ?? (env['HF_ENDPOINT'] || undefined);
+  if (options.ipfs !== undefined && isManifestCid(options.ipfs))
+    throw new RangeError('--ipfs names a manifest: it is complete, so give it alone');
+  return {
+    kind: 'hub',
+    repo: named.repo,
+    repoType: options.repoType ?? recipe?.repoType ?? 'model',
+    revision: named.revision,
+    endpoint: endpoint === undefined ? undefined : httpUrl(endpoint),
+    token: secret(env, 'HF_TOKEN'),
+    ipfs: options.ipfs,
+  };
+}
+
+function parseRepo(text: string): { repo: string; revision: string } {
+  const match = /^([\w.-]+\/[\w.-]+)(?:@(\S+))?$/.exec(text);
+  if (!match)
+    throw new RangeError(`--hf is "${text}": write owner/repo@revision, such as onnx-community/whisper-base@main`);
+  return { repo: match[1]!, revision: match[2] ?? 'main' };
+}
+
+function existingFolder(path: string): string {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return path;
+  throw new RangeError(`--dir is "${path}", which is no folder`);
+}
+
+/** A manifest that was published is taken as it is: its CID names all of it. */
+function refuseChanges(options: ModelAddOptions): void {
+  const changes = { version: options.version, type: options.type, include: options.include[0] };
+  for (const [name, value] of Object.entries(changes))
+    if (value !== undefined)
+      throw new RangeError(`--${name} cannot change a manifest that is named by its CID: leave it out`);
+}
+
+function modelName(name: string | undefined): string {
+  if (name === undefined) throw new RangeError('the name of the model is missing: haulier model add NAME …');
+  return checked('the name', name, ModelName.safeParse(name));
+}
+
+const modelVersion = (version: string | undefined): string | undefined =>
+  version === undefined ? undefined : checked('--version', version, ModelVersion.safeParse(version));
+
+function modelType(type = 'model'): string {
+  if (type.length >= 1 && type.length <= 60) return type;
+  throw new RangeError(`--type is "${type}": write 1 to 60 characters, such as stt or llm`);
+}
+
+function checked(
+  what: string,
+  value: string,
+  parsed: { error?: { issues: { message: string }[] } | undefined },
+): string {
+  if (parsed.error === undefined) return value;
+  throw new RangeError(`${what} is "${value}": ${parsed.error.issues[0]?.message}`);
+}

@@ -1,0 +1,56 @@
+/**
+ * Makes a filter over relative paths from globs: `*` and `?` stay within one folder, `**` crosses folders, `{a,b}` is either; a
+ * glob without a slash looks at the file's name in every folder, one that ends in a slash takes everything below.
+ *
+ * @param globs none means every path
+ * @throws RangeError for a glob that is empty or has an open brace
+ */
+export function pathFilter(globs: readonly string[]): (path: string) => boolean {
+  const patterns = globs.map(patternOf);
+  return (path) => patterns.length === 0 || patterns.some((pattern) => pattern.test(path));
+}
+
+function patternOf(glob: string): RegExp {
+  const relative = glob.replace(/^\.?\//, '');
+  if (relative === '') throw new RangeError(`"${glob}" is no glob: write for example "onnx/*" or "*.json"`);
+  const anywhere = relative.includes('/') ? '' : '(?:.*/)?';
+  const whole = relative.endsWith('/') ? `${relative}**` : relative;
+  return new RegExp(`^${anywhere}${translate(whole, glob)}$`, 'u');
+}
+
+const TOKEN = /\*\*\/|\*\*|\*|\?|[{},]|[^*?{},]+/gu;
+
+function translate(glob: string, typed: string): string {
+  let depth = 0;
+  const parts = (glob.match(TOKEN) ?? []).map((token) => {
+    if (token === '{') depth += 1;
+    if (token === '}') depth -= 1;
+    if (depth < 0) throw unbalanced(typed);
+    return expressionOf(token, depth);
+  });
+  if (depth !== 0) throw unbalanced(typed);
+  return parts.join('');
+}
+
+function expressionOf(token: string, depth: number): string {
+  switch (token) {
+    case '**/':
+      return '(?:.*/)?';
+    case '**':
+      return '.*';
+    case '*':
+      return '[^/]*';
+    case '?':
+      return '[^/]';
+    case '{':
+      return '(?:';
+    case '}':
+      return ')';
+    case ',':
+      return depth > 0 ? '|' : ',';
+    default:
+      return token.replace(/[.+^$()|[\]\\/-]/g, '\\$&');
+  }
+}
+
+const unbalanced = (glob: string): RangeError => new RangeError(`"${glob}" has braces that do not match: write {a,b}`);
