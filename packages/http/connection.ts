@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { Client } from 'undici';
 import type { ConnectOptions, Target } from './connector.ts';
 import { openSocket, secureOver } from './connector.ts';
+import { keepEndWhileHeld } from './held-end.ts';
 import { HttpFailure } from './http-error.ts';
 import { classifyIp, parseIp } from './ip-address.ts';
 import { openTunnel, proxyAuthorization, refuseLiteral, targetOf } from './proxy.ts';
@@ -23,6 +24,7 @@ export class Connection {
   requests = 0;
   /** False once it is known that the other end is not a public address; a proxy's other end is never known. */
   isPublic = true;
+  #tellEnd: () => void = () => undefined;
   readonly #closing = new AbortController();
 
   constructor(target: Target, proxy: URL | undefined, options: ConnectOptions, onIdleClose: () => void) {
@@ -38,6 +40,7 @@ export class Connection {
       connect: (_connect, callback) => {
         this.#open(target, proxy, options).then(
           (socket) => {
+            this.#tellEnd = keepEndWhileHeld(socket, () => this.buffers.holding);
             if (!proxy) this.isPublic = isPublicAddress(socket.remoteAddress ?? '');
             callback(null, socket);
           },
@@ -63,9 +66,17 @@ export class Connection {
     return this.#closing.signal.aborted;
   }
 
+  /** The consumer is done with the chunk it held: its memory may be used again. `resume` starts the parser. */
+  release(resume: () => void): void {
+    this.buffers.holding = false;
+    resume();
+    this.#tellEnd();
+  }
+
   /** Drops the connection at once, whatever it is doing. */
-  destroy(reason: Error = new HttpFailure('aborted', 'the connection was closed')): void {
+  destroy(): void {
     if (this.closed) return;
+    const reason = new HttpFailure('aborted', 'the connection was closed');
     this.#closing.abort(reason);
     this.client.destroy(reason, () => undefined);
   }

@@ -69,6 +69,8 @@ function startSocket(target: Target, addresses: readonly LookupAddress[], option
     host: target.host,
     port: target.port,
     lookup: lookupOf(addresses),
+    // undici closes its side itself; a socket that did so at once would be gone while its last bytes are still held.
+    allowHalfOpen: true,
     ...(onread && { onread }),
   } as TcpNetConnectOpts;
   holder.socket = target.secure

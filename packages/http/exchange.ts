@@ -110,7 +110,8 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#settled) return;
+    // A parser that is resumed within a body until close reports an empty piece.
+    if (this.#settled || chunk.length === 0) return;
     this.#watch.bytes(chunk.length);
     if (!this.#wanted) return this.#drain(chunk.length);
     const { buffers } = this.#connection;
@@ -138,9 +139,8 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     held.then(
       () => {
         if (this.#settled) return;
-        this.#connection.buffers.holding = false;
         this.#watch.release();
-        controller.resume();
+        this.#connection.release(() => controller.resume());
       },
       (error: unknown) => this.#fail(error, true),
     );
@@ -156,7 +156,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   #fail(error: unknown, byConsumer = false): void {
     if (this.#settled) return;
     this.#settle({ error, before: this.#before, byConsumer });
-    this.#connection.destroy(error instanceof Error ? error : new Error(String(error)));
+    this.#connection.destroy();
   }
 
   #settle(failure: ExchangeFailure | undefined): void {

@@ -6,6 +6,8 @@ const BUFFER_BYTES = 256 * 1024;
 const COPY_BELOW_BYTES = 4096;
 /** One is being filled, one waits in the stream, one is held by the consumer. */
 const MOST_BUFFERS = 3;
+/** The longest plaintext of one record (RFC 8446 section 5.1). */
+const TLS_RECORD_BYTES = 16 * 1024;
 
 /**
  * Reused memory for everything one socket receives. By default Node allocates a buffer for each read, and the
@@ -14,7 +16,7 @@ const MOST_BUFFERS = 3;
  */
 export class ReadBuffers {
   readonly #all: Uint8Array[] = [];
-  readonly #busy = new Set<Uint8Array>();
+  readonly #busy = new Set<ArrayBufferLike>();
   #current: Uint8Array | undefined;
   /** True while a chunk handed to the consumer must stay as it is. */
   holding = false;
@@ -27,33 +29,35 @@ export class ReadBuffers {
     callback: (count: number, buffer: Uint8Array) => boolean;
   } {
     return {
-      buffer: () => (this.#current ??= this.#free()),
+      buffer: () => (this.#current ??= this.#idle() ?? this.#made()),
       callback: (count, buffer) => this.#push(socket(), count, buffer),
     };
   }
 
   /** @returns false to stop reading until the stream is read again. */
-  #push(socket: Socket, count: number, buffer: Uint8Array): boolean {
+  #push(socket: Socket, count: number, filled: Uint8Array): boolean {
     if (socket.readableLength === 0 && !this.holding) this.#busy.clear();
-    const filled = buffer.subarray(0, count);
-    if (!this.inBody || count < COPY_BELOW_BYTES) return socket.push(Buffer.from(filled));
+    if (!this.inBody || count < COPY_BELOW_BYTES) return socket.push(Buffer.from(filled.subarray(0, count)));
     socket.push(Buffer.from(filled.buffer, filled.byteOffset, count));
-    this.#busy.add(buffer);
+    this.#busy.add(filled.buffer);
     const next = this.#idle();
-    this.#current = next ?? this.#free();
+    this.#current = next ?? restOf(filled, count) ?? this.#made();
     return next !== undefined && !this.holding;
   }
 
   #idle(): Uint8Array | undefined {
-    return this.#all.find((candidate) => !this.#busy.has(candidate));
+    return this.#all.find((candidate) => !this.#busy.has(candidate.buffer));
   }
 
-  /** A buffer nobody uses; beyond MOST_BUFFERS one that is used once and forgotten. */
-  #free(): Uint8Array {
-    const idle = this.#idle();
-    if (idle) return idle;
+  /** Beyond MOST_BUFFERS a buffer is used once and forgotten. */
+  #made(): Uint8Array {
     const made = Buffer.allocUnsafeSlow(BUFFER_BYTES);
     if (this.#all.length < MOST_BUFFERS) this.#all.push(made);
     return made;
   }
+}
+
+/** TLS delivers record by record and does not stop at once: what is left of a buffer takes the next ones. */
+function restOf(filled: Uint8Array, count: number): Uint8Array | undefined {
+  return filled.byteLength - count >= TLS_RECORD_BYTES ? filled.subarray(count) : undefined;
 }

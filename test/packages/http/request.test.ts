@@ -9,7 +9,7 @@ import type { HttpRequest, HttpResponse } from '#http/request';
 import { requestBytes, requestJson } from '#http/small-request';
 import type { Origin } from '../../helpers/origin.ts';
 import { startOrigin } from '../../helpers/origin.ts';
-import { generatedContent, sha256Of, someBytes } from '../../helpers/origin-content.ts';
+import { generatedContent, someBytes } from '../../helpers/origin-content.ts';
 import { createHash } from 'node:crypto';
 
 const closers: (() => unknown)[] = [];
@@ -65,50 +65,6 @@ describe('a request', () => {
     const origin = await open(someBytes(10));
     await ask(client({ userAgent: 'haulier/9' }), `${origin.url}/files/x`, { headers: { 'accept-encoding': 'gzip' } });
     expect(origin.requests[0]?.headers).toMatchObject({ 'accept-encoding': 'identity', 'user-agent': 'haulier/9' });
-  });
-
-  it('delivers every byte unchanged while the consumer holds chunks', async () => {
-    const content = generatedContent(24 * 1024 * 1024);
-    const origin = await open(content);
-    const http = client();
-    const wanted = sha256Of(content);
-    for (const pauseEvery of [undefined, 1, 2, 7]) {
-      const { sha256, bytes } = await ask(http, `${origin.url}/files/x`, {}, never, pauseEvery);
-      expect(bytes).toBe(content.size);
-      expect(sha256).toBe(wanted);
-    }
-    expect(origin.connections()).toBe(1);
-  });
-
-  it('delivers every byte of a chunked body unchanged while the consumer holds chunks', async () => {
-    const content = generatedContent(9 * 1024 * 1024);
-    const origin = await open(content, [{ do: 'chunked' }, { do: 'no-length' }]);
-    const http = client();
-    const first = await ask(http, `${origin.url}/files/x`, {}, never, 1);
-    const second = await ask(http, `${origin.url}/files/x`, {}, never, 2);
-    expect([first.sha256, second.sha256]).toEqual([sha256Of(content), sha256Of(content)]);
-  });
-
-  it('keeps a held chunk as it is until the promise settles', async () => {
-    const content = generatedContent(8 * 1024 * 1024);
-    const origin = await open(content);
-    let changed = 0;
-    let held: Promise<void> = Promise.resolve();
-    await client().request(
-      { url: `${origin.url}/files/x`, source: 'test' },
-      {
-        head: () => true,
-        data: (chunk) => {
-          const before = createHash('sha256').update(chunk).digest('hex');
-          held = new Promise((resolve) => setTimeout(resolve, 3)).then(() => {
-            if (createHash('sha256').update(chunk).digest('hex') !== before) changed += 1;
-          });
-          return held;
-        },
-      },
-      never,
-    );
-    expect(changed).toBe(0);
   });
 
   it('B01 B04 HR20 says interrupted when the body ends before its length', async () => {

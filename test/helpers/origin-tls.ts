@@ -1,0 +1,25 @@
+/**
+ * Key and certificate of an origin on loopback. Made for tests, known to everyone, worth nothing: it names
+ * 127.0.0.1 and localhost only, and no authority signed it.
+ */
+export const LOOPBACK_TLS = {
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgf+x4jZ4psGUowqMC
+W753AI8QSCcq7Q5lpaBRgrT6HymhRANCAAR+tgdOKwWCFrHCGdaodlWomVft34Nx
+Qu8Rf6Ww1ldRAjfKqDTGDzlSwbAG0kBSQfIvqojo2rRW7TPbuPs7pqqM
+-----END PRIVATE KEY-----
+`,
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBsTCCAVegAwIBAgIUOOLqxuWe7MckwU5QjQFKGzQ6zJQwCgYIKoZIzj0EAwIw
+HzEdMBsGA1UEAwwUbG9vcGJhY2sgdGVzdCBvcmlnaW4wIBcNMjYxMTIxMDExNjEw
+WhgPMjEyNjEwMjgwMTE2MTBaMB8xHTAbBgNVBAMMFGxvb3BiYWNrIHRlc3Qgb3Jp
+Z2luMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEfrYHTisFghaxwhnWqHZVqJlX
+7d+DcULvEX+lsNZXUQI3yqg0xg85UsGwBtJAUkHyL6qI6Nq0Vu0z27j7O6aqjKNv
+MG0wHQYDVR0OBBYEFJkaSVr7DW+G8/+w51HXbe7eYG/lMB8GA1UdIwQYMBaAFJka
+SVr7DW+G8/+w51HXbe7eYG/lMA8GA1UdEwEB/wQFMAMBAf8wGgYDVR0RBBMwEYcE
+fwAAAYIJbG9jYWxob3N0MAoGCCqGSM49BAMCA0gAMEUCIQDIeTfJbatfXu8j8JBQ
+bZW3MwO/EdQDZs9auZ7oIwUbYgIgf5JO8w1wZKuOfPqIWy0JCBrAXV+kyX4hjPD0
+R2r8u6I=
+-----END CERTIFICATE-----
+`,
+};
