@@ -8,11 +8,13 @@ import type { Dependencies } from './dependencies.ts';
 import { QUEUE_BOARD_PATH } from './queue-board-type.ts';
 import type { QueueBoard } from './queue-board-type.ts';
 import { registerDownloadRoutes } from './routes/download-routes.ts';
+import { registerHostRoutes } from './routes/host-routes.ts';
 import { registerMetricsRoutes } from './routes/metrics-routes.ts';
 import { registerModelRoutes } from './routes/model-routes.ts';
 import { registerOneDownloadRoutes } from './routes/one-download-routes.ts';
 import { registerHealthRoutes, registerProblemRoutes, registerSystemRoutes } from './routes/system-routes.ts';
 import type { SystemFacts } from './routes/system-routes.ts';
+import { registerPrometheusRoutes } from './routes/prometheus-routes.ts';
 import { registerVersionRoutes } from './routes/version-routes.ts';
 import type { App } from './server/app-type.ts';
 import { registerErrorHandler } from './server/error-handler.ts';
@@ -73,8 +75,10 @@ async function registerApi(app: App, options: AppOptions): Promise<void> {
     registerOneDownloadRoutes(guarded, options.deps);
     registerModelRoutes(guarded, options.deps);
     registerVersionRoutes(guarded, options.deps);
+    registerHostRoutes(guarded, options.deps);
     registerMetricsRoutes(guarded, options.deps);
     registerSystemRoutes(guarded, options.deps, options);
+    registerPrometheusRoutes(guarded, options.deps, options.version);
   });
 }
 
