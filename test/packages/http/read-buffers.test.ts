@@ -119,7 +119,7 @@ describe.each([
         () => undefined,
         (error: { kind: string }) => error.kind,
       );
-      // Not every kernel tells a reset from an end; a body until close is judged by its pinned size (HR21).
+      // A reset right after a read may be shown as an end; a body until close is judged by its pinned size (HR21).
       expect(outcomes).toContain(outcome);
     }
   });
