@@ -1,4 +1,5 @@
 import { SourceError } from '#core/failure';
+import { CORRUPT_REST_MS, PAGE_REST_MS } from '#core/policy';
 import { leafCid } from '#content/leaf-block';
 import { LeafError } from './leaf-error.ts';
 import type { SourceState } from './source-state.ts';
@@ -25,14 +26,18 @@ export function judgeBadLeaf(
   const { name } = state.source;
   const sources = board.exclude(unit, state.index);
   const isNotBelieved = state.strike();
-  if (isFirst && looksLikeWebPage(head)) throw new SourceError('bad-response', name, 'it answered with a web page');
+  const restOfGateway = (retryAfterMs: number) => (state.source.kind === 'ipfs-gateway' ? { retryAfterMs } : {});
+  if (isFirst && looksLikeWebPage(head))
+    throw new SourceError('bad-response', name, 'it answered with a web page', restOfGateway(PAGE_REST_MS));
   if (sources >= SOURCES_AGAINST_A_LEAF) {
     const cid = leafCid(board.grid.table!, unit) ?? `number ${unit}`;
     const message = `${sources} sources sent other bytes for leaf ${cid} at ${board.grid.start(unit)}`;
     throw new LeafError('leaf-unobtainable', unit, message);
   }
-  if (isNotBelieved)
-    throw new SourceError('digest-mismatch', name, `${state.badLeaves} of ${state.leavesSeen} leaves were corrupt`);
+  if (isNotBelieved) {
+    const message = `${state.badLeaves} of ${state.leavesSeen} leaves were corrupt`;
+    throw new SourceError('digest-mismatch', name, message, restOfGateway(CORRUPT_REST_MS));
+  }
 }
 
 function looksLikeWebPage(head: Uint8Array): boolean {
