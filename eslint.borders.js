@@ -40,7 +40,7 @@ export const MAY_IMPORT = {
 export const OWNED_LIBRARIES = {
   '^zod$': ['packages/contracts', 'apps/api', 'apps/worker', 'apps/cli'],
   '^(multiformats|@ipld/.*|ipfs-unixfs.*|hash-wasm)(/|$)': ['packages/content'],
-  '^undici$': ['packages/http'],
+  '^undici(/|$)': ['packages/http'],
   '^(tar-stream|fzstd)$': ['packages/content', 'packages/sources', 'packages/store'],
   '^(bullmq|ioredis)$': ['packages/queue'],
   '^(@prisma/.*|pg)$': ['packages/database'],

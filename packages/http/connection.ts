@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { Client } from 'undici';
+import Client from 'undici/lib/dispatcher/client.js';
 import type { ConnectOptions, Target } from './connector.ts';
 import { openSocket, secureOver } from './connector.ts';
 import { keepEndWhileHeld } from './held-end.ts';
