@@ -7,6 +7,7 @@ import type {
 } from '#contracts/http/downloads';
 import type { Model, ModelDetail, VersionDetail, VersionSummary } from '#contracts/http/models';
 import type { MetricsHealth, MetricsSummary } from '#contracts/http/metrics';
+import type { OrderedVerify } from '#contracts/http/hosts';
 import type { Host, Readiness, SystemStatus } from '#contracts/http/status';
 import type { ManifestInput } from '#contracts/manifest';
 import { formatWait } from './format-wait.ts';
@@ -52,6 +53,8 @@ export interface Client {
   pinModel(name: string, version: string): Promise<Model>;
   unpinModel(name: string): Promise<Model>;
   listHosts(): Promise<Host[]>;
+  /** Lets the host hash what it has, or one model; it does so when it is there. */
+  verifyHost(name: string, model?: string): Promise<OrderedVerify>;
   getStatus(): Promise<SystemStatus>;
   /** Whether the API and what it needs are up; resolves for "not ready" too. */
   getReadiness(): Promise<Readiness>;
@@ -69,6 +72,7 @@ export function createClient(options: ClientOptions): Client {
     ...downloadMethods(get, post),
     ...modelMethods(get, post),
     listHosts: async () => (await get<{ hosts: Host[] }>('/api/hosts')).hosts,
+    verifyHost: (name, model) => post(`/api/hosts/${part(name)}/verify`, model === undefined ? {} : { model }),
     getStatus: () => get('/api/status'),
     getReadiness: () => get('/readyz', { alsoFine: [503] }),
     getMetricsSummary: (window) => get('/api/metrics/summary', { query: { window } }),
