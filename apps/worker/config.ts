@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { HostName } from '#contracts/download-job';
 import { LAYERS, type Layer } from '#core/layer';
-import { parseBytes, parseDuration } from '#core/units';
+import { DAY_MS, HOUR_MS, MIB, parseBytes, parseDuration } from '#core/units';
 
 /** Secrets may come from a file named in `<NAME>_FILE`, as Docker and systemd hand them over. */
 const SECRETS = ['REDIS_URL', 'HF_TOKEN'] as const;
@@ -56,6 +56,11 @@ const Env = z.object({
   HAULIER_STALL_TIMEOUT: durationMs.default(30_000),
   HAULIER_STORE_WARN_BYTES: bytes.default(2e9),
   HAULIER_STORE_MAX_BYTES: bytes.optional(),
+  HAULIER_STORE_SWEEP_EVERY: durationMs.default(HOUR_MS),
+  HAULIER_STORE_KEEP_QUARANTINE: durationMs.default(7 * DAY_MS),
+  HAULIER_STORE_KEEP_PARTIALS: durationMs.default(HOUR_MS),
+  HAULIER_STORE_KEEP_VERSIONS: durationMs.default(90 * DAY_MS),
+  HAULIER_VERIFY_RATE: bytes.default(100 * MIB),
   HAULIER_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
 });
 
@@ -75,7 +80,7 @@ export interface WorkerConfig {
   readonly huggingFace: { readonly endpoint: string; readonly token: string | undefined };
   /** Addresses beyond the public ones that sources may have: CIDRs or host names. */
   readonly allowAddresses: readonly string[];
-  /** Tarballs or folders of models, absolute. */
+  /** Tarballs of models: absolute paths, or URLs. */
   readonly bundles: readonly string[];
   /** Bytes per second over all downloads of this worker. */
   readonly limitBytesPerSecond: number | undefined;
@@ -83,6 +88,14 @@ export interface WorkerConfig {
   readonly stallTimeoutMs: number;
   readonly storeWarnBytes: number;
   readonly storeMaxBytes: number | undefined;
+  readonly sweep: {
+    readonly everyMs: number;
+    readonly quarantineMs: number;
+    readonly partialsMs: number;
+    readonly versionsMs: number;
+  };
+  /** Disk reads of a check that somebody asked for. */
+  readonly verifyBytesPerSecond: number;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
@@ -119,11 +132,18 @@ function toConfig(e: z.infer<typeof Env>, pool: boolean): WorkerConfig {
     ipfsGateways: e.IPFS_GATEWAYS,
     huggingFace: { endpoint: e.HF_ENDPOINT, token: e.HF_TOKEN },
     allowAddresses: e.HAULIER_ALLOW_ADDRESSES,
-    bundles: e.HAULIER_BUNDLES.map((path) => resolve(path)),
+    bundles: e.HAULIER_BUNDLES.map((text) => (/^https?:\/\//i.test(text) ? text : resolve(text))),
     limitBytesPerSecond: e.HAULIER_LIMIT_RATE,
     stallTimeoutMs: e.HAULIER_STALL_TIMEOUT,
     storeWarnBytes: e.HAULIER_STORE_WARN_BYTES,
     storeMaxBytes: e.HAULIER_STORE_MAX_BYTES,
+    sweep: {
+      everyMs: e.HAULIER_STORE_SWEEP_EVERY,
+      quarantineMs: e.HAULIER_STORE_KEEP_QUARANTINE,
+      partialsMs: e.HAULIER_STORE_KEEP_PARTIALS,
+      versionsMs: e.HAULIER_STORE_KEEP_VERSIONS,
+    },
+    verifyBytesPerSecond: e.HAULIER_VERIFY_RATE,
     logLevel: e.HAULIER_LOG_LEVEL,
   };
 }

@@ -12,7 +12,13 @@ export interface Fetcher {
   sourcesOf(job: DownloadJob): Source[];
 }
 
-export type FetchHooks = Pick<ObtainOptions, 'partialPath' | 'salvage' | 'signal' | 'onProgress' | 'onTry' | 'logger'>;
+export interface FetchHooks extends Pick<
+  ObtainOptions,
+  'partialPath' | 'salvage' | 'signal' | 'onProgress' | 'onTry' | 'logger'
+> {
+  /** CID that the content is known to have here although the job does not say it: its kept leaf table proves salvaged leaves. */
+  readonly leavesOf?: string | undefined;
+}
 
 export interface FetcherDeps {
   readonly config: Pick<WorkerConfig, 'layers' | 'strategy' | 'limitBytesPerSecond'>;
@@ -27,19 +33,28 @@ export function createFetcher({ config, sourcesOf, health, tables }: FetcherDeps
   const workerThrottle = config.limitBytesPerSecond === undefined ? [] : [createThrottle(config.limitBytesPerSecond)];
   return {
     sourcesOf,
-    fetch: (job, hooks) =>
-      obtain(job.file, {
-        ...hooks,
-        sources: sourcesOf(job),
-        layers: job.layers ?? config.layers,
-        strategy: job.strategy ?? config.strategy,
-        tables,
-        throttles: [...workerThrottle, ...jobThrottle(job)],
-        health: ({ origin }) => health.of(origin),
-        dagProfile: job.file.cid === undefined ? 'unixfs-v1-2025' : undefined,
-      }),
+    fetch: async (job, { leavesOf, ...hooks }) => {
+      const cid = job.file.cid ?? (await keptCid(tables, leavesOf));
+      return obtain(
+        { ...job.file, cid },
+        {
+          ...hooks,
+          sources: sourcesOf(job),
+          layers: job.layers ?? config.layers,
+          strategy: job.strategy ?? config.strategy,
+          tables,
+          throttles: [...workerThrottle, ...jobThrottle(job)],
+          health: ({ origin }) => health.of(origin),
+          dagProfile: cid === undefined ? 'unixfs-v1-2025' : undefined,
+        },
+      );
+    },
   };
 }
+
+/** Only with its table at hand: no source is asked for a CID that the job does not name. */
+const keptCid = async (tables: FetcherDeps['tables'], cid: string | undefined): Promise<string | undefined> =>
+  cid !== undefined && (await tables?.load(cid)) ? cid : undefined;
 
 const jobThrottle = (job: DownloadJob): Throttle[] =>
   job.limitBytesPerSecond === undefined ? [] : [createThrottle(job.limitBytesPerSecond)];

@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import type { ProxySettings } from '#http/proxy';
 import { readConfig } from './config.ts';
 import { openHostStore } from './host-store.ts';
+import { programVersion } from './program-version.ts';
 import { StoreNotices } from './store-notices.ts';
 import { createWorker } from './worker.ts';
 import { holdIdentity } from './worker-identity.ts';
@@ -16,7 +17,8 @@ async function main(): Promise<void> {
   const storeNotices = new StoreNotices();
   const store = await openHostStore(config.home, (notice) => storeNotices.tell(notice), logger);
   const http = createWorkerHttp(config, proxyOf(process.env));
-  const worker = createWorker(config, identity, { store, http, storeNotices }, logger);
+  const workerVersion = programVersion(import.meta.url);
+  const worker = createWorker(config, identity, { store, http, storeNotices, workerVersion }, logger);
 
   let stopping = false;
   const stop = (signal: NodeJS.Signals): void => {

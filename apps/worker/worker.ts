@@ -11,6 +11,9 @@ import type { Store } from '#store/open-store';
 import type { WorkerConfig } from './config.ts';
 import { createFetcher } from './fetcher.ts';
 import { createDownloadHandler } from './handlers/download-file.ts';
+import { storeLeafTables } from './leaf-table-cache.ts';
+import { changesStore } from './maintenance/inventory-reporter.ts';
+import { createMaintenance } from './maintenance/maintenance.ts';
 import { ProgressReporter } from './progress-reporter.ts';
 import { RunningDownloads } from './running-downloads.ts';
 import { noticeEvents, type StoreNotices } from './store-notices.ts';
@@ -30,20 +33,25 @@ export interface WorkerResources {
   readonly store: Store;
   readonly http: Http;
   readonly storeNotices: StoreNotices;
+  /** Of this program. */
+  readonly workerVersion: string;
 }
 
 /** Wires the parts of a worker; starts nothing. */
 export function createWorker(
   config: WorkerConfig,
   identity: HeldIdentity,
-  { store, http, storeNotices }: WorkerResources,
+  { store, http, storeNotices, workerVersion }: WorkerResources,
   logger: Logger,
 ): Worker {
   const { host, pool, concurrency } = config;
   const { prefix } = config.redis;
   const redis = connectPatiently(config.redis, 'worker', logger);
   const publisher = new EventPublisher({ redis, prefix, host: host ?? null, bootId: identity.bootId, logger });
-  const publish = publisher.publish.bind(publisher);
+  const publish = (event: WorkerEvent): void => {
+    publisher.publish(event);
+    if (changesStore(event)) maintenance.storeChanged();
+  };
   const flush = publisher.flush.bind(publisher);
   const downloads = new RunningDownloads(Date.now);
   const onCommand = downloads.obey.bind(downloads);
@@ -54,7 +62,18 @@ export function createWorker(
     config,
     sourcesOf: workerSources(config, http, health, logger),
     health,
-    tables: undefined,
+    tables: storeLeafTables(store, logger),
+  });
+  const maintenance = createMaintenance({
+    config,
+    identity,
+    redis,
+    store,
+    http,
+    publish,
+    flush,
+    workerVersion,
+    logger,
   });
   const handler = createDownloadHandler({ store, fetcher, downloads, publish, flush, logger });
   storeNotices.subscribe((notice) => noticeEvents(notice, Date.now()).forEach(publish));
@@ -68,6 +87,7 @@ export function createWorker(
     for (const warning of warnings) logger.warn({ warning }, 'redis is not set up for production');
     reporter.start();
     await consumer.start();
+    if (!stopped) maintenance.start();
   };
   return {
     start: () =>
@@ -76,7 +96,7 @@ export function createWorker(
       }),
     async stop() {
       stopped = true;
-      await consumer.stop();
+      await Promise.all([consumer.stop(), maintenance.stop()]);
       reporter.stop();
       commands.stop();
       await publisher.stop();

@@ -27,7 +27,7 @@ export async function find(
   spec: FindSpec,
   options: Pick<CheckOptions, 'depth' | 'pace'> = { depth: 'fast' },
 ): Promise<PublishedBlob | undefined> {
-  const sha256 = await resolve(context, spec);
+  const sha256 = await contentOf(context, spec);
   if (sha256 === undefined) return undefined;
   const facts = await readFacts(context, sha256);
   if (NAMES.some((name) => differs(facts?.digests[name], spec.digests[name]))) return undefined;
@@ -49,7 +49,8 @@ export async function find(
 const differs = <T>(known: T | undefined, wanted: T | undefined): boolean =>
   known !== undefined && wanted !== undefined && known !== wanted;
 
-async function resolve(context: StoreContext, spec: FindSpec): Promise<string | undefined> {
+/** SHA-256 of the content that the spec names; undefined when the store never had it under that name. */
+export async function contentOf(context: StoreContext, spec: FindSpec): Promise<string | undefined> {
   if (spec.digests.sha256 !== undefined) return spec.digests.sha256;
   if (spec.cid !== undefined) {
     const sha256 = await resolveAlias(context, 'cid', context.canonicalCid(spec.cid));

@@ -19,6 +19,7 @@ import { leasePartial, type LeasePartialOptions, type PartialOutcome } from './p
 import { publish, type PublishedBlob, type PublishRequest } from './publish.ts';
 import type { PublishStep } from './publish-steps.ts';
 import { repairCandidate } from './quarantine.ts';
+import { repairOf, type Repair } from './repair.ts';
 import { recordStore } from './record-store.ts';
 import { rollingVerify, type RollingVerify, type RollingVerifyOptions } from './rolling-verify.ts';
 import { nodeFs, type StoreFs } from './store-fs.ts';
@@ -53,6 +54,8 @@ export interface Store {
   unpack(request: UnpackRequest): Promise<void>;
   /** The newest quarantined file of this content, as salvage input of a transfer. */
   repairCandidate(sha256: string): Promise<string | undefined>;
+  /** The same for a file known by any of its names, with the CID whose leaf table tells good leaves from bad. */
+  repairOf(spec: FindSpec): Promise<Repair | undefined>;
   /** Leaf table and inner nodes of a CID: what the store has of them, and a way to keep them before the file is here. */
   readLeaves(cid: string): Promise<LeafFiles>;
   writeLeaves(cid: string, files: LeafFiles): Promise<void>;
@@ -92,6 +95,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     ensureView: (content, view) => showContent(context, records, content, view),
     unpack: (request) => unpack(context, records, request),
     repairCandidate: (sha256) => repairCandidate(context, sha256),
+    repairOf: (spec) => repairOf(context, records, spec),
     readLeaves: (cid) => readLeaves(context, cid),
     writeLeaves: (cid, files) => writeLeaves(context, cid, files),
     badRanges: (path, cid) => badRanges(context, path, cid),

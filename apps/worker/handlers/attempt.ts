@@ -108,11 +108,11 @@ export class Attempt {
 
   async #obtain(partial: PartialLease): Promise<Obtained> {
     const { store, fetcher, logger } = this.#deps;
-    const { sha256 } = this.#job.file.digests;
-    const quarantined = sha256 === undefined ? undefined : await store.repairCandidate(sha256);
+    const repair = await store.repairOf(this.#job.file);
     return fetcher.fetch(this.#job, {
       partialPath: partial.partialPath,
-      salvage: [...partial.salvage, ...(quarantined === undefined ? [] : [quarantined])],
+      salvage: [...partial.salvage, ...(repair === undefined ? [] : [repair.path])],
+      leavesOf: repair?.cid,
       signal: AbortSignal.any([this.#running.signal, partial.lost]),
       onProgress: (progress) => this.#progressed(progress),
       onTry: (record) => this.#tries.add(record),

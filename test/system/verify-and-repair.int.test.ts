@@ -1,0 +1,93 @@
+import { open, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { DownloadDetail } from '#contracts/http/downloads';
+import { MIB } from '#core/units';
+import { startOrigin, type Origin } from '../helpers/origin.ts';
+import { sampleFile, sampleManifest, sha256OfFile } from '../helpers/sample-file.ts';
+import { startSystem, type System } from '../helpers/system.ts';
+import { until } from '../helpers/until.ts';
+import { hubOf } from './hub-of.ts';
+
+const LEAF_BYTES = MIB;
+
+const isRepaired = ({ status, tries }: DownloadDetail): boolean =>
+  status === 'success' && tries.some(({ generation }) => generation === 2);
+
+describe('a published file that rots', () => {
+  const file = sampleFile('model.bin', 20 * MIB);
+  let origin: Origin;
+  let system: System;
+
+  beforeEach(async () => {
+    origin = await startOrigin(hubOf([file]));
+    system = await startSystem({ origin });
+  }, 30_000);
+
+  afterEach(async () => {
+    await system.stop();
+    await origin.close();
+  }, 30_000);
+
+  const publishSample = async (): Promise<{ id: string; path: string }> => {
+    await system.client.publishVersion(sampleManifest('sample', [file]));
+    const { downloads } = await system.client.createDownloads({ model: 'sample', host: 'host-a' });
+    const done = await system.awaitDownload(downloads[0]!.id, (download) => download.status === 'success');
+    return { id: done.id, path: done.path! };
+  };
+
+  /** Changes bytes in place, as a bad disk does. */
+  const corrupt = async (path: string, position: number): Promise<void> => {
+    const handle = await open(path, 'r+');
+    await handle.write(Buffer.from('rotten'), 0, 6, position);
+    await handle.close();
+  };
+
+  const sent = (): number => origin.requests.reduce((sum, request) => sum + request.bytesSent, 0);
+
+  it('VE3 CH4 is found on request, quarantined, and repaired by fetching only its bad leaf', async () => {
+    const { id, path } = await publishSample();
+    await corrupt(path, 7 * MIB + 5);
+    const before = sent();
+
+    await system.client.verifyHost('host-a', 'sample');
+    await system.awaitDownload(id, isRepaired);
+
+    expect(await sha256OfFile(path)).toBe(file.sha256);
+    expect(sent() - before).toBeGreaterThan(0);
+    expect(sent() - before).toBeLessThanOrEqual(LEAF_BYTES);
+    const { notices } = await system.client.getStatus();
+    expect(notices).toContainEqual(
+      expect.objectContaining({ notice: 'corrupt', host: 'host-a', model: 'sample', path: 'model.bin' }),
+    );
+  }, 60_000);
+
+  it('is found by a worker that was away when it was asked', async () => {
+    const { id, path } = await publishSample();
+    await system.workers[0]!.stop();
+    await corrupt(path, 3 * MIB);
+
+    await system.client.verifyHost('host-a');
+    await system.startWorker('host-a');
+
+    await system.awaitDownload(id, isRepaired);
+    expect(await sha256OfFile(path)).toBe(file.sha256);
+  }, 60_000);
+
+  it('is wanted again when somebody deleted it while the worker was away', async () => {
+    const { id, path } = await publishSample();
+    await system.workers[0]!.stop();
+    await rm(join(system.homeOf('host-a'), 'blobs'), { recursive: true });
+    await rm(path);
+
+    await system.startWorker('host-a');
+
+    await system.awaitDownload(id, isRepaired);
+    expect((await stat(path)).size).toBe(file.content.size);
+    const hosts = await system.client.listHosts();
+    await until(async () => (await system.client.listHosts())[0]?.fileCount === 1, {
+      what: 'the host reports its file',
+    });
+    expect(hosts[0]).toMatchObject({ name: 'host-a', status: 'online' });
+  }, 60_000);
+});
