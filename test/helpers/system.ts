@@ -83,7 +83,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     startWorker: async (host) => {
       const script = join(DIST, 'apps/worker/main.js');
       const logPath = join(home, 'logs', `worker-${host || 'pool'}.log`);
-      const all = { ...env, REDIS_URL: redisUrl, HAULIER_API_URL: stack.apiUrl, ...workerEnv(host) };
+      const all = { ...env, REDIS_URL: redisUrl, ...workerEnv(host) };
       const child = await startNodeProcess({ name: `worker-${host}`, script, env: all, logPath });
       started.push(child);
       return child;

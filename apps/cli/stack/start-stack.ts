@@ -34,6 +34,8 @@ export interface Stack {
   readonly workers: readonly NodeProcess[];
   /** Settles with the first process that ends by itself. */
   readonly failed: Promise<NodeProcess>;
+  /** Starts one more worker on the same servers; stopped with the rest. */
+  startWorker(worker: WorkerOptions): Promise<NodeProcess>;
   stop(): Promise<void>;
 }
 
@@ -82,19 +84,13 @@ async function startInOrder(
   await waitUntilReady(api, `${apiUrl}/readyz`);
 
   options.report(options.workers.length === 1 ? 'starting the worker' : `starting ${options.workers.length} workers`);
-  const workers = await Promise.all(
-    options.workers.map((worker) =>
-      startProcess(
-        options,
-        worker.name,
-        'apps/worker/main.js',
-        { ...env, HAULIER_API_URL: apiUrl, ...worker.env },
-        stops,
-      ),
-    ),
-  );
+  // A worker holds no database credential and no token (decision 0002).
+  const workerEnv = { ...env, DATABASE_URL: undefined, HAULIER_ADMIN_TOKEN: undefined };
+  const startWorker = (worker: WorkerOptions): Promise<NodeProcess> =>
+    startProcess(options, worker.name, 'apps/worker/main.js', { ...workerEnv, ...worker.env }, stops);
+  const workers = await Promise.all(options.workers.map(startWorker));
   const failed = Promise.race([api, ...workers].map((child) => child.ended.then(() => child)));
-  return { apiUrl, api, workers, failed, stop };
+  return { apiUrl, api, workers, failed, startWorker, stop };
 }
 
 async function startServers(
