@@ -1,0 +1,84 @@
+import { access, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { partialPathOf } from '#chain/partial-path';
+import { KIB, MIB } from '#core/units';
+import { diskError, faultyDisk, type DiskFaults } from '../helpers/faulty-disk.ts';
+import { obtaining, rangesOf, testFile } from '../helpers/obtaining.ts';
+import { expectNoLeaks } from '../helpers/leaks.ts';
+
+expectNoLeaks();
+const bench = obtaining();
+/** Writes reach the disk in blocks of a MiB: the third one fails. */
+const file = await testFile(4 * MIB + 777, { chunkBytes: 256 * KIB });
+const THIRD = 2;
+
+const failing = (code: string, at: 'write' | 'openPrivate' | 'truncate' | 'datasync' | 'replaceSmall'): DiskFaults => {
+  const fail = (): never => {
+    throw diskError(code);
+  };
+  return { [at]: at === 'write' ? (n: number) => (n >= THIRD ? fail() : undefined) : fail };
+};
+
+describe('a disk that refuses', () => {
+  it.each<[string, DiskFaults, string]>([
+    ['G01 RE10 ENOSPC at a write', failing('ENOSPC', 'write'), 'disk-full'],
+    ['G03 EDQUOT at a write', failing('EDQUOT', 'write'), 'disk-full'],
+    ['G05 EROFS at a write', failing('EROFS', 'write'), 'read-only'],
+    ['G08 EACCES at a write', failing('EACCES', 'write'), 'denied'],
+    ['G17 EFBIG at a write', failing('EFBIG', 'write'), 'io'],
+    ['G20 ESTALE at a write', failing('ESTALE', 'write'), 'io'],
+  ])('%s: fails by name, keeps what is proven, and goes on later', async (_, faults, kind) => {
+    const origin = await bench.origin(file.served);
+    const failed = await bench.obtain({ file, gateways: [origin], options: { fileOperations: faultyDisk(faults) } });
+    expect(failed.error).toMatchObject({ name: 'StorageError', kind, path: bench.partialPath });
+    const good = await bench.origin(file.served);
+    const run = await bench.obtain({ file, gateways: [good] });
+    expect(run.result).toMatchObject({ resumedBytes: THIRD * MIB, wastedBytes: 0 });
+    expect(rangesOf(good)).toEqual([`bytes=${THIRD * MIB}-${file.bytes.length - 1}`]);
+  });
+
+  it.each<[string, DiskFaults, string]>([
+    ['G04 no inode for the partial', failing('ENOSPC', 'openPrivate'), 'disk-full'],
+    ['G05 EROFS when the partial is made', failing('EROFS', 'openPrivate'), 'read-only'],
+    ['G08 EPERM when the partial is made', failing('EPERM', 'openPrivate'), 'denied'],
+    ['G09 EMFILE', failing('EMFILE', 'openPrivate'), 'io'],
+    ['G17 EFBIG for a file of this length', failing('EFBIG', 'truncate'), 'io'],
+  ])('%s: fails before a byte is asked for, and the next attempt works', async (_, faults, kind) => {
+    const origin = await bench.origin(file.served);
+    const failed = await bench.obtain({ file, mirrors: [origin], options: { fileOperations: faultyDisk(faults) } });
+    expect(failed.error).toMatchObject({ name: 'StorageError', kind });
+    expect(origin.requests).toEqual([]);
+    expect((await bench.obtain({ file, mirrors: [origin] })).result).toBeDefined();
+  });
+
+  it('G21 RE10 says how much is missing before a byte is asked for, and goes on when space is back', async () => {
+    const origin = await bench.origin(file.served);
+    const free = { freeBytes: MIB };
+    const failed = await bench.obtain({ file, mirrors: [origin], options: { fileOperations: faultyDisk(free) } });
+    const needed = Math.ceil(file.bytes.length * 1.05);
+    expect(failed.error).toMatchObject({ kind: 'disk-full', missingBytes: needed - MIB });
+    expect(origin.requests).toEqual([]);
+    expect((await bench.obtain({ file, mirrors: [origin] })).result).toBeDefined();
+  });
+});
+
+describe('where the bytes grow', () => {
+  it('G07 HD1 is the folder of the target, so that publishing never crosses a filesystem', () => {
+    const target = join(bench.folder, 'models', 'model.onnx');
+    expect(dirname(partialPathOf(target))).toBe(dirname(target));
+  });
+
+  it('G18 HD8 needs no lock: two transfers of one file end with the same bytes, each in its own partial', async () => {
+    const origin = await bench.origin(file.served);
+    const paths = ['a', 'b'].map((name) => join(bench.folder, name));
+    await Promise.all(paths.map((partialPath) => bench.obtain({ file, gateways: [origin], options: { partialPath } })));
+    for (const path of paths) expect(file.bytes.equals(await readFile(path))).toBe(true);
+  });
+
+  it('leaves nothing behind when not a byte came', async () => {
+    const run = await bench.obtain({ file, mirrors: [await bench.faulty(file, { do: 'status', status: 404 })] });
+    expect(run.error).toBeDefined();
+    await expect(access(bench.partialPath)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+});
