@@ -1,0 +1,40 @@
+import { expect, it } from '@jest/globals';
+import { KIB, MIB } from '#core/units';
+import { obtaining, PLAIN, testFile } from '../helpers/obtaining.ts';
+import { expectNoLeaks } from '../helpers/leaks.ts';
+
+expectNoLeaks();
+const bench = obtaining();
+const LEAF = 256 * KIB;
+const file = await testFile(36 * MIB + 777, { chunkBytes: LEAF });
+
+it('B10 E05 HR6 seven sources, one of them honest and slow: the file is identical, the waste is the corrupt leaves', async () => {
+  const corrupt = Array.from({ length: 18 }, (_, i) => ({ do: 'flip', atByte: (8 * i + 3) * LEAF + 5 }) as const);
+  const half = 18 * MIB;
+  const liar = await bench.faulty(file, corrupt);
+  const truncates = await bench.faulty(file, { do: 'cut', afterBytes: 3 * LEAF });
+  const ignoresRanges = await bench.faulty(file, { do: 'ignore-range' });
+  const portal = await bench.faulty(file, { do: 'html' });
+  const throttles = await bench.faulty(file, { do: 'status', status: 429, headers: { 'retry-after': '0' } }, 2);
+  const rules = [{ path: PLAIN, covers: half, fault: { do: 'status', status: 404 } }] as const;
+  const parts = await bench.origin(file.served, [], { rules });
+  const honest = await bench.origin(file.served, [], { bytesPerSecond: 24e6 });
+  const run = await bench.obtain({
+    file,
+    gateways: [liar, truncates, honest],
+    mirrors: [parts, portal, throttles, ignoresRanges],
+    options: { strategy: 'parallel' },
+  });
+
+  const { result } = run;
+  expect(result).toMatchObject({ verified: 'leaves', sizeBytes: file.bytes.length });
+  const lied = result!.sources.filter(({ badLeaves }) => badLeaves > 0);
+  expect(lied.map(({ source }) => `http://${source}`)).toEqual([liar.url]);
+  expect(result!.badLeaves).toBe(3);
+  expect(result!.wastedBytes).toBe(3 * LEAF);
+  expect(result!.sources.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(file.bytes.length);
+  for (const bad of [liar, truncates, portal, throttles, parts]) expect(bad.requests.length).toBeGreaterThan(0);
+  const slow = result!.sources.find(({ source }) => `http://${source}` === honest.url);
+  expect(slow).toMatchObject({ errors: 0, wastedBytes: 0 });
+  expect(slow!.bytes).toBeGreaterThan(0);
+}, 20_000);
