@@ -66,6 +66,22 @@ export const NO_PROOF =
 
 const MAX_SOURCES_PER_FILE = 16;
 
+/** What happens to a file once its bytes are proven. */
+const AfterVerification = {
+  /** What the file's own header must show; guessed from the name where it is left out. */
+  format: z.enum(['onnx', 'safetensors', 'gguf', 'gzip', 'zstd', 'tar', 'zip']).optional(),
+  /** Decompression (EX4): `path` is what is fetched and proven, `unpack.files` is what appears beside it, proven as well. */
+  unpack: z
+    .strictObject({
+      as: z.enum(['gzip', 'zstd', 'tar', 'tar.gz', 'tar.zst']),
+      files: z
+        .array(z.strictObject({ path: FilePath, sizeBytes: SizeBytes, sha256: Sha256 }))
+        .min(1)
+        .max(100, 'at most 100 files are unpacked from one archive'),
+    })
+    .optional(),
+};
+
 /** One file of a manifest (VE1): identity, proof, sources. */
 export const ManifestFile = z
   .strictObject({
@@ -77,23 +93,11 @@ export const ManifestFile = z
     digests: OtherDigests.optional(),
     allowUnverified: z.boolean().optional(),
     sources: z.array(SourceInput).max(MAX_SOURCES_PER_FILE).optional(),
-    /** What the file's own header must show; guessed from the name where it is left out. */
-    format: z.enum(['onnx', 'safetensors', 'gguf', 'gzip', 'zstd', 'tar', 'zip']).optional(),
-    /** Decompression after verification (EX4): `path` is what is fetched, `unpack.files` is what appears beside it. */
-    unpack: z
-      .strictObject({
-        as: z.enum(['gzip', 'zstd', 'tar', 'tar.gz', 'tar.zst']),
-        files: z
-          .array(z.strictObject({ path: FilePath, sizeBytes: SizeBytes, sha256: Sha256 }))
-          .min(1)
-          .max(10_000),
-      })
-      .optional(),
+    ...AfterVerification,
   })
   .superRefine((file, context) => {
-    const proven =
-      file.sha256 ?? file.cid ?? file.digests?.sha512 ?? file.digests?.sha1 ?? file.digests?.md5 ?? file.digests?.git;
-    if (proven === undefined && file.allowUnverified !== true)
+    const proofs = [file.sha256, file.cid, ...Object.values(file.digests ?? {})];
+    if (proofs.every((proof) => proof === undefined) && file.allowUnverified !== true)
       context.addIssue({ code: 'custom', path: ['sha256'], message: NO_PROOF });
     if (file.sizeBytes !== undefined && file.minBytes !== undefined && file.minBytes > file.sizeBytes)
       context.addIssue({
@@ -113,6 +117,7 @@ export const JobFile = z.strictObject({
   digests: OtherDigests.extend({ sha256: Sha256.optional() }),
   cid: Cid.optional(),
   allowUnverified: z.boolean().optional(),
+  ...AfterVerification,
   sources: z
     .array(
       z.discriminatedUnion('kind', [
@@ -141,6 +146,8 @@ export function toJobFile(file: ManifestFile, manifestSources: readonly SourceIn
     digests: { ...file.digests, ...(file.sha256 === undefined ? {} : { sha256: file.sha256 }) },
     cid: file.cid,
     allowUnverified: file.allowUnverified,
+    format: file.format,
+    unpack: file.unpack,
     sources: sources.map((source) =>
       source.kind === 'mirror' ? source : { ...source, path: source.path ?? file.path },
     ),

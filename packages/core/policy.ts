@@ -68,38 +68,41 @@ export interface FailureFacts {
   readonly retryAfterMs?: number | undefined;
 }
 
+type Rule = (failure: FailureFacts, history: TryHistory, budget: Budget, random: number) => Decision;
+
+const leave: Rule = ({ kind }) => ({ do: 'next-source', again: false, reason: kind });
+
+const RULES: Readonly<Record<SourceFailureKind, Rule>> = {
+  aborted: () => ({ do: 'stop', reason: 'stopped by us' }),
+  throttled: afterThrottle,
+  'timed-out': retryOrLeave,
+  'too-slow': retryOrLeave,
+  'server-error': retryOrLeave,
+  unreachable: afterLostConnection,
+  interrupted: afterLostConnection,
+  'digest-mismatch': afterCorruption,
+  missing: leave,
+  forbidden: leave,
+  'range-refused': leave,
+  'bad-response': leave,
+  'size-mismatch': leave,
+  'address-refused': leave,
+};
+
 /**
  * Decides what follows a failed try. Pure: `random` (0 <= r < 1) spreads the pauses so that a fleet does not
  * return in step ("full jitter" between half and the whole of the exponential pause).
  */
-export function decide(failure: FailureFacts, history: TryHistory, budget: Budget, random: number): Decision {
-  switch (failure.kind) {
-    case 'aborted':
-      return { do: 'stop', reason: 'stopped by us' };
-    case 'throttled':
-      return afterThrottle(failure, history, budget, random);
-    case 'timed-out':
-    case 'too-slow':
-    case 'server-error':
-      return retryOrLeave(failure.kind, history, budget, random);
-    case 'unreachable':
-    case 'interrupted':
-      return afterLostConnection(failure, history, budget, random);
-    case 'digest-mismatch':
-      return history.corruptionSwitches > budget.corruptionSwitches
-        ? { do: 'next-layer', reason: `corrupt bytes from ${history.corruptionSwitches} sources of this layer` }
-        : { do: 'next-source', again: false, reason: 'it sent corrupt bytes' };
-    case 'missing':
-    case 'forbidden':
-    case 'range-refused':
-    case 'bad-response':
-    case 'size-mismatch':
-    case 'address-refused':
-      return { do: 'next-source', again: false, reason: failure.kind };
-  }
+export const decide: Rule = (failure, history, budget, random) => RULES[failure.kind](failure, history, budget, random);
+
+/** RE6: another source at once; after too many of them the layer is left. */
+function afterCorruption(_failure: FailureFacts, { corruptionSwitches }: TryHistory, budget: Budget): Decision {
+  return corruptionSwitches > budget.corruptionSwitches
+    ? { do: 'next-layer', reason: `corrupt bytes from ${corruptionSwitches} sources of this layer` }
+    : { do: 'next-source', again: false, reason: 'it sent corrupt bytes' };
 }
 
-function retryOrLeave(reason: string, history: TryHistory, budget: Budget, random: number): Decision {
+function retryOrLeave({ kind: reason }: FailureFacts, history: TryHistory, budget: Budget, random: number): Decision {
   if (history.failuresInARow >= budget.triesPerSource)
     return { do: 'next-source', again: false, reason: `${reason}, ${history.failuresInARow} times in a row` };
   return { do: 'retry-same', afterMs: backoffMs(history.failuresInARow, budget, random), reason };
@@ -117,7 +120,7 @@ function afterLostConnection(failure: FailureFacts, history: TryHistory, budget:
 
 function afterThrottle(failure: FailureFacts, history: TryHistory, budget: Budget, random: number): Decision {
   const asked = failure.retryAfterMs;
-  if (asked === undefined) return retryOrLeave('throttled', history, budget, random);
+  if (asked === undefined) return retryOrLeave(failure, history, budget, random);
   if (asked > budget.retryAfterMaxMs)
     return {
       do: 'next-source',
@@ -138,14 +141,17 @@ export function backoffMs(failuresInARow: number, budget: Budget, random: number
   return Math.round(whole / 2 + (whole / 2) * random);
 }
 
+const PASSING: ReadonlySet<SourceFailureKind> = new Set<SourceFailureKind>([
+  'unreachable',
+  'interrupted',
+  'timed-out',
+  'too-slow',
+  'throttled',
+  'server-error',
+]);
+
 /** Reasons that time may heal: only they are worth another attempt of the job. */
-export const mayPass = (kind: SourceFailureKind): boolean =>
-  kind === 'unreachable' ||
-  kind === 'interrupted' ||
-  kind === 'timed-out' ||
-  kind === 'too-slow' ||
-  kind === 'throttled' ||
-  kind === 'server-error';
+export const mayPass = (kind: SourceFailureKind): boolean => PASSING.has(kind);
 
 /**
  * RE8: whether an interrupted partial that nothing proves piece by piece is worth continuing.
