@@ -1,0 +1,39 @@
+import { parseArgs } from 'node:util';
+import { transferBench } from './transfer/transfer-bench.ts';
+
+const USAGE = `usage: npm run bench -- transfer [--quick] [--rounds N] [--only CASE] [--json] [--dir FOLDER] [--profile FOLDER]
+
+  --quick           3 rounds and smaller files
+  --rounds N        rounds of each case; default 5
+  --only CASE       only this case; repeatable; an unknown name lists them
+  --json            one JSON object on stdout instead of the table
+  --dir FOLDER      where files are made and fetched to, about 10 GB; default: the system's temporary folder
+  --profile FOLDER  write a CPU profile of our engine for each case
+`;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    only: { type: 'string', multiple: true, default: [] },
+    json: { type: 'boolean', default: false },
+    dir: { type: 'string' },
+    profile: { type: 'string' },
+  },
+});
+
+const rounds = Number(values.rounds ?? (values.quick ? 3 : 5));
+const stop = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
+
+if (positionals.length !== 1 || positionals[0] !== 'transfer' || !Number.isInteger(rounds) || rounds < 1) {
+  process.stderr.write(USAGE);
+  process.exitCode = 2;
+} else {
+  const { quick, only, dir, profile } = values;
+  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+  const outcome = await transferBench({ quick, rounds, only, dir, profile, say, signal: stop.signal });
+  process.stdout.write(values.json ? `${JSON.stringify(outcome.report, null, 2)}\n` : outcome.markdown);
+}

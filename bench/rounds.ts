@@ -1,0 +1,37 @@
+import type { Measured } from './measured.ts';
+
+/** One way to do the work of a case. */
+export interface Variant {
+  readonly name: string;
+  /** Before each run and not measured: what an earlier run left is removed. */
+  prepare(): Promise<void>;
+  run(): Promise<Measured>;
+}
+
+/**
+ * Runs the variants in turn, A B C A B C…, so that whatever else the machine does falls on all of them. One more
+ * round comes first and is not counted: caches fill, the engine's code is compiled.
+ *
+ * @returns what each variant cost in each round
+ */
+export async function interleave(
+  variants: readonly Variant[],
+  rounds: number,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<Measured[][]> {
+  const results: Measured[][] = variants.map(() => []);
+  for (let round = 0; round <= rounds; round += 1) {
+    for (const [index, variant] of variants.entries()) {
+      signal.throwIfAborted();
+      await variant.prepare();
+      const measured = await variant.run();
+      if (round > 0) results[index]!.push(measured);
+      const which = round === 0 ? 'warm-up' : `round ${round}/${rounds}`;
+      say(
+        `  ${which}  ${variant.name}: ${(measured.wallMs / 1000).toFixed(3)} s, CPU ${Math.round(measured.cpuMs)} ms`,
+      );
+    }
+  }
+  return results;
+}

@@ -1,0 +1,20 @@
+import type { Goal } from '../goals.ts';
+import type { Variant } from '../rounds.ts';
+import type { Lab } from './lab.ts';
+
+/** One thing to measure. */
+export interface BenchCase {
+  /** For `--only`. */
+  readonly name: string;
+  title(quick: boolean): string;
+  /** Rounds at most, where one round takes long. */
+  readonly mostRounds?: number | undefined;
+  readonly goals: readonly Goal[];
+  /** The first variant is what the others are compared with. */
+  prepare(lab: Lab): Promise<Prepared>;
+}
+
+export interface Prepared {
+  readonly variants: readonly Variant[];
+  readonly notes?: readonly string[] | undefined;
+}

@@ -1,0 +1,88 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { MIB } from '#core/units';
+import { Engine } from '../engine.ts';
+import { makeCertificate, type Certificate } from './certificate.ts';
+import { makeFile, type OriginFile } from './make-files.ts';
+import { startOrigin, type Origin } from './origin.ts';
+import { findPrograms, type Programs } from './programs.ts';
+
+export interface LabOptions {
+  readonly quick: boolean;
+  /** Undefined: the system's temporary folder. */
+  readonly dir: string | undefined;
+  readonly profile: string | undefined;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** The origin, the programs and the folder that all cases share. */
+export interface Lab {
+  readonly options: LabOptions;
+  readonly folder: string;
+  readonly www: string;
+  readonly programs: Programs;
+  readonly origin: Origin;
+  readonly certificate: Certificate;
+  /** The built command line. */
+  readonly cli: string;
+  /** A file of so many MiB; made when it is first asked for. */
+  file(mib: number): Promise<OriginFile>;
+  /** Where a variant puts its file. */
+  target(name: string): string;
+  /** A new engine; the lab stops it at the latest when it stops itself. */
+  engine(): Promise<Engine>;
+  /** Ends the engines of a case. */
+  stopEngines(): Promise<void>;
+  /** Ends everything and removes every file. Safe twice. */
+  stop(): Promise<void>;
+}
+
+export async function openLab(options: LabOptions): Promise<Lab> {
+  const { say } = options;
+  const project = fileURLToPath(new URL('../../..', import.meta.url));
+  const programs = await findPrograms(join(project, '.cache'), say);
+  const folder = await mkdtemp(join(options.dir ?? tmpdir(), 'haulier-bench-'));
+  const www = join(folder, 'www');
+  const files = new Map<number, Promise<OriginFile>>();
+  const engines: Engine[] = [];
+  const stopEngines = async (): Promise<void> => {
+    for (const engine of engines.splice(0)) await engine.stop();
+  };
+  try {
+    for (const path of [www, join(folder, 'targets')]) await mkdir(path);
+    const certificate = await makeCertificate(programs.openssl, folder);
+    const origin = await startOrigin(programs.nginx, folder, certificate);
+    return {
+      options,
+      folder,
+      www,
+      programs,
+      origin,
+      certificate,
+      cli: join(project, 'dist/apps/cli/main.js'),
+      file: (mib) => {
+        const made = files.get(mib) ?? (say(`making a file of ${mib} MiB`), makeFile(www, `${mib}.bin`, mib * MIB));
+        files.set(mib, made);
+        return made;
+      },
+      target: (name) => join(folder, 'targets', name),
+      engine: async () => {
+        const engine = await Engine.start({ BENCH_CA: certificate.ca }, options.profile);
+        engines.push(engine);
+        return engine;
+      },
+      stopEngines,
+      stop: async () => {
+        await stopEngines();
+        await origin.stop();
+        await rm(folder, { recursive: true, force: true });
+      },
+    };
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
