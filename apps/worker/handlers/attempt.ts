@@ -64,6 +64,7 @@ export class Attempt {
     const announce = setTimeout(() => this.#announce(0), ANNOUNCE_MS);
     try {
       const { blob, obtained } = await this.#bring();
+      await this.#unpack(blob);
       this.#announce(blob.sizeBytes);
       const durationMs = Math.round(performance.now() - this.#startedAt);
       this.#deps.publish(finishedEvent(this.#job, blob, this.#pathOf(blob), obtained, durationMs, Date.now()));
@@ -122,7 +123,7 @@ export class Attempt {
 
   /** CH4: verified bytes of the wrong kind mean that the manifest is wrong; they are never published. */
   async #refuseWrongFormat(obtained: Obtained): Promise<void> {
-    const format = guessFormat(this.#job.file.path);
+    const format = this.#job.file.format ?? guessFormat(this.#job.file.path);
     const reason = format && (await checkFormat(obtained.partialPath, obtained.sizeBytes, format));
     if (reason) throw new VerifyError('wrong-format', `${this.#job.file.path} is not ${format}: ${reason}`);
   }
@@ -138,6 +139,21 @@ export class Attempt {
       ...(cid && table ? { table: encodeLeafTable(table) } : {}),
       ...(cid && innerBlocks ? { inner: encodeCar(cid, innerBlocks) } : {}),
       view: viewOf(this.#job),
+    });
+  }
+
+  /** EX4: what the manifest declares inside the archive appears beside it, each result proven by its own digest. */
+  async #unpack(archive: PublishedBlob): Promise<void> {
+    const { path, unpack } = this.#job.file;
+    if (unpack === undefined) return;
+    const view = viewOf(this.#job);
+    await this.#deps.store.unpack({
+      archivePath: archive.path,
+      path,
+      as: unpack.as,
+      files: unpack.files,
+      ...(view && { view: { model: view.model, version: view.version } }),
+      signal: this.#running.signal,
     });
   }
 
