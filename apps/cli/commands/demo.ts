@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { createClient, type Client } from '#client/client';
+import { createClient } from '#client/client';
 import type { DownloadDetail } from '#contracts/http/downloads';
 import type { ManifestInput } from '#contracts/manifest';
 import { formatBytes } from '#core/units';
@@ -10,16 +10,16 @@ import { withApi } from '../api-client.ts';
 import type { CommandContext } from '../context.ts';
 import { makeDemoFile, type DemoFile } from '../demo/demo-file.ts';
 import { startDemoOrigin, type DemoOrigin } from '../demo/origin.ts';
+import { showOffline, showRepair, showVersionCheck } from '../demo/scenes.ts';
+import { DEMO_COMMIT, DEMO_HOST, DEMO_REPO, type DemoStage } from '../demo/stage.ts';
 import { CliError, EXIT } from '../exit-code.ts';
 import { haulierHome } from '../stack/stack-config.ts';
-import { startStack, type Stack } from '../stack/start-stack.ts';
+import { startStack } from '../stack/start-stack.ts';
 import { createProgress } from '../terminal/progress.ts';
 import { formatTable } from '../terminal/table.ts';
 import { untilAborted } from './up.ts';
 import { watchDownloads } from './watch-downloads.ts';
 
-export const DEMO_REPO = 'haulier/demo-model';
-export const DEMO_HOST = 'demo-host';
 const DEFAULT_PORT = 7420;
 
 /** What the demo puts on the host: one file that takes a moment, one middling, one tiny. */
@@ -28,18 +28,6 @@ const FILES = [
   { path: 'onnx/encoder.bin', sizeBytes: 20_000_000, seed: 'haulier-demo-20mb' },
   { path: 'config.bin', sizeBytes: 3_000, seed: 'haulier-demo-3kb' },
 ];
-
-/** Everything a scene of the demo needs. */
-export interface DemoStage {
-  readonly client: Client;
-  readonly stack: Stack;
-  readonly origin: DemoOrigin;
-  readonly files: readonly DemoFile[];
-  readonly model: string;
-  readonly hostHome: string;
-  readonly context: CommandContext;
-  readonly report: (step: string) => void;
-}
 
 interface FileReport {
   readonly path: string;
@@ -60,7 +48,10 @@ export async function demo(options: { once?: boolean; json?: boolean }, context:
     const stage = await prepare(home, context, report, stops);
     const files = await downloadModel(stage);
     if (!options.json) context.stdout.write(`${tableOf(files)}\n`);
-    if (options.json) context.stdout.write(`${JSON.stringify({ files })}\n`);
+    const versionCheck = await showVersionCheck(stage);
+    const repair = await showRepair(stage);
+    const offline = await showOffline(stage);
+    if (options.json) context.stdout.write(`${JSON.stringify({ files, versionCheck, repair, offline })}\n`);
     if (!options.once) await stayUp(stage, context);
   } finally {
     report('stopping');
@@ -75,7 +66,7 @@ async function prepare(
   stops: (() => Promise<void>)[],
 ): Promise<DemoStage> {
   const hostHome = join(home, 'host');
-  await rm(hostHome, { recursive: true, force: true });
+  for (const folder of [hostHome, join(home, 'air-gapped')]) await rm(folder, { recursive: true, force: true });
   await mkdir(join(home, 'origin'), { recursive: true, mode: 0o700 });
   const origin = await startDemoOrigin(DEMO_REPO);
   stops.push(() => origin.stop());
@@ -95,7 +86,7 @@ async function prepare(
   stops.push(() => stack.stop());
   report('making three files at the local origin');
   const files = await makeFiles(join(home, 'origin'));
-  origin.publish('a'.repeat(40), files);
+  origin.publish(DEMO_COMMIT, files);
   report(`API ${stack.apiUrl}/docs   queue board ${stack.apiUrl}/admin/queues (password: ${token})`);
   const client = createClient({ baseUrl: stack.apiUrl, token });
   return { client, stack, origin, files, model: `demo-${Date.now().toString(36)}`, hostHome, context, report };
@@ -112,7 +103,6 @@ const workerEnv = (hostHome: string, origin: DemoOrigin): NodeJS.ProcessEnv => (
   HAULIER_HOST: DEMO_HOST,
   IPFS_GATEWAYS: origin.url,
   HF_ENDPOINT: origin.url,
-  HAULIER_ALLOW_ADDRESSES: `127.0.0.1:${origin.port}`,
 });
 
 async function downloadModel(stage: DemoStage): Promise<FileReport[]> {
@@ -134,14 +124,14 @@ function manifestOf({ model, files }: DemoStage): ManifestInput {
   return {
     name: model,
     type: 'demo',
-    version: 'a'.repeat(40),
+    version: DEMO_COMMIT,
     files: files.map(({ path, sizeBytes, sha256, cid }, index) => ({
       path,
       sizeBytes,
       sha256,
       ...(index < 2 ? { cid } : {}),
     })),
-    sources: [{ kind: 'huggingface', repo: DEMO_REPO, revision: 'a'.repeat(40) }],
+    sources: [{ kind: 'huggingface', repo: DEMO_REPO, revision: DEMO_COMMIT }],
   };
 }
 

@@ -4,6 +4,7 @@ import { download, type DownloadOptions, type DownloadReport } from '#chain/down
 import { nameOf, parseLocator } from '#chain/locator';
 import { ExhaustedError, StorageError, VerifyError } from '#core/failure';
 import type { Digests, Strategy } from '#core/file-spec';
+import type { Outcome } from '#core/layer';
 import { formatBytes, formatDuration, parseBytes, parseDuration } from '#core/units';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
@@ -50,7 +51,10 @@ export async function fetchFile(what: string, options: FetchOptions, context: Co
     tell(report, errors, performance.now() - startedAt, options, context);
   } catch (error) {
     display.end();
-    throw asCliError(error, context.signal);
+    const failure = asCliError(error, context.signal);
+    if (options.json && failure instanceof CliError && failure.exitCode === EXIT.failed)
+      tellFailure(request.to, error, failure.message, errors, context);
+    throw failure;
   }
 }
 
@@ -153,6 +157,17 @@ function tell(
       `${from.length > 0 ? ` from ${from.join(', ')}` : ''}  ${label}\n`,
   );
   context.stdout.write(`${report.sha256}  ${report.path}\n`);
+}
+
+function tellFailure(
+  path: string,
+  error: unknown,
+  message: string,
+  errors: readonly string[],
+  context: CommandContext,
+): void {
+  const outcome: Outcome | null = error instanceof ExhaustedError ? 'all_layers_exhausted' : null;
+  context.stdout.write(`${JSON.stringify({ path, outcome, verified: false, error: message, errors })}\n`);
 }
 
 /** Everything that says who failed and why is the user's to read, not a bug of ours. */

@@ -5,7 +5,6 @@ import type { DemoFile } from './demo-file.ts';
 
 export interface DemoOrigin {
   readonly url: string;
-  readonly port: number;
   /** Bytes sent as file content or leaves since the start. */
   bytesSent(): number;
   /** Publishes a commit: the branch `main` moves there. */
@@ -88,7 +87,6 @@ export async function startDemoOrigin(repo: string): Promise<DemoOrigin> {
   const { port } = server.address() as { port: number };
   return {
     url: `http://127.0.0.1:${port}`,
-    port,
     bytesSent: () => sent,
     publish: (commit, files) => {
       commits.set(commit, files);

@@ -1,0 +1,138 @@
+import { chmod, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { DownloadDetail } from '#contracts/http/downloads';
+import { formatBytes } from '#core/units';
+import { bundleCreate } from '../commands/bundle.ts';
+import { CliError, EXIT } from '../exit-code.ts';
+import { DEMO_COMMIT, DEMO_HOST, DEMO_REPO, type DemoStage } from './stage.ts';
+
+const PATIENCE_MS = 60_000;
+const POLL_MS = 100;
+
+export interface VersionCheckReport {
+  readonly model: string;
+  readonly current: string;
+  readonly newer: string;
+  /** Always 0: a newer version is told, never fetched. */
+  readonly bytesDownloaded: number;
+}
+
+/** A second version appears at the origin: a flag and a warning, and nothing is downloaded. */
+export async function showVersionCheck({
+  client,
+  origin,
+  files,
+  model,
+  report,
+}: DemoStage): Promise<VersionCheckReport> {
+  const sentBefore = origin.bytesSent();
+  origin.publish('b'.repeat(40), files);
+  await client.checkModel(model);
+  const newer = await eventually('the newer version to be noticed', async () => {
+    const { newerVersions } = await client.getStatus();
+    return newerVersions.find((flag) => flag.model === model)?.newer;
+  });
+  report(`a newer version is at the origin (${newer.slice(0, 8)}…): flagged in /api/status, nothing downloaded`);
+  return { model, current: DEMO_COMMIT, newer, bytesDownloaded: origin.bytesSent() - sentBefore };
+}
+
+export interface RepairReport {
+  readonly path: string;
+  readonly fileBytes: number;
+  /** What the repair asked of the origin. */
+  readonly bytesFetched: number;
+}
+
+/** A published file rots on disk: it is found, quarantined, and repaired by fetching its bad leaf only. */
+export async function showRepair(stage: DemoStage): Promise<RepairReport> {
+  const { client, origin, model, hostHome, report } = stage;
+  const file = stage.files[0]!;
+  const path = join(hostHome, 'models', model, file.path);
+  await flipByte(path, Math.floor(file.sizeBytes / 2));
+  const sentBefore = origin.bytesSent();
+  const [before] = (await client.listDownloads({ model, host: DEMO_HOST })).downloads.filter(
+    (one) => one.file === file.path,
+  );
+  await client.verifyHost(DEMO_HOST, model);
+  await eventually('the corrupt file to be repaired', async () => {
+    const download = await client.getDownload(before!.id);
+    return download.status === 'success' && download.completedAt !== before!.completedAt;
+  });
+  const bytesFetched = origin.bytesSent() - sentBefore;
+  report(
+    `a flipped bit in ${file.path} was found and quarantined; repaired by fetching ${formatBytes(bytesFetched)} of ${formatBytes(file.sizeBytes)}`,
+  );
+  return { path: file.path, fileBytes: file.sizeBytes, bytesFetched };
+}
+
+export interface OfflineReport {
+  /** Outcome on the host that has the files. */
+  readonly cache: string;
+  /** Outcome on a host that has only a bundle. */
+  readonly bundled: string;
+}
+
+/** Every network source is switched off: the cache goes on answering, and a bundle provisions a host that has nothing. */
+export async function showOffline(stage: DemoStage): Promise<OfflineReport> {
+  const { client, origin, files, model, hostHome, stack, context, report } = stage;
+  const bundle = join(hostHome, 'demo-models.tar');
+  const quiet = { ...context, env: { ...context.env, HAULIER_HOME: hostHome }, stdout: { write: () => true } };
+  await bundleCreate([model], { output: bundle, progress: 'none' }, quiet);
+  await origin.stop();
+  report('every network source is switched off');
+
+  const again = `${model}-again`;
+  await client.publishVersion({
+    name: again,
+    version: DEMO_COMMIT,
+    files: files.map(({ path, sizeBytes, sha256 }) => ({ path, sizeBytes, sha256 })),
+    sources: [{ kind: 'huggingface', repo: DEMO_REPO, revision: DEMO_COMMIT }],
+  });
+  const cache = await outcomeOn(stage, again, DEMO_HOST);
+  report(`the host's own store still answers: ${cache}`);
+
+  const airGapped = 'demo-air-gapped';
+  const env = { HAULIER_HOME: join(hostHome, '..', 'air-gapped'), HAULIER_HOST: airGapped, HAULIER_BUNDLES: bundle };
+  await stack.startWorker({ name: 'worker-air-gapped', env });
+  const bundled = await outcomeOn(stage, model, airGapped);
+  report(`a host with nothing but a bundle has the model now: ${bundled}`);
+  return { cache, bundled };
+}
+
+/** The one outcome that all files of the model ended with. */
+async function outcomeOn({ client, context }: DemoStage, model: string, host: string): Promise<string> {
+  const { downloads } = await client.createDownloads({ model, host });
+  const ended = await Promise.all(
+    downloads.map(({ id }) =>
+      client.waitForDownload(id, { waitMs: PATIENCE_MS, until: 'final', signal: context.signal }),
+    ),
+  );
+  const failed = ended.find(({ status }) => status !== 'success');
+  if (failed) throw new CliError(EXIT.failed, `${failed.file} on ${host} ended as ${failed.status}: ${failed.message}`);
+  return [...new Set(ended.map(({ outcome }: DownloadDetail) => outcome ?? ''))].join(', ');
+}
+
+async function flipByte(path: string, position: number): Promise<void> {
+  await chmod(path, 0o644);
+  const file = await open(path, 'r+');
+  try {
+    const byte = Buffer.alloc(1);
+    await file.read(byte, 0, 1, position);
+    byte[0]! ^= 0xff;
+    await file.write(byte, 0, 1, position);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function eventually<T>(what: string, ask: () => Promise<T | undefined | false>): Promise<T> {
+  const deadline = performance.now() + PATIENCE_MS;
+  while (performance.now() < deadline) {
+    const answer = await ask();
+    if (answer !== undefined && answer !== false) return answer;
+    await pause(POLL_MS);
+  }
+  throw new CliError(EXIT.failed, `waited ${PATIENCE_MS / 1000} s in vain for ${what}`);
+}
