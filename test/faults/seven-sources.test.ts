@@ -23,7 +23,7 @@ it('B10 E05 HR6 seven sources, one of them honest and slow: the file is identica
     file,
     gateways: [liar, truncates, honest],
     mirrors: [parts, portal, throttles, ignoresRanges],
-    options: { strategy: 'parallel' },
+    options: { strategy: 'parallel', connections: 1 },
   });
 
   const { result } = run;
