@@ -62,8 +62,6 @@ function requestOf(what: string, options: FetchOptions, env: NodeJS.ProcessEnv):
   const locator = parseLocator(what);
   for (const url of [...options.mirror, ...(options.hfEndpoint ? [options.hfEndpoint] : [])]) httpUrl(url);
   const gateways = gatewaysOf(options.gateway, env);
-  if (locator.kind === 'cid' && gateways.length === 0 && options.mirror.length === 0)
-    throw new RangeError('no IPFS gateway to ask: give --gateway BASE or set IPFS_GATEWAYS');
   return {
     from: what,
     to: targetOf(options.output, nameOf(locator)),
@@ -178,6 +176,10 @@ function asCliError(error: unknown, signal: AbortSignal): unknown {
       'interrupted; the same command goes on from here',
     );
   if (error instanceof RangeError) return new CliError(EXIT.usage, error.message, { cause: error });
+  if (error instanceof ExhaustedError && error.failures.length === 0)
+    return new CliError(EXIT.failed, `${error.message}; give --gateway BASE or --mirror URL, or set IPFS_GATEWAYS`, {
+      cause: error,
+    });
   if (error instanceof ExhaustedError || error instanceof VerifyError || error instanceof StorageError)
     return new CliError(EXIT.failed, error.message, { cause: error });
   return error;
