@@ -16,7 +16,8 @@ import type { SpanBoard } from './span-board.ts';
 import type { FileIdentity } from './transfer-options.ts';
 
 /** What a crash may cost: so much, or what arrived in so long. */
-const CHECKPOINT_BYTES = 64 * MIB;
+/** Well under the 64 MiB that a kill may cost: more arrives while a checkpoint is being written. */
+const CHECKPOINT_BYTES = 24 * MIB;
 const CHECKPOINT_MS = 5 * SECOND_MS;
 
 /** @returns where the journal of a partial lies; whoever publishes the partial removes it afterwards */
