@@ -5,6 +5,7 @@ import type { Database } from '#database/connect';
 import { listHosts } from '#database/host-queries';
 import { checkRedis } from '#queue/check-redis';
 import { DownloadQueues } from '#queue/download-queue';
+import { MaintenanceQueue } from '#queue/maintenance-queue';
 import { createApp } from './app.ts';
 import type { ApiConfig } from './config.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -20,6 +21,7 @@ import { createRelay } from './relay/relay.ts';
 import type { ProjectFiles } from './project-files.ts';
 import { prepareDatabase } from './start-up.ts';
 import { createAuthenticator } from './tokens/authenticate.ts';
+import { createVersionChecks } from './versions/version-checks.ts';
 
 /** The whole API as one thing that starts and stops. */
 export interface ApiProcess {
@@ -49,7 +51,9 @@ export async function createApiProcess(
   const loops: Loop[] = [];
   const base = { database, queues, log, prefix: config.redisPrefix, changes: createChanges() };
   const deps: Dependencies = { ...base, nudgeRelay: () => loops[0]?.nudge(), now: () => new Date() };
+  const maintenance = new MaintenanceQueue({ redis: queues.redis, prefix: config.redisPrefix, logger: log });
   loops.push(createRelay(deps, showQueue), ...createReconciler(deps, config));
+  loops.push(createVersionChecks(deps, maintenance, config.versionCheckMs));
   const recorder = createRecorder(deps, redis, `api-${randomUUID()}`);
   const state = { prepared: false };
   const app = await createApp({
@@ -68,6 +72,7 @@ export async function createApiProcess(
     log.info({ url }, 'listening');
     const adminToken = await prepareDatabase({ ...config, ...files, database, log, signal: stopping.signal });
     state.prepared = true;
+    board?.show(maintenance.queue);
     for (const host of [null, ...(await recentHosts(database))]) showQueue(host);
     for (const runner of [...loops, recorder]) runner.start();
     log.info({ url }, 'working');
@@ -79,6 +84,7 @@ export async function createApiProcess(
     deps.changes.stop();
     await app.close();
     await Promise.all([...loops, recorder].map((runner) => runner.stop()));
+    await maintenance.stop();
     await Promise.all([queues.stop(), database.close()]);
   };
   return { start, stop: once(stop) };

@@ -27,6 +27,7 @@ const Env = z.object({
   HAULIER_SILENT_AFTER: Duration.default(240_000),
   HAULIER_SWEEP_EVERY: Duration.default(30_000),
   HAULIER_HISTORY: Duration.default(30 * DAY_MS),
+  HAULIER_VERSION_CHECK_INTERVAL: Duration.default(DAY_MS),
 });
 
 /** What the process needs to know; every value is decided before anything starts. */
@@ -49,6 +50,8 @@ export interface ApiConfig {
   readonly sweepEveryMs: number;
   /** How long single tries are remembered. */
   readonly historyMs: number;
+  /** How often the origin of each model is asked for a newer version; spread by a tenth. */
+  readonly versionCheckMs: number;
 }
 
 /**
@@ -120,4 +123,5 @@ const toConfig = (env: z.infer<typeof Env>): ApiConfig =>
     silentAfterMs: env.HAULIER_SILENT_AFTER,
     sweepEveryMs: env.HAULIER_SWEEP_EVERY,
     historyMs: env.HAULIER_HISTORY,
+    versionCheckMs: env.HAULIER_VERSION_CHECK_INTERVAL,
   });

@@ -52,6 +52,8 @@ export interface Client {
   publishVersion(manifest: ManifestInput): Promise<VersionDetail>;
   pinModel(name: string, version: string): Promise<Model>;
   unpinModel(name: string): Promise<Model>;
+  /** Asks the model's origin for a newer version, soon; `newerVersion` tells what it said. */
+  checkModel(name: string): Promise<Model>;
   listHosts(): Promise<Host[]>;
   /** Lets the host hash what it has, or one model; it does so when it is there. */
   verifyHost(name: string, model?: string): Promise<OrderedVerify>;
@@ -109,4 +111,5 @@ const modelMethods = (get: Get, post: Post) => ({
     post<VersionDetail>(`/api/models/${part(manifest.name)}/versions`, manifest),
   pinModel: (name: string, version: string) => post<Model>(`/api/models/${part(name)}/pin`, { version }),
   unpinModel: (name: string) => post<Model>(`/api/models/${part(name)}/unpin`),
+  checkModel: (name: string) => post<Model>(`/api/models/${part(name)}/check`),
 });

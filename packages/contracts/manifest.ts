@@ -25,6 +25,22 @@ export const Manifest = z
     files: z.array(ManifestFile).min(1, 'a manifest has at least one file').max(MAX_FILES),
     /** Sources of every file; a hub's path is the file's path. */
     sources: z.array(SourceInput).max(16).optional(),
+    /**
+     * Where newer versions appear (VE2). Where it is left out, `main` of the first hub source that is pinned to a commit is
+     * watched.
+     */
+    watch: z
+      .strictObject({
+        /** Branch or tag of the first hub source. */
+        huggingface: z.strictObject({ revision: z.string().min(1).max(200).default('main') }).optional(),
+        /** A name that can move, such as a key or a domain; compared with `cid`. */
+        ipns: z
+          .string()
+          .max(300)
+          .regex(/^[A-Za-z0-9._-]+$/, 'an IPNS name is a key or a domain, such as "k51qzi…" or "models.example.org"')
+          .optional(),
+      })
+      .optional(),
     /** The IPFS folder or dag-json block this version was published as. */
     cid: z.string().max(300).optional(),
   })

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { EventBatch } from '#contracts/worker-events';
+import { applyChecks, type NewerVersion } from './apply-checks.ts';
 import { applyInventories } from './apply-inventory.ts';
 import type { Database } from './connect.ts';
 import { DOWNLOAD_COLUMNS, type DownloadRow } from './download-row.ts';
@@ -13,6 +14,8 @@ export interface AppliedEvents {
   readonly moved: DownloadRow[];
   /** Events of downloads that changed nothing: repeats, stragglers, illegal moves, other hosts' downloads. */
   readonly ignored: number;
+  /** Newer versions that nobody knew of (VE2). */
+  readonly newer: NewerVersion[];
 }
 
 /**
@@ -36,7 +39,8 @@ export async function applyEvents(
     if (plan.tries.length > 0) await client.query(sql.TRIES_SQL, [JSON.stringify(plan.tries)]);
     await applyHosts(client, batches, plan, now);
     for (const id of await applyInventories(client, plan.inventories, now)) moved.add(id);
-    return { moved: await rowsOf(client, [...moved]), ignored };
+    const newer = await applyChecks(client, plan.checks, now);
+    return { moved: await rowsOf(client, [...moved]), ignored, newer };
   });
 }
 

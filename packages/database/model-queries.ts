@@ -37,7 +37,7 @@ const VERSION_COLUMNS = `m.model, m.version, m.digest, m.cid, m.file_count AS "f
   m.size_bytes AS "sizeBytes", m.created_at AS "createdAt"`;
 
 /**
- * Stores one version of a model; the newest stored version becomes the current one (VE1).
+ * Stores one version of a model; the newest stored version becomes the current one (VE1), and its origin is to be asked (VE2).
  *
  * @throws ConflictError when the version exists with other content: versions never change
  */
@@ -51,12 +51,10 @@ export async function putManifest(database: Database, manifest: Manifest, now: D
     const inserted = await client.query(INSERT_MANIFEST_SQL, manifestParameters(manifest, digest, now));
     if (inserted.rowCount === 0) return false;
     await client.query(INSERT_FILES_SQL, [manifest.name, manifest.version, JSON.stringify(manifest.files)]);
-    await client.query(`UPDATE models SET type = $2, current_version = $3, updated_at = $4 WHERE name = $1`, [
-      manifest.name,
-      manifest.type,
-      manifest.version,
-      now,
-    ]);
+    await client.query(
+      `UPDATE models SET type = $2, current_version = $3, updated_at = $4, next_check_at = $4 WHERE name = $1`,
+      [manifest.name, manifest.type, manifest.version, now],
+    );
     return true;
   });
   const version = await versionRow(database, manifest.name, manifest.version);

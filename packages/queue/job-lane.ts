@@ -1,7 +1,8 @@
-import { type Job, Worker, isNotConnectionError } from 'bullmq';
+import { type Job, isNotConnectionError } from 'bullmq';
 import type { Logger } from '#core/logger';
+import { AbandonableWorker } from './abandonable-worker.ts';
 import { type WorkerIdentity, reclaimLeftBehind, workerName } from './boot-reclaim.ts';
-import { type RedisClient, disconnect } from './connection.ts';
+import type { RedisClient } from './connection.ts';
 import type { DownloadHandler, StopReason } from './download-handler.ts';
 import { backoffStrategy, createProcessor } from './job-processor.ts';
 
@@ -24,15 +25,6 @@ export interface LaneOptions {
   /** Told of a job that ended as failed although its handler returned nothing. */
   readonly onUnhandledFailure: (jobId: string, error: Error) => void;
   readonly logger: Logger;
-}
-
-/** `close` waits for Redis for ever, and meanwhile keeps a timer and a connection that keep the process alive. */
-class AbandonableWorker extends Worker<unknown, null> {
-  async abandon(): Promise<void> {
-    await this.lockManager.close();
-    const blocking = await this.backend.blockingClient;
-    if (blocking !== undefined) disconnect(blocking);
-  }
 }
 
 /** One BullMQ worker on one queue. */

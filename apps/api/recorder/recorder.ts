@@ -54,8 +54,9 @@ export function createRecorder(deps: RecorderDeps, redis: RedisSettings, consume
  * @throws Error while Postgres is away; nothing is stored then
  */
 export async function recordBatches(deps: RecorderDeps, batches: readonly EventBatch[]): Promise<RecorderCounts> {
-  const { ignored, moved } = await applyEvents(deps.database, batches, deps.now());
+  const { ignored, moved, newer } = await applyEvents(deps.database, batches, deps.now());
   deps.changes.notify(new Set([...downloadsIn(batches), ...moved.map(({ id }) => id)]));
+  for (const found of newer) deps.log.warn(found, 'a newer version is there; nothing is downloaded by itself');
   if (ignored > 0) {
     deps.log.info({ ignored, batches: batches.length }, 'worker events changed nothing and were dropped');
     await stopStragglers(deps, batches);

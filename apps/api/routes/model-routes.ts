@@ -2,7 +2,8 @@ import { Model, ModelDetail, ModelList, ModelParams, PinBody, VersionList } from
 import { listModels, listVersions, modelByName } from '#database/model-queries';
 import type { ModelRow } from '#database/model-queries';
 import { pinVersion, pinnedVersions, unpinVersion } from '#database/pin-queries';
-import { listVersionChecks } from '#database/version-queries';
+import { makeCheckDue } from '#database/version-schedule';
+import { outdatedModels } from '#database/version-queries';
 import type { Dependencies } from '../dependencies.ts';
 import { RequestError } from '../request-error.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
@@ -14,6 +15,7 @@ const documented = { tags: ['models'], security: TOKEN_REQUIRED };
 export function registerModelRoutes(app: App, deps: Dependencies): void {
   registerReading(app, deps);
   registerPinning(app, deps);
+  registerCheck(app, deps);
 }
 
 function registerReading(app: App, deps: Dependencies): void {
@@ -109,6 +111,29 @@ function registerPinning(app: App, deps: Dependencies): void {
   );
 }
 
+function registerCheck(app: App, deps: Dependencies): void {
+  app.post(
+    '/api/models/:name/check',
+    {
+      ...guardedBy('write'),
+      schema: {
+        ...documented,
+        operationId: 'checkModel',
+        summary: 'Ask the origin of a model now whether it has a newer version',
+        description:
+          'A worker asks; `newerVersion` of the model and `GET /api/status` tell what it learned. Nothing is downloaded.',
+        params: ModelParams,
+        response: { 202: Model, ...problems(400, 404) },
+      },
+    },
+    async (request, reply) => {
+      const model = await modelOf(deps, request.params.name);
+      await makeCheckDue(deps.database, model.name, deps.now());
+      return reply.code(202).send(model);
+    },
+  );
+}
+
 async function modelOf(deps: Dependencies, name: string): Promise<Model> {
   const row = await modelByName(deps.database, name);
   const [view] = row === undefined ? [] : await modelViews(deps, [row]);
@@ -118,10 +143,10 @@ async function modelOf(deps: Dependencies, name: string): Promise<Model> {
 
 async function modelViews({ database }: Dependencies, rows: readonly ModelRow[]): Promise<Model[]> {
   const [only] = rows.length === 1 ? rows : [];
-  const [pins, checks] = await Promise.all([
+  const [pins, outdated] = await Promise.all([
     pinnedVersions(database, only?.name),
-    listVersionChecks(database, only?.name),
+    outdatedModels(database, only?.name),
   ]);
-  const newer = new Map(checks.filter((check) => check.newer).map((check) => [check.model, check.available]));
-  return rows.map((row) => modelView(row, { pinned: pins.get(row.name), newer: newer.get(row.name) ?? undefined }));
+  const newer = new Map(outdated.map((flag) => [flag.model, flag.newer]));
+  return rows.map((row) => modelView(row, { pinned: pins.get(row.name), newer: newer.get(row.name) }));
 }

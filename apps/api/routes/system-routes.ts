@@ -5,7 +5,7 @@ import { DOWNLOAD_STATUSES } from '#core/download-status';
 import { countDownloads } from '#database/download-queries';
 import { listHosts, listNotices } from '#database/host-queries';
 import type { NoticeRow } from '#database/host-queries';
-import { listVersionChecks } from '#database/version-queries';
+import { outdatedModels } from '#database/version-queries';
 import type { Dependencies } from '../dependencies.ts';
 import type { Health } from '../health.ts';
 import type { RecorderCounts } from '../recorder/recorder.ts';
@@ -101,10 +101,10 @@ export function registerSystemRoutes(app: App, deps: Dependencies, facts: System
 }
 
 async function statusView({ database }: Dependencies, facts: SystemFacts): Promise<SystemStatus> {
-  const [readiness, counts, checks, full, recent] = await Promise.all([
+  const [readiness, counts, newerVersions, full, recent] = await Promise.all([
     facts.health.readiness(),
     countDownloads(database),
-    listVersionChecks(database),
+    outdatedModels(database),
     listNotices(database, { notice: 'store_over_limit', limit: MAX_WARNINGS }),
     listNotices(database, { limit: RECENT_NOTICES }),
   ]);
@@ -115,9 +115,7 @@ async function statusView({ database }: Dependencies, facts: SystemFacts): Promi
     downloads: Object.fromEntries(
       DOWNLOAD_STATUSES.map((status) => [status, counts[status] ?? 0]),
     ) as SystemStatus['downloads'],
-    newerVersions: checks.flatMap(({ model, current, available, newer }) =>
-      newer && available !== null ? [{ model, current, newer: available }] : [],
-    ),
+    newerVersions,
     storeWarnings: latestByHost(full),
     notices: recent.map(({ host, at, notice, model, path, message }) => ({
       at: momentOf(at),

@@ -1,13 +1,16 @@
+import type { CheckVersionJob } from '#contracts/check-version-job';
 import type { HostOrder, WorkerEvent } from '#contracts/worker-events';
 import type { Logger } from '#core/logger';
 import type { Http } from '#http/pool';
 import type { RedisClient } from '#queue/connection';
 import { HostOrders } from '#queue/host-orders';
+import { MaintenanceConsumer } from '#queue/maintenance-consumer';
 import { systemClock } from '#store/clock';
 import type { Store } from '#store/open-store';
 import { pacer } from '#store/rolling-verify';
 import type { WorkerConfig } from '../config.ts';
 import type { HeldIdentity } from '../worker-identity.ts';
+import { checkVersion } from './check-version.ts';
 import { InventoryReporter } from './inventory-reporter.ts';
 
 export interface MaintenanceDeps {
@@ -33,24 +36,30 @@ export interface Maintenance {
 
 /** Keeps the store sound and tells what it has. Only a named host has an inventory and takes orders. */
 export function createMaintenance(deps: MaintenanceDeps): Maintenance {
-  const { config, redis, store, logger } = deps;
+  const { config, identity, redis, store, logger } = deps;
   const { host } = config;
   const inventory = host === undefined ? undefined : new InventoryReporter(deps);
   const onOrder = (order: HostOrder, signal: AbortSignal): Promise<void> => verifyStore(deps, order, signal);
   const orders =
     host === undefined ? undefined : new HostOrders({ settings: config.redis, redis, host, onOrder, logger });
   const rolling = store.rollingVerify();
+  const onCheck = async (job: CheckVersionJob, signal: AbortSignal): Promise<void> => {
+    for (const answer of await checkVersion(job, deps, signal)) deps.publish(answer);
+    await deps.flush(signal);
+  };
+  const checks = new MaintenanceConsumer({ redis, prefix: config.redis.prefix, identity, onCheck, logger });
   return {
     start: () => {
       inventory?.start();
       orders?.start();
       rolling.start();
+      checks.start();
     },
     storeChanged: () => inventory?.nudge(),
     stop: async () => {
       inventory?.stop();
       orders?.stop();
-      await rolling.stop();
+      await Promise.all([rolling.stop(), checks.stop()]);
     },
   };
 }

@@ -1,0 +1,88 @@
+import type pg from 'pg';
+import { HOUR_MS } from '#core/units';
+import type { Checked } from './event-waves.ts';
+
+/** A newer version that nobody knew of. */
+export interface NewerVersion {
+  readonly model: string;
+  readonly current: string;
+  readonly available: string;
+  readonly source: string;
+}
+
+/** After a check that learned nothing the next one comes this soon, at the latest. */
+const RETRY_MS = HOUR_MS;
+
+/*
+ * An answer about another version than the current one comes too late and changes nothing, nor does one that is older than
+ * what is known. What the origin names and we have already is no news: a stale or rolled-back name (E14). A check that failed
+ * leaves what was known.
+ */
+const RECORD_SQL = `
+  INSERT INTO version_checks AS v (model, source, current, available, newer, error, checked_at, answered_at)
+  SELECT o.name, $2, $3, $4, $5 AND NOT EXISTS (
+      SELECT 1 FROM manifests m WHERE m.model = o.name AND (m.cid = $4 OR jsonb_path_exists(
+        m.json, '$.**.revision ? (@ == $available)', jsonb_build_object('available', $4::text)
+      ))
+    ), $6, $7, CASE WHEN $6::text IS NULL THEN $7::timestamptz END
+  FROM models o WHERE o.name = $1 AND o.current_version = $3
+  ON CONFLICT (model, source) DO UPDATE SET current = excluded.current, error = excluded.error,
+    available = CASE WHEN excluded.error IS NULL OR v.current IS DISTINCT FROM excluded.current THEN excluded.available ELSE v.available END,
+    newer = CASE WHEN excluded.error IS NULL OR v.current IS DISTINCT FROM excluded.current THEN excluded.newer ELSE v.newer END,
+    checked_at = excluded.checked_at, answered_at = coalesce(excluded.answered_at, v.answered_at)
+  WHERE v.checked_at <= excluded.checked_at
+  RETURNING newer`;
+
+const BEFORE_SQL = 'SELECT current, available, newer FROM version_checks WHERE model = $1 AND source = $2 FOR UPDATE';
+
+const RETRY_SQL = 'UPDATE models SET next_check_at = least(next_check_at, $2) WHERE name = $1';
+
+/** VE6: whoever pinned a model knows why. */
+const NOTICE_SQL = `
+  INSERT INTO host_notices (boot_id, sequence, position, host, at, notice, model, path, message, facts)
+  SELECT $1, $2, $3, $4, $5, 'newer_version', $6, NULL, $7, $8
+  WHERE NOT EXISTS (SELECT 1 FROM model_pins p WHERE p.model = $6) ON CONFLICT DO NOTHING`;
+
+interface Before {
+  readonly current: string | null;
+  readonly available: string | null;
+  readonly newer: boolean;
+}
+
+/**
+ * Keeps what checks of versions found (VE2): a row per model and origin, and a notice when a newer version is seen for the first
+ * time. Nothing is fetched.
+ *
+ * @param now our clock
+ * @returns what is news
+ */
+export async function applyChecks(
+  client: pg.PoolClient,
+  checks: readonly Checked[],
+  now: Date,
+): Promise<NewerVersion[]> {
+  const news: NewerVersion[] = [];
+  for (const check of checks) {
+    const { model, source, current, available, newer, error, at } = check;
+    const [before] = (await client.query<Before>(BEFORE_SQL, [model, source])).rows;
+    const parameters = [model, source, current, available, newer, error, new Date(at)];
+    const [row] = (await client.query<{ newer: boolean }>(RECORD_SQL, parameters)).rows;
+    if (row === undefined) continue;
+    if (error !== null) await client.query(RETRY_SQL, [model, new Date(now.getTime() + RETRY_MS)]);
+    else if (row.newer && available !== null && !isKnown(before, check) && (await tell(client, check, available)))
+      news.push({ model, current, available, source });
+  }
+  return news;
+}
+
+const isKnown = (before: Before | undefined, { current, available }: Checked): boolean =>
+  before?.newer === true && before.current === current && before.available === available;
+
+/** @returns false for a pinned model, and when it was told before */
+async function tell(client: pg.PoolClient, check: Checked, available: string): Promise<boolean> {
+  const { bootId, sequence, position, host, at, model, current, source } = check;
+  const message = `a newer version of "${model}" is at ${source}: ${available}; the current one is ${current} and nothing is fetched by itself`;
+  const facts = JSON.stringify({ source, current, available });
+  const values = [bootId, sequence, position, host, new Date(at), model, message.slice(0, 1000), facts];
+  return (await client.query(NOTICE_SQL, values)).rowCount === 1;
+}
