@@ -1,6 +1,7 @@
 /**
  * Makes a filter over relative paths from globs: `*` and `?` stay within one folder, `**` crosses folders, `{a,b}` is either; a
- * glob without a slash looks at the file's name in every folder, one that ends in a slash takes everything below.
+ * glob without a slash looks at the file's name in every folder (`/*.json` in the first one alone), one that ends in a slash takes
+ * everything below.
  *
  * @param globs none means every path
  * @throws RangeError for a glob that is empty or has an open brace
@@ -11,9 +12,10 @@ export function pathFilter(globs: readonly string[]): (path: string) => boolean 
 }
 
 function patternOf(glob: string): RegExp {
+  const isRooted = glob.includes('/');
   const relative = glob.replace(/^\.?\//, '');
   if (relative === '') throw new RangeError(`"${glob}" is no glob: write for example "onnx/*" or "*.json"`);
-  const anywhere = relative.includes('/') ? '' : '(?:.*/)?';
+  const anywhere = isRooted ? '' : '(?:.*/)?';
   const whole = relative.endsWith('/') ? `${relative}**` : relative;
   return new RegExp(`^${anywhere}${translate(whole, glob)}$`, 'u');
 }

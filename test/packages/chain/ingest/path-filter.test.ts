@@ -4,6 +4,7 @@ import { pathFilter } from '#chain/ingest/path-filter';
 describe('pathFilter', () => {
   it.each([
     ['*.json', ['config.json', 'onnx/config.json'], ['config.json5', 'json']],
+    ['/*.json', ['config.json'], ['onnx/config.json']],
     ['onnx/*', ['onnx/model.onnx'], ['onnx/fp16/model.onnx', 'x/onnx/model.onnx', 'onnx']],
     ['onnx/**', ['onnx/model.onnx', 'onnx/fp16/model.onnx'], ['model.onnx']],
     ['onnx/', ['onnx/model.onnx', 'onnx/fp16/model.onnx'], ['onnx']],

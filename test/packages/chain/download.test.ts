@@ -1,0 +1,139 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { download, type DownloadOptions, type DownloadReport } from '#chain/download';
+import { partialPathOf } from '#chain/partial-path';
+import { ExhaustedError } from '#core/failure';
+import { MIB } from '#core/units';
+import { makeBlocks, makeDirectory } from '../../helpers/dag.ts';
+import { sha256Of, someBytes } from '../../helpers/origin-content.ts';
+import { startOrigin, type Origin } from '../../helpers/origin.ts';
+
+const bytes = someBytes(3 * MIB, 'download');
+const sha256 = sha256Of(bytes);
+const dag = makeBlocks(bytes);
+const folder = makeDirectory([{ name: 'model.bin', dag }]);
+const COMMIT = 'c'.repeat(40);
+
+describe('the download of the library', () => {
+  let home: string;
+  let to: string;
+  let origin: Origin;
+
+  beforeEach(async () => {
+    home = await mkdtemp(join(tmpdir(), 'haulier-download-'));
+    to = join(home, 'model.bin');
+    origin = await startOrigin({
+      files: { 'model.bin': bytes },
+      ipfs: { [dag.cid]: bytes },
+      blocks: folder.blocks,
+      repos: { 'org/m': { commit: COMMIT, files: { 'model.bin': bytes } } },
+    });
+  });
+
+  afterEach(async () => {
+    await origin.close();
+    await rm(home, { recursive: true, force: true });
+  });
+
+  const get = (from: string, more: Partial<DownloadOptions> = {}): Promise<DownloadReport> =>
+    download({ from, to, gateways: [origin.url], hfEndpoint: origin.url, stallTimeoutMs: 2000, ...more });
+  const url = (): string => `${origin.url}/files/model.bin`;
+  const bytesSent = (): number => origin.requests.reduce((sum, request) => sum + request.bytesSent, 0);
+
+  it('IN3 fetches a URL with a digest, tells its progress, and leaves nothing beside the file', async () => {
+    const seen: number[] = [];
+    const report = await get(url(), { digests: { sha256 }, onProgress: (now) => seen.push(now.committedBytes) });
+    expect(report).toMatchObject({
+      ...{ path: to, sizeBytes: bytes.length, sha256, outcome: 'secondary_success', verified: true, resumedBytes: 0 },
+    });
+    expect(bytes.equals(await readFile(to))).toBe(true);
+    expect(await readdir(home)).toEqual(['model.bin']);
+    expect(seen).toEqual([...seen].sort((a, b) => a - b));
+    expect(seen.at(-1)).toBe(bytes.length);
+  });
+
+  it('CH2 CH7 fetches by CID, and by a path below a CID, proven leaf by leaf', async () => {
+    expect(await get(dag.cid)).toMatchObject({ sha256, cid: dag.cid, outcome: 'primary_success', verified: true });
+    await rm(to);
+    expect(await get(`ipfs://${folder.cid}/model.bin`)).toMatchObject({ sha256, cid: dag.cid });
+    await expect(get(`${folder.cid}/other.bin`)).rejects.toThrow('"other.bin" is not in the directory');
+  });
+
+  it('fetches from a hub', async () => {
+    expect(await get('hf:org/m/model.bin@main')).toMatchObject({ sha256, outcome: 'secondary_success' });
+  });
+
+  it('labels bytes that nothing proves, and refuses them when it is strict, before any request', async () => {
+    expect(await get(url())).toMatchObject({ sha256, verified: false });
+    await rm(to);
+    const requests = origin.requests.length;
+    await expect(get(url(), { strict: true })).rejects.toMatchObject({ kind: 'unproven' });
+    expect(origin.requests).toHaveLength(requests);
+  });
+
+  it('CH8 RE11 asks nobody when the file is there already', async () => {
+    await writeFile(to, bytes);
+    expect(await get(url(), { digests: { sha256 } })).toMatchObject({
+      outcome: 'cache_hit',
+      resumedBytes: bytes.length,
+    });
+    expect(origin.requests).toEqual([]);
+  });
+
+  it('RE1 goes on where it was stopped, without asking for a proven byte again', async () => {
+    const stop = new AbortController();
+    const stopped = get(dag.cid, {
+      signal: stop.signal,
+      limitBytesPerSecond: MIB,
+      onProgress: ({ committedBytes }) => committedBytes >= MIB && stop.abort(new Error('enough')),
+    });
+    await expect(stopped).rejects.toThrow('enough');
+    expect(existsSync(to)).toBe(false);
+    expect(existsSync(partialPathOf(to))).toBe(true);
+
+    const report = await get(dag.cid);
+    expect(report.resumedBytes).toBeGreaterThanOrEqual(MIB);
+    expect(report.sources.reduce((sum, source) => sum + source.bytes, 0)).toBe(bytes.length - report.resumedBytes);
+    expect(bytes.equals(await readFile(to))).toBe(true);
+  });
+
+  it('keeps the good leaves of a damaged file at the target', async () => {
+    const damaged = Buffer.from(bytes);
+    damaged[MIB + 5]! ^= 1;
+    await writeFile(to, damaged);
+    const report = await get(dag.cid);
+    expect(report.resumedBytes).toBe(bytes.length - 256 * 1024);
+    expect(bytes.equals(await readFile(to))).toBe(true);
+    expect(bytesSent()).toBeLessThan(MIB);
+  });
+
+  it('uses mirrors of the same bytes, past one that lies', async () => {
+    const liar = await startOrigin({ files: { x: someBytes(bytes.length, 'other') } });
+    try {
+      const mirrors = [`${liar.url}/files/x`, url()];
+      expect(await get(dag.cid, { gateways: [], mirrors, digests: { sha256 } })).toMatchObject({
+        sha256,
+        verified: true,
+      });
+    } finally {
+      await liar.close();
+    }
+  });
+
+  it('CH7 names every source and why it failed', async () => {
+    origin.serve({});
+    const error = await get(url(), { mirrors: [`${origin.url}/files/b`], digests: { sha256 } }).catch(
+      (e: unknown) => e,
+    );
+    expect(error).toBeInstanceOf(ExhaustedError);
+    expect((error as ExhaustedError).failures.map(({ kind }) => kind)).toEqual(['missing', 'missing']);
+    expect(existsSync(to)).toBe(false);
+  });
+
+  it('refuses what names no file', async () => {
+    await expect(get('not a file')).rejects.toThrow(RangeError);
+  });
+});
