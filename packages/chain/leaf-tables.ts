@@ -2,8 +2,7 @@ import { buildLeafTable, type BuiltLeafTable } from '#content/build-leaf-table';
 import { parseCid } from '#content/cid';
 import { ExhaustedError } from '#core/failure';
 import type { Logger } from '#core/logger';
-import type { Source } from '#core/source';
-import { blockFetcher, type BlockFetcherOptions } from './block-fetcher.ts';
+import type { BlockFetcher } from './block-fetcher.ts';
 
 /** Where leaf tables and their inner blocks are kept between transfers, such as a host's store. */
 export interface LeafTableCache {
@@ -11,16 +10,11 @@ export interface LeafTableCache {
   save(cid: string, built: BuiltLeafTable): Promise<void>;
 }
 
-export interface TableOptions extends BlockFetcherOptions {
+export interface TableOptions {
   readonly cache: LeafTableCache | undefined;
   readonly signal: AbortSignal;
   readonly logger: Logger;
   readonly onProgress?: ((nodes: { done: number; found: number }) => void) | undefined;
-}
-
-/** A leaf table, and the source that gave its blocks when they were fetched now. */
-export interface ObtainedTable extends BuiltLeafTable {
-  readonly source: Source | undefined;
 }
 
 /**
@@ -33,21 +27,20 @@ export interface ObtainedTable extends BuiltLeafTable {
  */
 export async function leafTableOf(
   cid: string,
-  sources: readonly Source[],
   otherProof: boolean,
+  blocks: BlockFetcher,
   options: TableOptions,
-): Promise<ObtainedTable | undefined> {
+): Promise<BuiltLeafTable | undefined> {
   const root = parseCid(cid);
   const cached = await options.cache?.load(root.cid);
-  if (cached) return { ...cached, source: undefined };
-  const fetcher = blockFetcher(sources, options);
+  if (cached) return cached;
   try {
-    const built = await buildLeafTable(root, fetcher.fetchBlock, {
+    const built = await buildLeafTable(root, blocks.fetchBlock, {
       signal: options.signal,
       onProgress: options.onProgress,
     });
     await options.cache?.save(root.cid, built);
-    return { ...built, source: fetcher.mainSource() };
+    return built;
   } catch (error) {
     if (!otherProof || !(error instanceof ExhaustedError)) throw error;
     options.logger.warn({ cid, err: error }, 'no leaf table: the file is proven as a whole');

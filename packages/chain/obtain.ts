@@ -1,12 +1,16 @@
+import type { BuiltLeafTable } from '#content/build-leaf-table';
+import { expandLeaf } from '#content/expand-leaf';
 import { VerifyError } from '#core/failure';
 import type { FileSpec } from '#core/file-spec';
 import { outcomeOf, type Layer, type Outcome } from '#core/layer';
 import { silentLogger } from '#core/logger';
 import { DEFAULT_BUDGETS } from '#core/policy';
 import type { Source } from '#core/source';
+import { LeafError } from '#transfer/leaf-error';
 import { transfer } from '#transfer/transfer';
 import type { TransferOptions, TransferResult } from '#transfer/transfer-options';
-import { leafTableOf, type LeafTableCache, type ObtainedTable } from './leaf-tables.ts';
+import { blockFetcher, type BlockFetcher } from './block-fetcher.ts';
+import { leafTableOf, type LeafTableCache, type TableOptions } from './leaf-tables.ts';
 
 export interface ObtainOptions extends Omit<TransferOptions, 'file' | 'table' | 'sources'> {
   /** Everything that may serve this file, in configured order. */
@@ -35,27 +39,53 @@ export async function obtain(file: FileSpec, options: ObtainOptions): Promise<Ob
     throw new VerifyError('unproven', `nothing proves ${file.path}: give its sha256 or its cid`);
   const { sources, tables, ...transferOptions } = options;
   const usable = sources.filter((source) => options.layers.includes(source.layer));
-  const table = file.cid === undefined ? undefined : await tableOf(file.cid, file, usable, options);
-  const result = await transfer({ ...transferOptions, file, table: table?.table, sources: usable });
-  if (result.innerBlocks && result.table && result.cid)
-    await tables?.save(result.cid, { table: result.table, innerBlocks: result.innerBlocks });
-  return { ...result, ...creditOf(result, table?.source) };
-}
-
-function tableOf(
-  cid: string,
-  file: FileSpec,
-  sources: readonly Source[],
-  options: ObtainOptions,
-): Promise<ObtainedTable | undefined> {
-  return leafTableOf(cid, sources, Object.keys(file.digests).length > 0, {
-    cache: options.tables,
+  const blocks = blockFetcher(usable, {
     budgets: options.budgets ?? DEFAULT_BUDGETS,
     now: options.now ?? (() => performance.now()),
     random: options.random ?? Math.random,
-    signal: options.signal ?? new AbortController().signal,
-    logger: options.logger ?? silentLogger,
   });
+  const built =
+    file.cid === undefined ? undefined : await leafTableOf(file.cid, hasDigest, blocks, tableOptions(options));
+  const result = await transferExpanding({ ...transferOptions, file, sources: usable }, built, blocks, options);
+  if (result.innerBlocks && result.table && result.cid)
+    await tables?.save(result.cid, { table: result.table, innerBlocks: result.innerBlocks });
+  return { ...result, ...creditOf(result, blocks.mainSource()) };
+}
+
+const tableOptions = (options: ObtainOptions): TableOptions => ({
+  cache: options.tables,
+  signal: options.signal ?? new AbortController().signal,
+  logger: options.logger ?? silentLogger,
+});
+
+/** A DAG has few leaves of an unexpected shape, or its table would have to be rebuilt for each of them. */
+const MAX_EXPANSIONS = 1000;
+
+/**
+ * Runs the transfer; when a dag-pb leaf turns out to be an inner node (the guess that avoids fetching it was wrong), the table is
+ * expanded in place and the transfer goes on with what is proven (docs/ipfs.md, "Building the leaf table").
+ */
+async function transferExpanding(
+  options: Omit<TransferOptions, 'table'>,
+  built: BuiltLeafTable | undefined,
+  blocks: BlockFetcher,
+  { tables, signal }: ObtainOptions,
+): Promise<TransferResult> {
+  let known = built;
+  for (let expansions = 0; ; expansions += 1) {
+    try {
+      return await transfer({ ...options, table: known?.table });
+    } catch (error) {
+      if (!known || !(error instanceof LeafError) || !error.block || expansions >= MAX_EXPANSIONS) throw error;
+      const { table, innerBlocks } = known;
+      const expanded = await expandLeaf(table, error.leafIndex, error.block, blocks.fetchBlock, {
+        signal,
+        innerBlocks,
+      });
+      known = { table: expanded.table, innerBlocks: new Map([...innerBlocks, ...expanded.innerBlocks]) };
+      await tables?.save(table.rootCid, known);
+    }
+  }
 }
 
 /** A file of one block came with its table; everything else is credited to the source that sent most of it. */
