@@ -61,18 +61,22 @@ async function answer(
     response.writeHead(block ? 200 : 404, { 'content-type': 'application/vnd.ipld.raw' }).end(block);
     return;
   }
-  const match = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
-  const start = Number(match?.[1] ?? 0);
-  const end = match?.[2] ? Math.min(bytes.length, Number(match[2]) + 1) : bytes.length;
+  const { start, end, isPart } = rangeOf(request.headers.range, bytes.length);
   const headers = { 'content-type': 'application/octet-stream', 'content-length': end - start };
   const range = { 'content-range': `bytes ${start}-${end - 1}/${bytes.length}` };
-  response.writeHead(match ? 206 : 200, match ? { ...headers, ...range } : headers);
+  response.writeHead(isPart ? 206 : 200, isPart ? { ...headers, ...range } : headers);
   for (let at = start; at < end && !response.destroyed; at += SLICE_BYTES) {
     const slice = bytes.subarray(at, Math.min(end, at + SLICE_BYTES));
     onSent(slice.length);
     if (!response.write(slice)) await drained(response);
   }
   response.end();
+}
+
+function rangeOf(header: string | undefined, size: number): { start: number; end: number; isPart: boolean } {
+  const match = /^bytes=(\d+)-(\d*)$/.exec(header ?? '');
+  const last = match?.[2] ? Number(match[2]) : size - 1;
+  return { start: Number(match?.[1] ?? 0), end: Math.min(size, last + 1), isPart: match !== null };
 }
 
 /** The socket takes more, or is gone. */

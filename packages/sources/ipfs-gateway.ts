@@ -51,7 +51,6 @@ export function ipfsGateway(options: IpfsGatewayOptions): Source {
       requestsPerMinute: gateway.hints.requestsPerMinute,
     }),
     async read(request, sink, signal) {
-      const get = { http, source: name, url: url(options.cid), fileName: options.fileName, trusted };
       const learnRange = (serves: boolean): void => {
         servesRange = serves;
       };
@@ -60,20 +59,9 @@ export function ipfsGateway(options: IpfsGatewayOptions): Source {
         if (error.kind === 'range-refused') servesRange = false;
         return error;
       };
-      const headers = { accept: '*/*' };
-      await readRanged(
-        {
-          ...get,
-          headers,
-          maxRedirects: MAX_REDIRECTS,
-          learnRange,
-          explain: explainRead,
-          restAfterPageMs: PAGE_REST_MS,
-        },
-        request,
-        sink,
-        signal,
-      );
+      const ask = { http, source: name, url: url(options.cid), fileName: options.fileName, trusted };
+      const rules = { maxRedirects: MAX_REDIRECTS, restAfterPageMs: PAGE_REST_MS, learnRange, explain: explainRead };
+      await readRanged({ ...ask, ...rules, headers: { accept: '*/*' } }, request, sink, signal);
     },
     async readBlock(cid, maxBytes, signal) {
       const headers = { accept: 'application/vnd.ipld.raw' };
@@ -82,9 +70,7 @@ export function ipfsGateway(options: IpfsGatewayOptions): Source {
       if (response.status === 204) return new Uint8Array(0);
       if (response.status !== 200) throw explain(response, bytes.toString('utf8'));
       if (/^text\/html/i.test(response.headers['content-type'] ?? ''))
-        throw new SourceError('bad-response', name, 'sent an HTML page instead of a block', {
-          retryAfterMs: PAGE_REST_MS,
-        });
+        throw new SourceError('bad-response', name, 'sent an HTML page, not a block', { retryAfterMs: PAGE_REST_MS });
       return bytes;
     },
   };
