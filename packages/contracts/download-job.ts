@@ -18,7 +18,17 @@ export const downloadJob = {
     /** Attempts that earlier generations used up, since a person last asked (RE3). */
     attemptsUsed: z.number().int().min(0).default(0),
     file: JobFile,
-    model: z.strictObject({ name: ModelName, type: z.string(), version: ModelVersion }).optional(),
+    model: z
+      .strictObject({
+        name: ModelName,
+        type: z.string(),
+        version: ModelVersion,
+        /** Files of this version that the host is to have: its views change when the last of them is there. */
+        fileCount: z.number().int().min(1).optional(),
+        /** When the model's origin last told which version is its newest; milliseconds since 1970 (VE4). */
+        checkedAt: z.number().int().optional(),
+      })
+      .optional(),
     /** Order of the fallback chain for this download; the worker's own where it is left out. */
     layers: z.array(z.enum(LAYERS)).min(1).optional(),
     strategy: z.enum(['ordered', 'parallel']).optional(),

@@ -11,7 +11,14 @@ export interface Generation {
 }
 
 /** Everything a job's payload needs. `attemptsBefore` is the payload's `attemptsUsed`. */
-export type OutboxRow = Pick<
+export interface OutboxRow extends OutboxDownload {
+  /** Files of the model's version that are wanted on the host. */
+  readonly fileCount: number;
+  /** When the model's origin last answered a check of its version. */
+  readonly checkedAt: Date | null;
+}
+
+type OutboxDownload = Pick<
   DownloadRow,
   | 'id'
   | 'generation'
@@ -26,10 +33,21 @@ export type OutboxRow = Pick<
   | 'limitBytesPerSecond'
 >;
 
+/** Two cases, because each has an index of its own. */
+const FILE_COUNT_SQL = `CASE WHEN d.model IS NULL THEN 0 WHEN d.host IS NULL THEN (
+    SELECT count(DISTINCT w.path) FROM downloads w
+    WHERE w.host IS NULL AND w.model = d.model AND w.version = d.version AND w.status <> 'cancelled'
+  ) ELSE (
+    SELECT count(DISTINCT w.path) FROM downloads w
+    WHERE w.host = d.host AND w.model = d.model AND w.version = d.version AND w.status <> 'cancelled'
+  ) END`;
+
 /** @returns the oldest rows whose present generation is not in the queue yet; no lock is held. */
 export async function unqueuedDownloads(database: Database, limit: number): Promise<OutboxRow[]> {
   const sql = `SELECT d.id, d.generation, d.host, d.attempts_before AS "attemptsBefore", ${FILE_COLUMN}, d.model,
-      d.model_type AS "modelType", d.version, d.layers, d.strategy, d.limit_bytes_per_second AS "limitBytesPerSecond"
+      d.model_type AS "modelType", d.version, d.layers, d.strategy, d.limit_bytes_per_second AS "limitBytesPerSecond",
+      ${FILE_COUNT_SQL} AS "fileCount",
+      (SELECT max(c.answered_at) FROM version_checks c WHERE c.model = d.model) AS "checkedAt"
     FROM downloads d
     WHERE d.status IN ('pending', 'in_progress', 'resuming') AND d.enqueued_generation < d.generation
     ORDER BY d.created_at, d.id LIMIT $1`;

@@ -14,10 +14,11 @@ export interface ViewRequest {
   /** Relative to the model's folder. */
   readonly path: string;
   /**
-   * All paths of the version. With it the views change to the new version in one go, once its last file is here; until then
-   * the older version stays in place. Without it each file is shown as it comes.
+   * How many files of the version this host is to have. With it the views change to the new version in one go, once so many are
+   * here; until then the older version stays in place. Without it, and where no version is shown yet, each file is shown as it
+   * comes.
    */
-  readonly versionPaths?: readonly string[] | undefined;
+  readonly versionFileCount?: number | undefined;
   readonly ipfsHash?: string | undefined;
   readonly hfRevision?: string | undefined;
 }
@@ -53,7 +54,7 @@ export async function showContent(
     const after = healed(addFile(before, { ...view, file }), before, content.sha256);
     await relinkOtherViews(context, before, content.sha256);
     if (!becomesCurrent(after, view)) return after;
-    const together = view.versionPaths !== undefined && before.get(view.model)?.version !== view.version;
+    const together = view.versionFileCount !== undefined && before.get(view.model)?.version !== view.version;
     await flipViews(context, after, view.model, view.version, together ? 'all' : 'only', view.path);
     return makeCurrent(after, view.model, view.version, at);
   });
@@ -104,8 +105,9 @@ function becomesCurrent(records: ModelRecords, view: ViewRequest): boolean {
   const model = records.get(view.model)!;
   if (model.version === view.version) return true;
   if (model.versions.get(model.version ?? '')?.pinned === true) return false;
-  const files = model.versions.get(view.version)!.files;
-  return (view.versionPaths ?? []).every((path) => files.has(path) && files.get(path)!.invalid === undefined);
+  if (model.version === null) return true;
+  const files = [...model.versions.get(view.version)!.files.values()];
+  return files.filter((file) => file.invalid === undefined).length >= (view.versionFileCount ?? 0);
 }
 
 /**

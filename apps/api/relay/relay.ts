@@ -70,11 +70,17 @@ export function toJob(row: OutboxRow): DownloadJob {
     generation: row.generation,
     attemptsUsed: row.attemptsBefore,
     file: row.file,
-    ...(row.model !== null && row.version !== null
-      ? { model: { name: row.model, type: row.modelType ?? 'model', version: row.version } }
-      : {}),
+    ...(row.model !== null && row.version !== null ? { model: modelOf(row, row.model, row.version) } : {}),
     ...(row.layers === null ? {} : { layers: row.layers }),
     ...(row.strategy === null ? {} : { strategy: row.strategy }),
     ...(row.limitBytesPerSecond === null ? {} : { limitBytesPerSecond: row.limitBytesPerSecond }),
   };
 }
+
+const modelOf = (row: OutboxRow, name: string, version: string): NonNullable<DownloadJob['model']> => ({
+  name,
+  type: row.modelType ?? 'model',
+  version,
+  ...(row.fileCount > 0 ? { fileCount: row.fileCount } : {}),
+  ...(row.checkedAt === null ? {} : { checkedAt: row.checkedAt.getTime() }),
+});

@@ -67,7 +67,7 @@ export class Attempt {
       await this.#unpack(blob);
       this.#announce(blob.sizeBytes);
       const durationMs = Math.round(performance.now() - this.#startedAt);
-      this.#deps.publish(finishedEvent(this.#job, blob, this.#pathOf(blob), obtained, durationMs, Date.now()));
+      this.#deps.publish(finishedEvent(this.#job, blob, await this.#pathOf(blob), obtained, durationMs, Date.now()));
       await this.#deps.flush();
       return { do: 'done' };
     } catch (error) {
@@ -198,8 +198,11 @@ export class Attempt {
     return result;
   }
 
-  #pathOf(blob: PublishedBlob): string {
+  /** Until the last file of a new version is here, its view still shows the older version. */
+  async #pathOf(blob: PublishedBlob): Promise<string> {
+    const { store } = this.#deps;
     const view = viewOf(this.#job);
-    return view ? `${this.#deps.store.paths.models}/${view.model}/${view.path}` : blob.path;
+    if (view === undefined || (await store.records()).get(view.model)?.version !== view.version) return blob.path;
+    return `${store.paths.models}/${view.model}/${view.path}`;
   }
 }

@@ -9,6 +9,7 @@ export function viewOf({ model, file }: DownloadJob): ViewRequest | undefined {
     model: model.name,
     version: model.version,
     path: file.path,
+    versionFileCount: model.fileCount,
     hfRevision: hub?.revision,
     ipfsHash: file.cid,
   };

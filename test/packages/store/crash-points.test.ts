@@ -29,8 +29,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 afterEach(removeTemporaryFolders);
 
-const versionPaths = ['b.bin', 'sub/model.bin'];
-const view = (version: string, path = 'sub/model.bin') => ({ model: 'm', version, path, versionPaths });
+const view = (version: string, path = 'sub/model.bin') => ({ model: 'm', version, path, versionFileCount: 2 });
 
 describe('a publish that is killed', () => {
   for (const linkMode of ['auto', 'symlink'] as const)

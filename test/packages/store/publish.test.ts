@@ -105,13 +105,16 @@ describe('publish', () => {
 
   it('keeps the older version in place until the last file of the new one is here', async () => {
     const store = await temporaryStore();
-    const versionPaths = ['a.bin', 'b.bin'];
+    const paths = ['a.bin', 'b.bin'];
     const put = async (version: string, path: string, text: string): Promise<void> => {
-      await store.publish(await partialOf(store, Buffer.from(text), { model: 'm', version, path, versionPaths }));
+      await store.publish(
+        await partialOf(store, Buffer.from(text), { model: 'm', version, path, versionFileCount: 2 }),
+      );
     };
     const shown = async (): Promise<string[]> =>
-      Promise.all(versionPaths.map((path) => readFile(join(store.paths.models, 'm', path), 'utf8')));
+      Promise.all(paths.map((path) => readFile(join(store.paths.models, 'm', path), 'utf8')));
     await put('1', 'a.bin', 'a1');
+    expect((await store.records()).get('m')?.version).toBe('1');
     await put('1', 'b.bin', 'b1');
     await put('2', 'a.bin', 'a2');
     expect(await shown()).toEqual(['a1', 'b1']);

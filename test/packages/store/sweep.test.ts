@@ -10,7 +10,7 @@ import { manualClock, partialOf, removeTemporaryFolders, temporaryFolder, tempor
 afterEach(removeTemporaryFolders);
 
 const KEY = 'b'.repeat(64);
-const view = (version: string) => ({ model: 'm', version, path: 'a', versionPaths: ['a'] });
+const view = (version: string) => ({ model: 'm', version, path: 'a', versionFileCount: 1 });
 const put = async (store: Store, version: string) =>
   store.publish(await partialOf(store, randomBytes(50), view(version)));
 const exists = async (path: string): Promise<boolean> => (await stat(path).catch(() => undefined)) !== undefined;

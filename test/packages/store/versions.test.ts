@@ -10,9 +10,9 @@ import { partialOf, removeTemporaryFolders, sha256Of, temporaryStore } from './t
 afterEach(removeTemporaryFolders);
 
 async function put(store: Store, version: string, files: Record<string, string>): Promise<void> {
-  const versionPaths = Object.keys(files);
+  const versionFileCount = Object.keys(files).length;
   for (const [path, text] of Object.entries(files))
-    await store.publish(await partialOf(store, Buffer.from(text), { model: 'm', version, path, versionPaths }));
+    await store.publish(await partialOf(store, Buffer.from(text), { model: 'm', version, path, versionFileCount }));
 }
 
 const shown = (store: Store, path: string): Promise<string> => readFile(join(store.paths.models, 'm', path), 'utf8');

@@ -1,0 +1,14 @@
+import { describe, expect, it } from '@jest/globals';
+import { viewOf } from '../../../apps/worker/handlers/view-of.ts';
+import { aJob } from '../../helpers/jobs.ts';
+
+describe('viewOf', () => {
+  it('tells how many files of the version the host is to have', () => {
+    const model = { name: 'sample', type: 'stt', version: '2', fileCount: 3 };
+    expect(viewOf(aJob({ model }))).toMatchObject({ model: 'sample', version: '2', versionFileCount: 3 });
+  });
+
+  it('shows nothing for a file of no model', () => {
+    expect(viewOf(aJob())).toBeUndefined();
+  });
+});
