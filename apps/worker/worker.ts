@@ -76,7 +76,9 @@ export function createWorker(
     logger,
   });
   const handler = createDownloadHandler({ store, fetcher, downloads, publish, flush, logger });
-  storeNotices.subscribe((notice) => noticeEvents(notice, Date.now()).forEach(publish));
+  storeNotices.subscribe((notice) => {
+    if (maintenance.isNews(notice)) noticeEvents(notice, Date.now()).forEach(publish);
+  });
   const onUnhandledFailure = tellUnhandledFailure(publish);
   const parts = { redis, prefix, identity, host, pool, concurrency, handler, onUnhandledFailure, logger };
   const consumer = new JobConsumer(parts);

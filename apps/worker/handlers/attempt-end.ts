@@ -13,6 +13,8 @@ export interface FailedAttempt {
   readonly stopCause: StopCause | undefined;
   readonly committedBytes: number;
   readonly sources: SourceBytes;
+  /** The older version of the model that applications go on using; undefined where there is none. */
+  readonly servedVersion?: string | undefined;
   /** Wall clock, milliseconds since 1970. */
   readonly now: number;
 }
@@ -93,7 +95,8 @@ function interrupted(
   };
 }
 
-function failed(error: Error, { job, committedBytes, sources, now }: FailedAttempt): WorkerEvent {
+function failed(error: Error, { job, committedBytes, sources, servedVersion, now }: FailedAttempt): WorkerEvent {
+  const stays = servedVersion === undefined ? '' : `; version ${servedVersion} of ${job.model?.name} stays in place`;
   return {
     type: 'download.failed',
     downloadId: job.downloadId,
@@ -101,7 +104,7 @@ function failed(error: Error, { job, committedBytes, sources, now }: FailedAttem
     at: now,
     outcome: error instanceof ExhaustedError ? 'all_layers_exhausted' : null,
     errorKind: error instanceof ExhaustedError ? 'exhausted' : kindOf(error),
-    message: error.message.slice(0, 4 * MAX_MESSAGE_CHARS),
+    message: error.message.slice(0, 4 * MAX_MESSAGE_CHARS - stays.length) + stays,
     committedBytes,
     sources,
   };
@@ -109,4 +112,22 @@ function failed(error: Error, { job, committedBytes, sources, now }: FailedAttem
 
 function kindOf(error: Error): string {
   return error instanceof VerifyError || error instanceof StorageError ? error.kind : 'bug';
+}
+
+/** CH7, degraded mode: the version that was wanted cannot be had, and the older one goes on being served. */
+export function degradedNotice(
+  { model, file }: DownloadJob,
+  servedVersion: string,
+  at: number,
+): WorkerEvent | undefined {
+  if (model === undefined) return undefined;
+  return {
+    type: 'host.notice',
+    at,
+    notice: 'degraded',
+    model: model.name,
+    path: file.path,
+    message: `version ${model.version} of ${model.name} could not be fetched; version ${servedVersion} stays in place`,
+    facts: { wantedVersion: model.version, servedVersion },
+  };
 }

@@ -4,7 +4,7 @@ import { encodeLeafTable } from '#content/leaf-table-file';
 import type { Obtained } from '#chain/obtain';
 import type { DownloadJob } from '#contracts/download-job';
 import type { WorkerEvent } from '#contracts/worker-events';
-import { VerifyError } from '#core/failure';
+import { ExhaustedError, VerifyError } from '#core/failure';
 import type { Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
 import type { AttemptContext, HandlerResult } from '#queue/download-handler';
@@ -14,7 +14,7 @@ import type { PublishedBlob } from '#store/publish';
 import type { Progress } from '#transfer/transfer-options';
 import type { Fetcher } from '../fetcher.ts';
 import { stopCauseOf, type RunningDownload, type RunningDownloads } from '../running-downloads.ts';
-import { endOf } from './attempt-end.ts';
+import { degradedNotice, endOf } from './attempt-end.ts';
 import { finishedEvent, sourceBytesOf, TryReporter } from './attempt-events.ts';
 import { viewOf } from './view-of.ts';
 
@@ -180,22 +180,38 @@ export class Attempt {
   async #end(error: unknown): Promise<HandlerResult> {
     const stopCause = stopCauseOf(this.#running.signal);
     this.#announce(this.#committedBytes);
+    const servedVersion = error instanceof ExhaustedError ? await this.#servedVersion() : undefined;
     const { event, result } = endOf(error, {
       job: this.#job,
       context: this.#context,
       stopCause,
       committedBytes: this.#committedBytes,
       sources: sourceBytesOf(this.#tries.reports()),
+      servedVersion,
       now: Date.now(),
     });
     this.#deps.logger.info({ downloadId: this.#job.downloadId, err: error, result: result.do }, 'attempt ended');
     if (event) this.#deps.publish(event);
+    if (event?.type === 'download.failed' && servedVersion !== undefined) this.#tellDegraded(servedVersion);
     await this.#deps
       .flush(stopCause === undefined ? undefined : AbortSignal.timeout(LAST_WORDS_MS))
       .catch((err: unknown) => {
         this.#deps.logger.warn({ err }, 'the last events wait for Redis');
       });
     return result;
+  }
+
+  /** Another version than the wanted one that applications see now. */
+  async #servedVersion(): Promise<string | undefined> {
+    const { model } = this.#job;
+    if (model === undefined) return undefined;
+    const shown = (await this.#deps.store.records()).get(model.name)?.version;
+    return shown === null || shown === model.version ? undefined : shown;
+  }
+
+  #tellDegraded(servedVersion: string): void {
+    const notice = degradedNotice(this.#job, servedVersion, Date.now());
+    if (notice !== undefined) this.#deps.publish(notice);
   }
 
   /** Until the last file of a new version is here, its view still shows the older version. */

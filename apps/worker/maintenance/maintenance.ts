@@ -6,12 +6,14 @@ import type { RedisClient } from '#queue/connection';
 import { HostOrders } from '#queue/host-orders';
 import { MaintenanceConsumer } from '#queue/maintenance-consumer';
 import { systemClock } from '#store/clock';
+import type { StoreNotice } from '#store/context';
 import type { Store } from '#store/open-store';
 import { pacer } from '#store/rolling-verify';
 import type { WorkerConfig } from '../config.ts';
 import type { HeldIdentity } from '../worker-identity.ts';
 import { checkVersion } from './check-version.ts';
 import { InventoryReporter } from './inventory-reporter.ts';
+import { StoreSweep } from './store-sweep.ts';
 
 export interface MaintenanceDeps {
   readonly config: WorkerConfig;
@@ -30,6 +32,8 @@ export interface Maintenance {
   start(): void;
   /** A file came or went. */
   storeChanged(): void;
+  /** Whether what the store notices is worth telling. */
+  isNews(notice: StoreNotice): boolean;
   /** Safe twice and before start. */
   stop(): Promise<void>;
 }
@@ -43,6 +47,7 @@ export function createMaintenance(deps: MaintenanceDeps): Maintenance {
   const orders =
     host === undefined ? undefined : new HostOrders({ settings: config.redis, redis, host, onOrder, logger });
   const rolling = store.rollingVerify();
+  const sweep = new StoreSweep({ store, config, onSwept: () => inventory?.nudge(), logger });
   const onCheck = async (job: CheckVersionJob, signal: AbortSignal): Promise<void> => {
     for (const answer of await checkVersion(job, deps, signal)) deps.publish(answer);
     await deps.flush(signal);
@@ -54,9 +59,12 @@ export function createMaintenance(deps: MaintenanceDeps): Maintenance {
       orders?.start();
       rolling.start();
       checks.start();
+      sweep.start();
     },
     storeChanged: () => inventory?.nudge(),
+    isNews: (notice) => sweep.isNews(notice),
     stop: async () => {
+      sweep.stop();
       inventory?.stop();
       orders?.stop();
       await Promise.all([rolling.stop(), checks.stop()]);
