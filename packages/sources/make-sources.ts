@@ -3,6 +3,7 @@ import type { Layer } from '#core/layer';
 import type { Logger } from '#core/logger';
 import type { Source } from '#core/source';
 import type { Http } from '#http/pool';
+import type { ConfiguredBundle } from './configured-bundle.ts';
 import { parseGateway } from './gateways.ts';
 import { huggingface } from './huggingface.ts';
 import { ipfsGateway } from './ipfs-gateway.ts';
@@ -24,6 +25,8 @@ export interface SourcesConfig {
   readonly layers: readonly Layer[];
   /** URLs the user typed: their own addresses are not questioned. */
   readonly trustedUrls?: readonly string[] | undefined;
+  /** Bundles that the operator named, best first. */
+  readonly bundles?: readonly ConfiguredBundle[] | undefined;
   readonly http: Http;
   readonly health: SourceHealth;
   /** Shared by all transfers of a process. */
@@ -33,12 +36,13 @@ export interface SourcesConfig {
 }
 
 /**
- * Every HTTP source of a file, by layer in the order of the configuration, then in the order of gateways and of the
+ * Every source of a file outside of this host, by layer in the order of the configuration, then in the order of gateways and of the
  * manifest. Gateways that cannot be used are named in a warning and left out (E15: none at all is not an error here).
  */
 export function makeSources(file: FileSpec, config: SourcesConfig): Source[] {
   const sources = config.layers.flatMap((layer) => {
     if (layer === 'ipfs') return gatewaySources(file, config);
+    if (layer === 'bundled') return (config.bundles ?? []).map((bundle) => bundle.source(file));
     return layer === 'huggingface' ? file.sources.map((spec) => namedSource(spec, config)) : [];
   });
   const wrap = (source: Source): Source => {
