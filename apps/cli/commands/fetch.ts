@@ -2,6 +2,8 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { download, type DownloadOptions, type DownloadReport } from '#chain/download';
 import { nameOf, parseLocator } from '#chain/locator';
+import { tryParseCid } from '#content/cid';
+import { IDENTITY } from '#content/multihash';
 import { ExhaustedError, StorageError, VerifyError } from '#core/failure';
 import type { Digests, Strategy } from '#core/file-spec';
 import type { Outcome } from '#core/layer';
@@ -62,6 +64,8 @@ function requestOf(what: string, options: FetchOptions, env: NodeJS.ProcessEnv):
   const locator = parseLocator(what);
   for (const url of [...options.mirror, ...(options.hfEndpoint ? [options.hfEndpoint] : [])]) httpUrl(url);
   const gateways = gatewaysOf(options.gateway, env);
+  if (locator.kind === 'cid' && gateways.length + options.mirror.length === 0 && !carriesBytes(locator.cid))
+    throw new RangeError('no IPFS gateway to ask: give --gateway BASE or set IPFS_GATEWAYS');
   return {
     from: what,
     to: targetOf(options.output, nameOf(locator)),
@@ -81,6 +85,8 @@ function requestOf(what: string, options: FetchOptions, env: NodeJS.ProcessEnv):
     proxy: proxyOf(env),
   };
 }
+
+const carriesBytes = (cid: string): boolean => tryParseCid(cid)?.hashCode === IDENTITY;
 
 /** An existing folder as output means: this name in there, as with cp. */
 function targetOf(output: string | undefined, name: string): string {

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { StorageError } from '#core/failure';
-import { formatBytes, parseBytes } from '#core/units';
+import { formatBytes, parseBytes, parseDuration } from '#core/units';
 import { filesOf, type ModelRecords } from '#store/model-records';
 import { openStore, type Store } from '#store/open-store';
-import type { SweepAction } from '#store/sweep-plan';
+import type { SweepAction, SweepLimits } from '#store/sweep-plan';
 import type { VerifyReport } from '#store/verify';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT, ProcessEnded } from '../exit-code.ts';
@@ -135,12 +135,27 @@ const usesOf = (records: ModelRecords, sha256: string): string[] =>
     .filter(({ file }) => file.sha256 === sha256)
     .map(({ model, version, path }) => `${model}@${version}/${path}`);
 
-function limitsOf(env: NodeJS.ProcessEnv): { warnBytes?: number; hardLimitBytes?: number } {
-  const [warn, most] = [env['HAULIER_STORE_WARN_BYTES'], env['HAULIER_STORE_MAX_BYTES']];
-  return {
-    ...(warn ? { warnBytes: parseBytes(warn) } : {}),
-    ...(most ? { hardLimitBytes: parseBytes(most) } : {}),
+/** The limits that the worker of this host has too (docs/configuration.md). */
+function limitsOf(env: NodeJS.ProcessEnv): Partial<SweepLimits> {
+  const given = {
+    quarantineMs: read(env, 'HAULIER_STORE_KEEP_QUARANTINE', parseDuration),
+    temporaryMs: read(env, 'HAULIER_STORE_KEEP_PARTIALS', parseDuration),
+    versionMs: read(env, 'HAULIER_STORE_KEEP_VERSIONS', parseDuration),
+    warnBytes: read(env, 'HAULIER_STORE_WARN_BYTES', parseBytes),
+    hardLimitBytes: read(env, 'HAULIER_STORE_MAX_BYTES', parseBytes),
   };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
+
+function read(env: NodeJS.ProcessEnv, name: string, parse: (text: string) => number): number | undefined {
+  const text = env[name];
+  if (!text) return undefined;
+  try {
+    return parse(text);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new RangeError(`${name}: ${cause.message}`, { cause });
+  }
 }
 
 function whatOf(action: SweepAction): string {

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { usageOf } from '../../../apps/cli/usage.ts';
 import { addRequest, type ModelAddOptions } from '../../../apps/cli/ingest/add-request.ts';
 import { readRecipe } from '../../../apps/cli/ingest/recipe.ts';
 
@@ -63,6 +64,12 @@ describe('what haulier model add was asked for', () => {
     expect(() => request(name, more)).toThrow(RangeError);
     expect(() => request(name, more)).toThrow(sentence);
   });
+});
+
+it('refuses a CID with a hash that is not known, before any request', () => {
+  const ask = () =>
+    usageOf(() => request('m', { ipfs: 'bafkr4aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', ...GATEWAY }));
+  expect(ask).toThrow(expect.objectContaining({ name: 'CliError', exitCode: 2 }));
 });
 
 describe('recipes', () => {

@@ -1,0 +1,171 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { MIB } from '#core/units';
+import { runCli, startCli, type CliEnd, type CliOptions } from '../../helpers/cli.ts';
+import { makeBlocks } from '../../helpers/dag.ts';
+import { sha256Of, someBytes } from '../../helpers/origin-content.ts';
+import { startOrigin, type Origin } from '../../helpers/origin.ts';
+import { sha256OfFile } from '../../helpers/sample-file.ts';
+import { until } from '../../helpers/until.ts';
+
+const bytes = someBytes(8 * MIB, 'cli');
+const sha256 = sha256Of(bytes);
+const dag = makeBlocks(bytes);
+const LIST_MODULES = fileURLToPath(new URL('list-modules.mjs', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../../dist/apps/cli/main.js', import.meta.url));
+
+describe('haulier fetch', () => {
+  let home: string;
+  let origin: Origin;
+
+  beforeEach(async () => {
+    home = await mkdtemp(join(tmpdir(), 'haulier-cli-'));
+    origin = await startOrigin({
+      ...{ files: { 'model.bin': bytes }, ipfs: { [dag.cid]: bytes }, blocks: dag.blocks },
+      repos: { 'org/m': { commit: 'c'.repeat(40), files: { 'onnx/model.bin': bytes } } },
+    });
+  });
+
+  afterEach(async () => {
+    await origin.close();
+    await rm(home, { recursive: true, force: true });
+  });
+
+  const url = (): string => `${origin.url}/files/model.bin`;
+  const fetch = (args: readonly string[], options: CliOptions = {}): Promise<CliEnd> =>
+    runCli(['fetch', ...args], { cwd: home, ...options });
+
+  it('ends with 0 and prints digest and path, under the name of the file', async () => {
+    const { code, stdout, stderr } = await fetch([url(), '--sha256', sha256]);
+    expect([code, stdout]).toEqual([0, `${sha256}  ${join(home, 'model.bin')}\n`]);
+    expect(stderr).toContain('verified');
+    expect(await sha256OfFile(join(home, 'model.bin'))).toBe(sha256);
+    expect(await readdir(home)).toEqual(['model.bin']);
+  });
+
+  it('fetches by CID and from a hub, with settings from the environment or from options', async () => {
+    const env = { IPFS_GATEWAYS: origin.url, HF_ENDPOINT: origin.url };
+    expect(await fetch([dag.cid, '-o', 'a.bin'], { env })).toMatchObject({ code: 0 });
+    expect(await fetch(['hf:org/m/onnx/model.bin', '--hf-endpoint', origin.url, '-o', './'])).toMatchObject({
+      code: 0,
+    });
+    expect((await readdir(home)).sort()).toEqual(['a.bin', 'model.bin']);
+  });
+
+  it('--json is exactly one document on stdout, for success and for failure', async () => {
+    const done = await fetch([dag.cid, '--gateway', origin.url, '-o', 'm', '--json']);
+    expect(JSON.parse(done.stdout)).toMatchObject({
+      ...{ path: join(home, 'm'), sizeBytes: bytes.length, sha256, cid: dag.cid, outcome: 'primary_success' },
+      ...{ resumedBytes: 0, wastedBytes: 0, badLeaves: 0, errors: [] },
+      sources: [expect.objectContaining({ bytes: bytes.length })],
+    });
+    origin.serve({});
+    const failed = await fetch([url(), '--sha256', sha256, '--json', '-o', 'n']);
+    expect(failed.code).toBe(1);
+    expect(JSON.parse(failed.stdout)).toMatchObject({ outcome: 'all_layers_exhausted', verified: false });
+  });
+
+  it('CH7 ends with 1 and one sentence that names every source and why', async () => {
+    origin.serve({});
+    const { code, stdout, stderr } = await fetch([url(), '--mirror', `${origin.url}/files/b`, '--sha256', sha256]);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(/^error: no source could give .*model\.bin.*answered 404.*answered 404.* \(1\)$/m);
+    expect(await readdir(home)).toEqual([]);
+  });
+
+  it('says when bytes are not what they should be, and publishes nothing', async () => {
+    const { code, stderr } = await fetch([url(), '--sha256', 'ab'.repeat(32)]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/error: .*sha256/i);
+    expect(existsSync(join(home, 'model.bin'))).toBe(false);
+  });
+
+  it.each([
+    ['no file', []],
+    ['an unknown option', ['http://127.0.0.1:1/x', '--fast']],
+    ['a text that names no file', ['a b']],
+    ['a bad digest', ['http://127.0.0.1:1/x', '--sha256', 'abc']],
+    ['a bad size', ['http://127.0.0.1:1/x', '--size', '1.5']],
+    ['a bad rate', ['http://127.0.0.1:1/x', '--limit-rate', 'fast']],
+    ['a bad strategy', ['http://127.0.0.1:1/x', '--strategy', 'random']],
+    ['a bad mode of progress', ['http://127.0.0.1:1/x', '--progress', 'loud']],
+    ['a CID without a gateway', [dag.cid]],
+  ])('K24 ends with 2 and an error for %s', async (_what, args) => {
+    const { code, stdout, stderr } = await fetch(args);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(/^error: /);
+    expect(stderr).not.toMatch(/^ +at /m);
+  });
+
+  it('--progress plain writes lines without escapes, none writes none, json writes objects', async () => {
+    const plain = await fetch([url(), '--sha256', sha256, '--progress', 'plain', '-o', 'a']);
+    const lines = plain.stderr.trimEnd().split('\n').slice(0, -1);
+    expect(lines.length).toBeGreaterThan(0);
+    for (const line of lines) expect(line).toMatch(/^a \d+% .+ of (\?|8\.39 MB) {2}.+\/s/);
+    const none = await fetch([url(), '--sha256', sha256, '--progress', 'none', '-o', 'b']);
+    expect(none.stderr.trimEnd().split('\n')).toHaveLength(1);
+    const json = await fetch([url(), '--sha256', sha256, '--progress', 'json', '-o', 'c']);
+    for (const line of json.stderr.trimEnd().split('\n').slice(0, -1))
+      expect(JSON.parse(line)).toHaveProperty('progress');
+  });
+
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('K24 RE1 ends with its code after %s, and the same command goes on from there', async (signal, code) => {
+    const args = ['fetch', dag.cid, '--gateway', origin.url, '-o', 'm'];
+    const { child, ended } = startCli([...args, '--limit-rate', '2M', '--progress', 'json'], { cwd: home });
+    let told = '';
+    child.stderr!.on('data', (data: Buffer) => (told += data.toString()));
+    const doneBytes = (): number[] => [...told.matchAll(/"doneBytes":(\d+)/g)].map((match) => Number(match[1]));
+    await until(() => doneBytes().some((bytes) => bytes > MIB), { what: 'some leaves are proven' });
+    child.kill(signal);
+    const stopped = await ended;
+    expect(stopped.code).toBe(code);
+    expect(stopped.stderr).toContain('interrupted; the same command goes on from here');
+
+    const again = await runCli([...args, '--json'], { cwd: home });
+    const report = JSON.parse(again.stdout) as { resumedBytes: number; sources: { bytes: number }[] };
+    expect(report.resumedBytes).toBeGreaterThanOrEqual(Math.max(...doneBytes()));
+    expect(report.sources.reduce((sum, source) => sum + source.bytes, 0)).toBe(bytes.length - report.resumedBytes);
+    expect(await sha256OfFile(join(home, 'm'))).toBe(sha256);
+    expect(await readdir(home)).toEqual(['m']);
+  });
+
+  it('K24 ends in peace when nobody reads its output', async () => {
+    const script = `${process.execPath} ${MAIN} help fetch; echo first`;
+    const child = spawn('/bin/sh', ['-c', `{ ${script}; } | head -1`], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const seen: string[] = [];
+    child.stdout.on('data', (data: Buffer) => seen.push(data.toString()));
+    child.stderr.on('data', (data: Buffer) => seen.push(data.toString()));
+    await once(child, 'close');
+    expect(seen.join('').trimEnd().split('\n')).toHaveLength(1);
+
+    const fetching = startCli(['fetch', url(), '--sha256', sha256, '--progress', 'none'], { cwd: home });
+    fetching.child.stdout!.destroy();
+    const { code, stderr } = await fetching.ended.catch(() => ({ code: undefined, stderr: '' }));
+    expect(stderr).not.toMatch(/^ +at /m);
+    expect([0, undefined]).toContain(code);
+    await until(() => existsSync(join(home, 'model.bin')), { what: 'the file is there' });
+  });
+
+  it('loads no schemas, no Redis, no Postgres', async () => {
+    const list = join(home, 'modules.txt');
+    const { code } = await fetch([url(), '--sha256', sha256], {
+      node: ['--import', LIST_MODULES],
+      env: { MODULE_LIST: list },
+    });
+    expect(code).toBe(0);
+    const modules = (await readFile(list, 'utf8')).trim().split('\n');
+    const foreign =
+      /node_modules\/(zod|bullmq|ioredis|pg|@prisma|pino|fastify)\/|packages\/(contracts|queue|database)\//;
+    expect(modules.filter((module) => foreign.test(module))).toEqual([]);
+    expect(modules.some((module) => module.includes('packages/transfer/'))).toBe(true);
+  });
+});
