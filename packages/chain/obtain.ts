@@ -1,15 +1,14 @@
 import type { BuiltLeafTable } from '#content/build-leaf-table';
-import { expandLeaf } from '#content/expand-leaf';
 import { VerifyError } from '#core/failure';
 import type { FileSpec } from '#core/file-spec';
 import { outcomeOf, type Layer, type Outcome } from '#core/layer';
 import { silentLogger } from '#core/logger';
 import { DEFAULT_BUDGETS } from '#core/policy';
 import type { Source } from '#core/source';
-import { LeafError } from '#transfer/leaf-error';
 import { transfer } from '#transfer/transfer';
 import type { TransferOptions, TransferResult } from '#transfer/transfer-options';
 import { blockFetcher, type BlockFetcher } from './block-fetcher.ts';
+import { expandGuess } from './expand-guess.ts';
 import { leafTableOf, type LeafTableCache, type TableOptions } from './leaf-tables.ts';
 
 export interface ObtainOptions extends Omit<TransferOptions, 'file' | 'table' | 'sources'> {
@@ -46,7 +45,7 @@ export async function obtain(file: FileSpec, options: ObtainOptions): Promise<Ob
   });
   const built =
     file.cid === undefined ? undefined : await leafTableOf(file.cid, hasDigest, blocks, tableOptions(options));
-  const result = await transferExpanding({ ...transferOptions, file, sources: usable }, built, blocks, options);
+  const result = await transferExpanding({ ...transferOptions, file, sources: usable }, built, blocks, tables);
   if (result.innerBlocks && result.table && result.cid)
     await tables?.save(result.cid, { table: result.table, innerBlocks: result.innerBlocks });
   return { ...result, ...creditOf(result, blocks.mainSource()) };
@@ -69,21 +68,18 @@ async function transferExpanding(
   options: Omit<TransferOptions, 'table'>,
   built: BuiltLeafTable | undefined,
   blocks: BlockFetcher,
-  { tables, signal }: ObtainOptions,
+  tables: LeafTableCache | undefined,
 ): Promise<TransferResult> {
   let known = built;
   for (let expansions = 0; ; expansions += 1) {
     try {
       return await transfer({ ...options, table: known?.table });
     } catch (error) {
-      if (!known || !(error instanceof LeafError) || !error.block || expansions >= MAX_EXPANSIONS) throw error;
-      const { table, innerBlocks } = known;
-      const expanded = await expandLeaf(table, error.leafIndex, error.block, blocks.fetchBlock, {
-        signal,
-        innerBlocks,
-      });
-      known = { table: expanded.table, innerBlocks: new Map([...innerBlocks, ...expanded.innerBlocks]) };
-      await tables?.save(table.rootCid, known);
+      const expanded =
+        known && expansions < MAX_EXPANSIONS ? await expandGuess(error, known, blocks, options.signal) : undefined;
+      if (!expanded) throw error;
+      known = expanded;
+      await tables?.save(known.table.rootCid, known);
     }
   }
 }

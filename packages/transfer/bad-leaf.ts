@@ -1,6 +1,7 @@
 import { SourceError } from '#core/failure';
 import { CORRUPT_REST_MS, PAGE_REST_MS } from '#core/policy';
 import { leafCid } from '#content/leaf-block';
+import { FRAMING } from '#content/leaf-table';
 import { LeafError } from './leaf-error.ts';
 import type { SourceState } from './source-state.ts';
 import type { SpanBoard } from './span-board.ts';
@@ -36,9 +37,14 @@ export function judgeBadLeaf(
   }
   if (isNotBelieved) {
     const message = `${state.badLeaves} of ${state.leavesSeen} leaves were corrupt`;
-    throw new SourceError('digest-mismatch', name, message, restOfGateway(CORRUPT_REST_MS));
+    const rest = mayBeWrongGuess(board, unit) ? {} : restOfGateway(CORRUPT_REST_MS);
+    throw new SourceError('digest-mismatch', name, message, rest);
   }
 }
+
+/** As long as no leaf is proven, a guessed frame may be what is wrong, and an honest gateway is needed to find out. */
+const mayBeWrongGuess = ({ grid, doneBytes }: SpanBoard, unit: number): boolean =>
+  doneBytes === 0 && grid.table?.framing[unit] === FRAMING.pbUnknown;
 
 function looksLikeWebPage(head: Uint8Array): boolean {
   const text = Buffer.from(head.subarray(0, 64)).toString('latin1').trimStart().toLowerCase();

@@ -137,7 +137,8 @@ export class Crew {
     } while (this.#running.size === 0 && !this.#isAnyoneExpected() && this.#joinNextLayer());
     if (this.#running.size > 0) return;
     if (this.#isAnyoneExpected()) this.#wakeWhenPausesEnd();
-    else if (!this.#isAwaitingDisk()) this.fail(exhausted(this.#options.what, this.#options.states));
+    else if (!this.#isAwaitingDisk())
+      this.fail(exhausted(this.#options.what, this.#options.states, this.#ground?.board.refusedUnit));
   }
 
   /** Nobody works and somebody will: sleep exactly as long as that takes. */

@@ -53,6 +53,11 @@ export class SpanBoard {
     return this.#doneBytes === this.grid.sizeBytes && this.frontier === this.grid.count;
   }
 
+  /** A missing unit that some source sent with other bytes. */
+  get refusedUnit(): number | undefined {
+    return [...this.#badFrom.keys()].find((unit) => !this.isDone(unit));
+  }
+
   /** Units `[0, frontier)` are done. */
   get frontier(): number {
     while (this.#frontier < this.grid.count && this.#state[this.#frontier] === DONE) this.#frontier += 1;

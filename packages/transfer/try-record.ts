@@ -33,14 +33,25 @@ export function recordOf(run: SourceTry, grid: Grid | undefined, { error, decisi
   };
 }
 
-/** Names every source that failed, in every way it did (CH7). Another attempt can help when one reason may pass. */
-export function exhausted(what: string, states: readonly SourceState[]): ExhaustedError {
+/**
+ * Names every source that failed, in every way it did (CH7). Another attempt can help when one reason may pass.
+ *
+ * @param refusedLeaf a leaf that nobody could send as the table describes it
+ */
+export function exhausted(
+  what: string,
+  states: readonly SourceState[],
+  refusedLeaf: number | undefined,
+): ExhaustedError {
   const failures: SourceFailure[] = states.flatMap((state) =>
-    [...state.failures].map(([kind, { message, count }]) => ({ source: state.source.name, kind, message, count })),
+    [...failuresOf(state)].map(([kind, { message, count }]) => ({ source: state.source.name, kind, message, count })),
   );
-  return new ExhaustedError(
-    what,
-    failures,
-    failures.some((failure) => mayPass(failure.kind)),
-  );
+  const mayHelp = failures.some((failure) => mayPass(failure.kind));
+  return new ExhaustedError(what, failures, mayHelp, refusedLeaf);
+}
+
+/** Fewer bad leaves than cost a source its credit are a reason too, when nothing else is. */
+function failuresOf({ failures, badLeaves }: SourceState): SourceState['failures'] {
+  if (failures.size > 0 || badLeaves === 0) return failures;
+  return new Map([['digest-mismatch', { message: 'it sent other bytes for a leaf', count: badLeaves }]]);
 }
