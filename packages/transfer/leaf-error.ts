@@ -6,12 +6,9 @@ import { VerifyError, type VerifyFailureKind } from '#core/failure';
  */
 export class LeafError extends VerifyError {
   readonly leafIndex: number;
-  /** The right block in an unexpected shape, when it is at hand. */
-  readonly block: Uint8Array | undefined;
 
-  constructor(kind: VerifyFailureKind, leafIndex: number, message: string, block?: Uint8Array) {
+  constructor(kind: VerifyFailureKind, leafIndex: number, message: string) {
     super(kind, message);
     this.leafIndex = leafIndex;
-    this.block = block;
   }
 }

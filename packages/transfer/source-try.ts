@@ -144,7 +144,7 @@ export class SourceTry {
     this.#count(block.length);
     const leaf = unwrapLeafBlock(table, unit, block);
     if (leaf.is === 'unexpected-shape')
-      throw new LeafError('invalid-dag', unit, `block ${cid} is not the leaf that the DAG describes`, block);
+      throw new LeafError('invalid-dag', unit, `block ${cid} is not the leaf that the DAG describes`);
     if (leaf.is === 'wrong') {
       this.#bad(unit, block, false);
     } else if (board.isTaken(unit)) {
