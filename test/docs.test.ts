@@ -1,0 +1,37 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from '@jest/globals';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+const pages = (): string[] => [
+  'README.md',
+  'CONTRIBUTING.md',
+  ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join('docs', name)),
+];
+
+describe('the documentation', () => {
+  it('names for each requirement and fault the tests that prove it', () => {
+    const check = (): string =>
+      execFileSync(process.execPath, ['scripts/map-tests.mjs', '--check'], { cwd: ROOT, encoding: 'utf8' });
+    expect(check).not.toThrow();
+  });
+
+  it.each(pages())('%s links only to pages that exist', (page) => {
+    const links = [...readFileSync(join(ROOT, page), 'utf8').matchAll(/\]\((?!https?:|#|mailto:)([^)#]+)[^)]*\)/g)];
+    const broken = links.map(([, to]) => to!).filter((to) => !exists(resolve(ROOT, dirname(page), to)));
+    expect(broken).toEqual([]);
+  });
+});
+
+function exists(path: string): boolean {
+  try {
+    return readdirSync(dirname(path)).includes(path.replace(/\/$/, '').split('/').at(-1)!);
+  } catch {
+    return false; // its folder does not exist either
+  }
+}
