@@ -1,3 +1,4 @@
+import type { DownloadJob } from '#contracts/download-job';
 import type { WorkerEvent } from '#contracts/worker-events';
 import type { Logger } from '#core/logger';
 import type { Http } from '#http/pool';
@@ -9,7 +10,7 @@ import { JobConsumer } from '#queue/job-consumer';
 import { SourceHealth } from '#sources/source-health';
 import type { Store } from '#store/open-store';
 import type { WorkerConfig } from './config.ts';
-import { createFetcher } from './fetcher.ts';
+import { createFetcher, type Fetcher } from './fetcher.ts';
 import { createDownloadHandler } from './handlers/download-file.ts';
 import { storeLeafTables } from './leaf-table-cache.ts';
 import { changesStore } from './maintenance/inventory-reporter.ts';
@@ -57,56 +58,56 @@ export function createWorker(
   const onCommand = downloads.obey.bind(downloads);
   const commands = new CommandListener({ settings: config.redis, redis, host, pool, onCommand, logger });
   const reporter = new ProgressReporter({ downloads, publish, recallCommands: commands.recall.bind(commands), logger });
-  const health = new SourceHealth();
-  const fetcher = createFetcher({
-    config,
-    sourcesOf: workerSources(config, http, health, logger),
-    health,
-    tables: storeLeafTables(store, logger),
-  });
-  const maintenance = createMaintenance({
-    config,
-    identity,
-    redis,
-    store,
-    http,
-    publish,
-    flush,
-    workerVersion,
-    logger,
-  });
-  const handler = createDownloadHandler({ store, fetcher, downloads, publish, flush, logger });
+  const shared = { store, publish, flush, logger };
+  const maintenance = createMaintenance({ ...shared, config, identity, redis, http, workerVersion });
+  const onServed = (job: DownloadJob): void => maintenance.served(job);
+  const fetcher = createWorkerFetcher(config, store, http, logger);
+  const handler = createDownloadHandler({ ...shared, fetcher, downloads, onServed });
   storeNotices.subscribe((notice) => {
     if (maintenance.isNews(notice)) noticeEvents(notice, Date.now()).forEach(publish);
   });
   const onUnhandledFailure = tellUnhandledFailure(publish);
-  const parts = { redis, prefix, identity, host, pool, concurrency, handler, onUnhandledFailure, logger };
-  const consumer = new JobConsumer(parts);
-  let stopped = false;
-  const start = async (): Promise<void> => {
+  const lanes = { redis, prefix, identity, host, pool, concurrency, handler, onUnhandledFailure, logger };
+  const consumer = new JobConsumer(lanes);
+  const start = async (isStopped: () => boolean): Promise<void> => {
     commands.start();
     const { warnings } = await checkRedis(redis);
     for (const warning of warnings) logger.warn({ warning }, 'redis is not set up for production');
     reporter.start();
     await consumer.start();
-    if (!stopped) maintenance.start();
+    if (!isStopped()) maintenance.start();
   };
+  const stop = async (): Promise<void> => {
+    await Promise.all([consumer.stop(), maintenance.stop()]);
+    reporter.stop();
+    commands.stop();
+    await publisher.stop();
+    disconnect(redis);
+    http.close();
+    await identity.release();
+  };
+  return stoppable(start, stop);
+}
+
+/** What fails because of a stop is no failure of the start. */
+function stoppable(start: (isStopped: () => boolean) => Promise<void>, stop: () => Promise<void>): Worker {
+  let stopped = false;
   return {
     start: () =>
-      start().catch((error: unknown) => {
+      start(() => stopped).catch((error: unknown) => {
         if (!stopped) throw error;
       }),
-    async stop() {
+    stop: () => {
       stopped = true;
-      await Promise.all([consumer.stop(), maintenance.stop()]);
-      reporter.stop();
-      commands.stop();
-      await publisher.stop();
-      disconnect(redis);
-      http.close();
-      await identity.release();
+      return stop();
     },
   };
+}
+
+function createWorkerFetcher(config: WorkerConfig, store: Store, http: Http, logger: Logger): Fetcher {
+  const health = new SourceHealth();
+  const sourcesOf = workerSources(config, http, health, logger);
+  return createFetcher({ config, sourcesOf, health, tables: storeLeafTables(store, logger) });
 }
 
 const tellUnhandledFailure =

@@ -25,6 +25,8 @@ export interface AttemptDeps {
   readonly publish: (event: WorkerEvent) => void;
   /** Resolves when everything published is acknowledged (B12). */
   readonly flush: (signal?: AbortSignal) => Promise<void>;
+  /** Told of each file that is there, fetched now or before. */
+  readonly onServed: (job: DownloadJob) => void;
   readonly logger: Logger;
 }
 
@@ -68,6 +70,7 @@ export class Attempt {
       this.#announce(blob.sizeBytes);
       const durationMs = Math.round(performance.now() - this.#startedAt);
       this.#deps.publish(finishedEvent(this.#job, blob, await this.#pathOf(blob), obtained, durationMs, Date.now()));
+      this.#deps.onServed(this.#job);
       await this.#deps.flush();
       return { do: 'done' };
     } catch (error) {
