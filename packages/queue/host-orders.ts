@@ -79,6 +79,8 @@ export class HostOrders {
       try {
         const kept = await this.#options.redis.hgetall(this.#key);
         for (const [field, json] of Object.entries(kept)) await this.#carryOut(field, json);
+        // What came meanwhile may have been said before anybody listened.
+        if (Object.keys(kept).length > 0) this.#again = true;
       } catch (err) {
         if (!this.#stopping.signal.aborted)
           this.#options.logger.warn({ err }, 'an order of this host was not carried out');
