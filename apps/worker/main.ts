@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import type { ProxySettings } from '#http/proxy';
+import { openStore } from '#store/open-store';
 import { readConfig } from './config.ts';
-import { openHostStore } from './host-store.ts';
 import { programVersion } from './program-version.ts';
 import { StoreNotices } from './store-notices.ts';
 import { createWorker } from './worker.ts';
@@ -15,7 +15,8 @@ async function main(): Promise<void> {
   const logger = pino({ name: 'haulier-worker', level: config.logLevel });
   const identity = await holdIdentity(config.home);
   const storeNotices = new StoreNotices();
-  const store = await openHostStore(config.home, (notice) => storeNotices.tell(notice), logger);
+  const { home } = config;
+  const store = await openStore({ home, logger, onNotice: (notice) => storeNotices.tell(notice) });
   const http = createWorkerHttp(config, proxyOf(process.env));
   const workerVersion = programVersion(import.meta.url);
   const worker = createWorker(config, identity, { store, http, storeNotices, workerVersion }, logger);

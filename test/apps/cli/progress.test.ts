@@ -21,12 +21,12 @@ function display(mode: ProgressMode, options: { isTTY?: boolean; columns?: numbe
 }
 
 describe('the mode of progress', () => {
-  const terminal = { write: () => undefined, isTTY: true };
+  const terminal = { write: (): undefined => undefined, isTTY: true };
   it.each([
     ['a terminal', terminal, {}, 'bar'],
     ['a terminal in CI', terminal, { CI: '1' }, 'plain'],
     ['a terminal that cannot redraw', terminal, { TERM: 'dumb' }, 'plain'],
-    ['a file', { write: () => undefined }, {}, 'plain'],
+    ['a file', { write: (): undefined => undefined }, {}, 'plain'],
   ] as const)('K24 auto in %s', (_where, stream, env, mode) => {
     expect(resolveMode('auto', stream, env)).toBe(mode);
   });
