@@ -23,7 +23,12 @@ export class SourceState {
   allowedLanes = 1;
   /** Rate before connections were added last; undefined before that. */
   rateBefore: number | undefined;
-  rampedAt: number | undefined;
+  /** Where the measurement of the present number of connections began. */
+  rampWindow: { readonly since: number; readonly bytes: number } | undefined;
+  /** When the connections that were added last have had time to begin. */
+  settledAt = 0;
+  /** How long the last head took. */
+  latencyMs: number | undefined;
   isRamped = false;
   failuresInARow = 0;
   pausedUntil = 0;

@@ -200,6 +200,7 @@ export class SourceTry {
 
   #headArrived(head: ResponseHead): void {
     this.latencyMs = this.#context.now() - this.startedAt;
+    this.state.latencyMs = this.latencyMs;
     this.#context.onHead(this.state, head);
   }
 
