@@ -36,13 +36,18 @@ export interface WriterEvents {
   failed(error: StorageError): void;
 }
 
-/** Writes accepted runs at their offset, several at a time, and then marks their units as done. */
+/**
+ * Writes accepted runs at their offset, and then marks their units as done. One write at a time: the kernel lets one
+ * in per file anyway, and those that wait for it spin.
+ */
 export class LeafWriter {
   readonly #file: OpenFile;
   readonly #path: string;
   readonly #board: SpanBoard;
   readonly #events: WriterEvents;
   readonly #blockBytes: number;
+  readonly #queue: WritableRun[] = [];
+  #isWriting = false;
   #inFlightBytes = 0;
   #waiting: (() => void)[] = [];
 
@@ -59,14 +64,24 @@ export class LeafWriter {
 
   /** Takes over the buffer of the run. */
   submit(run: WritableRun): void {
-    const bytes = run.buffer.subarray(0, run.bytes);
-    const position = this.#board.grid.start(run.first);
-    this.#events.accepted(position, bytes);
+    this.#events.accepted(this.#board.grid.start(run.first), run.buffer.subarray(0, run.bytes));
     this.#inFlightBytes += run.bytes;
-    writeFully(this.#file, bytes, position)
-      .then(() => this.#commit(run))
-      .catch((error: unknown) => this.#events.failed(StorageError.from(error, this.#path)))
-      .finally(() => this.#settle(run));
+    this.#queue.push(run);
+    if (!this.#isWriting) void this.#writeQueue();
+  }
+
+  async #writeQueue(): Promise<void> {
+    this.#isWriting = true;
+    for (let run = this.#queue.shift(); run !== undefined; run = this.#queue.shift()) {
+      try {
+        await writeFully(this.#file, run.buffer.subarray(0, run.bytes), this.#board.grid.start(run.first));
+        this.#commit(run);
+      } catch (error) {
+        this.#events.failed(StorageError.from(error, this.#path));
+      }
+      this.#settle(run);
+    }
+    this.#isWriting = false;
   }
 
   /** @returns undefined when a stream may go on, else a promise for when it may */

@@ -2,11 +2,14 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { DigestedFile } from '#content/file-digester';
 import { StorageError } from '#core/failure';
+import { MIB } from '#core/units';
 import type { DigestAnswer, DigestOrder } from './digest-thread.ts';
 import type { DigestPlan, FileDigest } from './file-digest.ts';
 
-/** A thread costs about 30 ms and 10 MB: smaller files are hashed before it has started. */
-const LEAST_FILE_BYTES = 48 * 1024 * 1024;
+/** For smaller files the thread that waits is not worth waking. */
+const LEAST_FILE_BYTES = 16 * MIB;
+/** A new thread costs about 40 ms and 10 MB: smaller files are hashed before it has started. */
+const LEAST_FILE_BYTES_TO_START = 128 * MIB;
 const STOP = -1n;
 
 const idle: Worker[] = [];
@@ -22,7 +25,7 @@ const script = import.meta.url.endsWith('.ts') ? undefined : new URL('./digest-t
  */
 export function threadedDigest(descriptor: number | undefined, path: string, plan: DigestPlan): FileDigest | undefined {
   if (descriptor === undefined || plan.sizeBytes < LEAST_FILE_BYTES) return undefined;
-  const worker = takeThread();
+  const worker = takeThread(plan.sizeBytes);
   return worker === undefined ? undefined : digestIn(worker, descriptor, path, plan);
 }
 
@@ -31,10 +34,10 @@ export async function stopDigestThreads(): Promise<void> {
   await Promise.all(idle.splice(0).map((worker) => worker.terminate()));
 }
 
-function takeThread(): Worker | undefined {
+function takeThread(sizeBytes: number): Worker | undefined {
   const spare = idle.pop();
   if (spare !== undefined || script === undefined) return spare;
-  if (started >= availableParallelism() - 1) return undefined;
+  if (sizeBytes < LEAST_FILE_BYTES_TO_START || started >= availableParallelism() - 1) return undefined;
   started += 1;
   const worker = new Worker(script);
   worker.once('exit', () => {
