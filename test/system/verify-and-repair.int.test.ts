@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { DownloadDetail } from '#contracts/http/downloads';
 import { MIB } from '#core/units';
+import { makeDag } from '../helpers/dag.ts';
+import { sha256Of, someBytes } from '../helpers/origin-content.ts';
 import { startOrigin, type Origin } from '../helpers/origin.ts';
 import { sampleFile, sampleManifest, sha256OfFile } from '../helpers/sample-file.ts';
 import { startSystem, type System } from '../helpers/system.ts';
@@ -89,5 +91,23 @@ describe('a published file that rots', () => {
       what: 'the host reports its file',
     });
     expect(hosts[0]).toMatchObject({ name: 'host-a', status: 'online' });
+  }, 60_000);
+
+  it('VE3 is repaired by its bad leaf alone also when only its CID is known, without asking for the table again', async () => {
+    const bytes = someBytes(5 * MIB);
+    const dag = await makeDag(bytes, { chunkBytes: MIB / 4 });
+    origin.serve({ ipfs: { [dag.cid]: bytes }, blocks: dag.blocks });
+    await system.client.publishVersion({ name: 'pinned', version: '1', files: [{ path: 'a.bin', cid: dag.cid }] });
+    const { downloads } = await system.client.createDownloads({ model: 'pinned', host: 'host-a' });
+    const { id, path } = await system.awaitDownload(downloads[0]!.id, ({ status }) => status === 'success');
+    await corrupt(path!, 3 * MIB + 1);
+    const before = { bytes: sent(), requests: origin.requests.length };
+
+    await system.client.verifyHost('host-a', 'pinned');
+    await system.awaitDownload(id, isRepaired);
+
+    expect(await sha256OfFile(path!)).toBe(sha256Of(bytes));
+    expect(sent() - before.bytes).toBe(MIB / 4);
+    expect(origin.requests.slice(before.requests).filter((one) => one.path.includes('format=raw'))).toEqual([]);
   }, 60_000);
 });
