@@ -44,10 +44,7 @@ export async function createApiProcess(
   const database = connect({ url: config.databaseUrl, poolSize: config.databasePool, logger: log });
   const board = boardOf(config);
   const queues = new DownloadQueues({ redis, logger: log, onQueueClosing: (queue) => board?.hide(queue) });
-  const showQueue = (host: string | null): void => {
-    board?.show(queues.openQueue(host));
-    queues.openQueue(null); // used last: never the one that is closed to make room
-  };
+  const showQueue = showing(queues, board);
   const loops: Loop[] = [];
   const base = { database, queues, log, prefix: config.redisPrefix, changes: createChanges() };
   const deps: Dependencies = { ...base, nudgeRelay: () => loops[0]?.nudge(), now: () => new Date() };
@@ -84,11 +81,17 @@ export async function createApiProcess(
     deps.changes.stop();
     await app.close();
     await Promise.all([...loops, recorder].map((runner) => runner.stop()));
-    await maintenance.stop();
-    await Promise.all([queues.stop(), database.close()]);
+    await Promise.all([maintenance.stop(), queues.stop(), database.close()]);
   };
   return { start, stop: once(stop) };
 }
+
+const showing =
+  (queues: DownloadQueues, board: QueueBoard | undefined) =>
+  (host: string | null): void => {
+    board?.show(queues.openQueue(host));
+    queues.openQueue(null); // used last: never the one that is closed to make room
+  };
 
 const once = (work: () => Promise<void>): (() => Promise<void>) => {
   let running: Promise<void> | undefined;

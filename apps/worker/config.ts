@@ -22,6 +22,15 @@ const parsedBy = <Value>(parse: (text: string) => Value) =>
     }
   });
 
+/** @throws RangeError that shows the accepted form */
+function parseSourceLimit(text: string): [host: string, bytesPerSecond: number] {
+  const [, host, rate] = /^([a-z0-9.-]+(?::\d+)?)=(.+)$/i.exec(text) ?? [];
+  const bytesPerSecond = rate === undefined ? 0 : parseBytes(rate);
+  if (host === undefined || bytesPerSecond < 1)
+    throw new RangeError(`"${text}" is no limit of a source: write for example gateway.example=20M`);
+  return [host.toLowerCase(), bytesPerSecond];
+}
+
 const bytes = parsedBy(parseBytes);
 const durationMs = parsedBy(parseDuration);
 const flag = z.enum(['0', '1', 'false', 'true'], 'write 1 or 0').transform((text) => text === '1' || text === 'true');
@@ -53,6 +62,7 @@ const Env = z.object({
   HAULIER_ALLOW_ADDRESSES: list.default([]),
   HAULIER_BUNDLES: list.default([]),
   HAULIER_LIMIT_RATE: bytes.optional(),
+  HAULIER_SOURCE_LIMITS: list.pipe(z.array(parsedBy(parseSourceLimit))).default([]),
   HAULIER_STALL_TIMEOUT: durationMs.default(30_000),
   HAULIER_STORE_WARN_BYTES: bytes.default(2e9),
   HAULIER_STORE_MAX_BYTES: bytes.optional(),
@@ -84,6 +94,8 @@ export interface WorkerConfig {
   readonly bundles: readonly string[];
   /** Bytes per second over all downloads of this worker. */
   readonly limitBytesPerSecond: number | undefined;
+  /** Bytes per second by host (`gateway.example`, `gateway.example:8080`), over all downloads of this worker. */
+  readonly sourceLimits: ReadonlyMap<string, number>;
   /** No byte for this long is a timeout; milliseconds. */
   readonly stallTimeoutMs: number;
   readonly storeWarnBytes: number;
@@ -134,6 +146,7 @@ function toConfig(e: z.infer<typeof Env>, pool: boolean): WorkerConfig {
     allowAddresses: e.HAULIER_ALLOW_ADDRESSES,
     bundles: e.HAULIER_BUNDLES.map((text) => (/^https?:\/\//i.test(text) ? text : resolve(text))),
     limitBytesPerSecond: e.HAULIER_LIMIT_RATE,
+    sourceLimits: new Map(e.HAULIER_SOURCE_LIMITS),
     stallTimeoutMs: e.HAULIER_STALL_TIMEOUT,
     storeWarnBytes: e.HAULIER_STORE_WARN_BYTES,
     storeMaxBytes: e.HAULIER_STORE_MAX_BYTES,

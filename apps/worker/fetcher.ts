@@ -18,10 +18,12 @@ export interface FetchHooks extends Pick<
 > {
   /** CID that the content is known to have here although the job does not say it: its kept leaf table proves salvaged leaves. */
   readonly leavesOf?: string | undefined;
+  /** The download's own limit, beside those of the worker and of its sources. */
+  readonly throttle: Throttle;
 }
 
 export interface FetcherDeps {
-  readonly config: Pick<WorkerConfig, 'layers' | 'strategy' | 'limitBytesPerSecond'>;
+  readonly config: Pick<WorkerConfig, 'layers' | 'strategy' | 'limitBytesPerSecond' | 'sourceLimits'>;
   readonly sourcesOf: (job: DownloadJob) => Source[];
   /** What all transfers of this worker learned of their sources. */
   readonly health: SourceHealth;
@@ -31,9 +33,10 @@ export interface FetcherDeps {
 /** Everything a worker needs to turn a job into a verified partial. One limit of bytes per second serves the whole worker. */
 export function createFetcher({ config, sourcesOf, health, tables }: FetcherDeps): Fetcher {
   const workerThrottle = config.limitBytesPerSecond === undefined ? [] : [createThrottle(config.limitBytesPerSecond)];
+  const throttlesOf = sourceThrottles(config.sourceLimits);
   return {
     sourcesOf,
-    fetch: async (job, { leavesOf, ...hooks }) => {
+    fetch: async (job, { leavesOf, throttle, ...hooks }) => {
       const cid = job.file.cid ?? (await keptCid(tables, leavesOf));
       return obtain(
         { ...job.file, cid },
@@ -43,7 +46,8 @@ export function createFetcher({ config, sourcesOf, health, tables }: FetcherDeps
           layers: job.layers ?? config.layers,
           strategy: job.strategy ?? config.strategy,
           tables,
-          throttles: [...workerThrottle, ...jobThrottle(job)],
+          throttles: [...workerThrottle, throttle],
+          sourceThrottles: ({ origin }) => throttlesOf(origin),
           health: ({ origin }) => health.of(origin),
           dagProfile: cid === undefined ? 'unixfs-v1-2025' : undefined,
         },
@@ -56,5 +60,13 @@ export function createFetcher({ config, sourcesOf, health, tables }: FetcherDeps
 const keptCid = async (tables: FetcherDeps['tables'], cid: string | undefined): Promise<string | undefined> =>
   cid !== undefined && (await tables?.load(cid)) ? cid : undefined;
 
-const jobThrottle = (job: DownloadJob): Throttle[] =>
-  job.limitBytesPerSecond === undefined ? [] : [createThrottle(job.limitBytesPerSecond)];
+/** One throttle for each limited host, shared by all transfers: `gateway.example` or `gateway.example:8080`. */
+function sourceThrottles(limits: ReadonlyMap<string, number>): (origin: string) => Throttle[] {
+  const throttles = new Map([...limits].map(([host, rate]) => [host, createThrottle(rate)]));
+  return (origin) => {
+    if (throttles.size === 0 || !URL.canParse(origin)) return [];
+    const { host, hostname } = new URL(origin);
+    const throttle = throttles.get(host) ?? throttles.get(hostname);
+    return throttle === undefined ? [] : [throttle];
+  };
+}

@@ -1,9 +1,10 @@
 import type { DownloadJob } from '#contracts/download-job';
 import type { WorkerCommand, WorkerEvent } from '#contracts/worker-events';
+import { createThrottle, type Throttle } from '#transfer/throttle';
 import type { StopReason } from '#queue/download-handler';
 
 /** `pause` and `cancel` are asked by a person; `shutdown` and `lock-lost` come from the queue. */
-export type StopCause = WorkerCommand['command'] | StopReason;
+export type StopCause = 'pause' | 'cancel' | StopReason;
 
 /** The reason of a download's aborted signal. */
 export class StopError extends Error {
@@ -32,6 +33,8 @@ export interface DownloadPosition {
 export interface RunningDownload {
   /** Fires with a `StopError`. */
   readonly signal: AbortSignal;
+  /** The download's own limit, which a person may change while it runs (EX2). */
+  readonly throttle: Throttle;
   /** Absolute values; cheap enough to call for every chunk. */
   report(position: DownloadPosition): void;
   /** Takes the download off the list; whoever began it calls this, whatever way it ended. */
@@ -43,6 +46,7 @@ export type DownloadProgress = Extract<WorkerEvent, { type: 'download.progress' 
 interface Entry {
   readonly job: DownloadJob;
   readonly controller: AbortController;
+  readonly throttle: Throttle;
   position: DownloadPosition;
   /** What the last sample saw, to tell the speed. */
   sampledBytes: number;
@@ -67,7 +71,8 @@ export class RunningDownloads {
   /** @param queueSignal its reason, a `StopReason`, becomes the cause */
   begin(job: DownloadJob, queueSignal: AbortSignal): RunningDownload {
     const controller = new AbortController();
-    const entry: Entry = { job, controller, position: NOWHERE, sampledBytes: 0, sampledAt: this.#now() };
+    const throttle = createThrottle(job.limitBytesPerSecond);
+    const entry: Entry = { job, controller, throttle, position: NOWHERE, sampledBytes: 0, sampledAt: this.#now() };
     const key = `${job.downloadId}.${job.generation}`;
     const forward = (): void => controller.abort(new StopError(queueSignal.reason as StopReason));
     if (queueSignal.aborted) forward();
@@ -75,6 +80,7 @@ export class RunningDownloads {
     this.#entries.set(key, entry);
     return {
       signal: controller.signal,
+      throttle,
       report: (position) => (entry.position = position),
       end: () => {
         queueSignal.removeEventListener('abort', forward);
@@ -83,11 +89,13 @@ export class RunningDownloads {
     };
   }
 
-  /** Stops the download the command means; one that does not run here, or runs as a later generation, is left alone. */
+  /** Stops or slows the download the command means; one that does not run here, or runs as a later generation, is left alone. */
   obey(command: WorkerCommand): void {
-    for (const { job, controller } of this.#entries.values())
-      if (job.downloadId === command.downloadId && job.generation <= command.generation && !controller.signal.aborted)
-        controller.abort(new StopError(command.command));
+    for (const { job, controller, throttle } of this.#entries.values()) {
+      if (job.downloadId !== command.downloadId || job.generation > command.generation) continue;
+      if (command.command === 'limit') throttle.setRate(command.bytesPerSecond ?? undefined);
+      else if (!controller.signal.aborted) controller.abort(new StopError(command.command));
+    }
   }
 
   /** The progress of all of them since the last sample. */

@@ -44,6 +44,8 @@ export interface Client {
   resumeDownload(id: string): Promise<Download>;
   pauseDownload(id: string): Promise<Download>;
   cancelDownload(id: string): Promise<Download>;
+  /** @param bytesPerSecond at least 1; null lifts the limit */
+  limitDownload(id: string, bytesPerSecond: number | null): Promise<Download>;
   listModels(): Promise<Model[]>;
   getModel(name: string): Promise<ModelDetail>;
   listVersions(name: string): Promise<VersionSummary[]>;
@@ -97,6 +99,8 @@ const downloadMethods = (get: Get, post: Post) => ({
   listDownloads: (filter: ListFilter = {}) => get<DownloadList>('/api/downloads', { query: { ...filter } }),
   resumeDownload: (id: string) => post<Download>(`/api/downloads/${part(id)}/resume`),
   pauseDownload: (id: string) => post<Download>(`/api/downloads/${part(id)}/pause`),
+  limitDownload: (id: string, bytesPerSecond: number | null) =>
+    post<Download>(`/api/downloads/${part(id)}/limit`, { bytesPerSecond }),
   cancelDownload: (id: string) => post<Download>(`/api/downloads/${part(id)}/cancel`),
 });
 

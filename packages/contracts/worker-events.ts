@@ -193,13 +193,23 @@ export const EventBatch = z.strictObject({
 export type EventBatch = z.infer<typeof EventBatch>;
 
 /** A command from the API to the worker that runs a download (Redis pub/sub; the intent itself is in Postgres). */
-export const WorkerCommand = z.strictObject({
+const OfRunningDownload = {
   version: z.literal(1),
   downloadId: z.uuid(),
   /** Generations up to this one are meant. */
   generation: z.number().int().min(1),
-  command: z.enum(['pause', 'cancel']),
-});
+};
+
+export const WorkerCommand = z.discriminatedUnion('command', [
+  z.strictObject({ ...OfRunningDownload, command: z.literal('pause') }),
+  z.strictObject({ ...OfRunningDownload, command: z.literal('cancel') }),
+  /** EX2: another limit from now on; null lifts it. */
+  z.strictObject({
+    ...OfRunningDownload,
+    command: z.literal('limit'),
+    bytesPerSecond: z.number().int().min(1).nullable(),
+  }),
+]);
 
 export type WorkerCommand = z.infer<typeof WorkerCommand>;
 

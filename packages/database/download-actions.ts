@@ -39,6 +39,23 @@ export const cancelDownload = (database: Database, id: string, now: Date, reason
     [reason],
   );
 
+/**
+ * Sets the most bytes per second, from the next attempt on; the caller tells a worker that runs it now.
+ *
+ * @param bytesPerSecond at least 1; null lifts the limit
+ * @returns undefined when there is no such download
+ */
+export async function limitDownload(
+  database: Database,
+  id: string,
+  bytesPerSecond: number | null,
+  now: Date,
+): Promise<DownloadRow | undefined> {
+  const sql = `UPDATE downloads d SET limit_bytes_per_second = $2, updated_at = $3 WHERE d.id = $1
+    RETURNING ${DOWNLOAD_COLUMNS}`;
+  return (await database.pool.query<DownloadRow>(sql, [id, bytesPerSecond, now])).rows[0];
+}
+
 /** The published file is gone or corrupt: fetch it again. */
 export const loseDownload = (database: Database, id: string, now: Date) =>
   act(database, id, 'lose', now, `${ANEW}, downloaded_bytes = 0, current_size = 0, published_path = NULL`);

@@ -1,9 +1,10 @@
-import type { WorkerCommand } from '#contracts/worker-events';
-import { isOpen } from '#core/download-status';
+import type { StopCommand } from './stop-job.ts';
+import { isOpen, isRunning } from '#core/download-status';
 import type { DownloadRow } from '#database/download-row';
-import { cancelDownload, pauseDownload, resumeDownload } from '#database/download-actions';
+import { cancelDownload, limitDownload, pauseDownload, resumeDownload } from '#database/download-actions';
 import type { ActionResult } from '#database/download-actions';
 import { holdDownload } from '#database/hold-download';
+import { publishCommand } from '#queue/commands';
 import type { Dependencies } from '../dependencies.ts';
 import { RequestError } from '../request-error.ts';
 import { stopJob } from './stop-job.ts';
@@ -40,6 +41,29 @@ export async function cancel(deps: ActionDeps, id: string): Promise<DownloadRow>
   return result.done ? stopped(deps, row, 'cancel') : row;
 }
 
+/** EX2: another limit, at once where it runs now. */
+export async function limit(deps: ActionDeps, id: string, bytesPerSecond: number | null): Promise<DownloadRow> {
+  const row = await limitDownload(deps.database, id, bytesPerSecond, deps.now());
+  if (row === undefined) throw unknownDownload(id);
+  if (isRunning(row.status)) await tellLimit(deps, row, bytesPerSecond);
+  deps.changes.notify([id]);
+  return row;
+}
+
+/** The row has it already: a worker that cannot be told now keeps its limit until the next attempt. */
+async function tellLimit(
+  { queues, prefix, log }: ActionDeps,
+  { id, host, generation }: DownloadRow,
+  bytesPerSecond: number | null,
+): Promise<void> {
+  const command = { version: 1, downloadId: id, generation, command: 'limit', bytesPerSecond } as const;
+  try {
+    await publishCommand(queues.redis, prefix, host, command);
+  } catch (err) {
+    log.warn({ downloadId: id, err }, 'worker could not be told its limit');
+  }
+}
+
 /** @returns the row when the wish was granted now or before */
 function settle(
   result: ActionResult,
@@ -67,7 +91,7 @@ function refusal(action: string, row: DownloadRow): string {
   return `it cannot ${action}: its status is "${row.status}"${hint}`;
 }
 
-async function stopped(deps: ActionDeps, row: DownloadRow, command: WorkerCommand['command']): Promise<DownloadRow> {
+async function stopped(deps: ActionDeps, row: DownloadRow, command: StopCommand): Promise<DownloadRow> {
   await stopJob(deps, row, command);
   deps.changes.notify([row.id]);
   return row;

@@ -1,7 +1,8 @@
 import { downloadJob } from '#contracts/download-job';
-import type { WorkerCommand } from '#contracts/worker-events';
 import { publishCommand } from '#queue/commands';
 import type { Dependencies } from '../dependencies.ts';
+
+export type StopCommand = 'pause' | 'cancel';
 
 export interface StoppedJob {
   readonly id: string;
@@ -16,7 +17,7 @@ export interface StoppedJob {
 export async function stopJob(
   { queues, prefix, log }: Pick<Dependencies, 'queues' | 'prefix' | 'log'>,
   { id, host, generation }: StoppedJob,
-  command: WorkerCommand['command'],
+  command: StopCommand,
 ): Promise<void> {
   const told = publishCommand(queues.redis, prefix, host, { version: 1, downloadId: id, generation, command });
   const removed = queues.remove({ host, id: downloadJob.id({ downloadId: id, generation }) });

@@ -1,8 +1,8 @@
-import type { EventBatch, WorkerCommand } from '#contracts/worker-events';
+import type { EventBatch } from '#contracts/worker-events';
 import { isOpen } from '#core/download-status';
 import { downloadsById } from '#database/download-queries';
 import type { DownloadRow } from '#database/download-row';
-import { stopJob } from '../commands/stop-job.ts';
+import { stopJob, type StopCommand } from '../commands/stop-job.ts';
 import type { Dependencies } from '../dependencies.ts';
 
 /** A worker's latest word about a download it is busy with. */
@@ -52,7 +52,7 @@ export function commandFor(
   row: Pick<DownloadRow, 'status' | 'pauseReason' | 'generation' | 'host'> | undefined,
   generation: number,
   host: string | null,
-): WorkerCommand['command'] | undefined {
+): StopCommand | undefined {
   if (row === undefined) return 'cancel';
   if (row.host !== null && row.host !== host) return undefined;
   if (row.generation > generation) return 'pause';

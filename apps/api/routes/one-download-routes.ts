@@ -1,9 +1,9 @@
 import type { FastifyRequest } from 'fastify';
-import { Download, DownloadDetail, DownloadParams, GetDownloadQuery } from '#contracts/http/downloads';
+import { Download, DownloadDetail, DownloadParams, GetDownloadQuery, LimitBody } from '#contracts/http/downloads';
 import { listAttempts } from '#database/metrics-queries';
 import type { AttemptRow } from '#database/metrics-queries';
 import type { DownloadRow } from '#database/download-row';
-import { cancel, pause, resume, unknownDownload } from '../commands/act-on-download.ts';
+import { cancel, limit, pause, resume, unknownDownload } from '../commands/act-on-download.ts';
 import { awaitDownload } from '../live/await-download.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
@@ -18,6 +18,7 @@ export function registerOneDownloadRoutes(app: App, deps: Dependencies): void {
   registerAction(app, deps, 'resume', resume, 'Go on, with a new budget of attempts');
   registerAction(app, deps, 'pause', pause, 'Hold it until it is resumed; what is on disk stays');
   registerAction(app, deps, 'cancel', cancel, 'End the wish for this file on this host');
+  registerLimit(app, deps);
 }
 
 function registerGet(app: App, deps: Dependencies): void {
@@ -78,5 +79,24 @@ function registerAction(
       },
     },
     async (request) => downloadView(await act(deps, request.params.id)),
+  );
+}
+
+function registerLimit(app: App, deps: Dependencies): void {
+  app.post(
+    '/api/downloads/:id/limit',
+    {
+      ...guardedBy('write'),
+      schema: {
+        operationId: 'limitDownload',
+        summary: 'Change the most bytes per second, at once where it runs',
+        tags: ['downloads'],
+        security: TOKEN_REQUIRED,
+        params: DownloadParams,
+        body: LimitBody,
+        response: { 200: Download, ...problems(400, 404) },
+      },
+    },
+    async (request) => downloadView(await limit(deps, request.params.id, request.body.bytesPerSecond)),
   );
 }

@@ -117,6 +117,7 @@ export class Attempt {
       partialPath: partial.partialPath,
       salvage: [...partial.salvage, ...(repair === undefined ? [] : [repair.path])],
       leavesOf: repair?.cid,
+      throttle: this.#running.throttle,
       signal: AbortSignal.any([this.#running.signal, partial.lost]),
       onProgress: (progress) => this.#progressed(progress),
       onTry: (record) => this.#tries.add(record),

@@ -209,6 +209,17 @@ export const DownloadList = z
 
 export type DownloadList = z.infer<typeof DownloadList>;
 
+export const LimitBody = z.strictObject({
+  bytesPerSecond: z
+    .number()
+    .int('a limit is a whole number')
+    .min(1, 'a limit is at least 1 byte per second')
+    .nullable()
+    .describe('most bytes per second; null lifts the limit'),
+});
+
+export type LimitBody = z.infer<typeof LimitBody>;
+
 export const DownloadParams = z.strictObject({ id: z.uuid('a download id is a UUID, as a create answered it') });
 
 export const GetDownloadQuery = z.strictObject({
