@@ -9,7 +9,7 @@ export const VerifyHostBody = z
   .strictObject({
     model: ModelName.optional().describe('only this model, in all its versions; everything where left out'),
   })
-  .optional();
+  .nullish();
 
 /** What a host was asked to do; its worker does it at once, or when it is back. */
 export const OrderedVerify = z

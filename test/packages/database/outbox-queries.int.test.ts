@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Database } from '#database/connect';
-import { pauseDownload, resumeDownload } from '#database/download-actions';
+import { cancelDownload, pauseDownload, resumeDownload } from '#database/download-actions';
 import { applyEvents } from '#database/event-queries';
 import { runAsLeader } from '#database/leader';
 import {
@@ -13,7 +13,7 @@ import {
 } from '#database/outbox-queries';
 import { ensureSetting, queueEpoch, setQueueEpoch } from '#database/setting-queries';
 import { createTestDatabase, type TestDatabase } from '../../helpers/database.ts';
-import { at, batch, interrupted, mustFind, oneDownload, started } from './fixtures.ts';
+import { at, batch, file, interrupted, mustFind, oneDownload, started } from './fixtures.ts';
 
 const LIMITS = { runningMs: 10_000, waitingMs: 60_000 };
 const MAX_REQUEUES = 2;
@@ -43,6 +43,32 @@ describe('the outbox', () => {
     await pauseDownload(database, first.id, at(3));
     await resumeDownload(database, first.id, at(4));
     expect(await unqueuedDownloads(database, 100)).toMatchObject([{ id: first.id, generation: 2 }]);
+  });
+
+  it('tells how many files of a version a host is to have, cancelled ones left out, and when its origin was last heard of', async () => {
+    const model = { name: 'whisper', type: 'stt', version: '2' };
+    const of = (hosts: (string | null)[], path: string) => oneDownload(database, { hosts, model, files: [file(path)] });
+    const cancelled = await of(['gpu-1'], 'c.bin');
+    await of(['gpu-1'], 'a.bin');
+    await of(['gpu-1'], 'b.bin');
+    await of(['gpu-2'], 'a.bin');
+    await of([null], 'a.bin');
+    await oneDownload(database);
+    await cancelDownload(database, cancelled.id, at(1));
+    await database.pool.query(
+      `INSERT INTO version_checks (model, source, newer, checked_at, answered_at) VALUES ('whisper', 'huggingface', false, $1, $2)`,
+      [at(9), at(5)],
+    );
+    const rows = await unqueuedDownloads(database, 100);
+    const told = rows.map(({ host, model: name, fileCount, checkedAt }) => [host, name, fileCount, checkedAt]);
+    expect(told).toEqual(
+      expect.arrayContaining([
+        ['gpu-1', 'whisper', 2, at(5)],
+        ['gpu-2', 'whisper', 1, at(5)],
+        [null, 'whisper', 1, at(5)],
+        ['gpu-1', null, 0, null],
+      ]),
+    );
   });
 
   it('does not let a late mark hide a newer generation', async () => {
