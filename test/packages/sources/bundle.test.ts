@@ -12,6 +12,7 @@ import { localBundle } from '#sources/bundle-reader';
 import { verifyBundle } from '#sources/bundle-verify';
 import { createBundle, type BundleModel } from '#store/bundle-writer';
 import { foreignTar, HOSTILE } from '../content/formats/tar-samples.ts';
+import { zstdOf } from '../../helpers/zstd.ts';
 
 const sha256Of = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 const { signal } = new AbortController();
@@ -123,6 +124,15 @@ describe('a bundle as a source', () => {
     expect(part.equals(contents[0]!.subarray(400_000, 400_010))).toBe(true);
     const bundle = await openBundle(localBundle(path), signal);
     expect(bundle.source(specOf(contents[0]!)).capabilities().range).toBe(false);
+  });
+
+  it('CH5 reads members of a bundle that somebody compressed with zstd', async () => {
+    const plain = join(folder, 'm.tar');
+    await createBundle(await models(), plain);
+    const path = join(folder, 'm.tar.zst');
+    await writeFile(path, zstdOf(await readFile(plain)));
+    for (const bytes of contents) expect(sha256Of(await readMember(path, bytes))).toBe(sha256Of(bytes));
+    await expect(verifyBundle(path)).resolves.toMatchObject({ problems: [] });
   });
 
   it('finds a member by its CID in another spelling', async () => {

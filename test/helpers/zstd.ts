@@ -1,0 +1,36 @@
+/**
+ * Zstandard frames made by hand (RFC 8878 section 3.1.1), because Node 20 has no encoder: uncompressed blocks for real
+ * content, run-length blocks for bombs.
+ */
+const MAGIC = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
+/** No content size, no checksum; then a window of 128 KiB. */
+const HEADER = Buffer.from([0x00, 7 << 3]);
+const BLOCK_BYTES = 128 * 1024;
+
+const RAW = 0;
+const RUN_LENGTH = 1;
+
+/** @returns a frame that decompresses to the bytes */
+export function zstdOf(bytes: Uint8Array): Buffer {
+  const blocks: Buffer[] = [];
+  for (let at = 0; at === 0 || at < bytes.length; at += BLOCK_BYTES) {
+    const content = bytes.subarray(at, at + BLOCK_BYTES);
+    blocks.push(blockHeader(RAW, content.length, at + BLOCK_BYTES >= bytes.length), Buffer.from(content));
+  }
+  return Buffer.concat([MAGIC, HEADER, ...blocks]);
+}
+
+/** @returns a few kilobytes that decompress to so many zeros, rounded up to whole blocks */
+export function zstdBomb(sizeBytes: number): Buffer {
+  const count = Math.ceil(sizeBytes / BLOCK_BYTES);
+  const blocks = Array.from({ length: count }, (_, index) =>
+    Buffer.concat([blockHeader(RUN_LENGTH, BLOCK_BYTES, index === count - 1), Buffer.alloc(1)]),
+  );
+  return Buffer.concat([MAGIC, HEADER, ...blocks]);
+}
+
+function blockHeader(type: number, size: number, isLast: boolean): Buffer {
+  const header = Buffer.alloc(3);
+  header.writeUIntLE((isLast ? 1 : 0) | (type << 1) | (size << 3), 0, 3);
+  return header;
+}
