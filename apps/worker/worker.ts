@@ -13,7 +13,7 @@ import type { WorkerConfig } from './config.ts';
 import { createFetcher, type Fetcher } from './fetcher.ts';
 import { createDownloadHandler } from './handlers/download-file.ts';
 import { storeLeafTables } from './leaf-table-cache.ts';
-import { changesStore } from './maintenance/inventory-reporter.ts';
+import { storeChange } from './maintenance/inventory-reporter.ts';
 import { createMaintenance } from './maintenance/maintenance.ts';
 import { ProgressReporter } from './progress-reporter.ts';
 import { RunningDownloads } from './running-downloads.ts';
@@ -51,7 +51,7 @@ export function createWorker(
   const publisher = new EventPublisher({ redis, prefix, host: host ?? null, bootId: identity.bootId, logger });
   const publish = (event: WorkerEvent): void => {
     publisher.publish(event);
-    if (changesStore(event)) maintenance.storeChanged();
+    maintenance.storeChanged(storeChange(event));
   };
   const flush = publisher.flush.bind(publisher);
   const downloads = new RunningDownloads(Date.now);

@@ -18,6 +18,8 @@ export interface InventoryReporterOptions {
   readonly fullEveryMs?: number;
 }
 
+const FULL_EVERY_MS = 6 * HOUR_MS;
+
 /**
  * Tells what this host has: a short report every minute and after each change, and the whole list whenever it differs from
  * the one that was told last. It repairs the records elsewhere when events were lost, or when files rot.
@@ -29,6 +31,7 @@ export class InventoryReporter {
   #dueAt = Infinity;
   #reporting = false;
   #started = false;
+  #urgent = false;
   #told: { readonly digest: string; readonly at: number } | undefined;
 
   constructor(options: InventoryReporterOptions) {
@@ -40,8 +43,13 @@ export class InventoryReporter {
     this.#reportIn(0);
   }
 
-  /** Something in the store changed. */
-  nudge(): void {
+  /**
+   * Something in the store changed.
+   *
+   * @param urgent tells the whole list at once; otherwise a host that fetches many files tells it once a minute
+   */
+  nudge(urgent = false): void {
+    this.#urgent ||= urgent;
     if (this.#started) this.#reportIn(this.#options.gatherMs ?? SECOND_MS);
   }
 
@@ -74,13 +82,16 @@ export class InventoryReporter {
   }
 
   async #report(): Promise<void> {
-    const { store, publish, workerVersion, fullEveryMs = HOUR_MS } = this.#options;
+    const { store, publish, workerVersion, everyMs = MINUTE_MS, fullEveryMs = FULL_EVERY_MS } = this.#options;
     const at = Date.now();
     const inventory = await store.inventory();
     const { digest, storeBytes, fileCount } = inventory;
     const freeBytes = Math.max(0, Math.floor(await store.freeBytes()));
     publish({ type: 'host.report', at, inventoryDigest: digest, storeBytes, freeBytes, fileCount, workerVersion });
-    if (this.#told?.digest === digest && at - this.#told.at < fullEveryMs) return;
+    const isSame = this.#told?.digest === digest;
+    const waitMs = isSame ? fullEveryMs : this.#urgent ? 0 : everyMs;
+    if (this.#told !== undefined && at - this.#told.at < waitMs) return;
+    this.#urgent = false;
     await this.#tellAll(inventory, at);
     this.#told = { digest, at };
   }
@@ -109,7 +120,10 @@ const toEntry = ({
   state,
 }: Inventory['entries'][number]): InventoryEntry => ({ sha256, sizeBytes, cid, model, version, path, state });
 
-/** True for an event that says that the store changed. */
-export const changesStore = (event: WorkerEvent): boolean =>
-  event.type === 'download.finished' ||
-  (event.type === 'host.notice' && (event.notice === 'corrupt' || event.notice === 'evicted'));
+/** What an event says about the store: a file came, one went, or nothing. */
+export function storeChange(event: WorkerEvent): 'added' | 'removed' | undefined {
+  if (event.type === 'download.finished') return 'added';
+  return event.type === 'host.notice' && (event.notice === 'corrupt' || event.notice === 'evicted')
+    ? 'removed'
+    : undefined;
+}

@@ -38,7 +38,7 @@ export interface MaintenanceDeps {
 export interface Maintenance {
   start(): void;
   /** A file came or went. */
-  storeChanged(): void;
+  storeChanged(change: 'added' | 'removed' | undefined): void;
   /** A file of a job is there. */
   served(job: DownloadJob): void;
   /** Whether what the store notices is worth telling. */
@@ -73,7 +73,9 @@ export function createMaintenance(deps: MaintenanceDeps): Maintenance {
       sweep.start();
       stale.start();
     },
-    storeChanged: () => inventory?.nudge(),
+    storeChanged: (change) => {
+      if (change !== undefined) inventory?.nudge(change === 'removed');
+    },
     served: ({ model }) => {
       if (model === undefined) return;
       stale

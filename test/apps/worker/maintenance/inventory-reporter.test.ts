@@ -111,6 +111,19 @@ describe('what a host tells of its store', () => {
     await until(() => repeated.pages().length >= 3, { what: 'the list again and again' });
   });
 
+  it('tells the list of a store that grows once a minute, and at once when something is gone', async () => {
+    const { reporter, state, pages } = reporting(60_000);
+    reporter.start();
+    await until(() => pages().length === 1, { what: 'the first list' });
+    state.has = inventoryOf('grown', 3);
+    reporter.nudge();
+    await until(() => state.reads === 2, { what: 'the report' });
+    expect(pages()).toHaveLength(1);
+    reporter.nudge(true);
+    await until(() => pages().length === 2, { what: 'the list' });
+    expect(pages()[1]!.digest).toBe('grown');
+  });
+
   it('tells a burst of changes once', async () => {
     const { reporter, state } = reporting(60_000);
     reporter.start();
