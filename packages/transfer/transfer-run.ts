@@ -94,7 +94,9 @@ export class TransferRun {
       });
     } catch (error) {
       this.#isStopping = true;
-      throw await this.#keepWhatIsProven(error);
+      const cause = await this.#keepWhatIsProven(error);
+      if (this.#ground !== undefined) this.#report(true);
+      throw cause;
     } finally {
       this.#reservation?.release();
     }
@@ -119,6 +121,7 @@ export class TransferRun {
     const board = new SpanBoard(grid);
     const rules = this.#resumeRules();
     const { mustRecheck } = await resumePartial(this.#partial, board, rules);
+    this.#report(true, board);
     this.#reservation = await reserveDisk(dirname(this.#partial.path), sizeBytes - board.doneBytes, (folder) =>
       this.#operations.freeBytes(folder),
     );
@@ -390,8 +393,7 @@ export class TransferRun {
     this.#report(false);
   }
 
-  #report(isDue: boolean): void {
-    const board = this.#ground?.board;
+  #report(isDue: boolean, board = this.#ground?.board): void {
     this.#progress.report(isDue, {
       committedBytes: board?.doneBytes ?? 0,
       totalBytes: board?.grid.sizeBytes ?? this.#options.file.sizeBytes,
