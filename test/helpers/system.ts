@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,6 +22,8 @@ export interface SystemOptions {
   readonly redisUrl?: string;
   /** For the workers. */
   readonly env?: Record<string, string>;
+  /** For the API. */
+  readonly apiEnv?: Record<string, string>;
 }
 
 /** The built product on real services: one API and its workers, each with a store of its own. */
@@ -31,9 +33,17 @@ export interface System {
   readonly token: string;
   readonly api: NodeProcess;
   readonly workers: NodeProcess[];
+  /** What the processes work on. */
+  readonly services: { readonly databaseUrl: string; readonly redisUrl: string; readonly prefix: string };
   homeOf(host: string): string;
-  /** Starts the worker of a host (again), with the settings it had. */
-  startWorker(host: string): Promise<NodeProcess>;
+  /** What a process said so far: `api`, or `worker-<host>`. */
+  logOf(name: string): Promise<string>;
+  /** Starts the worker of a host (again, or beside the first), with the settings it had. */
+  startWorker(host: string, env?: Record<string, string>): Promise<NodeProcess>;
+  /** Starts the API again on its port, or one more on another; it need not be ready. */
+  startApi(port?: number): Promise<NodeProcess>;
+  /** Waits until an API has all it needs. */
+  awaitReady(apiUrl?: string): Promise<void>;
   /** SIGKILL, and waits until it is gone. */
   kill(child: NodeProcess): Promise<void>;
   /** Waits until the download satisfies the condition. */
@@ -60,19 +70,28 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     ...options.env,
   });
   const env = { PATH: process.env['PATH'], HOME: home, HAULIER_REDIS_PREFIX: prefix, HAULIER_ADMIN_TOKEN: token };
+  const databaseUrl = options.databaseUrl ?? testDatabase!.url;
   const stack = await startStack({
     home,
     distDir: DIST,
-    databaseUrl: options.databaseUrl ?? testDatabase!.url,
+    databaseUrl,
     redisUrl,
     bind: '127.0.0.1',
     port: 0,
     workers: hosts.map((host) => ({ name: `worker-${host || 'pool'}`, env: workerEnv(host) })),
-    env,
+    env: { ...env, ...options.apiEnv },
     report: () => undefined,
   });
   const client = createClient({ baseUrl: stack.apiUrl, token });
   const started: NodeProcess[] = [];
+  const logPath = (name: string): string => join(home, 'logs', `${name}.log`);
+  const start = async (name: string, app: string, more: NodeJS.ProcessEnv): Promise<NodeProcess> => {
+    const script = join(DIST, 'apps', app, 'main.js');
+    const all = { ...env, REDIS_URL: redisUrl, ...more };
+    const child = await startNodeProcess({ name, script, env: all, logPath: logPath(name) });
+    started.push(child);
+    return child;
+  };
   return {
     client,
     apiUrl: stack.apiUrl,
@@ -80,13 +99,19 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     api: stack.api,
     workers: [...stack.workers],
     homeOf,
-    startWorker: async (host) => {
-      const script = join(DIST, 'apps/worker/main.js');
-      const logPath = join(home, 'logs', `worker-${host || 'pool'}.log`);
-      const all = { ...env, REDIS_URL: redisUrl, ...workerEnv(host) };
-      const child = await startNodeProcess({ name: `worker-${host}`, script, env: all, logPath });
-      started.push(child);
-      return child;
+    services: { databaseUrl, redisUrl, prefix },
+    logOf: (name) => readFile(logPath(name), 'utf8'),
+    startWorker: (host, more) => start(`worker-${host || 'pool'}`, 'worker', { ...workerEnv(host), ...more }),
+    startApi: (port = Number(new URL(stack.apiUrl).port)) =>
+      start('api', 'api', {
+        HAULIER_HOME: home,
+        DATABASE_URL: databaseUrl,
+        HAULIER_BIND: '127.0.0.1',
+        HAULIER_PORT: String(port),
+        ...options.apiEnv,
+      }),
+    awaitReady: async (apiUrl = stack.apiUrl) => {
+      await until(async () => (await fetch(`${apiUrl}/readyz`)).ok, { timeoutMs: 30_000, what: `${apiUrl} is ready` });
     },
     kill: async (child) => {
       process.kill(child.pid, 'SIGKILL');
@@ -101,7 +126,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       return latest!;
     },
     stop: async () => {
-      for (const child of started) await child.stop();
+      await Promise.all(started.map((child) => child.stop()));
       await stack.stop();
       await testDatabase?.drop();
       await rm(home, { recursive: true, force: true });

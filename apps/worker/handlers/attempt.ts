@@ -183,7 +183,9 @@ export class Attempt {
 
   async #end(error: unknown): Promise<HandlerResult> {
     const stopCause = stopCauseOf(this.#running.signal);
-    this.#announce(this.#committedBytes);
+    // Stopped before it looked at the disk, it knows less than the row does.
+    const isSilent = stopCause !== undefined && !this.#announced;
+    if (!isSilent) this.#announce(this.#committedBytes);
     const servedVersion = error instanceof ExhaustedError ? await this.#servedVersion() : undefined;
     const { event, result } = endOf(error, {
       job: this.#job,
@@ -195,7 +197,7 @@ export class Attempt {
       now: Date.now(),
     });
     this.#deps.logger.info({ downloadId: this.#job.downloadId, err: error, result: result.do }, 'attempt ended');
-    if (event) this.#deps.publish(event);
+    if (event && !isSilent) this.#deps.publish(event);
     if (event?.type === 'download.failed' && servedVersion !== undefined) this.#tellDegraded(servedVersion);
     await this.#deps
       .flush(stopCause === undefined ? undefined : AbortSignal.timeout(LAST_WORDS_MS))

@@ -1,0 +1,138 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { DownloadStatus } from '#core/download-status';
+import { MIB } from '#core/units';
+import { makeBlocks } from '../helpers/dag.ts';
+import { wholeContent } from '../helpers/origin-content.ts';
+import { startOrigin, type Origin, type RecordedRequest } from '../helpers/origin.ts';
+import { sampleFile, sampleManifest, sha256OfFile, type SampleFile } from '../helpers/sample-file.ts';
+import { startSystem, type System } from '../helpers/system.ts';
+import { until } from '../helpers/until.ts';
+import { hubOf } from './hub-of.ts';
+import { blobsOf, partialsOf } from './store-contents.ts';
+
+/** Sent by the origin and not yet a proven leaf when the worker stops: socket buffers and one leaf per connection. */
+const IN_FLIGHT_BYTES = 8 * MIB;
+const FINAL: readonly DownloadStatus[] = ['success', 'failed', 'cancelled'];
+
+describe('a person steers a transfer', () => {
+  const files = ['early', 'half', 'end', 'done', 'paused', 'stopped'].map((name) =>
+    sampleFile(`${name}.bin`, 32 * MIB, name),
+  );
+  const named = (name: string): SampleFile => files.find(({ path }) => path === `${name}.bin`)!;
+  const dag = makeBlocks(wholeContent(named('stopped').content), { profile: 'unixfs-v1-2025' });
+  let origin: Origin;
+  let system: System;
+
+  beforeAll(async () => {
+    const { content } = named('stopped');
+    const served = { ...hubOf(files), ipfs: { [dag.cid]: content }, blocks: dag.blocks };
+    origin = await startOrigin(served, [], { bytesPerSecond: 24 * MIB });
+    system = await startSystem({ origin });
+  }, 60_000);
+  afterAll(async () => {
+    await system.stop();
+    await origin.close();
+  }, 30_000);
+
+  const isSuccess = ({ status }: { status: DownloadStatus }): boolean => status === 'success';
+  const bytesOf = (matches: (request: RecordedRequest) => boolean): number =>
+    origin.requests.filter(matches).reduce((sum, { bytesSent }) => sum + bytesSent, 0);
+  const sentOf = (file: SampleFile): number => bytesOf(({ path }) => path.includes(file.path));
+  const untilSent = (file: SampleFile, bytes: number) =>
+    until(() => sentOf(file) >= bytes, { timeoutMs: 20_000, what: `${bytes} bytes of ${file.path} are sent` });
+
+  async function order(file: SampleFile): Promise<string> {
+    const name = file.path.replace('.bin', '');
+    await system.client.publishVersion(sampleManifest(name, [file]));
+    return (await system.client.createDownloads({ model: name, host: 'host-a' })).downloads[0]!.id;
+  }
+
+  /** Nothing of it is on the disk, nothing more is sent, and asked for again it comes whole. */
+  async function expectCancelled(id: string, file: SampleFile): Promise<void> {
+    expect((await system.client.getDownload(id)).status).toBe('cancelled');
+    const home = system.homeOf('host-a');
+    await until(async () => (await partialsOf(home)).length === 0, { what: 'the partial is removed' });
+    expect(await blobsOf(home)).not.toContain(file.sha256);
+    const sent = sentOf(file);
+    await system.client.resumeDownload(id);
+    const done = await system.awaitDownload(id, isSuccess);
+    expect(await sha256OfFile(done.path!)).toBe(file.sha256);
+    expect(sentOf(file) - sent).toBe(file.content.size);
+  }
+
+  describe('and cancels', () => {
+    it('H11 RE11 before the first byte', async () => {
+      const id = await order(named('early'));
+      await system.client.cancelDownload(id);
+      await expectCancelled(id, named('early'));
+    }, 60_000);
+
+    it('H11 RE11 half-way', async () => {
+      const id = await order(named('half'));
+      await untilSent(named('half'), 16 * MIB);
+      await system.client.cancelDownload(id);
+      await expectCancelled(id, named('half'));
+    }, 60_000);
+
+    it('H11 while the whole file is verified and published: it is cancelled or there, never something between', async () => {
+      const file = named('end');
+      const id = await order(file);
+      await untilSent(file, file.content.size);
+      const refused = await system.client.cancelDownload(id).catch((error: unknown) => error);
+      const { status } = await system.awaitDownload(id, (download) => FINAL.includes(download.status));
+      expect(status).toBe(refused instanceof Error ? 'success' : 'cancelled');
+      await until(async () => (await partialsOf(system.homeOf('host-a'))).length === 0, { what: 'no partial is left' });
+      if (status === 'cancelled') await system.client.resumeDownload(id);
+      const done = await system.awaitDownload(id, isSuccess);
+      expect(await sha256OfFile(done.path!)).toBe(file.sha256);
+    }, 60_000);
+
+    it('H11 after it is published: refused, with the reason', async () => {
+      const id = await order(named('done'));
+      await system.awaitDownload(id, isSuccess);
+      await expect(system.client.cancelDownload(id)).rejects.toMatchObject({
+        status: 409,
+        problem: { code: 'illegal-move', detail: expect.stringContaining('the file is there') },
+      });
+    }, 60_000);
+  });
+
+  it('H13 pauses and resumes ten times, and no verified byte comes twice', async () => {
+    const file = named('paused');
+    const id = await order(file);
+    let verified = 0;
+    for (let round = 1; round <= 10; round += 1) {
+      await untilSent(file, Math.min(verified + 1.5 * MIB, file.content.size));
+      await system.client.pauseDownload(id);
+      const paused = await system.awaitDownload(id, ({ status }) => status === 'paused');
+      expect(paused.bytes).toBeGreaterThanOrEqual(verified);
+      verified = paused.bytes;
+      await system.client.resumeDownload(id);
+    }
+    const done = await system.awaitDownload(id, isSuccess);
+    expect(await sha256OfFile(done.path!)).toBe(file.sha256);
+    expect(sentOf(file) - file.content.size).toBeLessThanOrEqual(10 * MIB);
+  }, 60_000);
+
+  it('H03 ends at the second SIGTERM at once, and what was verified stays', async () => {
+    const { content, path, sha256 } = named('stopped');
+    const file = { path, sizeBytes: content.size, sha256, cid: dag.cid };
+    const { id } = (await system.client.createDownloads({ files: [file], host: 'host-a' })).downloads[0]!;
+    const sent = (): number => bytesOf(({ path: asked }) => asked.includes(dag.cid));
+    await until(() => sent() >= 16 * MIB, { what: 'half of it is sent' });
+    const [worker] = system.workers;
+    process.kill(worker!.pid, 'SIGTERM');
+    // Two signals at once would be one to the kernel.
+    await until(async () => (await system.logOf('worker-host-a')).includes('worker stops'), { what: 'it stops' });
+    const startedAt = performance.now();
+    process.kill(worker!.pid, 'SIGTERM');
+    expect(await worker!.ended).toEqual({ code: 1, signal: null });
+    expect(performance.now() - startedAt).toBeLessThan(500);
+    expect(sent()).toBeLessThan(content.size);
+
+    await system.startWorker('host-a');
+    const done = await system.awaitDownload(id, isSuccess);
+    expect(await sha256OfFile(done.path!)).toBe(sha256);
+    expect(sent() - content.size).toBeLessThanOrEqual(IN_FLIGHT_BYTES);
+  }, 60_000);
+});
