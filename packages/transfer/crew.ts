@@ -1,11 +1,11 @@
 import { SourceError } from '#core/failure';
 import type { Layer } from '#core/layer';
-import type { Logger } from '#core/logger';
-import { backoffMs, decide, type Budget, type Decision } from '#core/policy';
+import type { Decision } from '#core/policy';
 import type { ByteSink, ResponseHead } from '#core/source';
 import { isTooSlow, TOO_SLOW_MS } from '#core/span-plan';
 import { judgeBadLeaf } from './bad-leaf.ts';
 import { rampConnections } from './connection-ramp.ts';
+import type { Consequences } from './consequences.ts';
 import { SpanEnded } from './leaf-cutter.ts';
 import { findsOtherWay } from './other-way.ts';
 import type { SourceState } from './source-state.ts';
@@ -23,18 +23,15 @@ export interface CrewOptions {
   readonly states: readonly SourceState[];
   readonly layers: readonly Layer[];
   readonly joinsAllLayers: boolean;
-  readonly budgets: Readonly<Record<Layer, Budget>>;
+  /** Outlives the crew. */
+  readonly consequences: Consequences;
   readonly connections: number;
   readonly throttlesOf: (state: SourceState) => readonly Throttle[];
   /** False when nothing will ever prove the bytes: then they come from one source, in one stream. */
   readonly isProvable: boolean;
-  /** Changes of source because of corrupt bytes, by layer (RE6); outlives the crew. */
-  readonly corruptionSwitches: Map<Layer, number>;
   /** What is fetched, for messages. */
   readonly what: string;
-  readonly logger: Logger;
   readonly now: () => number;
-  readonly random: () => number;
   /** Makes board and writer once the size is known; undefined size: the source does not say. */
   lay(sizeBytes: number | undefined, state: SourceState): Promise<Ground | undefined>;
   /** Takes a response whose length nobody knows. */
@@ -131,14 +128,23 @@ export class Crew {
 
   #pump(): void {
     if (this.#isOver) return;
-    if (this.#ground?.board.isComplete === true || this.#isUnsizedDone) return this.#end();
-    do {
-      for (const state of this.#joined()) this.#employ(state);
-    } while (this.#running.size === 0 && !this.#isAnyoneExpected() && this.#joinNextLayer());
+    if (this.#isDone()) return this.#end();
+    this.#employAll();
     if (this.#running.size > 0) return;
     if (this.#isAnyoneExpected()) this.#wakeWhenPausesEnd();
     else if (!this.#isAwaitingDisk())
       this.fail(exhausted(this.#options.what, this.#options.states, this.#ground?.board.refusedUnit));
+  }
+
+  #isDone(): boolean {
+    return this.#isUnsizedDone || this.#ground?.board.isComplete === true;
+  }
+
+  /** A further layer joins when nobody of the former ones works or will. */
+  #employAll(): void {
+    do {
+      for (const state of this.#joined()) this.#employ(state);
+    } while (this.#running.size === 0 && !this.#isAnyoneExpected() && this.#joinNextLayer());
   }
 
   /** Nobody works and somebody will: sleep exactly as long as that takes. */
@@ -260,51 +266,13 @@ export class Crew {
   }
 
   #onFailure(run: SourceTry, error: SourceError): Decision | undefined {
+    if (this.#isOver || findsOtherWay(run, error, this.#ground?.board)) return undefined;
     const { state } = run;
-    if (this.#isOver) return undefined;
-    if (findsOtherWay(run, error, this.#ground?.board)) return undefined;
-    state.recordFailure(error);
-    state.failuresInARow += 1;
     const { layer } = state.source;
-    if (error.kind === 'digest-mismatch')
-      this.#options.corruptionSwitches.set(layer, (this.#options.corruptionSwitches.get(layer) ?? 0) + 1);
-    const decision = this.#decide(state, error);
-    this.#carryOut(decision, state);
-    this.#options.logger.info(
-      { source: state.source.name, kind: error.kind, message: error.message, decision },
-      'try failed',
-    );
-    return decision;
-  }
-
-  #decide(state: SourceState, error: SourceError): Decision {
-    const { layer } = state.source;
-    const isProvenByLeaves = this.#ground?.board.grid.table !== undefined;
-    const kind = error.kind === 'aborted' ? 'interrupted' : error.kind;
-    return decide(
-      { kind, retryAfterMs: error.retryAfterMs },
-      {
-        failuresInARow: state.failuresInARow,
-        corruptionSwitches: isProvenByLeaves ? 0 : (this.#options.corruptionSwitches.get(layer) ?? 0),
-        otherSources: this.#joined().filter((one) => one !== state && one.source.layer === layer).length,
-      },
-      this.#options.budgets[layer],
-      this.#options.random(),
-    );
-  }
-
-  #carryOut(decision: Decision, state: SourceState): void {
-    const { layer } = state.source;
-    if (decision.do === 'retry-same') state.pausedUntil = this.#options.now() + decision.afterMs;
-    else if (decision.do === 'next-layer') this.#leaveLayer(layer, decision.reason);
-    else if (decision.do === 'next-source' && decision.again)
-      state.pausedUntil =
-        this.#options.now() + backoffMs(state.failuresInARow, this.#options.budgets[layer], this.#options.random());
-    else state.leave(decision.reason);
-  }
-
-  #leaveLayer(layer: Layer, reason: string): void {
-    for (const state of this.#options.states) if (state.source.layer === layer) state.leave(reason);
+    return this.#options.consequences.afterFailure(state, error, {
+      otherSources: this.#joined().filter((one) => one !== state && one.source.layer === layer).length,
+      isProvenByLeaves: this.#ground?.board.grid.table !== undefined,
+    });
   }
 
   #tick(): void {

@@ -15,8 +15,10 @@ import {
 import type { SpanBoard } from './span-board.ts';
 import type { FileIdentity } from './transfer-options.ts';
 
-/** What a crash may cost: so much, or what arrived in so long. */
-/** Well under the 64 MiB that a kill may cost: more arrives while a checkpoint is being written. */
+/**
+ * What a crash may cost: so much, or what arrived in so long. Well under the 64 MiB that a kill may cost, because more arrives
+ * while a checkpoint is being written.
+ */
 const CHECKPOINT_BYTES = 24 * MIB;
 const CHECKPOINT_MS = 5 * SECOND_MS;
 

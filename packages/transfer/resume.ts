@@ -1,3 +1,4 @@
+import { sameBytes } from '#content/byte-reader';
 import { StorageError } from '#core/failure';
 import type { Logger } from '#core/logger';
 import { keepsUnprovenPartial } from '#core/policy';
@@ -174,8 +175,4 @@ async function openOrSkip(path: string, operations: FileOperations, logger: Logg
     logger.warn({ path, err }, 'salvage file not readable');
     return undefined;
   }
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }

@@ -78,6 +78,12 @@ export class SourceState {
     this.leftBecause ??= reason;
   }
 
+  /** All that the source gave turned out to be worth nothing. */
+  wasteAll(): void {
+    this.wastedBytes += this.committedBytes;
+    this.committedBytes = 0;
+  }
+
   /** @returns true when the source has sent so many bad leaves that it is not believed any more */
   strike(): boolean {
     this.badLeaves += 1;

@@ -132,5 +132,8 @@ export interface TransferResult {
   readonly wastedBytes: number;
   readonly badLeaves: number;
   readonly sources: readonly SourceReport[];
+  /** How many there were; `onTry` is told of each. */
+  readonly tryCount: number;
+  /** The last 1,000 of them. */
   readonly tries: readonly TryRecord[];
 }

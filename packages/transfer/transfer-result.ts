@@ -1,11 +1,12 @@
 import type { DigestedFile } from '#content/file-digester';
 import { VerifyError } from '#core/failure';
 import type { SourceState } from './source-state.ts';
-import type { TransferOptions, TransferResult, TryRecord, Verification } from './transfer-options.ts';
+import type { TransferOptions, TransferResult, Verification } from './transfer-options.ts';
+import type { TryLog } from './try-log.ts';
 
 export interface TransferAccounts {
   readonly states: readonly SourceState[];
-  readonly tries: readonly TryRecord[];
+  readonly tries: TryLog;
   readonly resumedBytes: number;
   readonly wastedBytes: number;
 }
@@ -31,7 +32,8 @@ export function resultOf(
     wastedBytes,
     badLeaves: states.reduce((sum, state) => sum + state.badLeaves, 0),
     sources: states.map((state) => state.report()),
-    tries,
+    tryCount: tries.count,
+    tries: tries.kept,
   };
 }
 

@@ -1,0 +1,203 @@
+import { dirname } from 'node:path';
+import type { DigestedFile } from '#content/file-digester';
+import { StorageError } from '#core/failure';
+import { reserveDisk, type DiskReservation } from './disk-reservation.ts';
+import type { FileDigest } from './file-digest.ts';
+import { writeFully } from './file-operations.ts';
+import { leafGrid, pieceGrid } from './grid.ts';
+import { LeafWriter, type WritableRun } from './leaf-writer.ts';
+import { identityOf } from './partial.ts';
+import { recheck, resumePartial, salvage, type ResumeRules } from './resume.ts';
+import { algorithmsOf, isProvable, type RunParts } from './run-parts.ts';
+import type { Ground } from './source-try.ts';
+import { NO_SOURCE, SpanBoard } from './span-board.ts';
+import { startFileDigest } from './start-file-digest.ts';
+
+export interface LaidFileEvents {
+  /** Units are on the disk and on the board. */
+  committed(): void;
+  failed(error: StorageError): void;
+}
+
+/**
+ * The file of a transfer once its length is known: what is on the disk and who gave it, the space that is set aside, and the
+ * digest that follows the bytes.
+ */
+export class LaidFile implements Ground {
+  readonly board: SpanBoard;
+  readonly writer: LeafWriter;
+  /** Bytes that were on the disk before this run, or were salvaged, and still count. */
+  resumedBytes = 0;
+  readonly #parts: RunParts;
+  readonly #reservation: DiskReservation;
+  readonly #events: LaidFileEvents;
+  /** 1 for each unit that was on the disk before this run. */
+  #isResumed = new Uint8Array(0);
+  /** Resolves with the number of claimed units that turned out to be bad. */
+  #recheck: Promise<number> | undefined;
+  #digest: FileDigest | undefined;
+  #isEnding = false;
+
+  private constructor(parts: RunParts, board: SpanBoard, reservation: DiskReservation, events: LaidFileEvents) {
+    this.#parts = parts;
+    this.#reservation = reservation;
+    this.#events = events;
+    this.board = board;
+    this.writer = new LeafWriter(parts.partial.file, parts.partial.path, board, {
+      accepted: (position, bytes) => this.#digest?.offer(position, bytes),
+      committed: (run) => this.#committed(run),
+      failed: (error) => events.failed(error),
+    });
+  }
+
+  /**
+   * Takes over what earlier runs left, sets space aside, and prepares everything for bytes to come.
+   *
+   * @throws StorageError `disk-full` when the rest does not fit, or when the disk refuses; the signal's reason
+   */
+  static async lay(parts: RunParts, sizeBytes: number, events: LaidFileEvents): Promise<LaidFile> {
+    const { options, operations, partial } = parts;
+    const { table } = options;
+    const board = new SpanBoard(table === undefined ? pieceGrid(sizeBytes) : leafGrid(table));
+    const rules = resumeRules(parts);
+    const { mustRecheck } = await resumePartial(partial, board, rules);
+    const freeBytes = (folder: string): Promise<number> => operations.freeBytes(folder);
+    const reservation = await reserveDisk(dirname(partial.path), sizeBytes - board.doneBytes, freeBytes);
+    try {
+      await partial.setSize(sizeBytes);
+      partial.follow(board, () => parts.states.map(({ source, etag }) => ({ source: source.name, etag })));
+      if (table !== undefined) await salvage(options.salvage ?? [], partial, board, operations, rules);
+      await writeKnownLeaves(parts, board);
+      const laid = new LaidFile(parts, board, reservation, events);
+      await laid.restartDigest();
+      laid.#begin(mustRecheck);
+      return laid;
+    } catch (error) {
+      reservation.release();
+      throw error;
+    }
+  }
+
+  /** Whose bytes they are. What an earlier run left may have been damaged since: nobody is blamed for it. */
+  originInThisRun(unit: number): number {
+    return this.#isResumed[unit] === 1 ? NO_SOURCE : this.board.originOf(unit);
+  }
+
+  /** Takes back what came from these origins: it is fetched again. */
+  drop(isSuspect: (origin: number) => boolean): void {
+    for (let unit = 0; unit < this.board.grid.count; unit += 1) {
+      if (this.board.isDone(unit) && isSuspect(this.originInThisRun(unit))) this.#dropUnit(unit);
+    }
+  }
+
+  /** Claims of an unclean stop are proven again meanwhile. @returns how many units of them were bad and are free again */
+  async rechecked(): Promise<number> {
+    const dropped = await this.#recheck;
+    this.#recheck = undefined;
+    return dropped ?? 0;
+  }
+
+  /** Hashes the whole file anew, because bytes that were hashed are fetched again. */
+  async restartDigest(): Promise<void> {
+    const { options, partial } = this.#parts;
+    await this.#digest?.stop();
+    const { sizeBytes } = this.board.grid;
+    const plan = { sizeBytes, algorithms: algorithmsOf(options), dagProfile: options.dagProfile };
+    this.#digest = startFileDigest(partial.file, partial.path, plan, options.digestThread ?? 'auto');
+    this.#digest.advance(this.board.frontierBytes);
+  }
+
+  /** Resolves with the proof of the whole file, once it is complete. */
+  digested(): Promise<DigestedFile> {
+    return this.#digest!.finish();
+  }
+
+  /**
+   * Lets go of the file: nothing of ours reads it any more, and its space is free for others. Safe twice.
+   *
+   * @returns whether all that is on the board is proven, as far as it can be
+   */
+  async end(): Promise<boolean> {
+    this.#isEnding = true;
+    this.#reservation.release();
+    await this.#digest?.stop();
+    const isProven = this.#recheck === undefined;
+    // What the recheck cannot read is not claimed as proven, and the next run looks again.
+    await this.#recheck?.catch(() => undefined);
+    return isProven;
+  }
+
+  #begin(mustRecheck: boolean): void {
+    const { board } = this;
+    this.resumedBytes = board.doneBytes;
+    this.#isResumed = Uint8Array.from({ length: board.grid.count }, (_, unit) => Number(board.isDone(unit)));
+    if (mustRecheck) this.#recheck = this.#startRecheck();
+  }
+
+  #startRecheck(): Promise<number> {
+    const { file, path } = this.#parts.partial;
+    const suspects = this.#isResumed.slice();
+    const running = recheck(
+      file,
+      this.board,
+      (unit) => suspects[unit] === 1,
+      () => this.#isEnding,
+      (unit) => this.#dropUnit(unit),
+    );
+    const checked = running.catch((error: unknown) => Promise.reject(StorageError.from(error, path)));
+    // Whoever waits for it hears of it; a transfer that ends before must not leave it unheard.
+    checked.catch(() => undefined);
+    return checked;
+  }
+
+  #committed(run: WritableRun): void {
+    const { states, partial } = this.#parts;
+    const state = states[run.source];
+    if (state !== undefined) state.committedBytes += run.bytes;
+    partial.wrote(run.bytes);
+    this.#reservation.remaining(this.board.grid.sizeBytes - this.board.doneBytes);
+    this.#digest?.advance(this.board.frontierBytes);
+    this.#events.committed();
+  }
+
+  #dropUnit(unit: number): void {
+    const { grid } = this.board;
+    const bytes = grid.end(unit) - grid.start(unit);
+    const state = this.#parts.states[this.originInThisRun(unit)];
+    if (state === undefined) this.resumedBytes -= bytes;
+    else {
+      state.committedBytes -= bytes;
+      state.wastedBytes += bytes;
+    }
+    this.#isResumed[unit] = 0;
+    this.board.drop(unit);
+  }
+}
+
+function resumeRules({ options, states, logger }: RunParts): ResumeRules {
+  const stateOf = (name: string) => states.find((state) => state.source.name === name);
+  return {
+    identity: identityOf(options.file),
+    isProvable: isProvable(options),
+    indexOf: (name) => stateOf(name)?.index ?? NO_SOURCE,
+    adoptEtag: (name, etag) => {
+      const state = stateOf(name);
+      if (state !== undefined) state.etag = etag;
+    },
+    logger,
+    signal: options.signal,
+  };
+}
+
+/** Leaves whose bytes the DAG itself carries: nothing to fetch. */
+async function writeKnownLeaves({ partial }: RunParts, board: SpanBoard): Promise<void> {
+  for (const [unit, bytes] of board.grid.table?.known ?? []) {
+    if (board.isDone(unit)) continue;
+    try {
+      await writeFully(partial.file, bytes, board.grid.start(unit));
+    } catch (error) {
+      throw StorageError.from(error, partial.path);
+    }
+    board.done(unit, NO_SOURCE);
+  }
+}
