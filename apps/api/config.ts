@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { messageOf } from '#core/error-facts';
 import { DAY_MS, parseDuration } from '#core/units';
 
 /** A duration as people write it, in milliseconds. */
@@ -6,7 +7,7 @@ const Duration = z.string().transform((text, context) => {
   try {
     return parseDuration(text);
   } catch (error) {
-    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+    context.addIssue({ code: 'custom', message: messageOf(error) });
     return z.NEVER;
   }
 });
@@ -91,7 +92,7 @@ function withFiles(
       try {
         given[name] = readFile(path).trim();
       } catch (error) {
-        unreadable.push(`${name}_FILE ${path}: ${error instanceof Error ? error.message : String(error)}`);
+        unreadable.push(`${name}_FILE ${path}: ${messageOf(error)}`);
       }
     }
   }

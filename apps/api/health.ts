@@ -1,4 +1,5 @@
 import type { Readiness } from '#contracts/http/status';
+import { messageOf } from '#core/error-facts';
 import { SECOND_MS } from '#core/units';
 
 /** Looks at one thing the API needs; throws an Error whose message says what is missing. */
@@ -49,5 +50,5 @@ async function outcomeOf(check: Check): Promise<string | null> {
 /** An AggregateError of Node (both addresses of localhost refused) has no message of its own. */
 function sentenceOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') return sentenceOf(error.errors[0]);
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { pino } from 'pino';
+import { messageOf } from '#core/error-facts';
 import type { Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
 import { connect } from '#database/connect';
@@ -62,6 +63,6 @@ async function migrateAndEnd(config: ApiConfig, migrations: string, log: Logger)
 }
 
 await main().catch((error: unknown) => {
-  process.stderr.write(`haulier-api: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`haulier-api: ${messageOf(error)}\n`);
   process.exit(EXIT_FAILED);
 });

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { messageOf } from '#core/error-facts';
 import type { Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
 import type { Database } from '#database/connect';
@@ -42,7 +43,7 @@ async function patiently<T>(options: Pick<StartUpOptions, 'log' | 'signal'>, wor
       return await work();
     } catch (err) {
       if (!isUnavailable(err)) throw err;
-      const reason = err instanceof Error ? err.message : String(err);
+      const reason = messageOf(err);
       if (tries === 1 || tries % 10 === 0)
         options.log.warn({ tries, reason }, 'postgres is not reachable yet, waiting');
       await pause(RETRY_EVERY_MS, undefined, { signal: options.signal });

@@ -20,7 +20,10 @@ export class StoreNotices {
 /** A notice of the store as the event stream carries it: one event for each place that used the content. */
 export function noticeEvents(notice: StoreNotice, at: number): WorkerEvent[] {
   const views = notice.views.length > 0 ? notice.views : [{ model: null, path: null }];
-  const facts = notice.sha256 === null ? {} : { sha256: notice.sha256 };
+  const facts = {
+    ...(notice.sha256 === null ? {} : { sha256: notice.sha256 }),
+    ...(notice.warnBytes === undefined ? {} : { warnBytes: notice.warnBytes }),
+  };
   return views.map(({ model, path }) => ({
     type: 'host.notice',
     at,

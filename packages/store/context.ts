@@ -15,6 +15,8 @@ export interface StoreNotice {
   /** Models and paths that used the content. */
   readonly views: readonly { readonly model: string; readonly path: string }[];
   readonly message: string;
+  /** For `store_over_limit`: the limit, in bytes. */
+  readonly warnBytes?: number | undefined;
 }
 
 /** How the store reads leaf tables, which are opaque to it otherwise. */

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
+import { codeOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
-import { codeOf, ifPresent, type StoreFs } from './store-fs.ts';
+import { ifPresent, type StoreFs } from './store-fs.ts';
 
 /** Filesystems that cannot sync a folder, or not without write access, say so with one of these. */
 const NO_FOLDER_SYNC = new Set(['EINVAL', 'EISDIR', 'ENOTSUP', 'EPERM', 'EACCES']);

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { codeOf, messageOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
 import type { Clock } from './clock.ts';
 import { unlinkIfPresent, writeAtomically } from './durable-write.ts';
 import { processIdentity, provablyGone, type ProcessIdentity } from './process-identity.ts';
-import { codeOf, ifPresent, type StoreFs } from './store-fs.ts';
+import { ifPresent, type StoreFs } from './store-fs.ts';
 
 export interface LeaseParts {
   readonly fs: StoreFs;
@@ -161,7 +162,7 @@ function holdLease(parts: LeaseParts, path: string, record: LeaseRecord, ttlMs: 
       const now = new Date(parts.clock.now());
       await parts.fs.utimes(path, now, now);
     } catch (error) {
-      stop(`the lease cannot be kept: ${error instanceof Error ? error.message : String(error)}`);
+      stop(`the lease cannot be kept: ${messageOf(error)}`);
     }
   };
   const timer = setInterval(() => void beat(), ttlMs / 3);

@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import { codeOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
 import type { Digests } from '#core/file-spec';
 import { readFacts, writeFacts } from './blob-facts.ts';
@@ -9,7 +10,7 @@ import { blobPath } from './layout.ts';
 import { writeLeaves } from './leaf-files.ts';
 import { showContent, touchBlob, type ViewRequest } from './model-views.ts';
 import type { RecordStore } from './record-store.ts';
-import { codeOf, ifPresent } from './store-fs.ts';
+import { ifPresent } from './store-fs.ts';
 
 export interface PublishRequest {
   /** A complete, verified file on the store's own filesystem that no process holds open for writing (HD1, HD7). */

@@ -1,4 +1,5 @@
 import { promises } from 'node:fs';
+import { codeOf } from '#core/error-facts';
 
 /** The calls of `node:fs/promises` that the store makes; a test hands in one that fails where it wants. */
 export type StoreFs = Pick<
@@ -23,10 +24,6 @@ export type StoreFs = Pick<
 >;
 
 export const nodeFs: StoreFs = promises;
-
-/** The `code` of an error of the system, or an empty text. */
-export const codeOf = (error: unknown): string =>
-  typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 
 /** True when the file, or a folder on the way to it, is not there. */
 export const isAbsent = (error: unknown): boolean => codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR';

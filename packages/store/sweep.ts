@@ -47,16 +47,16 @@ export async function sweep(
     const done: SweepAction[] = [];
     for (const action of dryRun ? [] : plan.actions)
       if (await carryOut(context, records, action, limits)) done.push(action);
-    tell(context, plan, done);
+    tell(context, plan, done, limits);
     return { ...plan, done };
   } catch (error) {
     throw StorageError.from(error, context.paths.home);
   }
 }
 
-function tell(context: StoreContext, plan: SweepPlan, done: readonly SweepAction[]): void {
+function tell(context: StoreContext, plan: SweepPlan, done: readonly SweepAction[], { warnBytes }: SweepLimits): void {
   if (plan.warning !== undefined)
-    context.onNotice({ notice: 'store_over_limit', sha256: null, views: [], message: plan.warning });
+    context.onNotice({ notice: 'store_over_limit', sha256: null, views: [], message: plan.warning, warnBytes });
   for (const action of done)
     if (action.delete === 'blob' && action.evicted)
       context.onNotice({ notice: 'evicted', sha256: action.sha256, views: [], message: action.reason });

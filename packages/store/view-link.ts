@@ -1,11 +1,12 @@
 import { constants, type Stats } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
+import { codeOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
 import { unsafePathReason } from '#core/safe-path';
 import type { StoreContext } from './context.ts';
 import { dropTemporary, syncFile, syncFolder, temporaryBeside, unlinkIfPresent } from './durable-write.ts';
 import { blobPath } from './layout.ts';
-import { codeOf, ifPresent } from './store-fs.ts';
+import { ifPresent } from './store-fs.ts';
 
 /** A filesystem without hard links, a full link count, another mount. */
 const NO_HARD_LINK = new Set(['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EACCES']);

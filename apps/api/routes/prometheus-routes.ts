@@ -1,16 +1,16 @@
 import { z } from 'zod';
 import { DAY_MS } from '#core/units';
 import { countDownloads } from '#database/download-queries';
-import { listHosts, listNotices } from '#database/host-queries';
+import { listHosts } from '#database/host-queries';
 import { metricsSummary } from '#database/metrics-queries';
 import { createControlPlaneMetrics, type ControlPlaneSnapshot } from '#metrics/control-plane-metrics';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import { hostView } from '../views/host-view.ts';
+import { standingStoreWarnings } from '../views/store-warnings.ts';
 
 const MAX_HOSTS = 100_000;
-const MAX_NOTICES = 1000;
 
 /** ME4: what Prometheus scrapes, with a bearer token of the scope `read`. */
 export function registerPrometheusRoutes(app: App, deps: Dependencies, version: string): void {
@@ -38,7 +38,7 @@ async function snapshot(deps: Dependencies, version: string): Promise<ControlPla
   const [downloads, hosts, warnings, summary] = await Promise.all([
     countDownloads(database),
     listHosts(database, MAX_HOSTS),
-    listNotices(database, { notice: 'store_over_limit', limit: MAX_NOTICES }),
+    standingStoreWarnings(database),
     metricsSummary(database, new Date(now.getTime() - DAY_MS)),
   ]);
   const states = hosts.map((host) => hostView(host, now).status);
@@ -48,7 +48,7 @@ async function snapshot(deps: Dependencies, version: string): Promise<ControlPla
     downloads,
     hosts: { online: count('online'), offline: count('offline') },
     storeBytes: hosts.reduce((sum, host) => sum + (host.storeBytes ?? 0), 0),
-    hostsOverStoreLimit: new Set(warnings.map(({ host }) => host)).size,
+    hostsOverStoreLimit: warnings.length,
     tries: summary.layers.map(({ layer, attempts, successes }) => ({
       layer,
       successes,

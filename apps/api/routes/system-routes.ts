@@ -4,7 +4,6 @@ import { PROBLEMS } from '#contracts/http/problem';
 import { DOWNLOAD_STATUSES } from '#core/download-status';
 import { countDownloads } from '#database/download-queries';
 import { listHosts, listNotices } from '#database/host-queries';
-import type { NoticeRow } from '#database/host-queries';
 import { outdatedModels } from '#database/version-queries';
 import type { Dependencies } from '../dependencies.ts';
 import type { Health } from '../health.ts';
@@ -14,6 +13,7 @@ import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import type { App } from '../server/app-type.ts';
 import { hostView } from '../views/host-view.ts';
 import { momentOf } from '../views/moment.ts';
+import { standingStoreWarnings } from '../views/store-warnings.ts';
 
 export interface SystemFacts {
   readonly version: string;
@@ -22,7 +22,6 @@ export interface SystemFacts {
 }
 
 const RECENT_NOTICES = 20;
-const MAX_WARNINGS = 200;
 
 /** Reachable without a token: for load balancers and orchestrators. */
 export function registerHealthRoutes(app: App, { health }: Pick<SystemFacts, 'health'>): void {
@@ -101,11 +100,11 @@ export function registerSystemRoutes(app: App, deps: Dependencies, facts: System
 }
 
 async function statusView({ database }: Dependencies, facts: SystemFacts): Promise<SystemStatus> {
-  const [readiness, counts, newerVersions, full, recent] = await Promise.all([
+  const [readiness, counts, newerVersions, storeWarnings, recent] = await Promise.all([
     facts.health.readiness(),
     countDownloads(database),
     outdatedModels(database),
-    listNotices(database, { notice: 'store_over_limit', limit: MAX_WARNINGS }),
+    standingStoreWarnings(database),
     listNotices(database, { limit: RECENT_NOTICES }),
   ]);
   return {
@@ -116,7 +115,7 @@ async function statusView({ database }: Dependencies, facts: SystemFacts): Promi
       DOWNLOAD_STATUSES.map((status) => [status, counts[status] ?? 0]),
     ) as SystemStatus['downloads'],
     newerVersions,
-    storeWarnings: latestByHost(full),
+    storeWarnings,
     notices: recent.map(({ host, at, notice, model, path, message }) => ({
       at: momentOf(at),
       host,
@@ -127,13 +126,4 @@ async function statusView({ database }: Dependencies, facts: SystemFacts): Promi
     })),
     events: facts.recorderCounts(),
   };
-}
-
-/** @param notices newest first */
-function latestByHost(notices: readonly NoticeRow[]): SystemStatus['storeWarnings'] {
-  const latest = new Map<string, SystemStatus['storeWarnings'][number]>();
-  for (const { host, at, message } of notices) {
-    if (host !== null && !latest.has(host)) latest.set(host, { host, at: momentOf(at), message });
-  }
-  return [...latest.values()];
 }
