@@ -35,7 +35,7 @@ export interface RunningDownload {
   readonly signal: AbortSignal;
   /** The download's own limit, which a person may change while it runs (EX2). */
   readonly throttle: Throttle;
-  /** Absolute values; cheap enough to call for every chunk. */
+  /** Absolute values; cheap enough to call for every chunk. From the first call on the download is sampled. */
   report(position: DownloadPosition): void;
   /** Takes the download off the list; whoever began it calls this, whatever way it ended. */
   end(): void;
@@ -47,13 +47,12 @@ interface Entry {
   readonly job: DownloadJob;
   readonly controller: AbortController;
   readonly throttle: Throttle;
-  position: DownloadPosition;
+  /** Undefined until the attempt is announced: progress of a start that nobody heard of would count as a start itself. */
+  position: DownloadPosition | undefined;
   /** What the last sample saw, to tell the speed. */
   sampledBytes: number;
   sampledAt: number;
 }
-
-const NOWHERE: DownloadPosition = { committedBytes: 0, totalBytes: null, source: null, retries: 0 };
 
 /** The downloads that this worker runs now: who reports progress, and whom a command means. */
 export class RunningDownloads {
@@ -72,7 +71,7 @@ export class RunningDownloads {
   begin(job: DownloadJob, queueSignal: AbortSignal): RunningDownload {
     const controller = new AbortController();
     const throttle = createThrottle(job.limitBytesPerSecond);
-    const entry: Entry = { job, controller, throttle, position: NOWHERE, sampledBytes: 0, sampledAt: this.#now() };
+    const entry: Entry = { job, controller, throttle, position: undefined, sampledBytes: 0, sampledAt: this.#now() };
     const key = `${job.downloadId}.${job.generation}`;
     const forward = (): void => controller.abort(new StopError(queueSignal.reason as StopReason));
     if (queueSignal.aborted) forward();
@@ -81,7 +80,7 @@ export class RunningDownloads {
     return {
       signal: controller.signal,
       throttle,
-      report: (position) => (entry.position = position),
+      report: (position) => this.#report(entry, position),
       end: () => {
         queueSignal.removeEventListener('abort', forward);
         if (this.#entries.get(key) === entry) this.#entries.delete(key);
@@ -98,17 +97,27 @@ export class RunningDownloads {
     }
   }
 
+  /** What an earlier attempt left on disk is no speed of this one. */
+  #report(entry: Entry, position: DownloadPosition): void {
+    if (entry.position === undefined) {
+      entry.sampledBytes = position.committedBytes;
+      entry.sampledAt = this.#now();
+    }
+    entry.position = position;
+  }
+
   /** The progress of all of them since the last sample. */
   sample(): DownloadProgress[] {
     const now = this.#now();
-    return [...this.#entries.values()].map((entry) => {
+    return [...this.#entries.values()].flatMap((entry) => {
       const { job, position } = entry;
+      if (position === undefined) return [];
       const seconds = Math.max(1, now - entry.sampledAt) / 1000;
       const bytesPerSecond = Math.max(0, Math.round((position.committedBytes - entry.sampledBytes) / seconds));
       entry.sampledBytes = position.committedBytes;
       entry.sampledAt = now;
       const { downloadId, generation } = job;
-      return { type: 'download.progress', downloadId, generation, at: now, ...position, bytesPerSecond };
+      return [{ type: 'download.progress' as const, downloadId, generation, at: now, ...position, bytesPerSecond }];
     });
   }
 }

@@ -179,6 +179,7 @@ export class Attempt {
     const { downloadId, generation } = this.#job;
     const { attempt } = this.#context;
     this.#deps.publish({ type: 'download.started', downloadId, generation, at: Date.now(), attempt, resumedBytes });
+    this.#running.report({ committedBytes: resumedBytes, totalBytes: null, source: null, retries: 0 });
   }
 
   async #end(error: unknown): Promise<HandlerResult> {
