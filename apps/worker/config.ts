@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { HostName } from '#contracts/download-job';
+import { messageOf } from '#core/error-facts';
 import { LAYERS, type Layer } from '#core/layer';
 import { DAY_MS, HOUR_MS, MIB, parseBytes, parseDuration } from '#core/units';
 
@@ -17,7 +18,7 @@ const parsedBy = <Value>(parse: (text: string) => Value) =>
     try {
       return parse(text);
     } catch (error) {
-      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+      context.addIssue({ code: 'custom', message: messageOf(error) });
       return z.NEVER;
     }
   });
@@ -173,7 +174,7 @@ function withSecretFiles(env: Record<string, string>, problems: string[]): Recor
     try {
       complete[name] = readFileSync(path, 'utf8').trim();
     } catch (error) {
-      problems.push(`${name}_FILE: cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+      problems.push(`${name}_FILE: cannot be read: ${messageOf(error)}`);
     }
   }
   return complete;

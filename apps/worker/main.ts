@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import type { ProxySettings } from '#http/proxy';
 import { openStore } from '#store/open-store';
+import { messageOf } from '#core/error-facts';
 import { readConfig } from './config.ts';
 import { programVersion } from './program-version.ts';
 import { StoreNotices } from './store-notices.ts';
@@ -50,6 +51,6 @@ function proxyOf(env: NodeJS.ProcessEnv): ProxySettings {
 }
 
 await main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`${messageOf(error)}\n`);
   process.exit(SIGNAL_EXIT_CODE);
 });

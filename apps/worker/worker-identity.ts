@@ -3,6 +3,8 @@ import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { codeOf } from '#core/error-facts';
+import { parseJson } from '#core/parse-json';
 import { SECOND_MS } from '#core/units';
 
 export interface HeldIdentity {
@@ -80,7 +82,7 @@ async function create(path: string, text: string): Promise<boolean> {
     await link(draft, path);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    if (codeOf(error) === 'EEXIST') return false;
     throw error;
   } finally {
     await rm(draft, { force: true });
@@ -115,7 +117,7 @@ function isRunning(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    return codeOf(error) === 'EPERM';
   }
 }
 
@@ -129,10 +131,5 @@ async function startOf(pid: number): Promise<string> {
 
 const readText = (path: string): Promise<string | undefined> => readFile(path, 'utf8').catch(() => undefined);
 
-function parseSlot(text: string): Slot | undefined {
-  try {
-    return Slot.parse(JSON.parse(text));
-  } catch {
-    return undefined; // a half-written file: nobody holds it
-  }
-}
+/** @returns undefined for a half-written file: nobody holds it */
+const parseSlot = (text: string): Slot | undefined => Slot.safeParse(parseJson(text)).data;

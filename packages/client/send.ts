@@ -1,3 +1,4 @@
+import { parseJson } from '#core/parse-json';
 import { SECOND_MS } from '#core/units';
 import { UnreachableError, apiErrorOf } from './api-error.ts';
 
@@ -33,7 +34,7 @@ const DEFAULT_TIMEOUT_MS = 30 * SECOND_MS;
  */
 export async function send<Answer>(options: ClientOptions, call: Call): Promise<Answer> {
   const { status, text } = await exchange(options, call);
-  const body = parse(text);
+  const body = parseJson(text);
   const fine = (status >= 200 && status < 300) || call.alsoFine?.includes(status) === true;
   if (!fine || body === undefined) throw apiErrorOf(status, body);
   return body as Answer;
@@ -77,11 +78,3 @@ const headersOf = (options: ClientOptions, call: Call): Record<string, string> =
   ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
   ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
 });
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}

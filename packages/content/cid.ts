@@ -7,6 +7,7 @@ import { base36, base36upper } from 'multiformats/bases/base36';
 import { base58btc, base58flickr } from 'multiformats/bases/base58';
 import * as base64s from 'multiformats/bases/base64';
 import { base8 } from 'multiformats/bases/base8';
+import { messageOf } from '#core/error-facts';
 import { VerifyError } from '#core/failure';
 import { sameBytes } from './byte-reader.ts';
 import { cidText, decodeCid, type CidParts } from './cid-bytes.ts';
@@ -124,7 +125,7 @@ function decodeText(text: string): CidParts {
     parts = decodeCid(decode(text));
   } catch (cause) {
     if (cause instanceof VerifyError) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new RangeError(`${quote(text)} is not a CID (${reason}): ${EXAMPLE}`, { cause });
   }
   if (parts.version === 0)

@@ -1,5 +1,6 @@
 import * as dagJson from '@ipld/dag-json';
 import { CID } from 'multiformats/cid';
+import { messageOf } from '#core/error-facts';
 import { VerifyError } from '#core/failure';
 import { MIB } from '#core/units';
 import { CODEC, cidText } from './cid-bytes.ts';
@@ -49,7 +50,7 @@ export function decodeManifestBlock(bytes: Uint8Array): unknown {
     new TextDecoder('utf-8', { fatal: true }).decode(bytes);
     return plain(dagJson.decode(bytes));
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new VerifyError('wrong-format', `the manifest block is not strict dag-json: ${reason}`, { cause });
   }
 }

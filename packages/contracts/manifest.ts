@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { foldedPath } from '#core/safe-path';
 import { ManifestFile, SourceInput } from './file-spec.ts';
 
 export const ModelName = z
@@ -47,7 +48,7 @@ export const Manifest = z
   .superRefine((manifest, context) => {
     const seen = new Map<string, string>();
     manifest.files.forEach((file, index) => {
-      const folded = file.path.normalize('NFC').toLowerCase();
+      const folded = foldedPath(file.path);
       const earlier = seen.get(folded);
       if (earlier !== undefined)
         context.addIssue({

@@ -1,3 +1,5 @@
+import { codeOf, messageOf } from './error-facts.ts';
+
 /**
  * Every way in which one try at one source can fail. `core/policy` decides by kind, so a kind is added
  * only when a decision depends on it.
@@ -116,11 +118,7 @@ export class StorageError extends Error {
   /** Wraps an error of Node's fs; anything that is not one of the known codes is kind `io`. */
   static from(cause: unknown, path: string): StorageError {
     if (cause instanceof StorageError) return cause;
-    // By shape, not by class: an error may come from another realm.
-    const facts = typeof cause === 'object' && cause !== null ? (cause as { code?: unknown; message?: unknown }) : {};
-    const code = String(facts.code ?? '');
-    const reason = String(facts.message ?? cause);
-    return new StorageError(STORAGE_KIND_BY_CODE[code] ?? 'io', path, reason, { cause });
+    return new StorageError(STORAGE_KIND_BY_CODE[codeOf(cause)] ?? 'io', path, messageOf(cause), { cause });
   }
 }
 

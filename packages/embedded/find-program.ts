@@ -1,8 +1,8 @@
 import { access, constants, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { messageOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
 import { runCommand } from './command.ts';
-import { messageOf } from './error-code.ts';
 import { hasApt, unpackPackages } from './unpack-packages.ts';
 
 export interface Program {

@@ -1,5 +1,5 @@
+import { messageOf } from '#core/error-facts';
 import type { Logger } from '#core/logger';
-import { messageOf } from './error-code.ts';
 import { freePort } from './free-port.ts';
 import type { ServerProcess } from './server-process.ts';
 

@@ -1,7 +1,7 @@
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
+import { codeOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
-import { errorCode } from './error-code.ts';
 import { type ProcessIdentity, identityOf, isAlive } from './process-identity.ts';
 
 interface Holder {
@@ -46,7 +46,7 @@ async function create(path: string, holder: Holder): Promise<boolean> {
     await link(draft, path);
     return true;
   } catch (error) {
-    if (errorCode(error) === 'EEXIST') return false;
+    if (codeOf(error) === 'EEXIST') return false;
     throw StorageError.from(error, path);
   } finally {
     await rm(draft, { force: true });

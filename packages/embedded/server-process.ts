@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import type { Readable } from 'node:stream';
+import { codeOf } from '#core/error-facts';
 import type { Logger } from '#core/logger';
 import { definedOf } from './command.ts';
-import { errorCode } from './error-code.ts';
 import { OutputTail } from './output-tail.ts';
 
 export interface ServerCommand {
@@ -121,6 +121,6 @@ function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
-    if (errorCode(error) !== 'ESRCH') throw error;
+    if (codeOf(error) !== 'ESRCH') throw error;
   }
 }

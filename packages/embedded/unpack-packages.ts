@@ -1,8 +1,8 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { codeOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
 import { runCommand } from './command.ts';
-import { errorCode } from './error-code.ts';
 import { identityOf } from './process-identity.ts';
 
 /**
@@ -72,7 +72,7 @@ async function moveInto(root: string, folder: string): Promise<void> {
   try {
     await rename(root, folder);
   } catch (error) {
-    if (!['ENOTEMPTY', 'EEXIST'].includes(errorCode(error))) throw StorageError.from(error, folder);
+    if (!['ENOTEMPTY', 'EEXIST'].includes(codeOf(error))) throw StorageError.from(error, folder);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { codeOf } from '#core/error-facts';
 
 type Emit = (event: string | symbol, ...values: unknown[]) => boolean;
 
@@ -28,7 +29,6 @@ export function keepEndWhileHeld(socket: Socket, isHeld: () => boolean): () => v
 
 /** undici takes ECONNRESET for the end of a body that lasts until close, and asks even a paused parser. It is not one. */
 function withoutReset(error: unknown): unknown {
-  const { code } = Object(error) as { code?: unknown };
-  if (code !== 'ECONNRESET') return error;
+  if (codeOf(error) !== 'ECONNRESET') return error;
   return Object.assign(new Error('the connection was reset', { cause: error }), { code: 'UND_ERR_SOCKET' });
 }

@@ -1,3 +1,4 @@
+import { codeOf } from '#core/error-facts';
 import type { SourceFailureKind } from '#core/failure';
 import { SourceError } from '#core/failure';
 import type { HeaderMap } from './retry-after.ts';
@@ -59,12 +60,6 @@ function messageOf(error: unknown): string {
   if (message === '' && errors?.[0] !== undefined) return messageOf(errors[0]);
   const code = codeOf(error);
   return code === '' || message.includes(code) ? message || String(error) : `${message} (${code})`;
-}
-
-/** @returns the `code` that Node and undici put on their errors; '' without one. */
-export function codeOf(error: unknown): string {
-  const { code } = Object(error) as { code?: unknown };
-  return typeof code === 'string' ? code : '';
 }
 
 /** Statuses that ask to come back later (ipfs.md: *later*); 522 and 524 are a proxy's word for an origin that is slow. */

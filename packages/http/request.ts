@@ -1,10 +1,11 @@
 import { setMaxListeners } from 'node:events';
+import { codeOf } from '#core/error-facts';
 import { SourceError } from '#core/failure';
 import type { Connection } from './connection.ts';
 import type { AddressMode, ConnectionPool } from './connection-pool.ts';
 import type { ExchangeConsumer, ExchangeFailure, ExchangeRequest, ResponseHeaders } from './exchange.ts';
 import { exchange } from './exchange.ts';
-import { codeOf, toSourceError } from './http-error.ts';
+import { toSourceError } from './http-error.ts';
 import type { ProgressTimeouts } from './progress-watch.ts';
 import { portOf } from './proxy.ts';
 import { headersAcross, isRedirect, nextHop } from './redirects.ts';

@@ -1,5 +1,6 @@
 import { WorkerCommand } from '#contracts/worker-events';
 import type { Logger } from '#core/logger';
+import { parseJson } from '#core/parse-json';
 import { HOUR_MS } from '#core/units';
 import { ChannelListener } from './channel-listener.ts';
 import type { RedisClient, RedisSettings } from './connection.ts';
@@ -84,16 +85,8 @@ export class CommandListener {
   }
 
   #hear(json: string): void {
-    const command = parseCommand(json);
+    const { data: command } = WorkerCommand.safeParse(parseJson(json));
     if (command === undefined) this.#options.logger.warn({ json: json.slice(0, 200) }, 'not a worker command');
     else this.#options.onCommand(command);
-  }
-}
-
-function parseCommand(json: string): WorkerCommand | undefined {
-  try {
-    return WorkerCommand.parse(JSON.parse(json));
-  } catch {
-    return undefined; // the caller says so
   }
 }

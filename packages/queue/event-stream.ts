@@ -1,4 +1,5 @@
 import { EventBatch } from '#contracts/worker-events';
+import { parseJson } from '#core/parse-json';
 
 /** The stream that workers append to and recorders read. */
 export const eventStreamKey = (prefix: string): string => `${prefix}:events`;
@@ -21,12 +22,4 @@ export function readEntry(fields: readonly string[]): { batch: EventBatch } | { 
   if (parsed.success) return { batch: parsed.data };
   const [issue] = parsed.error.issues;
   return { poison: `${issue?.path.map(String).join('.') || 'batch'}: ${issue?.message}` };
-}
-
-function parseJson(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined; // which no schema accepts
-  }
 }

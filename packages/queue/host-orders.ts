@@ -1,5 +1,6 @@
 import { HostOrder } from '#contracts/worker-events';
 import type { Logger } from '#core/logger';
+import { parseJson } from '#core/parse-json';
 import { MINUTE_MS } from '#core/units';
 import { ChannelListener } from './channel-listener.ts';
 import type { RedisClient, RedisSettings } from './connection.ts';
@@ -91,18 +92,10 @@ export class HostOrders {
 
   async #carryOut(field: string, json: string): Promise<void> {
     const { signal } = this.#stopping;
-    const order = parseOrder(json);
+    const { data: order } = HostOrder.safeParse(parseJson(json));
     if (order === undefined) this.#options.logger.warn({ json: json.slice(0, 200) }, 'not an order for a host');
     else await this.#options.onOrder(order, signal);
     signal.throwIfAborted();
     await this.#options.redis.eval(REMOVE_SCRIPT, 1, this.#key, field, json);
-  }
-}
-
-function parseOrder(json: string): HostOrder | undefined {
-  try {
-    return HostOrder.parse(JSON.parse(json));
-  } catch {
-    return undefined; // the caller says so
   }
 }

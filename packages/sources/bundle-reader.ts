@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { ByteRange } from '#core/byte-range';
+import { codeOf } from '#core/error-facts';
 import { SourceError } from '#core/failure';
-import { codeOf } from '#http/http-error';
 
 /** Where the bytes of a bundle are: a file, or whatever serves byte ranges. */
 export interface BundleReader {

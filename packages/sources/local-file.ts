@@ -1,9 +1,9 @@
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { codeOf } from '#core/error-facts';
 import { SourceError } from '#core/failure';
 import type { Layer } from '#core/layer';
 import type { ReadRequest, Source } from '#core/source';
-import { codeOf } from '#http/http-error';
 
 export interface LocalFileOptions {
   readonly path: string;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { StorageError } from '#core/failure';
 import { DIGEST_ALGORITHMS, type Digests } from '#core/file-spec';
+import { parseJson } from '#core/parse-json';
 import type { StoreContext } from './context.ts';
 import { unlinkIfPresent, writeAtomically } from './durable-write.ts';
 import { factsPath, isSha256 } from './layout.ts';
@@ -31,16 +32,12 @@ export async function readFacts(context: StoreContext, sha256: string): Promise<
 }
 
 function parseFacts(raw: string, sha256: string): BlobFacts | undefined {
-  try {
-    const value = JSON.parse(raw) as BlobFacts;
-    const sound =
-      value.sha256 === sha256 &&
-      [value.sizeBytes, value.verifiedAt, value.mtimeMs, value.inode].every((n) => typeof n === 'number') &&
-      typeof value.digests === 'object';
-    return sound ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = parseJson(raw) as BlobFacts | null | undefined;
+  const isSound =
+    value?.sha256 === sha256 &&
+    [value.sizeBytes, value.verifiedAt, value.mtimeMs, value.inode].every((n) => typeof n === 'number') &&
+    typeof value.digests === 'object';
+  return isSound ? value : undefined;
 }
 
 /** Remembers a blob and every other name it has. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { codeOf, messageOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
+import { parseJson } from '#core/parse-json';
 import type { Clock } from './clock.ts';
 import { unlinkIfPresent, writeAtomically } from './durable-write.ts';
 import { processIdentity, provablyGone, type ProcessIdentity } from './process-identity.ts';
@@ -96,22 +97,15 @@ async function look(parts: LeaseParts, path: string): Promise<Seen | undefined> 
 
 /** @returns undefined for a record that a crash left unfinished */
 export function parseLease(raw: string): LeaseRecord | undefined {
-  try {
-    const value = JSON.parse(raw) as Partial<LeaseRecord> | null;
-    if (typeof value?.token !== 'string' || typeof value.note !== 'string') return undefined;
-    return {
-      token: value.token,
-      note: value.note,
-      host: String(value.host),
-      process: {
-        place: String(value.process?.place),
-        pid: Number(value.process?.pid),
-        started: String(value.process?.started),
-      },
-    };
-  } catch {
-    return undefined;
-  }
+  const value = parseJson(raw) as Partial<LeaseRecord> | null | undefined;
+  if (typeof value?.token !== 'string' || typeof value.note !== 'string') return undefined;
+  const { place, pid, started } = value.process ?? {};
+  return {
+    token: value.token,
+    note: value.note,
+    host: String(value.host),
+    process: { place: String(place), pid: Number(pid), started: String(started) },
+  };
 }
 
 /** Replaces a dead lease. The marker is named after the dead holder, so only one asker can replace it. */

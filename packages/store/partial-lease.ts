@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { StorageError } from '#core/failure';
 import { DIGEST_ALGORITHMS, type FileSpec } from '#core/file-spec';
+import { parseJson } from '#core/parse-json';
 import type { StoreContext } from './context.ts';
 import { unlinkIfPresent, writeAtomically } from './durable-write.ts';
 import { tryLease, type Lease, type LeaseOutcome, type LeaseRecord, type Observation } from './lease-file.ts';
@@ -126,13 +127,9 @@ export interface KeptPartial {
 
 export async function readKept(context: StoreContext, key: string): Promise<KeptPartial | undefined> {
   const raw = await ifPresent(context.fs.readFile(keptPath(context, key), 'utf8'));
-  try {
-    const value = JSON.parse(raw ?? 'null') as Partial<KeptPartial> | null;
-    if (typeof value?.partial !== 'string') return undefined;
-    return { partial: value.partial, keepUntilMs: Number(value.keepUntilMs) || 0 };
-  } catch {
-    return undefined;
-  }
+  const value = parseJson(raw ?? 'null') as Partial<KeptPartial> | null | undefined;
+  if (typeof value?.partial !== 'string') return undefined;
+  return { partial: value.partial, keepUntilMs: Number(value.keepUntilMs) || 0 };
 }
 
 function holdPartial(

@@ -1,6 +1,7 @@
 import { close, constants, fdatasync, fstat, ftruncate, open, read, write } from 'node:fs';
 import { readFile, rename, rm, statfs } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { codeOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
 
 /** An open file with positioned reads and writes. */
@@ -114,8 +115,6 @@ export async function readFully(file: OpenFile, buffer: Uint8Array, position: nu
   }
   return done;
 }
-
-const codeOf = (error: unknown): unknown => (error as { code?: unknown } | null | undefined)?.code;
 
 /** ELOOP is what O_NOFOLLOW says of a link: a link is not our file. */
 async function openIfThere(path: string, flags: number): Promise<number | undefined> {

@@ -7,6 +7,7 @@ import type { FieldError } from '#contracts/http/problem';
 import { contentKeyOf } from '#database/content-key';
 import type { Database } from '#database/connect';
 import type { DownloadRequest } from '#database/create-downloads';
+import { foldedPath } from '#core/safe-path';
 import { RequestError } from '../request-error.ts';
 import { findVersion } from './find-version.ts';
 
@@ -73,7 +74,7 @@ function inlineVersion(files: readonly JobFile[]): string {
 function repeatedPaths(files: readonly JobFile[]): FieldError[] {
   const seen = new Set<string>();
   return files.flatMap(({ path }, index) => {
-    const folded = path.normalize('NFC').toLowerCase();
+    const folded = foldedPath(path);
     const repeated = seen.has(folded);
     seen.add(folded);
     return repeated

@@ -10,6 +10,7 @@ import {
 import { LAYERS } from '#core/layer';
 import { layerHealth, listAttempts, metricsSummary, resetMetrics } from '#database/metrics-queries';
 import type { AttemptRow, MetricsSummary as Summary, TryStats } from '#database/metrics-queries';
+import { parseJson } from '#core/parse-json';
 import type { Dependencies } from '../dependencies.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import type { App } from '../server/app-type.ts';
@@ -171,12 +172,4 @@ function decodeRecordCursor(cursor: string): RecordPosition {
   if (!parsed.success) throw badCursor(cursor);
   const [at, downloadId, generation, attempt, sequence] = parsed.data;
   return { at: new Date(at), downloadId, generation, attempt, sequence };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // which the schema refuses
-  }
 }

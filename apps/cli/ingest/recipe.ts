@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { ModelName } from '#contracts/manifest';
+import { messageOf } from '#core/error-facts';
 
 const Glob = z.string().min(1).max(300);
 
@@ -33,7 +34,7 @@ function jsonOf(path: string): unknown {
   try {
     return JSON.parse(readFileSync(path, 'utf8'));
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new RangeError(`${path} cannot be read as JSON: ${reason}`, { cause });
   }
 }

@@ -1,6 +1,7 @@
 import type { CheckVersionJob } from '#contracts/check-version-job';
 import type { VersionChecked } from '#contracts/worker-events';
 import { canonicalCid } from '#content/canonical-cid';
+import { messageOf } from '#core/error-facts';
 import { SECOND_MS } from '#core/units';
 import type { Http } from '#http/pool';
 import { parseGateway } from '#sources/gateways';
@@ -52,7 +53,7 @@ async function answerOf(
     return { ...base, at: Date.now(), available, newer: known !== undefined && available !== known, error: null };
   } catch (error) {
     signal.throwIfAborted();
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     return { ...base, at: Date.now(), available: null, newer: false, error: message.slice(0, 1000) };
   }
 }
@@ -74,7 +75,7 @@ async function askGateways(name: string, { config, http }: CheckDeps, signal: Ab
       return await resolveIpns(http, parseGateway(text), name, signal);
     } catch (error) {
       signal.throwIfAborted();
-      failures.push(error instanceof Error ? error.message : String(error));
+      failures.push(messageOf(error));
     }
   }
   throw new Error(failures.length === 0 ? 'no gateway is configured' : failures.join('; '));

@@ -1,6 +1,7 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
+import { parseJson } from '#core/parse-json';
 
 const Answers = z.record(z.string(), z.number().int());
 
@@ -47,10 +48,4 @@ export class VersionAnswers {
   }
 }
 
-function parse(text: string): Record<string, number> {
-  try {
-    return Answers.parse(JSON.parse(text));
-  } catch {
-    return {};
-  }
-}
+const parse = (text: string): Record<string, number> => Answers.safeParse(parseJson(text)).data ?? {};

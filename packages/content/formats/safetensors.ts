@@ -1,3 +1,4 @@
+import { parseJson } from '#core/parse-json';
 import type { ReadAt } from './check-format.ts';
 
 const LENGTH_BYTES = 8;
@@ -16,20 +17,10 @@ export async function safetensorsProblem(readAt: ReadAt, sizeBytes: number): Pro
     return `promises a header of ${length} bytes in a file of ${sizeBytes}`;
   const text = new TextDecoder().decode(await readAt(LENGTH_BYTES, length));
   if (!text.startsWith('{')) return 'has a header that does not start with "{"';
-  const header = parseObject(text);
+  const header = parseJson(text);
+  // A text that begins with "{" is an object, or no JSON at all.
   if (header === undefined) return 'has a header that is not a JSON object';
-  return offsetsProblem(header, sizeBytes - LENGTH_BYTES - length);
-}
-
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
-  } catch {
-    return undefined;
-  }
+  return offsetsProblem(header as Record<string, unknown>, sizeBytes - LENGTH_BYTES - length);
 }
 
 function offsetsProblem(header: Record<string, unknown>, dataBytes: number): string | undefined {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { messageOf } from '#core/error-facts';
 import { LAYERS, OUTCOMES, SOURCE_KINDS } from '#core/layer';
 import { DAY_MS, parseDuration } from '#core/units';
 import { Count, Cursor, Moment, NextCursor } from './parameters.ts';
@@ -16,7 +17,7 @@ const Window = z
       if (ms > 0 && ms <= MAX_WINDOW_MS) return ms;
       context.addIssue({ code: 'custom', message: `"${text}" is not between 1s and 400d` });
     } catch (error) {
-      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+      context.addIssue({ code: 'custom', message: messageOf(error) });
     }
     return z.NEVER;
   })

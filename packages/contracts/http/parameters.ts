@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { messageOf } from '#core/error-facts';
 import { MINUTE_MS, parseDuration } from '#core/units';
 
 const MAX_WAIT_MS = MINUTE_MS;
@@ -13,7 +14,7 @@ export const Wait = z
       if (ms <= MAX_WAIT_MS) return ms;
       context.addIssue({ code: 'custom', message: `"${text}" is longer than 60s; ask again afterwards` });
     } catch (error) {
-      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+      context.addIssue({ code: 'custom', message: messageOf(error) });
     }
     return z.NEVER;
   })
