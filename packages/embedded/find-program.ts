@@ -52,7 +52,7 @@ export async function findProgram(name: string, options: FindOptions): Promise<P
   throw new StorageError('io', folder, await adviceFor(name, options.packages, reason));
 }
 
-/** @returns the path of an installed program, looked up on PATH and in the system's usual folders. */
+/** @returns the path of an installed program (undefined where a shell finds none), looked up on PATH and in the system's usual folders. */
 export async function installedProgram(name: string): Promise<string | undefined> {
   const script = `PATH="$PATH:${MORE_PATH}"; command -v "$1"`;
   const path = await runCommand('/bin/sh', ['-c', script, 'sh', name]).catch(() => '');
@@ -82,6 +82,7 @@ async function unpackedProgram(folder: string, name: string, options: FindOption
   return undefined;
 }
 
+/** None where nothing is unpacked yet. */
 async function libraryFolders(folder: string): Promise<string[]> {
   const files = await readdir(folder, { recursive: true }).catch(() => []);
   const libraries = files.filter((file) => /^(usr\/)?lib(64)?\/.*\.so(\.|$)/.test(file));

@@ -5,6 +5,7 @@ import { runCommand } from './command.ts';
 import type { PostgresPrograms } from './postgres-programs.ts';
 import type { RunAs } from './postgres-user.ts';
 import { identityOf } from './process-identity.ts';
+import { readIfPresent } from './read-if-present.ts';
 import { SERVER_ENV } from './server-process.ts';
 
 export const DATABASE = 'haulier';
@@ -25,9 +26,12 @@ export function clusterPaths(dataDir: string): ClusterPaths {
   return { cluster: at('cluster'), draft: at('cluster.draft'), password: at('password'), lock: at('lock.json') };
 }
 
-/** @returns the major version that made the cluster; undefined when there is none yet */
+/**
+ * @returns the major version that made the cluster; undefined when there is none yet
+ * @throws StorageError when it cannot be read: what is there is never taken for nothing
+ */
 export async function clusterMajor(paths: ClusterPaths): Promise<number | undefined> {
-  const version = await readFile(join(paths.cluster, 'PG_VERSION'), 'utf8').catch(() => undefined);
+  const version = await readIfPresent(join(paths.cluster, 'PG_VERSION'));
   return version === undefined ? undefined : Number.parseInt(version, 10);
 }
 
@@ -71,8 +75,7 @@ async function writePassword(path: string, runAs: RunAs): Promise<void> {
 
 /** PostgreSQL's pid file: line 1 is the process, line 8 its state. */
 export async function isServing(paths: ClusterPaths, pid: number): Promise<boolean> {
-  const content = await readFile(join(paths.cluster, 'postmaster.pid'), 'utf8').catch(() => '');
-  const lines = content.split('\n');
+  const lines = ((await readIfPresent(join(paths.cluster, 'postmaster.pid'))) ?? '').split('\n');
   return Number(lines[0]) === pid && lines[7]?.trim() === 'ready';
 }
 
@@ -82,13 +85,14 @@ export async function isServing(paths: ClusterPaths, pid: number): Promise<boole
  */
 export async function removeStalePidFile(paths: ClusterPaths): Promise<void> {
   const file = join(paths.cluster, 'postmaster.pid');
-  const content = await readFile(file, 'utf8').catch(() => undefined);
+  const content = await readIfPresent(file);
   if (content === undefined) return;
   const pid = Number.parseInt(content, 10);
   if ((await identityOf(pid)) !== undefined && (await commandLine(pid)).includes(paths.cluster)) return;
   await rm(file, { force: true });
 }
 
+/** @returns '' for a process that ended meanwhile, or is not ours to look at */
 async function commandLine(pid: number): Promise<string> {
   if (process.platform === 'linux') return readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
   return runCommand('ps', ['-o', 'args=', '-p', String(pid)]).catch(() => '');

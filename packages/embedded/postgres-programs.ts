@@ -44,7 +44,7 @@ async function candidateFolders(logger: Logger): Promise<string[]> {
   ];
 }
 
-/** Newest first. */
+/** Newest first; none where the machine has no such folder. */
 async function versionFolders(parent: string, pattern: RegExp): Promise<string[]> {
   const entries = await readdir(parent).catch(() => []);
   const version = (name: string): number => Number(/\d+$/.exec(name)?.[0]);

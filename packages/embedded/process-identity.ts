@@ -18,7 +18,7 @@ export async function isAlive(identity: ProcessIdentity): Promise<boolean> {
   return (await identityOf(identity.pid))?.startedAt === identity.startedAt;
 }
 
-/** proc(5): after the name in brackets, field 3 is the state and field 22 the start in ticks since boot. */
+/** A process that ends while we look is gone as well. proc(5): after the name in brackets, field 3 is the state and field 22 the start in ticks since boot. */
 async function linuxStart(pid: number): Promise<string | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
   if (stat === undefined) return undefined;

@@ -1,8 +1,9 @@
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { codeOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
 import { type ProcessIdentity, identityOf, isAlive } from './process-identity.ts';
+import { readIfPresent } from './read-if-present.ts';
 
 interface Holder {
   readonly owner: ProcessIdentity;
@@ -54,14 +55,14 @@ async function create(path: string, holder: Holder): Promise<boolean> {
 }
 
 async function clearStale(path: string, what: string): Promise<void> {
-  const text = await readFile(path, 'utf8').catch(() => undefined);
+  const text = await readIfPresent(path);
   if (text === undefined) return;
   const holder = JSON.parse(text) as Holder;
   if (await isAlive(holder.owner)) {
     throw new StorageError('busy', path, `${what} is in use by process ${holder.owner.pid}: stop that one first`);
   }
   if (holder.server) await stopOrphan(holder.server);
-  if ((await readFile(path, 'utf8').catch(() => undefined)) === text) await rm(path, { force: true });
+  if ((await readIfPresent(path)) === text) await rm(path, { force: true });
 }
 
 /** Asks for a fast shutdown (SIGINT means that to both servers); kills after 15 s. */
