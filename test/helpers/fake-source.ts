@@ -102,6 +102,21 @@ function spanOf(bytes: Uint8Array, { range }: ReadRequest, behaviour: FakeBehavi
 const isHeld = (span: { start: number }, { holds }: FakeBehaviour): boolean =>
   holds === undefined || holds.some((part) => part.start <= span.start && span.start < part.end);
 
+/** One response under way. */
+interface Sending {
+  readonly bytes: Uint8Array;
+  readonly span: { readonly start: number; readonly end: number };
+  readonly behaviour: FakeBehaviour;
+  readonly sink: ByteSink;
+  readonly signal: AbortSignal;
+  readonly fail: (kind: SourceFailureKind) => SourceError;
+  /** Bytes after which it breaks off, and after which it stalls. */
+  readonly cut: number;
+  readonly stall: number;
+}
+
+const CHUNK_BYTES = 65_536;
+
 async function send(
   bytes: Uint8Array,
   span: { start: number; end: number },
@@ -115,26 +130,32 @@ async function send(
     typeof value === 'function' ? (value as (n: number) => T)(n) : value;
   const held = behaviour.holds?.find((part) => part.start <= span.start && span.start < part.end);
   const end = Math.min(span.end, held?.end ?? Infinity);
+  const isShy = behaviour.hidesSize === true;
   sink.head({
     start: span.start,
-    end: behaviour.hidesSize === true ? undefined : end,
-    totalBytes: behaviour.hidesSize === true ? undefined : (behaviour.sizeBytes ?? bytes.length),
+    end: isShy ? undefined : end,
+    totalBytes: isShy ? undefined : (behaviour.sizeBytes ?? bytes.length),
     etag: of(behaviour.etag),
   });
   const cut = of(behaviour.cutAfterBytes) ?? Infinity;
   const stall = of(behaviour.stallAfterBytes) ?? Infinity;
+  const sent = await sendChunks({ bytes, span: { start: span.start, end }, behaviour, sink, signal, fail, cut, stall });
+  if (sent >= cut && span.start + sent < span.end) throw fail('interrupted');
+}
+
+/** @returns how many bytes were sent */
+async function sendChunks(sending: Sending): Promise<number> {
+  const { bytes, span, behaviour, sink } = sending;
   // One buffer for every chunk, overwritten each time: whoever keeps a chunk's memory is found out.
-  const memory = new Uint8Array(Math.max(behaviour.chunkBytes ?? 65_536, ...(behaviour.slicing ?? [1])));
+  const memory = new Uint8Array(Math.max(behaviour.chunkBytes ?? CHUNK_BYTES, ...(behaviour.slicing ?? [1])));
   const startedAt = performance.now();
   let sent = 0;
-  for (let i = 0; span.start + sent < end; i += 1) {
-    if (signal.aborted) throw fail('aborted');
-    if (sent >= cut) throw fail('interrupted');
-    if (sent >= stall) await untilAborted(signal);
-    if (signal.aborted) throw fail('aborted');
-    const wanted = behaviour.slicing?.[Math.min(i, behaviour.slicing.length - 1)] ?? behaviour.chunkBytes ?? 65_536;
+  for (let i = 0; span.start + sent < span.end; i += 1) {
+    await breakOrStall(sending, sent);
     const position = span.start + sent;
-    const length = Math.min(wanted, end - position, cut - sent, stall - sent);
+    const wanted =
+      behaviour.slicing?.[Math.min(i, behaviour.slicing.length - 1)] ?? behaviour.chunkBytes ?? CHUNK_BYTES;
+    const length = Math.min(wanted, span.end - position, sending.cut - sent, sending.stall - sent);
     const chunk = memory.subarray(0, length);
     chunk.set(bytes.subarray(position, position + length));
     behaviour.corrupt?.(position, chunk);
@@ -142,12 +163,27 @@ async function send(
     chunk.fill(0xee);
     if (wait !== undefined) await wait;
     sent += length;
-    if (behaviour.bytesPerSecond !== undefined) {
-      const due = startedAt + (sent / behaviour.bytesPerSecond) * 1000 - performance.now();
-      if (due > 1) await sleep(due, undefined, { signal }).catch(() => undefined);
-    } else if (i % 16 === 15) await new Promise((resolve) => setImmediate(resolve));
+    await breathe(sending, startedAt, sent, i);
   }
-  if (sent >= cut && span.start + sent < span.end) throw fail('interrupted');
+  return sent;
+}
+
+async function breakOrStall({ signal, cut, stall, fail }: Sending, sent: number): Promise<void> {
+  if (signal.aborted) throw fail('aborted');
+  if (sent >= cut) throw fail('interrupted');
+  if (sent >= stall) await untilAborted(signal);
+  if (signal.aborted) throw fail('aborted');
+}
+
+/** Keeps to the rate, or lets others have a turn now and then. */
+async function breathe({ behaviour, signal }: Sending, startedAt: number, sent: number, i: number): Promise<void> {
+  if (behaviour.bytesPerSecond === undefined) {
+    if (i % 16 === 15) await new Promise((resolve) => setImmediate(resolve));
+    return;
+  }
+  const due = startedAt + (sent / behaviour.bytesPerSecond) * 1000 - performance.now();
+  // An abort is met at the next chunk.
+  if (due > 1) await sleep(due, undefined, { signal }).catch(() => undefined);
 }
 
 const untilAborted = (signal: AbortSignal): Promise<void> =>

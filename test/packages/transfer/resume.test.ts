@@ -1,9 +1,7 @@
-import { copyFile, link, readFile, stat, symlink, truncate, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { copyFile, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { KIB, MIB } from '#core/units';
-import { nodeFileOperations } from '#transfer/file-operations';
 import { decodeJournal, encodeJournal } from '#transfer/journal';
 import { journalPathOf } from '#transfer/partial';
 import { transfer } from '#transfer/transfer';
@@ -242,45 +240,5 @@ describe('RE8 unproven partials', () => {
     const result = await transfer(kit.options([fakeSource(bytes, { etag: '"other"' })], { file }));
     expect(await isIdentical()).toBe(true);
     expect(result.sources[0]!.bytes).toBe(bytes.length);
-  });
-});
-
-describe('private inodes', () => {
-  it('HN2 does not write through a link that lies where the partial should be', async () => {
-    const victim = join(kit.folder, 'victim');
-    await writeFile(victim, 'precious');
-    await symlink(victim, kit.partialPath);
-    await transfer(kit.options([fakeSource(bytes)], { table }));
-    expect(await readFile(victim, 'utf8')).toBe('precious');
-    expect(await isIdentical()).toBe(true);
-  });
-
-  it('HD7 does not write into an inode that has another name', async () => {
-    const shared = join(kit.folder, 'shared');
-    await writeFile(shared, 'shared bytes');
-    await link(shared, kit.partialPath);
-    await transfer(kit.options([fakeSource(bytes)], { table }));
-    expect(await readFile(shared, 'utf8')).toBe('shared bytes');
-  });
-});
-
-describe('salvage', () => {
-  it('keeps the good leaves of an existing file and fetches the others', async () => {
-    const old = join(kit.folder, 'old');
-    const damaged = Buffer.from(bytes);
-    damaged[3 * LEAF + 1]! ^= 1;
-    await writeFile(old, damaged);
-    const source = fakeSource(bytes);
-    const result = await transfer(kit.options([source], { table, salvage: [join(kit.folder, 'absent'), old] }));
-    expect(await isIdentical()).toBe(true);
-    expect(result.resumedBytes).toBe(bytes.length - LEAF);
-    expect(source.requests).toMatchObject([{ range: { start: 3 * LEAF, end: 4 * LEAF } }]);
-    expect(damaged.equals(await readFile(old))).toBe(true);
-  });
-
-  it('passes over what it may not read', async () => {
-    const operations = { ...nodeFileOperations, openForReading: () => Promise.reject(new Error('EIO')) };
-    await transfer(kit.options([fakeSource(bytes)], { table, salvage: ['/nowhere'], fileOperations: operations }));
-    expect(await isIdentical()).toBe(true);
   });
 });

@@ -1,0 +1,71 @@
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { downloadJob, queueOf } from '#contracts/download-job';
+import { ConsumerKit, DONE, stopped } from '../../helpers/consumer-kit.ts';
+import { expectNoLeaks } from '../../helpers/leaks.ts';
+import { until } from '../../helpers/until.ts';
+
+expectNoLeaks();
+
+let kit: ConsumerKit;
+beforeEach(async () => {
+  kit = new ConsumerKit();
+  await kit.ready();
+});
+afterEach(() => kit.stop());
+
+describe('jobs of workers that died', () => {
+  it('H01 H04 runs a job again within three seconds after its worker was killed, without burning an attempt', async () => {
+    const identity = { workerId: randomUUID(), bootId: randomUUID() };
+    const child = spawn(
+      process.execPath,
+      [
+        'test/packages/queue/holding-worker.mjs',
+        kit.test.settings.url,
+        kit.test.settings.prefix,
+        JSON.stringify(identity),
+      ],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    const job = await kit.add('gpu-1');
+    await new Promise<void>((resolve) => child.stdout.once('data', () => resolve()));
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await gone;
+    expect(await (await kit.found(job, 'gpu-1')).getState()).toBe('active');
+    const attempts: number[] = [];
+    const before = Date.now();
+    await kit.consume({
+      host: 'gpu-1',
+      identity: { ...identity, bootId: randomUUID() },
+      handler: async (_job, { attempt }) => (attempts.push(attempt), DONE),
+    });
+    await kit.untilState(job, 'completed', 'gpu-1', 3_000);
+    expect(Date.now() - before).toBeLessThan(3_000);
+    expect(attempts).toEqual([1]);
+  }, 20_000);
+
+  it('leaves the active jobs of a live worker alone', async () => {
+    const running = await kit.consume({
+      concurrency: 1,
+      handler: async (_job, context) => (await stopped(context), { do: 'put-back', reason: 'shutdown' }),
+    });
+    const job = await kit.add();
+    await until(() => running.running === 1, { what: 'the job runs' });
+    const seen: string[] = [];
+    await kit.consume({ handler: async ({ downloadId }) => (seen.push(downloadId), DONE) });
+    const other = await kit.add();
+    await kit.untilState(other, 'completed');
+    expect(seen).not.toContain(job.downloadId);
+    expect(await (await kit.found(job)).getState()).toBe('active');
+  });
+
+  it('fails a job that was started too often, whoever crashed, and says so', async () => {
+    const job = await kit.add();
+    await kit.test.redis.hset(`${kit.test.settings.prefix}:${queueOf(null)}:${downloadJob.id(job)}`, 'ats', '30');
+    await kit.consume({ handler: async () => DONE });
+    await kit.untilState(job, 'failed');
+    expect(kit.failures[0]?.message).toContain('started more than allowable limit');
+  });
+});

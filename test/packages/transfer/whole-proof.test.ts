@@ -1,0 +1,89 @@
+import { readFile } from 'node:fs/promises';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { KIB, MIB } from '#core/units';
+import { transfer } from '#transfer/transfer';
+import { fakeSource } from '../../helpers/fake-source.ts';
+import { bytesOf, sha256Of, transferKit } from '../../helpers/transfer-kit.ts';
+
+const LEAF = 256 * KIB;
+const bytes = bytesOf(12 * MIB + 777);
+const sha256 = sha256Of(bytes);
+const byDigest = { sizeBytes: bytes.length, digests: { sha256 } };
+/** Flips a bit of what begins the file. */
+const spoilStart = (position: number, chunk: Uint8Array): void => {
+  if (position === 0) chunk[70]! ^= 1;
+};
+
+let kit: Awaited<ReturnType<typeof transferKit>>;
+beforeEach(async () => {
+  kit = await transferKit();
+});
+afterEach(() => kit.remove());
+
+const isIdentical = async () => bytes.equals(await readFile(kit.partialPath));
+
+describe('whole-file proof', () => {
+  it('HR6 fetches only the suspect source’s pieces again', async () => {
+    const big = bytesOf(24 * MIB);
+    const honest = fakeSource(big, { name: 'honest', bytesPerSecond: 100 * MIB });
+    const liar = fakeSource(big, {
+      name: 'liar',
+      bytesPerSecond: 25 * MIB,
+      corrupt: (_, chunk) => void (chunk[0]! ^= 1),
+    });
+    const file = { sizeBytes: big.length, digests: { sha256: sha256Of(big) } };
+    const result = await transfer(kit.options([honest, liar], { file }));
+    expect(big.equals(await readFile(kit.partialPath))).toBe(true);
+    expect(result.verified).toBe('digest');
+    expect(result.sources.find((s) => s.source === 'liar')).toMatchObject({ bytes: 0 });
+    expect(result.wastedBytes).toBeLessThan(big.length / 2);
+    expect(result.wastedBytes).toBeGreaterThan(0);
+  });
+
+  it('RE6 convicts a source that sent every byte, drops them and switches', async () => {
+    const liar = fakeSource(bytes, { name: 'liar', kind: 'ipfs-gateway', corrupt: spoilStart });
+    const honest = fakeSource(bytes, { name: 'honest' });
+    const result = await transfer(kit.options([liar, honest], { file: byDigest }));
+    expect(await isIdentical()).toBe(true);
+    expect(result.wastedBytes).toBe(bytes.length);
+    expect(result.sources[0]).toMatchObject({ leftBecause: 'it sent corrupt bytes', bytes: 0 });
+  });
+
+  it('RE6 leaves the layer after more than two switches', async () => {
+    const liars = ['a', 'b', 'c', 'd', 'e'].map((name) =>
+      fakeSource(bytes.subarray(0, LEAF), { name, kind: 'ipfs-gateway', corrupt: spoilStart }),
+    );
+    const hub = fakeSource(bytes.subarray(0, LEAF), { name: 'hub' });
+    const file = { sizeBytes: LEAF, digests: { sha256: sha256Of(bytes.subarray(0, LEAF)) } };
+    const result = await transfer(kit.options([...liars, hub], { file }));
+    expect(liars.map((liar) => liar.requests.length)).toEqual([1, 1, 1, 0, 0]);
+    expect(result.deepestLayer).toBe('huggingface');
+  });
+
+  it('B17 B12 does not believe the size of a source that lied about the bytes', async () => {
+    const liar = fakeSource(Buffer.from('not found'), { name: 'liar', kind: 'ipfs-gateway' });
+    const honest = fakeSource(bytes, { name: 'honest' });
+    const result = await transfer(kit.options([liar, honest], { file: { digests: { sha256 } } }));
+    expect(await isIdentical()).toBe(true);
+    expect(result.sizeBytes).toBe(bytes.length);
+  });
+
+  it('CH3 refuses a file below minBytes', async () => {
+    const small = fakeSource(Buffer.from('error'), { name: 'small', kind: 'ipfs-gateway' });
+    const hub = fakeSource(bytes, { name: 'hub' });
+    const result = await transfer(kit.options([small, hub], { file: { minBytes: MIB, digests: {} } }));
+    expect(result.tries[0]).toMatchObject({ source: 'small', failure: { kind: 'size-mismatch' } });
+    expect(result).toMatchObject({ verified: 'none', sizeBytes: bytes.length, digests: { sha256 } });
+  });
+
+  it('HR3 never joins unproven bytes of two responses without one strong validator', async () => {
+    const changing = fakeSource(bytes, {
+      etag: (n) => `"v${n}"`,
+      cutAfterBytes: (n) => (n === 0 ? 8 * MIB : undefined),
+    });
+    const result = await transfer(kit.options([changing], { file: { digests: {}, sizeBytes: bytes.length } }));
+    expect(await isIdentical()).toBe(true);
+    expect(changing.requests.at(-1)).toMatchObject({ range: { start: 0 } });
+    expect(result.sources[0]!.bytes).toBe(bytes.length);
+  });
+});
