@@ -15,8 +15,8 @@ export interface Throttle {
 
 /** Idle time is credited for at most this long, so that a pause does not turn into a burst. */
 const BURST_MS = 100;
-/** Shorter waits are not worth a timer: the debt stays and is waited for with the next bytes. */
-const LEAST_WAIT_MS = 4;
+/** Shorter waits are not worth a timer and a cold start of every cache: the debt stays and is waited for with the next bytes. */
+const LEAST_WAIT_MS = 20;
 
 /**
  * A token bucket (EX2). Exact over time: every byte taken is owed and each wait pays the whole debt, so the
