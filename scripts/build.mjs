@@ -1,10 +1,11 @@
-import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { CACHE, at, digestOf, filesBelow, readText, run, step } from './project.mjs';
 
 const SOURCES = ['apps', 'packages', 'bench', 'prisma', 'prisma.config.ts', 'tsconfig.json', 'tsconfig.build.json'];
 const STAMP = join(CACHE, 'build.stamp');
+const GENERATED_STAMP = join(CACHE, 'generated.stamp');
 const SCHEMA = at('prisma/schema.prisma');
 const GENERATED = at('packages/database/generated/client.ts');
 
@@ -19,7 +20,7 @@ export async function buildIfChanged() {
 }
 
 export async function build() {
-  if (generatedIsOld()) await step('generating the database client', generate);
+  await generateIfChanged();
   // Without its output, TypeScript's own notes say wrongly that there is nothing to do.
   if (!existsSync(at('dist'))) rmSync(join(CACHE, 'build.tsbuildinfo'), { force: true });
   await step('building', () =>
@@ -27,9 +28,14 @@ export async function build() {
   );
 }
 
-function generatedIsOld() {
-  if (!existsSync(SCHEMA)) return false;
-  return !existsSync(GENERATED) || statSync(SCHEMA).mtimeMs > statSync(GENERATED).mtimeMs;
+/** The stamp is written last: a client that was generated in part is generated anew. */
+async function generateIfChanged() {
+  if (!existsSync(SCHEMA)) return;
+  const digest = digestOf(['prisma/schema.prisma', 'prisma.config.ts', 'package-lock.json']);
+  if (existsSync(GENERATED) && readText(GENERATED_STAMP) === digest) return;
+  await step('generating the database client', generate);
+  mkdirSync(CACHE, { recursive: true });
+  writeFileSync(GENERATED_STAMP, digest);
 }
 
 function generate() {

@@ -1,5 +1,6 @@
-import { mkdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { clearInterval, setInterval } from 'node:timers';
+import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { say } from './project.mjs';
@@ -7,12 +8,16 @@ import { say } from './project.mjs';
 const BEAT_MS = 2_000;
 const STALE_MS = 15_000;
 
-/** Does the work while no other process holds the lock file. The holder touches the file; one left untouched is stale. */
+/**
+ * Does the work while no other process holds the lock file. A lock is stale when its process is gone, or, where that
+ * cannot be seen from here, when nobody touched it for a while: the holder does.
+ */
 export async function withLock(path, work) {
   mkdirSync(dirname(path), { recursive: true });
-  for (let told = false; !take(path); told = true) {
+  for (let told = false; !take(path);) {
+    if (removeStale(path)) continue;
     if (!told) say('waiting for another start of this project to prepare it ...');
-    removeStale(path);
+    told = true;
     await pause(200);
   }
   const beat = setInterval(() => utimesSync(path, new Date(), new Date()), BEAT_MS);
@@ -26,7 +31,7 @@ export async function withLock(path, work) {
 
 function take(path) {
   try {
-    writeFileSync(path, String(process.pid), { flag: 'wx' });
+    writeFileSync(path, `${hostname()} ${process.pid}`, { flag: 'wx' });
     return true;
   } catch (error) {
     if (error.code === 'EEXIST') return false;
@@ -34,14 +39,35 @@ function take(path) {
   }
 }
 
-/** Moved away first: of two that find it stale only one gets it. */
+/** @returns whether the way is free to try again at once */
 function removeStale(path) {
   try {
-    if (Date.now() - statSync(path).mtimeMs < STALE_MS) return;
-    const aside = `${path}.stale-${process.pid}`;
-    renameSync(path, aside);
-    rmSync(aside, { force: true });
+    const holder = readFileSync(path, 'utf8');
+    const isStale = isGone(holder) || Date.now() - statSync(path).mtimeMs > STALE_MS;
+    if (isStale) moveAway(path, holder);
+    return isStale;
   } catch (error) {
-    if (error.code !== 'ENOENT') throw error;
+    if (error.code === 'ENOENT') return true;
+    throw error;
+  }
+}
+
+/** Of two that find it stale one may come so late that it moves the lock of the other: that one goes back. */
+function moveAway(path, holder) {
+  const aside = `${path}.stale-${process.pid}`;
+  renameSync(path, aside);
+  if (readFileSync(aside, 'utf8') === holder) rmSync(aside, { force: true });
+  else renameSync(aside, path);
+}
+
+/** Containers that share the folder have other host names: their processes cannot be seen. */
+function isGone(holder) {
+  const [host, pid] = holder.split(' ');
+  if (host !== hostname() || !(Number(pid) > 0)) return false;
+  try {
+    process.kill(Number(pid), 0);
+    return false;
+  } catch (error) {
+    return error.code === 'ESRCH';
   }
 }

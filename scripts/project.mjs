@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url';
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 export const CACHE = join(ROOT, '.cache');
 
+const ENDINGS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
 export function at(...parts) {
   return join(ROOT, ...parts);
 }
@@ -31,23 +33,54 @@ export async function step(title, work) {
 }
 
 /**
- * Runs a program in the project's folder.
+ * Runs a program in the project's folder. Whatever ends us ends it too, at once: a half-done step is done anew by the
+ * next start.
  *
  * @returns what it wrote
  * @throws Error with the first lines that say why when it fails: compilers and npm both put the cause first
  */
 export function run(file, args, env = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { cwd: ROOT, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(file, args, {
+      cwd: ROOT,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    const release = endWithUs(child);
     let output = '';
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding('utf8').on('data', (text) => (output += text));
-    child.on('error', reject);
+    child.on('error', (error) => {
+      release();
+      reject(error);
+    });
     child.on('close', (code, signal) => {
+      release();
       if (code === 0) resolve(output);
       else reject(new Error(`${[file, ...args].join(' ')} ended with ${signal ?? `code ${code}`}\n${excerpt(output)}`));
     });
   });
+}
+
+/** The child leads a process group: a Ctrl-C reaches us alone, and we end the child with all that it started. */
+function endWithUs(child) {
+  const end = (signal) => {
+    release();
+    if (child.pid !== undefined) killGroup(child.pid);
+    process.kill(process.pid, signal);
+  };
+  const release = () => ENDINGS.forEach((signal) => process.off(signal, end));
+  for (const signal of ENDINGS) process.on(signal, end);
+  return release;
+}
+
+function killGroup(pid) {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
+  }
 }
 
 function excerpt(output) {

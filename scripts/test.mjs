@@ -13,21 +13,31 @@ const JEST_END_MS = 30_000;
 /** Everything that must be stopped, in the order of its start. */
 const running = [];
 
+/** The jest that runs, and why it was cut short. */
+const state = { jest: undefined, problem: undefined };
+
 async function main(jestArgs) {
   await ensure();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, interrupt);
   const folder = mkdtempSync(join(tmpdir(), 'haulier-test-'));
   // As root the database runs as somebody else, who has to reach its folder.
   chmodSync(folder, 0o711);
   try {
     const env = await step('starting PostgreSQL and Redis', () => startServices(folder));
+    if (state.problem) throw new Error(state.problem);
     const report = join(folder, 'jest.json');
-    const ended = await runJest([...jestArgs, '--json', `--outputFile=${report}`], env, report);
+    await runJest([...jestArgs, '--json', `--outputFile=${report}`], env, report);
     await stopAll();
-    return summary(report, ended);
+    return summary(report);
   } finally {
     await stopAll();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function interrupt(signal) {
+  state.problem = `stopped by ${signal}`;
+  state.jest?.kill(signal);
 }
 
 /** Services that the caller names are used; the others are started. */
@@ -50,7 +60,7 @@ async function startServices(folder) {
   return { HAULIER_TEST_POSTGRES_URL: postgres, HAULIER_TEST_REDIS_URL: redis, HAULIER_TEST_CACHE_DIR: CACHE };
 }
 
-/** @returns undefined when jest ended by itself, else why it did not */
+/** Resolves when jest has ended; `state.problem` says why when it did not end by itself. */
 function runJest(args, env, report) {
   const words = [
     '--experimental-vm-modules',
@@ -62,24 +72,20 @@ function runJest(args, env, report) {
     env: { ...process.env, ...env },
     stdio: 'inherit',
   });
-  let reason;
+  state.jest = child;
   let doneAt;
   const watch = setInterval(() => {
     if (doneAt === undefined && existsSync(report)) doneAt = Date.now();
     if (doneAt === undefined || Date.now() - doneAt < JEST_END_MS) return;
-    reason = 'jest did not end after its last test: a test left something open';
+    state.problem = 'jest did not end after its last test: a test left something open';
     child.kill('SIGKILL');
   }, 500);
-  const forward = (signal) => {
-    reason = `stopped by ${signal}`;
-    child.kill(signal);
-  };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, forward);
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code, signal) => {
       clearInterval(watch);
-      resolve(reason ?? (signal ? `jest was ended by ${signal}` : undefined));
+      if (signal) state.problem ??= `jest was ended by ${signal}`;
+      resolve();
     });
   });
 }
@@ -89,7 +95,8 @@ async function stopAll() {
 }
 
 /** A file that could not even be loaded counts as one failure. */
-function summary(report, problem) {
+function summary(report) {
+  const { problem } = state;
   if (!existsSync(report)) return { passed: 0, failed: 1, skipped: 0, problem: problem ?? 'jest wrote no report' };
   const result = JSON.parse(readFileSync(report, 'utf8'));
   return {
