@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { DownloadStatus } from '#core/download-status';
 import { MIB } from '#core/units';
 import { makeBlocks } from '../helpers/dag.ts';

@@ -1,0 +1,125 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { MIB } from '#core/units';
+import { startOrigin, type Origin } from '../helpers/origin.ts';
+import { sampleFile, sampleManifest, sha256OfFile, type SampleFile } from '../helpers/sample-file.ts';
+import { startSystem, type System } from '../helpers/system.ts';
+import { testRedis } from '../helpers/redis.ts';
+import { until } from '../helpers/until.ts';
+import { hubOf } from './hub-of.ts';
+import { blobsOf } from './store-contents.ts';
+
+const isSuccess = ({ status }: { status: string }): boolean => status === 'success';
+
+describe('many downloads at once', () => {
+  const small = Array.from({ length: 30 }, (_, n) => sampleFile(`small-${n}.bin`, 1000 + n, `small ${n}`));
+  const large = ['a', 'b', 'c'].map((name) => sampleFile(`large-${name}.bin`, 24 * MIB, `large ${name}`));
+  const steady = sampleFile('steady.bin', 28 * MIB);
+  const shared = sampleFile('shared.bin', 24 * MIB);
+  const twin = sampleFile('twin.bin', 8 * MIB);
+  const broken = sampleFile('broken.bin', 2000);
+  const absent = sampleFile('absent.bin', 2000);
+  let origin: Origin;
+  let system: System;
+
+  beforeAll(async () => {
+    origin = await startOrigin(hubOf([...small, ...large, steady, shared, twin, broken]), [], {
+      bytesPerSecond: 40 * MIB,
+    });
+    system = await startSystem({ origin });
+  }, 60_000);
+  afterAll(async () => {
+    await system.stop();
+    await origin.close();
+  }, 30_000);
+
+  const sentOf = ({ path }: SampleFile): number =>
+    origin.requests.filter((one) => one.path.includes(path)).reduce((sum, { bytesSent }) => sum + bytesSent, 0);
+
+  async function order(name: string, files: readonly SampleFile[], limitBytesPerSecond?: number) {
+    await system.client.publishVersion(sampleManifest(name, files));
+    const how = limitBytesPerSecond === undefined ? {} : { limitBytesPerSecond };
+    const { downloads } = await system.client.createDownloads({ model: name, host: 'host-a', ...how });
+    return new Map(downloads.map(({ file, id }) => [file, id]));
+  }
+
+  it('EX1 thirty small and three large ones each keep a state of their own', async () => {
+    const ids = await order('crowd', [...large, ...small, absent]);
+    const held = ids.get('large-b.bin')!;
+    await until(() => sentOf(large[1]!) > 4 * MIB, { timeoutMs: 20_000, what: 'the second large file moves' });
+    await system.client.pauseDownload(held);
+
+    const failed = await system.awaitDownload(ids.get('absent.bin')!, ({ status }) => status === 'failed', 60_000);
+    for (const { path } of [large[0]!, large[2]!, ...small])
+      await system.awaitDownload(ids.get(path)!, isSuccess, 60_000);
+    const paused = await system.client.getDownload(held);
+    expect(paused).toMatchObject({ status: 'paused', reason: 'requested' });
+    expect(failed.outcome).toBe('all_layers_exhausted');
+
+    await system.client.resumeDownload(held);
+    await system.awaitDownload(held, isSuccess);
+    const files = [...large, ...small];
+    expect(await blobsOf(system.homeOf('host-a'))).toEqual(files.map(({ sha256 }) => sha256).sort());
+    const { downloads } = await system.client.getStatus();
+    expect(downloads).toMatchObject({ success: 33, failed: 1, pending: 0, in_progress: 0, resuming: 0, paused: 0 });
+  }, 120_000);
+
+  it('EX2 a limit is kept within 5 % over 5 s', async () => {
+    const limit = 4 * MIB;
+    const id = (await order('limited', [steady], limit)).get(steady.path)!;
+    const { startedAt, completedAt } = await system.awaitDownload(id, isSuccess);
+    const seconds = (Date.parse(completedAt!) - Date.parse(startedAt!)) / 1000;
+    const rate = steady.content.size / seconds;
+    expect(seconds).toBeGreaterThan(5);
+    expect(Math.abs(rate - limit) / limit).toBeLessThanOrEqual(0.05);
+  }, 60_000);
+
+  it('H05 CH8 two workers of one host and one home make one transfer of it', async () => {
+    const second = await system.startWorker('host-a');
+    await until(async () => (await system.logOf('worker-host-a')).match(/worker takes jobs/g)?.length === 2, {
+      what: 'the second worker takes jobs',
+    });
+    const ids = (await Promise.all(['one', 'two', 'three', 'four'].map((name) => order(name, [twin])))).map((made) =>
+      made.get(twin.path)!,
+    );
+    for (const id of ids) {
+      const done = await system.awaitDownload(id, isSuccess);
+      expect(await sha256OfFile(done.path!)).toBe(twin.sha256);
+    }
+    expect(sentOf(twin)).toBe(twin.content.size);
+    await second.stop();
+  }, 60_000);
+
+  it('H06 two hosts that share one store bring a file to both, with waste at worst', async () => {
+    const other = await system.startWorker('host-b', { HAULIER_HOME: system.homeOf('host-a') });
+    await system.client.publishVersion(sampleManifest('shared', [shared]));
+    const { downloads } = await system.client.createDownloads({ model: 'shared', hosts: ['host-a', 'host-b'] });
+    for (const { id } of downloads) {
+      const done = await system.awaitDownload(id, isSuccess, 60_000);
+      expect(await sha256OfFile(done.path!)).toBe(shared.sha256);
+    }
+    expect(sentOf(shared)).toBeLessThanOrEqual(2 * shared.content.size);
+    await other.stop();
+  }, 90_000);
+
+  it('H15 a job that throws fails by name, and the others go on', async () => {
+    await system.workers[0]!.stop();
+    const ids = await order('mixed', [broken, ...small.slice(0, 3)]);
+    const id = ids.get(broken.path)!;
+    await system.awaitDownload(id, ({ reason }) => reason === 'queued');
+    await spoilJob(system, `${id}.g1`);
+    await system.startWorker('host-a');
+
+    for (const { path } of small.slice(0, 3)) await system.awaitDownload(ids.get(path)!, isSuccess);
+    const failed = await system.awaitDownload(id, ({ status }) => status === 'failed');
+    expect(failed.error).toContain('the job is not one that this worker understands (file');
+  }, 60_000);
+});
+
+/** Another program's idea of a job. */
+async function spoilJob({ services }: System, jobId: string): Promise<void> {
+  const redis = testRedis(services.redisUrl);
+  const key = `${services.prefix}:downloads.host-a:${jobId}`;
+  const job = JSON.parse((await redis.redis.hget(key, 'data'))!) as object;
+  await redis.redis.hset(key, 'data', JSON.stringify({ ...job, file: 'nothing' }));
+  await redis.cleanup();
+}
