@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { HostName } from '#contracts/download-job';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
 import { stackConfig } from '../stack/stack-config.ts';
@@ -10,26 +11,38 @@ export async function up(options: { workers: string }, context: CommandContext):
   if (!Number.isInteger(count) || count < 0 || count > 64)
     throw new CliError(EXIT.usage, `--workers is "${options.workers}": write a whole number from 0 to 64`);
   const config = stackConfig(context.env);
-  const host = context.env['HAULIER_HOST'] ?? hostname().toLowerCase();
+  const host = hostOf(context.env['HAULIER_HOST']);
   const stack = await startStack({
     ...config,
     distDir: context.distDir,
     env: context.env,
     workers: Array.from({ length: count }, (_, index) => workerOptions(config.home, host, index)),
     report: (step) => context.stderr.write(`haulier: ${step}\n`),
+    signal: context.signal,
   });
   try {
     context.stdout.write(greeting(stack.apiUrl, adminToken(stack.api.messages)));
     const ended = await Promise.race([stack.failed, untilAborted(context.signal)]);
     if (ended)
-      throw new CliError(
-        EXIT.failed,
-        `the ${ended.name} ended by itself; its log ends with:\n${await ended.logTail()}`,
-      );
+      throw new CliError(EXIT.failed, `the ${ended.name} ended by itself; its log says:\n${await ended.logTail()}`);
     context.stderr.write('haulier: stopping\n');
   } finally {
     await stack.stop();
   }
+}
+
+/** @throws CliError when the name that was given is no host name; that of the machine is made one */
+function hostOf(given: string | undefined): string {
+  if (!given)
+    return (
+      hostname()
+        .toLowerCase()
+        .replace(/[^a-z0-9.-]+/g, '-')
+        .replace(/^[.-]+/, '') || 'localhost'
+    );
+  const named = HostName.safeParse(given);
+  if (named.success) return named.data;
+  throw new CliError(EXIT.usage, `HAULIER_HOST is "${given}": ${named.error.issues[0]?.message}`);
 }
 
 /** The first worker is the host's; further ones have their own store and share the pool queue. */

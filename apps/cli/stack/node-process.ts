@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { open, readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
+import { logTail } from './log-tail.ts';
 
 /** One of our own processes, started by `haulier up`. */
 export interface NodeProcess {
@@ -10,14 +11,13 @@ export interface NodeProcess {
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   /** SIGTERM, and SIGKILL after the deadline. Safe twice. */
   stop(): Promise<void>;
-  /** The last lines of its log, for an error message. */
+  /** The last lines of its log since its start, for an error message. */
   logTail(): Promise<string>;
   /** What it told its parent over IPC so far: never written to the log. */
   readonly messages: readonly unknown[];
 }
 
 const STOP_DEADLINE_MS = 5_000;
-const TAIL_LINES = 12;
 
 /**
  * Starts a Node program with its output in a log file. The terminal's Ctrl-C does not reach it (own process group):
@@ -31,6 +31,7 @@ export async function startNodeProcess(options: {
   logPath: string;
 }): Promise<NodeProcess> {
   const log = await open(options.logPath, 'a', 0o600);
+  const { size: logStart } = await log.stat();
   const child = spawn(process.execPath, ['--enable-source-maps', options.script, ...(options.args ?? [])], {
     env: options.env,
     detached: true,
@@ -49,7 +50,7 @@ export async function startNodeProcess(options: {
     pid: child.pid!,
     ended,
     stop: () => stopChild(child, ended),
-    logTail: async () => (await readFile(options.logPath, 'utf8')).trimEnd().split('\n').slice(-TAIL_LINES).join('\n'),
+    logTail: () => logTail(options.logPath, logStart),
   };
 }
 

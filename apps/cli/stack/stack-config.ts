@@ -17,7 +17,7 @@ export const haulierHome = (env: NodeJS.ProcessEnv): string =>
 
 /** @throws CliError that names the variable, its value and what would be right */
 export function stackConfig(env: NodeJS.ProcessEnv): StackConfig {
-  const port = Number(env['HAULIER_PORT'] ?? '7420');
+  const port = Number(env['HAULIER_PORT'] || '7420');
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new CliError(
       EXIT.usage,
@@ -27,9 +27,16 @@ export function stackConfig(env: NodeJS.ProcessEnv): StackConfig {
     home: haulierHome(env),
     bind: env['HAULIER_BIND'] || '127.0.0.1',
     port,
-    databaseUrl: secret(env, 'DATABASE_URL'),
-    redisUrl: secret(env, 'REDIS_URL'),
+    databaseUrl: serverUrl(env, 'DATABASE_URL', /^postgres(ql)?:$/, 'postgresql://user:password@host:5432/database'),
+    redisUrl: serverUrl(env, 'REDIS_URL', /^rediss?:$/, 'redis://host:6379'),
   };
+}
+
+/** The value is not shown: it may hold a password. */
+function serverUrl(env: NodeJS.ProcessEnv, name: string, protocol: RegExp, example: string): string | undefined {
+  const value = secret(env, name);
+  if (value === undefined || (URL.canParse(value) && protocol.test(new URL(value).protocol))) return value;
+  throw new CliError(EXIT.usage, `${name} is not the URL of such a server: write ${example}, or leave it out`);
 }
 
 /** A variable or the content of the file that its `_FILE` twin names; empty means not given. */

@@ -1,11 +1,11 @@
 import { mkdir } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { startPostgres } from '#embedded/postgres';
-import { startRedis } from '#embedded/redis';
-import { silentLogger } from '#core/logger';
+import { messageOf } from '#core/error-facts';
 import { CliError, EXIT } from '../exit-code.ts';
+import { awaitReady } from './await-ready.ts';
 import { startNodeProcess, type NodeProcess } from './node-process.ts';
+import { choosePort } from './port.ts';
+import { startServers } from './start-servers.ts';
 
 export interface StackOptions {
   /** Root of all data, logs and unpacked programs. */
@@ -21,6 +21,8 @@ export interface StackOptions {
   /** Passed on to the processes; settings of this stack win. */
   readonly env: NodeJS.ProcessEnv;
   readonly report: (step: string) => void;
+  /** Aborted: the start ends at the next step, and what was started is stopped. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface WorkerOptions {
@@ -38,9 +40,6 @@ export interface Stack {
   startWorker(worker: WorkerOptions): Promise<NodeProcess>;
   stop(): Promise<void>;
 }
-
-const READY_TIMEOUT_MS = 60_000;
-const READY_POLL_MS = 50;
 
 /**
  * Starts what a machine needs for the whole product: PostgreSQL and Redis where no URL is given, the API (which migrates),
@@ -66,9 +65,11 @@ async function startInOrder(
   stops: (() => Promise<void>)[],
   stop: () => Promise<void>,
 ): Promise<Stack> {
-  await mkdir(join(options.home, 'logs'), { recursive: true, mode: 0o700 });
+  const { signal } = options;
+  await makeHome(options.home);
+  const port = await choosePort(options.bind, options.port);
   const { databaseUrl, redisUrl } = await startServers(options, stops);
-  const port = options.port === 0 ? await freePort(options.bind) : options.port;
+  signal?.throwIfAborted();
   const env = {
     ...options.env,
     HAULIER_HOME: options.home,
@@ -77,13 +78,14 @@ async function startInOrder(
     HAULIER_BIND: options.bind,
     HAULIER_PORT: String(port),
   };
-  const apiUrl = `http://${options.bind.includes(':') ? `[${options.bind}]` : options.bind}:${port}`;
+  const apiUrl = urlOf(options.bind, port);
 
   options.report('starting the API');
   const api = await startProcess(options, 'api', 'apps/api/main.js', env, stops);
-  await waitUntilReady(api, `${apiUrl}/readyz`);
+  await awaitReady(api, `${apiUrl}/readyz`, options);
 
-  options.report(options.workers.length === 1 ? 'starting the worker' : `starting ${options.workers.length} workers`);
+  if (options.workers.length > 0)
+    options.report(options.workers.length === 1 ? 'starting the worker' : `starting ${options.workers.length} workers`);
   // A worker holds no database credential and no token (decision 0002).
   const workerEnv = { ...env, DATABASE_URL: undefined, HAULIER_ADMIN_TOKEN: undefined };
   const startWorker = (worker: WorkerOptions): Promise<NodeProcess> =>
@@ -93,37 +95,19 @@ async function startInOrder(
   return { apiUrl, api, workers, failed, startWorker, stop };
 }
 
-async function startServers(
-  options: StackOptions,
-  stops: (() => Promise<void>)[],
-): Promise<{ databaseUrl: string; redisUrl: string }> {
-  const cacheDir = join(options.home, 'programs');
-  const shared = { cacheDir, logger: silentLogger, onProgress: options.report };
-  const postgres = async (): Promise<string> => {
-    if (options.databaseUrl !== undefined) return options.databaseUrl;
-    options.report('starting PostgreSQL');
-    const server = await startPostgres({ ...shared, dataDir: join(options.home, 'postgres') });
-    stops.push(() => server.stop());
-    return server.url;
-  };
-  const redis = async (): Promise<string> => {
-    if (options.redisUrl !== undefined) return options.redisUrl;
-    options.report('starting Redis');
-    const server = await startRedis({ ...shared, dataDir: join(options.home, 'redis') });
-    stops.push(() => server.stop());
-    return server.url;
-  };
-  const [databaseUrl, redisUrl] = await settleAll([postgres(), redis()]);
-  return { databaseUrl: databaseUrl!, redisUrl: redisUrl! };
+async function makeHome(home: string): Promise<void> {
+  try {
+    await mkdir(join(home, 'logs'), { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    const what = `HAULIER_HOME is ${home}, where nothing can be written (${messageOf(cause)})`;
+    throw new CliError(EXIT.failed, `${what}: name a folder of your own`, { cause });
+  }
 }
 
-/** Like Promise.all, but waits for the others before it throws, so that all of them can be stopped. */
-async function settleAll<T>(promises: readonly Promise<T>[]): Promise<T[]> {
-  const results = await Promise.allSettled(promises);
-  return results.map((result) => {
-    if (result.status === 'rejected') throw result.reason;
-    return result.value;
-  });
+/** Where this machine reaches the API: an address that stands for all of them is reached by the loopback one. */
+function urlOf(bind: string, port: number): string {
+  const address = { '0.0.0.0': '127.0.0.1', '::': '::1' }[bind] ?? bind;
+  return `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
 async function startProcess(
@@ -141,38 +125,4 @@ async function startProcess(
   });
   stops.push(() => child.stop());
   return child;
-}
-
-async function waitUntilReady(child: NodeProcess, url: string): Promise<void> {
-  const ended = child.ended.then(() => 'ended' as const);
-  const deadline = performance.now() + READY_TIMEOUT_MS;
-  while (performance.now() < deadline) {
-    const state = await Promise.race([ended, probe(url)]);
-    if (state === 'ready') return;
-    if (state === 'ended') break;
-    await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
-  }
-  throw new CliError(
-    EXIT.failed,
-    `the ${child.name} did not become ready at ${url}; its log ends with:\n${await child.logTail()}`,
-  );
-}
-
-async function probe(url: string): Promise<'ready' | 'not-yet'> {
-  try {
-    const response = await fetch(url);
-    await response.arrayBuffer();
-    return response.ok ? 'ready' : 'not-yet';
-  } catch {
-    return 'not-yet'; // nothing listens there so far; the deadline ends the wait
-  }
-}
-
-async function freePort(bind: string): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, bind, resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error(`no port at ${bind}`);
-  return address.port;
 }

@@ -1,4 +1,4 @@
-import { formatBytes, formatDuration } from '#core/units';
+import { barLines, percentOf, plainLine } from './progress-lines.ts';
 
 export const PROGRESS_MODES = ['auto', 'bar', 'plain', 'json', 'none'] as const;
 
@@ -25,6 +25,7 @@ export interface ProgressStream {
   write(text: string): unknown;
   readonly isTTY?: boolean;
   readonly columns?: number;
+  readonly rows?: number;
 }
 
 export interface ProgressEnvironment {
@@ -35,7 +36,11 @@ export interface ProgressEnvironment {
 const REDRAW_MS = 100;
 const PLAIN_EVERY_MS = 30_000;
 const PLAIN_STEP_PERCENT = 5;
-const BAR_CELLS = 24;
+/** Of a terminal that does not say its size. */
+const USUAL_COLUMNS = 100;
+const USUAL_ROWS = 24;
+/** Lines that stay free below what is redrawn: the cursor's, and one to breathe. */
+const SPARE_ROWS = 2;
 
 /** `auto` is a bar only on a terminal that can redraw and outside CI. */
 export function resolveMode(mode: ProgressMode, stream: ProgressStream, env: ProgressEnvironment): ProgressMode {
@@ -61,7 +66,7 @@ export function createProgress(
     case 'none':
       return { update: () => undefined, end: () => undefined };
     default:
-      return eachStep(now, (items) => stream.write(`${items.map(plainLine).join(' | ')}\n`));
+      return eachStep(now, (items) => stream.write(`${plainLine(items)}\n`));
   }
 }
 
@@ -70,16 +75,18 @@ function barDisplay(stream: ProgressStream, now: () => number): ProgressDisplay 
   let drawnAt = -Infinity;
   let latest: readonly ProgressItem[] = [];
   const draw = (): void => {
-    const width = (stream.columns ?? 100) - 1;
+    // The last column stays empty: some terminals wrap when it is written.
+    const columns = Math.max(1, (stream.columns || USUAL_COLUMNS) - 1);
+    const lines = barLines(latest, columns, Math.max(1, (stream.rows || USUAL_ROWS) - SPARE_ROWS));
     const up = drawnLines > 0 ? `\u001b[${drawnLines}A` : '';
-    stream.write(up + latest.map((item) => `\u001b[2K${barLine(item).slice(0, width)}\n`).join(''));
-    drawnLines = latest.length;
+    stream.write(up + lines.map((line) => `\u001b[2K${line}\n`).join(''));
+    drawnLines = lines.length;
     drawnAt = now();
   };
   return {
     update(items) {
       latest = items;
-      if (now() - drawnAt >= REDRAW_MS) draw();
+      if (latest.length > 0 && now() - drawnAt >= REDRAW_MS) draw();
     },
     end: () => {
       if (latest.length > 0) draw();
@@ -101,28 +108,3 @@ function eachStep(now: () => number, show: (items: readonly ProgressItem[]) => v
     end: () => undefined,
   };
 }
-
-function percentOf(items: readonly ProgressItem[]): number {
-  const total = items.reduce((sum, item) => sum + (item.totalBytes ?? 0), 0);
-  const done = items.reduce((sum, item) => sum + item.doneBytes, 0);
-  return total === 0 ? 0 : Math.min(100, (done / total) * 100);
-}
-
-function barLine(item: ProgressItem): string {
-  const percent = percentOf([item]);
-  const filled = Math.round((percent / 100) * BAR_CELLS);
-  const bar = '█'.repeat(filled) + '░'.repeat(BAR_CELLS - filled);
-  return `${item.label.padEnd(24)} ${bar} ${percent.toFixed(0).padStart(3)}%  ${amounts(item)}`;
-}
-
-const plainLine = (item: ProgressItem): string => `${item.label} ${percentOf([item]).toFixed(0)}% ${amounts(item)}`;
-
-function amounts(item: ProgressItem): string {
-  const total = item.totalBytes === undefined ? '?' : formatBytes(item.totalBytes);
-  const leftMs = item.totalBytes !== undefined && item.bytesPerSecond > 0 ? etaMs(item, item.totalBytes) : undefined;
-  const eta = leftMs === undefined || leftMs <= 0 ? '' : `  eta ${formatDuration(leftMs)}`;
-  return `${formatBytes(item.doneBytes)} of ${total}  ${formatBytes(item.bytesPerSecond)}/s${eta}  ${item.note}`;
-}
-
-const etaMs = (item: ProgressItem, totalBytes: number): number =>
-  ((totalBytes - item.doneBytes) / item.bytesPerSecond) * 1000;

@@ -5,6 +5,7 @@ import {
   type ProgressItem,
   type ProgressMode,
 } from '../../../apps/cli/terminal/progress.ts';
+import { barLines } from '../../../apps/cli/terminal/progress-lines.ts';
 import { longWork } from '../../../apps/cli/terminal/long-work.ts';
 
 const item = (doneBytes: number, more: Partial<ProgressItem> = {}): ProgressItem => ({
@@ -102,4 +103,57 @@ describe('long work', () => {
     work.end();
     work.end();
   });
+});
+
+describe('lines of a bar', () => {
+  const moving = item(142_000_000, {
+    ...{
+      label: 'onnx/decoder_model_merged.bin',
+      totalBytes: 300_000_000,
+      bytesPerSecond: 142e6,
+      note: 'gateway.example',
+    },
+  });
+  const waiting = item(0, {
+    totalBytes: 3000,
+    bytesPerSecond: 0,
+    note: 'it is written down and will be queued in a moment',
+  });
+  const done = item(1000, { bytesPerSecond: 0, note: 'primary_success' });
+
+  it.each([40, 79, 119, 199])('are at most %d cells wide', (columns) => {
+    const widths = barLines([moving, waiting, done], columns, 20).map((line) => line.length);
+    expect(Math.max(...widths)).toBeLessThanOrEqual(columns);
+  });
+
+  it('show at 80 columns what matters: path, share, bytes and speed', () => {
+    const [line] = barLines([moving], 79, 20);
+    expect(line).toMatch(/^…coder_model_merged\.bin █+░+ /);
+    expect(line).toContain('47%  142 MB of 300 MB    142 MB/s  eta 1.1 s');
+  });
+
+  it('tell of what stands still why, and no speed', () => {
+    const [, waits, ended] = barLines([moving, waiting, done], 119, 20);
+    expect(waits).toContain('0%  0 B of 3.00 kB      it is written down');
+    expect(waits).not.toContain('/s');
+    expect(ended).toMatch(/100% {2}1\.00 kB of 1\.00 kB {2}primary_success$/);
+  });
+
+  it('say 100 % only of what is complete', () => {
+    expect(barLines([item(999_999, { totalBytes: 1_000_000 })], 119, 20)[0]).toContain(' 99%  ');
+  });
+
+  it('are never more than the terminal has: what moves is shown, the rest is summed up', () => {
+    const many = [...Array.from({ length: 30 }, () => done), moving, ...Array.from({ length: 20 }, () => waiting)];
+    const lines = barLines(many, 119, 6);
+    expect(lines).toHaveLength(6);
+    expect(lines.join('\n')).toContain('gateway.example');
+    expect(lines.at(-1)).toContain('30 of 51 files done, 46 not shown');
+  });
+});
+
+it('K24 a log line names three files at most and sums up many', () => {
+  const { written, shown } = display('plain');
+  shown.update(Array.from({ length: 40 }, () => item(1000, { bytesPerSecond: 0 })));
+  expect(written[0]).toMatch(/^100% of all, 40 of 40 files done, 38 not shown \| model\.bin 100%/);
 });

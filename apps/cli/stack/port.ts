@@ -1,0 +1,47 @@
+import { createServer } from 'node:net';
+import { codeOf, messageOf } from '#core/error-facts';
+import { CliError, EXIT } from '../exit-code.ts';
+
+/**
+ * Finds the port to listen on before anything is started: a busy one would be noticed late, and what listens there would be
+ * taken for ours.
+ *
+ * @param wanted 0 chooses a free one
+ * @throws CliError that names the setting to change
+ */
+export async function choosePort(bind: string, wanted: number): Promise<number> {
+  try {
+    return await listenOnce(bind, wanted);
+  } catch (cause) {
+    throw new CliError(EXIT.failed, reasonOf(cause, bind, wanted), { cause });
+  }
+}
+
+export async function isFree(bind: string, port: number): Promise<boolean> {
+  try {
+    await listenOnce(bind, port);
+    return true;
+  } catch {
+    return false; // whatever the reason, nobody else can listen there either
+  }
+}
+
+function reasonOf(error: unknown, bind: string, port: number): string {
+  switch (codeOf(error)) {
+    case 'EADDRINUSE':
+      return `port ${port} of ${bind} is in use: stop what listens there, or set HAULIER_PORT to another port (0 takes a free one)`;
+    case 'EACCES':
+      return `port ${port} may not be used by this user: set HAULIER_PORT to one above 1023`;
+    default:
+      return `HAULIER_BIND is "${bind}", where this machine cannot listen (${messageOf(error)}): write one of its addresses`;
+  }
+}
+
+async function listenOnce(bind: string, port: number): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, bind, resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error(`no port at ${bind}`);
+  return address.port;
+}

@@ -1,0 +1,50 @@
+import { join } from 'node:path';
+import { messageOf } from '#core/error-facts';
+import { silentLogger } from '#core/logger';
+import { startPostgres } from '#embedded/postgres';
+import { startRedis } from '#embedded/redis';
+import type { RunningServer } from '#embedded/running-server';
+import { CliError, EXIT } from '../exit-code.ts';
+
+export interface ServersOptions {
+  /** Their data and unpacked programs lie below it. */
+  readonly home: string;
+  readonly databaseUrl: string | undefined;
+  readonly redisUrl: string | undefined;
+  readonly report: (step: string) => void;
+}
+
+/**
+ * Starts PostgreSQL and Redis where no URL is given.
+ *
+ * @param stops gets how to stop what was started, also when this fails
+ * @throws CliError that says which server did not start, and why
+ */
+export async function startServers(
+  { home, databaseUrl, redisUrl, report }: ServersOptions,
+  stops: (() => Promise<void>)[],
+): Promise<{ databaseUrl: string; redisUrl: string }> {
+  const shared = { cacheDir: join(home, 'programs'), logger: silentLogger, onProgress: report };
+  const start = async (name: string, launch: () => Promise<RunningServer>): Promise<string> => {
+    report(`starting ${name}`);
+    const server = await launch().catch((cause: unknown) => {
+      throw new CliError(EXIT.failed, `${name} did not start: ${messageOf(cause)}`, { cause });
+    });
+    stops.push(() => server.stop());
+    return server.url;
+  };
+  const [postgres, redis] = await settleAll([
+    databaseUrl ?? start('PostgreSQL', () => startPostgres({ ...shared, dataDir: join(home, 'postgres') })),
+    redisUrl ?? start('Redis', () => startRedis({ ...shared, dataDir: join(home, 'redis') })),
+  ]);
+  return { databaseUrl: postgres!, redisUrl: redis! };
+}
+
+/** Like Promise.all, but waits for the others before it throws, so that all of them can be stopped. */
+async function settleAll<T>(values: readonly (T | Promise<T>)[]): Promise<T[]> {
+  const results = await Promise.allSettled(values);
+  return results.map((result) => {
+    if (result.status === 'rejected') throw result.reason;
+    return result.value;
+  });
+}

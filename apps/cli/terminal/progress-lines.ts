@@ -1,0 +1,105 @@
+import { formatBytes, formatDuration } from '#core/units';
+import type { ProgressItem } from './progress.ts';
+
+const MOST_BAR_CELLS = 24;
+const LEAST_BAR_CELLS = 8;
+/** ` 100%  78.6 MB of 300 MB  `: what stands between the bar and the rest. */
+const AMOUNT_CELLS = '78.6 MB of 78.6 MB'.length;
+const FIXED_CELLS = ' '.length * 2 + '100%'.length + 2 * '  '.length + AMOUNT_CELLS;
+/** What is left for speed, time and source before the bar shrinks. */
+const WANTED_TAIL_CELLS = 44;
+const LEAST_LABEL_CELLS = 8;
+
+export function percentOf(items: readonly ProgressItem[]): number {
+  const total = items.reduce((sum, item) => sum + (item.totalBytes ?? 0), 0);
+  const done = items.reduce((sum, item) => sum + item.doneBytes, 0);
+  return total === 0 ? 0 : Math.min(100, (done / total) * 100);
+}
+
+/**
+ * One line for each item, none longer than the terminal is wide, so that nothing wraps. Where there are more items than
+ * lines, those in motion are shown and the last line sums up the rest.
+ */
+export function barLines(items: readonly ProgressItem[], columns: number, rows: number): string[] {
+  const { shown, hidden } = selectShown(items, rows);
+  const labelCells = Math.min(
+    Math.max(...shown.map(({ label }) => label.length)),
+    Math.max(LEAST_LABEL_CELLS, Math.floor(columns * 0.3)),
+  );
+  const free = columns - labelCells - FIXED_CELLS - WANTED_TAIL_CELLS;
+  const barCells = Math.max(LEAST_BAR_CELLS, Math.min(MOST_BAR_CELLS, free));
+  const lines = shown.map((item) => clipEnd(barLine(item, labelCells, barCells), columns));
+  return hidden.length === 0
+    ? lines
+    : [...lines, clipEnd(`${'…'.padEnd(labelCells)} ${sumUp(items, hidden)}`, columns)];
+}
+
+/** One line for a log: at most three items by name, many as a sum. */
+export function plainLine(items: readonly ProgressItem[]): string {
+  const { shown, hidden } = selectShown(items, 3);
+  const parts = shown.map((item) =>
+    `${item.label} ${percentText([item])} ${amountOf(item)}  ${tailOf(item)}`.trimEnd(),
+  );
+  return [...(hidden.length === 0 ? [] : [sumUp(items, hidden)]), ...parts].join(' | ');
+}
+
+function selectShown(
+  items: readonly ProgressItem[],
+  lines: number,
+): { shown: readonly ProgressItem[]; hidden: readonly ProgressItem[] } {
+  if (items.length <= lines) return { shown: items, hidden: [] };
+  const places = items.map((_, place) => place).sort((a, b) => interestOf(items[b]!) - interestOf(items[a]!));
+  const chosen = new Set(places.slice(0, Math.max(1, lines - 1)));
+  return {
+    shown: items.filter((_, place) => chosen.has(place)),
+    hidden: items.filter((_, place) => !chosen.has(place)),
+  };
+}
+
+/** What moves comes first, then what waits, then what is done. */
+function interestOf(item: ProgressItem): number {
+  if (isDone(item)) return 0;
+  return item.bytesPerSecond > 0 ? 2 : 1;
+}
+
+const isDone = ({ doneBytes, totalBytes }: ProgressItem): boolean =>
+  totalBytes !== undefined && doneBytes >= totalBytes;
+
+function sumUp(items: readonly ProgressItem[], hidden: readonly ProgressItem[]): string {
+  const done = items.filter(isDone).length;
+  return `${percentText(items)} of all, ${done} of ${items.length} files done, ${hidden.length} not shown`;
+}
+
+function barLine(item: ProgressItem, labelCells: number, barCells: number): string {
+  const filled = Math.round((percentOf([item]) / 100) * barCells);
+  const bar = '█'.repeat(filled) + '░'.repeat(barCells - filled);
+  const label = clipStart(item.label, labelCells).padEnd(labelCells);
+  const percent = percentText([item]).padStart('100%'.length);
+  return `${label} ${bar} ${percent}  ${amountOf(item).padEnd(AMOUNT_CELLS)}  ${tailOf(item)}`.trimEnd();
+}
+
+/** 100 % is said of complete items only. */
+function percentText(items: readonly ProgressItem[]): string {
+  const percent = percentOf(items);
+  return `${items.every(isDone) ? 100 : Math.min(99, Math.floor(percent))}%`;
+}
+
+const amountOf = ({ doneBytes, totalBytes }: ProgressItem): string =>
+  `${formatBytes(doneBytes)} of ${totalBytes === undefined ? '?' : formatBytes(totalBytes)}`;
+
+/** Speed, time and source of what moves; the note alone of what does not. */
+function tailOf(item: ProgressItem): string {
+  if (item.bytesPerSecond <= 0 || isDone(item)) return item.note;
+  return [`${formatBytes(item.bytesPerSecond)}/s`, ...etaOf(item), item.note].join('  ');
+}
+
+function etaOf({ doneBytes, totalBytes, bytesPerSecond }: ProgressItem): string[] {
+  if (totalBytes === undefined || doneBytes >= totalBytes) return [];
+  return [`eta ${formatDuration(((totalBytes - doneBytes) / bytesPerSecond) * 1000)}`];
+}
+
+const clipEnd = (text: string, cells: number): string => (text.length <= cells ? text : `${text.slice(0, cells - 1)}…`);
+
+/** The end of a path says more than its start. */
+const clipStart = (text: string, cells: number): string =>
+  text.length <= cells ? text : `…${text.slice(text.length - cells + 1)}`;
