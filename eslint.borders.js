@@ -41,7 +41,7 @@ export const OWNED_LIBRARIES = {
   '^zod$': ['packages/contracts', 'apps/api', 'apps/worker', 'apps/cli'],
   '^(multiformats|@ipld/.*|ipfs-unixfs.*|hash-wasm)(/|$)': ['packages/content'],
   '^undici(/|$)': ['packages/http'],
-  '^(tar-stream|fzstd)$': ['packages/content', 'packages/sources', 'packages/store'],
+  '^fzstd$': ['packages/content'],
   '^(bullmq|ioredis)$': ['packages/queue'],
   '^(@prisma/.*|pg)$': ['packages/database'],
   '^prom-client$': ['packages/metrics'],

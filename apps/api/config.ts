@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DEFAULT_REDIS_PREFIX } from '#contracts/redis-prefix';
 import { messageOf } from '#core/error-facts';
 import { DAY_MS, parseDuration } from '#core/units';
 
@@ -18,7 +19,7 @@ const Env = z.object({
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'write postgresql://user:password@host:5432/database' }),
   REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'write redis://host:6379' }),
   HAULIER_ADMIN_TOKEN: z.string().min(20, 'an admin token has at least 20 characters').max(200).optional(),
-  HAULIER_REDIS_PREFIX: z.string().min(1).max(60).default('{haulier}'),
+  HAULIER_REDIS_PREFIX: z.string().min(1).max(60).default(DEFAULT_REDIS_PREFIX),
   HAULIER_QUEUE_BOARD: z
     .enum(['read-only', 'writable', 'off'], 'choose read-only, writable or off')
     .default('read-only'),

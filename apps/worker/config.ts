@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { HostName } from '#contracts/download-job';
+import { DEFAULT_REDIS_PREFIX } from '#contracts/redis-prefix';
 import { messageOf } from '#core/error-facts';
 import { LAYERS, type Layer } from '#core/layer';
 import { DAY_MS, HOUR_MS, MIB, parseBytes, parseDuration } from '#core/units';
@@ -46,7 +47,7 @@ const httpUrl = z.url({ protocol: /^https?$/, error: 'write an http:// or https:
 const Env = z.object({
   HAULIER_HOME: z.string().min(1).default(join(homedir(), '.haulier')),
   REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'write a URL such as redis://127.0.0.1:6379' }),
-  HAULIER_REDIS_PREFIX: z.string().min(1).max(60).default('{haulier}'),
+  HAULIER_REDIS_PREFIX: z.string().min(1).max(60).default(DEFAULT_REDIS_PREFIX),
   HAULIER_HOST: HostName.optional(),
   HAULIER_POOL: flag.optional(),
   HAULIER_CONCURRENCY: z.coerce

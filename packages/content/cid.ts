@@ -9,7 +9,6 @@ import * as base64s from 'multiformats/bases/base64';
 import { base8 } from 'multiformats/bases/base8';
 import { messageOf } from '#core/error-facts';
 import { VerifyError } from '#core/failure';
-import { sameBytes } from './byte-reader.ts';
 import { cidText, decodeCid, type CidParts } from './cid-bytes.ts';
 
 export interface ParsedCid extends CidParts {
@@ -73,13 +72,6 @@ export function tryParseCid(text: string): ParsedCid | undefined {
     if (error instanceof RangeError || error instanceof VerifyError) return undefined;
     throw error;
   }
-}
-
-/** True when both name the same block or DAG: version and base do not matter, codec and multihash do. */
-export function sameContent(a: string | CidParts, b: string | CidParts): boolean {
-  const left = typeof a === 'string' ? parseCid(a) : a;
-  const right = typeof b === 'string' ? parseCid(b) : b;
-  return left.codec === right.codec && left.hashCode === right.hashCode && sameBytes(left.digest, right.digest);
 }
 
 function split(text: string): { original: string; path: string[] } {

@@ -30,43 +30,6 @@ export function verifyLeaf(table: LeafTable, index: number, bytes: LeafBytes): b
   });
 }
 
-/** Verification of a leaf while its bytes arrive. */
-export interface LeafCheck {
-  update(bytes: Uint8Array): void;
-  /** Ends the check: whether all that was given is the leaf. */
-  matches(): boolean;
-}
-
-/**
- * Starts a check that sees each byte once and keeps none. While the dag-pb type of a table is not known it hashes for
- * both; from the first match on for that one only, so a file that mixes types (no known builder makes one) needs
- * `verifyLeaf` or `unwrapLeafBlock`, which try both.
- */
-export function startLeafCheck(table: LeafTable, index: number): LeafCheck {
-  const known = table.known.get(index);
-  if (known !== undefined) return knownCheck(known);
-  const frames = framesToTry(table, index);
-  const running = (lastMatch.has(table) ? frames.slice(0, 1) : frames).map(({ framing, frame }) => {
-    const hash = hashFunction(table.hashCode).create();
-    if (frame.pre.length > 0) hash.update(frame.pre);
-    return { framing, frame, hash };
-  });
-  let seen = 0;
-  return {
-    update(bytes) {
-      seen += bytes.length;
-      for (const { hash } of running) hash.update(bytes);
-    },
-    matches: () =>
-      seen === leafBytesAt(table, index) &&
-      running.some(({ framing, frame, hash }) => {
-        if (!digestMatches(table, index, finished(hash, frame))) return false;
-        remember(table, index, framing);
-        return true;
-      }),
-  };
-}
-
 /** @returns canonical CID of the leaf's block; undefined for bytes that the DAG carries itself, which have no block. */
 export function leafCid(table: LeafTable, index: number): string | undefined {
   if (table.known.has(index)) return undefined;
@@ -153,16 +116,4 @@ function digestMatches(table: LeafTable, index: number, digest: Uint8Array): boo
   const at = index * table.digestBytes;
   for (let i = 0; i < table.digestBytes; i += 1) if (digest[i] !== table.digests[at + i]) return false;
   return true;
-}
-
-function knownCheck(known: Uint8Array): LeafCheck {
-  let at = 0;
-  let same = true;
-  return {
-    update(bytes) {
-      same &&= sameBytes(bytes, known.subarray(at, at + bytes.length));
-      at += bytes.length;
-    },
-    matches: () => same && at === known.length,
-  };
 }

@@ -43,9 +43,6 @@ export function decodeLeafTable(file: Uint8Array): LeafTable | undefined {
   return readBody(new Cursor(file, MAGIC.length, end));
 }
 
-/** SHA-256 over everything the table says, in hex: what a journal names so that it never meets another table. */
-export const leafTableDigest = (table: LeafTable): string => hashOnce('sha256', encodeLeafTable(table), 'hex');
-
 const sha256 = (bytes: Uint8Array): Uint8Array => hashOnce('sha256', bytes, 'buffer');
 
 function head(table: LeafTable, rootBytes: number): Uint8Array {

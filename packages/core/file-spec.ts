@@ -1,5 +1,3 @@
-import type { Layer } from './layer.ts';
-
 /** Digest algorithms a manifest may name (EX3); `git` is the git blob SHA-1 that hubs give for small files. */
 export const DIGEST_ALGORITHMS = ['sha256', 'sha512', 'sha1', 'md5', 'git'] as const;
 
@@ -40,8 +38,3 @@ export interface FileSpec {
 
 /** How the layers share the work: one after another, or all at once. */
 export type Strategy = 'ordered' | 'parallel';
-
-export interface ChainOptions {
-  readonly layers: readonly Layer[];
-  readonly strategy: Strategy;
-}

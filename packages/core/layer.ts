@@ -33,14 +33,3 @@ export const outcomeOf = (deepestLayer: Layer): Outcome => OUTCOME_BY_LAYER[deep
 export const SOURCE_KINDS = ['ipfs-gateway', 'huggingface', 'mirror', 'bundle', 'local', 'peer'] as const;
 
 export type SourceKind = (typeof SOURCE_KINDS)[number];
-
-const LAYER_BY_KIND: Record<SourceKind, Layer> = {
-  local: 'cache',
-  'ipfs-gateway': 'ipfs',
-  huggingface: 'huggingface',
-  mirror: 'huggingface',
-  bundle: 'bundled',
-  peer: 'peer',
-};
-
-export const layerOf = (kind: SourceKind): Layer => LAYER_BY_KIND[kind];

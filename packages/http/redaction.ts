@@ -1,5 +1,3 @@
-const SECRET_HEADERS =
-  /^(authorization|proxy-authorization|cookie|set-cookie|x-amz-.*|.*token.*|.*api-key.*|.*secret.*)$/i;
 const REDACTED = 'redacted';
 
 /**
@@ -29,23 +27,3 @@ const HARMLESS = new Set([
   'X-Amz-Expires',
   'X-Amz-Date',
 ]);
-
-/** Headers as logs may show them. */
-export function redactHeaders(headers: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  const shown: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (value === undefined) continue;
-    shown[name] = SECRET_HEADERS.test(name)
-      ? REDACTED
-      : name.toLowerCase() === 'location'
-        ? redactLocation(value)
-        : value;
-  }
-  return shown;
-}
-
-/** A Location may be relative. */
-function redactLocation(value: string): string {
-  if (URL.canParse(value)) return redactUrl(value);
-  return value.replace(/\?.*$/s, `?${REDACTED}`);
-}

@@ -1,6 +1,5 @@
 import { SourceError } from '#core/failure';
 import type { Http } from './pool.ts';
-import { statusError } from './http-error.ts';
 import type { HttpRequest, HttpResponse } from './request.ts';
 
 export interface SmallResponse {
@@ -40,25 +39,4 @@ export async function requestBytes(
     signal,
   );
   return { response, bytes: Buffer.concat(chunks) };
-}
-
-/**
- * Reads a JSON answer.
- *
- * @returns the parsed value: whoever uses it checks its shape
- * @throws SourceError by status, or `bad-response` when it is not JSON
- */
-export async function requestJson(
-  http: Http,
-  request: HttpRequest,
-  maxBytes: number,
-  signal: AbortSignal,
-): Promise<{ readonly response: HttpResponse; readonly value: unknown }> {
-  const { response, bytes } = await requestBytes(http, request, maxBytes, signal);
-  if (response.status !== 200) throw statusError(request.source, response.status, response.headers, http.now());
-  try {
-    return { response, value: JSON.parse(bytes.toString('utf8')) };
-  } catch (error) {
-    throw new SourceError('bad-response', request.source, 'the answer is not JSON', { cause: error });
-  }
 }

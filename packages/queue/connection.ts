@@ -2,9 +2,6 @@ import { Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
 
-/** Braces make a Redis Cluster keep every key of ours in one slot, which MULTI and BullMQ's scripts need. */
-export const DEFAULT_PREFIX = '{haulier}';
-
 export interface RedisSettings {
   /** `redis://` or, for TLS, `rediss://`; user, password and database number go inside. */
   readonly url: string;

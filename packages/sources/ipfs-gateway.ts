@@ -2,7 +2,6 @@ import type { SourceFailureKind } from '#core/failure';
 import { SourceError } from '#core/failure';
 import type { Source } from '#core/source';
 import { PAGE_REST_MS } from '#core/policy';
-import { MIB } from '#core/units';
 import { kindOfStatus, statusError } from '#http/http-error';
 import type { Http } from '#http/pool';
 import type { HttpResponse } from '#http/request';
@@ -24,8 +23,6 @@ export interface IpfsGatewayOptions {
 /** Connections to one gateway at once (docs/ipfs.md). */
 const MAX_CONNECTIONS = 4;
 const MAX_REDIRECTS = 3;
-/** The spec's own limit for a block. */
-const BLOCK_BYTES = 2 * MIB;
 /** What a gateway of boxo's family writes when it looked and did not find (docs/ipfs.md). */
 const NOT_HERE =
   /^(ipld: could not find node|peer does not have|getting pieces containing cid|failed to load root node)/i;
@@ -97,24 +94,4 @@ function firstLine(response: HttpResponse, body: string): string {
         .slice(0, 200)
         .replace(/[^\x20-\x7e]/g, ' ')
     : '';
-}
-
-/** The empty identity CID: any gateway can answer it without looking anywhere. */
-const PROBE_CID = 'bafkqaaa';
-
-/**
- * Asks whether a gateway lives at all. 410 counts as alive: some refuse everything they do not host.
- *
- * @throws SourceError saying what is wrong
- */
-export async function probeGateway(http: Http, gateway: Gateway, trusted: boolean, signal: AbortSignal): Promise<void> {
-  const source = gateway.baseUrl.replace(/^https?:\/\//, '');
-  const url = `${gateway.baseUrl}/ipfs/${PROBE_CID}?format=raw`;
-  const headers = { accept: 'application/vnd.ipld.raw' };
-  const ask = { url, source, headers, trusted, maxRedirects: MAX_REDIRECTS };
-  const { response, bytes } = await requestBytes(http, ask, BLOCK_BYTES, signal);
-  const { status } = response;
-  if (status === 204 || status === 410 || (status === 200 && bytes.byteLength === 0)) return;
-  if (status === 200) throw new SourceError('bad-response', source, 'answered the probe with a body');
-  throw gatewayError(source, response, bytes.toString('utf8'), http.now());
 }

@@ -29,11 +29,6 @@ export function threadedDigest(descriptor: number | undefined, path: string, pla
   return worker === undefined ? undefined : digestIn(worker, descriptor, path, plan);
 }
 
-/** Ends the idle threads; one that is at work ends with its file. */
-export async function stopDigestThreads(): Promise<void> {
-  await Promise.all(idle.splice(0).map((worker) => worker.terminate()));
-}
-
 function takeThread(sizeBytes: number): Worker | undefined {
   const spare = idle.pop();
   if (spare !== undefined || script === undefined) return spare;

@@ -1,7 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SourceError, type SourceFailureKind } from '#core/failure';
-import { layerOf, type Layer, type SourceKind } from '#core/layer';
+import type { Layer, SourceKind } from '#core/layer';
 import type { ByteSink, ReadRequest, Source, SourceCapabilities } from '#core/source';
+
+const LAYER_BY_KIND: Record<SourceKind, Layer> = {
+  local: 'cache',
+  'ipfs-gateway': 'ipfs',
+  huggingface: 'huggingface',
+  mirror: 'huggingface',
+  bundle: 'bundled',
+  peer: 'peer',
+};
 
 /** What a fake source does wrong. Positions are of the file. */
 export interface FakeBehaviour {
@@ -56,7 +65,7 @@ export function fakeSource(bytes: Uint8Array, behaviour: FakeBehaviour = {}): Fa
   return {
     name,
     kind,
-    layer: behaviour.layer ?? layerOf(kind),
+    layer: behaviour.layer ?? LAYER_BY_KIND[kind],
     origin: `fake://${name}`,
     requests,
     load,

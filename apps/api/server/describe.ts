@@ -2,16 +2,6 @@ import { z } from 'zod';
 import { PROBLEMS, PROBLEM_MEDIA_TYPE, Problem } from '#contracts/http/problem';
 import type { Scope } from '../tokens/scope.ts';
 
-export type Tag = 'downloads' | 'models' | 'hosts' | 'metrics' | 'system';
-
-export interface Description {
-  /** Unique; names the method in generated clients. */
-  readonly operationId: string;
-  readonly summary: string;
-  readonly description?: string;
-  readonly tags: [Tag];
-}
-
 type ProblemStatus = (typeof PROBLEMS)[keyof typeof PROBLEMS]['status'];
 
 const ProblemResponse = (status: number) => ({

@@ -197,7 +197,6 @@ export const ListDownloadsQuery = z.strictObject({
 });
 
 export type ListDownloadsQuery = z.infer<typeof ListDownloadsQuery>;
-export type ListDownloadsInput = z.input<typeof ListDownloadsQuery>;
 
 export const DownloadList = z
   .strictObject({

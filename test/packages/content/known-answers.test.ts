@@ -1,7 +1,7 @@
 import { createCipheriv, createHash } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { GIB, MIB } from '#core/units';
-import { sameContent } from '#content/cid';
+import { parseCid } from '#content/cid';
 import { createDagBuilder, type DagProfile } from '#content/dag-builder';
 
 /** The keystream that kubo's tests use as file content: ChaCha20 under sha256(seed), zero nonce. */
@@ -24,7 +24,7 @@ describe('known answers of an independent implementation', () => {
   ])('names %d bytes of unixfs-v0-2015 as kubo does', (bytes, expected) => {
     const { cid, profileCid } = cidOf('unixfs-v0-2015', 'chunk-v0-seed', bytes);
     expect(profileCid).toBe(expected);
-    expect(sameContent(cid, expected)).toBe(true);
+    expect(parseCid(expected).cid).toBe(cid);
   });
 
   it.each([

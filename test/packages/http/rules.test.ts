@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { kindOfStatus } from '#http/http-error';
 import { proxyFor } from '#http/proxy';
-import { redactHeaders, redactUrl } from '#http/redaction';
+import { redactUrl } from '#http/redaction';
 import { headersAcross, nextHop } from '#http/redirects';
 import { parseRateLimit, parseRetryAfter, waitOf } from '#http/retry-after';
 
@@ -76,23 +76,6 @@ describe('redaction', () => {
       'https://cdn.example/f?X-Amz-Signature=redacted&Policy=redacted&Signature=redacted&X-Amz-Expires=3600&format=raw&t=redacted',
     );
     expect(redactUrl('nonsense?token=x')).toBe('(not a URL)');
-  });
-
-  it('HA9 hides headers that carry secrets, and the query of a location', () => {
-    const shown = redactHeaders({
-      Authorization: 'Bearer t',
-      cookie: 'c',
-      'x-amz-security-token': 's',
-      location: '/x?token=1',
-      etag: '"e"',
-    });
-    expect(shown).toEqual({
-      Authorization: 'redacted',
-      cookie: 'redacted',
-      'x-amz-security-token': 'redacted',
-      location: '/x?redacted',
-      etag: '"e"',
-    });
   });
 });
 

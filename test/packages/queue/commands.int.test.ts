@@ -5,14 +5,13 @@ import { silentLogger } from '#core/logger';
 import { checkRedis } from '#queue/check-redis';
 import { CommandListener, publishCommand } from '#queue/commands';
 import { readEpoch, writeEpoch } from '#queue/epoch';
-import { listenLive, publishLive } from '#queue/live-channel';
 import { expectNoLeaks } from '../../helpers/leaks.ts';
 import { type TestRedis, privateRedis, testRedis } from '../../helpers/redis.ts';
 import { until } from '../../helpers/until.ts';
 
 expectNoLeaks();
 
-describe('commands, live messages, epoch', () => {
+describe('commands, epoch', () => {
   let test: TestRedis;
 
   beforeEach(() => {
@@ -74,21 +73,6 @@ describe('commands, live messages, epoch', () => {
     await test.redis.set(`${test.settings.prefix}:command:${downloadId}`, '{"command":"format-disk"}');
     await listener.recall([downloadId]);
     expect(heard).toEqual([]);
-    listener.stop();
-  });
-
-  it('brings live messages to every listener', async () => {
-    const heard: unknown[] = [];
-    const listener = listenLive(test.settings, silentLogger, (message) => heard.push(message));
-    listener.start();
-    await until(
-      async () => {
-        await publishLive(test.redis, test.settings.prefix, { bytes: 7 });
-        return heard.length > 0;
-      },
-      { what: 'a live message arrives' },
-    );
-    expect(heard[0]).toEqual({ bytes: 7 });
     listener.stop();
   });
 

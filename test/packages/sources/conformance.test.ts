@@ -1,6 +1,3 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { silentLogger } from '#core/logger';
 import type { Source } from '#core/source';
@@ -8,7 +5,6 @@ import type { Http } from '#http/pool';
 import { parseGateway } from '#sources/gateways';
 import { huggingface } from '#sources/huggingface';
 import { ipfsGateway } from '#sources/ipfs-gateway';
-import { localFile } from '#sources/local-file';
 import { mirror } from '#sources/mirror';
 import { someBytes } from '../../helpers/origin-content.ts';
 import type { Origin, OriginOptions } from '../../helpers/origin.ts';
@@ -232,21 +228,5 @@ describe.each(Object.entries(KINDS))('the source %s', (_kind, make) => {
     const { source, origin } = await bench(make, []);
     await origin.close();
     expect((await collect(source, { sizeBytes: SIZE })).error).toMatchObject({ kind: 'unreachable' });
-  });
-});
-
-describe('the source local', () => {
-  it('gives ranges of a file, and says when it is missing or of another size', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'haulier-local-'));
-    closers.push(() => rm(folder, { recursive: true }));
-    const path = join(folder, 'model.onnx');
-    await writeFile(path, BYTES);
-    const source = localFile({ path });
-    const got = await collect(source, { range: { start: 9, end: SIZE }, sizeBytes: SIZE });
-    expect(got.head).toMatchObject({ start: 9, end: SIZE, totalBytes: SIZE });
-    expect(got.bytes.equals(BYTES.subarray(9))).toBe(true);
-    expect((await collect(source, { sizeBytes: 5 })).error).toMatchObject({ kind: 'size-mismatch' });
-    expect((await collect(source, {}, AbortSignal.abort())).error).toMatchObject({ kind: 'aborted' });
-    expect((await collect(localFile({ path: join(folder, 'none') }), {})).error).toMatchObject({ kind: 'missing' });
   });
 });

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Source } from '#core/source';
 import type { Http } from '#http/pool';
 import { parseGateway } from '#sources/gateways';
-import { gatewayKind, ipfsGateway, probeGateway } from '#sources/ipfs-gateway';
+import { gatewayKind, ipfsGateway } from '#sources/ipfs-gateway';
 import type { Fault } from '../../helpers/origin-fault.ts';
 import { someBytes } from '../../helpers/origin-content.ts';
 import type { Origin } from '../../helpers/origin.ts';
@@ -93,20 +93,6 @@ describe('a gateway', () => {
       message: 'answered 406: only raw',
     });
     expect(source.capabilities()).toMatchObject({ range: false, blocks: true });
-  });
-
-  it('is alive when it answers the probe, and also when it hosts nothing for us', async () => {
-    const { origin, http } = await start(
-      { do: 'none' },
-      { do: 'status', status: 410 },
-      { do: 'html' },
-      { do: 'status', status: 502 },
-    );
-    const gateway = parseGateway(origin.url);
-    await probeGateway(http, gateway, true, never);
-    await probeGateway(http, gateway, true, never);
-    await expect(probeGateway(http, gateway, true, never)).rejects.toMatchObject({ kind: 'bad-response' });
-    await expect(probeGateway(http, gateway, true, never)).rejects.toMatchObject({ kind: 'throttled' });
   });
 
   it('follows no more than three redirects', async () => {
