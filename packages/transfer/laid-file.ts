@@ -14,6 +14,8 @@ import { NO_SOURCE, SpanBoard } from './span-board.ts';
 import { startFileDigest } from './start-file-digest.ts';
 
 export interface LaidFileEvents {
+  /** The board shows what earlier runs left; space is not set aside yet. */
+  resumed(board: SpanBoard): void;
   /** Units are on the disk and on the board. */
   committed(): void;
   failed(error: StorageError): void;
@@ -61,6 +63,7 @@ export class LaidFile implements Ground {
     const board = new SpanBoard(table === undefined ? pieceGrid(sizeBytes) : leafGrid(table));
     const rules = resumeRules(parts);
     const { mustRecheck } = await resumePartial(partial, board, rules);
+    events.resumed(board);
     const freeBytes = (folder: string): Promise<number> => operations.freeBytes(folder);
     const reservation = await reserveDisk(dirname(partial.path), sizeBytes - board.doneBytes, freeBytes);
     try {

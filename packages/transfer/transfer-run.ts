@@ -81,7 +81,9 @@ export class TransferRun {
         wastedBytes: this.#wastedBytes,
       });
     } catch (error) {
-      throw await keepProven(this.#parts, this.#laid, error);
+      const cause = await keepProven(this.#parts, this.#laid, error);
+      if (this.#laid !== undefined) this.#report(true);
+      throw cause;
     }
   }
 
@@ -95,6 +97,7 @@ export class TransferRun {
 
   async #lay(sizeBytes: number): Promise<LaidFile> {
     this.#laid = await LaidFile.lay(this.#parts, sizeBytes, {
+      resumed: (board) => this.#report(true, board),
       committed: () => {
         this.#checkpointWhenDue();
         this.#crew?.committed();
@@ -226,8 +229,7 @@ export class TransferRun {
     this.#report(false);
   }
 
-  #report(isDue: boolean): void {
-    const board = this.#laid?.board;
+  #report(isDue: boolean, board = this.#laid?.board): void {
     this.#progress.report(isDue, {
       committedBytes: board?.doneBytes ?? 0,
       totalBytes: board?.grid.sizeBytes ?? this.#options.file.sizeBytes,

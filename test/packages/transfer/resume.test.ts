@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { KIB, MIB } from '#core/units';
 import { decodeJournal, encodeJournal } from '#transfer/journal';
+import { nodeFileOperations } from '#transfer/file-operations';
 import { journalPathOf } from '#transfer/partial';
 import { transfer } from '#transfer/transfer';
 import type { TransferOptions } from '#transfer/transfer-options';
@@ -54,6 +55,16 @@ describe('RE1 RE12 resume', () => {
     expect(await isIdentical()).toBe(true);
     expect(result.resumedBytes).toBe(MIB);
     expect(source.requests).toMatchObject([{ range: { start: MIB } }]);
+  });
+
+  it('RE3 tells the exact resume point: when it breaks off, and before it needs space', async () => {
+    const told: number[] = [];
+    const onProgress = ({ committedBytes }: { committedBytes: number }) => void told.push(committedBytes);
+    await abortAfter(2 * MIB, { file: byDigest, onProgress });
+    const noSpace = { ...nodeFileOperations, freeBytes: () => Promise.resolve(0) };
+    const again = kit.options([fakeSource(bytes)], { file: byDigest, onProgress, fileOperations: noSpace });
+    await expect(transfer(again)).rejects.toMatchObject({ kind: 'disk-full' });
+    expect(told.slice(-2)).toEqual([2 * MIB, 2 * MIB]);
   });
 
   it('continues a file whose size was learned by the first run', async () => {
