@@ -16,6 +16,8 @@ const shared = {
 
 /** `unit` needs nothing but Node; `integration` (`*.int.test.ts`) needs the services that scripts/test.mjs starts. */
 const config: Config = {
+  /** Patience for a busy machine; a test that waits says itself what for. */
+  testTimeout: 60_000,
   projects: [
     {
       ...shared,
