@@ -59,7 +59,8 @@ function refuseEviction(policy: string | undefined): void {
   if (policy !== undefined && policy !== 'noeviction')
     throw new Error(
       `Redis has maxmemory-policy "${policy}" and would evict jobs and their locks when memory is short: ` +
-        'set "maxmemory-policy noeviction", and give it to nobody else as a cache',
+        'run "redis-cli CONFIG SET maxmemory-policy noeviction", write "maxmemory-policy noeviction" into its configuration, ' +
+        'and give it to nobody else as a cache',
     );
 }
 

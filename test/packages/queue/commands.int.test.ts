@@ -94,7 +94,9 @@ describe('check of Redis', () => {
       await test.redis.config('SET', 'appendonly', 'no');
       expect((await checkRedis(test.redis)).warnings.join()).toMatch(/append-only file/);
       await test.redis.config('SET', 'maxmemory-policy', 'volatile-lru');
-      await expect(checkRedis(test.redis)).rejects.toThrow(/"volatile-lru".*set "maxmemory-policy noeviction"/);
+      await expect(checkRedis(test.redis)).rejects.toThrow(
+        /"volatile-lru".*run "redis-cli CONFIG SET maxmemory-policy noeviction"/,
+      );
     } finally {
       await test.cleanup();
       await server.end();

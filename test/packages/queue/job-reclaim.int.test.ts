@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { downloadJob, queueOf } from '#contracts/download-job';
+import type { AttemptContext, HandlerResult } from '#queue/download-handler';
 import { ConsumerKit, DONE, stopped } from '../../helpers/consumer-kit.ts';
 import { expectNoLeaks } from '../../helpers/leaks.ts';
 import { until } from '../../helpers/until.ts';
@@ -44,6 +45,28 @@ describe('jobs of workers that died', () => {
     await kit.untilState(job, 'completed', 'gpu-1', 3_000);
     expect(Date.now() - before).toBeLessThan(3_000);
     expect(attempts).toEqual([1]);
+  }, 20_000);
+
+  it('I08 a job that stalls again and again is no failure and burns no attempt', async () => {
+    const timings = { lockDurationMs: 10_000, stalledIntervalMs: 200 };
+    const job = await kit.add();
+    const key = `${kit.test.settings.prefix}:${queueOf(null)}:${downloadJob.id(job)}`;
+    const seen: AttemptContext[] = [];
+    let frozen: (() => void) | undefined;
+    const handler = (_job: unknown, context: AttemptContext): Promise<HandlerResult> => {
+      seen.push(context);
+      return seen.length === 4 ? Promise.resolve(DONE) : new Promise((resolve) => (frozen = () => resolve(DONE)));
+    };
+    await kit.consume({ handler, timings, concurrency: 4 });
+    for (const starts of [1, 2, 3]) {
+      await until(() => seen.length === starts, { what: `it was started ${starts} times` });
+      await kit.test.redis.del(`${key}:lock`);
+    }
+    await kit.untilState(job, 'completed');
+    expect(await kit.test.redis.hget(key, 'stc')).toBe('3');
+    expect(seen.map(({ attempt, timesStarted }) => [attempt, timesStarted])).toEqual([1, 2, 3, 4].map((n) => [1, n]));
+    expect(kit.failures).toEqual([]);
+    frozen?.();
   }, 20_000);
 
   it('leaves the active jobs of a live worker alone', async () => {

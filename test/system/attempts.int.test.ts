@@ -1,0 +1,75 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { silentLogger } from '#core/logger';
+import { MIB } from '#core/units';
+import { connect, type Database } from '#database/connect';
+import { downloadById } from '#database/download-queries';
+import { startOrigin, type Origin } from '../helpers/origin.ts';
+import { sampleFile, sampleManifest, sha256OfFile } from '../helpers/sample-file.ts';
+import { startSystem, type System } from '../helpers/system.ts';
+import { until } from '../helpers/until.ts';
+import { hubOf } from './hub-of.ts';
+
+/** Refused again and again, but not for long: an attempt is over at once. */
+const THROTTLED = { path: '/resolve/', fault: { do: 'status', status: 429, retryAfterS: 0 } } as const;
+
+describe('the attempts of a download', () => {
+  const file = sampleFile('model.bin', 8 * MIB);
+  let origin: Origin;
+  let system: System;
+  let database: Database;
+
+  beforeAll(async () => {
+    origin = await startOrigin(hubOf([file]), [], { bytesPerSecond: 40 * MIB });
+    system = await startSystem({ origin });
+    database = connect({ url: system.services.databaseUrl, poolSize: 1, logger: silentLogger });
+  }, 60_000);
+  afterAll(async () => {
+    await database.close();
+    await system.stop();
+    await origin.close();
+  }, 30_000);
+
+  it('RE3 are three at most, are counted in Postgres, and begin anew when a person resumes', async () => {
+    origin.rules.push(THROTTLED);
+    await system.client.publishVersion(sampleManifest('sample', [file]));
+    const { id } = (await system.client.createDownloads({ model: 'sample', host: 'host-a' })).downloads[0]!;
+
+    const waiting = await system.awaitDownload(id, ({ reason }) => reason === 'retry');
+    expect(waiting).toMatchObject({ status: 'paused', attempts: 1, attemptsLeft: 2 });
+    const failed = await system.awaitDownload(id, ({ status }) => status === 'failed');
+    expect(failed).toMatchObject({ attempts: 3, attemptsLeft: 0, outcome: 'all_layers_exhausted' });
+    expect(new Set(failed.tries.map(({ attempt }) => attempt))).toEqual(new Set([1, 2, 3]));
+    const row = (await downloadById(database, id))!;
+    expect(row).toMatchObject({ attempts: 3, attemptsUsed: 3 });
+    expect(Math.abs(row.lastAttemptAt!.getTime() - Date.parse(failed.lastAttemptAt!))).toBeLessThan(1000);
+    expect(row.lastAttemptAt!.getTime()).toBeGreaterThan(row.startedAt!.getTime());
+
+    await system.client.resumeDownload(id);
+    const again = await system.awaitDownload(id, ({ reason }) => reason === 'retry');
+    expect(again).toMatchObject({ status: 'paused', attempts: 4, attemptsLeft: 2, error: null });
+    origin.rules.pop();
+    const done = await system.awaitDownload(id, ({ status }) => status === 'success');
+    expect(await sha256OfFile(done.path!)).toBe(file.sha256);
+    expect(done.attempts).toBe(5);
+  }, 60_000);
+
+  it('RE3 RE15 leave the exact resume point in Postgres', async () => {
+    const other = sampleFile('other.bin', 32 * MIB);
+    origin.serve(hubOf([other]));
+    await system.client.publishVersion(sampleManifest('other', [other]));
+    const { id } = (await system.client.createDownloads({ model: 'other', host: 'host-a' })).downloads[0]!;
+    const sent = (): number =>
+      origin.requests.filter(({ path }) => path.includes('other')).reduce((sum, { bytesSent }) => sum + bytesSent, 0);
+    await until(() => sent() > 12 * MIB, { what: 'a third of it is sent' });
+    await system.workers[0]!.stop();
+    await system.awaitDownload(id, ({ status }) => status === 'paused');
+    const { currentSize } = (await downloadById(database, id))!;
+    expect(currentSize).toBeGreaterThan(0);
+    const before = sent();
+
+    await system.startWorker('host-a');
+    await system.awaitDownload(id, ({ status }) => status === 'success');
+    expect((await downloadById(database, id))!.resumedBytes).toBe(currentSize);
+    expect(sent() - before).toBe(other.content.size - currentSize);
+  }, 60_000);
+});
