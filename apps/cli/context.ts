@@ -3,7 +3,7 @@ import type { ProgressEnvironment, ProgressStream } from './terminal/progress.ts
 /** What a command may use of the outside; made by `main.ts`. */
 export interface CommandContext {
   readonly env: NodeJS.ProcessEnv & ProgressEnvironment;
-  readonly stdout: { write(text: string): unknown };
+  readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean; readonly columns?: number };
   readonly stderr: ProgressStream;
   /** Folder of the compiled programs. */
   readonly distDir: string;

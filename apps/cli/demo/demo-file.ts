@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { createDagBuilder } from '#content/dag-builder';
 import { leafCid } from '#content/leaf-block';
 import { keystream } from './keystream.ts';
@@ -29,6 +30,7 @@ export async function makeDemoFile(folder: string, path: string, sizeBytes: numb
     sha256.update(chunk);
     dag.update(chunk);
     await file?.write(chunk);
+    await setImmediate(); // the servers that start meanwhile are waited for in this process
   }
   await file?.close();
   const { cid, table, innerBlocks } = dag.finish();

@@ -4,8 +4,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { DownloadDetail } from '#contracts/http/downloads';
 import { formatBytes } from '#core/units';
 import { bundleCreate } from '../commands/bundle.ts';
+import { watchDownloads } from '../commands/watch-downloads.ts';
 import { CliError, EXIT } from '../exit-code.ts';
-import { DEMO_COMMIT, DEMO_HOST, DEMO_REPO, type DemoStage } from './stage.ts';
+import { createProgress } from '../terminal/progress.ts';
+import { sourcesAt } from './prepare.ts';
+import { DEMO_COMMIT, DEMO_REPO, type DemoStage } from './stage.ts';
 
 const PATIENCE_MS = 60_000;
 const POLL_MS = 100;
@@ -19,17 +22,12 @@ export interface VersionCheckReport {
 }
 
 /** A second version appears at the origin: a flag and a warning, and nothing is downloaded. */
-export async function showVersionCheck({
-  client,
-  origin,
-  files,
-  model,
-  report,
-}: DemoStage): Promise<VersionCheckReport> {
+export async function showVersionCheck(stage: DemoStage): Promise<VersionCheckReport> {
+  const { client, origin, files, model, report } = stage;
   const sentBefore = origin.bytesSent();
   origin.publish('b'.repeat(40), files);
   await client.checkModel(model);
-  const newer = await eventually('the newer version to be noticed', async () => {
+  const newer = await eventually(stage, 'the newer version to be noticed', async () => {
     const { newerVersions } = await client.getStatus();
     return newerVersions.find((flag) => flag.model === model)?.newer;
   });
@@ -46,22 +44,21 @@ export interface RepairReport {
 
 /** A published file rots on disk: it is found, quarantined, and repaired by fetching its bad leaf only. */
 export async function showRepair(stage: DemoStage): Promise<RepairReport> {
-  const { client, origin, model, hostHome, report } = stage;
+  const { client, origin, model, host, hostHome, report } = stage;
   const file = stage.files[0]!;
   const path = join(hostHome, 'models', model, file.path);
   await flipByte(path, Math.floor(file.sizeBytes / 2));
   const sentBefore = origin.bytesSent();
-  const [before] = (await client.listDownloads({ model, host: DEMO_HOST })).downloads.filter(
-    (one) => one.file === file.path,
-  );
-  await client.verifyHost(DEMO_HOST, model);
-  await eventually('the corrupt file to be repaired', async () => {
+  const [before] = (await client.listDownloads({ model, host })).downloads.filter((one) => one.file === file.path);
+  report(`one bit of ${file.path} is flipped on the disk; the host is asked to look at its files`);
+  await client.verifyHost(host, model);
+  await eventually(stage, 'the corrupt file to be repaired', async () => {
     const download = await client.getDownload(before!.id);
     return download.status === 'success' && download.completedAt !== before!.completedAt;
   });
   const bytesFetched = origin.bytesSent() - sentBefore;
   report(
-    `a flipped bit in ${file.path} was found and quarantined; repaired by fetching ${formatBytes(bytesFetched)} of ${formatBytes(file.sizeBytes)}`,
+    `the corrupt file was found and quarantined; repaired by fetching ${formatBytes(bytesFetched)} of ${formatBytes(file.sizeBytes)}`,
   );
   return { path: file.path, fileBytes: file.sizeBytes, bytesFetched };
 }
@@ -75,7 +72,7 @@ export interface OfflineReport {
 
 /** Every network source is switched off: the cache goes on answering, and a bundle provisions a host that has nothing. */
 export async function showOffline(stage: DemoStage): Promise<OfflineReport> {
-  const { client, origin, files, model, hostHome, stack, context, report } = stage;
+  const { client, origin, files, model, host, hostHome, stack, context, report } = stage;
   const bundle = join(hostHome, 'demo-models.tar');
   const quiet = { ...context, env: { ...context.env, HAULIER_HOME: hostHome }, stdout: { write: () => true } };
   await bundleCreate([model], { output: bundle, progress: 'none' }, quiet);
@@ -89,25 +86,23 @@ export async function showOffline(stage: DemoStage): Promise<OfflineReport> {
     files: files.map(({ path, sizeBytes, sha256 }) => ({ path, sizeBytes, sha256 })),
     sources: [{ kind: 'huggingface', repo: DEMO_REPO, revision: DEMO_COMMIT }],
   });
-  const cache = await outcomeOn(stage, again, DEMO_HOST);
+  const cache = await outcomeOn(stage, again, host);
   report(`the host's own store still answers: ${cache}`);
 
-  const airGapped = 'demo-air-gapped';
+  const airGapped = `${host}-air-gapped`;
+  report(`a second host, ${airGapped}, has only a bundle: it asks its sources in vain before it reads it`);
   const env = { HAULIER_HOME: join(hostHome, '..', 'air-gapped'), HAULIER_HOST: airGapped, HAULIER_BUNDLES: bundle };
-  await stack.startWorker({ name: 'worker-air-gapped', env });
+  await stack.startWorker({ name: 'worker-air-gapped', env: { ...sourcesAt(origin), ...env } });
   const bundled = await outcomeOn(stage, model, airGapped);
-  report(`a host with nothing but a bundle has the model now: ${bundled}`);
+  report(`it has the model now: ${bundled}`);
   return { cache, bundled };
 }
 
 /** The one outcome that all files of the model ended with. */
 async function outcomeOn({ client, context }: DemoStage, model: string, host: string): Promise<string> {
+  const display = createProgress('auto', context.stderr, context.env, () => performance.now());
   const { downloads } = await client.createDownloads({ model, host });
-  const ended = await Promise.all(
-    downloads.map(({ id }) =>
-      client.waitForDownload(id, { waitMs: PATIENCE_MS, until: 'final', signal: context.signal }),
-    ),
-  );
+  const ended = await watchDownloads(client, downloads, display, context.signal);
   const failed = ended.find(({ status }) => status !== 'success');
   if (failed) throw new CliError(EXIT.failed, `${failed.file} on ${host} ended as ${failed.status}: ${failed.message}`);
   return [...new Set(ended.map(({ outcome }: DownloadDetail) => outcome ?? ''))].join(', ');
@@ -127,9 +122,14 @@ async function flipByte(path: string, position: number): Promise<void> {
   }
 }
 
-async function eventually<T>(what: string, ask: () => Promise<T | undefined | false>): Promise<T> {
+async function eventually<T>(
+  { context }: DemoStage,
+  what: string,
+  ask: () => Promise<T | undefined | false>,
+): Promise<T> {
   const deadline = performance.now() + PATIENCE_MS;
   while (performance.now() < deadline) {
+    context.signal.throwIfAborted();
     const answer = await ask();
     if (answer !== undefined && answer !== false) return answer;
     await pause(POLL_MS);

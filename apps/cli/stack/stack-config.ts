@@ -17,19 +17,23 @@ export const haulierHome = (env: NodeJS.ProcessEnv): string =>
 
 /** @throws CliError that names the variable, its value and what would be right */
 export function stackConfig(env: NodeJS.ProcessEnv): StackConfig {
-  const port = Number(env['HAULIER_PORT'] || '7420');
-  if (!Number.isInteger(port) || port < 0 || port > 65_535)
-    throw new CliError(
-      EXIT.usage,
-      `HAULIER_PORT is "${env['HAULIER_PORT']}": write a port from 0 (any free one) to 65535`,
-    );
   return {
     home: haulierHome(env),
     bind: env['HAULIER_BIND'] || '127.0.0.1',
-    port,
+    port: portOf(env),
     databaseUrl: serverUrl(env, 'DATABASE_URL', /^postgres(ql)?:$/, 'postgresql://user:password@host:5432/database'),
     redisUrl: serverUrl(env, 'REDIS_URL', /^rediss?:$/, 'redis://host:6379'),
   };
+}
+
+/** Where the API listens; 0 takes a free port. */
+export function portOf(env: NodeJS.ProcessEnv): number {
+  const port = Number(env['HAULIER_PORT'] || '7420');
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  throw new CliError(
+    EXIT.usage,
+    `HAULIER_PORT is "${env['HAULIER_PORT']}": write a port from 0 (any free one) to 65535`,
+  );
 }
 
 /** The value is not shown: it may hold a password. */

@@ -7,8 +7,10 @@ import type { RunningServer } from '#embedded/running-server';
 import { CliError, EXIT } from '../exit-code.ts';
 
 export interface ServersOptions {
-  /** Their data and unpacked programs lie below it. */
+  /** Their data lies below it. */
   readonly home: string;
+  /** Where programs are unpacked; default: the same. */
+  readonly cacheDir?: string | undefined;
   readonly databaseUrl: string | undefined;
   readonly redisUrl: string | undefined;
   readonly report: (step: string) => void;
@@ -21,10 +23,10 @@ export interface ServersOptions {
  * @throws CliError that says which server did not start, and why
  */
 export async function startServers(
-  { home, databaseUrl, redisUrl, report }: ServersOptions,
+  { home, cacheDir = home, databaseUrl, redisUrl, report }: ServersOptions,
   stops: (() => Promise<void>)[],
 ): Promise<{ databaseUrl: string; redisUrl: string }> {
-  const shared = { cacheDir: join(home, 'programs'), logger: silentLogger, onProgress: report };
+  const shared = { cacheDir, logger: silentLogger, onProgress: report };
   const start = async (name: string, launch: () => Promise<RunningServer>): Promise<string> => {
     report(`starting ${name}`);
     const server = await launch().catch((cause: unknown) => {

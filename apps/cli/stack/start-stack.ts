@@ -8,8 +8,10 @@ import { choosePort } from './port.ts';
 import { startServers } from './start-servers.ts';
 
 export interface StackOptions {
-  /** Root of all data, logs and unpacked programs. */
+  /** Root of all data and logs. */
   readonly home: string;
+  /** Where programs of the distribution are unpacked, in its folder `programs`; default: the root. */
+  readonly cacheDir?: string | undefined;
   /** Folder of the compiled programs: `dist`. */
   readonly distDir: string;
   readonly databaseUrl: string | undefined;
@@ -95,7 +97,8 @@ async function startInOrder(
   return { apiUrl, api, workers, failed, startWorker, stop };
 }
 
-async function makeHome(home: string): Promise<void> {
+/** @throws CliError when nothing can be written there */
+export async function makeHome(home: string): Promise<void> {
   try {
     await mkdir(join(home, 'logs'), { recursive: true, mode: 0o700 });
   } catch (cause) {
