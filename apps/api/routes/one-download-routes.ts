@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import { Download, DownloadDetail, DownloadParams, GetDownloadQuery, LimitBody } from '#contracts/http/downloads';
 import { listAttempts } from '#database/metrics-queries';
 import type { AttemptRow } from '#database/metrics-queries';
@@ -37,7 +37,7 @@ function registerGet(app: App, deps: Dependencies): void {
       },
     },
     async (request, reply) => {
-      const row = await awaitDownload(deps, request.params.id, request.query, abortedWith(request));
+      const row = await awaitDownload(deps, request.params.id, request.query, abortedWith(reply));
       if (row === undefined) throw unknownDownload(request.params.id);
       const answer = await detailView(deps, row);
       return reply.header('etag', `"${answer.version}"`).send(answer);
@@ -51,9 +51,10 @@ async function detailView({ database }: Dependencies, row: DownloadRow): Promise
 }
 
 /** Aborts when the client goes away, so that nobody waits for nobody. */
-function abortedWith(request: FastifyRequest): AbortSignal {
+function abortedWith(reply: FastifyReply): AbortSignal {
   const gone = new AbortController();
-  request.raw.socket.once('close', () => gone.abort());
+  // Of the answer, not of its connection: that one is kept for further requests, and would keep a listener for each.
+  reply.raw.once('close', () => gone.abort());
   return gone.signal;
 }
 

@@ -10,14 +10,16 @@ import type { SourceBytes } from './attempt-end.ts';
 const MAX_SOURCE_CHARS = 200;
 const MAX_ERROR_CHARS = 500;
 const MAX_REASON_CHARS = 300;
+const MAX_SOURCES = 64;
 
-/** Turns each try of an attempt into an event, and keeps the sums per source. */
+/** Turns each try of an attempt into an event, and keeps the sums per source: an attempt may have any number of tries. */
 export class TryReporter {
   readonly #job: DownloadJob;
   readonly #attempt: number;
   readonly #publish: (event: WorkerEvent) => void;
   readonly #sources: () => readonly Source[];
-  readonly #records: TryRecord[] = [];
+  readonly #sums = new Map<string, SourceBytes[number]>();
+  #count = 0;
   #kinds: ReadonlyMap<string, SourceKind> | undefined;
 
   constructor(
@@ -40,7 +42,7 @@ export class TryReporter {
       generation,
       at: Date.now(),
       attempt: this.#attempt,
-      sequence: this.#records.length,
+      sequence: this.#count,
       layer: record.layer,
       kind: this.#kindOf(record.source),
       source: record.source.slice(0, MAX_SOURCE_CHARS),
@@ -51,11 +53,26 @@ export class TryReporter {
       errorMessage: record.failure?.message.slice(0, MAX_ERROR_CHARS) ?? null,
       reason: [record.rankedBecause, record.reason].filter(Boolean).join('; ').slice(0, MAX_REASON_CHARS),
     });
-    this.#records.push(record);
+    this.#count += 1;
+    this.#addToSums(record);
   }
 
-  reports(): readonly TryRecord[] {
-    return this.#records;
+  /** Sums per source, those that gave most first. */
+  sourceBytes(): SourceBytes {
+    return [...this.#sums.values()].sort((a, b) => b.bytes - a.bytes).slice(0, MAX_SOURCES);
+  }
+
+  #addToSums(record: TryRecord): void {
+    const source = record.source.slice(0, MAX_SOURCE_CHARS);
+    const sum = this.#sums.get(record.source) ?? { bytes: 0, wastedBytes: 0, badLeaves: 0, errors: 0 };
+    this.#sums.set(record.source, {
+      source,
+      layer: record.layer,
+      bytes: sum.bytes + record.committedBytes,
+      wastedBytes: sum.wastedBytes + record.wastedBytes,
+      badLeaves: sum.badLeaves + record.badLeaves,
+      errors: sum.errors + (record.failure === undefined ? 0 : 1),
+    });
   }
 
   #kindOf(name: string): SourceKind {
@@ -64,39 +81,29 @@ export class TryReporter {
   }
 }
 
-const MAX_SOURCES = 64;
-
-/** Sums per source, those that gave most first. */
-export function sourceBytesOf(records: readonly TryRecord[]): SourceBytes {
-  const sums = new Map<string, SourceBytes[number]>();
-  for (const record of records) {
-    const sum = sums.get(record.source);
-    sums.set(record.source, {
-      source: record.source.slice(0, MAX_SOURCE_CHARS),
-      layer: record.layer,
-      bytes: (sum?.bytes ?? 0) + record.committedBytes,
-      wastedBytes: (sum?.wastedBytes ?? 0) + record.wastedBytes,
-      badLeaves: (sum?.badLeaves ?? 0) + record.badLeaves,
-      errors: (sum?.errors ?? 0) + (record.failure === undefined ? 0 : 1),
-    });
-  }
-  return [...sums.values()].sort((a, b) => b.bytes - a.bytes).slice(0, MAX_SOURCES);
+/** A file that is here, and how it came. */
+export interface FinishedAttempt {
+  readonly blob: PublishedBlob;
+  /** Where an application opens the file. */
+  readonly path: string;
+  /** Undefined when the file was here already. */
+  readonly obtained: Obtained | undefined;
+  /** Who gave what, by its tries. */
+  readonly sources: SourceBytes;
+  readonly durationMs: number;
+  /** Wall clock, milliseconds since 1970. */
+  readonly now: number;
 }
 
-/** @param path where an application opens the file */
 export function finishedEvent(
   job: DownloadJob,
-  blob: PublishedBlob,
-  path: string,
-  obtained: Obtained | undefined,
-  durationMs: number,
-  at: number,
+  { blob, path, obtained, sources, durationMs, now }: FinishedAttempt,
 ): WorkerEvent {
   return {
     type: 'download.finished',
     downloadId: job.downloadId,
     generation: job.generation,
-    at,
+    at: now,
     outcome: obtained?.outcome ?? 'cache_hit',
     sizeBytes: blob.sizeBytes,
     sha256: blob.sha256,
@@ -106,14 +113,13 @@ export function finishedEvent(
     durationMs,
     resumedBytes: obtained?.resumedBytes ?? 0,
     wastedBytes: obtained?.wastedBytes ?? 0,
-    sources: obtained === undefined ? [] : finishedSources(obtained),
+    sources: obtained === undefined ? [] : finishedSources(obtained, sources),
   };
 }
 
 /** A file of one block came with its leaf table: no try tells who gave it. */
-function finishedSources(obtained: Obtained): SourceBytes {
-  const sums = sourceBytesOf(obtained.tries);
-  if (sums.length > 0 || obtained.mainSource === undefined) return sums;
+function finishedSources(obtained: Obtained, byTries: SourceBytes): SourceBytes {
+  if (byTries.length > 0 || obtained.mainSource === undefined) return byTries;
   const layer = obtained.outcome === 'tertiary_peer_success' ? 'peer' : 'ipfs';
   return [{ source: obtained.mainSource, layer, bytes: obtained.sizeBytes, wastedBytes: 0, badLeaves: 0, errors: 0 }];
 }

@@ -15,7 +15,7 @@ import type { Progress } from '#transfer/transfer-options';
 import type { Fetcher } from '../fetcher.ts';
 import { stopCauseOf, type RunningDownload, type RunningDownloads } from '../running-downloads.ts';
 import { degradedNotice, endOf } from './attempt-end.ts';
-import { finishedEvent, sourceBytesOf, TryReporter } from './attempt-events.ts';
+import { finishedEvent, TryReporter } from './attempt-events.ts';
 import { viewOf } from './view-of.ts';
 
 export interface AttemptDeps {
@@ -65,11 +65,13 @@ export class Attempt {
   async run(): Promise<HandlerResult> {
     const announce = setTimeout(() => this.#announce(0), ANNOUNCE_MS);
     try {
-      const { blob, obtained } = await this.#bring();
-      await this.#unpack(blob);
-      this.#announce(blob.sizeBytes);
+      const brought = await this.#bring();
+      await this.#unpack(brought.blob);
+      this.#announce(brought.blob.sizeBytes);
       const durationMs = Math.round(performance.now() - this.#startedAt);
-      this.#deps.publish(finishedEvent(this.#job, blob, await this.#pathOf(blob), obtained, durationMs, Date.now()));
+      const path = await this.#pathOf(brought.blob);
+      const sources = this.#tries.sourceBytes();
+      this.#deps.publish(finishedEvent(this.#job, { ...brought, path, sources, durationMs, now: Date.now() }));
       this.#deps.onServed(this.#job);
       await this.#deps.flush();
       return { do: 'done' };
@@ -193,7 +195,7 @@ export class Attempt {
       context: this.#context,
       stopCause,
       committedBytes: this.#committedBytes,
-      sources: sourceBytesOf(this.#tries.reports()),
+      sources: this.#tries.sourceBytes(),
       servedVersion,
       now: Date.now(),
     });
