@@ -11,7 +11,8 @@ import { addRequest, type AddRequest, type ModelAddOptions } from '../ingest/add
 import { composeManifest, type ComposedManifest } from '../ingest/compose-manifest.ts';
 import { proxyOf } from '../network.ts';
 import { longWork, type LongWork } from '../terminal/long-work.ts';
-import { createProgress, type ProgressItem } from '../terminal/progress.ts';
+import type { ProgressItem } from '../terminal/progress-lines.ts';
+import { createProgress } from '../terminal/progress.ts';
 import { usageOf } from '../usage.ts';
 
 /** Makes a manifest from a hub, IPFS, a folder or a recipe, and publishes it to the API or prints it. */

@@ -1,7 +1,8 @@
 import type { Client } from '#client/client';
 import type { Download, DownloadDetail } from '#contracts/http/downloads';
 import { isFinal } from '#core/download-status';
-import type { ProgressDisplay, ProgressItem } from '../terminal/progress.ts';
+import type { ProgressItem } from '../terminal/progress-lines.ts';
+import type { ProgressDisplay } from '../terminal/progress.ts';
 
 const POLL_MS = 55_000;
 

@@ -1,4 +1,5 @@
-import type { ProgressDisplay, ProgressItem, ProgressStream } from './progress.ts';
+import type { ProgressItem } from './progress-lines.ts';
+import type { ProgressDisplay, ProgressStream } from './progress.ts';
 
 /** What takes longer than this shows itself; shorter work stays silent. */
 const SILENT_MS = 2_000;

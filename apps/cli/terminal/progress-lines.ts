@@ -1,5 +1,4 @@
 import { formatBytes, formatDuration } from '#core/units';
-import type { ProgressItem } from './progress.ts';
 
 const MOST_BAR_CELLS = 24;
 const LEAST_BAR_CELLS = 8;
@@ -9,6 +8,17 @@ const FIXED_CELLS = ' '.length * 2 + '100%'.length + 2 * '  '.length + AMOUNT_CE
 /** What is left for speed, time and source before the bar shrinks. */
 const WANTED_TAIL_CELLS = 44;
 const LEAST_LABEL_CELLS = 8;
+
+/** One thing in motion; bytes are committed bytes and never go backwards. */
+export interface ProgressItem {
+  readonly label: string;
+  readonly doneBytes: number;
+  /** Undefined while the size is not known. */
+  readonly totalBytes: number | undefined;
+  readonly bytesPerSecond: number;
+  /** Where the bytes come from, or what is being waited for. */
+  readonly note: string;
+}
 
 export function percentOf(items: readonly ProgressItem[]): number {
   const total = items.reduce((sum, item) => sum + (item.totalBytes ?? 0), 0);

@@ -1,19 +1,8 @@
-import { barLines, percentOf, plainLine } from './progress-lines.ts';
+import { barLines, percentOf, plainLine, type ProgressItem } from './progress-lines.ts';
 
 export const PROGRESS_MODES = ['auto', 'bar', 'plain', 'json', 'none'] as const;
 
 export type ProgressMode = (typeof PROGRESS_MODES)[number];
-
-/** One thing in motion; bytes are committed bytes and never go backwards. */
-export interface ProgressItem {
-  readonly label: string;
-  readonly doneBytes: number;
-  /** Undefined while the size is not known. */
-  readonly totalBytes: number | undefined;
-  readonly bytesPerSecond: number;
-  /** Where the bytes come from, or what is being waited for. */
-  readonly note: string;
-}
 
 export interface ProgressDisplay {
   update(items: readonly ProgressItem[]): void;

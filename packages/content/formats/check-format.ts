@@ -2,15 +2,13 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { ggufProblem } from './gguf.ts';
 import { magicProblem } from './magic.ts';
 import { onnxProblem } from './onnx.ts';
+import type { ReadAt } from './read-at.ts';
 import { safetensorsProblem } from './safetensors.ts';
 
 /** Formats whose header shows whether a file is what its name says (CH4). */
 export const FILE_FORMATS = ['onnx', 'safetensors', 'gguf', 'gzip', 'zstd', 'tar', 'zip'] as const;
 
 export type FileFormat = (typeof FILE_FORMATS)[number];
-
-/** Reads up to `length` bytes at `position`; fewer only at the end of the file. */
-export type ReadAt = (position: number, length: number) => Promise<Uint8Array>;
 
 const EXTENSIONS: Readonly<Record<string, FileFormat>> = {
   onnx: 'onnx',

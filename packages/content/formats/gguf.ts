@@ -1,4 +1,4 @@
-import type { ReadAt } from './check-format.ts';
+import type { ReadAt } from './read-at.ts';
 import { showBytes } from './magic.ts';
 
 const KNOWN_VERSIONS = new Set([1, 2, 3]);

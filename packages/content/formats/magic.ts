@@ -1,4 +1,4 @@
-import type { ReadAt } from './check-format.ts';
+import type { ReadAt } from './read-at.ts';
 import { tarHeaderProblem } from './tar-header.ts';
 
 const MAGIC = {

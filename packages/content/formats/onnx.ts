@@ -1,4 +1,4 @@
-import type { ReadAt } from './check-format.ts';
+import type { ReadAt } from './read-at.ts';
 import { showBytes } from './magic.ts';
 
 /** Longer than every field header of a model together: the graph's content is skipped, not read. */

@@ -1,5 +1,5 @@
 import { parseJson } from '#core/parse-json';
-import type { ReadAt } from './check-format.ts';
+import type { ReadAt } from './read-at.ts';
 
 const LENGTH_BYTES = 8;
 /** The limit of the reference implementation. */

@@ -1,4 +1,4 @@
-import type { ReadAt } from './check-format.ts';
+import type { ReadAt } from './read-at.ts';
 import { VerifyError } from '#core/failure';
 import type { TarInput } from './read-tar.ts';
 

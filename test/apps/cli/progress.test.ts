@@ -1,11 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import {
-  createProgress,
-  resolveMode,
-  type ProgressItem,
-  type ProgressMode,
-} from '../../../apps/cli/terminal/progress.ts';
-import { barLines } from '../../../apps/cli/terminal/progress-lines.ts';
+import { createProgress, resolveMode, type ProgressMode } from '../../../apps/cli/terminal/progress.ts';
+import { barLines, type ProgressItem } from '../../../apps/cli/terminal/progress-lines.ts';
 import { longWork } from '../../../apps/cli/terminal/long-work.ts';
 
 const item = (doneBytes: number, more: Partial<ProgressItem> = {}): ProgressItem => ({
