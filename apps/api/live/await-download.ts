@@ -7,7 +7,7 @@ import type { Dependencies } from '../dependencies.ts';
 import { downloadView } from '../views/download-view.ts';
 
 /** How soon a change that another process wrote is seen. */
-const LOOK_EVERY_MS = SECOND_MS;
+const LOOK_EVERY_MS = SECOND_MS / 2;
 
 /**
  * Reads a download, and holds the answer while nothing changes: a long-poll.

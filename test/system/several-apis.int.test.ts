@@ -1,0 +1,65 @@
+import { createServer, type AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createClient, type Client } from '#client/client';
+import { MIB } from '#core/units';
+import { startOrigin, type Origin } from '../helpers/origin.ts';
+import { sampleFile, sampleManifest } from '../helpers/sample-file.ts';
+import { startSystem, type System } from '../helpers/system.ts';
+import { hubOf } from './hub-of.ts';
+
+describe('several APIs on one database and one Redis', () => {
+  const files = Array.from({ length: 16 }, (_, n) => sampleFile(`part-${n}.bin`, MIB + n, `part ${n}`));
+  let origin: Origin;
+  let system: System;
+  let second: Client;
+  let secondUrl: string;
+
+  beforeAll(async () => {
+    origin = await startOrigin(hubOf(files));
+    system = await startSystem({ origin });
+    const port = await freePort();
+    secondUrl = `http://127.0.0.1:${port}`;
+    await system.startApi(port);
+    await system.awaitReady(secondUrl);
+    second = createClient({ baseUrl: secondUrl, token: system.token });
+  }, 60_000);
+  afterAll(async () => {
+    await system.stop();
+    await origin.close();
+  }, 30_000);
+
+  it('share the work of queueing and recording, each thing once', async () => {
+    const orders = files.map(async (file, n) => {
+      const client = n % 2 === 0 ? system.client : second;
+      await client.publishVersion(sampleManifest(`model-${n}`, [file]));
+      return (await client.createDownloads({ model: `model-${n}`, host: 'host-a' })).downloads[0]!.id;
+    });
+    for (const id of await Promise.all(orders)) await system.awaitDownload(id, ({ status }) => status === 'success');
+    expect((await second.getStatus()).downloads.success).toBe(files.length);
+    const applied = [await system.client.getStatus(), await second.getStatus()].map(({ events }) => events.applied);
+    expect(Math.min(...applied)).toBeGreaterThan(0);
+    const sent = origin.requests.reduce((sum, { bytesSent }) => sum + bytesSent, 0);
+    expect(sent).toBe(files.reduce((sum, { content }) => sum + content.size, 0));
+  }, 60_000);
+
+  it('a long-poll at one sees within a second what another did', async () => {
+    const wish = { files: [{ path: 'never.bin', sizeBytes: 1, sha256: 'a'.repeat(64) }], host: 'host-z' };
+    const { id } = (await system.client.createDownloads(wish)).downloads[0]!;
+    await system.awaitDownload(id, ({ reason }) => reason !== 'not_queued_yet');
+    const waiting = system.client.waitForDownload(id, { waitMs: 30_000, until: 'final' });
+    await second.cancelDownload(id);
+    const cancelledAt = performance.now();
+    expect((await waiting).status).toBe('cancelled');
+    expect(performance.now() - cancelledAt).toBeLessThan(1000);
+  }, 60_000);
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
