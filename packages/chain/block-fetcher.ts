@@ -108,7 +108,7 @@ function afterFailure(
 ): void {
   member.failuresInARow += 1;
   const otherSources = members.filter((other) => other !== member && !other.dropped).length;
-  const history = { failuresInARow: member.failuresInARow, corruptionSwitches: 0, otherSources };
+  const history = { failuresInARow: member.failuresInARow, corruptionSwitches: 0, otherSources, hasOtherLayer: false };
   const decision = decide(error, history, budgets[member.source.layer], random());
   if (decision.do === 'retry-same') member.restsUntilMs = now() + decision.afterMs;
   else if (decision.do !== 'next-source' || !decision.again) member.dropped = error.kind !== 'missing';

@@ -61,6 +61,8 @@ export interface TryHistory {
   readonly corruptionSwitches: number;
   /** Other sources of the layer that may still be asked. */
   readonly otherSources: number;
+  /** Another layer has a source that may still be asked. */
+  readonly hasOtherLayer: boolean;
 }
 
 export interface FailureFacts {
@@ -108,13 +110,16 @@ function retryOrLeave({ kind: reason }: FailureFacts, history: TryHistory, budge
   return { do: 'retry-same', afterMs: backoffMs(history.failuresInARow, budget, random), reason };
 }
 
-/** RE7: somebody else continues at once; this source may come back until its tries are used up, and after a rest it was given. */
+/**
+ * RE7: somebody else continues at once; this source may come back until its tries are used up. A rest that it was given is
+ * waited for only where no other layer could answer instead.
+ */
 function afterLostConnection(failure: FailureFacts, history: TryHistory, budget: Budget, random: number): Decision {
   const reason = failure.kind;
   if (history.failuresInARow >= budget.connectionTriesPerSource)
     return { do: 'next-source', again: false, reason: `${reason}, ${history.failuresInARow} times in a row` };
   if (history.otherSources > 0) return { do: 'next-source', again: true, reason };
-  const restMs = Math.min(budget.retryAfterMaxMs, failure.retryAfterMs ?? 0);
+  const restMs = history.hasOtherLayer ? 0 : Math.min(budget.retryAfterMaxMs, failure.retryAfterMs ?? 0);
   return { do: 'retry-same', afterMs: Math.max(restMs, backoffMs(history.failuresInARow, budget, random)), reason };
 }
 

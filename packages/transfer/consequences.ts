@@ -17,6 +17,8 @@ export interface ConsequencesOptions {
 export interface FailureSituation {
   /** Other sources of the layer that may still be asked. */
   readonly otherSources: number;
+  /** Another layer has a source that may still be asked. */
+  readonly hasOtherLayer: boolean;
   /** Corrupt bytes were found leaf by leaf, and cost nobody's trust but the source's own. */
   readonly isProvenByLeaves: boolean;
 }
@@ -59,13 +61,14 @@ export class Consequences {
     return switches;
   }
 
-  #decide(state: SourceState, error: SourceError, { otherSources, isProvenByLeaves }: FailureSituation): Decision {
+  #decide(state: SourceState, error: SourceError, situation: FailureSituation): Decision {
+    const { otherSources, hasOtherLayer, isProvenByLeaves } = situation;
     const { layer } = state.source;
     const kind = error.kind === 'aborted' ? 'interrupted' : error.kind;
     const corruptionSwitches = isProvenByLeaves ? 0 : (this.#corruptionSwitches.get(layer) ?? 0);
     return decide(
       { kind, retryAfterMs: error.retryAfterMs },
-      { failuresInARow: state.failuresInARow, corruptionSwitches, otherSources },
+      { failuresInARow: state.failuresInARow, corruptionSwitches, otherSources, hasOtherLayer },
       this.#options.budgets[layer],
       this.#options.random(),
     );

@@ -271,6 +271,7 @@ export class Crew {
     const { layer } = state.source;
     return this.#options.consequences.afterFailure(state, error, {
       otherSources: this.#joined().filter((one) => one !== state && one.source.layer === layer).length,
+      hasOtherLayer: this.#options.states.some((one) => !one.isLeft && one.source.layer !== layer),
       isProvenByLeaves: this.#ground?.board.grid.table !== undefined,
     });
   }

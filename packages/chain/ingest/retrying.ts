@@ -25,7 +25,12 @@ export async function retrying<T>(
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof SourceError)) throw error;
-      const decision = decide(error, { failuresInARow, corruptionSwitches: 0, otherSources: 0 }, budget, random());
+      const decision = decide(
+        error,
+        { failuresInARow, corruptionSwitches: 0, otherSources: 0, hasOtherLayer: false },
+        budget,
+        random(),
+      );
       if (decision.do !== 'retry-same') throw error;
       await pause(decision.afterMs, undefined, { signal });
     }

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { decide, DEFAULT_BUDGETS } from '#core/policy';
 
 const budget = DEFAULT_BUDGETS.ipfs;
-const alone = { failuresInARow: 1, corruptionSwitches: 0, otherSources: 0 };
+const alone = { failuresInARow: 1, corruptionSwitches: 0, otherSources: 0, hasOtherLayer: false };
 
 describe('a lost connection', () => {
   it('RE7 lets somebody else go on at once, and the source come back', () => {
@@ -30,5 +30,11 @@ describe('a lost connection', () => {
   ])('waits for an origin that rests %i ms, as far as we wait at all', (retryAfterMs, afterMs) => {
     const decision = decide({ kind: 'unreachable', retryAfterMs }, alone, budget, 0.999_999);
     expect(decision).toMatchObject({ do: 'retry-same', afterMs });
+  });
+
+  it('CH7 waits no longer than usual for an origin that rests where another layer could answer', () => {
+    const failure = { kind: 'unreachable', retryAfterMs: 10_000 } as const;
+    const decision = decide(failure, { ...alone, hasOtherLayer: true }, budget, 0.999_999);
+    expect(decision).toMatchObject({ do: 'retry-same', afterMs: 1000 });
   });
 });
