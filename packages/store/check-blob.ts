@@ -30,6 +30,8 @@ export interface CheckOptions {
   /** The path in the model; its extension promises a format. */
   readonly path?: string | undefined;
   readonly format?: FileFormat | undefined;
+  /** Another name of the content, to be remembered with the proof when the facts are lost. */
+  readonly knownCid?: string | undefined;
   /** Awaited after each block that was hashed: throttles, or throws to stop. */
   readonly pace?: ((bytes: number) => void | Promise<void>) | undefined;
 }
@@ -57,7 +59,7 @@ export async function checkBlob(context: StoreContext, sha256: string, options: 
     const problem = await formatProblem(blob, stat.size, options);
     if (problem !== undefined) return invalid('wrong-format', problem, stat.ino);
     if (trusted) return { state: 'valid', sizeBytes: stat.size, verifiedAt: facts.verifiedAt, hashedBytes: 0 };
-    const verifiedAt = await rememberProof(context, sha256, stat, facts);
+    const verifiedAt = await rememberProof(context, sha256, stat, facts, options.knownCid);
     return { state: 'valid', sizeBytes: stat.size, verifiedAt, hashedBytes: stat.size };
   } catch (error) {
     throw StorageError.from(error, blob);
@@ -91,10 +93,11 @@ async function rememberProof(
   sha256: string,
   stat: Stats,
   facts: BlobFacts | undefined,
+  knownCid: string | undefined,
 ): Promise<number> {
   const verifiedAt = context.clock.now();
   const identity = { sha256, sizeBytes: stat.size, verifiedAt, mtimeMs: stat.mtimeMs, inode: stat.ino };
-  await writeFacts(context, { ...facts, digests: facts?.digests ?? {}, ...identity });
+  await writeFacts(context, { cid: knownCid, ...facts, digests: facts?.digests ?? {}, ...identity });
   context.provenThisRun.add(sha256);
   return verifiedAt;
 }

@@ -1,6 +1,6 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { StorageError } from '#core/failure';
-import { writeDurably } from './durable-write.ts';
+import { syncFolders, writeDurably } from './durable-write.ts';
 import { ifPresent, type StoreFs } from './store-fs.ts';
 
 /** The layout that this program writes; docs/store.md draws it. */
@@ -69,7 +69,7 @@ const PRIVATE_MODE = 0o700;
 export async function prepareLayout(fs: StoreFs, paths: StorePaths): Promise<void> {
   try {
     const found = await readVersion(fs, paths);
-    await makeFolders(fs, paths);
+    await makeFolders(fs, paths, found === 0);
     if (found === LAYOUT_VERSION) return;
     await migrateFromUnversioned(fs, paths);
     await writeDurably(fs, paths.version, `${LAYOUT_VERSION}\n`);
@@ -100,11 +100,16 @@ async function readVersion(fs: StoreFs, paths: StorePaths): Promise<number> {
   return version;
 }
 
-async function makeFolders(fs: StoreFs, paths: StorePaths): Promise<void> {
-  for (const folder of [paths.home, paths.blobs, paths.models])
-    await fs.mkdir(folder, { recursive: true, mode: SHARED_MODE });
+/** @param isNew the folders may be there, and yet nobody waited until their names were on the disk */
+async function makeFolders(fs: StoreFs, paths: StorePaths, isNew: boolean): Promise<void> {
+  const first = await fs.mkdir(paths.home, { recursive: true, mode: SHARED_MODE });
+  const made: (string | undefined)[] = [];
+  for (const folder of [paths.blobs, paths.models])
+    made.push(await fs.mkdir(folder, { recursive: true, mode: SHARED_MODE }));
   for (const folder of [paths.facts, paths.aliases, paths.leaves, paths.partials, paths.quarantine, paths.locks])
-    await fs.mkdir(folder, { recursive: true, mode: PRIVATE_MODE });
+    made.push(await fs.mkdir(folder, { recursive: true, mode: PRIVATE_MODE }));
+  if (!isNew && made.every((folder) => folder === undefined)) return;
+  await syncFolders(fs, dirname(paths.blobs), dirname(first ?? paths.home));
 }
 
 /** Layout 0 had the same folders without VERSION, and blobs that could be written: make them read-only. */

@@ -1,7 +1,6 @@
 /** The steps of a publish, in their order (HD6). After any of them the power may fail. */
 export const PUBLISH_STEPS = [
   'partial-synced',
-  'partial-read-only',
   'blob-renamed',
   'blob-folder-synced',
   'leaves-written',

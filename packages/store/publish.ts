@@ -1,3 +1,4 @@
+import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { codeOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
@@ -80,10 +81,8 @@ async function discardPartial(context: StoreContext, request: PublishRequest): P
 async function storeBlob(context: StoreContext, request: PublishRequest, blob: string): Promise<void> {
   const { fs } = context;
   await refuseWrongSize(context, request);
-  await syncFile(fs, request.partialPath);
+  await syncFile(fs, request.partialPath, (handle) => makeReadOnly(context, handle, request.partialPath));
   await context.onStep('partial-synced');
-  await makeReadOnly(context, request.partialPath);
-  await context.onStep('partial-read-only');
   await fs.mkdir(dirname(blob), { recursive: true, mode: 0o755 });
   await fs.rename(request.partialPath, blob);
   await context.onStep('blob-renamed');
@@ -103,11 +102,11 @@ async function refuseWrongSize(context: StoreContext, request: PublishRequest): 
 }
 
 /** Mode 0444 and an mtime in whole milliseconds, which every copy of it can keep. */
-async function makeReadOnly(context: StoreContext, path: string): Promise<void> {
+async function makeReadOnly(context: StoreContext, handle: FileHandle, path: string): Promise<void> {
   const now = new Date(context.clock.now());
-  await context.fs.utimes(path, now, now);
+  await handle.utimes(now, now);
   try {
-    await context.fs.chmod(path, 0o444);
+    await handle.chmod(0o444);
   } catch (error) {
     if (!NO_PERMISSIONS.has(codeOf(error))) throw error;
     context.logger.debug({ path }, 'filesystem without permissions');

@@ -4,7 +4,7 @@ import { codeOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
 import { unsafePathReason } from '#core/safe-path';
 import type { StoreContext } from './context.ts';
-import { dropTemporary, syncFile, syncFolder, temporaryBeside, unlinkIfPresent } from './durable-write.ts';
+import { dropTemporary, makeFolder, syncFile, syncFolder, temporaryBeside, unlinkIfPresent } from './durable-write.ts';
 import { blobPath } from './layout.ts';
 import { ifPresent } from './store-fs.ts';
 
@@ -45,7 +45,7 @@ export async function linkView(context: StoreContext, sha256: string, model: str
   const blob = blobPath(context.paths, sha256);
   try {
     if (await showsBlob(context, blob, view)) return;
-    await makeFolder(context, model, dirname(view));
+    await makeViewFolder(context, model, dirname(view));
     const temporary = temporaryBeside(view);
     try {
       await makeLink(context, blob, temporary);
@@ -95,9 +95,9 @@ async function copyBlob(context: StoreContext, blob: string, temporary: string):
 }
 
 /** Makes the folder of a view, and refuses one that leads out of the model through a planted link (HN2). */
-async function makeFolder(context: StoreContext, model: string, folder: string): Promise<void> {
+async function makeViewFolder(context: StoreContext, model: string, folder: string): Promise<void> {
   const root = modelFolder(context, model);
-  await context.fs.mkdir(folder, { recursive: true, mode: 0o755 });
+  await makeFolder(context.fs, folder, 0o755);
   const [realRoot, realModels, real] = await Promise.all(
     [root, context.paths.models, folder].map((path) => context.fs.realpath(path)),
   );
@@ -109,15 +109,16 @@ async function makeFolder(context: StoreContext, model: string, folder: string):
     );
 }
 
-/** Takes a view away, and the folders it leaves empty. A folder under that name belongs to another version's files. */
+/** Takes a view away for good, and the folders it leaves empty. A folder under that name belongs to another version's files. */
 export async function unlinkView(context: StoreContext, model: string, path: string): Promise<void> {
   const root = modelFolder(context, model);
   const view = viewPath(context, model, path);
   try {
     if (await isFolder(context, view)) return;
     await unlinkIfPresent(context.fs, view);
-    for (let folder = dirname(view); folder.startsWith(`${root}${sep}`); folder = dirname(folder))
-      if (!(await removeIfEmpty(context, folder))) return;
+    let folder = dirname(view);
+    while (folder.startsWith(`${root}${sep}`) && (await removeIfEmpty(context, folder))) folder = dirname(folder);
+    await ifPresent(syncFolder(context.fs, folder));
   } catch (error) {
     throw StorageError.from(error, view);
   }

@@ -1,8 +1,8 @@
-import { close, constants, fdatasync, fstat, ftruncate, open, read, write } from 'node:fs';
-import { readFile, rename, rm, statfs } from 'node:fs/promises';
-import { promisify } from 'node:util';
+import { constants } from 'node:fs';
+import { dirname } from 'node:path';
 import { codeOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
+import { nodeDiskCalls, type DiskCalls } from './disk-calls.ts';
 
 /** An open file with positioned reads and writes. */
 export interface OpenFile {
@@ -29,68 +29,68 @@ export interface FileOperations {
   openForReading(path: string): Promise<OpenFile | undefined>;
   /** Reads a small file; undefined when it does not exist or is longer than `maxBytes`. */
   readSmall(path: string, maxBytes: number): Promise<Uint8Array | undefined>;
-  /** Replaces a small file in one step: temporary file, fdatasync, rename. */
+  /** Replaces a small file in one step, for good: temporary file, fdatasync, rename, fsync of the folder. */
   replaceSmall(path: string, bytes: Uint8Array): Promise<void>;
-  /** Removes a file if it exists. */
+  /** Removes a file if it exists. It does not come back when the power fails. */
   remove(path: string): Promise<void>;
   /** Bytes that an unprivileged user may still write in the file system of the folder. */
   freeBytes(folder: string): Promise<number>;
 }
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR, O_TRUNC } = constants;
-const openFd = promisify(open);
-const statFd = promisify(fstat);
-const readFd = promisify(read);
-const closeFd = promisify(close);
-const datasyncFd = promisify(fdatasync);
-const truncateFd = promisify(ftruncate);
 
-export const nodeFileOperations: FileOperations = {
-  async openPrivate(path) {
-    const existing = await openIfThere(path, O_RDWR | O_NOFOLLOW);
-    if (existing !== undefined) {
-      const facts = await statFd(existing);
-      if (facts.isFile() && facts.nlink === 1) return openFile(existing, facts.size);
-      await closeFd(existing);
-      await rm(path);
-    }
-    return openFile(await openFd(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600), 0);
-  },
-  async openForReading(path) {
-    const descriptor = await openIfThere(path, O_RDONLY | O_NOFOLLOW);
-    if (descriptor === undefined) return undefined;
-    const facts = await statFd(descriptor);
-    if (facts.isFile()) return openFile(descriptor, facts.size);
-    await closeFd(descriptor);
-    return undefined;
-  },
-  async readSmall(path, maxBytes) {
-    try {
-      const bytes = await readFile(path);
-      return bytes.length > maxBytes ? undefined : bytes;
-    } catch (error) {
-      if (codeOf(error) === 'ENOENT') return undefined;
-      throw error;
-    }
-  },
-  async replaceSmall(path, bytes) {
-    const temporary = `${path}.new`;
-    const descriptor = await openFd(temporary, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
-    const file = openFile(descriptor, 0);
-    try {
-      await writeFully(file, bytes, 0);
-      await file.datasync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  },
-  remove: (path) => rm(path, { force: true }),
-  async freeBytes(folder) {
-    const facts = await statfs(folder);
-    return facts.bavail * facts.bsize;
-  },
-};
+/** A transfer's files on the given disk. */
+export function fileOperationsOn(calls: DiskCalls): FileOperations {
+  return {
+    async openPrivate(path) {
+      const existing = await openIfThere(calls, path, O_RDWR | O_NOFOLLOW);
+      if (existing !== undefined) {
+        const facts = await calls.stat(existing);
+        if (facts.isFile() && facts.nlink === 1) return openFile(calls, existing, facts.size);
+        await calls.close(existing);
+        await calls.remove(path);
+      }
+      return openFile(calls, await calls.open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600), 0);
+    },
+    async openForReading(path) {
+      const descriptor = await openIfThere(calls, path, O_RDONLY | O_NOFOLLOW);
+      if (descriptor === undefined) return undefined;
+      const facts = await calls.stat(descriptor);
+      if (facts.isFile()) return openFile(calls, descriptor, facts.size);
+      await calls.close(descriptor);
+      return undefined;
+    },
+    async readSmall(path, maxBytes) {
+      try {
+        const bytes = await calls.readFile(path);
+        return bytes.length > maxBytes ? undefined : bytes;
+      } catch (error) {
+        if (codeOf(error) === 'ENOENT') return undefined;
+        throw error;
+      }
+    },
+    async replaceSmall(path, bytes) {
+      const temporary = `${path}.new`;
+      const descriptor = await calls.open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
+      const file = openFile(calls, descriptor, 0);
+      try {
+        await writeFully(file, bytes, 0);
+        await file.datasync();
+      } finally {
+        await file.close();
+      }
+      await calls.rename(temporary, path);
+      await syncFolderOf(calls, path);
+    },
+    async remove(path) {
+      await calls.remove(path);
+      await syncFolderOf(calls, path);
+    },
+    freeBytes: (folder) => calls.freeBytes(folder),
+  };
+}
+
+export const nodeFileOperations: FileOperations = fileOperationsOn(nodeDiskCalls);
 
 /**
  * Writes all of the bytes at the position. A near-full disk writes less than asked without an error (HD2), so
@@ -116,36 +116,62 @@ export async function readFully(file: OpenFile, buffer: Uint8Array, position: nu
   return done;
 }
 
-/** ELOOP is what O_NOFOLLOW says of a link: a link is not our file. */
-async function openIfThere(path: string, flags: number): Promise<number | undefined> {
+/** Filesystems that cannot sync a folder, or not without write access, say so with one of these. */
+const NO_FOLDER_SYNC = new Set(['EINVAL', 'EISDIR', 'ENOTSUP', 'EPERM', 'EACCES', 'ENOENT']);
+
+/** Brings the names beside a file to the disk, where the filesystem has such a thing and the folder is there. */
+async function syncFolderOf(calls: DiskCalls, path: string): Promise<void> {
   try {
-    return await openFd(path, flags);
+    const folder = await calls.open(dirname(path), O_RDONLY);
+    try {
+      await calls.sync(folder);
+    } finally {
+      await calls.close(folder);
+    }
+  } catch (error) {
+    if (!NO_FOLDER_SYNC.has(codeOf(error))) throw error;
+  }
+}
+
+/** ELOOP is what O_NOFOLLOW says of a link: a link is not our file. */
+async function openIfThere(calls: DiskCalls, path: string, flags: number): Promise<number | undefined> {
+  try {
+    return await calls.open(path, flags);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
+    if (codeOf(error) === 'EACCES' && (flags & O_RDWR) !== 0) return openReadOnly(calls, path, flags, error);
     if (codeOf(error) !== 'ELOOP') throw error;
-    if ((flags & O_RDWR) !== 0) await rm(path);
+    if ((flags & O_RDWR) !== 0) await calls.remove(path);
     return undefined;
   }
 }
 
-function openFile(descriptor: number, sizeBytes: number): OpenFile {
+/** A crash within a publish leaves the partial read-only under its own name: it is made writable again. */
+async function openReadOnly(calls: DiskCalls, path: string, flags: number, refused: unknown): Promise<number> {
+  const descriptor = await calls.open(path, O_RDONLY | O_NOFOLLOW);
+  try {
+    const facts = await calls.stat(descriptor);
+    if (!facts.isFile() || facts.nlink !== 1) throw refused;
+    await calls.chmod(descriptor, 0o600);
+  } finally {
+    await calls.close(descriptor);
+  }
+  return calls.open(path, flags);
+}
+
+function openFile(calls: DiskCalls, descriptor: number, sizeBytes: number): OpenFile {
   let isOpen = true;
   return {
     descriptor,
     sizeBytes,
-    read: async (buffer, position) => (await readFd(descriptor, buffer, 0, buffer.length, position)).bytesRead,
-    write: (buffer, position) =>
-      new Promise((resolve, reject) => {
-        write(descriptor, buffer, 0, buffer.length, position, (error, written) =>
-          error ? reject(error) : resolve(written),
-        );
-      }),
-    truncate: (size) => truncateFd(descriptor, size),
-    datasync: () => datasyncFd(descriptor),
+    read: (buffer, position) => calls.read(descriptor, buffer, position),
+    write: (buffer, position) => calls.write(descriptor, buffer, position),
+    truncate: (size) => calls.truncate(descriptor, size),
+    datasync: () => calls.datasync(descriptor),
     async close() {
       if (!isOpen) return;
       isOpen = false;
-      await closeFd(descriptor);
+      await calls.close(descriptor);
     },
   };
 }

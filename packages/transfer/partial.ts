@@ -33,11 +33,11 @@ export function identityOf(file: FileIdentity): Uint8Array {
     .digest();
 }
 
-/** Removes a partial and its journal. */
+/** Removes a partial and its journal; the journal first, so that none is left to speak of a partial that is another one. */
 export async function discardPartial(partialPath: string, operations: FileOperations): Promise<void> {
-  await operations.remove(partialPath);
   await operations.remove(journalPathOf(partialPath));
   await operations.remove(`${journalPathOf(partialPath)}.new`);
+  await operations.remove(partialPath);
 }
 
 /** The growing file and its journal. */
@@ -95,7 +95,7 @@ export class Partial {
     this.#names = names;
   }
 
-  /** Forgets everything: the file is empty, the journal gone. */
+  /** Forgets everything: the journal is gone for good before the file is emptied, and before it can grow again. */
   async clear(): Promise<void> {
     await this.#guard(async () => {
       await this.#operations.remove(journalPathOf(this.path));

@@ -38,7 +38,11 @@ export interface Resumed {
 export async function resumePartial(partial: Partial, board: SpanBoard, rules: ResumeRules): Promise<Resumed> {
   const { found, file } = partial;
   const { table } = board.grid;
-  if (file.sizeBytes === 0) return { mustRecheck: false };
+  if (file.sizeBytes === 0) {
+    // The journal of a partial that is lost must not speak for the new one.
+    await partial.clear();
+    return { mustRecheck: false };
+  }
   const isOther = found.ok && !sameBytes(found.journal.identity, rules.identity);
   if (found.ok && isOfGrid(found.journal, board.grid) && (table !== undefined || !isOther)) {
     if (adopt(found.journal, partial, board, rules)) {

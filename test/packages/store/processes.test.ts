@@ -82,6 +82,7 @@ describe('the order of a publish', () => {
       `rename ${sha256}`,
       `sync ${basename(dirname(path))}`,
       'sync sha256',
+      'sync models',
       'rename x.bin',
       'sync m',
       'sync temporary',
