@@ -50,6 +50,7 @@ export async function holdIdentity(home: string): Promise<HeldIdentity> {
 }
 
 function hold(path: string, workerId: string, startedAt: string): HeldIdentity {
+  // Only another machine judges by the age, and it allows two to be missed.
   const touching = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => undefined), TOUCH_MS);
   touching.unref();
   let released: Promise<void> | undefined;
@@ -94,8 +95,9 @@ async function setAside(path: string, expected: string): Promise<boolean> {
   const aside = `${path}.${randomUUID()}`;
   try {
     await rename(path, aside);
-  } catch {
-    return false; // the other one was faster
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false; // the other one was faster
+    throw error;
   }
   if ((await readText(aside)) === expected) {
     await rm(aside, { force: true });

@@ -1,5 +1,4 @@
-import type { SourceError } from '#core/failure';
-import { ExhaustedError, type SourceFailure } from '#core/failure';
+import { ExhaustedError, type SourceError, type SourceFailure } from '#core/failure';
 import { mayPass } from '#core/policy';
 
 /** Collects what each source did wrong, for the one error that names them all (CH7). */
@@ -15,6 +14,7 @@ export class FailureLog {
   /** @param what names what nobody could give */
   exhausted(what: string): ExhaustedError {
     const failures = [...this.#failures.values()];
-    return new ExhaustedError(what, failures, failures.length > 0 && failures.some((failure) => mayPass(failure.kind)));
+    const passing = failures.some((failure) => mayPass(failure.kind));
+    return new ExhaustedError(what, failures, passing);
   }
 }
