@@ -220,4 +220,16 @@ describe('a transfer at which the power fails', () => {
     );
     await expect(check).rejects.toThrow('cut after');
   });
+
+  it('G19 would not go unnoticed if the names were not synced', async () => {
+    const lived = await live(await makeRoot('live'), PROOFS[0]!, Infinity, { ignoresSyncOf: 'folders' });
+    const check = eachCut(
+      lived,
+      () => ['nothing'],
+      async (root, cut) => {
+        expect(await resume(root, PROOFS[0]!)).toBeLessThanOrEqual(bytes.length - safeBytes(lived.disk, cut));
+      },
+    );
+    await expect(check).rejects.toThrow('cut after');
+  });
 });
