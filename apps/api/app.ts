@@ -21,6 +21,7 @@ import { registerErrorHandler } from './server/error-handler.ts';
 import { acceptOnlyJson } from './server/json-only.ts';
 import { registerOpenApi, registerOpenApiDocument } from './server/openapi.ts';
 import { registerSecurityHeaders } from './server/security-headers.ts';
+import { endUnusedConnections } from './server/unused-connections.ts';
 import { guard } from './tokens/guard.ts';
 import type { Authenticator } from './tokens/authenticate.ts';
 
@@ -56,6 +57,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   registerErrorHandler(app);
   logRequests(app);
   letGoWhenStopping(app, options.deps);
+  endUnusedConnections(app);
   await registerSecurityHeaders(app);
   await registerOpenApi(app, options.version);
   registerHealthRoutes(app, options);

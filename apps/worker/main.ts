@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import type { ProxySettings } from '#http/proxy';
 import { openStore } from '#store/open-store';
 import { messageOf } from '#core/error-facts';
+import { checkWorker } from './check.ts';
 import { readConfig } from './config.ts';
 import { programVersion } from './program-version.ts';
 import { StoreNotices } from './store-notices.ts';
@@ -13,6 +14,10 @@ const SIGNAL_EXIT_CODE = 1;
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
+  if (process.argv.includes('--check')) {
+    process.stdout.write(`${await checkWorker(config)}\n`);
+    return;
+  }
   const logger = pino({ name: 'haulier-worker', level: config.logLevel });
   const identity = await holdIdentity(config.home);
   const storeNotices = new StoreNotices();

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -114,7 +114,7 @@ describe('the built API over real HTTP', () => {
     expect(page.headers.get('content-security-policy')).toContain("default-src 'self'");
   });
 
-  it('ends a long-poll and itself when it is told to stop', async () => {
+  it('ends a long-poll, a connection without a request, and itself when it is told to stop', async () => {
     const port = await freePort();
     const { url: redisUrl, prefix } = redis.settings;
     const env = { DATABASE_URL: database.url, REDIS_URL: redisUrl, HAULIER_REDIS_PREFIX: prefix };
@@ -132,8 +132,13 @@ describe('the built API over real HTTP', () => {
     );
     const waiting = fetch(`${base}${location}?wait=60s`, { headers });
     await until(async () => (await fetch(`${base}/livez`)).ok, { what: 'another answer' });
+    const preconnected = connect(port, '127.0.0.1');
+    await once(preconnected, 'connect');
+    const before = Date.now();
     expect(await end(second)).toBe(0);
+    expect(Date.now() - before).toBeLessThan(2_000);
     expect((await waiting).status).toBe(200);
+    preconnected.destroy();
   }, 40_000);
 
   it('only migrates when asked to, without Redis', async () => {
