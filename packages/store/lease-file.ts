@@ -32,6 +32,8 @@ export interface Lease {
   tell(note: string): Promise<void>;
   /** Gives the lease up; safe twice. */
   release(): Promise<void>;
+  /** Gives the lease up and moves its file to the path, dated `atMs`: takes no space, so it works on a full disk. */
+  releaseTo(path: string, atMs: number): Promise<void>;
 }
 
 /** Who holds a lease, as the asker has watched it. */
@@ -69,7 +71,10 @@ export async function tryLease(
     await parts.fs.writeFile(path, JSON.stringify(record), { flag: 'wx', mode: 0o600 });
     return { lease: holdLease(parts, path, record, ttlMs), displaced: undefined, displacedIsGone: false };
   } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw StorageError.from(error, path);
+    if (codeOf(error) !== 'EEXIST') {
+      await dropUnwritten(parts, path);
+      throw StorageError.from(error, path);
+    }
   }
   const seen = await look(parts, path);
   if (seen === undefined) return tryLease(parts, path, note, earlier, ttlMs);
@@ -80,6 +85,12 @@ export async function tryLease(
   if (!gone && !silent) return { heldBy: seen.record, observation };
   if (!(await displace(parts, path, seen, record, ttlMs))) return { heldBy: seen.record, observation };
   return { lease: holdLease(parts, path, record, ttlMs), displaced: seen.record, displacedIsGone: gone };
+}
+
+/** A full disk makes the file and then refuses its content: left there, the next asker would wait for nobody. */
+async function dropUnwritten(parts: LeaseParts, path: string): Promise<void> {
+  const raw = await ifPresent(parts.fs.readFile(path, 'utf8'));
+  if (raw !== undefined && parseLease(raw) === undefined) await unlinkIfPresent(parts.fs, path);
 }
 
 interface Seen {
@@ -162,15 +173,21 @@ function holdLease(parts: LeaseParts, path: string, record: LeaseRecord, ttlMs: 
   const timer = setInterval(() => void beat(), ttlMs / 3);
   timer.unref();
   let released = false;
-  const release = async (): Promise<void> => {
+  const letGo = async (giveUp: () => Promise<void>): Promise<void> => {
     clearInterval(timer);
     if (released) return;
     released = true;
-    if (await isMine()) await unlinkIfPresent(parts.fs, path);
+    if (await isMine()) await giveUp();
   };
+  const release = (): Promise<void> => letGo(() => unlinkIfPresent(parts.fs, path));
+  const releaseTo = (target: string, atMs: number): Promise<void> =>
+    letGo(async () => {
+      await parts.fs.utimes(path, new Date(atMs), new Date(atMs));
+      await parts.fs.rename(path, target);
+    });
   const tell = async (note: string): Promise<void> => {
     if (!(await isMine())) throw new StorageError('busy', path, 'the lease belongs to somebody else now');
     await writeAtomically(parts.fs, path, JSON.stringify({ ...record, note }));
   };
-  return { record, lost: lost.signal, isMine, tell, release };
+  return { record, lost: lost.signal, isMine, tell, release, releaseTo };
 }

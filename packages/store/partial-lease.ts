@@ -5,7 +5,14 @@ import { DIGEST_ALGORITHMS, type FileSpec } from '#core/file-spec';
 import { parseJson } from '#core/parse-json';
 import type { StoreContext } from './context.ts';
 import { unlinkIfPresent, writeAtomically } from './durable-write.ts';
-import { tryLease, type Lease, type LeaseOutcome, type LeaseRecord, type Observation } from './lease-file.ts';
+import {
+  parseLease,
+  tryLease,
+  type Lease,
+  type LeaseOutcome,
+  type LeaseRecord,
+  type Observation,
+} from './lease-file.ts';
 import { ifPresent } from './store-fs.ts';
 
 /** The right to write one content's partial on this host. */
@@ -125,11 +132,16 @@ export interface KeptPartial {
   readonly keepUntilMs: number;
 }
 
+/** Where there was no space for a record, the lease itself stands there: it names the partial and is dated by the wish. */
 export async function readKept(context: StoreContext, key: string): Promise<KeptPartial | undefined> {
-  const raw = await ifPresent(context.fs.readFile(keptPath(context, key), 'utf8'));
+  const path = keptPath(context, key);
+  const raw = await ifPresent(context.fs.readFile(path, 'utf8'));
   const value = parseJson(raw ?? 'null') as Partial<KeptPartial> | null | undefined;
-  if (typeof value?.partial !== 'string') return undefined;
-  return { partial: value.partial, keepUntilMs: Number(value.keepUntilMs) || 0 };
+  if (typeof value?.partial === 'string')
+    return { partial: value.partial, keepUntilMs: Number(value.keepUntilMs) || 0 };
+  const lease = parseLease(raw ?? 'null');
+  const stat = lease && (await ifPresent(context.fs.stat(path)));
+  return lease && stat && { partial: lease.note, keepUntilMs: stat.mtimeMs };
 }
 
 function holdPartial(
@@ -146,9 +158,16 @@ function holdPartial(
     lost: lease.lost,
     async release(options = {}) {
       const keepUntilMs = options.keepForMs === undefined ? 0 : context.clock.now() + options.keepForMs;
-      if (await lease.isMine())
-        await writeAtomically(context.fs, keptPath(context, key), JSON.stringify({ partial: name, keepUntilMs }));
-      await lease.release();
+      const path = keptPath(context, key);
+      try {
+        if (await lease.isMine())
+          await writeAtomically(context.fs, path, JSON.stringify({ partial: name, keepUntilMs }));
+      } catch (error) {
+        if (StorageError.from(error, path).kind !== 'disk-full') throw error;
+        await lease.releaseTo(path, keepUntilMs);
+      } finally {
+        await lease.release();
+      }
     },
     async discard() {
       if (await lease.isMine()) {

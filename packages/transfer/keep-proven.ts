@@ -3,6 +3,7 @@ import { StorageError } from '#core/failure';
 import type { LaidFile } from './laid-file.ts';
 import { discardPartial } from './partial.ts';
 import type { RunParts } from './run-parts.ts';
+import type { SpanBoard } from './span-board.ts';
 
 /**
  * Leaves the disk so that the same call can go on later: what is proven stays with its journal, and an empty partial goes.
@@ -15,7 +16,7 @@ export async function keepProven(parts: RunParts, laid: LaidFile | undefined, er
   try {
     const isProven = (await laid?.end()) ?? true;
     const isWorthKeeping = laid !== undefined && laid.board.doneBytes > 0;
-    if (isWorthKeeping) await partial.checkpoint(isProven);
+    if (isWorthKeeping) await checkpoint(parts, laid, isProven);
     await partial.close();
     const wasEmpty = laid !== undefined || partial.file.sizeBytes === 0;
     if (wasEmpty && !isWorthKeeping) await discardPartial(partial.path, operations);
@@ -25,6 +26,27 @@ export async function keepProven(parts: RunParts, laid: LaidFile | undefined, er
     await partial.close().catch(() => undefined);
   }
   return withMissingBytes(parts, laid, error);
+}
+
+/**
+ * On a disk that is full to the last byte there is no room for the journal: the last unit gives its own, and the rest is kept.
+ * Leaves prove themselves without a journal.
+ */
+async function checkpoint({ partial }: RunParts, { board }: LaidFile, isProven: boolean): Promise<void> {
+  try {
+    await partial.checkpoint(isProven);
+  } catch (error) {
+    const last = board.grid.table === undefined ? lastDone(board) : undefined;
+    if (last === undefined || !(error instanceof StorageError && error.kind === 'disk-full')) throw error;
+    board.drop(last);
+    await partial.setSize(board.grid.start(last));
+    await partial.checkpoint(isProven);
+  }
+}
+
+function lastDone({ grid, isDone }: SpanBoard): number | undefined {
+  for (let unit = grid.count - 1; unit >= 0; unit -= 1) if (isDone(unit)) return unit;
+  return undefined;
 }
 
 /** A disk that was full says how much must be freed before another try is worth it. */

@@ -4,6 +4,7 @@ import { readFile, readdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openStore, type Store } from '#store/open-store';
 import { contentKey, type PartialLease, type PartialOutcome } from '#store/partial-lease';
+import { nodeFs, type StoreFs } from '#store/store-fs';
 import { until } from '../../helpers/until.ts';
 import {
   manualClock,
@@ -134,6 +135,34 @@ describe('leasePartial', () => {
     expect(first.lost.reason).toMatchObject({ kind: 'busy' });
     await first.discard();
     expect((await stat(join(store.paths.partials, `${KEY}.lease`))).isFile()).toBe(true);
+  });
+
+  describe('RE10 G01 on a disk that is full to the last byte', () => {
+    let isFull = false;
+    const noSpace = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+    /** The name is made, its content is refused. */
+    const writeFileOrNot: StoreFs['writeFile'] = async (path, data, options) => {
+      await nodeFs.writeFile(path, isFull ? '' : data, options);
+      if (isFull) throw noSpace;
+    };
+    const fs = { ...nodeFs, writeFile: writeFileOrNot };
+
+    it('gives the lease up, and the next attempt goes on with its partial', async () => {
+      isFull = false;
+      const store = await temporaryStore({ fs });
+      const first = taken(await store.leasePartial(KEY, { find: never }));
+      await writeFile(first.partialPath, 'half');
+      isFull = true;
+      await first.release({ keepForMs: 3_600_000 });
+      await expect(store.leasePartial(KEY, { find: never })).rejects.toMatchObject({ kind: 'disk-full' });
+      isFull = false;
+      const kept = await stat(join(store.paths.partials, `${KEY}.kept.json`));
+      expect(kept.mtimeMs).toBeGreaterThan(Date.now() + 3_500_000);
+      const second = taken(await store.leasePartial(KEY, { find: never }));
+      expect(second).toMatchObject({ resumed: true, partialPath: first.partialPath });
+      await second.discard();
+      expect(await readdir(store.paths.partials)).toEqual([]);
+    });
   });
 
   it('gives the lease back when the search fails', async () => {

@@ -69,6 +69,25 @@ describe('G01 RE10 the disk is full', () => {
     expect(result.resumedBytes).toBe(3 * MIB);
   });
 
+  it('G01 has no room for the journal either: a piece of the file makes room, and the others are kept', async () => {
+    const file = { sizeBytes: bytes.length, digests: { sha256 } };
+    const shortened: number[] = [];
+    const fileOperations = faultyDisk({
+      ...fullAt(3),
+      truncate: (sizeBytes) => void shortened.push(sizeBytes),
+      replaceSmall: () => {
+        if (shortened.at(-1) === bytes.length) throw diskError('ENOSPC');
+      },
+    });
+    const failed = transfer(kit.options([fakeSource(bytes)], { file, fileOperations }));
+    await expect(failed).rejects.toMatchObject({ kind: 'disk-full' });
+    const kept = shortened.at(-1)!;
+    expect(kept).toBeGreaterThan(MIB);
+    const result = await transfer(kit.options([fakeSource(bytes)], { file }));
+    expect(await isIdentical()).toBe(true);
+    expect(result.resumedBytes).toBe(kept);
+  });
+
   it.each(['datasync', 'replaceSmall'] as const)(
     'at %s of a checkpoint: the transfer stops as disk-full',
     async (step) => {
