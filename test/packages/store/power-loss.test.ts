@@ -14,7 +14,7 @@ import { PowerLossFs } from '../../helpers/power-loss-fs.ts';
 import type { PowerLossOptions } from '../../helpers/recorded-disk.ts';
 import { manualClock, removeTemporaryFolders, sha256Of, temporaryFolder } from './temp-store.ts';
 
-jest.setTimeout(120_000);
+jest.setTimeout(60_000);
 afterEach(removeTemporaryFolders);
 
 const cidOf = (name: string): string => `bafk${name}`;
