@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { fileURLToPath } from 'node:url';
-import { CliError, EXIT, ProcessEnded } from './exit-code.ts';
+import { isCliError, EXIT, ProcessEnded } from './exit-code.ts';
 import type { CommandContext } from './context.ts';
 import { createProgram } from './program.ts';
 
@@ -42,7 +42,7 @@ function codeOfSignal(): number | undefined {
 
 function report(error: unknown): number {
   if (error instanceof ProcessEnded) return error.exitCode;
-  if (error instanceof CliError) {
+  if (isCliError(error)) {
     if (error.message !== '') process.stderr.write(`error: ${error.message} (${error.exitCode})\n`);
     return codeOfSignal() ?? error.exitCode;
   }
