@@ -20,6 +20,8 @@ import type { FileIdentity } from './transfer-options.ts';
  * while a checkpoint is being written.
  */
 const CHECKPOINT_BYTES = 24 * MIB;
+/** A kill may cost this much anyway: a file that is no longer is not synced on the way, unless it is slow. */
+const KILL_COSTS_BYTES = 64 * MIB;
 const CHECKPOINT_MS = 5 * SECOND_MS;
 
 /** @returns where the journal of a partial lies; whoever publishes the partial removes it afterwards */
@@ -116,7 +118,8 @@ export class Partial {
   /** True when the next checkpoint is due and none is running. */
   get isDue(): boolean {
     if (this.#committing !== undefined || this.#uncommittedBytes === 0) return false;
-    return this.#uncommittedBytes >= CHECKPOINT_BYTES || this.#now() - this.#committedAt >= CHECKPOINT_MS;
+    if (this.#now() - this.#committedAt >= CHECKPOINT_MS) return true;
+    return this.#uncommittedBytes >= CHECKPOINT_BYTES && (this.#board?.grid.sizeBytes ?? 0) > KILL_COSTS_BYTES;
   }
 
   /**
