@@ -3,7 +3,16 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { CACHE, at, digestOf, filesBelow, readText, run, step } from './project.mjs';
 
-const SOURCES = ['apps', 'packages', 'bench', 'prisma', 'prisma.config.ts', 'tsconfig.json', 'tsconfig.build.json'];
+const SOURCES = [
+  'apps',
+  'packages',
+  'bench',
+  'prisma',
+  'prisma.config.ts',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'scripts/build.mjs',
+];
 const STAMP = join(CACHE, 'build.stamp');
 const GENERATED_STAMP = join(CACHE, 'generated.stamp');
 const SCHEMA = at('prisma/schema.prisma');

@@ -39,6 +39,7 @@ async function main(): Promise<void> {
   process.on('SIGINT', () => stop('SIGINT'));
   // Whoever started this process with an IPC channel wants it to end when he does.
   process.on('disconnect', () => stop('parent is gone'));
+  if (process.connected === false) stop('parent is gone');
   try {
     tellToken((await api.start()).adminToken);
   } catch (error) {

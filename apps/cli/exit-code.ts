@@ -9,11 +9,20 @@ export const EXIT = {
   unreachable: 6,
   serverError: 7,
   timedOut: 124,
+  hungUp: 129,
   interrupted: 130,
   terminated: 143,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+const OF_SIGNAL = { SIGHUP: EXIT.hungUp, SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated } as const;
+
+/** The signals that end a command in an orderly way. */
+export const ENDING_SIGNALS = Object.keys(OF_SIGNAL) as (keyof typeof OF_SIGNAL)[];
+
+/** What a shell reports of a program that the signal ended: 128 and its number. */
+export const exitCodeOfSignal = (signal: keyof typeof OF_SIGNAL): ExitCode => OF_SIGNAL[signal];
 
 /** Ends a command with one sentence for people and a code for pipelines. */
 export class CliError extends Error {

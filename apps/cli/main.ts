@@ -1,23 +1,23 @@
 #!/usr/bin/env node
 import { fileURLToPath } from 'node:url';
-import { isCliError, EXIT, ProcessEnded } from './exit-code.ts';
+import { ENDING_SIGNALS, EXIT, ProcessEnded, exitCodeOfSignal, isCliError, type ExitCode } from './exit-code.ts';
 import type { CommandContext } from './context.ts';
 import { createProgram } from './program.ts';
 
 const interrupted = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
+for (const signal of ENDING_SIGNALS)
   process.on(signal, () => {
-    if (interrupted.signal.aborted) process.exit(signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated);
+    if (interrupted.signal.aborted) process.exit(exitCodeOfSignal(signal));
     interrupted.abort(signal);
   });
 
 // A closed pipe (`haulier … | head`) ends the command without a stack trace; without a reader, talk is for nobody.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(EXIT.done);
-  throw error;
+  if (!isTerminalGone(error)) throw error;
 });
 process.stderr.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
+  if (error.code !== 'EPIPE' && !isTerminalGone(error)) throw error;
 });
 
 const context: CommandContext = {
@@ -35,19 +35,24 @@ try {
   process.exitCode = report(error);
 }
 
-function codeOfSignal(): number | undefined {
-  if (!interrupted.signal.aborted) return undefined;
-  return interrupted.signal.reason === 'SIGINT' ? EXIT.interrupted : EXIT.terminated;
+/** A terminal that was closed tells it by SIGHUP too: that ends the command in order. */
+function isTerminalGone(error: NodeJS.ErrnoException): boolean {
+  return error.code === 'EIO';
 }
 
+function codeOfSignal(): ExitCode | undefined {
+  return interrupted.signal.aborted ? exitCodeOfSignal(interrupted.signal.reason) : undefined;
+}
+
+/** What fails because of an interruption needs no words, unless the command has some for it. */
 function report(error: unknown): number {
   if (error instanceof ProcessEnded) return error.exitCode;
+  const interruptedBy = codeOfSignal();
+  if (interruptedBy !== undefined && !(isCliError(error) && error.exitCode === interruptedBy)) return interruptedBy;
   if (isCliError(error)) {
     if (error.message !== '') process.stderr.write(`error: ${error.message} (${error.exitCode})\n`);
-    return codeOfSignal() ?? error.exitCode;
+    return error.exitCode;
   }
-  const interruptedBy = codeOfSignal();
-  if (interruptedBy !== undefined) return interruptedBy;
   process.stderr.write(
     `error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)} (${EXIT.serverError})\n`,
   );

@@ -40,12 +40,13 @@ async function main(): Promise<void> {
       },
     );
   };
-  // A parent that started us with a channel and is gone cannot stop us any more.
-  process.once('disconnect', () => stop('SIGTERM'));
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  // A parent that started us with a channel and is gone cannot stop us any more, even if it went before we listened.
+  process.once('disconnect', () => stop('SIGTERM'));
+  if (process.connected === false) stop('SIGTERM');
 
-  await worker.start();
+  if (!stopping) await worker.start();
   const { workerId, bootId } = identity;
   logger.info({ workerId, bootId, host: config.host ?? null, pool: config.pool }, 'worker takes jobs');
 }

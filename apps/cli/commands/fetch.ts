@@ -9,7 +9,7 @@ import type { Digests, Strategy } from '#core/file-spec';
 import type { Outcome } from '#core/layer';
 import { formatBytes, formatDuration, parseBytes, parseDuration } from '#core/units';
 import type { CommandContext } from '../context.ts';
-import { CliError, EXIT } from '../exit-code.ts';
+import { CliError, EXIT, exitCodeOfSignal } from '../exit-code.ts';
 import { gatewaysOf, httpUrl, proxyOf } from '../network.ts';
 import { secret } from '../stack/stack-config.ts';
 import { createProgress, type ProgressDisplay, type ProgressMode } from '../terminal/progress.ts';
@@ -177,10 +177,7 @@ function tellFailure(
 /** Everything that says who failed and why is the user's to read, not a bug of ours. */
 function asCliError(error: unknown, signal: AbortSignal): unknown {
   if (signal.aborted)
-    return new CliError(
-      signal.reason === 'SIGTERM' ? EXIT.terminated : EXIT.interrupted,
-      'interrupted; the same command goes on from here',
-    );
+    return new CliError(exitCodeOfSignal(signal.reason), 'interrupted; the same command goes on from here');
   if (error instanceof RangeError) return new CliError(EXIT.usage, error.message, { cause: error });
   if (error instanceof ExhaustedError && error.failures.length === 0)
     return new CliError(EXIT.failed, `${error.message}; give --gateway BASE or --mirror URL, or set IPFS_GATEWAYS`, {

@@ -1,6 +1,6 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { messageOf } from '#core/error-facts';
+import { mkdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { codeOf, messageOf } from '#core/error-facts';
 import { CliError, EXIT } from '../exit-code.ts';
 import { awaitReady } from './await-ready.ts';
 import { startNodeProcess, type NodeProcess } from './node-process.ts';
@@ -100,12 +100,30 @@ async function startInOrder(
 /** @throws CliError when nothing can be written there */
 export async function makeHome(home: string): Promise<void> {
   try {
-    await mkdir(join(home, 'logs'), { recursive: true, mode: 0o700 });
+    await makeFolder(join(home, 'logs'));
   } catch (cause) {
     const what = `HAULIER_HOME is ${home}, where nothing can be written (${messageOf(cause)})`;
     throw new CliError(EXIT.failed, `${what}: name a folder of your own`, { cause });
   }
 }
+
+/** Step by step: `recursive` of Node tries for ever where no folder can be made, such as in /proc. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST' && (await stat(path)).isDirectory()) return;
+    if (codeOf(error) !== 'ENOENT' || (await isFolder(dirname(path)))) throw error;
+    await makeFolder(dirname(path));
+    await mkdir(path, { mode: 0o700 });
+  }
+}
+
+const isFolder = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 
 /** Where this machine reaches the API: an address that stands for all of them is reached by the loopback one. */
 function urlOf(bind: string, port: number): string {
