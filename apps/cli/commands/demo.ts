@@ -66,7 +66,7 @@ async function stayUp({ stack, token }: DemoStage, context: CommandContext): Pro
     'still up, until Ctrl-C:',
     `  API          ${stack.apiUrl}/api/status`,
     `  API docs     ${stack.apiUrl}/docs`,
-    `  queue board  ${stack.apiUrl}/admin/queues   (any user name, the admin token as password)`,
+    `  queue board  ${stack.apiUrl}/admin/queues   (password: the token)`,
     `  admin token  ${token}`,
   ];
   context.stderr.write(`demo: ${lines.join('\n')}\n`);

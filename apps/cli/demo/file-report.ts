@@ -67,7 +67,7 @@ function shortTable(files: readonly FileReport[], withOutcome: boolean): string 
   return `${formatTable(header, rows, [1, 4])}\n\nThe files are in ${folderOf(files)}`;
 }
 
-const speedOf = ({ bytesPerSecond }: FileReport): string => `${(bytesPerSecond / 1e6).toFixed(2)} MB/s`;
+const speedOf = ({ bytesPerSecond }: FileReport): string => `${formatBytes(bytesPerSecond)}/s`;
 
 /** The model's folder: where a file is, without its path in the model. */
 function folderOf([first]: readonly FileReport[]): string {

@@ -31,7 +31,7 @@ export async function showVersionCheck(stage: DemoStage): Promise<VersionCheckRe
     const { newerVersions } = await client.getStatus();
     return newerVersions.find((flag) => flag.model === model)?.newer;
   });
-  report(`a newer version is at the origin (${newer.slice(0, 8)}…): flagged in /api/status, nothing downloaded`);
+  report(`a newer version (${newer.slice(0, 8)}…) is at the origin: flagged, not downloaded`);
   return { model, current: DEMO_COMMIT, newer, bytesDownloaded: origin.bytesSent() - sentBefore };
 }
 
@@ -50,16 +50,14 @@ export async function showRepair(stage: DemoStage): Promise<RepairReport> {
   await flipByte(path, Math.floor(file.sizeBytes / 2));
   const sentBefore = origin.bytesSent();
   const [before] = (await client.listDownloads({ model, host })).downloads.filter((one) => one.file === file.path);
-  report(`one bit of ${file.path} is flipped on the disk; the host is asked to look at its files`);
+  report(`a bit of ${file.path} is flipped on the disk; the host looks`);
   await client.verifyHost(host, model);
   await eventually(stage, 'the corrupt file to be repaired', async () => {
     const download = await client.getDownload(before!.id);
     return download.status === 'success' && download.completedAt !== before!.completedAt;
   });
   const bytesFetched = origin.bytesSent() - sentBefore;
-  report(
-    `the corrupt file was found and quarantined; repaired by fetching ${formatBytes(bytesFetched)} of ${formatBytes(file.sizeBytes)}`,
-  );
+  report(`found, quarantined, and repaired by fetching ${formatBytes(bytesFetched)} of ${formatBytes(file.sizeBytes)}`);
   return { path: file.path, fileBytes: file.sizeBytes, bytesFetched };
 }
 
@@ -90,7 +88,7 @@ export async function showOffline(stage: DemoStage): Promise<OfflineReport> {
   report(`the host's own store still answers: ${cache}`);
 
   const airGapped = `${host}-air-gapped`;
-  report(`a second host, ${airGapped}, has only a bundle: it asks its sources in vain before it reads it`);
+  report('a second host has only a bundle: it asks the dead sources in vain, then reads it');
   const env = { HAULIER_HOME: join(hostHome, '..', 'air-gapped'), HAULIER_HOST: airGapped, HAULIER_BUNDLES: bundle };
   await stack.startWorker({ name: 'worker-air-gapped', env: { ...sourcesAt(origin), ...env } });
   const bundled = await outcomeOn(stage, model, airGapped);
