@@ -4,7 +4,8 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const PAGES = ['docs/requirements.md', 'docs/fault-model.md'];
-const TEST_NAME = /\b(?:it|test|describe)(?:\.each\([\s\S]*?\))?\(\s*[`'"]((?:[A-Z]{1,2}\d{1,2}\b[ ,/and]*)+)/g;
+/** After `it(`, or after the table of an `it.each(…)(`. */
+const TEST_NAME = /(?:\b(?:it|test|describe)|\))\(\s*[`'"]((?:[A-Z]{1,2}\d{1,2}\b[ ,/and]*)+)/g;
 /** The first text of a row of `it.each` stands in the test's name. */
 const EACH_ROW = /^\s*\[\s*['"`]((?:[A-Z]{1,2}\d{1,2}\b[ ,/and]*)+)/gm;
 const ROW = /^\| ([A-Z]{1,2}\d{1,2}) \|(.*)\| ([^|]*) \|$/;

@@ -36,6 +36,7 @@ const MirrorUrl = z
   .url({ protocol: /^https?$/, error: 'write an http:// or https:// URL' })
   .max(1000)
   .refine((url) => {
+    if (!URL.canParse(url)) return true; // the check above says what is wrong
     const { username, password } = new URL(url);
     return username === '' && password === '';
   }, 'a URL here must not carry a user name or password: give the worker the credential instead');

@@ -5,10 +5,20 @@ import { ModelName, ModelVersion } from './manifest.ts';
 const At = z.number().int().describe("milliseconds since 1970, the worker's clock");
 const Count = z.number().int().min(0);
 
+/** What no line, label or database can hold: control characters, lone surrogates, and characters that turn the text around. */
+const UNSHOWABLE = /[\p{Cc}\p{Cs}\u202a-\u202e\u2066-\u2069]/gu;
+
+/** Words of a source or of an error, which a stranger may have chosen. */
+const text = (maxChars: number) =>
+  z
+    .string()
+    .max(maxChars)
+    .transform((words) => words.replace(UNSHOWABLE, ' '));
+
 const OfDownload = { downloadId: z.uuid(), generation: z.number().int().min(1), at: At };
 
 const SourceBytes = z.strictObject({
-  source: z.string().max(200),
+  source: text(200),
   layer: z.enum(LAYERS),
   bytes: Count,
   wastedBytes: Count,
@@ -33,7 +43,7 @@ export const DownloadProgress = z.strictObject({
   totalBytes: Count.nullable(),
   bytesPerSecond: Count,
   /** The source that gave most of the last second. */
-  source: z.string().max(200).nullable(),
+  source: text(200).nullable(),
   retries: Count,
 });
 
@@ -45,15 +55,15 @@ export const TryFinished = z.strictObject({
   sequence: Count.describe('position among the tries of this attempt; with the attempt it makes a repeat harmless'),
   layer: z.enum(LAYERS),
   kind: z.enum(SOURCE_KINDS),
-  source: z.string().max(200),
+  source: text(200),
   status: z.enum(['success', 'failure']),
   /** Time to the end of the try. */
   latencyMs: Count,
   bytes: Count,
-  errorKind: z.string().max(40).nullable(),
-  errorMessage: z.string().max(500).nullable(),
+  errorKind: text(40).nullable(),
+  errorMessage: text(500).nullable(),
   /** What `decide` and `rank` said, and why. */
-  reason: z.string().max(300).nullable(),
+  reason: text(300).nullable(),
 });
 
 /** The attempt ended without the file: put back, waiting or paused; nothing is lost. */
@@ -61,7 +71,7 @@ export const DownloadInterrupted = z.strictObject({
   ...OfDownload,
   type: z.literal('download.interrupted'),
   reason: z.enum(['worker_shutdown', 'disk_full', 'source_wait', 'retry', 'requested']),
-  message: z.string().max(1000),
+  message: text(1000),
   committedBytes: Count,
   /** When the worker itself will try again. */
   retryAt: At.nullable(),
@@ -90,8 +100,8 @@ export const DownloadFailed = z.strictObject({
   ...OfDownload,
   type: z.literal('download.failed'),
   outcome: z.enum(OUTCOMES).nullable(),
-  errorKind: z.string().max(40),
-  message: z.string().max(4000),
+  errorKind: text(40),
+  message: text(4000),
   committedBytes: Count,
   sources: z.array(SourceBytes).max(64),
 });
@@ -101,10 +111,10 @@ export const HostNotice = z.strictObject({
   type: z.literal('host.notice'),
   at: At,
   notice: z.enum(['corrupt', 'store_over_limit', 'newer_version', 'degraded', 'evicted']),
-  model: z.string().max(100).nullable(),
+  model: text(100).nullable(),
   path: z.string().max(4096).nullable(),
-  message: z.string().max(1000),
-  facts: z.record(z.string().max(60), z.union([z.string().max(500), z.number(), z.boolean(), z.null()])).default({}),
+  message: text(1000),
+  facts: z.record(z.string().max(60), z.union([text(500), z.number(), z.boolean(), z.null()])).default({}),
 });
 
 /** What the host has: a digest that is cheap to compare, and what the API shows of the host. */
@@ -115,7 +125,7 @@ export const HostReport = z.strictObject({
   storeBytes: Count,
   freeBytes: Count,
   fileCount: Count,
-  workerVersion: z.string().max(40),
+  workerVersion: text(40),
 });
 
 const InventoryEntry = z.strictObject({
@@ -123,8 +133,8 @@ const InventoryEntry = z.strictObject({
   sizeBytes: Count,
   cid: z.string().max(300).nullable(),
   /** Null, as are version and path, for content that no model names. */
-  model: z.string().max(100).nullable(),
-  version: z.string().max(100).nullable(),
+  model: text(100).nullable(),
+  version: text(100).nullable(),
   path: z.string().max(4096).nullable(),
   /** `invalid`: the host knows the file and had to take it away; it is to be fetched again. */
   state: z.enum(['valid', 'invalid']),
@@ -156,9 +166,9 @@ export const VersionChecked = z.strictObject({
   current: ModelVersion,
   source: z.enum(['huggingface', 'ipfs']),
   /** What the origin has now: a commit, or a CID. Null when it could not be learned. */
-  available: z.string().max(300).nullable(),
+  available: text(300).nullable(),
   newer: z.boolean(),
-  error: z.string().max(1000).nullable(),
+  error: text(1000).nullable(),
 });
 
 export const WorkerEvent = z.discriminatedUnion('type', [
@@ -182,7 +192,7 @@ export type WorkerEvent = z.infer<typeof WorkerEvent>;
  */
 export const EventBatch = z.strictObject({
   version: z.literal(1),
-  host: z.string().nullable(),
+  host: text(100).nullable(),
   bootId: z.uuid(),
   sequence: Count,
   sentAt: At,

@@ -73,9 +73,11 @@ export interface DownloadRow {
   readonly updatedAt: Date;
   readonly startedAt: Date | null;
   readonly completedAt: Date | null;
+  /** False while no worker of the host was ever heard of; true for the pool. */
+  readonly hostKnown: boolean;
 }
 
-const COLUMN_BY_FIELD: Record<Exclude<keyof DownloadRow, 'file'>, string> = {
+const COLUMN_BY_FIELD: Record<Exclude<keyof DownloadRow, 'file' | 'hostKnown'>, string> = {
   id: 'id',
   host: 'host',
   model: 'model',
@@ -124,8 +126,11 @@ const COLUMN_BY_FIELD: Record<Exclude<keyof DownloadRow, 'file'>, string> = {
 /** The file of `downloads d`; it is stored once for all hosts. */
 export const FILE_COLUMN = '(SELECT s.file FROM file_specs s WHERE s.id = d.file_id) AS file';
 
+const HOST_KNOWN_COLUMN = '(d.host IS NULL OR EXISTS (SELECT 1 FROM hosts h WHERE h.name = d.host)) AS "hostKnown"';
+
 /** What to select from `downloads d` to get a DownloadRow. */
 export const DOWNLOAD_COLUMNS = [
   ...Object.entries(COLUMN_BY_FIELD).map(([field, column]) => `d.${column} AS "${field}"`),
   FILE_COLUMN,
+  HOST_KNOWN_COLUMN,
 ].join(', ');

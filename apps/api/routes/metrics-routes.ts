@@ -162,7 +162,9 @@ async function healthView({ database }: Dependencies, since: Date): Promise<Metr
 
 type RecordPosition = Pick<AttemptRow, 'at' | 'downloadId' | 'generation' | 'attempt' | 'sequence'>;
 
-const RecordCursor = z.tuple([z.number().int(), z.uuid(), z.number().int(), z.number().int(), z.number().int()]);
+/** No moment beyond the year 33658 and no number that Postgres could not compare. */
+const Milliseconds = z.number().int().min(0).max(1e15);
+const RecordCursor = z.tuple([Milliseconds, z.uuid(), z.int32(), z.int32(), z.int32()]);
 
 const encodeRecordCursor = ({ at, downloadId, generation, attempt, sequence }: RecordPosition): string =>
   Buffer.from(JSON.stringify([at.getTime(), downloadId, generation, attempt, sequence])).toString('base64url');

@@ -7,7 +7,9 @@ export const encodeCursor = (position: ListPosition): string =>
 
 /** @throws RequestError when the cursor was not made by `encodeCursor` */
 export function decodeCursor(cursor: string): ListPosition {
-  const match = /^(\d{1,15})\.([0-9a-f-]{36})$/.exec(Buffer.from(cursor, 'base64url').toString('utf8'));
+  const match = /^(\d{1,15})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(
+    Buffer.from(cursor, 'base64url').toString('utf8'),
+  );
   if (match === null) throw badCursor(cursor);
   return { createdAt: new Date(Number(match[1])), id: match[2]! };
 }

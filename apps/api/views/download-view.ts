@@ -64,7 +64,7 @@ function percentOf(row: DownloadRow): number | null {
 }
 
 const REASON: Record<DownloadStatus, (row: DownloadRow) => string> = {
-  pending: (row) => (isUnqueued(row) ? 'not_queued_yet' : 'queued'),
+  pending: (row) => (isUnqueued(row) ? 'not_queued_yet' : row.hostKnown ? 'queued' : 'host_unknown'),
   in_progress: () => 'running',
   resuming: () => 'running',
   paused: (row) => row.pauseReason ?? 'requested',
@@ -90,7 +90,9 @@ const isUnqueued = (row: DownloadRow): boolean => row.enqueuedGeneration < row.g
 
 function waitingSentence(row: DownloadRow): string {
   if (isUnqueued(row)) return 'it is written down and will be queued in a moment';
-  return row.host === null ? 'it waits for a worker of the pool' : `it waits for the worker of ${row.host}`;
+  if (row.host === null) return 'it waits for a worker of the pool';
+  if (row.hostKnown) return `it waits for the worker of ${row.host}`;
+  return `no worker of ${row.host} was ever heard of: check the name, or start one with HAULIER_HOST=${row.host}`;
 }
 
 function successSentence(row: DownloadRow): string {

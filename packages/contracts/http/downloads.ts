@@ -97,7 +97,7 @@ export const Download = z
     reason: z
       .string()
       .describe(
-        'a code, why it is in this status: not_queued_yet, queued, running, worker_shutdown, disk_full, source_wait, retry, ' +
+        'a code, why it is in this status: not_queued_yet, queued, host_unknown, running, worker_shutdown, disk_full, source_wait, retry, ' +
           'requested, verified, unverified, cache_hit, cancelled, or the kind of failure',
       ),
     message: z.string().describe('the same as a sentence'),
