@@ -1,5 +1,6 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { codeOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
 import { journalPathOf } from '#transfer/partial';
 
@@ -13,10 +14,21 @@ export async function publishTarget(partialPath: string, target: string): Promis
   try {
     await sync(partialPath, 'r+');
     await rename(partialPath, target);
-    await sync(dirname(target), 'r');
+    await syncFolder(dirname(target));
     await rm(journalPathOf(partialPath), { force: true });
   } catch (error) {
     throw StorageError.from(error, target);
+  }
+}
+
+/** What file systems without folders to sync (some network shares, FAT) answer. */
+const NO_FOLDER_SYNC = new Set(['EINVAL', 'EISDIR', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP']);
+
+async function syncFolder(path: string): Promise<void> {
+  try {
+    await sync(path, 'r');
+  } catch (error) {
+    if (!NO_FOLDER_SYNC.has(codeOf(error))) throw error;
   }
 }
 

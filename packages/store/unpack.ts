@@ -168,7 +168,11 @@ async function writeResult(
 
 /** A disk that is almost full writes a part and reports no error (HD2). */
 async function writeAll(handle: Awaited<ReturnType<StoreContext['fs']['open']>>, chunk: Uint8Array): Promise<void> {
-  for (let done = 0; done < chunk.length;) done += (await handle.write(chunk, done, chunk.length - done)).bytesWritten;
+  for (let done = 0; done < chunk.length;) {
+    const { bytesWritten } = await handle.write(chunk, done, chunk.length - done);
+    if (bytesWritten === 0) throw Object.assign(new Error('the disk took no more bytes'), { code: 'ENOSPC' });
+    done += bytesWritten;
+  }
 }
 
 const notAsDeclared = (file: UnpackedFile, reason: string): VerifyError =>
