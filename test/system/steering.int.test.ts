@@ -121,11 +121,10 @@ describe('a person steers a transfer', () => {
     const sent = (): number => bytesOf(({ path: asked }) => asked.includes(dag.cid));
     await until(() => sent() >= 16 * MIB, { what: 'half of it is sent' });
     const [worker] = system.workers;
-    process.kill(worker!.pid, 'SIGTERM');
-    // Two signals at once would be one to the kernel.
-    await until(async () => (await system.logOf('worker-host-a')).includes('worker stops'), { what: 'it stops' });
     const startedAt = performance.now();
     process.kill(worker!.pid, 'SIGTERM');
+    // Two equal signals at once would be one to the kernel; the worker takes both kinds alike.
+    process.kill(worker!.pid, 'SIGINT');
     expect(await worker!.ended).toEqual({ code: 1, signal: null });
     expect(performance.now() - startedAt).toBeLessThan(500);
     expect(sent()).toBeLessThan(content.size);
