@@ -14,12 +14,12 @@ describe('limits of bytes per second', () => {
   beforeEach(async () => {
     origin = await startOrigin(hubOf([file]));
     system = await startSystem({ origin });
-  });
+  }, 30_000);
 
   afterEach(async () => {
     await system.stop();
     await origin.close();
-  });
+  }, 30_000);
 
   const committed = async (id: string): Promise<number> => (await system.client.getDownload(id)).bytes;
 
@@ -34,7 +34,7 @@ describe('limits of bytes per second', () => {
     const startedAt = performance.now();
     await system.awaitDownload(id, ({ status }) => status === 'success');
     expect(performance.now() - startedAt).toBeLessThan(15_000);
-  });
+  }, 60_000);
 
   it('EX2 refuses a limit that is no rate, and names the field', async () => {
     await system.client.publishVersion(sampleManifest('sample', [file]));
@@ -43,5 +43,5 @@ describe('limits of bytes per second', () => {
       status: 400,
       problem: { errors: [expect.objectContaining({ pointer: '/bytesPerSecond' })] },
     });
-  });
+  }, 60_000);
 });

@@ -17,12 +17,12 @@ describe('a worker that is killed', () => {
   beforeEach(async () => {
     origin = await startOrigin(hubOf([file]), [], { bytesPerSecond: BYTES_PER_SECOND });
     system = await startSystem({ origin });
-  });
+  }, 30_000);
 
   afterEach(async () => {
     await system.stop();
     await origin.close();
-  });
+  }, 30_000);
 
   const sentBytes = (): number => origin.requests.reduce((sum, request) => sum + request.bytesSent, 0);
 
