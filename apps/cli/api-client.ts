@@ -25,7 +25,9 @@ function asCliError(error: unknown): unknown {
       cause: error,
     });
   if (!(error instanceof ApiError)) return error;
-  const fields = error.problem?.errors?.map((field) => `\n  ${field.pointer}: ${field.detail}`) ?? [];
+  const fields = (error.problem?.errors ?? [])
+    .filter(({ detail }) => !error.message.includes(detail))
+    .map(({ pointer, detail }) => `\n  ${pointer}: ${detail}`);
   const hint = error.status === 401 ? '; set HAULIER_TOKEN' : '';
   return new CliError(exitCodeOf(error.status), `${error.message}${fields.join('')}${hint}`, { cause: error });
 }

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { CommanderError } from 'commander';
 import { Command, Option } from 'commander';
 import type { CommandContext } from './context.ts';
@@ -15,6 +17,10 @@ export function createProgram(context: CommandContext): Command {
   const program = new Command('haulier')
     .description('Puts model files on fleets of hosts from untrusted sources and proves every byte.')
     .exitOverride(asCliError)
+    // `--version` of `model add` is another one.
+    .enablePositionalOptions()
+    .option('-V, --version', 'print the version of this program')
+    .on('option:version', () => tellVersion(context))
     .configureOutput({
       writeOut: (text) => context.stdout.write(text),
       writeErr: (text) => context.stderr.write(text),
@@ -26,6 +32,12 @@ export function createProgram(context: CommandContext): Command {
   addBundleCommands(program, context);
   addWorkerCommands(program, context);
   return program;
+}
+
+function tellVersion({ distDir, stdout }: CommandContext): never {
+  const { version } = JSON.parse(readFileSync(join(distDir, '..', 'package.json'), 'utf8')) as { version: string };
+  stdout.write(`${version}\n`);
+  throw new CliError(EXIT.done, '');
 }
 
 /** Commander's own refusals (unknown option, missing argument) are usage errors; help is not an error. */

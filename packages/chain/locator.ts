@@ -16,10 +16,15 @@ const IPFS_PREFIX = /^(?:ipfs:\/\/|\/?ipfs\/)/;
  */
 export function parseLocator(text: string): Locator {
   if (text.startsWith('hf:')) return hubLocator(text);
-  if (/^https?:\/\//i.test(text)) return { kind: 'url', url: new URL(text).href };
+  if (/^https?:\/\//i.test(text)) return { kind: 'url', url: urlOf(text) };
   const [cid = '', ...path] = text.replace(IPFS_PREFIX, '').split('/');
   if (/^[A-Za-z0-9+=_-]{7,300}$/.test(cid)) return { kind: 'cid', cid, path: path.join('/') };
   throw new RangeError(`"${text}" names no file: write a CID, CID/path, an http(s) URL or hf:owner/repo/path@revision`);
+}
+
+function urlOf(text: string): string {
+  if (!URL.canParse(text)) throw new RangeError(`"${text}" is no URL: write https://host/path`);
+  return new URL(text).href;
 }
 
 function hubLocator(text: string): Locator {
@@ -32,16 +37,32 @@ function hubLocator(text: string): Locator {
   };
 }
 
-/** The file's own name, for a target that nobody named. */
+/** The file's own name, for a target that nobody named: never a path, and never a folder. */
 export function nameOf(locator: Locator): string {
-  const last = (path: string): string => path.split('/').filter(Boolean).at(-1) ?? '';
   switch (locator.kind) {
     case 'cid':
-      return last(locator.path) || locator.cid;
+      return lastName(locator.path) ?? locator.cid;
     case 'url':
-      return decodeURIComponent(last(new URL(locator.url).pathname)) || 'download';
+      return lastName(decoded(new URL(locator.url).pathname)) ?? 'download';
     case 'hub':
-      return last(locator.source.path);
+      return lastName(locator.source.path) ?? 'download';
+  }
+}
+
+/** What is encoded may hide slashes, so the name is cut out after it is decoded. */
+function lastName(path: string): string | undefined {
+  const name = path
+    .split(/[/\\\0]/)
+    .filter(Boolean)
+    .at(-1);
+  return name === '.' || name === '..' ? undefined : name;
+}
+
+function decoded(pathname: string): string {
+  try {
+    return decodeURIComponent(pathname);
+  } catch {
+    return pathname; // a stray percent sign is part of the name
   }
 }
 

@@ -1,4 +1,4 @@
-import { open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { codeOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
@@ -12,7 +12,7 @@ import { journalPathOf } from '#transfer/partial';
  */
 export async function publishTarget(partialPath: string, target: string): Promise<void> {
   try {
-    await sync(partialPath, 'r+');
+    await finish(partialPath, await modeFor(target));
     await rename(partialPath, target);
     await syncFolder(dirname(target));
     await rm(journalPathOf(partialPath), { force: true });
@@ -21,22 +21,39 @@ export async function publishTarget(partialPath: string, target: string): Promis
   }
 }
 
+/** A partial is private; the file has the rights of the one it replaces, else those of any new file. */
+async function modeFor(target: string): Promise<number> {
+  const existing = await stat(target).catch(() => undefined);
+  return existing === undefined ? 0o666 & ~process.umask() : existing.mode & 0o777;
+}
+
+async function finish(partialPath: string, mode: number): Promise<void> {
+  const handle = await open(partialPath, 'r+');
+  try {
+    await handle.chmod(mode).catch(unlessWithoutModes);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** FAT and some network shares have no rights to set. */
+function unlessWithoutModes(error: unknown): void {
+  if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL'].includes(codeOf(error))) throw error;
+}
+
 /** What file systems without folders to sync (some network shares, FAT) answer. */
 const NO_FOLDER_SYNC = new Set(['EINVAL', 'EISDIR', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP']);
 
 async function syncFolder(path: string): Promise<void> {
   try {
-    await sync(path, 'r');
+    const handle = await open(path, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
   } catch (error) {
     if (!NO_FOLDER_SYNC.has(codeOf(error))) throw error;
-  }
-}
-
-async function sync(path: string, flags: 'r' | 'r+'): Promise<void> {
-  const handle = await open(path, flags);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -64,6 +64,15 @@ describe('the download of the library', () => {
 
   it('fetches from a hub', async () => {
     expect(await get('hf:org/m/model.bin@main')).toMatchObject({ sha256, outcome: 'secondary_success' });
+  });
+
+  it('gives a new file the rights of any new file, and keeps those of one that it replaces', async () => {
+    await get(url(), { digests: { sha256 } });
+    expect((await stat(to)).mode & 0o777).toBe(0o666 & ~process.umask());
+    await writeFile(to, 'something else');
+    await chmod(to, 0o604);
+    await get(url(), { digests: { sha256 } });
+    expect((await stat(to)).mode & 0o777).toBe(0o604);
   });
 
   it('labels bytes that nothing proves, and refuses them when it is strict, before any request', async () => {

@@ -10,6 +10,9 @@ describe('what a person may type to name a file', () => {
     [`ipfs://${CID}/a`, { kind: 'cid', cid: CID, path: 'a' }, 'a'],
     [`/ipfs/${CID}`, { kind: 'cid', cid: CID, path: '' }, CID],
     ['https://host/a%20b.bin?x=1', { kind: 'url', url: 'https://host/a%20b.bin?x=1' }, 'a b.bin'],
+    ['http://host/50%', { kind: 'url', url: 'http://host/50%' }, '50%'],
+    ['http://host/..%2F..%2Fetc%2Fpasswd', { kind: 'url', url: 'http://host/..%2F..%2Fetc%2Fpasswd' }, 'passwd'],
+    ['http://host/%2E%2E%2F..', { kind: 'url', url: 'http://host/%2E%2E%2F..' }, 'download'],
     ['HTTP://Host', { kind: 'url', url: 'http://host/' }, 'download'],
   ])('%s', (text, locator, name) => {
     expect(parseLocator(text)).toEqual(locator);
@@ -36,6 +39,7 @@ describe('what a person may type to name a file', () => {
     ['a b', '"a b" names no file'],
     ['hf:org/m', 'write hf:owner/repo/path@revision'],
     ['hf:org', 'names no file of a hub'],
+    ['http://', '"http://" is no URL: write https://host/path'],
     ['ftp://host/x', 'names no file'],
   ])('refuses "%s"', (text, sentence) => {
     expect(() => parseLocator(text)).toThrow(RangeError);
