@@ -6,7 +6,11 @@ ENV PRISMA_HIDE_UPDATE_MESSAGE=1
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts
 COPY . .
-RUN npm run build && npm prune --omit=dev --omit=optional --ignore-scripts
+# Out go the tools, and the PostgreSQL for machines that have none; of what is optional only the further hash functions stay.
+RUN npm run build \
+ && mv node_modules/hash-wasm /hash-wasm \
+ && npm prune --omit=dev --omit=optional --ignore-scripts \
+ && mv /hash-wasm node_modules/hash-wasm
 
 FROM node:24-bookworm-slim
 LABEL org.opencontainers.image.title="haulier" \

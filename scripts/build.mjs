@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { CACHE, at, digestOf, filesBelow, readText, run, step } from './project.mjs';
+import { CACHE, at, digestOf, filesBelow, readText, run, say, step } from './project.mjs';
 
 const SOURCES = [
   'apps',
@@ -74,4 +74,8 @@ function generate() {
   return run(process.execPath, [at('node_modules/prisma/build/index.js'), 'generate'], quiet);
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) await build();
+if (import.meta.url === pathToFileURL(process.argv[1]).href)
+  await build().catch((error) => {
+    say(error.message);
+    process.exitCode = 1;
+  });
