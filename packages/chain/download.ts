@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { parseCid } from '#content/cid';
 import { resolvePath } from '#content/resolve-path';
 import { VerifyError } from '#core/failure';
 import type { Digests, FileSpec, Strategy } from '#core/file-spec';
@@ -118,14 +119,15 @@ async function fileOf(locator: Locator, options: DownloadOptions, http: Http, si
     sources,
   };
   if (locator.kind !== 'cid') return file;
-  if (locator.path === '') return { ...file, cid: locator.cid };
-  const folder = sourcesFor({ ...file, cid: locator.cid }, options, http);
+  const { cid } = parseCid(locator.cid);
+  if (locator.path === '') return { ...file, cid };
+  const folder = sourcesFor({ ...file, cid }, options, http);
   const { fetchBlock } = blockFetcher(folder, {
     budgets: DEFAULT_BUDGETS,
     now: () => performance.now(),
     random: Math.random,
   });
-  return { ...file, cid: await resolvePath(locator.cid, locator.path.split('/'), fetchBlock, { signal }) };
+  return { ...file, cid: await resolvePath(cid, locator.path.split('/'), fetchBlock, { signal }) };
 }
 
 async function obtainBeside(
@@ -189,7 +191,7 @@ const reportOfExisting = (
   path,
   sizeBytes,
   sha256: digests.sha256!,
-  cid: locator.kind === 'cid' && locator.path === '' ? locator.cid : undefined,
+  cid: locator.kind === 'cid' && locator.path === '' ? parseCid(locator.cid).cid : undefined,
   outcome: 'cache_hit',
   verified: true,
   resumedBytes: sizeBytes,

@@ -1,6 +1,6 @@
 import { buildLeafTable, type BuiltLeafTable } from '#content/build-leaf-table';
-import { parseCid } from '#content/cid';
-import { ExhaustedError } from '#core/failure';
+import { parseCid, type ParsedCid } from '#content/cid';
+import { ExhaustedError, VerifyError } from '#core/failure';
 import type { Logger } from '#core/logger';
 import type { BlockFetcher } from './block-fetcher.ts';
 
@@ -23,7 +23,7 @@ export interface TableOptions {
  * @param otherProof true when the file has a digest too: then sources without blocks may still give it whole, and a table that
  *   nobody can give is no failure
  * @returns undefined when there is none and the file can be proven without it
- * @throws VerifyError when the DAG itself is at fault; ExhaustedError when no source gives its blocks
+ * @throws VerifyError when the DAG itself is at fault, or the text is no CID, before any request; ExhaustedError when no source gives its blocks
  */
 export async function leafTableOf(
   cid: string,
@@ -31,7 +31,7 @@ export async function leafTableOf(
   blocks: BlockFetcher,
   options: TableOptions,
 ): Promise<BuiltLeafTable | undefined> {
-  const root = parseCid(cid);
+  const root = rootOf(cid);
   const cached = await options.cache?.load(root.cid);
   if (cached) return cached;
   try {
@@ -45,5 +45,15 @@ export async function leafTableOf(
     if (!otherProof || !(error instanceof ExhaustedError)) throw error;
     options.logger.warn({ cid, err: error }, 'no leaf table: the file is proven as a whole');
     return undefined;
+  }
+}
+
+/** What is no CID today is none tomorrow: an answer, not a bug. */
+function rootOf(cid: string): ParsedCid {
+  try {
+    return parseCid(cid);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new VerifyError('unsupported', cause.message, { cause });
   }
 }

@@ -1,25 +1,36 @@
+import { parseCid } from '#content/cid';
 import type { FileSpec, SourceSpec } from '#core/file-spec';
 
 /** What a person typed to name one file, before any request. */
 export type Locator =
+  /** The CID as it was typed; names below it, `/`-separated. */
   | { readonly kind: 'cid'; readonly cid: string; readonly path: string }
   | { readonly kind: 'url'; readonly url: string }
   | { readonly kind: 'hub'; readonly source: Extract<SourceSpec, { kind: 'huggingface' }> };
 
 const HUB = /^hf:(?:(datasets?|models?)\/)?([\w.-]+\/[\w.-]+)\/(.+?)(?:@([^@]+))?$/;
-const IPFS_PREFIX = /^(?:ipfs:\/\/|\/?ipfs\/)/;
 
 /**
- * Reads `<cid>`, `<cid>/<path>`, `ipfs://<cid>`, `http(s)://…` or `hf:[datasets/]<owner>/<repo>/<path>[@<revision>]`.
+ * Reads `<cid>`, `<cid>/<path>`, `ipfs://<cid>/<path>`, `http(s)://…` or `hf:[datasets/]<owner>/<repo>/<path>[@<revision>]`; a CID in
+ * any form (parseCid).
  *
- * @throws RangeError that shows the text and the accepted forms
+ * @throws RangeError that shows the text and the accepted forms; VerifyError `unsupported` for a CID whose codec or hash nobody here reads
  */
 export function parseLocator(text: string): Locator {
   if (text.startsWith('hf:')) return hubLocator(text);
   if (/^https?:\/\//i.test(text)) return { kind: 'url', url: urlOf(text) };
-  const [cid = '', ...path] = text.replace(IPFS_PREFIX, '').split('/');
-  if (/^[A-Za-z0-9+=_-]{7,300}$/.test(cid)) return { kind: 'cid', cid, path: path.join('/') };
-  throw new RangeError(`"${text}" names no file: write a CID, CID/path, an http(s) URL or hf:owner/repo/path@revision`);
+  return cidLocator(text);
+}
+
+function cidLocator(text: string): Locator {
+  try {
+    const { original, path } = parseCid(text);
+    return { kind: 'cid', cid: original, path: path.join('/') };
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    const forms = 'write a CID, CID/path, an http(s) URL or hf:owner/repo/path@revision';
+    throw new RangeError(`"${text}" names no file: ${forms}`, { cause });
+  }
 }
 
 function urlOf(text: string): string {
@@ -41,13 +52,16 @@ function hubLocator(text: string): Locator {
 export function nameOf(locator: Locator): string {
   switch (locator.kind) {
     case 'cid':
-      return lastName(locator.path) ?? locator.cid;
+      return lastName(locator.path) ?? nameOfCid(locator.cid);
     case 'url':
       return lastName(decoded(new URL(locator.url).pathname)) ?? 'download';
     case 'hub':
       return lastName(locator.source.path) ?? 'download';
   }
 }
+
+/** As it was typed, unless that has slashes (base64) or is longer than a file name may be. */
+const nameOfCid = (cid: string): string => (/^\w{1,200}$/.test(cid) ? cid : parseCid(cid).cid);
 
 /** What is encoded may hide slashes, so the name is cut out after it is decoded. */
 function lastName(path: string): string | undefined {

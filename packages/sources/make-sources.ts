@@ -1,3 +1,4 @@
+import { canonicalCid } from '#content/canonical-cid';
 import type { FileSpec, SourceSpec } from '#core/file-spec';
 import type { Layer } from '#core/layer';
 import type { Logger } from '#core/logger';
@@ -54,8 +55,9 @@ export function makeSources(file: FileSpec, config: SourcesConfig): Source[] {
 }
 
 function gatewaySources(file: FileSpec, config: SourcesConfig): Source[] {
-  const { cid } = file;
-  if (cid === undefined) return [];
+  if (file.cid === undefined) return [];
+  // One spelling, so that caches on the way know it, whatever base somebody pasted.
+  const cid = canonicalCid(file.cid);
   const fileName = file.path.split('/').at(-1)!;
   return config.gateways.flatMap((text) => {
     try {

@@ -1,5 +1,7 @@
 import type { CreateDownloadsInput, Download, DownloadDetail } from '#contracts/http/downloads';
 import { nameOf, parseLocator, sourcesOf } from '#chain/locator';
+import { canonicalCid } from '#content/canonical-cid';
+import { tryParseCid } from '#content/cid';
 import { formatBytes, parseDuration } from '#core/units';
 import { clientFrom, withApi } from '../api-client.ts';
 import type { CommandContext } from '../context.ts';
@@ -59,7 +61,7 @@ function requestOf(what: string, options: DownloadOptions): CreateDownloadsInput
   const file = {
     path: nameOf(locator),
     sources: sourcesOf(locator).slice(),
-    ...(locator.kind === 'cid' ? { cid: locator.cid } : {}),
+    ...(locator.kind === 'cid' ? { cid: canonicalCid(locator.cid) } : {}),
     ...(options.sha256 ? { sha256: options.sha256 } : {}),
     ...(options.size ? { sizeBytes: Number(options.size) } : {}),
     ...(options.allowUnverified ? { allowUnverified: true } : {}),
@@ -67,7 +69,8 @@ function requestOf(what: string, options: DownloadOptions): CreateDownloadsInput
   return { files: [file], ...where };
 }
 
-const looksLikeCid = (text: string): boolean => /^(Qm[1-9A-HJ-NP-Za-km-z]{44}|b[a-z2-7]{8,})$/.test(text);
+/** In any base; and what is shaped like one of an unknown hash, so that it is told apart from a model nobody has. */
+const looksLikeCid = (text: string): boolean => tryParseCid(text) !== undefined || /^b[a-z2-7]{50,}$/.test(text);
 
 async function watchUntil<T>(
   timeout: string | undefined,

@@ -62,10 +62,6 @@ export async function fetchFile(what: string, options: FetchOptions, context: Co
 
 function requestOf(what: string, options: FetchOptions, env: NodeJS.ProcessEnv): DownloadOptions {
   const locator = parseLocator(what);
-  if (locator.kind === 'cid' && tryParseCid(locator.cid) === undefined)
-    throw new RangeError(
-      `"${locator.cid}" is no CID: write a CID, CID/path, an http(s) URL or hf:owner/repo/path@revision`,
-    );
   for (const url of [...options.mirror, ...(options.hfEndpoint ? [options.hfEndpoint] : [])]) httpUrl(url);
   const gateways = gatewaysOf(options.gateway, env);
   if (locator.kind === 'cid' && gateways.length + options.mirror.length === 0 && !carriesBytes(locator.cid))

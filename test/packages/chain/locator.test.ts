@@ -1,7 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
+import { bases } from 'multiformats/basics';
+import { CID as LibraryCid } from 'multiformats/cid';
+import * as Digest from 'multiformats/hashes/digest';
 import { nameOf, parseLocator, sourcesOf } from '#chain/locator';
 
 const CID = 'bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi';
+const V0 = 'QmbFMke1KXqnYyBBWxB74N4c5SBnJMVAiMNRcGu6x1AwQH';
+const cid = LibraryCid.parse(CID);
+/** Base64 with a slash in it, and one that is longer than a file name may be. */
+const SLASHED = LibraryCid.create(1, 0x55, Digest.create(0x12, new Uint8Array(32).fill(0xff)));
+const LONG = LibraryCid.create(1, 0x55, Digest.create(0, new Uint8Array(128).fill(66)));
 
 describe('what a person may type to name a file', () => {
   it.each([
@@ -9,6 +17,19 @@ describe('what a person may type to name a file', () => {
     [`${CID}/onnx/model.onnx`, { kind: 'cid', cid: CID, path: 'onnx/model.onnx' }, 'model.onnx'],
     [`ipfs://${CID}/a`, { kind: 'cid', cid: CID, path: 'a' }, 'a'],
     [`/ipfs/${CID}`, { kind: 'cid', cid: CID, path: '' }, CID],
+    [V0, { kind: 'cid', cid: V0, path: '' }, V0],
+    [CID.toUpperCase(), { kind: 'cid', cid: CID.toUpperCase(), path: '' }, CID.toUpperCase()],
+    [`${V0}/onnx/`, { kind: 'cid', cid: V0, path: 'onnx' }, 'onnx'],
+    [`ipfs://${CID}/a%20b.bin?download=1#top`, { kind: 'cid', cid: CID, path: 'a b.bin' }, 'a b.bin'],
+    [`${CID}/a%20b`, { kind: 'cid', cid: CID, path: 'a%20b' }, 'a%20b'],
+    [`${cid.toString(bases.base256emoji)}/a`, { kind: 'cid', cid: cid.toString(bases.base256emoji), path: 'a' }, 'a'],
+    [`${SLASHED.toString(bases.base64)}/a`, { kind: 'cid', cid: SLASHED.toString(bases.base64), path: 'a' }, 'a'],
+    [
+      SLASHED.toString(bases.base64),
+      { kind: 'cid', cid: SLASHED.toString(bases.base64), path: '' },
+      SLASHED.toString(),
+    ],
+    [LONG.toString(bases.base2), { kind: 'cid', cid: LONG.toString(bases.base2), path: '' }, LONG.toString()],
     ['https://host/a%20b.bin?x=1', { kind: 'url', url: 'https://host/a%20b.bin?x=1' }, 'a b.bin'],
     ['http://host/50%', { kind: 'url', url: 'http://host/50%' }, '50%'],
     ['http://host/..%2F..%2Fetc%2Fpasswd', { kind: 'url', url: 'http://host/..%2F..%2Fetc%2Fpasswd' }, 'passwd'],
@@ -41,8 +62,15 @@ describe('what a person may type to name a file', () => {
     ['hf:org', 'names no file of a hub'],
     ['http://', '"http://" is no URL: write https://host/path'],
     ['ftp://host/x', 'names no file'],
+    ['model.onnx', 'names no file'],
+    [`ipfs://${CID}/a%zz`, 'names no file'],
   ])('refuses "%s"', (text, sentence) => {
     expect(() => parseLocator(text)).toThrow(RangeError);
     expect(() => parseLocator(text)).toThrow(sentence);
+  });
+
+  it('E12 names the hash of a CID that nobody here can prove, and those it could', () => {
+    const unknown = LibraryCid.create(1, 0x55, Digest.create(0x1b, new Uint8Array(32))).toString();
+    expect(() => parseLocator(unknown)).toThrow(/unsupported multihash 0x1b: known are .*sha2-256/);
   });
 });

@@ -60,7 +60,7 @@ describe('the file of a leaf table', () => {
     const nonsense = [
       { ...table, sizeBytes: 4999 },
       { ...table, rootCid: 'bafy' },
-      { ...table, hashCode: 0xb240 },
+      { ...table, hashCode: 0x1b },
       { ...table, framing: new Uint8Array(table.count).fill(4) },
       { ...table, framing: new Uint8Array(table.count).fill(7) },
       { ...table, known: new Map([[9, new Uint8Array(3)]]) },
