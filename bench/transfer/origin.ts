@@ -2,9 +2,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { silentLogger } from '#core/logger';
 import type { Program } from '#embedded/find-program';
-import { freePort } from '#embedded/free-port';
 import { startServerProcess } from '#embedded/server-process';
 import { waitUntilReady } from '#embedded/wait-ready';
+import { freePort } from '#os/port';
 import type { Certificate } from './certificate.ts';
 
 export interface Origin {

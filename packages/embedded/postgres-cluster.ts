@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { chown, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readIfPresent } from '#os/if-present';
+import { processStart } from '#os/process-start';
 import { runCommand } from './command.ts';
 import type { PostgresPrograms } from './postgres-programs.ts';
 import type { RunAs } from './postgres-user.ts';
-import { identityOf } from './process-identity.ts';
-import { readIfPresent } from './read-if-present.ts';
 import { SERVER_ENV } from './server-process.ts';
 
 export const DATABASE = 'haulier';
@@ -88,7 +88,7 @@ export async function removeStalePidFile(paths: ClusterPaths): Promise<void> {
   const content = await readIfPresent(file);
   if (content === undefined) return;
   const pid = Number.parseInt(content, 10);
-  if ((await identityOf(pid)) !== undefined && (await commandLine(pid)).includes(paths.cluster)) return;
+  if ((await processStart(pid)) !== undefined && (await commandLine(pid)).includes(paths.cluster)) return;
   await rm(file, { force: true });
 }
 

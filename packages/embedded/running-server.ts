@@ -1,6 +1,6 @@
 import { messageOf } from '#core/error-facts';
 import type { Logger } from '#core/logger';
-import { freePort } from './free-port.ts';
+import { freePort } from '#os/port';
 import type { ServerProcess } from './server-process.ts';
 
 export interface ServerOptions {

@@ -1,9 +1,17 @@
-import { link, rename, rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import { codeOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
-import { type ProcessIdentity, identityOf, isAlive } from './process-identity.ts';
-import { readIfPresent } from './read-if-present.ts';
+import { parseJson } from '#core/parse-json';
+import { nodeFiles } from '#os/file-calls';
+import { readIfPresent } from '#os/if-present';
+import { processStart } from '#os/process-start';
+import { createWhole, writeAtomically } from '#os/write-file';
+
+/** A process that cannot be mistaken for a later one with the same number. */
+interface ProcessIdentity {
+  readonly pid: number;
+  readonly startedAt: string;
+}
 
 interface Holder {
   readonly owner: ProcessIdentity;
@@ -28,40 +36,34 @@ export interface ServerLock {
 export async function takeServerLock(path: string, what: string): Promise<ServerLock> {
   const owner = await identityOf(process.pid);
   if (owner === undefined) throw new Error('cannot read the start time of this process');
-  while (!(await create(path, { owner, server: null }))) await clearStale(path, what);
+  const holder: Holder = { owner, server: null };
+  while (!(await createWhole(nodeFiles, path, JSON.stringify(holder)))) await clearStale(path, what);
   return {
     async record(serverPid) {
       const server = (await identityOf(serverPid)) ?? null;
-      await writeFile(`${path}.${process.pid}`, JSON.stringify({ owner, server }), { mode: 0o600 });
-      await rename(`${path}.${process.pid}`, path);
+      await writeAtomically(nodeFiles, path, JSON.stringify({ owner, server } satisfies Holder), 0o600);
     },
     release: () => rm(path, { force: true }),
   };
 }
 
-/** Creates the file with its whole content or not at all. @returns false when there is one already */
-async function create(path: string, holder: Holder): Promise<boolean> {
-  const draft = `${path}.${process.pid}`;
-  await writeFile(draft, JSON.stringify(holder), { mode: 0o600 });
-  try {
-    await link(draft, path);
-    return true;
-  } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false;
-    throw StorageError.from(error, path);
-  } finally {
-    await rm(draft, { force: true });
-  }
+async function identityOf(pid: number): Promise<ProcessIdentity | undefined> {
+  const startedAt = await processStart(pid);
+  return startedAt === undefined ? undefined : { pid, startedAt };
 }
 
+const isAlive = async ({ pid, startedAt }: ProcessIdentity): Promise<boolean> =>
+  (await processStart(pid)) === startedAt;
+
+/** A damaged file belongs to nobody: a crash left it where a file cannot be made in one step. */
 async function clearStale(path: string, what: string): Promise<void> {
   const text = await readIfPresent(path);
   if (text === undefined) return;
-  const holder = JSON.parse(text) as Holder;
-  if (await isAlive(holder.owner)) {
+  const holder = parseJson(text) as Partial<Holder> | undefined;
+  if (holder?.owner !== undefined && (await isAlive(holder.owner))) {
     throw new StorageError('busy', path, `${what} is in use by process ${holder.owner.pid}: stop that one first`);
   }
-  if (holder.server) await stopOrphan(holder.server);
+  if (holder?.server) await stopOrphan(holder.server);
   if ((await readIfPresent(path)) === text) await rm(path, { force: true });
 }
 

@@ -2,8 +2,8 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { codeOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
+import { processStart } from '#os/process-start';
 import { runCommand } from './command.ts';
-import { identityOf } from './process-identity.ts';
 
 /**
  * Unpacks packages of a Debian-like distribution, with all they need that the machine lacks, into a folder of ours.
@@ -82,6 +82,7 @@ async function removeAbandoned(folder: string): Promise<void> {
   for (const entry of await readdir(dirname(folder))) {
     if (!entry.startsWith(prefix)) continue;
     const pid = Number(entry.slice(prefix.length));
-    if ((await identityOf(pid)) === undefined) await rm(join(dirname(folder), entry), { recursive: true, force: true });
+    if ((await processStart(pid)) === undefined)
+      await rm(join(dirname(folder), entry), { recursive: true, force: true });
   }
 }

@@ -3,10 +3,10 @@ import { dirname, join } from 'node:path';
 import { StorageError } from '#core/failure';
 import { DIGEST_ALGORITHMS, type Digests } from '#core/file-spec';
 import { parseJson } from '#core/parse-json';
+import { ifPresent } from '#os/if-present';
+import { unlinkIfPresent, writeAtomically } from '#os/write-file';
 import type { StoreContext } from './context.ts';
-import { unlinkIfPresent, writeAtomically } from './durable-write.ts';
 import { factsPath, isSha256 } from './layout.ts';
-import { ifPresent } from './store-fs.ts';
 
 /**
  * What is known of one blob besides its bytes. Losing it costs a hash, never a file: it is written without fsync,

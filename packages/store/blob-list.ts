@@ -1,7 +1,7 @@
 import { join } from 'node:path';
+import { ifPresent } from '#os/if-present';
 import type { StoreContext } from './context.ts';
 import { isSha256 } from './layout.ts';
-import { ifPresent } from './store-fs.ts';
 
 export interface BlobEntry {
   readonly sha256: string;

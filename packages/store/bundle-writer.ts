@@ -14,7 +14,8 @@ import {
 } from '#content/formats/bundle-index';
 import { encodeTarHeader, TAR_BLOCK_BYTES, tarPadding } from '#content/formats/tar-header';
 import { StorageError, VerifyError } from '#core/failure';
-import { syncFile, syncFolder, temporaryBeside } from './durable-write.ts';
+import { syncFile, syncFolder } from '#os/sync';
+import { temporaryBeside } from '#os/write-file';
 import { nodeFs } from './store-fs.ts';
 
 export interface BundleFile {

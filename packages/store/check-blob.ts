@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { checkFormat, guessFormat, type FileFormat } from '#content/formats/check-format';
 import { StorageError } from '#core/failure';
+import { ifPresent } from '#os/if-present';
 import { readFacts, writeFacts, type BlobFacts } from './blob-facts.ts';
 import type { StoreContext } from './context.ts';
 import { blobPath } from './layout.ts';
-import { ifPresent } from './store-fs.ts';
 
 export type InvalidReason = 'missing' | 'wrong-size' | 'wrong-digest' | 'wrong-format';
 

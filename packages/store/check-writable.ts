@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { StorageError } from '#core/failure';
+import { isAbsent } from '#os/if-present';
 import { storePaths } from './layout.ts';
-import { isAbsent, nodeFs, type StoreFs } from './store-fs.ts';
+import { nodeFs, type StoreFs } from './store-fs.ts';
 
 /**
  * Writes a small file into the store of a host and takes it away again.

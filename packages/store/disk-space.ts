@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import { StorageError } from '#core/failure';
-import { isAbsent, nodeFs, type StoreFs } from './store-fs.ts';
+import { isAbsent } from '#os/if-present';
+import { nodeFs, type StoreFs } from './store-fs.ts';
 
 /**
  * @param path a file or folder; where it does not exist yet, the nearest folder above counts

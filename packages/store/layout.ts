@@ -1,7 +1,9 @@
 import { dirname, join } from 'node:path';
 import { StorageError } from '#core/failure';
-import { syncFolders, writeDurably } from './durable-write.ts';
-import { ifPresent, type StoreFs } from './store-fs.ts';
+import { ifPresent } from '#os/if-present';
+import { syncFolders } from '#os/sync';
+import { writeDurably } from '#os/write-file';
+import type { StoreFs } from './store-fs.ts';
 
 /** The layout that this program writes; docs/store.md draws it. */
 export const LAYOUT_VERSION = 1;

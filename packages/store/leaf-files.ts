@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { StorageError } from '#core/failure';
+import { ifPresent } from '#os/if-present';
+import { writeDurably } from '#os/write-file';
 import type { StoreContext } from './context.ts';
-import { writeDurably } from './durable-write.ts';
-import { ifPresent } from './store-fs.ts';
 
 /** What was learned about a CID: its leaf table and its inner nodes, as `content` encodes them. */
 export interface LeafFiles {

@@ -3,10 +3,11 @@ import { hostname } from 'node:os';
 import { codeOf, messageOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
 import { parseJson } from '#core/parse-json';
+import { ifPresent } from '#os/if-present';
+import { unlinkIfPresent, writeAtomically } from '#os/write-file';
 import type { Clock } from './clock.ts';
-import { unlinkIfPresent, writeAtomically } from './durable-write.ts';
 import { processIdentity, provablyGone, type ProcessIdentity } from './process-identity.ts';
-import { ifPresent, type StoreFs } from './store-fs.ts';
+import type { StoreFs } from './store-fs.ts';
 
 export interface LeaseParts {
   readonly fs: StoreFs;

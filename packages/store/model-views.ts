@@ -1,10 +1,10 @@
 import { StorageError } from '#core/failure';
+import { ifPresent } from '#os/if-present';
 import type { StoreContext } from './context.ts';
 import { blobPath } from './layout.ts';
 import type { FileRecord, ModelRecords } from './model-records.ts';
 import { addFile, makeCurrent, markContent, pathsCollide, pathsOf } from './record-changes.ts';
 import type { RecordStore } from './record-store.ts';
-import { ifPresent } from './store-fs.ts';
 import { linkView, unlinkView, viewPath } from './view-link.ts';
 
 /** Where a published content is wanted. */

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { StorageError } from '#core/failure';
 import { DIGEST_ALGORITHMS, type FileSpec } from '#core/file-spec';
 import { parseJson } from '#core/parse-json';
+import { ifPresent } from '#os/if-present';
+import { unlinkIfPresent, writeAtomically } from '#os/write-file';
 import type { StoreContext } from './context.ts';
-import { unlinkIfPresent, writeAtomically } from './durable-write.ts';
 import {
   parseLease,
   tryLease,
@@ -13,7 +14,6 @@ import {
   type LeaseRecord,
   type Observation,
 } from './lease-file.ts';
-import { ifPresent } from './store-fs.ts';
 
 /** The right to write one content's partial on this host. */
 export interface PartialLease {

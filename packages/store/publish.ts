@@ -3,15 +3,16 @@ import { dirname } from 'node:path';
 import { codeOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
 import type { Digests } from '#core/file-spec';
+import { ifPresent } from '#os/if-present';
+import { syncFile, syncFolder } from '#os/sync';
+import { unlinkIfPresent } from '#os/write-file';
 import { readFacts, writeFacts } from './blob-facts.ts';
 import { isUnchanged } from './check-blob.ts';
 import type { StoreContext } from './context.ts';
-import { syncFile, syncFolder, unlinkIfPresent } from './durable-write.ts';
 import { blobPath } from './layout.ts';
 import { writeLeaves } from './leaf-files.ts';
 import { showContent, touchBlob, type ViewRequest } from './model-views.ts';
 import type { RecordStore } from './record-store.ts';
-import { ifPresent } from './store-fs.ts';
 
 export interface PublishRequest {
   /** A complete, verified file on the store's own filesystem that no process holds open for writing (HD1, HD7). */

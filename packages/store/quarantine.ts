@@ -1,14 +1,15 @@
 import { join } from 'node:path';
 import { StorageError } from '#core/failure';
+import { ifPresent } from '#os/if-present';
+import { syncFolder } from '#os/sync';
+import { unlinkIfPresent, writeDurably } from '#os/write-file';
 import { dropFacts } from './blob-facts.ts';
 import type { InvalidBlob, InvalidReason } from './check-blob.ts';
 import type { StoreContext } from './context.ts';
-import { syncFolder, unlinkIfPresent, writeDurably } from './durable-write.ts';
 import { blobPath } from './layout.ts';
 import { filesOf, type ModelRecords } from './model-records.ts';
 import { markContent } from './record-changes.ts';
 import type { RecordStore } from './record-store.ts';
-import { ifPresent } from './store-fs.ts';
 import { unlinkView } from './view-link.ts';
 
 /** What stands beside a quarantined file, in `<name>.bak.json`. */

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { StorageError } from '#core/failure';
+import { ifPresent } from '#os/if-present';
+import { type WriteStep, writeDurably } from '#os/write-file';
 import type { StoreContext } from './context.ts';
-import { writeDurably, type WriteStep } from './durable-write.ts';
 import { withFolderLock } from './folder-lock.ts';
 import { decodeRecords, encodeRecords, type ModelRecords } from './model-records.ts';
-import { ifPresent } from './store-fs.ts';
 
 /**
  * What a change does under the lock: its own work on the disk first, then the new records. Returning the records it was

@@ -1,10 +1,11 @@
 import type { Dirent } from 'node:fs';
 import { join } from 'node:path';
 import { StorageError } from '#core/failure';
+import { ifPresent } from '#os/if-present';
+import { unlinkIfPresent } from '#os/write-file';
 import { readFacts, dropFacts } from './blob-facts.ts';
 import { listBlobs } from './blob-list.ts';
 import type { StoreContext } from './context.ts';
-import { unlinkIfPresent } from './durable-write.ts';
 import { blobPath, type StorePaths } from './layout.ts';
 import { parseLease, tryLease } from './lease-file.ts';
 import { filesOf } from './model-records.ts';
@@ -13,7 +14,6 @@ import { provablyGone } from './process-identity.ts';
 import { leavesPath } from './leaf-files.ts';
 import { dropVersions } from './record-changes.ts';
 import type { RecordStore } from './record-store.ts';
-import { ifPresent } from './store-fs.ts';
 import {
   planSweep,
   SWEEP_LIMITS,

@@ -5,9 +5,9 @@ import { decompress, DECOMPRESS_LIMITS, type DecompressLimits } from '#content/f
 import { readTar } from '#content/formats/read-tar';
 import { streamInput } from '#content/formats/tar-input';
 import { StorageError, VerifyError } from '#core/failure';
+import { unlinkIfPresent } from '#os/write-file';
 import { checkBlob } from './check-blob.ts';
 import type { StoreContext } from './context.ts';
-import { unlinkIfPresent } from './durable-write.ts';
 import { showContent, type ViewRequest } from './model-views.ts';
 import { publish } from './publish.ts';
 import type { RecordStore } from './record-store.ts';

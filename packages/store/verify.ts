@@ -1,15 +1,15 @@
 import type { ByteRange } from '#core/byte-range';
+import { ifPresent } from '#os/if-present';
+import { unlinkIfPresent } from '#os/write-file';
 import { badRanges } from './bad-leaves.ts';
 import { readFacts } from './blob-facts.ts';
 import { listBlobs } from './blob-list.ts';
 import { checkBlob, hashFile, type CheckOptions, type InvalidReason } from './check-blob.ts';
 import type { StoreContext } from './context.ts';
-import { unlinkIfPresent } from './durable-write.ts';
 import { blobPath } from './layout.ts';
 import { filesOf, type FileUse, type ModelRecords } from './model-records.ts';
 import { quarantineBlob, repairCandidate } from './quarantine.ts';
 import type { RecordStore } from './record-store.ts';
-import { ifPresent } from './store-fs.ts';
 import { linkView, viewPath } from './view-link.ts';
 
 export interface VerifyProblem {

@@ -1,10 +1,10 @@
+import { ifPresent } from '#os/if-present';
 import type { StoreContext } from './context.ts';
 import { blobPath } from './layout.ts';
 import type { ModelRecord, ModelRecords } from './model-records.ts';
 import { flipViews } from './model-views.ts';
 import { makeCurrent, setPinned } from './record-changes.ts';
 import type { RecordStore } from './record-store.ts';
-import { ifPresent } from './store-fs.ts';
 
 /**
  * Keeps a version for ever, or no longer. While the current version is pinned, no new one takes its place by itself (VE6).

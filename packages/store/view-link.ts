@@ -3,10 +3,11 @@ import { dirname, join, relative, sep } from 'node:path';
 import { codeOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
 import { unsafePathReason } from '#core/safe-path';
+import { ifPresent } from '#os/if-present';
+import { makeFolder, syncFile, syncFolder } from '#os/sync';
+import { dropTemporary, temporaryBeside, unlinkIfPresent } from '#os/write-file';
 import type { StoreContext } from './context.ts';
-import { dropTemporary, makeFolder, syncFile, syncFolder, temporaryBeside, unlinkIfPresent } from './durable-write.ts';
 import { blobPath } from './layout.ts';
-import { ifPresent } from './store-fs.ts';
 
 /** A filesystem without hard links, a full link count, another mount. */
 const NO_HARD_LINK = new Set(['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EACCES']);

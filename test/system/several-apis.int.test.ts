@@ -1,8 +1,7 @@
-import { createServer, type AddressInfo } from 'node:net';
-import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createClient, type Client } from '#client/client';
 import { MIB } from '#core/units';
+import { freePort } from '#os/port';
 import { startOrigin, type Origin } from '../helpers/origin.ts';
 import { sampleFile, sampleManifest } from '../helpers/sample-file.ts';
 import { startSystem, type System } from '../helpers/system.ts';
@@ -54,12 +53,3 @@ describe('several APIs on one database and one Redis', () => {
     expect(performance.now() - cancelledAt).toBeLessThan(1000);
   }, 60_000);
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}

@@ -1,5 +1,5 @@
-import { createServer } from 'node:net';
 import { codeOf, messageOf } from '#core/error-facts';
+import { listenOnce } from '#os/port';
 import { CliError, EXIT } from '../exit-code.ts';
 
 /**
@@ -35,13 +35,4 @@ function reasonOf(error: unknown, bind: string, port: number): string {
     default:
       return `HAULIER_BIND is "${bind}", where this machine cannot listen (${messageOf(error)}): write one of its addresses`;
   }
-}
-
-async function listenOnce(bind: string, port: number): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, bind, resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error(`no port at ${bind}`);
-  return address.port;
 }

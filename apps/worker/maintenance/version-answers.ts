@@ -1,7 +1,9 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { parseJson } from '#core/parse-json';
+import { nodeFiles } from '#os/file-calls';
+import { writeAtomically } from '#os/write-file';
 
 const Answers = z.record(z.string(), z.number().int());
 
@@ -41,10 +43,8 @@ export class VersionAnswers {
   }
 
   async #write(answers: ReadonlyMap<string, number>): Promise<void> {
-    const draft = `${this.#path}.${process.pid}`;
     await mkdir(dirname(this.#path), { recursive: true });
-    await writeFile(draft, JSON.stringify(Object.fromEntries(answers)));
-    await rename(draft, this.#path);
+    await writeAtomically(nodeFiles, this.#path, JSON.stringify(Object.fromEntries(answers)));
   }
 }
 

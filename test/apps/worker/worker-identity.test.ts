@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -66,6 +66,11 @@ describe('worker identity', () => {
     expect(heirs.filter((heir) => heir.workerId === dead.workerId).length).toBeLessThanOrEqual(1);
     expect(new Set(heirs.map((heir) => heir.workerId)).size).toBe(5);
     await Promise.all(heirs.map((heir) => heir.release()));
+  });
+
+  it('is never left behind for a new one because it cannot be read', async () => {
+    await mkdir(path(), { recursive: true });
+    await expect(holdIdentity(home)).rejects.toMatchObject({ name: 'StorageError', path: path() });
   });
 
   it('survives a half-written file', async () => {

@@ -11,9 +11,9 @@ import pg from 'pg';
 import { silentLogger } from '#core/logger';
 import { runCommand } from '#embedded/command';
 import { startPostgres } from '#embedded/postgres';
-import { identityOf } from '#embedded/process-identity';
 import { startRedis } from '#embedded/redis';
 import type { RunningServer } from '#embedded/running-server';
+import { processStart } from '#os/process-start';
 import { expectNoLeaks } from '../../helpers/leaks.ts';
 import { testCacheDir } from '../../helpers/services.ts';
 
@@ -142,11 +142,11 @@ async function runOwner(dataDir: string): Promise<{ owner: ChildProcess; serverP
 describe('a crash of the program that started a server', () => {
   it('takes the server along, and the folder can be used again', async () => {
     const { owner, serverPid } = await runOwner(join(folder, 'server'));
-    expect(await identityOf(serverPid)).toBeDefined();
+    expect(await processStart(serverPid)).toBeDefined();
     owner.kill('SIGKILL');
     const again = await keep(startRedis(options()));
     expect(again.pid).not.toBe(serverPid);
-    expect(await identityOf(serverPid)).toBeUndefined();
+    expect(await processStart(serverPid)).toBeUndefined();
   }, 60_000);
 
   it('is survived even when the guard dies with it: the next start stops the orphan', async () => {
@@ -155,7 +155,7 @@ describe('a crash of the program that started a server', () => {
     for (const guard of guards) process.kill(guard, 'SIGKILL');
     owner.kill('SIGKILL');
     await keep(startRedis(options()));
-    expect(await identityOf(serverPid)).toBeUndefined();
+    expect(await processStart(serverPid)).toBeUndefined();
   }, 60_000);
 });
 

@@ -1,0 +1,49 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { codeOf } from '#core/error-facts';
+import { nodeFiles, type FileCalls } from './file-calls.ts';
+
+/**
+ * When a process began, in whatever form the system tells it: compared, never read. With its number it names the process for
+ * good, because numbers are used again.
+ *
+ * @returns undefined when there is no such process (a zombie counts as gone), or where the system has no way to tell
+ */
+export async function processStart(pid: number): Promise<string | undefined> {
+  if (process.platform !== 'linux') return psStart(pid);
+  const ticks = await startTicks(pid);
+  return ticks === undefined ? undefined : `${await bootId()}/${ticks}`;
+}
+
+/** @returns the name of this run of the kernel; '' where the system does not tell */
+export async function bootId(fs: FileCalls = nodeFiles): Promise<string> {
+  return (await fs.readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '')).trim();
+}
+
+/**
+ * Start of a process in ticks since boot.
+ *
+ * @returns undefined when there is no such process, and everywhere but on Linux
+ * @throws Error when the system would know but does not tell, as without a free descriptor
+ * @see proc(5): after the name in brackets, which may hold spaces and brackets, field 3 is the state and field 22 the start
+ */
+export async function startTicks(pid: number, fs: FileCalls = nodeFiles): Promise<string | undefined> {
+  if (!Number.isInteger(pid) || pid <= 0) return undefined;
+  const stat = await fs.readFile(`/proc/${pid}/stat`, 'utf8').catch(unlessGone);
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+  // A zombie still has an entry, but does nothing more.
+  return fields === undefined || fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
+}
+
+/** ESRCH: it ended between the opening and the reading. */
+function unlessGone(error: unknown): undefined {
+  if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ESRCH') throw error;
+}
+
+/** `ps` ends with 1 when there is no such process. */
+async function psStart(pid: number): Promise<string | undefined> {
+  const { stdout } = await promisify(execFile)('ps', ['-o', 'lstart=', '-p', String(pid)]).catch(() => ({
+    stdout: '',
+  }));
+  return stdout.trim() || undefined;
+}
