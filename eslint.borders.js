@@ -20,7 +20,7 @@ export const MAY_IMPORT = {
   'packages/metrics': ['core'],
   'packages/client': ['core', 'contracts'],
   'packages/embedded': ['core', 'os'],
-  'apps/api': ['core', 'contracts', 'http', 'queue', 'database', 'metrics'],
+  'apps/api': ['core', 'contracts', 'os', 'http', 'queue', 'database', 'metrics'],
   'apps/worker': [
     'core',
     'contracts',

@@ -1,17 +1,8 @@
 import { z } from 'zod';
+import { DurationMs } from '#contracts/parsed-by';
 import { DEFAULT_REDIS_PREFIX } from '#contracts/redis-prefix';
-import { messageOf } from '#core/error-facts';
-import { DAY_MS, parseDuration } from '#core/units';
-
-/** A duration as people write it, in milliseconds. */
-const Duration = z.string().transform((text, context) => {
-  try {
-    return parseDuration(text);
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: messageOf(error) });
-    return z.NEVER;
-  }
-});
+import { DAY_MS } from '#core/units';
+import { settingsOf, type Environment } from '#os/settings';
 
 const Env = z.object({
   HAULIER_BIND: z.string().min(1).default('127.0.0.1'),
@@ -26,10 +17,10 @@ const Env = z.object({
   HAULIER_DOCS: z.enum(['on', 'off'], 'choose on or off').default('on'),
   HAULIER_DATABASE_POOL: z.coerce.number().int().min(2).max(200).default(10),
   HAULIER_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
-  HAULIER_SILENT_AFTER: Duration.default(240_000),
-  HAULIER_SWEEP_EVERY: Duration.default(30_000),
-  HAULIER_HISTORY: Duration.default(30 * DAY_MS),
-  HAULIER_VERSION_CHECK_INTERVAL: Duration.default(DAY_MS),
+  HAULIER_SILENT_AFTER: DurationMs.default(240_000),
+  HAULIER_SWEEP_EVERY: DurationMs.default(30_000),
+  HAULIER_HISTORY: DurationMs.default(30 * DAY_MS),
+  HAULIER_VERSION_CHECK_INTERVAL: DurationMs.default(DAY_MS),
 });
 
 /** What the process needs to know; every value is decided before anything starts. */
@@ -63,42 +54,20 @@ export interface ApiConfig {
  * @throws Error that names every bad variable at once
  */
 export function readConfig(
-  env: Readonly<Record<string, string | undefined>>,
+  env: Environment,
   readFile: (path: string) => string,
   unneeded: readonly (keyof typeof PLACEHOLDERS)[] = [],
 ): ApiConfig {
-  const unreadable: string[] = [];
-  const given = withFiles(env, readFile, unreadable);
+  const { given, problems } = settingsOf(env, Object.keys(Env.shape), readFile);
   for (const name of unneeded) given[name] ??= PLACEHOLDERS[name];
   const parsed = Env.safeParse(given);
-  const bad = parsed.success ? [] : parsed.error.issues.map((issue) => describe(issue, given));
-  if (!parsed.success || unreadable.length > 0)
-    throw new Error(`bad configuration\n${[...unreadable, ...bad].map((line) => `  ${line}`).join('\n')}`);
+  for (const issue of parsed.error?.issues ?? []) problems.push(describe(issue, given));
+  if (!parsed.success || problems.length > 0)
+    throw new Error(`bad configuration\n${problems.map((line) => `  ${line}`).join('\n')}`);
   return toConfig(parsed.data);
 }
 
 const PLACEHOLDERS = { REDIS_URL: 'redis://unneeded' };
-
-function withFiles(
-  env: Readonly<Record<string, string | undefined>>,
-  readFile: (path: string) => string,
-  unreadable: string[],
-): Record<string, string> {
-  const given: Record<string, string> = {};
-  for (const name of Object.keys(Env.shape)) {
-    const value = env[name];
-    const path = env[`${name}_FILE`];
-    if (value !== undefined && value !== '') given[name] = value;
-    else if (path !== undefined && path !== '') {
-      try {
-        given[name] = readFile(path).trim();
-      } catch (error) {
-        unreadable.push(`${name}_FILE ${path}: ${messageOf(error)}`);
-      }
-    }
-  }
-  return given;
-}
 
 /** Values that carry secrets are named, never shown. */
 const SECRET = new Set(['DATABASE_URL', 'REDIS_URL', 'HAULIER_ADMIN_TOKEN']);

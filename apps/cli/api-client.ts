@@ -15,11 +15,11 @@ export async function withApi<T>(calls: () => Promise<T>): Promise<T> {
   try {
     return await calls();
   } catch (error) {
-    throw asCliError(error);
+    throw cliRefusal(error);
   }
 }
 
-function asCliError(error: unknown): unknown {
+function cliRefusal(error: unknown): unknown {
   if (error instanceof UnreachableError)
     return new CliError(EXIT.unreachable, `${error.message}; is \`haulier up\` running, and is HAULIER_URL right?`, {
       cause: error,

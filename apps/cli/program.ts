@@ -16,7 +16,7 @@ const collect = (value: string, earlier: string[]): string[] => [...earlier, val
 export function createProgram(context: CommandContext): Command {
   const program = new Command('haulier')
     .description('Puts model files on fleets of hosts from untrusted sources and proves every byte.')
-    .exitOverride(asCliError)
+    .exitOverride(asUsageError)
     // `--version` of `model add` is another one.
     .enablePositionalOptions()
     .option('-V, --version', 'print the version of this program')
@@ -41,7 +41,7 @@ function tellVersion({ distDir, stdout }: CommandContext): never {
 }
 
 /** Commander's own refusals (unknown option, missing argument) are usage errors; help is not an error. */
-function asCliError(error: CommanderError): never {
+function asUsageError(error: CommanderError): never {
   throw new CliError(error.exitCode === 0 ? EXIT.done : EXIT.usage, '', { cause: error });
 }
 

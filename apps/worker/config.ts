@@ -1,28 +1,14 @@
-import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { HostName } from '#contracts/download-job';
+import { DurationMs, parsedBy } from '#contracts/parsed-by';
 import { DEFAULT_REDIS_PREFIX } from '#contracts/redis-prefix';
-import { messageOf } from '#core/error-facts';
 import { LAYERS, type Layer } from '#core/layer';
-import { DAY_MS, HOUR_MS, MIB, parseBytes, parseDuration } from '#core/units';
-
-/** Secrets may come from a file named in `<NAME>_FILE`, as Docker and systemd hand them over. */
-const SECRETS = ['REDIS_URL', 'HF_TOKEN'] as const;
+import { DAY_MS, HOUR_MS, MIB, parseBytes } from '#core/units';
+import { settingsOf, type Environment } from '#os/settings';
 
 const DEFAULT_LAYERS: Layer[] = ['cache', 'ipfs', 'huggingface', 'bundled', 'peer'];
-
-/** Reads the text with a parser that throws RangeError with a sentence. */
-const parsedBy = <Value>(parse: (text: string) => Value) =>
-  z.string().transform((text, context) => {
-    try {
-      return parse(text);
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: messageOf(error) });
-      return z.NEVER;
-    }
-  });
 
 /** @throws RangeError that shows the accepted form */
 function parseSourceLimit(text: string): [host: string, bytesPerSecond: number] {
@@ -33,8 +19,7 @@ function parseSourceLimit(text: string): [host: string, bytesPerSecond: number] 
   return [host.toLowerCase(), bytesPerSecond];
 }
 
-const bytes = parsedBy(parseBytes);
-const durationMs = parsedBy(parseDuration);
+const bytes = parsedBy(z.string(), parseBytes);
 const flag = z.enum(['0', '1', 'false', 'true'], 'write 1 or 0').transform((text) => text === '1' || text === 'true');
 const list = z.string().transform((text) =>
   text
@@ -64,14 +49,14 @@ const Env = z.object({
   HAULIER_ALLOW_ADDRESSES: list.default([]),
   HAULIER_BUNDLES: list.default([]),
   HAULIER_LIMIT_RATE: bytes.optional(),
-  HAULIER_SOURCE_LIMITS: list.pipe(z.array(parsedBy(parseSourceLimit))).default([]),
-  HAULIER_STALL_TIMEOUT: durationMs.default(30_000),
+  HAULIER_SOURCE_LIMITS: list.pipe(z.array(parsedBy(z.string(), parseSourceLimit))).default([]),
+  HAULIER_STALL_TIMEOUT: DurationMs.default(30_000),
   HAULIER_STORE_WARN_BYTES: bytes.default(2e9),
   HAULIER_STORE_MAX_BYTES: bytes.optional(),
-  HAULIER_STORE_SWEEP_EVERY: durationMs.default(HOUR_MS),
-  HAULIER_STORE_KEEP_QUARANTINE: durationMs.default(7 * DAY_MS),
-  HAULIER_STORE_KEEP_PARTIALS: durationMs.default(HOUR_MS),
-  HAULIER_STORE_KEEP_VERSIONS: durationMs.default(90 * DAY_MS),
+  HAULIER_STORE_SWEEP_EVERY: DurationMs.default(HOUR_MS),
+  HAULIER_STORE_KEEP_QUARANTINE: DurationMs.default(7 * DAY_MS),
+  HAULIER_STORE_KEEP_PARTIALS: DurationMs.default(HOUR_MS),
+  HAULIER_STORE_KEEP_VERSIONS: DurationMs.default(90 * DAY_MS),
   HAULIER_VERIFY_RATE: bytes.default(100 * MIB),
   HAULIER_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
 });
@@ -118,9 +103,9 @@ export interface WorkerConfig {
  *
  * @throws Error that names every bad variable, and what would be right
  */
-export function readConfig(env: Readonly<Record<string, string | undefined>>): WorkerConfig {
-  const problems: string[] = [];
-  const parsed = Env.safeParse(withSecretFiles(withoutEmpty(env), problems));
+export function readConfig(env: Environment): WorkerConfig {
+  const { given, problems } = settingsOf(env, Object.keys(Env.shape));
+  const parsed = Env.safeParse(given);
   for (const issue of parsed.error?.issues ?? [])
     problems.push(`${issue.path.map(String).join('.')}: ${issue.message}`);
   const host = parsed.data?.HAULIER_HOST;
@@ -161,22 +146,4 @@ function toConfig(e: z.infer<typeof Env>, pool: boolean): WorkerConfig {
     verifyBytesPerSecond: e.HAULIER_VERIFY_RATE,
     logLevel: e.HAULIER_LOG_LEVEL,
   };
-}
-
-/** A variable set to nothing, as compose files do, counts as left out. */
-const withoutEmpty = (env: Readonly<Record<string, string | undefined>>): Record<string, string> =>
-  Object.fromEntries(Object.entries(env).filter((pair): pair is [string, string] => Boolean(pair[1])));
-
-function withSecretFiles(env: Record<string, string>, problems: string[]): Record<string, string> {
-  const complete = { ...env };
-  for (const name of SECRETS) {
-    const path = env[`${name}_FILE`];
-    if (path === undefined || env[name] !== undefined) continue;
-    try {
-      complete[name] = readFileSync(path, 'utf8').trim();
-    } catch (error) {
-      problems.push(`${name}_FILE: cannot be read: ${messageOf(error)}`);
-    }
-  }
-  return complete;
 }

@@ -1,12 +1,13 @@
 import { stat } from 'node:fs/promises';
 import { Manifest } from '#contracts/manifest';
-import { SourceError, StorageError, VerifyError } from '#core/failure';
+import { StorageError, VerifyError } from '#core/failure';
 import { formatBytes } from '#core/units';
 import { verifyBundle } from '#sources/bundle-verify';
 import { createBundle, type BundleModel } from '#store/bundle-writer';
 import { blobPath } from '#store/layout';
 import type { ModelRecord, ModelRecords, VersionRecord } from '#store/model-records';
 import { openStore, type Store } from '#store/open-store';
+import { cliErrorOf } from '../cli-error-of.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
 import { parseModel } from '../model-name.ts';
@@ -44,7 +45,7 @@ export async function bundleCreate(
         : `${options.output}  ${formatBytes(sizeBytes)}  ${members.length} contents of ${contained.join(', ')}\n`,
     );
   } catch (error) {
-    throw asCliError(error);
+    throw cliErrorOf(error, hintOf);
   } finally {
     show.end();
   }
@@ -70,7 +71,7 @@ export async function bundleVerify(path: string, options: BundleOptions, context
     if (problems.length > 0)
       throw new CliError(EXIT.failed, `${path} is damaged:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
   } catch (error) {
-    throw asCliError(error);
+    throw cliErrorOf(error, hintOf);
   } finally {
     show.end();
   }
@@ -135,14 +136,5 @@ async function refuseIncomplete(what: string, { files }: VersionRecord, store: S
     );
 }
 
-function asCliError(error: unknown): unknown {
-  if (error instanceof SourceError)
-    return new CliError(EXIT.failed, `${error.source}: ${error.message}`, { cause: error });
-  if (error instanceof StorageError)
-    return new CliError(EXIT.failed, `${error.path}: ${error.message}`, { cause: error });
-  if (error instanceof VerifyError)
-    return new CliError(EXIT.failed, `${error.message}; haulier worker verify finds what else is wrong`, {
-      cause: error,
-    });
-  return error;
-}
+const hintOf = (error: Error): string =>
+  error instanceof VerifyError ? '; haulier worker verify finds what else is wrong' : '';

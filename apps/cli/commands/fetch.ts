@@ -4,10 +4,11 @@ import { download, type DownloadOptions, type DownloadReport } from '#chain/down
 import { nameOf, parseLocator } from '#chain/locator';
 import { tryParseCid } from '#content/cid';
 import { IDENTITY } from '#content/multihash';
-import { ExhaustedError, StorageError, VerifyError } from '#core/failure';
+import { ExhaustedError } from '#core/failure';
 import type { Digests, Strategy } from '#core/file-spec';
 import type { Outcome } from '#core/layer';
 import { formatBytes, formatDuration, parseBytes, parseDuration } from '#core/units';
+import { cliErrorOf } from '../cli-error-of.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT, exitCodeOfSignal } from '../exit-code.ts';
 import { gatewaysOf, httpUrl, proxyOf } from '../network.ts';
@@ -53,7 +54,7 @@ export async function fetchFile(what: string, options: FetchOptions, context: Co
     tell(report, errors, performance.now() - startedAt, options, context);
   } catch (error) {
     display.end();
-    const failure = asCliError(error, context.signal);
+    const failure = failureOf(error, context.signal);
     if (options.json && failure instanceof CliError && failure.exitCode === EXIT.failed)
       tellFailure(request.to, error, failure.message, errors, context);
     throw failure;
@@ -174,16 +175,12 @@ function tellFailure(
   context.stdout.write(`${JSON.stringify({ path, outcome, verified: false, error: message, errors })}\n`);
 }
 
-/** Everything that says who failed and why is the user's to read, not a bug of ours. */
-function asCliError(error: unknown, signal: AbortSignal): unknown {
+function failureOf(error: unknown, signal: AbortSignal): unknown {
   if (signal.aborted)
     return new CliError(exitCodeOfSignal(signal.reason), 'interrupted; the same command goes on from here');
-  if (error instanceof RangeError) return new CliError(EXIT.usage, error.message, { cause: error });
-  if (error instanceof ExhaustedError && error.failures.length === 0)
-    return new CliError(EXIT.failed, `${error.message}; give --gateway BASE or --mirror URL, or set IPFS_GATEWAYS`, {
-      cause: error,
-    });
-  if (error instanceof ExhaustedError || error instanceof VerifyError || error instanceof StorageError)
-    return new CliError(EXIT.failed, error.message, { cause: error });
-  return error;
+  return cliErrorOf(error, (failure) =>
+    failure instanceof ExhaustedError && failure.failures.length === 0
+      ? '; give --gateway BASE or --mirror URL, or set IPFS_GATEWAYS'
+      : '',
+  );
 }

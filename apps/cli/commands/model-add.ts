@@ -1,10 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import type { IngestProgress } from '#chain/ingest/draft';
-import { ExhaustedError, SourceError, StorageError, VerifyError } from '#core/failure';
+import { SourceError, StorageError } from '#core/failure';
 import { formatBytes } from '#core/units';
 import { parseAddressPolicy } from '#http/address-policy';
 import { createHttp } from '#http/pool';
 import { clientFrom, withApi } from '../api-client.ts';
+import { cliErrorOf } from '../cli-error-of.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
 import { addRequest, type AddRequest, type ModelAddOptions } from '../ingest/add-request.ts';
@@ -52,7 +53,7 @@ async function compose(request: AddRequest, work: LongWork, context: CommandCont
       onProgress: (progress) => work.update(meter(request.name, progress)),
     });
   } catch (error) {
-    throw asCliError(error, context.signal);
+    throw context.signal.aborted ? error : cliErrorOf(error, hintOf);
   } finally {
     http.close();
   }
@@ -97,22 +98,10 @@ function tell(
   if (options.print && !options.json) context.stderr.write(`${block.cid}\n`);
 }
 
-/** Everything that says who failed and why is the user's to read, not a bug of ours. */
-function asCliError(error: unknown, signal: AbortSignal): unknown {
-  if (signal.aborted) return error;
-  if (error instanceof RangeError) return new CliError(EXIT.usage, error.message, { cause: error });
-  if (error instanceof SourceError)
-    return new CliError(EXIT.failed, `${error.source} ${error.message}${hintOf(error)}`, { cause: error });
-  if (error instanceof StorageError)
-    return new CliError(EXIT.failed, `${error.path}: ${error.message}`, { cause: error });
-  if (error instanceof ExhaustedError || error instanceof VerifyError)
-    return new CliError(EXIT.failed, error.message, { cause: error });
-  return error;
-}
-
 /** What a bare status of a hub usually means. */
-function hintOf({ httpStatus, message }: SourceError): string {
-  if (!/^answered \d+$/.test(message)) return '';
+function hintOf(error: Error): string {
+  if (!(error instanceof SourceError) || !/^answered \d+$/.test(error.message)) return '';
+  const { httpStatus } = error;
   if (httpStatus === 401) return ': no such repository, or it is private and needs HF_TOKEN';
   if (httpStatus === 403) return ': it is gated or private: accept its terms on the hub and set HF_TOKEN';
   return httpStatus === 404 ? ': no such repository, revision or file; is it a data set (--repo-type dataset)?' : '';

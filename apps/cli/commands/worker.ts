@@ -2,12 +2,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { StorageError } from '#core/failure';
 import { formatBytes, parseBytes, parseDuration } from '#core/units';
 import { filesOf, type ModelRecords } from '#store/model-records';
 import { openStore, type Store } from '#store/open-store';
 import type { SweepAction, SweepLimits } from '#store/sweep-plan';
 import type { VerifyReport } from '#store/verify';
+import { cliErrorOf } from '../cli-error-of.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT, ProcessEnded } from '../exit-code.ts';
 import { haulierHome } from '../stack/stack-config.ts';
@@ -94,9 +94,7 @@ function hostStore(context: CommandContext): Promise<Store> {
 }
 
 function refusedByDisk(error: unknown): never {
-  if (error instanceof StorageError)
-    throw new CliError(EXIT.failed, `${error.path}: ${error.message}`, { cause: error });
-  throw error;
+  throw cliErrorOf(error);
 }
 
 async function verified(

@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { messageOf } from '#core/error-facts';
+import { settingOf } from '#os/settings';
 import { CliError, EXIT } from '../exit-code.ts';
 
 export interface StackConfig {
@@ -43,13 +44,11 @@ function serverUrl(env: NodeJS.ProcessEnv, name: string, protocol: RegExp, examp
   throw new CliError(EXIT.usage, `${name} is not the URL of such a server: write ${example}, or leave it out`);
 }
 
-/** A variable or the content of the file that its `_FILE` twin names; empty means not given. */
+/** @throws CliError when the file that its `_FILE` twin names cannot be read */
 export function secret(env: NodeJS.ProcessEnv, name: string): string | undefined {
-  const path = env[`${name}_FILE`];
-  if (!path) return env[name] || undefined;
   try {
-    return readFileSync(path, 'utf8').trim() || undefined;
+    return settingOf(env, name);
   } catch (cause) {
-    throw new CliError(EXIT.usage, `${name}_FILE is "${path}", which cannot be read`, { cause });
+    throw new CliError(EXIT.usage, messageOf(cause), { cause });
   }
 }

@@ -1,27 +1,21 @@
 import { z } from 'zod';
-import { messageOf } from '#core/error-facts';
 import { LAYERS, OUTCOMES, SOURCE_KINDS } from '#core/layer';
 import { DAY_MS, parseDuration } from '#core/units';
+import { parsedBy } from '../parsed-by.ts';
 import { Count, Cursor, Moment, NextCursor } from './parameters.ts';
 
 const MAX_WINDOW_MS = 400 * DAY_MS;
 
 /** How far back a metric looks: `24h`, `30d`. */
-const Window = z
-  .string()
-  .max(20)
-  .default('24h')
-  .transform((text, context) => {
-    try {
-      const ms = parseDuration(text);
-      if (ms > 0 && ms <= MAX_WINDOW_MS) return ms;
-      context.addIssue({ code: 'custom', message: `"${text}" is not between 1s and 400d` });
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: messageOf(error) });
-    }
-    return z.NEVER;
-  })
-  .describe('how far back: `24h`, `30d`; at most `400d`');
+const Window = parsedBy(z.string().max(20).default('24h'), parseWindow).describe(
+  'how far back: `24h`, `30d`; at most `400d`',
+);
+
+function parseWindow(text: string): number {
+  const ms = parseDuration(text);
+  if (ms > 0 && ms <= MAX_WINDOW_MS) return ms;
+  throw new RangeError(`"${text}" is not between 1s and 400d`);
+}
 
 export const MetricsQuery = z.strictObject({ window: Window });
 

@@ -1,24 +1,19 @@
 import { z } from 'zod';
-import { messageOf } from '#core/error-facts';
 import { MINUTE_MS, parseDuration } from '#core/units';
+import { parsedBy } from '../parsed-by.ts';
 
 const MAX_WAIT_MS = MINUTE_MS;
 
 /** A long-poll's patience: `55s`, `500ms`, `1m`. Under the 60 s after which many proxies give up. */
-export const Wait = z
-  .string()
-  .max(20)
-  .transform((text, context) => {
-    try {
-      const ms = parseDuration(text);
-      if (ms <= MAX_WAIT_MS) return ms;
-      context.addIssue({ code: 'custom', message: `"${text}" is longer than 60s; ask again afterwards` });
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: messageOf(error) });
-    }
-    return z.NEVER;
-  })
-  .describe('how long the answer may take while nothing changes: `55s`; at most `60s`');
+export const Wait = parsedBy(z.string().max(20), parseWait).describe(
+  'how long the answer may take while nothing changes: `55s`; at most `60s`',
+);
+
+function parseWait(text: string): number {
+  const ms = parseDuration(text);
+  if (ms <= MAX_WAIT_MS) return ms;
+  throw new RangeError(`"${text}" is longer than 60s; ask again afterwards`);
+}
 
 export const Limit = z.coerce
   .number('a limit is a whole number')

@@ -28,7 +28,7 @@ describe('readConfig', () => {
 
   it('says which file could not be read', () => {
     const message = messageOf(() => readConfig({ ...NEEDED, DATABASE_URL: '', DATABASE_URL_FILE: '/none' }, noFile));
-    expect(message).toContain('DATABASE_URL_FILE /none');
+    expect(message).toContain('DATABASE_URL_FILE is "/none", which cannot be read: ENOENT /none');
   });
 });
 
