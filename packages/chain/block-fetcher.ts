@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { FetchBlock } from '#content/verified-blocks';
+import type { BlockRequest, FetchBlock } from '#content/verified-blocks';
 import { SourceError } from '#core/failure';
 import { decide, type Budget } from '#core/policy';
 import type { Layer } from '#core/layer';
@@ -10,6 +10,8 @@ interface BlockSource {
   readonly source: Source;
   readonly readBlock: NonNullable<Source['readBlock']>;
   bytes: number;
+  /** Requests that it has not answered yet. */
+  open: number;
   failuresInARow: number;
   /** Blocks that this source sent with other bytes; three and it is not asked again. */
   strikes: number;
@@ -34,8 +36,8 @@ export interface BlockFetcher {
 }
 
 /**
- * Fetches single blocks from several untrusted sources: each call starts at another source, a lie or a failure moves on to
- * the next, and `decide` says who may be asked again and when.
+ * Fetches single blocks from several untrusted sources at once: each call goes to the source with the fewest open requests, so that
+ * fast ones do more; a lie or a failure moves on to the next, and `decide` says who may be asked again and when.
  *
  * @param sources in their configured order; those without blocks are passed over
  */
@@ -52,7 +54,7 @@ export function blockFetcher(sources: readonly Source[], options: BlockFetcherOp
       const member = await nextMember(members, passedOver, first, options.now, request.signal);
       if (!member) throw failures.exhausted(`block ${cid}`);
       try {
-        const bytes = await member.readBlock(cid, request.maxBytes, request.signal);
+        const bytes = await readFrom(member, cid, request);
         if (request.verify(bytes)) {
           member.failuresInARow = 0;
           member.bytes += bytes.length;
@@ -78,11 +80,20 @@ export function blockFetcher(sources: readonly Source[], options: BlockFetcherOp
   return { fetchBlock, mainSource };
 }
 
-function memberOf(source: Source, readBlock: NonNullable<Source['readBlock']>): BlockSource {
-  return { source, readBlock, bytes: 0, failuresInARow: 0, strikes: 0, restsUntilMs: 0, dropped: false };
+async function readFrom(member: BlockSource, cid: string, { maxBytes, signal }: BlockRequest): Promise<Uint8Array> {
+  member.open += 1;
+  try {
+    return await member.readBlock(cid, maxBytes, signal);
+  } finally {
+    member.open -= 1;
+  }
 }
 
-/** The next source whose turn it is; waits when all that are left rest; undefined when none is left for this block. */
+function memberOf(source: Source, readBlock: NonNullable<Source['readBlock']>): BlockSource {
+  return { source, readBlock, bytes: 0, open: 0, failuresInARow: 0, strikes: 0, restsUntilMs: 0, dropped: false };
+}
+
+/** Of the sources with the fewest open requests the one whose turn it is; waits when all that are left rest; undefined when none is left for this block. */
 async function nextMember(
   members: readonly BlockSource[],
   excluded: ReadonlySet<BlockSource>,
@@ -93,8 +104,9 @@ async function nextMember(
   const left = members
     .map((_, index) => members[(first + index) % members.length]!)
     .filter((member) => !member.dropped && !excluded.has(member));
-  const ready = left.find((member) => member.restsUntilMs <= now());
-  if (ready || left.length === 0) return ready;
+  const ready = left.filter((member) => member.restsUntilMs <= now());
+  if (ready.length > 0) return ready.reduce((a, b) => (a.open <= b.open ? a : b));
+  if (left.length === 0) return undefined;
   const soonest = left.reduce((a, b) => (a.restsUntilMs <= b.restsUntilMs ? a : b));
   await pause(Math.max(0, soonest.restsUntilMs - now()), undefined, { signal });
   return soonest;

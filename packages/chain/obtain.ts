@@ -1,4 +1,5 @@
 import type { BuiltLeafTable } from '#content/build-leaf-table';
+import { canonicalCid } from '#content/canonical-cid';
 import { VerifyError } from '#core/failure';
 import type { FileSpec } from '#core/file-spec';
 import { outcomeOf, type Layer, type Outcome } from '#core/layer';
@@ -32,7 +33,9 @@ export interface Obtained extends TransferResult {
  * @throws ExhaustedError naming every source and why it failed; VerifyError when the content itself is wrong; StorageError;
  *   the signal's reason
  */
-export async function obtain(file: FileSpec, options: ObtainOptions): Promise<Obtained> {
+export async function obtain(asked: FileSpec, options: ObtainOptions): Promise<Obtained> {
+  // One spelling from here on: partial, tables and the result know the file by it.
+  const file = asked.cid === undefined ? asked : { ...asked, cid: canonicalCid(asked.cid) };
   const hasDigest = Object.keys(file.digests).length > 0;
   if (options.strict && !hasDigest && file.cid === undefined)
     throw new VerifyError('unproven', `nothing proves ${file.path}: give its sha256 or its cid`);

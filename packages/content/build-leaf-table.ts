@@ -2,7 +2,16 @@ import { MIB } from '#core/units';
 import { VerifyError } from '#core/failure';
 import { parseCid } from './cid.ts';
 import { CODEC, type CidParts } from './cid-bytes.ts';
-import { invalid, readFileNode, walkInnerNodes, type FileNode, type WalkLimits } from './dag-walk.ts';
+import {
+  invalid,
+  ownLeaves,
+  readFileNode,
+  refuseTooMany,
+  walkInnerNodes,
+  type FileNode,
+  type PieceCount,
+  type WalkLimits,
+} from './dag-walk.ts';
 import { LeafColumns } from './leaf-columns.ts';
 import type { LeafTable } from './leaf-table.ts';
 import { blockName, verifiedBlocks, type FetchBlock, type VerifiedBlocks } from './verified-blocks.ts';
@@ -121,30 +130,31 @@ async function rawTable(root: CidParts, name: string, blocks: VerifiedBlocks, li
 
 /** Checks sizes, depth and the number of leaves before anything is allocated for them; each node once. */
 function measure(root: FileNode, nodes: ReadonlyMap<string, FileNode>, limits: WalkLimits): void {
-  const measured = new Map<string, { leaves: number; height: number }>();
-  const visit = (node: FileNode, depth: number): { leaves: number; height: number } => {
+  const measured = new Map<string, PieceCount & { readonly height: number }>();
+  const visit = (node: FileNode, depth: number): PieceCount & { readonly height: number } => {
     const before = measured.get(node.name);
     if (depth + (before?.height ?? 0) > limits.maxDepth)
       throw invalid(root.name, `it is deeper than ${limits.maxDepth} levels`);
     if (before !== undefined) return before;
-    let leaves = node.pieces.count - node.inner.size;
-    let height = 0;
+    let [leaves, known, height] = [ownLeaves(node), node.pieces.known.size, 0];
     for (const [index, link] of node.inner) {
       const child = nodes.get(link.name)!;
-      if (child.pieces.sizeBytes !== node.pieces.bytesAt(index))
-        throw invalid(
-          node.name,
-          `its child of ${child.pieces.sizeBytes} bytes is listed as ${node.pieces.bytesAt(index)}`,
-        );
+      refuseOtherSize(node, index, child);
       const below = visit(child, depth + 1);
       leaves += below.leaves;
+      known += below.known;
       height = Math.max(height, below.height + 1);
     }
-    const result = { leaves, height };
+    const result = { leaves, known, height };
     measured.set(node.name, result);
     return result;
   };
-  refuseTooMany(visit(root, 0).leaves, limits);
+  refuseTooMany(visit(root, 0), limits);
+}
+
+function refuseOtherSize(node: FileNode, index: number, child: FileNode): void {
+  const [listed, found] = [node.pieces.bytesAt(index), child.pieces.sizeBytes];
+  if (found !== listed) throw invalid(node.name, `its child of ${found} bytes is listed as ${listed}`);
 }
 
 function collect(node: FileNode, nodes: ReadonlyMap<string, FileNode>, into: LeafColumns): void {
@@ -155,11 +165,6 @@ function collect(node: FileNode, nodes: ReadonlyMap<string, FileNode>, into: Lea
     from = index + 1;
   }
   into.append(node.pieces, from, node.pieces.count);
-}
-
-export function refuseTooMany(leaves: number, limits: WalkLimits): void {
-  if (leaves > limits.maxLeaves)
-    throw new VerifyError('unsupported', `the file has ${leaves} leaves, over the limit of ${limits.maxLeaves}`);
 }
 
 function refuseTooLong(bytes: number, limits: WalkLimits): void {

@@ -29,6 +29,15 @@ export interface WalkLimits {
   readonly maxFileBytes: number;
 }
 
+/** Pieces of a file, and how many of them the DAG carries itself. */
+export interface PieceCount {
+  readonly leaves: number;
+  readonly known: number;
+}
+
+/** Each carried piece is an object of its own, while other leaves are rows of flat arrays. Real files have a few. */
+const MAX_KNOWN_PIECES = 2 ** 16;
+
 /** A dag-pb leaf costs 8 to 14 bytes over its data; an inner node at least 45 per child (docs/ipfs.md). */
 const LEAF_OVERHEAD_MAX = 32;
 const LEAF_OVERHEAD_MIN = 6;
@@ -73,6 +82,13 @@ export async function walkInnerNodes(
   onNode: (done: number, found: number) => void,
 ): Promise<Map<string, FileNode>> {
   const nodes = new Map([[root.name, root]]);
+  let total: PieceCount = { leaves: 0, known: 0 };
+  /** Each node stands in the file at least once: what the nodes have together is the least that the file has. */
+  const count = (node: FileNode): void => {
+    total = { leaves: total.leaves + ownLeaves(node), known: total.known + node.pieces.known.size };
+    refuseTooMany(total, limits);
+  };
+  count(root);
   let level = unmetLinks([root], nodes);
   for (let depth = 1; level.length > 0; depth += 1) {
     if (depth > limits.maxDepth) throw invalid(root.name, `it is deeper than ${limits.maxDepth} levels`);
@@ -80,6 +96,7 @@ export async function walkInnerNodes(
     const arrived: FileNode[] = [];
     await eachOf(level, parallel, async ({ cid, name }) => {
       const node = readFileNode(name, await source.get(cid, name), limits);
+      count(node);
       nodes.set(name, node);
       arrived.push(node);
       onNode(nodes.size, found);
@@ -87,6 +104,20 @@ export async function walkInnerNodes(
     level = unmetLinks(arrived, nodes);
   }
   return nodes;
+}
+
+/** Pieces of a node that are no further nodes. */
+export const ownLeaves = (node: FileNode): number => node.pieces.count - node.inner.size;
+
+/** @throws VerifyError `unsupported` beyond the limits, so that nothing is allocated for a bomb */
+export function refuseTooMany({ leaves, known }: PieceCount, limits: Pick<WalkLimits, 'maxLeaves'>): void {
+  if (leaves > limits.maxLeaves)
+    throw new VerifyError('unsupported', `the file has ${leaves} leaves, over the limit of ${limits.maxLeaves}`);
+  if (known > MAX_KNOWN_PIECES)
+    throw new VerifyError(
+      'unsupported',
+      `the DAG carries ${known} pieces of the file itself, over the limit of ${MAX_KNOWN_PIECES}`,
+    );
 }
 
 /** Links to nodes not met yet, each once. */

@@ -1,6 +1,6 @@
-import { tableOf, refuseTooMany, withBlocks, type LeafTableOptions } from './build-leaf-table.ts';
+import { tableOf, withBlocks, type LeafTableOptions } from './build-leaf-table.ts';
 import { CODEC, type CidParts } from './cid-bytes.ts';
-import { invalid, readFileNode, type FileNode } from './dag-walk.ts';
+import { invalid, readFileNode, refuseTooMany, type FileNode } from './dag-walk.ts';
 import { LeafColumns } from './leaf-columns.ts';
 import { FRAMING, type LeafTable } from './leaf-table.ts';
 import { blockName, type FetchBlock } from './verified-blocks.ts';
@@ -42,7 +42,7 @@ export async function expandLeaf(
     columns.appendTable(table, 0, index);
     columns.appendTable(part, 0, part.count);
     columns.appendTable(table, index + 1, table.count);
-    refuseTooMany(columns.count, limits);
+    refuseTooMany({ leaves: columns.count, known: columns.known.size }, limits);
     return { table: columns.toTable(table.rootCid), replacedBy: part.count, innerBlocks: blocks.blocks };
   });
 }
