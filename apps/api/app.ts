@@ -7,6 +7,7 @@ import { MINUTE_MS, SECOND_MS } from '#core/units';
 import type { Dependencies } from './dependencies.ts';
 import { QUEUE_BOARD_PATH } from './queue-board-type.ts';
 import type { QueueBoard } from './queue-board-type.ts';
+import { registerCidRoutes } from './routes/cid-routes.ts';
 import { registerDownloadRoutes } from './routes/download-routes.ts';
 import { registerHostRoutes } from './routes/host-routes.ts';
 import { registerMetricsRoutes } from './routes/metrics-routes.ts';
@@ -77,6 +78,7 @@ async function registerApi(app: App, options: AppOptions): Promise<void> {
     registerOneDownloadRoutes(guarded, options.deps);
     registerModelRoutes(guarded, options.deps);
     registerVersionRoutes(guarded, options.deps);
+    registerCidRoutes(guarded, options.deps);
     registerHostRoutes(guarded, options.deps);
     registerMetricsRoutes(guarded, options.deps);
     registerSystemRoutes(guarded, options.deps, options);

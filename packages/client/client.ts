@@ -1,3 +1,4 @@
+import type { CidRecord } from '#contracts/http/cids';
 import type {
   CreateDownloadsInput,
   Download,
@@ -56,6 +57,9 @@ export interface Client {
   unpinModel(name: string): Promise<Model>;
   /** Asks the model's origin for a newer version, soon; `newerVersion` tells what it said. */
   checkModel(name: string): Promise<Model>;
+  /** Contents of the model that were had, newest first; of one type where it is named. */
+  listCids(model: string, type?: string): Promise<CidRecord[]>;
+  getCid(cid: string): Promise<CidRecord>;
   listHosts(): Promise<Host[]>;
   /** Lets the host hash what it has, or one model; it does so when it is there. */
   verifyHost(name: string, model?: string): Promise<OrderedVerify>;
@@ -75,6 +79,8 @@ export function createClient(options: ClientOptions): Client {
   return {
     ...downloadMethods(get, post),
     ...modelMethods(get, post),
+    listCids: async (model, type) => (await get<{ cids: CidRecord[] }>('/api/cids', { query: { model, type } })).cids,
+    getCid: (cid) => get(`/api/cids/${part(cid)}`),
     listHosts: async () => (await get<{ hosts: Host[] }>('/api/hosts')).hosts,
     verifyHost: (name, model) => post(`/api/hosts/${part(name)}/verify`, model === undefined ? {} : { model }),
     getStatus: () => get('/api/status'),

@@ -56,10 +56,6 @@ export async function limitDownload(
   return (await database.pool.query<DownloadRow>(sql, [id, bytesPerSecond, now])).rows[0];
 }
 
-/** The published file is gone or corrupt: fetch it again. */
-export const loseDownload = (database: Database, id: string, now: Date) =>
-  act(database, id, 'lose', now, `${ANEW}, downloaded_bytes = 0, current_size = 0, published_path = NULL`);
-
 /** One guarded update: when somebody else moved the row first, nothing changes and the answer says where it stands. */
 async function act(
   database: Database,

@@ -42,14 +42,6 @@ export async function hostByName(database: Database, name: string): Promise<Host
   return (await database.pool.query<HostRow>(`SELECT ${HOST_COLUMNS} FROM hosts h WHERE h.name = $1`, [name])).rows[0];
 }
 
-/** Makes hosts known before they report, so that their queues exist. @returns the names that are new */
-export async function registerHosts(database: Database, names: readonly string[], now: Date): Promise<string[]> {
-  const sql = `INSERT INTO hosts (name, first_seen_at, last_seen_at)
-    SELECT DISTINCT name, $2::timestamptz, $2::timestamptz FROM unnest($1::text[]) AS given (name) ORDER BY name
-    ON CONFLICT DO NOTHING RETURNING name`;
-  return (await database.pool.query<{ name: string }>(sql, [names, now])).rows.map(({ name }) => name);
-}
-
 /** Newest first. */
 export async function listNotices(
   database: Database,

@@ -120,15 +120,3 @@ export async function manifestOf(
     WHERE m.model = $1 AND m.version = coalesce($2, o.current_version)`;
   return (await database.pool.query<StoredManifest>(sql, [model, version ?? null])).rows[0];
 }
-
-/** Makes a stored version the current one. @returns false when the model has no such version */
-export async function setCurrentVersion(
-  database: Database,
-  model: string,
-  version: string,
-  now: Date,
-): Promise<boolean> {
-  const sql = `UPDATE models o SET current_version = m.version, updated_at = $3 FROM manifests m
-    WHERE o.name = $1 AND m.model = o.name AND m.version = $2`;
-  return (await database.pool.query(sql, [model, version, now])).rowCount === 1;
-}

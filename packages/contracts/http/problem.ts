@@ -8,6 +8,7 @@ export const PROBLEMS = {
   'not-found': { status: 404, title: 'There is no such thing' },
   'unknown-model': { status: 404, title: 'There is no such model' },
   'unknown-version': { status: 404, title: 'The model has no such version' },
+  'unknown-cid': { status: 404, title: 'Nothing is known of this content' },
   'unknown-host': { status: 404, title: 'There is no such host' },
   'unknown-download': { status: 404, title: 'There is no such download' },
   'method-not-allowed': { status: 405, title: 'The method is not allowed here' },

@@ -1,14 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { HostOrder } from '#contracts/worker-events';
 import type { OrderedVerify } from '#contracts/http/hosts';
-import { registerHosts } from '#database/host-queries';
+import { applyEvents } from '#database/event-queries';
+import { batch } from '../../packages/database/fixtures.ts';
 import { startApp, type TestApp } from './start-app.ts';
 
 describe('POST /api/hosts/:name/verify', () => {
   let api: TestApp;
   beforeAll(async () => {
     api = await startApp();
-    await registerHosts(api.deps.database, ['gpu-1'], new Date());
+    await applyEvents(api.deps.database, [batch([], { host: 'gpu-1' })], new Date());
   });
   afterAll(() => api.stop());
 

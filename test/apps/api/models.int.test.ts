@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { DownloadRequest } from '#contracts/http/downloads';
 import type { Model, ModelDetail, VersionDetail } from '#contracts/http/models';
 import type { Problem } from '#contracts/http/problem';
-import { recordVersionCheck } from '#database/version-queries';
+import { applyEvents } from '#database/event-queries';
+import { batch } from '../../packages/database/fixtures.ts';
 import { startApp } from './start-app.ts';
 import type { TestApp } from './start-app.ts';
 
@@ -61,8 +62,16 @@ describe('models', () => {
   });
 
   it('VE2 flags a newer version that a check has seen', async () => {
-    const answer = { model: 'whisper', source: 'huggingface', current: '3', available: '4', newer: true };
-    await recordVersionCheck(api.deps.database, answer, new Date());
+    const answer = {
+      model: 'whisper',
+      source: 'huggingface' as const,
+      current: '3',
+      available: '4',
+      newer: true,
+      error: null,
+    };
+    const said = batch([{ type: 'version.checked', at: Date.now(), ...answer }]);
+    await applyEvents(api.deps.database, [said], new Date());
     expect((await api.call('GET', '/api/models/whisper')).json<ModelDetail>().newerVersion).toBe('4');
     const status = (await api.call('GET', '/api/status')).json<{ newerVersions: unknown[] }>();
     expect(status.newerVersions).toEqual([{ model: 'whisper', current: '3', newer: '4' }]);

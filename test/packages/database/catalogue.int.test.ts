@@ -1,20 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Manifest, type ManifestInput } from '#contracts/manifest';
-import { cidByValue, cidsOfModel, recordCid } from '#database/cid-queries';
+import { cidByValue, cidsOfModel } from '#database/cid-queries';
 import { ConflictError } from '#database/conflict-error';
 import type { Database } from '#database/connect';
 import { applyEvents } from '#database/event-queries';
-import { listHosts, registerHosts } from '#database/host-queries';
-import {
-  listModels,
-  listVersions,
-  manifestOf,
-  modelByName,
-  putManifest,
-  setCurrentVersion,
-} from '#database/model-queries';
+import { listHosts } from '#database/host-queries';
+import { listModels, listVersions, manifestOf, modelByName, putManifest } from '#database/model-queries';
 import { createToken, listTokens, revokeToken, touchToken, validToken } from '#database/token-queries';
-import { listVersionChecks, recordVersionCheck } from '#database/version-queries';
 import { createTestDatabase, type TestDatabase } from '../../helpers/database.ts';
 import { at, batch, CID, failed, file, finished, oneDownload, SHA256, START } from './fixtures.ts';
 
@@ -68,40 +60,47 @@ describe('the catalogue', () => {
     expect(await modelByName(database, 'whisper-base')).toMatchObject({ type: stored!.manifest.type });
   });
 
-  it('VE1 makes the newest version the current one until another is chosen', async () => {
+  it('VE1 makes the newest version the current one', async () => {
     await putManifest(database, manifest('1.0'), at(1));
     await putManifest(database, manifest('2.0'), at(2));
     expect((await listVersions(database, 'whisper-base')).map(({ version }) => version)).toEqual(['2.0', '1.0']);
     expect(await manifestOf(database, 'whisper-base')).toMatchObject({ version: '2.0', manifest: manifest('2.0') });
-    expect(await setCurrentVersion(database, 'whisper-base', '1.0', at(3))).toBe(true);
-    expect(await manifestOf(database, 'whisper-base')).toMatchObject({ version: '1.0' });
-    expect(await setCurrentVersion(database, 'whisper-base', '9.9', at(4))).toBe(false);
+    expect(await manifestOf(database, 'whisper-base', '1.0')).toMatchObject({ version: '1.0' });
     expect(await manifestOf(database, 'nothing')).toBeUndefined();
     expect(await listModels(database)).toMatchObject([
-      { name: 'whisper-base', currentVersion: '1.0', createdAt: at(1) },
+      { name: 'whisper-base', currentVersion: '2.0', createdAt: at(1) },
     ]);
   });
 
   it('RE14 records a CID, and again as last access and one success more', async () => {
-    const facts = { cid: CID, model: 'whisper-base', type: 'stt', hash: SHA256, gateway: 'https://gateway.example' };
-    await recordCid(database, facts, at(1));
-    await recordCid(database, { cid: CID }, at(2));
+    const model = { name: 'whisper-base', type: 'stt', version: '1' };
+    for (const seconds of [1, 2]) {
+      const download = await oneDownload(database, { model, files: [file(`${seconds}.bin`, { cid: CID })] });
+      await applyEvents(database, [batch([finished(download, seconds)])], at(seconds));
+    }
     expect(await cidByValue(database, CID)).toEqual({
-      ...facts,
-      cachedAt: at(1),
-      lastAccessedAt: at(2),
-      successCount: 2,
-      failureCount: 0,
+      ...{ cid: CID, model: 'whisper-base', type: 'stt', hash: SHA256, gateway: 'https://gateway.example' },
+      ...{ cachedAt: at(1), lastAccessedAt: at(2), successCount: 2, failureCount: 0 },
     });
     expect(await cidByValue(database, 'bafynothing')).toBeUndefined();
   });
 
   it('RE14 finds the CIDs of a model and a type, newest first', async () => {
-    for (const [n, type] of ['stt', 'tts', 'stt'].entries())
-      await recordCid(database, { cid: `bafy${n}`, model: 'whisper-base', type }, at(n));
-    await recordCid(database, { cid: 'bafyother', model: 'other', type: 'stt' }, at(9));
-    expect((await cidsOfModel(database, 'whisper-base', 'stt')).map(({ cid }) => cid)).toEqual(['bafy2', 'bafy0']);
-    expect(await cidsOfModel(database, 'whisper-base')).toHaveLength(3);
+    const had = [
+      ['bafy0', 'whisper-base', 'stt'],
+      ['bafy1', 'whisper-base', 'tts'],
+      ['bafy2', 'whisper-base', 'stt'],
+      ['bafyother', 'other', 'stt'],
+    ] as const;
+    for (const [n, [cid, name, type]] of had.entries()) {
+      const wish = { model: { name, type, version: '1' }, files: [file(`${cid}.bin`, { cid })] };
+      await applyEvents(database, [batch([finished(await oneDownload(database, wish), n, { cid })])], at(n));
+    }
+    const cids = async (type: string | undefined, limit = 10) =>
+      (await cidsOfModel(database, 'whisper-base', type, limit)).map(({ cid }) => cid);
+    expect(await cids('stt')).toEqual(['bafy2', 'bafy0']);
+    expect(await cids(undefined)).toHaveLength(3);
+    expect(await cids(undefined, 1)).toEqual(['bafy2']);
   });
 
   it('RE14 learns CIDs from finished downloads and counts failures', async () => {
@@ -132,17 +131,6 @@ describe('the catalogue', () => {
     expect(await cidByValue(database, CID)).toBeUndefined();
   });
 
-  it('VE2 keeps the latest answer per model and source', async () => {
-    const answer = { model: 'whisper-base', source: 'huggingface', current: 'a', available: 'b', newer: true };
-    await recordVersionCheck(database, answer, at(2));
-    await recordVersionCheck(database, { ...answer, available: 'a', newer: false }, at(1));
-    await recordVersionCheck(database, { ...answer, source: 'ipfs', available: undefined, error: 'timeout' }, at(3));
-    expect(await listVersionChecks(database, 'whisper-base')).toMatchObject([
-      { source: 'huggingface', available: 'b', newer: true, checkedAt: at(2) },
-      { source: 'ipfs', available: null, error: 'timeout' },
-    ]);
-  });
-
   it('knows a token until it expires or is revoked', async () => {
     const short = await createToken(
       database,
@@ -166,10 +154,9 @@ describe('the catalogue', () => {
     expect(await listTokens(database)).toMatchObject([{ lastUsedAt: at(62) }]);
   });
 
-  it('makes hosts known once, and says which are new', async () => {
-    expect(await registerHosts(database, ['b', 'a', 'a'], at(1))).toEqual(['a', 'b']);
-    expect(await registerHosts(database, ['a', 'c'], at(2))).toEqual(['c']);
+  it('knows every host that said a word, by name', async () => {
+    for (const [n, host] of ['b', 'a', 'c', 'a'].entries()) await applyEvents(database, [batch([], { host })], at(n));
     expect((await listHosts(database)).map(({ name }) => name)).toEqual(['a', 'b', 'c']);
-    expect(await listHosts(database, 1, 'a')).toMatchObject([{ name: 'b', lastSequence: -1, firstSeenAt: at(1) }]);
+    expect(await listHosts(database, 1, 'a')).toMatchObject([{ name: 'b', firstSeenAt: at(0) }]);
   });
 });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { allowedFrom, DOWNLOAD_STATUSES, nextStatus, type DownloadStatus } from '#core/download-status';
 import type { Database } from '#database/connect';
 import { createDownloads } from '#database/create-downloads';
-import { cancelDownload, loseDownload, pauseDownload, resumeDownload } from '#database/download-actions';
+import { cancelDownload, pauseDownload, resumeDownload } from '#database/download-actions';
 import { countDownloads, downloadById, listDownloads, type ListPosition } from '#database/download-queries';
 import { applyEvents } from '#database/event-queries';
 import { createTestDatabase, type TestDatabase } from '../../helpers/database.ts';
@@ -14,6 +14,7 @@ import {
   failed,
   file,
   finished,
+  inventory,
   interrupted,
   mustFind,
   oneDownload,
@@ -34,18 +35,22 @@ describe('downloads', () => {
   async function standing(status: DownloadStatus, attempts = 1): Promise<string> {
     const { id } = await oneDownload(database, { hosts: ['gpu-1'] });
     const sql = `UPDATE downloads SET status = $2, attempts = $3,
-      pause_reason = CASE WHEN $2 = 'paused' THEN 'retry' END WHERE id = $1`;
-    await database.pool.query(sql, [id, status, attempts]);
+      pause_reason = CASE WHEN $2 = 'paused' THEN 'retry' END, completed_at = CASE WHEN $2 = 'success' THEN $4::timestamptz END
+      WHERE id = $1`;
+    await database.pool.query(sql, [id, status, attempts, START]);
     return id;
   }
 
   const statusOf = async (id: string): Promise<DownloadStatus> => (await mustFind(database, id)).status;
 
+  /** A host that looked earlier than it did before is not listened to. */
+  let looks = 0;
+
   const EVENTS = {
     pause: (id: string) => pauseDownload(database, id, at(1)),
     resume: (id: string) => resumeDownload(database, id, at(1)),
     cancel: (id: string) => cancelDownload(database, id, at(1)),
-    lose: (id: string) => loseDownload(database, id, at(1)),
+    lose: () => applyEvents(database, [batch([inventory(++looks)])], at(looks)),
     verify: (id: string) => applyEvents(database, [batch([finished({ id }, 1)])], at(1)),
     exhaust: (id: string) => applyEvents(database, [batch([failed({ id }, 1)])], at(1)),
     restart: (id: string) => applyEvents(database, [batch([started({ id }, 1)])], at(1)),

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { JobFile } from '#contracts/file-spec';
-import type { EventBatch, WorkerEvent } from '#contracts/worker-events';
+import type { EventBatch, InventoryEntry, WorkerEvent } from '#contracts/worker-events';
 import type { Database } from '#database/connect';
 import { createDownloads, type DownloadRequest } from '#database/create-downloads';
 import { downloadById } from '#database/download-queries';
 import type { DownloadRow } from '#database/download-row';
+import type { VersionCheck } from '#database/generated/client';
 
 /** The moment at which every test begins; `at(5)` is five seconds later. */
 export const START = new Date('2026-11-21T12:00:00.000Z');
@@ -137,6 +138,22 @@ export const tried = (
   reason: null,
   ...more,
 });
+
+/** What a host says that it has, in one page. */
+export const inventory = (seconds: number, entries: InventoryEntry[] = []): EventOf<'host.inventory'> => ({
+  type: 'host.inventory',
+  at: at(seconds).getTime(),
+  digest: 'd',
+  page: 0,
+  pages: 1,
+  modelsFolder: '/store/models',
+  entries,
+});
+
+/** What the last check of each origin of the model found, by origin. */
+export async function checksOf(database: Database, model: string): Promise<VersionCheck[]> {
+  return database.prisma.versionCheck.findMany({ where: { model }, orderBy: { source: 'asc' } });
+}
 
 const BOOT_ID = randomUUID();
 let sequence = 0;

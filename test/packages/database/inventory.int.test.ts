@@ -5,7 +5,18 @@ import type { Database } from '#database/connect';
 import type { DownloadRow } from '#database/download-row';
 import { applyEvents } from '#database/event-queries';
 import { createTestDatabase, type TestDatabase } from '../../helpers/database.ts';
-import { at, batch, file, finished, mustFind, oneDownload, progress, SHA256, started } from './fixtures.ts';
+import {
+  at,
+  batch,
+  file,
+  finished,
+  inventory as inventoryOf,
+  mustFind,
+  oneDownload,
+  progress,
+  SHA256,
+  started,
+} from './fixtures.ts';
 
 const BOOT = randomUUID();
 
@@ -39,13 +50,9 @@ describe('applyEvents, what a host has', () => {
   });
 
   const inventory = (seconds: number, entries: InventoryEntry[], page = 0, pages = 1): WorkerEvent => ({
-    type: 'host.inventory',
-    at: at(seconds).getTime(),
-    digest: 'd',
+    ...inventoryOf(seconds, entries),
     page,
     pages,
-    modelsFolder: '/store/models',
-    entries,
   });
 
   const done = async (seconds: number, version = '1', path = 'a.onnx'): Promise<DownloadRow> => {

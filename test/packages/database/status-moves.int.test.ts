@@ -1,12 +1,24 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { DOWNLOAD_EVENTS, DOWNLOAD_STATUSES, nextStatus } from '#core/download-status';
 import type { Database } from '#database/connect';
-import { cancelDownload, loseDownload, pauseDownload, resumeDownload } from '#database/download-actions';
+import { cancelDownload, pauseDownload, resumeDownload } from '#database/download-actions';
 import { applyEvents } from '#database/event-queries';
 import { markEnqueued, requeueEverything, requeueLost } from '#database/outbox-queries';
 import { createTestDatabase, type TestDatabase } from '../../helpers/database.ts';
-import { at, batch, failed, finished, interrupted, mustFind, oneDownload, progress, started } from './fixtures.ts';
+import {
+  at,
+  batch,
+  failed,
+  finished,
+  interrupted,
+  inventory,
+  mustFind,
+  oneDownload,
+  progress,
+  started,
+} from './fixtures.ts';
 
 const RUNS = 25;
 
@@ -68,9 +80,10 @@ describe('moves of a status', () => {
   });
   afterAll(() => made.drop());
 
-  function act(id: string, { what, seconds, generation }: Step): Promise<unknown> {
+  function act(id: string, host: string, { what, seconds, generation }: Step): Promise<unknown> {
     const download = { id, generation };
-    const say = (event: Parameters<typeof batch>[0][number]) => applyEvents(database, [batch([event])], at(seconds));
+    const say = (event: Parameters<typeof batch>[0][number]) =>
+      applyEvents(database, [batch([event], { host })], at(seconds));
     const acts: Record<(typeof STEPS)[number], () => Promise<unknown>> = {
       started: () => say(started(download, seconds)),
       progress: () => say(progress(download, seconds, seconds * 100)),
@@ -80,7 +93,7 @@ describe('moves of a status', () => {
       pause: () => pauseDownload(database, id, at(seconds)),
       resume: () => resumeDownload(database, id, at(seconds)),
       cancel: () => cancelDownload(database, id, at(seconds)),
-      lose: () => loseDownload(database, id, at(seconds)),
+      lose: () => say(inventory(seconds)),
       queued: () => markEnqueued(database, [download], at(seconds)),
       lost: () => requeueLost(database, [download], 2, at(seconds)),
       'redis-lost': () => requeueEverything(database, at(seconds)),
@@ -91,10 +104,11 @@ describe('moves of a status', () => {
   it('RE9 are legal in whatever order, and however much at once, workers, people and sweeps act', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 25 }), async (steps) => {
-        const { id } = await oneDownload(database);
+        const host = `gpu-${randomUUID()}`;
+        const { id } = await oneDownload(database, { hosts: [host] });
         let running: Promise<unknown>[] = [];
         for (const one of steps) {
-          running.push(act(id, one));
+          running.push(act(id, host, one));
           if (one.together) continue;
           await Promise.all(running);
           running = [];

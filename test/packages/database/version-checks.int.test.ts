@@ -7,10 +7,10 @@ import { applyEvents } from '#database/event-queries';
 import { listNotices } from '#database/host-queries';
 import { putManifest } from '#database/model-queries';
 import { pinVersion } from '#database/pin-queries';
-import { listVersionChecks, outdatedModels } from '#database/version-queries';
+import { outdatedModels } from '#database/version-queries';
 import { dueModels, makeCheckDue, setNextCheck } from '#database/version-schedule';
 import { createTestDatabase, type TestDatabase } from '../../helpers/database.ts';
-import { at, batch, SHA256 } from './fixtures.ts';
+import { at, batch, checksOf, SHA256 } from './fixtures.ts';
 
 type Checked = Extract<WorkerEvent, { type: 'version.checked' }>;
 const commit = (letter: string): string => letter.repeat(40);
@@ -122,7 +122,7 @@ describe('newer versions', () => {
     expect((await say([checked(10)])).newer).toEqual([]);
     expect(await flags()).toEqual([]);
     expect(await notices()).toEqual([]);
-    expect(await listVersionChecks(database, model)).toMatchObject([{ available: commit('b'), newer: true }]);
+    expect(await checksOf(database, model)).toMatchObject([{ available: commit('b'), newer: true }]);
   });
 
   it('a check that failed keeps what was known, says why, and is repeated within the hour', async () => {
@@ -131,7 +131,7 @@ describe('newer versions', () => {
     await setNextCheck(database, due!, at(86_400));
     await say([checked(20, failure)], 100);
     expect(await flags()).toEqual([{ model, current: '1', newer: commit('b') }]);
-    expect(await listVersionChecks(database, model)).toMatchObject([
+    expect(await checksOf(database, model)).toMatchObject([
       { error: 'hub: 503', checkedAt: at(20), answeredAt: at(10) },
     ]);
     expect(await dueAt(at(100 + 3600))).toEqual(at(100 + 3600));
