@@ -11,7 +11,7 @@ const shared = {
       { jsc: { parser: { syntax: 'typescript' }, target: 'es2023' }, module: { type: 'es6' }, sourceMaps: 'inline' },
     ],
   },
-  modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/test/interop/gateway/node_modules'],
+  modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/test/interop/[^/]+/node_modules'],
 } satisfies Config;
 
 /** `unit` needs nothing but Node; `integration` (`*.int.test.ts`) needs the services that scripts/test.mjs starts. */

@@ -34,8 +34,7 @@ export interface Obtained extends TransferResult {
  *   the signal's reason
  */
 export async function obtain(asked: FileSpec, options: ObtainOptions): Promise<Obtained> {
-  // One spelling from here on: partial, tables and the result know the file by it.
-  const file = asked.cid === undefined ? asked : { ...asked, cid: canonicalCid(asked.cid) };
+  const file = inOneSpelling(asked);
   const hasDigest = Object.keys(file.digests).length > 0;
   if (options.strict && !hasDigest && file.cid === undefined)
     throw new VerifyError('unproven', `nothing proves ${file.path}: give its sha256 or its cid`);
@@ -53,6 +52,10 @@ export async function obtain(asked: FileSpec, options: ObtainOptions): Promise<O
     await tables?.save(result.cid, { table: result.table, innerBlocks: result.innerBlocks });
   return { ...result, ...creditOf(result, blocks.mainSource()) };
 }
+
+/** Partial, tables and the result know the file by the normal form of its CID, whatever was pasted. */
+const inOneSpelling = (file: FileSpec): FileSpec =>
+  file.cid === undefined ? file : { ...file, cid: canonicalCid(file.cid) };
 
 const tableOptions = (options: ObtainOptions): TableOptions => ({
   cache: options.tables,

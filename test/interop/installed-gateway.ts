@@ -1,31 +1,13 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { install, interopFolder } from './installed.ts';
 
-const FOLDER = fileURLToPath(new URL('gateway/', import.meta.url));
-const INSTALL_MS = 120_000;
-const LIBRARY = join(FOLDER, 'node_modules', '@web3-storage', 'gateway-lib', 'package.json');
 const START_MS = 30_000;
 
-/** Installs what package-lock.json of this folder names, once. @returns why it cannot be had, or undefined */
-export async function installGateway(): Promise<string | undefined> {
-  try {
-    await access(LIBRARY).catch(() =>
-      promisify(execFile)('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
-        cwd: FOLDER,
-        timeout: INSTALL_MS,
-      }),
-    );
-    await access(LIBRARY);
-    return undefined;
-  } catch (error) {
-    return `npm ci in test/interop/gateway did not work: ${String(error).split('\n', 1)[0]}`;
-  }
-}
+/** @returns why the gateway cannot be had, or undefined */
+export const installGateway = (): Promise<string | undefined> => install('gateway', '@web3-storage/gateway-lib');
 
 export interface RunningGateway {
   readonly url: string;
@@ -34,7 +16,7 @@ export interface RunningGateway {
 
 /** Starts the gateway over a folder of blocks. */
 export async function startGateway(blocksFolder: string): Promise<RunningGateway> {
-  const child = spawn(process.execPath, [join(FOLDER, 'serve.mjs'), blocksFolder], {
+  const child = spawn(process.execPath, [join(interopFolder('gateway'), 'serve.mjs'), blocksFolder], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let complaint = '';
