@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Validator } from '@seriousme/openapi-schema-validator';
 import type { Problem } from '#contracts/http/problem';
 import { listTokens, revokeToken, validToken } from '#database/token-queries';
 import { createAuthenticator, hashOfToken, pepperOf } from '../../../apps/api/tokens/authenticate.ts';
@@ -123,6 +124,14 @@ describe('the shape of answers', () => {
       expect(Object.keys(operation.responses['401']!.content!)).toEqual(['application/problem+json']);
     }
     expect(JSON.stringify(document)).not.toContain('"$schema"');
+  });
+
+  it('is a valid document by the official schema of OpenAPI 3.1', async () => {
+    const validator = new Validator();
+    expect(await validator.validate({ ...(await openApi()) })).toEqual({ valid: true });
+    expect(validator.version).toBe('3.1');
+    const broken = { ...(await openApi()), paths: { '/api/x': { get: { responses: { ok: {} } } } } };
+    expect((await new Validator().validate(broken)).valid).toBe(false);
   });
 
   it('resolves every reference of the OpenAPI document', async () => {
