@@ -1,6 +1,6 @@
 import type { LeafTable } from '#content/leaf-table';
 import type { Logger } from '#core/logger';
-import type { Clock } from './clock.ts';
+import type { Clock } from '#os/clock';
 import type { StorePaths } from './layout.ts';
 import type { PublishStep } from './publish-steps.ts';
 import type { StoreFs } from './store-fs.ts';

@@ -4,7 +4,7 @@ import { verifyLeaf } from '#content/leaf-block';
 import { decodeLeafTable } from '#content/leaf-table-file';
 import type { ByteRange } from '#core/byte-range';
 import { silentLogger, type Logger } from '#core/logger';
-import { systemClock, type Clock } from './clock.ts';
+import { systemClock, type Clock } from '#os/clock';
 import type { CheckOptions } from './check-blob.ts';
 import type { LeafReader, LinkMode, StoreContext, StoreNotice } from './context.ts';
 import { freeBytes } from './disk-space.ts';

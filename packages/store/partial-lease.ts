@@ -13,7 +13,7 @@ import {
   type LeaseOutcome,
   type LeaseRecord,
   type Observation,
-} from './lease-file.ts';
+} from '#os/lease-file';
 
 /** The right to write one content's partial on this host. */
 export interface PartialLease {

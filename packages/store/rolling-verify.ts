@@ -1,7 +1,7 @@
 import { DAY_MS, HOUR_MS, MIB, SECOND_MS } from '#core/units';
 import { readFacts } from './blob-facts.ts';
 import { listBlobs } from './blob-list.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '#os/clock';
 import type { StoreContext } from './context.ts';
 import { filesOf } from './model-records.ts';
 import type { RecordStore } from './record-store.ts';

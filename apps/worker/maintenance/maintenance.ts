@@ -10,7 +10,7 @@ import { HostOrders } from '#queue/host-orders';
 import { MaintenanceConsumer } from '#queue/maintenance-consumer';
 import { readAnswers, tellAnswer } from '#queue/version-answers';
 import { within } from '#queue/within';
-import { systemClock } from '#store/clock';
+import { systemClock } from '#os/clock';
 import type { StoreNotice } from '#store/context';
 import type { Store } from '#store/open-store';
 import { pacer } from '#store/rolling-verify';

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Clock } from '#store/clock';
+import type { Clock } from '#os/clock';
 import { openStore, type Store, type StoreOptions } from '#store/open-store';
 import type { PublishRequest } from '#store/publish';
 import type { ViewRequest } from '#store/model-views';

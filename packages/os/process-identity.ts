@@ -1,5 +1,5 @@
-import { bootId, startTicks } from '#os/process-start';
-import type { StoreFs } from './store-fs.ts';
+import { bootId, startTicks } from './process-start.ts';
+import type { FileCalls } from './file-calls.ts';
 
 /** Enough about a process to prove later that it is gone, and never to take another for it. */
 export interface ProcessIdentity {
@@ -11,13 +11,13 @@ export interface ProcessIdentity {
 }
 
 /** Who we are. Outside Linux nothing can be proven later, and the heartbeat decides alone. */
-export async function processIdentity(fs: StoreFs): Promise<ProcessIdentity> {
+export async function processIdentity(fs: FileCalls): Promise<ProcessIdentity> {
   const [place, started] = await Promise.all([readPlace(fs), startTicks(process.pid, fs).catch(() => undefined)]);
   return { place, pid: process.pid, started: started ?? '' };
 }
 
 /** True only when the process lived where we live and does not live any more. */
-export async function provablyGone(fs: StoreFs, identity: ProcessIdentity): Promise<boolean> {
+export async function provablyGone(fs: FileCalls, identity: ProcessIdentity): Promise<boolean> {
   const here = await readPlace(fs);
   if (here === '' || identity.place !== here || identity.started === '') return false;
   return startTicks(identity.pid, fs).then(
@@ -26,7 +26,7 @@ export async function provablyGone(fs: StoreFs, identity: ProcessIdentity): Prom
   );
 }
 
-async function readPlace(fs: StoreFs): Promise<string> {
+async function readPlace(fs: FileCalls): Promise<string> {
   const boot = await bootId(fs);
   const namespace = await fs.stat('/proc/self/ns/pid').catch(() => undefined);
   return boot === '' || namespace === undefined ? '' : `${boot}/${namespace.ino}`;

@@ -3,14 +3,14 @@ import { hostname } from 'node:os';
 import { codeOf, messageOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
 import { parseJson } from '#core/parse-json';
-import { ifPresent } from '#os/if-present';
-import { unlinkIfPresent, writeAtomically } from '#os/write-file';
+import { ifPresent } from './if-present.ts';
+import { unlinkIfPresent, writeAtomically } from './write-file.ts';
 import type { Clock } from './clock.ts';
 import { processIdentity, provablyGone, type ProcessIdentity } from './process-identity.ts';
-import type { StoreFs } from './store-fs.ts';
+import type { FileCalls } from './file-calls.ts';
 
 export interface LeaseParts {
-  readonly fs: StoreFs;
+  readonly fs: FileCalls;
   readonly clock: Clock;
 }
 
