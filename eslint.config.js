@@ -10,7 +10,7 @@ const noExit = {
 const noEnv = { object: 'process', property: 'env', message: 'Only apps/*/main.ts reads the environment.' };
 
 export default tseslint.config(
-  { ignores: ['dist', 'coverage', '.cache', '**/generated', 'test/interop/gateway'] },
+  { ignores: ['dist', 'coverage', '.cache', '**/generated', 'test/interop/*/'] },
   js.configs.recommended,
   ...tseslint.configs.recommended,
   {
