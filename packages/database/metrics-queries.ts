@@ -1,5 +1,7 @@
 import type { Layer, Outcome } from '#core/layer';
+import { DAY_MS } from '#core/units';
 import type { Database } from './connect.ts';
+import type { DownloadRow } from './download-row.ts';
 import { readSetting, writeSetting } from './setting-queries.ts';
 
 /** One try at one source (ME1). */
@@ -25,11 +27,9 @@ export interface AttemptRow {
 }
 
 export interface AttemptFilter {
-  readonly downloadId?: string | undefined;
   readonly layer?: Layer | undefined;
-  readonly source?: string | undefined;
   readonly status?: 'success' | 'failure' | undefined;
-  readonly since?: Date | undefined;
+  readonly since: Date;
   /** Rows before this one in the list, which is newest first. */
   readonly after?: Pick<AttemptRow, 'at' | 'downloadId' | 'generation' | 'attempt' | 'sequence'> | undefined;
   readonly limit: number;
@@ -85,22 +85,35 @@ const STATS_COLUMNS = `count(*) AS attempts, count(*) FILTER (WHERE a.status = '
 /** Days bound what is read, because the history is partitioned by them. */
 const SINCE = `a.at >= $1 AND a.day >= ($1::timestamptz AT TIME ZONE 'UTC')::date`;
 
+const NEWEST_FIRST = 'ORDER BY a.at DESC, a.download_id DESC, a.generation DESC, a.attempt DESC, a.sequence DESC';
+
+/** How far the clock of a worker may be behind ours. */
+const CLOCK_SKEW_MS = DAY_MS;
+
+/** The newest tries of one download, newest first, whatever the metrics count from: they are its history. */
+export async function triesOf(
+  database: Database,
+  { id, createdAt }: Pick<DownloadRow, 'id' | 'createdAt'>,
+  limit: number,
+): Promise<AttemptRow[]> {
+  const sql = `SELECT ${ATTEMPT_COLUMNS} FROM attempts a WHERE ${SINCE} AND a.download_id = $2 ${NEWEST_FIRST} LIMIT $3`;
+  const since = new Date(createdAt.getTime() - CLOCK_SKEW_MS);
+  return (await database.pool.query<AttemptRow>(sql, [since, id, limit])).rows;
+}
+
 /** The history of tries since the reset point, newest first (ME3 `downloads`). */
 export async function listAttempts(database: Database, filter: AttemptFilter): Promise<AttemptRow[]> {
-  const parameters: unknown[] = [await startOf(database, filter.since ?? new Date(0))];
+  const parameters: unknown[] = [await startOf(database, filter.since)];
   const given = (value: unknown): string => `$${parameters.push(value)}`;
   const conditions = [SINCE];
-  if (filter.downloadId !== undefined) conditions.push(`a.download_id = ${given(filter.downloadId)}`);
   if (filter.layer !== undefined) conditions.push(`a.layer = ${given(filter.layer)}`);
-  if (filter.source !== undefined) conditions.push(`a.source = ${given(filter.source)}`);
   if (filter.status !== undefined) conditions.push(`a.status = ${given(filter.status)}`);
   if (filter.after !== undefined) {
     const { at, downloadId, generation, attempt, sequence } = filter.after;
     const position = [given(at), given(downloadId), given(generation), given(attempt), given(sequence)].join(', ');
     conditions.push(`(a.at, a.download_id, a.generation, a.attempt, a.sequence) < (${position})`);
   }
-  const sql = `SELECT ${ATTEMPT_COLUMNS} FROM attempts a WHERE ${conditions.join(' AND ')}
-    ORDER BY a.at DESC, a.download_id DESC, a.generation DESC, a.attempt DESC, a.sequence DESC
+  const sql = `SELECT ${ATTEMPT_COLUMNS} FROM attempts a WHERE ${conditions.join(' AND ')} ${NEWEST_FIRST}
     LIMIT ${given(filter.limit)}`;
   return (await database.pool.query<AttemptRow>(sql, parameters)).rows;
 }

@@ -1,7 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import { Download, DownloadDetail, DownloadParams, GetDownloadQuery, LimitBody } from '#contracts/http/downloads';
-import { listAttempts } from '#database/metrics-queries';
-import type { AttemptRow } from '#database/metrics-queries';
+import { triesOf } from '#database/metrics-queries';
 import type { DownloadRow } from '#database/download-row';
 import { cancel, limit, pause, resume, unknownDownload } from '../commands/act-on-download.ts';
 import { awaitDownload } from '../live/await-download.ts';
@@ -46,7 +45,7 @@ function registerGet(app: App, deps: Dependencies): void {
 }
 
 async function detailView({ database }: Dependencies, row: DownloadRow): Promise<DownloadDetail> {
-  const tries: AttemptRow[] = await listAttempts(database, { downloadId: row.id, limit: MAX_TRIES_SHOWN });
+  const tries = await triesOf(database, row, MAX_TRIES_SHOWN);
   return { ...downloadView(row), tries: tries.map(tryView).reverse() };
 }
 

@@ -4,7 +4,7 @@ import type { Database } from '#database/connect';
 import { pauseDownload, resumeDownload, cancelDownload } from '#database/download-actions';
 import type { DownloadRow } from '#database/download-row';
 import { applyEvents } from '#database/event-queries';
-import { listAttempts } from '#database/metrics-queries';
+import { triesOf } from '#database/metrics-queries';
 import { createTestDatabase, type TestDatabase } from '../../helpers/database.ts';
 import {
   at,
@@ -103,7 +103,7 @@ describe('applyEvents', () => {
     await applyEvents(database, batches, at(60));
     expect(await find(download)).toEqual(once);
     expect((await database.pool.query('SELECT * FROM cids')).rows).toEqual(cids);
-    expect(await listAttempts(database, { downloadId: download.id, limit: 10 })).toHaveLength(2);
+    expect(await triesOf(database, download, 10)).toHaveLength(2);
   });
 
   it('changes nothing when each prefix of a running life comes again', async () => {
@@ -183,7 +183,7 @@ describe('applyEvents', () => {
     for (const host of ['gpu-2', null])
       expect(await applyEvents(database, [batch(foreign, { host })], at(60))).toMatchObject({ moved: [], ignored: 2 });
     expect(await find(download)).toMatchObject({ status: 'pending' });
-    expect(await listAttempts(database, { downloadId: download.id, limit: 10 })).toEqual([]);
+    expect(await triesOf(database, download, 10)).toEqual([]);
   });
 
   it("lets any worker speak about the pool's downloads", async () => {
@@ -209,7 +209,7 @@ describe('applyEvents', () => {
     const events = [tried(download, 1, 0), tried(download, 2, 0)];
     await apply(...events);
     await apply(...events);
-    expect(await listAttempts(database, { downloadId: download.id, limit: 10 })).toHaveLength(2);
+    expect(await triesOf(database, download, 10)).toHaveLength(2);
   });
 
   it('applies the events of two recorders at once without losing one (J05)', async () => {

@@ -3,7 +3,7 @@ import { DAY_MS } from '#core/units';
 import { dropAttemptPartitions, ensureAttemptPartitions, partitionDays } from '#database/attempt-partitions';
 import type { Database } from '#database/connect';
 import { applyEvents } from '#database/event-queries';
-import { layerHealth, listAttempts, metricsSummary, resetMetrics } from '#database/metrics-queries';
+import { layerHealth, listAttempts, metricsSummary, resetMetrics, triesOf } from '#database/metrics-queries';
 import { createTestDatabase, type TestDatabase } from '../../helpers/database.ts';
 import { at, batch, failed, finished, oneDownload, START, tried } from './fixtures.ts';
 
@@ -36,7 +36,7 @@ describe('metrics', () => {
 
   it('ME1 keeps one record per try with all its facts, newest first', async () => {
     await someTries();
-    const [newest, ...rest] = await listAttempts(database, { limit: 20 });
+    const [newest, ...rest] = await listAttempts(database, { since: START, limit: 20 });
     expect(rest).toHaveLength(10);
     expect(newest).toMatchObject({
       at: at(20),
@@ -52,9 +52,9 @@ describe('metrics', () => {
       errorKind: 'forbidden',
       errorMessage: 'gated',
     });
-    expect(await listAttempts(database, { layer: 'ipfs', status: 'failure', limit: 20 })).toHaveLength(2);
-    const page = await listAttempts(database, { limit: 4 });
-    const next = await listAttempts(database, { limit: 20, after: page.at(-1) });
+    expect(await listAttempts(database, { since: START, layer: 'ipfs', status: 'failure', limit: 20 })).toHaveLength(2);
+    const page = await listAttempts(database, { since: START, limit: 4 });
+    const next = await listAttempts(database, { since: START, limit: 20, after: page.at(-1) });
     expect([...page, ...next]).toEqual([newest, ...rest]);
   });
 
@@ -100,10 +100,18 @@ describe('metrics', () => {
   it('ME3 counts from the reset point on and forgets nothing before its time', async () => {
     await someTries();
     await resetMetrics(database, at(50));
-    expect(await listAttempts(database, { limit: 20 })).toEqual([]);
+    expect(await listAttempts(database, { since: START, limit: 20 })).toEqual([]);
     expect(await metricsSummary(database, START)).toMatchObject({ since: at(50), layers: [], outcomes: {} });
     expect(await layerHealth(database, START)).toEqual([]);
     expect(await rowsIn('attempts')).toBe(11);
+  });
+
+  it('ME3 a download keeps its history when the metrics begin anew', async () => {
+    const download = await oneDownload(database);
+    await applyEvents(database, [batch([tried(download, 1, 0), tried(download, 2, 1)])], at(2));
+    await resetMetrics(database, at(50));
+    expect((await triesOf(database, download, 10)).map(({ sequence }) => sequence)).toEqual([1, 0]);
+    expect(await triesOf(database, download, 1)).toHaveLength(1);
   });
 
   it('J07 keeps tries whose day has no partition, and moves them when it is made', async () => {
@@ -125,7 +133,7 @@ describe('metrics', () => {
     const made = await Promise.all([1, 2, 3].map(() => ensureAttemptPartitions(database, START)));
     await Promise.all(arrivals);
     expect(made.flat().sort()).toEqual(['2026-11-21', '2026-11-22', '2026-11-23', '2026-11-24']);
-    expect(await listAttempts(database, { limit: 100 })).toHaveLength(20);
+    expect(await listAttempts(database, { since: START, limit: 100 })).toHaveLength(20);
     expect(await ensureAttemptPartitions(database, START)).toEqual([]);
     expect(await ensureAttemptPartitions(database, new Date(START.getTime() + DAY_MS))).toEqual(['2026-11-25']);
   });
