@@ -38,26 +38,31 @@ export const SOURCE_FAILURE_KINDS = [
 
 export type SourceFailureKind = (typeof SOURCE_FAILURE_KINDS)[number];
 
+export interface SourceErrorOptions {
+  readonly cause?: unknown;
+  readonly retryAfterMs?: number | undefined;
+  readonly bucket?: string | undefined;
+  readonly httpStatus?: number | undefined;
+}
+
 /** One try at one source failed. Says what kind, who, and why; the original error is the `cause`. */
 export class SourceError extends Error {
   override readonly name = 'SourceError';
   /** When the source said how long to wait; milliseconds from now. */
   readonly retryAfterMs: number | undefined;
+  /** Which of its rate limits is used up, when the source named one; the others are not concerned. */
+  readonly bucket: string | undefined;
   readonly httpStatus: number | undefined;
 
   readonly kind: SourceFailureKind;
   readonly source: string;
 
-  constructor(
-    kind: SourceFailureKind,
-    source: string,
-    message: string,
-    options?: { cause?: unknown; retryAfterMs?: number | undefined; httpStatus?: number | undefined },
-  ) {
+  constructor(kind: SourceFailureKind, source: string, message: string, options?: SourceErrorOptions) {
     super(message, { cause: options?.cause });
     this.kind = kind;
     this.source = source;
     this.retryAfterMs = options?.retryAfterMs;
+    this.bucket = options?.bucket;
     this.httpStatus = options?.httpStatus;
   }
 }

@@ -1,7 +1,7 @@
 /** What is known of a source from earlier transfers. */
 export interface SourceHealth {
-  /** Share of tries that succeeded, 0..1. */
-  readonly successRate: number;
+  /** Share of tries that succeeded, 0..1; undefined before the first. */
+  readonly successRate: number | undefined;
   readonly bytesPerSecond: number | undefined;
 }
 
@@ -42,11 +42,12 @@ function score(candidate: Candidate, index: number, usualBytesPerSecond: number 
   const reasons = [`configured ${ordinal(index + 1)}`];
   let value = PRIOR_STEP ** index;
   const { health } = candidate;
-  if (health === undefined) return { name: candidate.name, configuredIndex: index, score: value, why: reasons[0]! };
-  // Squared, because a failed try costs its time and the next one's as well.
-  value *= Math.max(LEAST_SUCCESS, health.successRate) ** 2;
-  reasons.push(`${Math.round(health.successRate * 100)} % of its tries succeed`);
-  if (health.bytesPerSecond !== undefined && usualBytesPerSecond !== undefined) {
+  if (health?.successRate !== undefined) {
+    // Squared, because a failed try costs its time and the next one's as well.
+    value *= Math.max(LEAST_SUCCESS, health.successRate) ** 2;
+    reasons.push(`${Math.round(health.successRate * 100)} % of its tries succeed`);
+  }
+  if (health?.bytesPerSecond !== undefined && usualBytesPerSecond !== undefined) {
     const ratio = health.bytesPerSecond / usualBytesPerSecond;
     value *= Math.min(SPEED_BOUNDS.most, Math.max(SPEED_BOUNDS.least, Math.sqrt(ratio)));
     reasons.push(`${ratio.toFixed(1)} times the usual speed`);

@@ -56,6 +56,8 @@ export interface Source {
   readonly layer: Layer;
   /** What rate limits, health and breakers belong to: `scheme://host:port`, or a path for local kinds. */
   readonly origin: string;
+  /** The rate limit of the origin that its reads are counted by, where that is known (HT3). */
+  readonly bucket?: string | undefined;
   capabilities(): SourceCapabilities;
   /**
    * Sends the wanted bytes, or a legal prefix of them, to the sink.

@@ -37,11 +37,13 @@ export async function allowedAddresses(
   return allowed;
 }
 
+/** RFC 6761 section 6.3: names under localhost are loopback, whatever a resolver would say. */
+export const isLoopbackName = (host: string): boolean => /(^|\.)localhost\.?$/i.test(host);
+
 async function resolveHost(host: string, resolve: Resolve, timeoutMs: number): Promise<readonly LookupAddress[]> {
   const family = isIP(host);
   if (family !== 0) return [{ address: host, family }];
-  // RFC 6761 section 6.3: names under localhost are loopback, whatever a resolver would say.
-  if (host === 'localhost' || host.endsWith('.localhost'))
+  if (isLoopbackName(host))
     return [
       { address: '127.0.0.1', family: 4 },
       { address: '::1', family: 6 },

@@ -88,7 +88,7 @@ export function statusError(
   detail = '',
   kind: SourceFailureKind = kindOfStatus(status),
 ): SourceError {
-  const retryAfterMs = kind === 'throttled' ? waitOf(headers, nowMs) : undefined;
+  const wait = kind === 'throttled' ? waitOf(headers, nowMs) : undefined;
   const message = `answered ${status}${detail === '' ? '' : `: ${detail}`}`;
-  return new SourceError(kind, source, message, { httpStatus: status, retryAfterMs });
+  return new SourceError(kind, source, message, { httpStatus: status, retryAfterMs: wait?.ms, bucket: wait?.bucket });
 }

@@ -4,6 +4,7 @@ import type { AddressPolicy } from './address-policy.ts';
 import { refusalOf } from './address-policy.ts';
 import type { ConnectOptions, Target } from './connector.ts';
 import { openSocket } from './connector.ts';
+import { isLoopbackName } from './guarded-lookup.ts';
 import { HttpFailure } from './http-error.ts';
 import { inBlock, parseIp } from './ip-address.ts';
 
@@ -35,10 +36,11 @@ function exempts(entry: string, target: Target): boolean {
   return target.host === name || target.host.endsWith(`.${name}`);
 }
 
-/** The proxy resolves names itself, so only a literal address can be judged here. */
-export function refuseLiteral(target: Target, policy: AddressPolicy | undefined): void {
-  if (policy === undefined || !parseIp(target.host)) return;
-  const refusal = refusalOf(policy, { host: target.host, port: target.port, address: target.host });
+/** The proxy resolves names itself, so only a literal address, and a name that is always loopback, can be judged here. */
+export function refuseLiteral({ host, port }: Target, policy: AddressPolicy | undefined): void {
+  const address = isLoopbackName(host) ? '127.0.0.1' : host;
+  if (policy === undefined || !parseIp(address)) return;
+  const refusal = refusalOf(policy, { host, port, address });
   if (refusal !== undefined) throw new HttpFailure('address-refused', refusal);
 }
 

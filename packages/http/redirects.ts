@@ -3,8 +3,8 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 export const MAX_HOPS = 10;
 
-/** Headers that are for one origin only. */
-const PRIVATE_HEADERS = new Set(['authorization', 'cookie', 'proxy-authorization']);
+/** Headers that are for one origin only: its credentials, and the validator that it gave (HR6). */
+const PRIVATE_HEADERS = new Set(['authorization', 'cookie', 'proxy-authorization', 'if-range']);
 
 export const isRedirect = (status: number): boolean => REDIRECTS.has(status);
 
@@ -31,7 +31,7 @@ export function nextHop(visited: readonly URL[], location: string | undefined, m
   return { url };
 }
 
-/** @returns the headers that may be sent to the next URL: credentials never cross an origin (HA4). */
+/** @returns the headers that may be sent to the next URL: credentials never cross an origin (HA4), nor do validators (HR6). */
 export function headersAcross(
   from: URL,
   to: URL,

@@ -173,12 +173,12 @@ function wireRequest(journey: Journey, url: URL, connection: Connection): Exchan
   return { method, path: url.href, headers: { ...journey.headers, host: url.host, ...authorization }, body };
 }
 
-/** Public sources may not send us into private networks, even where the operator allows those (HA7). */
+/** Public sources may not send us into private networks, even where the operator allows those or named the source (HA7). */
 function modeOf(journey: Journey, url: URL): AddressMode {
-  const start = journey.visited[0]!;
-  if (journey.visited.length === 1 && journey.request.addressMode) return journey.request.addressMode;
-  if (journey.request.trusted && isWithin(url, start)) return 'trusted';
-  return journey.visited.length > 1 && journey.startIsPublic ? 'strict' : 'normal';
+  const { request, visited, startIsPublic } = journey;
+  if (visited.length === 1) return request.addressMode ?? (request.trusted === true ? 'trusted' : 'normal');
+  if (startIsPublic) return 'strict';
+  return request.trusted === true && isWithin(url, visited[0]!) ? 'trusted' : 'normal';
 }
 
 /** The same host and port, or a subdomain of it: gateways move a CID into the name (subdomain gateways). */

@@ -1,4 +1,4 @@
-import { DAY_MS, SECOND_MS } from '#core/units';
+import { DAY_MS, MINUTE_MS, SECOND_MS } from '#core/units';
 
 export type HeaderMap = Readonly<Record<string, string | undefined>>;
 
@@ -44,9 +44,24 @@ export function parseRateLimit(value: string | undefined): RateLimitBucket[] {
 const wholeNumber = (text: string | undefined): number | undefined =>
   text !== undefined && /^\d{1,12}$/.test(text) ? Number(text) : undefined;
 
+/** No word of a server is believed for longer (docs/ipfs.md): whoever means a day is asked again, and says so again. */
+const LONGEST_WAIT_MS = 10 * MINUTE_MS;
+
+/** How long a server wants to be left alone. */
+export interface AskedWait {
+  readonly ms: number;
+  /** The rate limit that is used up, where the server names it; undefined for everything it has. */
+  readonly bucket: string | undefined;
+}
+
 /** @returns the wait a response asks for: an empty bucket's reset and a second (HT3) before `Retry-After` (HT2). */
-export function waitOf(headers: HeaderMap, nowMs: number): number | undefined {
+export function waitOf(headers: HeaderMap, nowMs: number): AskedWait | undefined {
   const empty = parseRateLimit(headers['ratelimit']).filter((bucket) => bucket.remaining === 0);
-  if (empty.length > 0) return Math.max(...empty.map((bucket) => bucket.resetMs)) + SECOND_MS;
-  return parseRetryAfter(headers['retry-after'], nowMs);
+  const last = empty.reduce<RateLimitBucket | undefined>(
+    (a, b) => (a === undefined || b.resetMs > a.resetMs ? b : a),
+    undefined,
+  );
+  if (last !== undefined) return { ms: Math.min(LONGEST_WAIT_MS, last.resetMs + SECOND_MS), bucket: last.name };
+  const ms = parseRetryAfter(headers['retry-after'], nowMs);
+  return ms === undefined ? undefined : { ms: Math.min(LONGEST_WAIT_MS, ms), bucket: undefined };
 }

@@ -1,15 +1,18 @@
 import { SourceError } from '#core/failure';
 import type { Logger } from '#core/logger';
 import type { ByteSink, ReadRequest, ResponseHead, Source } from '#core/source';
-import type { AddressMode } from '#http/connection-pool';
+import { MINUTE_MS } from '#core/units';
 import { statusError } from '#http/http-error';
 import type { Http } from '#http/pool';
 import type { HttpResponse } from '#http/request';
 import { hubError } from './hub-error.ts';
 import type { HubFile } from './hub-url.ts';
-import { resolveUrl, usableUntil } from './hub-url.ts';
+import { resolveUrl } from './hub-url.ts';
 import type { RangedGet } from './ranged-get.ts';
 import { readRanged } from './ranged-get.ts';
+import type { Resolved } from './resolved-url.ts';
+import { isOldLink, ResolvedUrl } from './resolved-url.ts';
+import { SourceHealth } from './source-health.ts';
 
 export interface HuggingfaceOptions {
   readonly http: Http;
@@ -19,6 +22,8 @@ export interface HuggingfaceOptions {
   /** The operator named this endpoint: its own address is not questioned. */
   readonly trusted: boolean;
   readonly logger: Logger;
+  /** Where the rest of a token is kept, for every transfer that uses it; default for this source alone. */
+  readonly health?: SourceHealth | undefined;
 }
 
 const MAX_CONNECTIONS = 8;
@@ -26,12 +31,10 @@ const MAX_CONNECTIONS = 8;
 const PLAIN_HTTP_BYTES = 50e9;
 const COMMIT = /^[0-9a-f]{40}$/;
 
-/** Where the content host served the file last; never leaves memory (HA1). */
-interface Resolved {
-  readonly url: string;
-  readonly addressMode: AddressMode;
-  readonly untilMs: number;
-}
+/** The hub's rate limit for files (docs/huggingface.md). */
+const BUCKET = 'resolvers';
+/** A token that was refused for its rate, by an answer that does not say for how long. */
+const TOKEN_REST_MS = MINUTE_MS;
 
 /**
  * One file of a hub. Its logical URL leads to a presigned URL on a content host, which is remembered until shortly
@@ -45,6 +48,7 @@ export function huggingface(options: HuggingfaceOptions): Source {
     kind: 'huggingface',
     layer: 'huggingface',
     origin: reader.endpoint.origin,
+    bucket: BUCKET,
     capabilities: () => ({ range: reader.servesRange, blocks: false, maxConnections: MAX_CONNECTIONS }),
     read: (request, sink, signal) => reader.read(request, sink, signal),
   };
@@ -55,8 +59,9 @@ class HubReader {
   readonly name: string;
   servesRange: boolean | undefined;
   readonly #options: HuggingfaceOptions;
+  readonly #resolved: ResolvedUrl;
+  readonly #health: SourceHealth;
   #commit: string | undefined;
-  #resolved: Resolved | undefined;
   #warned = false;
 
   constructor(options: HuggingfaceOptions) {
@@ -64,23 +69,66 @@ class HubReader {
     this.#options = options;
     this.endpoint = new URL(file.endpoint);
     this.name = `${this.endpoint.host}/${file.repo}@${file.revision}/${file.path}`;
+    this.#resolved = new ResolvedUrl(options.http.now);
+    this.#health = options.health ?? new SourceHealth();
   }
 
   async read(request: ReadRequest, sink: ByteSink, signal: AbortSignal): Promise<void> {
     this.#warnOfSize(request.sizeBytes ?? 0);
-    const known = this.#resolved;
-    const usable = known !== undefined && known.untilMs > this.#options.http.now();
+    const known = this.#resolved.current;
     try {
-      await readRanged(usable ? this.#resolvedGet(known) : this.#logicalGet(request), request, sink, signal);
+      if (known === undefined) await this.#readLogical(request, sink, signal);
+      else await readRanged(this.#resolvedGet(known), request, sink, signal);
     } catch (error) {
-      if (!isExpiry(error)) throw error;
-      this.#resolved = undefined;
-      await readRanged(this.#logicalGet(request), request, sink, signal);
+      if (!isExpiry(error) && (known === undefined || !isOldLink(error))) throw error;
+      this.#resolved.forget();
+      await this.#readLogical(request, sink, signal);
     }
   }
 
-  #logicalGet(request: ReadRequest): RangedGet {
-    const { file, token, trusted, http } = this.#options;
+  /** F13: a token whose limit is used up rests alone; strangers have a limit of their own. */
+  async #readLogical(request: ReadRequest, sink: ByteSink, signal: AbortSignal): Promise<void> {
+    const { token } = this.#options;
+    if (token !== undefined && this.#tokenWaitMs === 0) {
+      try {
+        return void (await readRanged(this.#logicalGet(request, token), request, sink, signal));
+      } catch (error) {
+        if (!isThrottledByHub(error)) throw error;
+        this.#health.rest(this.#tokenOrigin, error.retryAfterMs ?? TOKEN_REST_MS);
+      }
+    }
+    try {
+      await readRanged(this.#logicalGet(request), request, sink, signal);
+    } catch (error) {
+      throw token === undefined ? error : this.#forToken(error);
+    }
+  }
+
+  /** The token is no part of the origin that everybody asks: its rest is its own. */
+  get #tokenOrigin(): string {
+    return `${this.endpoint.origin} with a token`;
+  }
+
+  get #tokenWaitMs(): number {
+    return this.#health.waitMs(this.#tokenOrigin);
+  }
+
+  /** What strangers are refused may be had with the token, as soon as that has rested. */
+  #forToken(error: unknown): unknown {
+    if (!(error instanceof SourceError) || error.cause === CONTENT_HOST) return error;
+    const { kind, httpStatus, message } = error;
+    const waitMs = this.#tokenWaitMs;
+    if (httpStatus === 429) {
+      const retryAfterMs = Math.min(waitMs, error.retryAfterMs ?? Infinity);
+      return new SourceError(kind, this.name, message, { httpStatus, retryAfterMs, bucket: error.bucket });
+    }
+    if (kind !== 'forbidden' && kind !== 'missing') return error;
+    const both = `the token is throttled, and without it the hub ${message}`;
+    return new SourceError('throttled', this.name, both, { httpStatus, retryAfterMs: waitMs, bucket: 'token' });
+  }
+
+  #logicalGet(request: ReadRequest, token?: string): RangedGet {
+    const { file, trusted, http } = this.#options;
     return {
       ...this.#commonGet(),
       url: resolveUrl({ ...file, revision: this.#commit ?? file.revision }),
@@ -118,12 +166,8 @@ class HubReader {
 
   #learn(response: HttpResponse, head: ResponseHead): ResponseHead {
     if (head.revision !== undefined && COMMIT.test(head.revision)) this.#commit ??= head.revision;
-    if (response.url.origin !== this.endpoint.origin)
-      this.#resolved = {
-        url: response.url.href,
-        addressMode: response.addressMode,
-        untilMs: usableUntil(response.url, this.#options.http.now()),
-      };
+    // The hub's own hosts want the token, which goes by its logical URL only.
+    if (response.url.origin !== this.endpoint.origin) this.#resolved.learn(response);
     return head;
   }
 
@@ -147,6 +191,10 @@ function linkedHead(source: string, response: HttpResponse, head: ResponseHead, 
 
 const EXPIRED = new Set([401, 403, 404, 410]);
 
+/** The hub counts requests by token, and those without one by address. */
+const isThrottledByHub = (error: unknown): error is SourceError =>
+  error instanceof SourceError && error.httpStatus === 429 && error.cause !== CONTENT_HOST;
+
 /** The content host refused a URL the hub had given, remembered or fresh (HA2); a refusal by the hub itself is final. */
 const isExpiry = (error: unknown): boolean =>
   error instanceof SourceError && error.cause === CONTENT_HOST && EXPIRED.has(error.httpStatus ?? 0);
@@ -156,6 +204,6 @@ const CONTENT_HOST = 'the content host';
 
 function contentHostError(source: string, response: HttpResponse, nowMs: number): SourceError {
   const error = statusError(source, response.status, response.headers, nowMs, `by ${response.url.host}`);
-  const { kind, retryAfterMs, httpStatus, message } = error;
-  return new SourceError(kind, source, message, { cause: CONTENT_HOST, retryAfterMs, httpStatus });
+  const { kind, retryAfterMs, bucket, httpStatus, message } = error;
+  return new SourceError(kind, source, message, { cause: CONTENT_HOST, retryAfterMs, bucket, httpStatus });
 }

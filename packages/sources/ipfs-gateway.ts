@@ -1,13 +1,16 @@
 import type { SourceFailureKind } from '#core/failure';
 import { SourceError } from '#core/failure';
-import type { Source } from '#core/source';
+import type { ByteSink, ReadRequest, ResponseHead, Source } from '#core/source';
 import { PAGE_REST_MS } from '#core/policy';
 import { kindOfStatus, statusError } from '#http/http-error';
 import type { Http } from '#http/pool';
-import type { HttpResponse } from '#http/request';
+import type { HttpRequest, HttpResponse } from '#http/request';
 import { requestBytes } from '#http/small-request';
+import { BlockUrls } from './block-urls.ts';
 import type { Gateway } from './gateways.ts';
 import { readRanged } from './ranged-get.ts';
+import type { Resolved } from './resolved-url.ts';
+import { ResolvedUrl } from './resolved-url.ts';
 
 export interface IpfsGatewayOptions {
   readonly http: Http;
@@ -29,55 +32,105 @@ const NOT_HERE =
 
 /** One file by CID from an IPFS HTTP gateway: plain bytes by range, and single blocks. It proves nothing. */
 export function ipfsGateway(options: IpfsGatewayOptions): Source {
-  const { http, gateway, trusted } = options;
-  const origin = new URL(gateway.baseUrl).origin;
-  const name = gateway.baseUrl.replace(/^https?:\/\//, '');
-  const url = (cid: string): string => `${gateway.baseUrl}/ipfs/${encodeURIComponent(cid)}`;
-  let servesRange: boolean | undefined = gateway.hints.blocksOnly ? false : undefined;
-  const explain = (response: HttpResponse, body: string): SourceError => gatewayError(name, response, body, http.now());
+  const reader = new GatewayReader(options);
+  const { hints } = options.gateway;
   return {
-    name,
+    name: reader.name,
     kind: 'ipfs-gateway',
     layer: 'ipfs',
-    origin,
+    origin: new URL(options.gateway.baseUrl).origin,
     capabilities: () => ({
-      range: servesRange,
+      range: reader.servesRange,
       blocks: true,
       maxConnections: MAX_CONNECTIONS,
-      maxRangeFileBytes: gateway.hints.maxRangeFileBytes,
-      requestsPerMinute: gateway.hints.requestsPerMinute,
+      maxRangeFileBytes: hints.maxRangeFileBytes,
+      requestsPerMinute: hints.requestsPerMinute,
     }),
-    async read(request, sink, signal) {
-      const learnRange = (serves: boolean): void => {
-        servesRange = serves;
-      };
-      const explainRead = (response: HttpResponse, body: string): SourceError => {
-        const error = explain(response, body);
-        if (error.kind === 'range-refused') servesRange = false;
-        return error;
-      };
-      const ask = { http, source: name, url: url(options.cid), fileName: options.fileName, trusted };
-      const rules = { maxRedirects: MAX_REDIRECTS, restAfterPageMs: PAGE_REST_MS, learnRange, explain: explainRead };
-      await readRanged({ ...ask, ...rules, headers: { accept: '*/*' } }, request, sink, signal);
-    },
-    async readBlock(cid, maxBytes, signal) {
-      const headers = { accept: 'application/vnd.ipld.raw' };
-      const ask = { url: `${url(cid)}?format=raw`, source: name, headers, trusted, maxRedirects: MAX_REDIRECTS };
-      const { response, bytes } = await requestBytes(http, ask, maxBytes, signal);
-      if (response.status === 204) return new Uint8Array(0);
-      if (response.status !== 200) throw explain(response, bytes.toString('utf8'));
-      if (/^text\/html/i.test(response.headers['content-type'] ?? ''))
-        throw new SourceError('bad-response', name, 'sent an HTML page, not a block', { retryAfterMs: PAGE_REST_MS });
-      return bytes;
-    },
+    read: (request, sink, signal) => reader.read(request, sink, signal),
+    readBlock: (cid, maxBytes, signal) => reader.readBlock(cid, maxBytes, signal),
   };
 }
 
-/** Status classes of the trustless gateway world: not here, later, range unsupported, server error. */
-function gatewayError(source: string, response: HttpResponse, body: string, nowMs: number): SourceError {
-  const kind = gatewayKind(response.status, body);
-  return statusError(source, response.status, response.headers, nowMs, firstLine(response, body), kind);
+/** Asks where the gateway's redirects ended last, which many gateways have: a subdomain for each CID, another host for blocks. */
+class GatewayReader {
+  readonly name: string;
+  servesRange: boolean | undefined;
+  readonly #options: IpfsGatewayOptions;
+  readonly #file: ResolvedUrl;
+  readonly #blocks: BlockUrls;
+
+  constructor(options: IpfsGatewayOptions) {
+    const { gateway, http } = options;
+    this.#options = options;
+    this.name = gateway.baseUrl.replace(/^https?:\/\//, '');
+    this.servesRange = gateway.hints.blocksOnly ? false : undefined;
+    this.#file = new ResolvedUrl(http.now);
+    this.#blocks = new BlockUrls(http.now);
+  }
+
+  async read(request: ReadRequest, sink: ByteSink, signal: AbortSignal): Promise<void> {
+    const { http, fileName, cid } = this.#options;
+    const common = {
+      http,
+      fileName,
+      source: this.name,
+      restAfterPageMs: PAGE_REST_MS,
+      learnRange: (serves: boolean) => void (this.servesRange = serves),
+      explain: (response: HttpResponse, body: string) => this.#explainRead(response, body),
+      refine: (response: HttpResponse, head: ResponseHead) => (this.#file.learn(response), head),
+    };
+    await this.#file.through((known) =>
+      readRanged({ ...common, ...this.#at(known, cid), headers: { accept: '*/*' } }, request, sink, signal),
+    );
+  }
+
+  readBlock(cid: string, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
+    return this.#blocks.through(cid, (known) => this.#readBlock(cid, known, maxBytes, signal));
+  }
+
+  async #readBlock(
+    cid: string,
+    known: Resolved | undefined,
+    maxBytes: number,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    const { http } = this.#options;
+    const headers = { accept: 'application/vnd.ipld.raw' };
+    const ask = { ...this.#at(known, cid, '?format=raw'), source: this.name, headers };
+    const { response, bytes } = await requestBytes(http, ask, maxBytes, signal);
+    if (response.status === 204) return new Uint8Array(0);
+    if (response.status !== 200) throw this.#explain(response, bytes.toString('utf8'));
+    if (/^text\/html/i.test(response.headers['content-type'] ?? ''))
+      throw new SourceError('bad-response', this.name, 'sent an HTML page, not a block', {
+        retryAfterMs: PAGE_REST_MS,
+      });
+    this.#blocks.learn(cid, response);
+    return bytes;
+  }
+
+  /** The gateway itself, or the place that its redirects led to. */
+  #at(known: Resolved | undefined, cid: string, query = ''): Place {
+    const { gateway, trusted } = this.#options;
+    if (known !== undefined) return { url: known.url, addressMode: known.addressMode, maxRedirects: MAX_REDIRECTS };
+    const url = `${gateway.baseUrl}/ipfs/${encodeURIComponent(cid)}${query}`;
+    return { url, trusted, maxRedirects: MAX_REDIRECTS };
+  }
+
+  #explainRead(response: HttpResponse, body: string): SourceError {
+    const error = this.#explain(response, body);
+    if (error.kind === 'range-refused') this.servesRange = false;
+    return error;
+  }
+
+  /** Status classes of the trustless gateway world: not here, later, range unsupported, server error. */
+  #explain(response: HttpResponse, body: string): SourceError {
+    const kind = gatewayKind(response.status, body);
+    const { status, headers } = response;
+    return statusError(this.name, status, headers, this.#options.http.now(), firstLine(response, body), kind);
+  }
 }
+
+type Place = Pick<HttpRequest, 'url' | 'trusted' | 'addressMode' | 'maxRedirects'>;
 
 export function gatewayKind(status: number, body: string): SourceFailureKind {
   if (status === 403 || status === 412) return 'missing';

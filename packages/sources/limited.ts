@@ -12,7 +12,9 @@ export interface Limits {
 }
 
 interface Gate {
+  /** Reads that run or have a place; a gate without any, and with its allowance whole, says nothing and is forgotten. */
   busy: number;
+  requestsPerMinute: number | undefined;
   readonly waiting: (() => void)[];
   tokens: number;
   filledAtMs: number;
@@ -28,11 +30,17 @@ export class OriginGates {
     this.#now = now;
   }
 
+  /** Origins that are remembered now. */
+  get size(): number {
+    return this.#gates.size;
+  }
+
   /** Waits for a place and a turn. @returns gives the place back */
   async enter(origin: string, limits: Limits, signal: AbortSignal): Promise<() => void> {
     // Many reads of one transfer share its signal.
     setMaxListeners(0, signal);
     const gate = this.#gateOf(origin, limits);
+    gate.requestsPerMinute = limits.requestsPerMinute;
     if (gate.busy >= limits.connections) await place(gate, signal);
     else gate.busy += 1;
     const leave = (): void => {
@@ -52,9 +60,7 @@ export class OriginGates {
   /** A bucket of one minute's requests that fills evenly. */
   async #turn(gate: Gate, perMinute: number | undefined, signal: AbortSignal): Promise<void> {
     if (perMinute === undefined) return;
-    const now = this.#now();
-    gate.tokens = Math.min(perMinute, gate.tokens + ((now - gate.filledAtMs) * perMinute) / MINUTE_MS);
-    gate.filledAtMs = now;
+    this.#fill(gate, perMinute);
     gate.tokens -= 1;
     if (gate.tokens >= 0) return;
     try {
@@ -65,12 +71,35 @@ export class OriginGates {
     }
   }
 
+  #fill(gate: Gate, perMinute: number): void {
+    const now = this.#now();
+    gate.tokens = Math.min(perMinute, gate.tokens + ((now - gate.filledAtMs) * perMinute) / MINUTE_MS);
+    gate.filledAtMs = now;
+  }
+
   #gateOf(origin: string, limits: Limits): Gate {
     const known = this.#gates.get(origin);
     if (known) return known;
-    const made: Gate = { busy: 0, waiting: [], tokens: limits.requestsPerMinute ?? 0, filledAtMs: this.#now() };
+    this.#forgetIdle();
+    const { requestsPerMinute } = limits;
+    const made: Gate = {
+      busy: 0,
+      requestsPerMinute,
+      waiting: [],
+      tokens: requestsPerMinute ?? 0,
+      filledAtMs: this.#now(),
+    };
     this.#gates.set(origin, made);
     return made;
+  }
+
+  /** Origins come and go for as long as the process lives; whoever is new makes room. */
+  #forgetIdle(): void {
+    for (const [origin, gate] of this.#gates) {
+      const { busy, requestsPerMinute = 0 } = gate;
+      this.#fill(gate, requestsPerMinute);
+      if (busy === 0 && gate.tokens >= requestsPerMinute) this.#gates.delete(origin);
+    }
   }
 }
 

@@ -71,9 +71,9 @@ function gatewaySources(file: FileSpec, config: SourcesConfig): Source[] {
 }
 
 function namedSource(spec: SourceSpec, config: SourcesConfig): Source {
-  const { http, logger } = config;
+  const { http, logger, health } = config;
   if (spec.kind === 'mirror') return mirror({ http, url: spec.url, trusted: config.trustedUrls?.includes(spec.url) });
   const { repo, repoType = 'model', revision, path } = spec;
   const file = { endpoint: config.hfEndpoint, repo, repoType, revision, path };
-  return huggingface({ http, file, token: config.hfToken, trusted: true, logger });
+  return huggingface({ http, file, token: config.hfToken, trusted: true, logger, health });
 }

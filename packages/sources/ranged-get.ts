@@ -5,7 +5,7 @@ import type { ByteSink, ReadRequest, ResponseHead } from '#core/source';
 import { statusError } from '#http/http-error';
 import type { Http } from '#http/pool';
 import type { HttpRequest, HttpResponse } from '#http/request';
-import type { Verdict } from './response-head.ts';
+import type { Refusal } from './response-head.ts';
 import { judgeHead } from './response-head.ts';
 
 /** One ranged GET of one file, and what is particular to the kind of source. */
@@ -30,6 +30,8 @@ const ERROR_BODY_BYTES = 4096;
 
 /** Thrown to end a response of which everything useful was taken. */
 const ENOUGH = Symbol('enough');
+/** Thrown to end a response that is worth a second one. */
+const MISPLACED = Symbol('misplaced');
 
 /**
  * Asks for bytes and hands to the sink only what passes every rule of docs/http-rules.md.
@@ -43,9 +45,23 @@ export async function readRanged(
   sink: ByteSink,
   signal: AbortSignal,
 ): Promise<HttpResponse> {
-  const body = new RangedBody(get, request, sink);
   try {
-    const response = await get.http.request(wireRequest(get, request.range), body, signal);
+    return await readOnce(get, new RangedBody(get, request, sink, false), request, signal);
+  } catch (error) {
+    if (error !== MISPLACED) throw error;
+  }
+  // HR9: the connection of the first answer is gone, so this one goes over another.
+  return readOnce(get, new RangedBody(get, request, sink, true), request, signal);
+}
+
+async function readOnce(
+  get: RangedGet,
+  body: RangedBody,
+  { range }: ReadRequest,
+  signal: AbortSignal,
+): Promise<HttpResponse> {
+  try {
+    const response = await get.http.request(wireRequest(get, range), body, signal);
     await body.finish();
     return response;
   } catch (error) {
@@ -63,6 +79,7 @@ class RangedBody {
   readonly #get: RangedGet;
   readonly #request: ReadRequest;
   readonly #sink: ByteSink;
+  readonly #isSecond: boolean;
   #response: HttpResponse | undefined;
   #head: ResponseHead | undefined;
   #position = 0;
@@ -70,10 +87,11 @@ class RangedBody {
   /** First bytes of a file, kept until they can be told from a pointer. */
   #prefix: Buffer | undefined;
 
-  constructor(get: RangedGet, request: ReadRequest, sink: ByteSink) {
+  constructor(get: RangedGet, request: ReadRequest, sink: ByteSink, isSecond: boolean) {
     this.#get = get;
     this.#request = request;
     this.#sink = sink;
+    this.#isSecond = isSecond;
   }
 
   head(response: HttpResponse): boolean {
@@ -166,7 +184,8 @@ class RangedBody {
     return explained ?? statusError(this.#get.source, response.status, response.headers, this.#get.http.now());
   }
 
-  #refusal(verdict: Extract<Verdict, { refuse: unknown }>): SourceError {
+  #refusal(verdict: Refusal): SourceError | typeof MISPLACED {
+    if (verdict.isMisplaced === true && !this.#isSecond) return MISPLACED;
     if (verdict.refuse === 'range-refused') this.#get.learnRange?.(false);
     const retryAfterMs = verdict.isPage ? this.#get.restAfterPageMs : undefined;
     return this.#error(verdict.refuse, verdict.why, retryAfterMs);

@@ -14,10 +14,18 @@ export type Verdict =
   | { readonly take: ResponseHead; readonly servesRange: boolean | undefined }
   /** An error status: the source's own rules name it. */
   | { readonly status: number }
-  /** `isPage`: a web page where the file should be. */
-  | { readonly refuse: SourceFailureKind; readonly why: string; readonly isPage?: boolean };
+  | Refusal;
 
-const refuse = (kind: SourceFailureKind, why: string): Verdict => ({ refuse: kind, why });
+export interface Refusal {
+  readonly refuse: SourceFailureKind;
+  readonly why: string;
+  /** A web page where the file should be. */
+  readonly isPage?: boolean;
+  /** A part from another place than was asked: another connection may do better, once (HR9). */
+  readonly isMisplaced?: boolean;
+}
+
+const refuse = (kind: SourceFailureKind, why: string): Refusal => ({ refuse: kind, why });
 
 const PAGE: Verdict = { refuse: 'bad-response', why: 'sent an HTML page', isPage: true };
 
@@ -108,7 +116,8 @@ function totalObjection(part: ContentRange, sizeBytes: number | undefined): Verd
 }
 
 function borderObjection(part: ContentRange, range: ByteRange, length: number | undefined): Verdict | undefined {
-  if (part.start !== range.start) return refuse('range-refused', `sent bytes from ${part.start}, not ${range.start}`);
+  if (part.start !== range.start)
+    return { ...refuse('range-refused', `sent bytes from ${part.start}, not ${range.start}`), isMisplaced: true };
   if (part.end > range.end) return refuse('bad-response', `sent bytes to ${part.end}, beyond ${range.end}`);
   if (length !== undefined && length !== part.end - part.start)
     return refuse('bad-response', 'sent a Content-Length that contradicts its Content-Range');
@@ -147,7 +156,8 @@ export function parseContentRange(value: string | undefined): ContentRange | 'in
   if (!match) return undefined;
   const [first, last] = [Number(match[1]), Number(match[2])];
   const total = match[3] === '*' ? undefined : Number(match[3]);
-  if (last < first || (total !== undefined && total <= last) || last >= Number.MAX_SAFE_INTEGER) return 'invalid';
+  if (last < first || (total !== undefined && total <= last)) return 'invalid';
+  if (last >= Number.MAX_SAFE_INTEGER || (total ?? 0) > Number.MAX_SAFE_INTEGER) return 'invalid';
   return { start: first, end: last + 1, total };
 }
 

@@ -1,6 +1,7 @@
 import type { SourceFailureKind } from '#core/failure';
 import { SourceError } from '#core/failure';
 import { KIB, MINUTE_MS, SECOND_MS } from '#core/units';
+import { Rests } from './rests.ts';
 
 /**
  * - `closed`    it is asked
@@ -14,8 +15,8 @@ export interface HealthView {
   readonly state: BreakerState;
   /** Milliseconds until it may be asked again; 0 when it may. */
   readonly waitMs: number;
-  /** Moving share of reads that succeeded, 0 to 1; 1 before the first. */
-  readonly successRate: number;
+  /** Moving share of reads that succeeded, 0 to 1; undefined before the first. */
+  readonly successRate: number | undefined;
   /** Moving average while bytes flowed; undefined before the first. */
   readonly bytesPerSecond: number | undefined;
 }
@@ -27,15 +28,19 @@ export interface SourceHealthOptions {
   readonly failuresToOpen?: number;
   /** First rest of an open breaker; doubles up to ten minutes while probes fail; default 10 s. */
   readonly restMs?: number;
+  /** Origins that are remembered; default 1,000. Those asked longest ago are forgotten first. */
+  readonly mostOrigins?: number;
 }
 
 interface OriginRecord {
   failuresInARow: number;
+  /** How often the breaker opened in a row; 0 while it is closed. */
   opens: number;
-  restUntilMs: number;
-  restReason: 'failures' | 'asked' | undefined;
+  openUntilMs: number;
   probing: boolean;
-  successRate: number;
+  /** What the origin asked for, or what we keep after corrupt bytes. */
+  readonly rests: Rests;
+  successRate: number | undefined;
   bytesPerSecond: number | undefined;
 }
 
@@ -53,119 +58,144 @@ const ABOUT_ORIGIN: ReadonlySet<SourceFailureKind> = new Set<SourceFailureKind>(
   'interrupted',
 ]);
 
+/** What an origin's own failure, or the wait that it asked for, says about it. */
+export interface OriginFailure {
+  readonly kind: SourceFailureKind;
+  readonly retryAfterMs?: number | undefined;
+  readonly bucket?: string | undefined;
+}
+
 /** What this process knows about every origin, shared by all its transfers. */
 export class SourceHealth {
+  /** The one asked longest ago comes first. */
   readonly #records = new Map<string, OriginRecord>();
   readonly #now: () => number;
   readonly #failuresToOpen: number;
   readonly #restMs: number;
+  readonly #mostOrigins: number;
 
   constructor(options: SourceHealthOptions = {}) {
     this.#now = options.now ?? (() => performance.now());
     this.#failuresToOpen = options.failuresToOpen ?? 5;
     this.#restMs = options.restMs ?? 10 * SECOND_MS;
+    this.#mostOrigins = options.mostOrigins ?? 1000;
   }
 
   /**
    * Says whether the origin may be asked now; of a half-open one the caller becomes the probe and must report back.
    *
+   * @param bucket which of its rate limits the request counts against; undefined when that is not known
    * @throws SourceError `throttled` or `unreachable` with `retryAfterMs` while the origin rests
    */
-  admit(origin: string, source: string): void {
-    const record = this.#of(origin);
-    const waitMs = Math.ceil(record.restUntilMs - this.#now());
-    if (record.restReason === 'asked' && waitMs > 0)
+  admit(origin: string, source: string, bucket?: string): void {
+    const record = this.#touch(origin);
+    const waitMs = this.waitMs(origin, bucket);
+    if (waitMs > 0)
       throw new SourceError('throttled', source, 'rests, as it asked or because of what it sent', {
         retryAfterMs: waitMs,
+        bucket,
       });
-    if (record.restReason !== 'failures') return;
-    if (waitMs > 0 || record.probing)
+    if (record.opens === 0) return;
+    const openMs = Math.ceil(record.openUntilMs - this.#now());
+    if (openMs > 0 || record.probing)
       throw new SourceError('unreachable', source, `rests after ${record.failuresInARow} failures in a row`, {
-        retryAfterMs: Math.max(waitMs, SECOND_MS),
+        retryAfterMs: Math.max(openMs, SECOND_MS),
       });
     record.probing = true;
   }
 
   succeeded(origin: string): void {
-    const record = this.#of(origin);
-    record.failuresInARow = 0;
-    record.opens = 0;
-    record.probing = false;
-    if (record.restReason === 'failures') record.restReason = undefined;
-    record.successRate += WEIGHT * (1 - record.successRate);
+    const record = this.#touch(origin);
+    close(record);
+    record.successRate = average(record.successRate ?? 1, 1);
   }
 
   /**
-   * @param error `retryAfterMs` keeps everybody away for as long
+   * @param error `retryAfterMs` keeps everybody away for as long, or everybody who needs the rate limit that it names
    * @param bytes what the response brought before it failed
    */
-  failed(
-    origin: string,
-    error: { readonly kind: SourceFailureKind; readonly retryAfterMs?: number | undefined },
-    bytes = 0,
-  ): void {
-    const record = this.#of(origin);
+  failed(origin: string, error: OriginFailure, bytes = 0): void {
+    const record = this.#touch(origin);
     const wasProbe = record.probing;
     record.probing = false;
     if (error.kind === 'aborted') return;
-    record.successRate -= WEIGHT * record.successRate;
-    if (error.retryAfterMs !== undefined) return this.#rest(record, 'asked', error.retryAfterMs);
-    if (!ABOUT_ORIGIN.has(error.kind) || bytes >= PROGRESS_BYTES) {
-      record.failuresInARow = 0;
-      if (wasProbe) record.restReason = undefined;
-      return;
-    }
-    record.failuresInARow += 1;
+    record.successRate = average(record.successRate ?? 1, 0);
+    const isAnswered = error.retryAfterMs !== undefined || !ABOUT_ORIGIN.has(error.kind) || bytes >= PROGRESS_BYTES;
+    if (error.retryAfterMs !== undefined) this.rest(origin, error.retryAfterMs, error.bucket);
+    record.failuresInARow = isAnswered ? 0 : record.failuresInARow + 1;
+    if (isAnswered) return wasProbe ? close(record) : undefined;
     if (!wasProbe && record.failuresInARow < this.#failuresToOpen) return;
-    this.#rest(record, 'failures', Math.min(MAX_REST_MS, this.#restMs * 2 ** record.opens));
+    record.openUntilMs = this.#now() + Math.min(MAX_REST_MS, this.#restMs * 2 ** record.opens);
     record.opens += 1;
+  }
+
+  /** Keeps everybody away from an origin, or from one of its rate limits. */
+  rest(origin: string, ms: number, bucket?: string): void {
+    this.#touch(origin).rests.keep(bucket, this.#now() + ms);
+  }
+
+  /** @returns milliseconds for which the origin, or one of its rate limits, rests; 0 when it may be asked */
+  waitMs(origin: string, bucket?: string): number {
+    const untilMs = this.#records.get(origin)?.rests.untilMs(bucket) ?? 0;
+    return Math.max(0, Math.ceil(untilMs - this.#now()));
   }
 
   /** @param ms time in which the bytes arrived */
   moved(origin: string, bytes: number, ms: number): void {
     if (bytes === 0 || ms <= 0) return;
-    const record = this.#of(origin);
+    const record = this.#touch(origin);
     const rate = (bytes * 1000) / ms;
-    record.bytesPerSecond =
-      record.bytesPerSecond === undefined ? rate : record.bytesPerSecond + WEIGHT * (rate - record.bytesPerSecond);
+    record.bytesPerSecond = average(record.bytesPerSecond ?? rate, rate);
   }
 
   of(origin: string): HealthView {
-    const record = this.#of(origin);
-    const waitMs = record.restReason === undefined ? 0 : Math.max(0, Math.ceil(record.restUntilMs - this.#now()));
-    const { successRate, bytesPerSecond } = record;
-    return { origin, state: stateOf(record, waitMs), waitMs, successRate, bytesPerSecond };
+    const record = this.#records.get(origin);
+    const openMs = record === undefined || record.opens === 0 ? 0 : Math.ceil(record.openUntilMs - this.#now());
+    const waitMs = Math.max(0, openMs, this.waitMs(origin));
+    const state = waitMs > 0 ? 'open' : (record?.opens ?? 0) > 0 ? 'half-open' : 'closed';
+    return { origin, state, waitMs, successRate: record?.successRate, bytesPerSecond: record?.bytesPerSecond };
   }
 
   snapshot(): HealthView[] {
     return [...this.#records.keys()].map((origin) => this.of(origin));
   }
 
-  #rest(record: OriginRecord, reason: 'failures' | 'asked', ms: number): void {
-    const untilMs = this.#now() + ms;
-    if (record.restReason === 'asked' && record.restUntilMs > untilMs) return;
-    record.restReason = reason;
-    record.restUntilMs = untilMs;
+  /** The record of an origin, as the one that was asked last. */
+  #touch(origin: string): OriginRecord {
+    const record = this.#records.get(origin) ?? newRecord();
+    this.#records.delete(origin);
+    if (this.#records.size >= this.#mostOrigins) this.#forgetOne();
+    this.#records.set(origin, record);
+    return record;
   }
 
-  #of(origin: string): OriginRecord {
-    const known = this.#records.get(origin);
-    if (known) return known;
-    const made: OriginRecord = {
-      failuresInARow: 0,
-      opens: 0,
-      restUntilMs: 0,
-      restReason: undefined,
-      probing: false,
-      successRate: 1,
-      bytesPerSecond: undefined,
-    };
-    this.#records.set(origin, made);
-    return made;
+  /** Who rests is remembered longer than who does not. */
+  #forgetOne(): void {
+    const now = this.#now();
+    const isIdle = ({ rests, openUntilMs, probing }: OriginRecord): boolean =>
+      rests.expire(now) && openUntilMs <= now && !probing;
+    const oldest = [...this.#records].find(([, record]) => isIdle(record)) ?? [...this.#records][0];
+    if (oldest !== undefined) this.#records.delete(oldest[0]);
   }
 }
 
-function stateOf(record: OriginRecord, waitMs: number): BreakerState {
-  if (waitMs > 0) return 'open';
-  return record.restReason === 'failures' ? 'half-open' : 'closed';
+/** The origin works: the breaker closes. */
+function close(record: OriginRecord): void {
+  record.failuresInARow = 0;
+  record.opens = 0;
+  record.openUntilMs = 0;
+  record.probing = false;
 }
+
+/** Moving average. */
+const average = (before: number, value: number): number => before + WEIGHT * (value - before);
+
+const newRecord = (): OriginRecord => ({
+  failuresInARow: 0,
+  opens: 0,
+  openUntilMs: 0,
+  probing: false,
+  rests: new Rests(),
+  successRate: undefined,
+  bytesPerSecond: undefined,
+});

@@ -11,9 +11,9 @@ import type { SourceHealth } from './source-health.ts';
 export const withHealth =
   (health: SourceHealth, now: () => number = () => performance.now()) =>
   (inner: Source): Source => {
-    const { origin, name, readBlock } = inner;
+    const { origin, name, bucket, readBlock } = inner;
     const watch = async <T>(work: () => Promise<T>, bytes = () => 0): Promise<T> => {
-      health.admit(origin, name);
+      health.admit(origin, name, bucket);
       try {
         const result = await work();
         health.succeeded(origin);

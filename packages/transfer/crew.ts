@@ -7,7 +7,8 @@ import { judgeBadLeaf } from './bad-leaf.ts';
 import { rampConnections } from './connection-ramp.ts';
 import type { Consequences } from './consequences.ts';
 import { SpanEnded } from './leaf-cutter.ts';
-import { findsOtherWay } from './other-way.ts';
+import { missesBlock } from './missing-parts.ts';
+import { chooseMode, findsOtherWay } from './other-way.ts';
 import type { SourceState } from './source-state.ts';
 import { SourceTry, type Ground, type TryContext } from './source-try.ts';
 import type { Claim } from './span-board.ts';
@@ -65,6 +66,7 @@ export class Crew {
   constructor(options: CrewOptions, ground: Ground | undefined) {
     this.#options = options;
     this.#ground = ground;
+    for (const state of options.states) chooseMode(state, ground?.board);
     this.#joinedLayers = options.joinsAllLayers ? options.layers.length : 1;
   }
 
@@ -208,6 +210,7 @@ export class Crew {
       now: this.#options.now,
       throttles: this.#options.throttlesOf(state),
       onBad: (source, unit, head, isFirst) => judgeBadLeaf(this.#ground!.board, source, unit, head, isFirst),
+      onMissing: (source, unit) => missesBlock(this.#ground!.board, source, unit),
       onHead: (source, head) => this.#options.onHead(source, head),
     };
     const run = new SourceTry(state, context);

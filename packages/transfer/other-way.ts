@@ -15,14 +15,39 @@ export function findsOtherWay(run: SourceTry, error: SourceError, board: SpanBoa
     for (let unit = claim.next; unit < claim.end; unit += 1) board.withhold(unit, state.index);
     return true;
   }
-  return error.kind === 'range-refused' && leavesRanges(state, board);
+  if (error.kind === 'range-refused') return leavesRanges(state, board);
+  return mayHoldParts(state, error, board) && leavesRanges(state, board);
+}
+
+/** Statuses of a source that looked and did not find; 410 and 451 mean that it will not give the file, whole or in parts. */
+const LOOKED = new Set([404, 412, 500]);
+
+/** A range is missing as soon as one of its blocks is: only blocks show which parts the source has. */
+const mayHoldParts = (state: SourceState, { httpStatus }: SourceError, board: SpanBoard | undefined): boolean =>
+  state.mode === 'range' && hasBlocks(state, board) && LOOKED.has(httpStatus ?? 0);
+
+/**
+ * Asks block by block from the beginning where it is known that ranges are not served: by a source that has blocks only, or of so
+ * long a file (docs/ipfs.md, the edge-case table).
+ */
+export function chooseMode(state: SourceState, board: SpanBoard | undefined): void {
+  const { range, maxRangeFileBytes = Infinity } = state.source.capabilities();
+  const isRanged = range !== false && (board === undefined || board.grid.sizeBytes <= maxRangeFileBytes);
+  if (!isRanged && hasBlocks(state, board)) useBlocks(state);
 }
 
 /** @returns false when ranges were already given up */
 function leavesRanges(state: SourceState, board: SpanBoard | undefined): boolean {
   if (state.mode !== 'range') return false;
-  const hasBlocks = state.source.readBlock !== undefined && state.source.capabilities().blocks;
-  state.mode = hasBlocks && board?.grid.table !== undefined ? 'blocks' : 'stream';
-  if (state.mode === 'blocks') state.allowedLanes = state.maxLanes(Infinity);
+  if (hasBlocks(state, board)) useBlocks(state);
+  else state.mode = 'stream';
   return true;
+}
+
+const hasBlocks = ({ source }: SourceState, board: SpanBoard | undefined): boolean =>
+  source.readBlock !== undefined && source.capabilities().blocks && board?.grid.table !== undefined;
+
+function useBlocks(state: SourceState): void {
+  state.mode = 'blocks';
+  state.allowedLanes = state.maxLanes(Infinity);
 }

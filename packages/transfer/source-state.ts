@@ -37,8 +37,16 @@ export class SourceState {
   wastedBytes = 0;
   badLeaves = 0;
   leavesSeen = 0;
+  /** Blocks that it had and that were right. */
+  acceptedLeaves = 0;
   errors = 0;
   etag: string | undefined;
+  /** How often everything was dropped because it could not go on with what it began. */
+  restarts = 0;
+  /** Blocks in a row that it did not have. */
+  missesInARow = 0;
+  /** It gave something since it was last asked for what it probably does not have. */
+  hasGiven = false;
   readonly failures = new Map<SourceFailureKind, { message: string; count: number }>();
   readonly meter: SpeedMeter;
   #samples: number[] = [];
@@ -82,6 +90,14 @@ export class SourceState {
   wasteAll(): void {
     this.wastedBytes += this.committedBytes;
     this.committedBytes = 0;
+  }
+
+  /** A block came, and was right. */
+  gave(): void {
+    this.leavesSeen += 1;
+    this.acceptedLeaves += 1;
+    this.missesInARow = 0;
+    this.hasGiven = true;
   }
 
   /** @returns true when the source has sent so many bad leaves that it is not believed any more */

@@ -24,6 +24,8 @@ export interface TryContext {
   readonly throttles: readonly Throttle[];
   /** A unit was not what it must be: excludes and strikes; throws when the stream is of no more use. */
   onBad(state: SourceState, unit: number, head: Uint8Array, isFirst: boolean): void;
+  /** The source has no such block. @returns whether it may have others */
+  onMissing(state: SourceState, unit: number): boolean;
   /** The head of a response; throws when its bytes must not be used. */
   onHead(state: SourceState, head: ResponseHead): void;
 }
@@ -120,9 +122,19 @@ export class SourceTry {
     const { board } = ground;
     for (; claim.next < claim.end; claim.next += 1) {
       const unit = claim.next;
-      if (board.isTaken(unit)) continue;
-      await this.#readBlock(ground, unit);
+      if (board.isTaken(unit) || board.isExcluded(unit, claim.source)) continue;
+      await this.#readBlockIfThere(ground, unit);
       await ground.writer.backpressure();
+    }
+  }
+
+  /** A block that the source does not have is no failure as long as it may have others. */
+  async #readBlockIfThere(ground: Ground, unit: number): Promise<void> {
+    try {
+      await this.#readBlock(ground, unit);
+    } catch (error) {
+      const isMissing = error instanceof SourceError && error.kind === 'missing';
+      if (!isMissing || !this.#context.onMissing(this.state, unit)) throw error;
     }
   }
 
@@ -154,7 +166,7 @@ export class SourceTry {
       const buffer = writer.takeBlock();
       buffer.set(leaf.bytes);
       this.acceptedBytes += length;
-      this.state.leavesSeen += 1;
+      this.state.gave();
       writer.submit({ buffer, bytes: length, first: unit, end: unit + 1, source: this.state.index });
     }
     await this.#throttled(block.length);

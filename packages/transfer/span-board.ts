@@ -28,6 +28,8 @@ export class SpanBoard {
   readonly #origin: Uint16Array;
   readonly #badFrom = new Map<number, Set<number>>();
   readonly #withheld = new Map<number, Set<number>>();
+  /** Units by source that it probably does not have: skipped until it has nothing else to do. */
+  readonly #setAside = new Map<number, Set<number>>();
   readonly #claims = new Set<Claim>();
   #doneBytes = 0;
   #freeBytes: number;
@@ -161,14 +163,43 @@ export class SpanBoard {
     return bad.size;
   }
 
-  /** The source does not have the unit (a peer that holds only parts); nothing is wrong with it otherwise. */
+  /** The source does not have the unit; nothing is wrong with it otherwise. */
   withhold(unit: number, source: number): void {
     const missing = this.#withheld.get(unit) ?? new Set<number>();
     this.#withheld.set(unit, missing.add(source));
+    if (this.#state[unit] === BUSY) this.#set(unit, FREE);
+  }
+
+  /** The source probably does not have these either: it is asked for others first. */
+  setAside(first: number, end: number, source: number): void {
+    const aside = this.#setAside.get(source) ?? new Set<number>();
+    this.#setAside.set(source, aside);
+    for (let unit = first; unit < end; unit += 1) {
+      if (this.isTaken(unit) || this.isExcluded(unit, source)) continue;
+      aside.add(unit);
+      if (this.#state[unit] === BUSY) this.#set(unit, FREE);
+    }
+  }
+
+  /** The source is asked for what was set aside after all. @returns false when that is nothing */
+  readmit(source: number): boolean {
+    const aside = this.#setAside.get(source);
+    this.#setAside.delete(source);
+    return aside !== undefined && [...aside].some((unit) => this.#isWantedFrom(source, unit));
   }
 
   isExcluded = (unit: number, source: number): boolean =>
-    (this.#badFrom.get(unit)?.has(source) ?? false) || (this.#withheld.get(unit)?.has(source) ?? false);
+    (this.#badFrom.get(unit)?.has(source) ?? false) ||
+    (this.#withheld.get(unit)?.has(source) ?? false) ||
+    (this.#setAside.get(source)?.has(unit) ?? false);
+
+  /** Whether a unit that is still missing may come from the source, whoever fetches it now. */
+  mayServe(source: number): boolean {
+    for (let unit = this.frontier; unit < this.grid.count; unit += 1) {
+      if (this.#isWantedFrom(source, unit)) return true;
+    }
+    return false;
+  }
 
   /** Whether the source could bring something that nobody is fetching. */
   hasWorkFor = (source: number): boolean => this.#nextFor(source) !== undefined;

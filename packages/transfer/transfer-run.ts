@@ -61,7 +61,10 @@ export class TransferRun {
     const { fileOperations: operations = nodeFileOperations, logger = silentLogger } = options;
     const now = options.now ?? (() => performance.now());
     const partial = await Partial.open(options.partialPath, identityOf(options.file), operations, now, logger);
-    return new TransferRun({ options, operations, partial, states: rankedStates(options, now()), logger, now });
+    const states = rankedStates(options, now());
+    const order = states.map(({ source, rankedBecause }) => ({ source: source.name, why: rankedBecause }));
+    logger.info({ path: options.partialPath, order }, 'sources ranked');
+    return new TransferRun({ options, operations, partial, states, logger, now });
   }
 
   async complete(): Promise<TransferResult> {
@@ -180,13 +183,20 @@ export class TransferRun {
     const isContinued = laid !== undefined && laid.board.doneBytes > 0 && head.start > 0;
     if (isContinued && !isProvable(this.#options)) {
       const isSame = laid.board.originOf(0) === state.index && head.etag !== undefined && head.etag === state.etag;
-      if (!isSame) {
-        laid.drop(() => true);
-        state.etag = undefined;
-        throw new SpanEnded();
-      }
+      if (!isSame) throw this.#startOver(laid, state);
     }
     state.etag = head.etag;
+  }
+
+  /** HT8: what is dropped was progress when it came, so a source that makes us begin anew again and again has its own count. */
+  #startOver(laid: LaidFile, state: SourceState): Error {
+    laid.drop(() => true);
+    state.etag = undefined;
+    state.restarts += 1;
+    const { budgets = DEFAULT_BUDGETS } = this.#options;
+    if (state.restarts < budgets[state.source.layer].triesPerSource) return new SpanEnded();
+    const message = `it broke off ${state.restarts} times, and nothing shows that it would go on with the same bytes`;
+    return new SourceError('bad-response', state.source.name, message);
   }
 
   #digestOfWhole(): Promise<DigestedFile> {

@@ -1,5 +1,6 @@
 import { isLaggard, median, MIN_SPAN_BYTES, spanBytesFor } from '#core/span-plan';
 import { SECOND_MS } from '#core/units';
+import { readmitsParts } from './missing-parts.ts';
 import type { SourceState } from './source-state.ts';
 import type { Ground, SourceTry } from './source-try.ts';
 import type { Claim, SpanBoard } from './span-board.ts';
@@ -27,7 +28,13 @@ export function chooseWork(state: SourceState, situation: WorkSituation): Claim 
   const { board } = situation.ground;
   if (!situation.isProvable) return situation.running.length > 0 ? undefined : board.claim(state.index, Infinity);
   if (state.mode === 'stream' && !isLastResort(state, situation)) return undefined;
-  return board.claim(state.index, plannedBytes(state, situation)) ?? workOfOthers(state, situation);
+  const bytes = plannedBytes(state, situation);
+  return board.claim(state.index, bytes) ?? workSetAside(state, board, bytes) ?? workOfOthers(state, situation);
+}
+
+/** A source of parts that has nothing else to do is asked for what it probably does not have. */
+function workSetAside(state: SourceState, board: SpanBoard, bytes: number): Claim | undefined {
+  return state.mode === 'blocks' && readmitsParts(board, state) ? board.claim(state.index, bytes) : undefined;
 }
 
 function plannedBytes(state: SourceState, { ground, joined, now }: WorkSituation): number {

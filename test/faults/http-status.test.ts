@@ -61,7 +61,6 @@ describe('an answer that is not what was asked for', () => {
 
   it.each<[string, Fault]>([
     ['A02 HR8 no Content-Range', { do: 'no-content-range' }],
-    ['A03 HR9 another start', { do: 'wrong-start', by: 3 }],
     ['A13 416 without Content-Range', { do: 'range-not-satisfiable', total: 'none' }],
     ['A13 416 to a range inside the file', { do: 'range-not-satisfiable' }],
   ])('%s: the source counts as one without ranges, another one goes on', async (_, fault) => {
@@ -69,6 +68,21 @@ describe('an answer that is not what was asked for', () => {
     expect(failuresOf(run)).toEqual(['range-refused']);
     expect([rangesOf(bad), rangesOf(good)]).toEqual([[REST], [REST]]);
     expect(run.result?.sources[0]).toMatchObject({ mode: 'stream', bytes: 0, wastedBytes: 0 });
+  });
+
+  it('A03 HR9 another start: asked once more over another connection, then as the others', async () => {
+    const { run, bad, good } = await secondHalf({ do: 'wrong-start', by: 3 });
+    expect(failuresOf(run)).toEqual(['range-refused']);
+    expect([rangesOf(bad), rangesOf(good)]).toEqual([[REST, REST], [REST]]);
+    expect(bad.connections()).toBe(2);
+    expect(run.result?.sources[0]).toMatchObject({ mode: 'stream', bytes: 0, wastedBytes: 0 });
+  });
+
+  it('A03 HR9 another start only once: the source goes on as if nothing had been', async () => {
+    const { run, bad, good } = await secondHalf({ do: 'wrong-start', by: 3 }, {}, 1);
+    expect(failuresOf(run)).toEqual([]);
+    expect([rangesOf(bad), rangesOf(good)]).toEqual([[REST, REST], []]);
+    expect(run.result).toMatchObject({ resumedBytes: HALF, wastedBytes: 0 });
   });
 
   it('A27 507 is a server error: it is asked again, and after three times no more', async () => {

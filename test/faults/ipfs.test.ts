@@ -120,7 +120,7 @@ describe('one file under many names', () => {
     const served = { ...v0.served, ipfs: { [v0.cid]: v0.bytes, [oldName]: v0.bytes } };
     const rules = [
       { path: PLAIN, times: 1, fault: { do: 'cut', afterBytes: 2 * 256 * 1024 } },
-      { path: PLAIN, times: 1, fault: { do: 'status', status: 404 } },
+      { path: PLAIN, times: 1, fault: { do: 'status', status: 410 } },
     ] as const;
     const origin = await bench.origin(served, [], { rules });
     await bench.obtain({ file: v0, gateways: [origin], identity: { cid: oldName } });

@@ -140,7 +140,7 @@ export function obtaining(): Obtaining {
       const flips = leaves.map((leaf): Fault => ({ do: 'flip', atByte: file.table.starts[leaf]! + 1 }));
       const rules = [
         { path: PLAIN, times: 1, fault: flips },
-        { path: PLAIN, fault: { do: 'status', status: 404 } },
+        { path: PLAIN, fault: { do: 'status', status: 410 } },
       ] as const;
       const origin = await bench.origin(file.served, [], { rules });
       const { error } = await bench.obtain({ file, gateways: [origin] });
@@ -149,7 +149,7 @@ export function obtaining(): Obtaining {
     async interruptedAt(position, request) {
       const rules = [
         { path: PLAIN, times: 1, fault: { do: 'cut', afterBytes: position } },
-        { path: PLAIN, fault: { do: 'status', status: 404 } },
+        { path: PLAIN, fault: { do: 'status', status: 410 } },
       ] as const;
       const origin = await bench.origin(request.file.served, [], { rules });
       const kinds = {

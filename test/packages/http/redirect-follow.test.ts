@@ -9,6 +9,7 @@ import type { HttpRequest } from '#http/request';
 import type { SmallResponse } from '#http/small-request';
 import { requestBytes } from '#http/small-request';
 import { someBytes } from '../../helpers/origin-content.ts';
+import { LOOPBACK_TLS } from '../../helpers/origin-tls.ts';
 import type { Origin } from '../../helpers/origin.ts';
 import { startOrigin } from '../../helpers/origin.ts';
 
@@ -29,8 +30,10 @@ function client(options: HttpOptions = {}): Http {
   return http;
 }
 
+const never = new AbortController().signal;
+
 const get = (http: Http, url: string, more: Partial<HttpRequest> = {}): Promise<SmallResponse> =>
-  requestBytes(http, { url, source: 'test', ...more }, 1e6, new AbortController().signal);
+  requestBytes(http, { url, source: 'test', ...more }, 1e6, never);
 
 const resolveTo =
   (address: string): HttpOptions['resolve'] =>
@@ -131,27 +134,36 @@ describe('the address guard', () => {
   });
 });
 
-describe('a proxy', () => {
-  it('carries plain requests in absolute form and tunnels the others, with its own credentials only', async () => {
-    const lines: string[] = [];
-    const proxy = createServer((socket) => {
-      socket.on('error', () => socket.destroy());
-      socket.once('data', (head) => {
-        const text = head.toString('latin1');
-        lines.push(text);
-        const target = /^CONNECT ([^:]+):(\d+)/.exec(text);
-        if (!target) return void socket.end('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok');
-        if (target[1] === 'refused.example') return void socket.end('HTTP/1.1 403 Forbidden\r\n\r\n');
-        const upstream = connect(Number(target[2]), '127.0.0.1', () => {
-          socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
-          socket.pipe(upstream).pipe(socket);
-        });
-        upstream.on('error', () => socket.destroy());
+/** A real proxy: it connects where CONNECT says, by the names that it knows itself, and answers plain requests with `plain`. */
+async function startProxy(plain: (head: string) => string): Promise<{ url: string; lines: string[]; port: number }> {
+  const lines: string[] = [];
+  const server = createServer((socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.once('data', (head) => {
+      const text = head.toString('latin1');
+      lines.push(text);
+      const target = /^CONNECT ([^:]+):(\d+)/.exec(text);
+      if (!target) return void socket.end(plain(text));
+      if (target[1] === 'refused.example') return void socket.end('HTTP/1.1 403 Forbidden\r\n\r\n');
+      const upstream = connect(Number(target[2]), '127.0.0.1', () => {
+        socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
+        socket.pipe(upstream).pipe(socket);
       });
-    }).listen(0, '127.0.0.1');
-    await once(proxy, 'listening');
-    closers.push(() => proxy.close());
-    const url = `http://user:pass@127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+      upstream.on('error', () => socket.destroy());
+      socket.on('close', () => upstream.destroy());
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  closers.push(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://user:pass@127.0.0.1:${port}`, lines, port };
+}
+
+describe('a proxy', () => {
+  const OK = (): string => 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok';
+
+  it('carries plain requests in absolute form and tunnels the others, with its own credentials only', async () => {
+    const { url, lines } = await startProxy(OK);
     const http = client({ addressPolicy: parseAddressPolicy([]), proxy: { http: url, https: url } });
 
     expect((await get(http, 'http://hub.example/a?b=1')).bytes.toString()).toBe('ok');
@@ -165,5 +177,62 @@ describe('a proxy', () => {
     expect(lines[1]).toMatch(/^CONNECT refused\.example:443 HTTP\/1\.1\r\n/);
     await expect(get(http, 'https://127.0.0.1:9/')).rejects.toMatchObject({ kind: 'address-refused' });
     await expect(get(http, 'http://169.254.169.254/')).rejects.toMatchObject({ kind: 'address-refused' });
+    await expect(get(http, 'http://localhost:9/')).rejects.toMatchObject({ kind: 'address-refused' });
+    await expect(get(http, 'https://a.localhost.:9/')).rejects.toMatchObject({ kind: 'address-refused' });
+    expect(lines).toHaveLength(2);
+  });
+
+  it('tunnels TLS to the origin: the bytes are whole, the tunnel is used again, and the proxy learns no secret', async () => {
+    const content = someBytes(3_000_000);
+    const origin = await open(content, [], { tls: LOOPBACK_TLS });
+    const { url, lines } = await startProxy(OK);
+    const options = { addressPolicy: parseAddressPolicy([`localhost:${origin.port}`]), ca: LOOPBACK_TLS.cert };
+    const http = client({ ...options, proxy: { https: url } });
+    const headers = { authorization: 'Bearer secret', range: 'bytes=1000000-1999999' };
+    for (let i = 0; i < 2; i += 1) {
+      const { bytes, response } = await get(http, `https://localhost:${origin.port}/files/x`, { headers });
+      expect(response.status).toBe(206);
+      expect(bytes.equals(content.subarray(1_000_000, 2_000_000))).toBe(true);
+    }
+    expect(origin.requests[0]!.headers).toMatchObject({
+      authorization: 'Bearer secret',
+      'accept-encoding': 'identity',
+    });
+    expect(origin.requests[0]!.headers['proxy-authorization']).toBeUndefined();
+    expect(origin.connections()).toBe(1);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(/^CONNECT localhost:\d+ HTTP\/1\.1\r\nHost: localhost:\d+\r\nProxy-Authorization: Basic /);
+    expect(lines.join('')).not.toContain('secret');
+  });
+
+  it('is no way around the certificate, and a tunnel that breaks off is a connection that breaks off', async () => {
+    const origin = await open(someBytes(3_000_000), [{ do: 'cut', afterBytes: 1_000_000 }], { tls: LOOPBACK_TLS });
+    const { url } = await startProxy(OK);
+    const addressPolicy = parseAddressPolicy([`localhost:${origin.port}`]);
+    const to = `https://localhost:${origin.port}/files/x`;
+    const stranger = client({ addressPolicy, proxy: { https: url } });
+    await expect(get(stranger, to)).rejects.toMatchObject({
+      kind: 'unreachable',
+      message: expect.stringMatching(/certificate/),
+    });
+    const http = client({ addressPolicy, proxy: { https: url }, ca: LOOPBACK_TLS.cert });
+    await expect(requestBytes(http, { url: to, source: 'test' }, 1e7, never)).rejects.toMatchObject({
+      kind: 'interrupted',
+    });
+    expect((await requestBytes(http, { url: to, source: 'test' }, 1e7, never)).bytes).toHaveLength(3_000_000);
+  });
+
+  it('HA7 does not make a public source that the operator named a way into private networks, nor its subdomains', async () => {
+    const inner = await open(someBytes(10));
+    const location = `http://inside.gateway.example:${inner.port}/`;
+    const redirect = `HTTP/1.1 302 Found\r\nlocation: ${location}\r\ncontent-length: 0\r\n\r\n`;
+    const { url, lines } = await startProxy(() => redirect);
+    const proxy = { http: url, noProxy: 'inside.gateway.example' };
+    const options = { addressPolicy: parseAddressPolicy([], true), resolve: resolveTo('127.0.0.1') };
+    const http = client({ ...options, proxy });
+    const asked = get(http, `http://gateway.example:${inner.port}/`, { trusted: true });
+    await expect(asked).rejects.toMatchObject({ kind: 'address-refused' });
+    expect(lines).toHaveLength(1);
+    expect(inner.connections()).toBe(0);
   });
 });

@@ -10,6 +10,7 @@ import { requestBytes } from '#http/small-request';
 import type { Origin } from '../../helpers/origin.ts';
 import { startOrigin } from '../../helpers/origin.ts';
 import { generatedContent, someBytes } from '../../helpers/origin-content.ts';
+import { startBlackHole } from '../../helpers/black-hole.ts';
 import { createHash } from 'node:crypto';
 
 const closers: (() => unknown)[] = [];
@@ -206,7 +207,7 @@ describe('a request', () => {
     await expect(requestBytes(http, to('endless'), 1e6, never)).rejects.toMatchObject({ kind: 'bad-response' });
   });
 
-  it('C06 C07 C08 HT7 bounds the resolver, the connection and the TLS handshake each for itself', async () => {
+  it('C06 C08 HT7 bounds the resolver and the TLS handshake each for itself', async () => {
     const silent = createServer((socket) => socket.on('error', () => undefined)).listen(0, '127.0.0.1');
     await once(silent, 'listening');
     closers.push(() => silent.close());
@@ -221,6 +222,18 @@ describe('a request', () => {
       message: expect.stringContaining('TLS'),
     });
     await expect(ask(client(), 'http://127.0.0.1:1/')).rejects.toMatchObject({ kind: 'unreachable' });
+  });
+
+  it('C07 HT7 bounds the connection where SYN is swallowed', async () => {
+    const hole = await startBlackHole();
+    closers.push(() => hole.close());
+    const timeouts = { ...FAST, lookupMs: 60_000, tlsMs: 60_000, headersMs: 60_000, stallMs: 60_000 };
+    const startedAt = performance.now();
+    await expect(ask(client({ timeouts }), `http://127.0.0.1:${hole.port}/`)).rejects.toMatchObject({
+      kind: 'unreachable',
+      message: expect.stringContaining(`no connection to 127.0.0.1:${hole.port} in ${FAST.connectMs} ms`),
+    });
+    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(FAST.connectMs - 5);
   });
 
   it('E01 says unreachable when the name does not exist', async () => {

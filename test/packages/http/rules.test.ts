@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { kindOfStatus } from '#http/http-error';
+import { decide, DEFAULT_BUDGETS, mayPass } from '#core/policy';
+import { kindOfError, kindOfStatus } from '#http/http-error';
 import { proxyFor } from '#http/proxy';
 import { redactUrl } from '#http/redaction';
 import { headersAcross, nextHop } from '#http/redirects';
@@ -25,9 +26,17 @@ describe('Retry-After', () => {
 
   it('A33 HT3 reads rate limit buckets and waits for the empty one and a second', () => {
     expect(parseRateLimit('"resolvers";r=0;t=55')).toEqual([{ name: 'resolvers', remaining: 0, resetMs: 55_000 }]);
-    expect(waitOf({ ratelimit: '"api";r=3;t=10, "resolvers";r=0;t=55', 'retry-after': '1' }, NOW)).toBe(56_000);
-    expect(waitOf({ ratelimit: '"api";r=3;t=10', 'retry-after': '1' }, NOW)).toBe(1000);
+    expect(waitOf({ ratelimit: '"api";r=3;t=10, "resolvers";r=0;t=55', 'retry-after': '1' }, NOW)).toEqual({
+      ms: 56_000,
+      bucket: 'resolvers',
+    });
+    expect(waitOf({ ratelimit: '"api";r=3;t=10', 'retry-after': '1' }, NOW)).toEqual({ ms: 1000, bucket: undefined });
     expect(parseRateLimit('nonsense, "x";r=-1;t=2')).toEqual([]);
+  });
+
+  it('A30 believes no header for longer than ten minutes', () => {
+    expect(waitOf({ 'retry-after': '86400' }, NOW)?.ms).toBe(600_000);
+    expect(waitOf({ ratelimit: '"api";r=0;t=86400' }, NOW)?.ms).toBe(600_000);
   });
 });
 
@@ -66,6 +75,12 @@ describe('a redirect', () => {
     expect(headersAcross(a, other, headers)).toEqual({ range: 'bytes=0-1' });
     expect(headersAcross(a, port, headers)).toEqual({ range: 'bytes=0-1' });
   });
+
+  it('HR6 keeps a validator to the origin that gave it', () => {
+    const headers = { 'if-range': '"v1"', range: 'bytes=5-9' };
+    expect(headersAcross(new URL('https://h/a'), new URL('https://h/b'), headers)).toEqual(headers);
+    expect(headersAcross(new URL('https://h/a'), new URL('https://cdn/a'), headers)).toEqual({ range: 'bytes=5-9' });
+  });
 });
 
 describe('redaction', () => {
@@ -97,6 +112,27 @@ describe('the choice of a proxy', () => {
 
   it('NO_PROXY=* goes straight everywhere', () => {
     expect(proxyFor({ secure: true, host: 'h', port: 443 }, { https: 'p:2', noProxy: '*' })).toBeUndefined();
+  });
+});
+
+describe('an error of the transport', () => {
+  const coded = (code: string): Error => Object.assign(new Error(code), { code });
+  it.each([
+    ['ECONNRESET', 'connecting', 'unreachable'],
+    ['ECONNRESET', 'body', 'interrupted'],
+    ['ETIMEDOUT', 'connecting', 'unreachable'],
+    ['ETIMEDOUT', 'body', 'timed-out'],
+    ['EAI_AGAIN', 'connecting', 'unreachable'],
+    ['ECONNREFUSED', 'connecting', 'unreachable'],
+    ['EPIPE', 'connecting', 'unreachable'],
+    ['EPIPE', 'body', 'interrupted'],
+    ['UND_ERR_SOCKET', 'connecting', 'unreachable'],
+    ['UND_ERR_SOCKET', 'body', 'interrupted'],
+  ] as const)('HT1 RE7 %s while %s is %s, which is asked again', (code, phase, kind) => {
+    expect(kindOfError(coded(code), phase)).toBe(kind);
+    const history = { failuresInARow: 1, corruptionSwitches: 0, otherSources: 0, hasOtherLayer: false };
+    expect(decide({ kind }, history, DEFAULT_BUDGETS.ipfs, 0)).toMatchObject({ do: 'retry-same' });
+    expect(mayPass(kind)).toBe(true);
   });
 });
 

@@ -1,64 +1,15 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { silentLogger } from '#core/logger';
-import type { Source } from '#core/source';
-import type { Http } from '#http/pool';
 import { hubCommit, hubTree } from '#sources/hub-api';
 import { resolveUrl, usableUntil } from '#sources/hub-url';
 import { huggingface } from '#sources/huggingface';
-import { gitBlobSha1, sha256Of, someBytes } from '../../helpers/origin-content.ts';
-import type { Origin, OriginOptions } from '../../helpers/origin.ts';
-import { startOrigin } from '../../helpers/origin.ts';
-import { collect, quickHttp } from './collect.ts';
+import { SourceHealth } from '#sources/source-health';
+import { gitBlobSha1, sha256Of } from '../../helpers/origin-content.ts';
+import { collect } from './collect.ts';
+import type { Hub } from './hub-bench.ts';
+import { BIG, COMMIT, part, SMALL, startHub } from './hub-bench.ts';
 
-const BIG = someBytes(200_000);
-const SMALL = Buffer.from('{"a":1}');
-const COMMIT = 'a'.repeat(40);
 const never = new AbortController().signal;
-
-const closers: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
-
-interface Hub {
-  readonly hub: Origin;
-  readonly cdn: Origin;
-  readonly http: Http;
-  readonly source: Source;
-}
-
-async function start(
-  options: OriginOptions = {},
-  more: { path?: string; revision?: string; token?: string } = {},
-): Promise<Hub> {
-  const repos = {
-    'org/m': { commit: COMMIT, files: { 'big.bin': BIG, 'config.json': SMALL } },
-    'org/gated': { commit: COMMIT, files: {}, gated: true },
-  };
-  const cdn = await startOrigin({ repos });
-  const hub = await startOrigin({ repos }, [], { cdn: cdn.url, ...options });
-  const http = quickHttp({ now: () => Date.UTC(2026, 0, 1) });
-  closers.push(
-    () => hub.close(),
-    () => cdn.close(),
-    () => http.close(),
-  );
-  const file = {
-    endpoint: hub.url,
-    repo: 'org/m',
-    repoType: 'model' as const,
-    revision: 'main',
-    path: 'big.bin',
-    ...more,
-  };
-  const source = huggingface({ http, file, token: more.token ?? 'hf_secret', trusted: true, logger: silentLogger });
-  return { hub, cdn, http, source };
-}
-
-const part = (start: number, end: number): { range: { start: number; end: number }; sizeBytes: number } => ({
-  range: { start, end },
-  sizeBytes: BIG.length,
-});
 
 describe('a file of a hub', () => {
   it('HN4 encodes its URL by segment and keeps the slashes', () => {
@@ -68,7 +19,7 @@ describe('a file of a hub', () => {
   });
 
   it('D10 HA1 HA8 resolves once, remembers the content host, and keeps the token to itself', async () => {
-    const { hub, cdn, source } = await start();
+    const { hub, cdn, source } = await startHub();
     const first = await collect(source, part(0, 1000));
     const second = await collect(source, part(1000, 2000));
     expect(Buffer.concat([first.bytes, second.bytes]).equals(BIG.subarray(0, 2000))).toBe(true);
@@ -80,7 +31,7 @@ describe('a file of a hub', () => {
   });
 
   it('D07 HA2 resolves again when the content host refuses a remembered URL', async () => {
-    const { hub, cdn, source } = await start();
+    const { hub, cdn, source } = await startHub();
     await collect(source, part(0, 1000));
     cdn.faults[1] = { do: 'status', status: 403 };
     const got = await collect(source, part(1000, 2000));
@@ -90,7 +41,7 @@ describe('a file of a hub', () => {
   });
 
   it('D08 HA2 counts the second refusal', async () => {
-    const { cdn, source } = await start();
+    const { cdn, source } = await startHub();
     cdn.rules.push({ fault: { do: 'status', status: 403 } });
     const got = await collect(source, part(0, 1000));
     expect(got.error).toMatchObject({ kind: 'forbidden', httpStatus: 403 });
@@ -98,21 +49,21 @@ describe('a file of a hub', () => {
   });
 
   it('F03 stays with the commit of the first answer', async () => {
-    const { hub, source } = await start({ cdn: undefined });
+    const { hub, source } = await startHub({ cdn: undefined });
     await collect(source, part(0, 10));
     await collect(source, part(10, 20));
     expect(hub.requests.map((request) => request.path.split('/')[4])).toEqual(['main', COMMIT]);
   });
 
   it('F01 F02 takes a file whose hub names neither commit nor ETag', async () => {
-    const { hub, source } = await start({ cdn: undefined });
+    const { hub, source } = await startHub({ cdn: undefined });
     hub.faults.push({ do: 'headers', set: { 'x-repo-commit': null, etag: null, 'x-linked-etag': null } });
     const got = await collect(source, part(0, 10));
     expect(got).toMatchObject({ error: undefined, head: { etag: undefined, revision: undefined } });
   });
 
   it('HA8 refuses a file of another size before it asks the content host', async () => {
-    const { source } = await start();
+    const { source } = await startHub();
     const got = await collect(source, { range: { start: 0, end: 10 }, sizeBytes: 5 });
     expect(got).toMatchObject({ error: { kind: 'size-mismatch' }, head: undefined });
   });
@@ -125,21 +76,43 @@ describe('a file of a hub', () => {
     ['F05 a file that is missing', 'EntryNotFound', 404, 'missing', /no such file/],
     ['D13 HA3 a token that is not accepted', '', 401, 'forbidden', /401/],
   ])('HA3 says what is wrong with %s', async (_what, code, status, kind, message) => {
-    const { hub, source } = await start();
+    const { hub, source } = await startHub();
     hub.faults.push({ do: 'status', status, headers: { 'x-error-code': code } });
     const got = await collect(source, part(0, 10));
     expect(got.error).toMatchObject({ kind, message: expect.stringMatching(message), httpStatus: status });
     expect(hub.requests).toHaveLength(1);
   });
 
-  it('A33 HT3 waits for the reset of an empty bucket and a second', async () => {
-    const { hub, source } = await start();
-    hub.faults.push({ do: 'status', status: 429, headers: { ratelimit: '"resolvers";r=0;t=55' } });
-    expect((await collect(source, part(0, 10))).error).toMatchObject({ kind: 'throttled', retryAfterMs: 56_000 });
+  it('A33 HT3 waits for the reset of an empty bucket and a second, and names the bucket', async () => {
+    const { hub, source } = await startHub({}, { health: new SourceHealth({ now: () => 0 }) });
+    hub.rules.push({ fault: { do: 'status', status: 429, headers: { ratelimit: '"resolvers";r=0;t=55' } } });
+    const { error } = await collect(source, part(0, 10));
+    expect(error).toMatchObject({ kind: 'throttled', retryAfterMs: 56_000, bucket: 'resolvers' });
+  });
+
+  it('HA1 asks the logical URL again when the link is about to end, before the content host refuses it', async () => {
+    let now = Date.UTC(2026, 0, 1, 0, 58, 59);
+    const { hub, cdn, source } = await startHub({}, { now: () => now });
+    await collect(source, part(0, 10));
+    await collect(source, part(10, 20));
+    expect(hub.requests).toHaveLength(1);
+    now += 1000;
+    await collect(source, part(20, 30));
+    expect(hub.requests).toHaveLength(2);
+    expect(cdn.requests).toHaveLength(3);
+  });
+
+  it('HA2 asks the logical URL again when the content host of a remembered link is gone', async () => {
+    const { hub, cdn, source } = await startHub();
+    await collect(source, part(0, 10));
+    await cdn.close();
+    const cut = await collect(source, part(10, 20));
+    expect(cut.error).toMatchObject({ kind: 'unreachable' });
+    expect(hub.requests).toHaveLength(2);
   });
 
   it('F06 follows a repository that was renamed', async () => {
-    const { hub, source } = await start({ cdn: undefined });
+    const { hub, source } = await startHub({ cdn: undefined });
     hub.faults.push({ do: 'redirect', status: 307, to: '/org/m/resolve/main/big.bin?renamed=1' });
     expect((await collect(source, part(0, 10))).error).toBeUndefined();
     expect(hub.requests[1]!.headers['authorization']).toBe('Bearer hf_secret');
@@ -147,7 +120,7 @@ describe('a file of a hub', () => {
 
   it('F12 warns once about a file that hubs refuse over plain HTTP', async () => {
     const warnings: string[] = [];
-    const { http, hub } = await start();
+    const { http, hub } = await startHub();
     const file = { endpoint: hub.url, repo: 'org/m', repoType: 'model' as const, revision: 'main', path: 'big.bin' };
     const logger = { ...silentLogger, warn: (_fields: object, event: string) => void warnings.push(event) };
     const source = huggingface({ http, file, trusted: true, logger });
@@ -157,7 +130,7 @@ describe('a file of a hub', () => {
   });
 
   it('HA9 shows no token in its name and errors', async () => {
-    const { cdn, source } = await start();
+    const { cdn, source } = await startHub();
     cdn.rules.push({ fault: { do: 'status', status: 500 } });
     const { error } = await collect(source, part(0, 10));
     expect(JSON.stringify([source.name, source.origin, error, String(error)])).not.toMatch(
@@ -190,7 +163,7 @@ describe('the API of a hub', () => {
   });
 
   it('F09 lists files page by page with sizes and digests, and takes nothing from xet', async () => {
-    const hub = await start({ treePageSize: 1 });
+    const hub = await startHub({ treePageSize: 1 });
     expect(await hubTree(repoOf(hub), never)).toEqual([
       { path: 'big.bin', sizeBytes: BIG.length, sha256: sha256Of(BIG), gitSha1: undefined },
       { path: 'config.json', sizeBytes: SMALL.length, sha256: undefined, gitSha1: gitBlobSha1(SMALL) },
@@ -199,17 +172,17 @@ describe('the API of a hub', () => {
   });
 
   it('finds the commit of a branch', async () => {
-    const hub = await start();
+    const hub = await startHub();
     expect(await hubCommit(repoOf(hub), never)).toBe(COMMIT);
   });
 
   it('says what is missing', async () => {
-    const hub = await start();
+    const hub = await startHub();
     await expect(hubCommit(repoOf(hub, 'org/none'), never)).rejects.toMatchObject({ kind: 'missing' });
   });
 
   it('D10 does not follow a page to another host with the token', async () => {
-    const hub = await start();
+    const hub = await startHub();
     hub.hub.faults.push({ do: 'headers', set: { link: '<http://evil.example/next>; rel="next"' } });
     await expect(hubTree(repoOf(hub), never)).rejects.toMatchObject({ kind: 'bad-response' });
   });

@@ -3,7 +3,8 @@ import type { Source } from '#core/source';
 import type { Http } from '#http/pool';
 import { parseGateway } from '#sources/gateways';
 import { gatewayKind, ipfsGateway } from '#sources/ipfs-gateway';
-import type { Fault } from '../../helpers/origin-fault.ts';
+import { parseAddressPolicy } from '#http/address-policy';
+import type { Fault, FaultRule } from '../../helpers/origin-fault.ts';
 import { someBytes } from '../../helpers/origin-content.ts';
 import type { Origin } from '../../helpers/origin.ts';
 import { startOrigin } from '../../helpers/origin.ts';
@@ -11,6 +12,10 @@ import { collect, quickHttp } from './collect.ts';
 
 const FILE = someBytes(5000);
 const BLOCK = someBytes(300, 'block');
+const BLOCKS = new Map([
+  ['bafyblock', BLOCK],
+  ['bafyother', someBytes(200, 'other')],
+]);
 const never = new AbortController().signal;
 
 const closers: (() => unknown)[] = [];
@@ -98,6 +103,106 @@ describe('a gateway', () => {
   it('follows no more than three redirects', async () => {
     const { source } = await start({ do: 'redirect-chain', hops: 4 });
     expect((await collect(source, part)).error).toMatchObject({ kind: 'bad-response' });
+  });
+});
+
+describe('a gateway that redirects', () => {
+  const subdomain = (port: number, name: string): string => `http://${name}.ipfs.localhost:${port}`;
+
+  /** A path gateway and, under other names, the place that it sends us to. */
+  async function redirecting(now?: () => number) {
+    const place = await startOrigin({ files: { '/': FILE }, ipfs: { bafyfile: FILE }, blocks: BLOCKS });
+    const origin = await startOrigin({ ipfs: { bafyfile: FILE }, blocks: BLOCKS });
+    const http = quickHttp({ ...(now && { now }) });
+    closers.push(
+      () => place.close(),
+      () => origin.close(),
+      () => http.close(),
+    );
+    const gateway = parseGateway(origin.url);
+    const source = ipfsGateway({ http, gateway, cid: 'bafyfile', fileName: 'm.onnx', trusted: true });
+    return { place, origin, source };
+  }
+
+  it('E08 HA1 is followed to the subdomain of the CID once, and asked there from then on', async () => {
+    const { place, origin, source } = await redirecting();
+    origin.rules.push({ fault: { do: 'redirect', to: `${subdomain(place.port, 'bafyfile')}/`, status: 301 } });
+    for (let at = 0; at < 40; at += 10) {
+      const got = await collect(source, { range: { start: at, end: at + 10 }, sizeBytes: FILE.length });
+      expect(got.bytes.equals(FILE.subarray(at, at + 10))).toBe(true);
+    }
+    expect(origin.requests).toHaveLength(1);
+    expect(place.requests.map(({ headers }) => headers['host'])).toEqual(
+      Array<string>(4).fill(`bafyfile.ipfs.localhost:${place.port}`),
+    );
+  });
+
+  it('E08 HA2 is asked itself again when the other place refuses or is gone, and only then counts', async () => {
+    const { place, origin, source } = await redirecting();
+    const to = { do: 'redirect', to: `${subdomain(place.port, 'bafyfile')}/`, status: 301 } as const;
+    origin.faults.push(to, to);
+    await collect(source, part);
+    place.faults[1] = { do: 'status', status: 410 };
+    expect((await collect(source, part)).error).toBeUndefined();
+    expect(origin.requests).toHaveLength(2);
+    await place.close();
+    expect((await collect(source, part)).error).toBeUndefined();
+    expect(origin.requests).toHaveLength(3);
+  });
+
+  it('E08 HA1 resolves a signed link again shortly before it ends', async () => {
+    let now = Date.UTC(2026, 0, 1);
+    const { place, origin, source } = await redirecting(() => now);
+    const query = 'X-Amz-Date=20260101T000000Z&X-Amz-Expires=600';
+    origin.rules.push({ fault: { do: 'redirect', to: `${place.url}/ipfs/bafyfile?${query}` } });
+    await collect(source, part);
+    now += 539_000;
+    await collect(source, part);
+    expect(origin.requests).toHaveLength(1);
+    now += 1000;
+    await collect(source, part);
+    expect(origin.requests).toHaveLength(2);
+  });
+
+  it('HA7 remembers how the address of the other place was judged: nobody is let in by the second way', async () => {
+    const { place, origin } = await redirecting();
+    origin.rules.push({ fault: { do: 'redirect', to: `${place.url}/ipfs/bafyfile` } });
+    const http = quickHttp({ addressPolicy: parseAddressPolicy([]) });
+    closers.push(() => http.close());
+    const gateway = parseGateway(origin.url);
+    const source = ipfsGateway({ http, gateway, cid: 'bafyfile', fileName: 'm.onnx', trusted: true });
+    for (let i = 0; i < 2; i += 1)
+      expect((await collect(source, part)).error).toMatchObject({ kind: 'address-refused' });
+    expect(place.connections()).toBe(0);
+  });
+
+  it('E08 is asked for further blocks where it sent us for the first', async () => {
+    const { place, origin, source } = await redirecting();
+    const to = (cid: string): FaultRule => ({
+      path: `/${cid}?`,
+      fault: { do: 'redirect', to: `${place.url}/ipfs/${cid}?format=raw` },
+    });
+    origin.rules.push(to('bafyblock'), to('bafyother'));
+    for (const [cid, block] of BLOCKS) {
+      const got = await source.readBlock!(cid, 1000, never);
+      expect(Buffer.from(got).equals(block)).toBe(true);
+    }
+    expect(origin.requests.map(({ path }) => path)).toEqual(['/ipfs/bafyblock?format=raw']);
+    expect(place.requests).toHaveLength(BLOCKS.size);
+  });
+
+  it('E08 is asked itself for a block that is not where the others are, and believed when it has it', async () => {
+    const { place, origin, source } = await redirecting();
+    origin.rules.push({
+      path: 'bafyblock',
+      fault: { do: 'redirect', to: `${place.url}/ipfs/bafyblock?format=raw` },
+    });
+    place.rules.push({ path: 'bafyother', fault: { do: 'status', status: 404 } });
+    await source.readBlock!('bafyblock', 1000, never);
+    expect(await source.readBlock!('bafyother', 1000, never)).toHaveLength(200);
+    await source.readBlock!('bafyother', 1000, never);
+    expect(origin.requests).toHaveLength(3);
+    expect(place.requests).toHaveLength(2);
   });
 });
 

@@ -79,6 +79,27 @@ describe('a mirror', () => {
     });
   });
 
+  it('HR6 sends the validator of one origin to no other, and does not take the other one for a changed file', async () => {
+    const [first, second] = [await startOrigin(FILE), await startOrigin(FILE)];
+    closers.push(
+      () => first.close(),
+      () => second.close(),
+    );
+    const to = (place: Origin) => ({ do: 'redirect', to: `${place.url}/files/m.bin` }) as const;
+    const { origin, source } = await start([to(first), to(second)]);
+    second.rules.push({ fault: { do: 'change-etag' } });
+    await collect(source, part(0, 10));
+    await collect(source, part(10, 20));
+    await first.close();
+    const got = await collect(source, part(20, 30));
+    expect(got.bytes.equals(FILE.subarray(20, 30))).toBe(true);
+    await collect(source, part(30, 40));
+    expect(origin.requests).toHaveLength(2);
+    const sent = [...first.requests, ...second.requests].map(({ headers }) => headers['if-range']);
+    expect(sent).toEqual([undefined, expect.any(String), undefined, expect.any(String)]);
+    expect(sent[1]).not.toBe(sent[3]);
+  });
+
   it('A19 HR25 takes ranges although Accept-Ranges says none', async () => {
     const { source } = await start([{ do: 'headers', set: { 'accept-ranges': 'none' } }]);
     expect((await collect(source, part(5, 10))).bytes.equals(FILE.subarray(5, 10))).toBe(true);

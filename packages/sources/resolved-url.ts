@@ -1,0 +1,74 @@
+import type { SourceFailureKind } from '#core/failure';
+import { SourceError } from '#core/failure';
+import type { AddressMode } from '#http/connection-pool';
+import type { HttpResponse } from '#http/request';
+import { usableUntil } from './hub-url.ts';
+
+/** Where an answer came from in the end, and how its address was judged. */
+export interface Resolved {
+  readonly url: string;
+  readonly addressMode: AddressMode;
+  /** Wall clock in milliseconds: a presigned link ends. */
+  readonly untilMs: number;
+}
+
+/** @param nowMs wall clock */
+export const resolvedOf = (response: HttpResponse, nowMs: number): Resolved => ({
+  url: response.url.href,
+  addressMode: response.addressMode,
+  untilMs: usableUntil(response.url, nowMs),
+});
+
+/** What a host says of a link that has ended (HA2). */
+const EXPIRED = new Set([401, 403, 404, 410]);
+
+/** What becomes of a place that was good: its host is away, or its name leads somewhere else now. */
+const GONE = new Set<SourceFailureKind>(['unreachable', 'address-refused']);
+
+/** Whether a failure at the end of a redirect says that the link is old, or its host gone, rather than that the file is missing. */
+export const isOldLink = (error: unknown): boolean =>
+  error instanceof SourceError && (EXPIRED.has(error.httpStatus ?? 0) || GONE.has(error.kind));
+
+/**
+ * Where the redirects of one logical URL ended, so that they are not walked again for every range (HA1). Lives as long as its
+ * source and never leaves memory.
+ */
+export class ResolvedUrl {
+  #known: Resolved | undefined;
+  readonly #now: () => number;
+
+  /** @param now wall clock in milliseconds */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** Undefined when nothing is known, or the link is about to end. */
+  get current(): Resolved | undefined {
+    return this.#known !== undefined && this.#known.untilMs > this.#now() ? this.#known : undefined;
+  }
+
+  learn(response: HttpResponse): void {
+    if (response.redirects > 0) this.#known = resolvedOf(response, this.#now());
+  }
+
+  forget(): void {
+    this.#known = undefined;
+  }
+
+  /**
+   * Asks where the file was last; when that link is old, the logical URL once more (HA2): only a second failure counts.
+   *
+   * @param ask with undefined asks the logical URL
+   */
+  async through<T>(ask: (known: Resolved | undefined) => Promise<T>): Promise<T> {
+    const known = this.current;
+    if (known === undefined) return ask(undefined);
+    try {
+      return await ask(known);
+    } catch (error) {
+      if (!isOldLink(error)) throw error;
+      this.forget();
+      return ask(undefined);
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+
+export interface BlackHole {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** Listens and never accepts: its thread sleeps, so that the kernel's queue stays full. */
+const SLEEPER = `
+  const { createServer } = require('node:net');
+  const { parentPort, workerData } = require('node:worker_threads');
+  const server = createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+    parentPort.postMessage(server.address().port);
+    setImmediate(() => Atomics.wait(new Int32Array(workerData), 0, 0));
+  });
+`;
+/** Far more than a backlog of one takes. */
+const MOST_FILLERS = 64;
+/** Loopback answers at once or not at all. */
+const ANSWER_MS = 150;
+
+/** A port on loopback that swallows SYN, as a firewall does: connecting there neither succeeds nor fails. */
+export async function startBlackHole(): Promise<BlackHole> {
+  const asleep = new SharedArrayBuffer(4);
+  const worker = new Worker(SLEEPER, { eval: true, workerData: asleep });
+  const [port] = (await once(worker, 'message')) as [number];
+  const fillers: Socket[] = [];
+  const close = async (): Promise<void> => {
+    for (const socket of fillers) socket.destroy();
+    Atomics.store(new Int32Array(asleep), 0, 1);
+    Atomics.notify(new Int32Array(asleep), 0);
+    await worker.terminate();
+  };
+  while (fillers.length < MOST_FILLERS) {
+    const filler = connect(port, '127.0.0.1').on('error', () => undefined);
+    fillers.push(filler);
+    const isTaken = await Promise.race([once(filler, 'connect').then(() => true), pause(ANSWER_MS, false)]);
+    if (!isTaken) return { port, close };
+  }
+  await close();
+  throw new Error(`the queue of port ${port} is never full`);
+}
