@@ -24,6 +24,8 @@ export interface BlockFetcherOptions {
   readonly budgets: Readonly<Record<Layer, Budget>>;
   readonly now: () => number;
   readonly random: () => number;
+  /** Told of each failure of a source. */
+  readonly onFailure?: ((error: SourceError) => void) | undefined;
 }
 
 const MAX_STRIKES = 3;
@@ -45,6 +47,10 @@ export function blockFetcher(sources: readonly Source[], options: BlockFetcherOp
   const members = sources.flatMap((source) => (source.readBlock ? [memberOf(source, source.readBlock)] : []));
   const failures = new FailureLog();
   let turn = 0;
+  const failed = (error: SourceError): void => {
+    failures.add(error);
+    options.onFailure?.(error);
+  };
 
   const fetchBlock: FetchBlock = async (cid, request) => {
     const passedOver = new Set<BlockSource>();
@@ -61,12 +67,12 @@ export function blockFetcher(sources: readonly Source[], options: BlockFetcherOp
           return bytes;
         }
         passedOver.add(member);
-        failures.add(new SourceError('digest-mismatch', member.source.name, `sent other bytes for block ${cid}`));
+        failed(new SourceError('digest-mismatch', member.source.name, `sent other bytes for block ${cid}`));
         member.strikes += 1;
         member.dropped = member.strikes >= MAX_STRIKES;
       } catch (error) {
         if (!(error instanceof SourceError) || error.kind === 'aborted') throw error;
-        failures.add(error);
+        failed(error);
         afterFailure(member, error, members, options);
         if (error.kind === 'missing') passedOver.add(member);
       }

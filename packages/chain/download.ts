@@ -1,8 +1,8 @@
-import { stat } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseCid } from '#content/cid';
 import { resolvePath } from '#content/resolve-path';
-import { VerifyError } from '#core/failure';
+import { VerifyError, type SourceError } from '#core/failure';
 import type { Digests, FileSpec, Strategy } from '#core/file-spec';
 import type { Layer, Outcome } from '#core/layer';
 import { silentLogger, type Logger } from '#core/logger';
@@ -17,16 +17,18 @@ import { SourceHealth } from '#sources/source-health';
 import { createThrottle } from '#transfer/throttle';
 import type { Progress, SourceReport, TryRecord } from '#transfer/transfer-options';
 import { blockFetcher } from './block-fetcher.ts';
-import { provenTarget } from './existing-target.ts';
+import { provenTarget, type ExistingTarget } from './existing-target.ts';
 import { parseLocator, sourcesOf, type Locator } from './locator.ts';
-import { obtain, type Obtained } from './obtain.ts';
+import { obtain, type NodesProgress, type Obtained } from './obtain.ts';
 import { partialPathOf } from './partial-path.ts';
 import { publishTarget } from './publish-target.ts';
+import { leaseTarget, type TargetLease } from './target-lease.ts';
+import { preparePlace } from './target-place.ts';
 
 export interface DownloadOptions {
   /** `<cid>`, `<cid>/<path>`, `ipfs://…`, `http(s)://…` or `hf:[datasets/]owner/repo/path[@revision]`. */
   readonly from: string;
-  /** Where the file shall be. The partial and its journal grow beside it. */
+  /** Where the file shall be; missing folders are made. The partial and its journal grow beside it. */
   readonly to: string;
   /** More URLs of the same bytes. */
   readonly mirrors?: readonly string[] | undefined;
@@ -52,7 +54,14 @@ export interface DownloadOptions {
   readonly strict?: boolean | undefined;
   readonly proxy?: ProxySettings | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Told of each request for bytes of the file, or run of block requests, when it has ended. */
   readonly onTry?: ((record: TryRecord) => void) | undefined;
+  /** Told of each block of the DAG that a source did not give, before there are bytes to ask for. */
+  readonly onBlockFailure?: ((error: SourceError) => void) | undefined;
+  /** Told how many nodes of the DAG are here, of those that are known so far. */
+  readonly onNodes?: ((nodes: NodesProgress) => void) | undefined;
+  /** Told once when another program is fetching to the same target: this call goes on when that one has ended. */
+  readonly onWaiting?: ((holder: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly logger?: Logger | undefined;
 }
@@ -77,7 +86,8 @@ export const PUBLIC_HUB = 'https://huggingface.co';
 const LAYERS: readonly Layer[] = ['ipfs', 'huggingface'];
 
 /**
- * Fetches one file, proves it and puts it in place, without any server of ours. Interrupted, the same call goes on where it was.
+ * Fetches one file, proves it and puts it in place, without any server of ours. Interrupted, the same call goes on where it was. Two
+ * calls for one target, in whatever programs, follow one another.
  *
  * @throws RangeError for a `from` that names no file; ExhaustedError naming every source and why it failed; VerifyError; StorageError;
  *   the signal's reason
@@ -86,8 +96,30 @@ export async function download(options: DownloadOptions): Promise<DownloadReport
   const locator = parseLocator(options.from);
   const target = resolve(options.to);
   const signal = options.signal ?? new AbortController().signal;
-  const existing = await provenTarget(target, { sizeBytes: options.sizeBytes, digests: options.digests ?? {} }, signal);
-  if (existing) return reportOfExisting(target, existing, locator);
+  const existing = await reportOfExisting(target, options, locator, signal);
+  if (existing) return existing;
+  const cleanUp = await preparePlace(target);
+  try {
+    const lease = await leaseTarget(partialPathOf(target), { signal, onWaiting: options.onWaiting });
+    try {
+      const found = lease.hasWaited ? await reportOfExisting(target, options, locator, signal) : undefined;
+      return found ?? (await downloadAlone(target, locator, options, lease, AbortSignal.any([signal, lease.lost])));
+    } finally {
+      await lease.release();
+    }
+  } catch (error) {
+    await cleanUp();
+    throw error;
+  }
+}
+
+async function downloadAlone(
+  target: string,
+  locator: Locator,
+  options: DownloadOptions,
+  lease: TargetLease,
+  signal: AbortSignal,
+): Promise<DownloadReport> {
   const http = createHttp({
     addressPolicy: parseAddressPolicy([], options.allowPrivate ?? false),
     ...(options.stallTimeoutMs === undefined ? {} : { timeouts: timeoutsOf(options.stallTimeoutMs) }),
@@ -96,6 +128,7 @@ export async function download(options: DownloadOptions): Promise<DownloadReport
   try {
     const file = await fileOf(locator, options, http, signal);
     const obtained = await obtainBeside(target, file, options, http, signal);
+    await lease.assertMine();
     await publishTarget(obtained.partialPath, target);
     return reportOf(target, obtained);
   } finally {
@@ -126,6 +159,7 @@ async function fileOf(locator: Locator, options: DownloadOptions, http: Http, si
     budgets: DEFAULT_BUDGETS,
     now: () => performance.now(),
     random: Math.random,
+    onFailure: options.onBlockFailure,
   });
   return { ...file, cid: await resolvePath(cid, locator.path.split('/'), fetchBlock, { signal }) };
 }
@@ -149,6 +183,8 @@ async function obtainBeside(
     strict: options.strict,
     onProgress: options.onProgress,
     onTry: options.onTry,
+    onBlockFailure: options.onBlockFailure,
+    onNodes: options.onNodes,
     logger: options.logger ?? silentLogger,
     signal,
   });
@@ -170,7 +206,7 @@ function sourcesFor(file: FileSpec, options: DownloadOptions, http: Http): Sourc
 }
 
 const isFile = (path: string): Promise<boolean> =>
-  stat(path).then(
+  lstat(path).then(
     (found) => found.isFile(),
     () => false,
   );
@@ -183,11 +219,18 @@ function reportOf(path: string, obtained: Obtained): DownloadReport {
   return { path, sizeBytes, sha256, cid, outcome, verified, resumedBytes, wastedBytes, badLeaves, sources };
 }
 
-const reportOfExisting = (
+async function reportOfExisting(
   path: string,
-  { sizeBytes, digests }: { sizeBytes: number; digests: Digests },
+  options: DownloadOptions,
   locator: Locator,
-): DownloadReport => ({
+  signal: AbortSignal,
+): Promise<DownloadReport | undefined> {
+  const expected = { sizeBytes: options.sizeBytes, digests: options.digests ?? {} };
+  const existing = await provenTarget(path, expected, signal);
+  return existing && reportOfProven(path, existing, locator);
+}
+
+const reportOfProven = (path: string, { sizeBytes, digests }: ExistingTarget, locator: Locator): DownloadReport => ({
   path,
   sizeBytes,
   sha256: digests.sha256!,

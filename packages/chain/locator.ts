@@ -1,5 +1,7 @@
+import { extname } from 'node:path';
 import { parseCid } from '#content/cid';
 import type { FileSpec, SourceSpec } from '#core/file-spec';
+import { clipBytes } from './partial-path.ts';
 
 /** What a person typed to name one file, before any request. */
 export type Locator =
@@ -33,9 +35,11 @@ function cidLocator(text: string): Locator {
   }
 }
 
+/** A percent sign that encodes nothing is one that a person typed. */
 function urlOf(text: string): string {
-  if (!URL.canParse(text)) throw new RangeError(`"${text}" is no URL: write https://host/path`);
-  return new URL(text).href;
+  const url = text.replace(/%(?![0-9a-f]{2})/gi, '%25');
+  if (!URL.canParse(url)) throw new RangeError(`"${text}" is no URL: write https://host/path`);
+  return new URL(url).href;
 }
 
 function hubLocator(text: string): Locator {
@@ -63,13 +67,22 @@ export function nameOf(locator: Locator): string {
 /** As it was typed, unless that has slashes (base64) or is longer than a file name may be. */
 const nameOfCid = (cid: string): string => (/^\w{1,200}$/.test(cid) ? cid : parseCid(cid).cid);
 
-/** What is encoded may hide slashes, so the name is cut out after it is decoded. */
+/** What terminals obey or hide instead of showing it. */
+const UNSHOWABLE = /[\p{Cc}\p{Cs}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+/** As long as names may be on the file systems in use. */
+const MAX_NAME_BYTES = 255;
+
+/** What is encoded may hide slashes, so the name is cut out after it is decoded. Too long a name keeps its ending. */
 function lastName(path: string): string | undefined {
   const name = path
     .split(/[/\\\0]/)
     .filter(Boolean)
-    .at(-1);
-  return name === '.' || name === '..' ? undefined : name;
+    .at(-1)
+    ?.replace(UNSHOWABLE, '_');
+  if (name === undefined || name === '.' || name === '..') return undefined;
+  const ending = Buffer.byteLength(extname(name)) <= 20 ? extname(name) : '';
+  const stem = name.slice(0, name.length - ending.length);
+  return clipBytes(stem, MAX_NAME_BYTES - Buffer.byteLength(ending)) + ending;
 }
 
 function decoded(pathname: string): string {

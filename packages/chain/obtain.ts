@@ -1,6 +1,6 @@
 import type { BuiltLeafTable } from '#content/build-leaf-table';
 import { canonicalCid } from '#content/canonical-cid';
-import { VerifyError } from '#core/failure';
+import { VerifyError, type SourceError } from '#core/failure';
 import type { FileSpec } from '#core/file-spec';
 import { outcomeOf, type Layer, type Outcome } from '#core/layer';
 import { silentLogger } from '#core/logger';
@@ -18,6 +18,15 @@ export interface ObtainOptions extends Omit<TransferOptions, 'file' | 'table' | 
   readonly tables?: LeafTableCache | undefined;
   /** Refuse a file that neither a CID nor a digest proves, before a byte is asked for. */
   readonly strict?: boolean | undefined;
+  /** Told of each block that a source did not give. */
+  readonly onBlockFailure?: ((error: SourceError) => void) | undefined;
+  /** Told how many nodes of the DAG are here, of those that are known so far. */
+  readonly onNodes?: ((nodes: NodesProgress) => void) | undefined;
+}
+
+export interface NodesProgress {
+  readonly done: number;
+  readonly found: number;
 }
 
 export interface Obtained extends TransferResult {
@@ -38,19 +47,20 @@ export async function obtain(asked: FileSpec, options: ObtainOptions): Promise<O
   const hasDigest = Object.keys(file.digests).length > 0;
   if (options.strict && !hasDigest && file.cid === undefined)
     throw new VerifyError('unproven', `nothing proves ${file.path}: give its sha256 or its cid`);
-  const { sources, tables, ...transferOptions } = options;
+  const { sources, tables, onBlockFailure, ...transferOptions } = options;
   const usable = sources.filter((source) => options.layers.includes(source.layer));
   const blocks = blockFetcher(usable, {
     budgets: options.budgets ?? DEFAULT_BUDGETS,
     now: options.now ?? (() => performance.now()),
     random: options.random ?? Math.random,
+    onFailure: onBlockFailure,
   });
   const built =
     file.cid === undefined ? undefined : await leafTableOf(file.cid, hasDigest, blocks, tableOptions(options));
   const result = await transferExpanding({ ...transferOptions, file, sources: usable }, built, blocks, tables);
   if (result.innerBlocks && result.table && result.cid)
     await tables?.save(result.cid, { table: result.table, innerBlocks: result.innerBlocks });
-  return { ...result, ...creditOf(result, blocks.mainSource()) };
+  return { ...withCarried(result, blocks.mainSource()), ...creditOf(result, blocks.mainSource()) };
 }
 
 /** Partial, tables and the result know the file by the normal form of its CID, whatever was pasted. */
@@ -58,6 +68,7 @@ const inOneSpelling = (file: FileSpec): FileSpec =>
   file.cid === undefined ? file : { ...file, cid: canonicalCid(file.cid) };
 
 const tableOptions = (options: ObtainOptions): TableOptions => ({
+  onProgress: options.onNodes,
   cache: options.tables,
   signal: options.signal ?? new AbortController().signal,
   logger: options.logger ?? silentLogger,
@@ -88,6 +99,17 @@ async function transferExpanding(
       await tables?.save(known.table.rootCid, known);
     }
   }
+}
+
+/** What the DAG itself carries, such as a file of one block, was on no disk before: it came from where the blocks came from. */
+function withCarried(result: TransferResult, giver: Source | undefined): TransferResult {
+  const carried = [...(result.table?.known.values() ?? [])].reduce((sum, bytes) => sum + bytes.length, 0);
+  const bytes = Math.min(carried, result.resumedBytes);
+  if (bytes === 0) return result;
+  const sources = result.sources.map((report) =>
+    report.source === giver?.name ? { ...report, bytes: report.bytes + bytes } : report,
+  );
+  return { ...result, resumedBytes: result.resumedBytes - bytes, sources };
 }
 
 /** A file of one block came with its table; everything else is credited to the source that sent most of it. */

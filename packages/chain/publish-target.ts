@@ -6,7 +6,7 @@ import { journalPathOf } from '#transfer/partial';
 
 /**
  * Makes a verified partial visible under the name the user chose; survives power loss once it resolves. The journal goes last:
- * without its partial it means nothing.
+ * without its partial it means nothing; a full disk may have left it half replaced.
  *
  * @throws StorageError; the partial stays
  */
@@ -15,7 +15,8 @@ export async function publishTarget(partialPath: string, target: string): Promis
     await finish(partialPath, await modeFor(target));
     await rename(partialPath, target);
     await syncFolder(dirname(target));
-    await rm(journalPathOf(partialPath), { force: true });
+    const journal = journalPathOf(partialPath);
+    for (const path of [journal, `${journal}.new`]) await rm(path, { force: true });
   } catch (error) {
     throw StorageError.from(error, target);
   }

@@ -31,9 +31,15 @@ describe('what a person may type to name a file', () => {
     ],
     [LONG.toString(bases.base2), { kind: 'cid', cid: LONG.toString(bases.base2), path: '' }, LONG.toString()],
     ['https://host/a%20b.bin?x=1', { kind: 'url', url: 'https://host/a%20b.bin?x=1' }, 'a b.bin'],
-    ['http://host/50%', { kind: 'url', url: 'http://host/50%' }, '50%'],
+    ['http://host/50%', { kind: 'url', url: 'http://host/50%25' }, '50%'],
     ['http://host/..%2F..%2Fetc%2Fpasswd', { kind: 'url', url: 'http://host/..%2F..%2Fetc%2Fpasswd' }, 'passwd'],
     ['http://host/%2E%2E%2F..', { kind: 'url', url: 'http://host/%2E%2E%2F..' }, 'download'],
+    ['http://host/a%1b[2J%0ab%E2%80%AE', { kind: 'url', url: 'http://host/a%1b[2J%0ab%E2%80%AE' }, 'a_[2J_b_'],
+    [
+      `http://host/${'n'.repeat(300)}.onnx`,
+      { kind: 'url', url: `http://host/${'n'.repeat(300)}.onnx` },
+      `${'n'.repeat(250)}.onnx`,
+    ],
     ['HTTP://Host', { kind: 'url', url: 'http://host/' }, 'download'],
   ])('%s', (text, locator, name) => {
     expect(parseLocator(text)).toEqual(locator);

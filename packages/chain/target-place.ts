@@ -1,0 +1,41 @@
+import { lstat, mkdir, rmdir, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { StorageError } from '#core/failure';
+import { ifPresent } from '#os/if-present';
+
+/**
+ * Makes the folder of a target where it is missing.
+ *
+ * @returns takes away again what was made, as far as nothing is in there
+ * @throws StorageError also for a target that no file may replace: a folder, a device, a pipe
+ */
+export async function preparePlace(target: string): Promise<() => Promise<void>> {
+  try {
+    await refuseOtherThanFile(target);
+    const folder = dirname(target);
+    const first = await mkdir(folder, { recursive: true });
+    return () => (first === undefined ? Promise.resolve() : removeEmpty(folder, first));
+  } catch (error) {
+    throw StorageError.from(error, target);
+  }
+}
+
+/** Renaming over a device would take it away from the whole machine. A link is replaced, what it leads to is left alone. */
+async function refuseOtherThanFile(target: string): Promise<void> {
+  const facts = await ifPresent(lstat(target));
+  if (facts === undefined || facts.isFile()) return;
+  const leadsTo = facts.isSymbolicLink() ? await stat(target).catch(() => undefined) : facts;
+  if (leadsTo?.isDirectory()) throw new StorageError('unsafe-path', target, `${target} is a folder: name the file`);
+  if (!facts.isSymbolicLink())
+    throw new StorageError('unsafe-path', target, `${target} is no regular file, and is not replaced by one`);
+}
+
+async function removeEmpty(folder: string, first: string): Promise<void> {
+  for (let at = folder; at.length >= first.length; at = dirname(at)) {
+    try {
+      await rmdir(at);
+    } catch {
+      return; // something is in there, so somebody needs it
+    }
+  }
+}
