@@ -37,7 +37,8 @@ export async function step(title, work) {
  * next start.
  *
  * @returns what it wrote
- * @throws Error with the first lines that say why when it fails: compilers and npm both put the cause first
+ * @throws Error with the first lines that say why when it fails: compilers and npm both put the cause first; its `output` is all
+ *   that was written
  */
 export function run(file, args, env = {}) {
   return new Promise((resolve, reject) => {
@@ -58,10 +59,13 @@ export function run(file, args, env = {}) {
     child.on('close', (code, signal) => {
       release();
       if (code === 0) resolve(output);
-      else reject(new Error(`${[file, ...args].join(' ')} ended with ${signal ?? `code ${code}`}\n${excerpt(output)}`));
+      else reject(failure([file, ...args].join(' '), signal ?? `code ${code}`, output));
     });
   });
 }
+
+const failure = (command, end, output) =>
+  Object.assign(new Error(`${command} ended with ${end}\n${excerpt(output)}`), { output });
 
 /** The child leads a process group: a Ctrl-C reaches us alone, and we end the child with all that it started. */
 function endWithUs(child) {
