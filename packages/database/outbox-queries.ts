@@ -104,7 +104,7 @@ export async function confirmQueued(database: Database, jobs: readonly Generatio
  * An attempt that was cut off by a lost job is not the download's fault, so it is not charged to its budget;
  * one that failed on its own (`retry`) is.
  */
-const REQUEUE_SQL = `generation = d.generation + 1,
+export const REQUEUE_SQL = `generation = d.generation + 1,
   status = CASE WHEN d.status = 'paused' THEN ${nextStatusSql('resume')} ELSE d.status END,
   attempts_before = CASE WHEN d.status = 'pending' OR d.pause_reason = 'retry' THEN d.attempts_used
     ELSE greatest(d.attempts_used - 1, d.attempts_before) END,

@@ -30,9 +30,9 @@ describe('a new version on a host that has an older one', () => {
   const shownDigests = (): Promise<string[]> => Promise.all(old.map(({ path }) => sha256OfFile(shown(path))));
   const digestsOf = (of: readonly SampleFile[]): string[] => of.map(({ sha256 }) => sha256);
 
-  async function order(version: string, of: readonly SampleFile[]): Promise<Map<string, string>> {
+  async function order(version: string, of: readonly SampleFile[], more: object = {}): Promise<Map<string, string>> {
     await system.client.publishVersion(sampleManifest('sample', of, version));
-    const { downloads } = await system.client.createDownloads({ model: 'sample', host: 'host-a' });
+    const { downloads } = await system.client.createDownloads({ model: 'sample', host: 'host-a', ...more });
     return new Map(downloads.map(({ id, file }) => [file, id]));
   }
 
@@ -62,5 +62,17 @@ describe('a new version on a host that has an older one', () => {
       models: { sample: { version: string; previousVersion: string } };
     };
     expect(records.models.sample).toMatchObject({ version: '2', previousVersion: '1' });
+  }, 90_000);
+
+  it('VE6 RE11 is complete without a file that was cancelled', async () => {
+    origin.serve(hubOf(next));
+    const ids = await order('2', next, { limitBytesPerSecond: 50_000 });
+    await system.awaitDownload(ids.get('config.json')!, ({ status }) => status === 'success');
+    expect(await shownDigests()).toEqual(digestsOf(old));
+    await system.client.cancelDownload(ids.get('model.bin')!);
+    const again = await system.awaitDownload(ids.get('config.json')!, ({ outcome }) => outcome === 'cache_hit');
+    expect(again.status).toBe('success');
+    expect(await sha256OfFile(shown('config.json'))).toBe(next[1]!.sha256);
+    await expect(sha256OfFile(shown('model.bin'))).rejects.toThrow('ENOENT');
   }, 90_000);
 });

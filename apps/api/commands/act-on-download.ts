@@ -1,4 +1,3 @@
-import type { StopCommand } from './stop-job.ts';
 import { isOpen, isRunning } from '#core/download-status';
 import type { DownloadRow } from '#database/download-row';
 import { cancelDownload, limitDownload, pauseDownload, resumeDownload } from '#database/download-actions';
@@ -7,7 +6,8 @@ import { holdDownload } from '#database/hold-download';
 import { publishCommand } from '#queue/commands';
 import type { Dependencies } from '../dependencies.ts';
 import { RequestError } from '../request-error.ts';
-import { stopJob } from './stop-job.ts';
+import { recountVersion } from './recount-version.ts';
+import { stopJob, type StopCommand } from './stop-job.ts';
 
 type ActionDeps = Pick<Dependencies, 'database' | 'queues' | 'prefix' | 'changes' | 'nudgeRelay' | 'now' | 'log'>;
 
@@ -38,7 +38,10 @@ export async function pause(deps: ActionDeps, id: string): Promise<DownloadRow> 
 export async function cancel(deps: ActionDeps, id: string): Promise<DownloadRow> {
   const result = await cancelDownload(deps.database, id, deps.now());
   const row = settle(result, 'cancel', id, (stood) => stood.status === 'cancelled');
-  return result.done ? stopped(deps, row, 'cancel') : row;
+  if (!result.done) return row;
+  await stopped(deps, row, 'cancel');
+  await recountVersion(deps, row);
+  return row;
 }
 
 /** EX2: another limit, at once where it runs now. */

@@ -5,11 +5,12 @@ import { cancelDownload } from '#database/download-actions';
 import { markEnqueued, unqueuedDownloads } from '#database/outbox-queries';
 import type { OutboxRow } from '#database/outbox-queries';
 import type { AddressedJob, RefusedJob } from '#queue/download-queue';
+import { recountVersion } from '../commands/recount-version.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { createLoop } from '../live/loop.ts';
 import type { Loop } from '../live/loop.ts';
 
-type RelayDeps = Pick<Dependencies, 'database' | 'queues' | 'changes' | 'now' | 'log'>;
+type RelayDeps = Pick<Dependencies, 'database' | 'queues' | 'prefix' | 'changes' | 'now' | 'log'>;
 
 const BATCH = 500;
 const EVERY_MS = SECOND_MS;
@@ -45,16 +46,13 @@ export async function relayBatch(deps: RelayDeps, onQueued?: (host: string | nul
 }
 
 /** A job that can never be added would come back for ever. */
-async function endRefused(
-  { database, now, log }: RelayDeps,
-  rows: readonly OutboxRow[],
-  refused: readonly RefusedJob[],
-): Promise<void> {
+async function endRefused(deps: RelayDeps, rows: readonly OutboxRow[], refused: readonly RefusedJob[]): Promise<void> {
   for (const { id, reason } of refused) {
     const row = rows.find((one) => jobIdOf(one) === id);
     if (row === undefined) continue;
-    log.error({ downloadId: row.id, reason }, 'job refused');
-    await cancelDownload(database, row.id, now(), reason);
+    deps.log.error({ downloadId: row.id, reason }, 'job refused');
+    const cancelled = await cancelDownload(deps.database, row.id, deps.now(), reason);
+    if (cancelled.done) await recountVersion(deps, cancelled.row);
   }
 }
 

@@ -1,0 +1,63 @@
+import type { Database } from './connect.ts';
+import type { DownloadRow } from './download-row.ts';
+import { REQUEUE_SQL } from './outbox-queries.ts';
+import { LIVE_SQL, legalSql, nextStatusSql } from './status-sql.ts';
+import { inTransaction } from './transaction.ts';
+
+/** A generation whose job is to be stopped: the next one takes its place. */
+export interface ReplacedJob {
+  readonly id: string;
+  readonly host: string | null;
+  readonly generation: number;
+}
+
+/** The other files of the version `$3` of the model `$2` that are wanted on the host `$1`; `$4` is the path that is not. */
+const SIBLING = `d.host = $1 AND d.model = $2 AND d.version = $3 AND d.path <> $4 AND d.status <> 'cancelled'`;
+
+/** Where no other version is there, each file is shown as it comes; where somebody else wants the path, nothing changed. */
+const COUNT_MATTERS = `EXISTS (
+    SELECT 1 FROM downloads o WHERE o.host = $1 AND o.model = $2 AND o.version <> $3 AND o.status = 'success'
+  ) AND NOT EXISTS (
+    SELECT 1 FROM downloads t WHERE t.host = $1 AND t.model = $2 AND t.version = $3 AND t.path = $4 AND t.status <> 'cancelled'
+  )`;
+
+const OPEN_SQL = `
+  UPDATE downloads d SET ${REQUEUE_SQL}, reason = 'queued anew: fewer files of its version are wanted', updated_at = $5
+  WHERE ${SIBLING} AND ${COUNT_MATTERS} AND ${LIVE_SQL} AND d.enqueued_generation = d.generation
+  RETURNING d.id, d.host, d.generation - 1 AS generation`;
+
+const LAST_SQL = `
+  UPDATE downloads d SET status = ${nextStatusSql('lose')}, generation = d.generation + 1, requeues = 0,
+    attempts_before = 0, attempts_used = 0, event_at = NULL, completed_at = NULL, outcome = NULL,
+    reason = 'looked up again: the version is complete without a file that was cancelled', updated_at = $5
+  WHERE d.id = (
+    SELECT d.id FROM downloads d WHERE ${SIBLING} AND ${COUNT_MATTERS} AND ${legalSql('lose')}
+      AND NOT EXISTS (
+        SELECT 1 FROM downloads w WHERE w.host = $1 AND w.model = $2 AND w.version = $3 AND w.path <> $4
+          AND w.status NOT IN ('success', 'cancelled')
+      )
+    ORDER BY d.completed_at DESC, d.id LIMIT 1
+  ) AND ${legalSql('lose')}
+  RETURNING d.id, d.host, d.generation - 1 AS generation`;
+
+/**
+ * A host shows a version once all its files are there, and each job says how many that are. After a cancellation there is one
+ * less: what is on its way is queued anew with the right number; where the rest is there already, one file of it is asked for
+ * again, which costs no byte and shows the version.
+ *
+ * @param cancelled the file that is not wanted any more
+ * @returns what was replaced
+ */
+export async function requeueSiblings(
+  database: Database,
+  cancelled: Pick<DownloadRow, 'host' | 'model' | 'version' | 'path'>,
+  now: Date,
+): Promise<ReplacedJob[]> {
+  const { host, model, version, path } = cancelled;
+  if (host === null || model === null || version === null) return [];
+  const parameters = [host, model, version, path, now];
+  return inTransaction(database, async (client) => {
+    const open = (await client.query<ReplacedJob>(OPEN_SQL, parameters)).rows;
+    return open.length > 0 ? open : (await client.query<ReplacedJob>(LAST_SQL, parameters)).rows;
+  });
+}
