@@ -1,4 +1,5 @@
-import { formatBytes, formatDuration } from '#core/units';
+import { formatBytes, formatDuration, MINUTE_MS, SECOND_MS } from '#core/units';
+import { cellsOf, clipEnd, clipStart, padEnd, printable } from './cells.ts';
 
 const MOST_BAR_CELLS = 24;
 const LEAST_BAR_CELLS = 8;
@@ -18,6 +19,8 @@ export interface ProgressItem {
   readonly bytesPerSecond: number;
   /** Where the bytes come from, or what is being waited for. */
   readonly note: string;
+  /** True while it stands still, and the note says what for. */
+  readonly waits?: boolean | undefined;
 }
 
 export function percentOf(items: readonly ProgressItem[]): number {
@@ -33,7 +36,7 @@ export function percentOf(items: readonly ProgressItem[]): number {
 export function barLines(items: readonly ProgressItem[], columns: number, rows: number): string[] {
   const { shown, hidden } = selectShown(items, rows);
   const labelCells = Math.min(
-    Math.max(...shown.map(({ label }) => label.length)),
+    Math.max(...shown.map(({ label }) => cellsOf(printable(label)))),
     Math.max(LEAST_LABEL_CELLS, Math.floor(columns * 0.3)),
   );
   const free = columns - labelCells - FIXED_CELLS - WANTED_TAIL_CELLS;
@@ -48,7 +51,7 @@ export function barLines(items: readonly ProgressItem[], columns: number, rows: 
 export function plainLine(items: readonly ProgressItem[]): string {
   const { shown, hidden } = selectShown(items, 3);
   const parts = shown.map((item) =>
-    `${item.label} ${percentText([item])} ${amountOf(item)}  ${tailOf(item)}`.trimEnd(),
+    `${printable(item.label)} ${percentText([item])} ${amountOf(item)}  ${tailOf(item)}`.trimEnd(),
   );
   return [...(hidden.length === 0 ? [] : [sumUp(items, hidden)]), ...parts].join(' | ');
 }
@@ -83,7 +86,7 @@ function sumUp(items: readonly ProgressItem[], hidden: readonly ProgressItem[]):
 function barLine(item: ProgressItem, labelCells: number, barCells: number): string {
   const filled = Math.round((percentOf([item]) / 100) * barCells);
   const bar = '█'.repeat(filled) + '░'.repeat(barCells - filled);
-  const label = clipStart(item.label, labelCells).padEnd(labelCells);
+  const label = padEnd(clipStart(printable(item.label), labelCells), labelCells);
   const percent = percentText([item]).padStart('100%'.length);
   return `${label} ${bar} ${percent}  ${amountOf(item).padEnd(AMOUNT_CELLS)}  ${tailOf(item)}`.trimEnd();
 }
@@ -99,17 +102,14 @@ const amountOf = ({ doneBytes, totalBytes }: ProgressItem): string =>
 
 /** Speed, time and source of what moves; the note alone of what does not. */
 function tailOf(item: ProgressItem): string {
-  if (item.bytesPerSecond <= 0 || isDone(item)) return item.note;
-  return [`${formatBytes(item.bytesPerSecond)}/s`, ...etaOf(item), item.note].join('  ');
+  const note = printable(item.note);
+  if (item.bytesPerSecond <= 0 || isDone(item)) return note;
+  return [`${formatBytes(item.bytesPerSecond)}/s`, ...etaOf(item), note].join('  ');
 }
 
+/** Whole seconds: more would only flicker. */
 function etaOf({ doneBytes, totalBytes, bytesPerSecond }: ProgressItem): string[] {
   if (totalBytes === undefined || doneBytes >= totalBytes) return [];
-  return [`eta ${formatDuration(((totalBytes - doneBytes) / bytesPerSecond) * 1000)}`];
+  const seconds = Math.ceil((totalBytes - doneBytes) / bytesPerSecond);
+  return [`eta ${seconds * SECOND_MS < MINUTE_MS ? `${seconds} s` : formatDuration(seconds * SECOND_MS)}`];
 }
-
-const clipEnd = (text: string, cells: number): string => (text.length <= cells ? text : `${text.slice(0, cells - 1)}…`);
-
-/** The end of a path says more than its start. */
-const clipStart = (text: string, cells: number): string =>
-  text.length <= cells ? text : `…${text.slice(text.length - cells + 1)}`;

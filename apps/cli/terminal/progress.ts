@@ -86,14 +86,24 @@ function barDisplay(stream: ProgressStream, now: () => number): ProgressDisplay 
 function eachStep(now: () => number, show: (items: readonly ProgressItem[]) => void): ProgressDisplay {
   let shownStep = -1;
   let shownAt = -Infinity;
+  let stood = false;
   return {
     update(items) {
       const step = Math.floor(percentOf(items) / PLAIN_STEP_PERCENT);
-      if (step <= shownStep && now() - shownAt < PLAIN_EVERY_MS) return;
-      shownStep = step;
+      const halts = isStanding(items) && !stood;
+      stood = isStanding(items);
+      if (items.every(isBlank) || (step <= shownStep && !halts && now() - shownAt < PLAIN_EVERY_MS)) return;
+      shownStep = Math.max(step, shownStep);
       shownAt = now();
       show(items);
     },
     end: () => undefined,
   };
 }
+
+/** Nothing is known of it yet, so a line would say nothing. */
+const isBlank = ({ doneBytes, totalBytes, note }: ProgressItem): boolean =>
+  doneBytes === 0 && totalBytes === undefined && note === '';
+
+/** Work that stopped moving says at once what it waits for. */
+const isStanding = (items: readonly ProgressItem[]): boolean => items.every(({ waits }) => waits === true);

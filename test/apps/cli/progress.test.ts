@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { createProgress, resolveMode, type ProgressMode } from '../../../apps/cli/terminal/progress.ts';
 import { barLines, type ProgressItem } from '../../../apps/cli/terminal/progress-lines.ts';
+import { cellsOf } from '../../../apps/cli/terminal/cells.ts';
 import { longWork } from '../../../apps/cli/terminal/long-work.ts';
 
 const item = (doneBytes: number, more: Partial<ProgressItem> = {}): ProgressItem => ({
@@ -41,7 +42,7 @@ describe('plain progress', () => {
     shown.end();
     expect(written).toHaveLength(4);
     expect(written.map((line) => line.split(' ')[1])).toEqual(['0%', '5%', '12%', '12%']);
-    expect(written[1]).toBe('model.bin 5% 50 B of 1.00 kB  100 B/s  eta 9.5 s  gateway\n');
+    expect(written[1]).toBe('model.bin 5% 50 B of 1.00 kB  100 B/s  eta 10 s  gateway\n');
     expect(written.join('')).not.toContain('\u001b');
   });
 
@@ -49,6 +50,23 @@ describe('plain progress', () => {
     const { written, shown } = display('plain');
     shown.update([item(70, { totalBytes: undefined })]);
     expect(written[0]).toBe('model.bin 0% 70 B of ?  100 B/s  gateway\n');
+  });
+});
+
+describe('plain progress of work that stands still', () => {
+  it('says at once what it waits for, once, and nothing while nothing is known', () => {
+    const { written, shown } = display('plain');
+    shown.update([item(0, { totalBytes: undefined, note: '' })]);
+    shown.update([item(10)]);
+    for (const seconds of [2, 3, 4])
+      shown.update([item(10, { bytesPerSecond: 0, note: `no bytes for ${seconds} s`, waits: true })]);
+    shown.update([item(20)]);
+    shown.update([item(20, { bytesPerSecond: 0, note: 'waits to ask again', waits: true })]);
+    expect(written.map((line) => line.split('kB')[1]?.trim())).toEqual([
+      '100 B/s  eta 10 s  gateway',
+      'no bytes for 2 s',
+      'waits to ask again',
+    ]);
   });
 });
 
@@ -124,7 +142,7 @@ describe('lines of a bar', () => {
   it('show at 80 columns what matters: path, share, bytes and speed', () => {
     const [line] = barLines([moving], 79, 20);
     expect(line).toMatch(/^…coder_model_merged\.bin █+░+ /);
-    expect(line).toContain('47%  142 MB of 300 MB    142 MB/s  eta 1.1 s');
+    expect(line).toContain('47%  142 MB of 300 MB    142 MB/s  eta 2 s');
   });
 
   it('tell of what stands still why, and no speed', () => {
@@ -133,6 +151,16 @@ describe('lines of a bar', () => {
     expect(waits).not.toContain('/s');
     expect(ended).toMatch(/100% {2}1\.00 kB of 1\.00 kB {2}primary_success$/);
   });
+
+  it.each(['模型 ü.onnx'.repeat(4), '\u001b[2J\u202etxt\nnew line', '👩‍🚀.bin'])(
+    'stay one line with the name %j',
+    (label) => {
+      const line = barLines([{ ...moving, label }], 79, 20)[0]!;
+      expect(cellsOf(line)).toBeLessThanOrEqual(79);
+      expect(line).not.toMatch(/[\p{Cc}\u202e]/u);
+      expect(line).toContain('47%  142 MB of 300 MB');
+    },
+  );
 
   it('say 100 % only of what is complete', () => {
     expect(barLines([item(999_999, { totalBytes: 1_000_000 })], 119, 20)[0]).toContain(' 99%  ');

@@ -1,0 +1,51 @@
+import { dirname } from 'node:path';
+import { codeOf } from '#core/error-facts';
+import { ExhaustedError, StorageError } from '#core/failure';
+import { formatBytes } from '#core/units';
+import { cliErrorOf } from '../cli-error-of.ts';
+import { CliError, exitCodeOfSignal } from '../exit-code.ts';
+import { printable } from '../terminal/cells.ts';
+import type { FetchAccount } from './fetch-account.ts';
+
+/** @returns a CliError of one line, or the error itself when it is a bug of ours */
+export function failureOf(error: unknown, signal: AbortSignal, isProvable: boolean, account: FetchAccount): unknown {
+  if (signal.aborted) return new CliError(exitCodeOfSignal(signal.reason), interruption(isProvable, account));
+  const failure = cliErrorOf(inWords(error), hintOf);
+  return failure instanceof CliError
+    ? new CliError(failure.exitCode, printable(failure.message), { cause: error })
+    : failure;
+}
+
+const hintOf = (error: Error): string =>
+  error instanceof ExhaustedError && error.failures.length === 0
+    ? '; give --gateway BASE or --mirror URL, or set IPFS_GATEWAYS'
+    : '';
+
+function interruption(isProvable: boolean, { progress }: FetchAccount): string {
+  const { committedBytes = 0, totalBytes } = progress ?? {};
+  if (committedBytes === 0) return 'interrupted before the first bytes; the same command starts anew';
+  const done = `${formatBytes(committedBytes)} of ${totalBytes === undefined ? '?' : formatBytes(totalBytes)} done`;
+  if (isProvable || (totalBytes !== undefined && committedBytes * 2 >= totalBytes))
+    return `interrupted; the same command goes on from here, ${done}`;
+  return `interrupted, ${done}; nothing proves these bytes, so less than half of them is not kept: with --sha256 they are`;
+}
+
+const SENTENCES: Readonly<Record<string, (path: string) => string>> = {
+  EACCES: (path) => `no permission to write in ${dirname(path)}`,
+  EPERM: (path) => `no permission to write in ${dirname(path)}`,
+  EROFS: (path) => `${dirname(path)} is on a read-only file system`,
+  ENOENT: (path) => `the folder ${dirname(path)} is gone`,
+  ENOTDIR: (path) => `${dirname(path)} is no folder, so ${path} cannot be in there`,
+  EEXIST: (path) => `${dirname(path)} is no folder, so ${path} cannot be in there`,
+  ENAMETOOLONG: (path) => `${path} is too long a name for this file system`,
+  ENOSPC: (path) => `no space left in ${dirname(path)}; what is there is kept, and the same command goes on from it`,
+};
+
+/** What the disk says is made for programs. */
+function inWords(error: unknown): unknown {
+  if (!(error instanceof StorageError)) return error;
+  const sentence = SENTENCES[codeOf(error.cause)];
+  return sentence === undefined
+    ? error
+    : new StorageError(error.kind, error.path, sentence(error.path), { cause: error.cause });
+}

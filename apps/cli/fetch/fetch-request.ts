@@ -1,0 +1,112 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { DownloadOptions } from '#chain/download';
+import { nameOf, parseLocator } from '#chain/locator';
+import { tryParseCid } from '#content/cid';
+import { IDENTITY } from '#content/multihash';
+import type { Digests, Strategy } from '#core/file-spec';
+import { parseBytes, parseDuration } from '#core/units';
+import { gatewaysOf, httpUrl, proxyOf } from '../network.ts';
+import { secret } from '../stack/stack-config.ts';
+import type { ProgressMode } from '../terminal/progress.ts';
+
+export interface FetchOptions {
+  readonly output?: string;
+  readonly sha256?: string;
+  readonly md5?: string;
+  readonly sha1?: string;
+  readonly size?: string;
+  readonly mirror: readonly string[];
+  readonly gateway: readonly string[];
+  readonly hfEndpoint?: string;
+  readonly connections?: string;
+  readonly limitRate?: string;
+  readonly stallTimeout: string;
+  readonly strategy: string;
+  readonly allowPrivate?: boolean;
+  readonly strict?: boolean;
+  readonly json?: boolean;
+  readonly progress: ProgressMode;
+}
+
+const DIGEST_CHARS = { sha256: 64, md5: 32, sha1: 40 } as const;
+
+/**
+ * What was typed, as the library takes it.
+ *
+ * @throws RangeError, VerifyError that name the option, its value and what would be right
+ */
+export function requestOf(what: string, options: FetchOptions, env: NodeJS.ProcessEnv): DownloadOptions {
+  const locator = parseLocator(what);
+  for (const url of [...options.mirror, ...(options.hfEndpoint ? [options.hfEndpoint] : [])]) httpUrl(url);
+  const gateways = gatewaysOf(options.gateway, env);
+  if (locator.kind === 'cid' && gateways.length + options.mirror.length === 0 && !carriesBytes(locator.cid))
+    throw new RangeError('no IPFS gateway to ask: give --gateway BASE or set IPFS_GATEWAYS');
+  return {
+    from: what,
+    to: targetOf(options.output, nameOf(locator)),
+    mirrors: options.mirror,
+    gateways,
+    hfEndpoint: options.hfEndpoint ?? (env['HF_ENDPOINT'] || undefined),
+    hfToken: secret(env, 'HF_TOKEN'),
+    sizeBytes: wholeNumber('--size', options.size, 0),
+    digests: digestsOf(options),
+    connections: wholeNumber('--connections', options.connections, 1),
+    limitBytesPerSecond:
+      options.limitRate === undefined ? undefined : positive('--limit-rate', parseBytes(options.limitRate)),
+    stallTimeoutMs: positive('--stall-timeout', parseDuration(options.stallTimeout)),
+    strategy: strategyOf(options.strategy),
+    allowPrivate: options.allowPrivate,
+    strict: options.strict,
+    proxy: proxyOf(env),
+  };
+}
+
+const carriesBytes = (cid: string): boolean => tryParseCid(cid)?.hashCode === IDENTITY;
+
+/** An existing folder as output means: this name in there, as with cp. */
+function targetOf(output: string | undefined, name: string): string {
+  if (output === undefined) return name;
+  if (output === '' || output === '-')
+    throw new RangeError(`--output is "${output}": write a path; bytes are proven in a file before anyone sees them`);
+  return output.endsWith('/') || isFolder(output) ? join(output, name) : output;
+}
+
+/** What cannot be looked at is named when it is written. */
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+function digestsOf(options: FetchOptions): Digests {
+  const digests: { -readonly [name in keyof Digests]: Digests[name] } = {};
+  for (const [name, chars] of Object.entries(DIGEST_CHARS) as [keyof typeof DIGEST_CHARS, number][]) {
+    const value = options[name]?.toLowerCase();
+    if (value === undefined) continue;
+    if (!new RegExp(`^[0-9a-f]{${chars}}$`).test(value))
+      throw new RangeError(`--${name} is "${value}": write ${chars} hexadecimal digits`);
+    digests[name] = value;
+  }
+  return digests;
+}
+
+function wholeNumber(option: string, text: string | undefined, least: number): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least)
+    throw new RangeError(`${option} is "${text}": write a whole number of at least ${least}`);
+  return value;
+}
+
+function positive(option: string, value: number): number {
+  if (value > 0) return value;
+  throw new RangeError(`${option} is 0: write something above it`);
+}
+
+function strategyOf(text: string): Strategy {
+  if (text === 'ordered' || text === 'parallel') return text;
+  throw new RangeError(`--strategy is "${text}": write ordered or parallel`);
+}

@@ -1,0 +1,77 @@
+import { resolve } from 'node:path';
+import type { DownloadReport } from '#chain/download';
+import { ExhaustedError } from '#core/failure';
+import type { Outcome } from '#core/layer';
+import { formatBytes, formatDuration, SECOND_MS } from '#core/units';
+import { printable } from '../terminal/cells.ts';
+import type { FetchAccount } from './fetch-account.ts';
+
+/** The one object of `--json`, with the same names however the fetch ended. */
+export interface FetchDocument extends Pick<DownloadReport, 'verified' | 'resumedBytes' | 'wastedBytes' | 'badLeaves'> {
+  /** Absolute; null when what was typed named no place. */
+  readonly path: string | null;
+  readonly sizeBytes: number | null;
+  readonly sha256: string | null;
+  readonly cid: string | null;
+  readonly outcome: Outcome | null;
+  readonly sources: FetchAccount['sources'];
+  /** Why it did not succeed; null when it did. */
+  readonly error: string | null;
+  /** One sentence for each source and way of failing. */
+  readonly errors: readonly string[];
+}
+
+export const documentOfSuccess = (report: DownloadReport, account: FetchAccount): FetchDocument => ({
+  ...report,
+  cid: report.cid ?? null,
+  error: null,
+  errors: account.errors(),
+});
+
+/** @param to undefined when what was typed named no place */
+export function documentOfFailure(
+  to: string | undefined,
+  error: unknown,
+  message: string,
+  account: FetchAccount,
+): FetchDocument {
+  const { sources, progress } = account;
+  return {
+    path: to === undefined ? null : resolve(to),
+    sizeBytes: progress?.totalBytes ?? null,
+    sha256: null,
+    cid: null,
+    outcome: error instanceof ExhaustedError ? 'all_layers_exhausted' : null,
+    verified: false,
+    resumedBytes: account.resumedBytes,
+    wastedBytes: sources.reduce((sum, { wastedBytes }) => sum + wastedBytes, 0),
+    badLeaves: sources.reduce((sum, { badLeaves }) => sum + badLeaves, 0),
+    sources,
+    error: message,
+    errors: account.errors(error instanceof ExhaustedError ? error.failures : []),
+  };
+}
+
+/** Lines for people: what came from where, how fast, what was wasted, and whether anything proved it. */
+export function summaryLines(report: DownloadReport, ms: number): string[] {
+  const { path, sizeBytes, resumedBytes, sources } = report;
+  const senders = sources.filter(({ bytes }) => bytes > 0).map(({ source }) => printable(source));
+  const fetched = sources.reduce((sum, { bytes }) => sum + bytes, 0);
+  const facts = [
+    `${formatBytes(sizeBytes)} in ${formatDuration(ms)}${speedOf(fetched, ms)}`,
+    ...(senders.length > 0 ? [`from ${senders.join(', ')}`] : []),
+    ...(resumedBytes > 0 ? [`${senders.length > 0 ? formatBytes(resumedBytes) : 'all of it'} here already`] : []),
+    report.verified ? 'verified' : `UNVERIFIED: nothing proved these bytes; for next time: --sha256 ${report.sha256}`,
+  ];
+  return [...sources.flatMap(wasteOf), `${printable(path)}  ${facts.join('  ')}`];
+}
+
+/** Too short a time says nothing about speed. */
+const speedOf = (bytes: number, ms: number): string =>
+  bytes > 0 && ms >= SECOND_MS ? ` (${formatBytes((bytes * SECOND_MS) / ms)}/s)` : '';
+
+function wasteOf({ source, wastedBytes, leftBecause }: DownloadReport['sources'][number]): string[] {
+  if (wastedBytes === 0) return [];
+  const because = leftBecause === undefined ? '' : `: ${printable(leftBecause)}`;
+  return [`${formatBytes(wastedBytes)} from ${printable(source)} were thrown away${because}`];
+}

@@ -1,0 +1,42 @@
+/** What terminals obey or hide instead of showing it. */
+const UNSHOWABLE = /[\p{Cc}\p{Cs}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+/** Characters of two cells: East Asian wide and full-width forms, and pictures. */
+const WIDE =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
+const NO_CELL = /\p{Mn}|\p{Me}|[\u200b-\u200d]/u;
+
+/** One line that a terminal shows and does not obey: names and messages come from strangers. */
+export const printable = (text: string): string =>
+  text
+    .replace(/\s*[\r\n]+\s*/g, ' ')
+    .trim()
+    .replace(UNSHOWABLE, '\ufffd');
+
+const cellsOfOne = (character: string): number => (NO_CELL.test(character) ? 0 : WIDE.test(character) ? 2 : 1);
+
+/** How many cells of a terminal a text takes. */
+export function cellsOf(text: string): number {
+  let cells = 0;
+  for (const character of text) cells += cellsOfOne(character);
+  return cells;
+}
+
+export const padEnd = (text: string, cells: number): string => text + ' '.repeat(Math.max(0, cells - cellsOf(text)));
+
+/** Keeps the start. */
+export const clipEnd = (text: string, cells: number): string =>
+  cellsOf(text) <= cells ? text : `${fitting([...text], cells - 1).join('')}…`;
+
+/** Keeps the end: of a path it says more than the start. */
+export const clipStart = (text: string, cells: number): string =>
+  cellsOf(text) <= cells
+    ? text
+    : `…${fitting([...text].reverse(), cells - 1)
+        .reverse()
+        .join('')}`;
+
+function fitting(characters: readonly string[], cells: number): string[] {
+  let left = cells;
+  const end = characters.findIndex((character) => (left -= cellsOfOne(character)) < 0);
+  return characters.slice(0, end === -1 ? characters.length : end);
+}
