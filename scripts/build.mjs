@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { CACHE, at, digestOf, filesBelow, readText, run, say, step } from './project.mjs';
 
@@ -16,6 +16,8 @@ const SOURCES = [
 const STAMP = join(CACHE, 'build.stamp');
 const GENERATED_STAMP = join(CACHE, 'generated.stamp');
 const SCHEMA = at('prisma/schema.prisma');
+/** The command line in few files, and what it loads of ours. */
+const BUNDLES = 'dist/bundles/cli';
 const GENERATED = at('packages/database/generated/client.ts');
 
 /** Builds when a source differs from what the last build saw. */
@@ -35,18 +37,19 @@ export async function build() {
   await step('building', () =>
     run(process.execPath, [at('node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json']),
   );
-  await bundleFetch();
+  await bundleCli();
 }
 
 /**
- * `haulier fetch` competes with curl: one file loads in a third of the time of its hundred modules. The hash thread lies beside
- * it, where the bundle looks for it. What is CommonJS inside asks for `require`.
+ * `haulier fetch` competes with curl: two files load in a third of the time of its hundred modules. The hash thread lies beside
+ * them, where the bundle looks for it; the other commands stay what tsc made of them. What is CommonJS inside asks for `require`.
  */
-async function bundleFetch() {
+async function bundleCli() {
   const { build: bundle } = await import('esbuild');
-  await bundle({
-    entryPoints: [at('dist/apps/cli/commands/fetch.js'), at('dist/packages/transfer/digest-thread.js')],
-    outdir: at('dist/bundles'),
+  rmSync(at(BUNDLES), { recursive: true, force: true });
+  const { metafile } = await bundle({
+    entryPoints: [at('dist/apps/cli/main.js'), at('dist/packages/transfer/digest-thread.js')],
+    outdir: at(BUNDLES),
     entryNames: '[name]',
     bundle: true,
     splitting: true,
@@ -54,8 +57,21 @@ async function bundleFetch() {
     format: 'esm',
     target: 'node20',
     external: ['hash-wasm'],
-    banner: { js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);" },
+    plugins: [{ name: 'shared', setup: leaveShared }],
+    minifySyntax: true,
+    minifyWhitespace: true,
+    metafile: true,
+    banner: { js: "import { createRequire } from 'node:module';const require = createRequire(import.meta.url);" },
     logLevel: 'warning',
+  });
+  writeFileSync(join(at(BUNDLES), 'modules.json'), JSON.stringify(Object.keys(metafile.inputs)));
+}
+
+/** The other commands, and the errors by which the program knows how they ended, are not copied into the bundle. */
+function leaveShared(bundle) {
+  bundle.onResolve({ filter: /^\.{1,2}\/(commands\/|exit-code)/ }, ({ path }) => {
+    if (path === './commands/fetch.js') return undefined;
+    return { path: relative(BUNDLES, join('dist/apps/cli', path.replace('../', './'))), external: true };
   });
 }
 

@@ -4,8 +4,8 @@ import { at } from './project.mjs';
 
 /** Command to the built program and the words it gets first. */
 const COMMANDS = {
-  up: ['dist/apps/cli/main.js', 'up'],
-  demo: ['dist/apps/cli/main.js', 'demo'],
+  up: ['dist/bundles/cli/main.js', 'up'],
+  demo: ['dist/bundles/cli/main.js', 'demo'],
   api: ['dist/apps/api/main.js'],
   worker: ['dist/apps/worker/main.js'],
   bench: ['dist/bench/main.js'],

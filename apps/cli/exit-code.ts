@@ -45,6 +45,3 @@ export class ProcessEnded extends Error {
     this.exitCode = exitCode;
   }
 }
-
-/** By name, because a bundled command has its own copy of the class. */
-export const isCliError = (error: unknown): error is CliError => error instanceof Error && error.name === 'CliError';

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { fileURLToPath } from 'node:url';
-import { ENDING_SIGNALS, EXIT, ProcessEnded, exitCodeOfSignal, isCliError, type ExitCode } from './exit-code.ts';
+import { CliError, ENDING_SIGNALS, EXIT, ProcessEnded, exitCodeOfSignal, type ExitCode } from './exit-code.ts';
 import type { CommandContext } from './context.ts';
 import { createProgram } from './program.ts';
 
@@ -48,8 +48,8 @@ function codeOfSignal(): ExitCode | undefined {
 function report(error: unknown): number {
   if (error instanceof ProcessEnded) return error.exitCode;
   const interruptedBy = codeOfSignal();
-  if (interruptedBy !== undefined && !(isCliError(error) && error.exitCode === interruptedBy)) return interruptedBy;
-  if (isCliError(error)) {
+  if (interruptedBy !== undefined && !(error instanceof CliError && error.exitCode === interruptedBy)) return interruptedBy;
+  if (error instanceof CliError) {
     if (error.message !== '') process.stderr.write(`error: ${error.message} (${error.exitCode})\n`);
     return error.exitCode;
   }

@@ -99,7 +99,7 @@ function addFetchCommand(program: Command, context: CommandContext): void {
     .option('--strict', 'refuse bytes that nothing proves')
     .option('--json', 'one JSON object on stdout')
     .addOption(PROGRESS)
-    .action(async (what, options) => (await import('#cli/fetch')).fetchFile(what, options, context));
+    .action(async (what, options) => (await import('./commands/fetch.ts')).fetchFile(what, options, context));
 }
 
 function addModelCommands(program: Command, context: CommandContext): void {

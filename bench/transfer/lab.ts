@@ -62,7 +62,7 @@ export async function openLab(options: LabOptions): Promise<Lab> {
       programs,
       origin,
       certificate,
-      cli: join(project, 'dist/apps/cli/main.js'),
+      cli: join(project, 'dist/bundles/cli/main.js'),
       file: (mib) => {
         const made = files.get(mib) ?? (say(`making a file of ${mib} MiB`), makeFile(www, `${mib}.bin`, mib * MIB));
         files.set(mib, made);

@@ -25,9 +25,12 @@ const PUBLIC: ClassifiedAddress = { class: 'public', what: 'public' };
 export function parseIp(text: string): Uint8Array | undefined {
   const bare = text.split('%')[0]!;
   const version = isIP(bare);
-  if (version === 4) return Uint8Array.from(bare.split('.'), Number);
-  return version === 6 ? parseIpv6(bare) : undefined;
+  return version === 0 ? undefined : parseLiteral(bare);
 }
+
+/** For what is known to be a literal. */
+const parseLiteral = (text: string): Uint8Array =>
+  text.includes(':') ? parseIpv6(text) : Uint8Array.from(text.split('.'), Number);
 
 function parseIpv6(text: string): Uint8Array {
   const lastColon = text.lastIndexOf(':');
@@ -86,7 +89,7 @@ function forbidden(what: string): ClassifiedAddress {
 
 function block(cidr: string, verdict: ClassifiedAddress): Block {
   const [address, bits] = cidr.split('/');
-  return { bytes: parseIp(address!)!, bits: Number(bits), verdict };
+  return { bytes: parseLiteral(address!), bits: Number(bits), verdict };
 }
 
 const forbid = (what: string, ...cidrs: string[]): Block[] => cidrs.map((cidr) => block(cidr, forbidden(what)));
@@ -117,7 +120,7 @@ const IPV6_BLOCKS: readonly Block[] = [
   ...forbid('reserved', '2001:2::/48', '2001:10::/28', '2001:20::/28'),
 ];
 
-const MAPPED = parseIp('::ffff:0:0')!;
-const NAT64 = parseIp('64:ff9b::')!;
-const SIX_TO_FOUR = parseIp('2002::')!;
-const TEREDO = parseIp('2001::')!;
+const MAPPED = parseLiteral('::ffff:0:0');
+const NAT64 = parseLiteral('64:ff9b::');
+const SIX_TO_FOUR = parseLiteral('2002::');
+const TEREDO = parseLiteral('2001::');

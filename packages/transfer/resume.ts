@@ -39,8 +39,7 @@ export async function resumePartial(partial: Partial, board: SpanBoard, rules: R
   const { found, file } = partial;
   const { table } = board.grid;
   if (file.sizeBytes === 0) {
-    // The journal of a partial that is lost must not speak for the new one.
-    await partial.clear();
+    await forgetLost(partial);
     return { mustRecheck: false };
   }
   const isOther = found.ok && !sameBytes(found.journal.identity, rules.identity);
@@ -58,6 +57,12 @@ export async function resumePartial(partial: Partial, board: SpanBoard, rules: R
   rules.logger.warn({ path: partial.path, otherFile: isOther }, 'partial is started over');
   await partial.clear();
   return { mustRecheck: false };
+}
+
+/** The journal of a partial that is lost must not speak for the new one. Where there is none, nothing needs to be synced. */
+async function forgetLost(partial: Partial): Promise<void> {
+  const { found } = partial;
+  if (found.ok || found.reason !== 'absent') await partial.clear();
 }
 
 const isOfGrid = (journal: Journal, grid: Grid): boolean =>

@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const MAIN = fileURLToPath(new URL('../../dist/apps/cli/main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../dist/bundles/cli/main.js', import.meta.url));
 
 export interface CliOptions {
   readonly cwd?: string;

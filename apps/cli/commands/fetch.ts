@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { download, type DownloadOptions } from '#chain/download';
 import { parseLocator } from '#chain/locator';
 import { messageOf } from '#core/error-facts';
@@ -15,6 +16,8 @@ const now = (): number => performance.now();
 
 /** Fetches one file without any server; run again after an interruption, it goes on. */
 export async function fetchFile(what: string, options: FetchOptions, context: CommandContext): Promise<void> {
+  // V8 would optimize the HTTP parser (WebAssembly) in the background, for longer than 64 MiB take to arrive.
+  setFlagsFromString('--liftoff-only');
   const account = new FetchAccount();
   let request: DownloadOptions | undefined;
   try {

@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { MIB } from '#core/units';
@@ -18,7 +18,9 @@ const bytes = someBytes(8 * MIB, 'cli');
 const sha256 = sha256Of(bytes);
 const dag = makeBlocks(bytes);
 const LIST_MODULES = fileURLToPath(new URL('list-modules.mjs', import.meta.url));
-const MAIN = fileURLToPath(new URL('../../../dist/apps/cli/main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../../dist/bundles/cli/main.js', import.meta.url));
+
+const namesIn = ({ stdout }: CliEnd): string[] => Object.keys(JSON.parse(stdout) as object).sort();
 
 describe('haulier fetch', () => {
   let home: string;
@@ -69,6 +71,41 @@ describe('haulier fetch', () => {
     const failed = await fetch([url(), '--sha256', sha256, '--json', '-o', 'n']);
     expect(failed.code).toBe(1);
     expect(JSON.parse(failed.stdout)).toMatchObject({ outcome: 'all_layers_exhausted', verified: false });
+    const refused = await fetch([url(), '-o', '', '--json']);
+    expect([refused.code, (JSON.parse(refused.stdout) as { path: unknown }).path]).toEqual([2, null]);
+    expect(namesIn(failed)).toEqual(namesIn(done));
+    expect(namesIn(refused)).toEqual(namesIn(done));
+  });
+
+  it('--json counts what a source does again and again, and says it once', async () => {
+    origin.rules.push({ fault: { do: 'cut', afterBytes: 100_000 } });
+    const { code, stdout } = await fetch([url(), '--sha256', sha256, '--json']);
+    const { errors, sources, error } = JSON.parse(stdout) as {
+      errors: string[];
+      sources: { errors: number }[];
+      error: string;
+    };
+    expect([code, errors.length, sources[0]?.errors]).toEqual([1, 1, 3]);
+    expect(errors[0]).toMatch(/: .+ \(3 times\)$/);
+    expect(error).toContain(errors[0]);
+  });
+
+  it('names a block that a lying gateway sent, also when another one gave the file', async () => {
+    const liar = await startOrigin({ blocks: dag.blocks }, [], { rules: [{ fault: { do: 'other-bytes' } }] });
+    try {
+      const args = [dag.cid, '--gateway', liar.url, '--gateway', origin.url, '-o', 'm', '--json'];
+      const { errors } = JSON.parse((await fetch(args)).stdout) as { errors: string[] };
+      expect(errors.join()).toContain(`127.0.0.1:${liar.port}: `);
+    } finally {
+      await liar.close();
+    }
+  });
+
+  it('counts the bytes of a file of one block as fetched from the source that gave it', async () => {
+    const small = makeBlocks(someBytes(1000, 'small'));
+    origin.serve({ blocks: small.blocks });
+    const { stdout } = await fetch([small.cid, '--gateway', origin.url, '-o', 'm', '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ resumedBytes: 0, sources: [{ bytes: 1000 }] });
   });
 
   it('CH7 ends with 1 and one sentence that names every source and why', async () => {
@@ -96,11 +133,69 @@ describe('haulier fetch', () => {
     ['a bad strategy', ['http://127.0.0.1:1/x', '--strategy', 'random']],
     ['a bad mode of progress', ['http://127.0.0.1:1/x', '--progress', 'loud']],
     ['a CID without a gateway', [dag.cid]],
+    ['an empty path', ['http://127.0.0.1:1/x', '-o', '']],
+    ['the standard output, which shows bytes before they are proven', ['http://127.0.0.1:1/x', '-o', '-']],
   ])('K24 ends with 2 and an error for %s', async (_what, args) => {
     const { code, stdout, stderr } = await fetch(args);
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(/^error: /);
     expect(stderr).not.toMatch(/^ +at /m);
+  });
+
+  it('G08 G23 says in words what is wrong with a place, in one line', async () => {
+    await writeFile(join(home, 'file'), '');
+    execFileSync('mkfifo', [join(home, 'pipe')]);
+    const cases = [
+      ['file/x', `${join(home, 'file')} is no folder, so ${join(home, 'file/x')} cannot be in there`],
+      ['pipe', `${join(home, 'pipe')} is no regular file, and is not replaced by one`],
+      ['n'.repeat(256), 'is too long a name for this file system'],
+    ] as const;
+    for (const [output, sentence] of cases) {
+      const { code, stderr } = await fetch([url(), '-o', output]);
+      expect([code, stderr.trimEnd().split('\n').length]).toEqual([1, 1]);
+      expect(stderr).toContain(sentence);
+    }
+    expect(origin.requests).toEqual([]);
+  });
+
+  it('H05 waits for the same command and finds what that one fetched', async () => {
+    const args = ['fetch', url(), '--sha256', sha256, '-o', 'm', '--json'];
+    const first = startCli([...args, '--limit-rate', '2M'], { cwd: home });
+    await until(() => existsSync(join(home, '.m.haulier-part.lease')), { what: 'the first one has the partial' });
+    const second = await runCli([...args, '--progress', 'plain'], { cwd: home });
+    expect((await first.ended).code).toBe(0);
+    expect(second.code).toBe(0);
+    expect(second.stderr).toMatch(/waits for process \d+ on .+, which fetches to the same place/);
+    expect(JSON.parse(second.stdout)).toMatchObject({ outcome: 'cache_hit', sources: [] });
+    expect(await readdir(home)).toEqual(['m']);
+  });
+
+  it('H01 H03 goes on at once after SIGKILL, or a second Ctrl-C', async () => {
+    const args = ['fetch', dag.cid, '--gateway', origin.url, '-o', 'm'];
+    for (const signal of ['SIGKILL', 'SIGINT'] as const) {
+      const { child, ended } = startCli([...args, '--limit-rate', '1M'], { cwd: home });
+      await until(() => existsSync(join(home, '.m.haulier-part')), { what: 'it has begun' });
+      child.kill(signal);
+      child.kill(signal);
+      expect((await ended).code).toBe(signal === 'SIGKILL' ? signal : 130);
+    }
+    expect(await runCli([...args, '--json'], { cwd: home })).toMatchObject({ code: 0 });
+    expect(await readdir(home)).toEqual(['m']);
+  });
+
+  it('says within a few seconds what it waits for', async () => {
+    origin.rules.push({ fault: { do: 'hang' } });
+    const args = ['fetch', dag.cid, '--gateway', origin.url, '-o', 'm', '--progress', 'plain'];
+    const { child, ended } = startCli([...args, '--json'], { cwd: home });
+    let told = '';
+    child.stderr!.on('data', (data: Buffer) => (told += data.toString()));
+    await until(() => told.includes('looks for the file'), { what: 'it says so', timeoutMs: 10_000 });
+    child.kill('SIGINT');
+    const { code, stdout } = await ended;
+    expect([code, JSON.parse(stdout)]).toMatchObject([
+      130,
+      { outcome: null, sha256: null, error: 'interrupted before the first bytes; the same command starts anew' },
+    ]);
   });
 
   it('--progress plain writes lines without escapes, none writes none, json writes objects', async () => {
@@ -166,9 +261,9 @@ describe('haulier fetch', () => {
     const foreign =
       /node_modules\/(zod|bullmq|ioredis|pg|@prisma|pino|fastify)\/|packages\/(contracts|queue|database)\//;
     expect(modules.filter((module) => foreign.test(module))).toEqual([]);
-    const bundle = modules.find((module) => module.includes('bundles/fetch'))!;
-    const bundled = await readFile(bundle.startsWith('file:') ? fileURLToPath(bundle) : bundle, 'utf8');
-    expect(bundled.split('\n').filter((line) => line.startsWith('// ') && foreign.test(line))).toEqual([]);
-    expect(bundled).toContain('packages/transfer/');
+    expect(modules.filter((module) => module.includes('/packages/'))).toEqual([]);
+    const bundled = JSON.parse(await readFile(join(dirname(MAIN), 'modules.json'), 'utf8')) as string[];
+    expect(bundled.filter((module) => foreign.test(module))).toEqual([]);
+    expect(bundled).toContain('dist/packages/transfer/transfer.js');
   });
 });
