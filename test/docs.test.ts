@@ -21,6 +21,12 @@ describe('the documentation', () => {
     expect(check).not.toThrow();
   });
 
+  it('names a test for every edge case of a CID', () => {
+    const rows = readFileSync(join(ROOT, 'docs/ipfs.md'), 'utf8').match(/^\| EC\d+ \|.*$/gm) ?? [];
+    expect(rows.length).toBeGreaterThanOrEqual(25);
+    expect(rows.filter((row) => row.endsWith('| – |'))).toEqual([]);
+  });
+
   it.each(pages())('%s links only to pages that exist', (page) => {
     const links = [...readFileSync(join(ROOT, page), 'utf8').matchAll(/\]\((?!https?:|#|mailto:)([^)#]+)[^)]*\)/g)];
     const broken = links.map(([, to]) => to!).filter((to) => !exists(resolve(ROOT, dirname(page), to)));

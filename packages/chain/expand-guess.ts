@@ -24,9 +24,7 @@ export async function expandGuess(
   blocks: BlockFetcher,
   signal: AbortSignal = new AbortController().signal,
 ): Promise<BuiltLeafTable | undefined> {
-  const suspect = suspectOf(error);
-  if (suspect === undefined) return undefined;
-  const found = await expandLeafAt(suspect, built, blocks, signal);
+  const found = await firstWrongGuess(suspectsOf(error), built, blocks, signal);
   if (!found) return undefined;
   let { table, innerBlocks } = found;
   for (let leaf = 0; leaf < table.count;) {
@@ -64,9 +62,23 @@ async function expandLeafAt(
   };
 }
 
-function suspectOf(error: unknown): number | undefined {
-  if (error instanceof LeafError) return error.leafIndex;
-  return error instanceof ExhaustedError ? error.refusedLeaf : undefined;
+function suspectsOf(error: unknown): readonly number[] {
+  if (error instanceof LeafError) return [error.leafIndex];
+  return error instanceof ExhaustedError ? error.refusedLeaves : [];
+}
+
+/** A leaf may be refused because a source lied, and stand before one that the table is wrong about. */
+async function firstWrongGuess(
+  suspects: readonly number[],
+  built: BuiltLeafTable,
+  blocks: BlockFetcher,
+  signal: AbortSignal,
+): Promise<Expanded | undefined> {
+  for (const suspect of suspects) {
+    const found = await expandLeafAt(suspect, built, blocks, signal);
+    if (found) return found;
+  }
+  return undefined;
 }
 
 /** @returns undefined when nobody gives the block either: then the first failure stands */

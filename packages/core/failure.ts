@@ -142,14 +142,14 @@ export class ExhaustedError extends Error {
   readonly failures: readonly SourceFailure[];
   /** True when at least one source failed for a reason that may pass (timeouts, throttling): another attempt can help. */
   readonly mayPass: boolean;
-  /** Index of a leaf that no source sent as the leaf table describes it: then the table itself is worth a second look. */
-  readonly refusedLeaf: number | undefined;
+  /** Leaves that no source sent as the leaf table describes them: then the table itself is worth a second look. */
+  readonly refusedLeaves: readonly number[];
 
-  constructor(what: string, failures: readonly SourceFailure[], mayPass: boolean, refusedLeaf?: number) {
+  constructor(what: string, failures: readonly SourceFailure[], mayPass: boolean, refusedLeaves?: readonly number[]) {
     const reasons = failures.map((f) => `${f.source}: ${f.message}${f.count > 1 ? ` (${f.count} times)` : ''}`);
     super(`no source could give ${what}: ${reasons.join('; ') || 'no source is configured for it'}`);
     this.failures = failures;
     this.mayPass = mayPass;
-    this.refusedLeaf = refusedLeaf;
+    this.refusedLeaves = refusedLeaves ?? [];
   }
 }

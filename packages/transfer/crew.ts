@@ -135,7 +135,7 @@ export class Crew {
     if (this.#running.size > 0) return;
     if (this.#isAnyoneExpected()) this.#wakeWhenPausesEnd();
     else if (!this.#isAwaitingDisk())
-      this.fail(exhausted(this.#options.what, this.#options.states, this.#ground?.board.refusedUnit));
+      this.fail(exhausted(this.#options.what, this.#options.states, this.#ground?.board.refusedUnits));
   }
 
   #isDone(): boolean {

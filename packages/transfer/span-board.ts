@@ -55,9 +55,9 @@ export class SpanBoard {
     return this.#doneBytes === this.grid.sizeBytes && this.frontier === this.grid.count;
   }
 
-  /** A missing unit that some source sent with other bytes. */
-  get refusedUnit(): number | undefined {
-    return [...this.#badFrom.keys()].find((unit) => !this.isDone(unit));
+  /** Missing units that some source sent with other bytes. */
+  get refusedUnits(): number[] {
+    return [...this.#badFrom.keys()].filter((unit) => !this.isTaken(unit));
   }
 
   /** Units `[0, frontier)` are done. */

@@ -36,18 +36,18 @@ export function recordOf(run: SourceTry, grid: Grid | undefined, { error, decisi
 /**
  * Names every source that failed, in every way it did (CH7). Another attempt can help when one reason may pass.
  *
- * @param refusedLeaf a leaf that nobody could send as the table describes it
+ * @param refusedLeaves that somebody sent otherwise than the table describes them, and nobody as it does
  */
 export function exhausted(
   what: string,
   states: readonly SourceState[],
-  refusedLeaf: number | undefined,
+  refusedLeaves: readonly number[] | undefined,
 ): ExhaustedError {
   const failures: SourceFailure[] = states.flatMap((state) =>
     [...failuresOf(state)].map(([kind, { message, count }]) => ({ source: state.source.name, kind, message, count })),
   );
   const mayHelp = failures.some((failure) => mayPass(failure.kind));
-  return new ExhaustedError(what, failures, mayHelp, refusedLeaf);
+  return new ExhaustedError(what, failures, mayHelp, refusedLeaves);
 }
 
 /** Fewer bad leaves than cost a source its credit are a reason too, when nothing else is. */

@@ -8,7 +8,7 @@ import { DEFAULT_BUDGETS } from '#core/policy';
 import type { Source } from '#core/source';
 import { makeBlock, makeBlocks, makeDag } from '../../helpers/dag.ts';
 import { expectNoLeaks } from '../../helpers/leaks.ts';
-import { obtaining, testFile } from '../../helpers/obtaining.ts';
+import { obtaining, PLAIN, testFile } from '../../helpers/obtaining.ts';
 import { bytesOf } from '../../helpers/transfer-kit.ts';
 
 expectNoLeaks();
@@ -119,7 +119,9 @@ describe('the leaf table of a file from several sources', () => {
     const file = await testFile(200_000, LAYOUT);
     const blocks = new Map([...file.served.blocks!].map(([cid, block]) => [cid, flipped(block)]));
     const gateways = [
-      await bench.origin({ ...file.served, ipfs: {}, blocks }),
+      await bench.origin({ ...file.served, blocks }, [], {
+        rules: [{ path: PLAIN, fault: { do: 'status', status: 410 } }],
+      }),
       await bench.origin(file.served),
       await bench.origin(file.served),
     ];

@@ -39,8 +39,11 @@ describe('DAGs that break the rules', () => {
     await expect(build(makeBlock(PB, block))).rejects.toMatchObject({ kind: 'invalid-dag' });
   });
 
-  it('refuses leaves with different hashes in one file', async () => {
-    const other = makeBlocks(randomBytes(100), { hash: { code: 0x13, digest: hashFunction(0x13).hash } });
+  it.each([
+    ['of other lengths', 0x13],
+    ['of one length', 0x16],
+  ])('refuses leaves with different hashes %s in one file', async (_name, code) => {
+    const other = makeBlocks(randomBytes(100), { hash: { code, digest: hashFunction(code).hash } });
     const dag = makeBlock(PB, fileNode([100n, 100n], [leaf, other]));
     await expect(build(dag)).rejects.toMatchObject({ kind: 'unsupported' });
   });
@@ -131,6 +134,23 @@ describe('DAGs that break the rules', () => {
       kind: 'invalid-dag',
       message: expect.stringContaining('deeper'),
     });
+  });
+
+  it('asks for nothing below the eighth level, nor for more nodes than may have so many leaves', async () => {
+    const chain = makeBlocks(randomBytes(4000), { chunkBytes: 100, width: 2, layout: 'trickle' });
+    let deep = chain;
+    for (let level = 0; level < 30; level += 1) {
+      const node = makeBlock(PB, fileNode([4000n], [{ cid: deep.cid, tsize: 90_000 }]));
+      deep = { cid: node.cid, blocks: new Map([...deep.blocks, ...node.blocks]) };
+    }
+    const below = counted(deep);
+    await expect(buildLeafTable(deep.cid, below.fetch)).rejects.toThrow('deeper than 8 levels');
+    expect(below.asked).toHaveLength(9);
+    const wide = makeBlocks(randomBytes(50_000), { chunkBytes: 50, width: 40 });
+    const beside = counted(wide);
+    const limits = { maxLeaves: 100, parallel: 1 };
+    await expect(buildLeafTable(wide.cid, beside.fetch, limits)).rejects.toThrow('over the limit of 100');
+    expect(beside.asked).toHaveLength(4);
   });
 
   it('refuses inner nodes over their limit, and a file over its limit at the root', async () => {

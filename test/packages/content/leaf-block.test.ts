@@ -32,6 +32,22 @@ describe.each(LAYOUTS)('leaves of %j', (layout) => {
     );
   });
 
+  it('are not proven by a digest that differs in one bit anywhere (property)', async () => {
+    const { table } = await makeDag(FILE, layout);
+    if (table.digests.length === 0) return;
+    fc.assert(
+      fc.property(fc.nat(table.digests.length - 1), fc.nat(7), (at, bit) => {
+        const index = Math.floor(at / table.digestBytes);
+        if (table.known.has(index)) return;
+        const digests = Uint8Array.from(table.digests);
+        digests[at]! ^= 1 << bit;
+        const other = { ...table, digests };
+        expect(verifyLeaf(other, index, leafOf(table, index))).toBe(false);
+        expect(wrapLeaf(other, index, leafOf(table, index))).toBeUndefined();
+      }),
+    );
+  });
+
   it('are not proven by a beginning, or with bytes added', async () => {
     const { table } = await makeDag(FILE, layout);
     const leaf = leafOf(table, 2);
