@@ -78,7 +78,7 @@ describe('haulier fetch', () => {
   });
 
   it('--json counts what a source does again and again, and says it once', async () => {
-    origin.rules.push({ fault: { do: 'cut', afterBytes: 100_000 } });
+    origin.rules.push({ fault: { do: 'cut', afterBytes: 0 } });
     const { code, stdout } = await fetch([url(), '--sha256', sha256, '--json']);
     const { errors, sources, error } = JSON.parse(stdout) as {
       errors: string[];
@@ -174,7 +174,9 @@ describe('haulier fetch', () => {
     const args = ['fetch', dag.cid, '--gateway', origin.url, '-o', 'm'];
     for (const signal of ['SIGKILL', 'SIGINT'] as const) {
       const { child, ended } = startCli([...args, '--limit-rate', '1M'], { cwd: home });
-      await until(() => existsSync(join(home, '.m.haulier-part')), { what: 'it has begun' });
+      const lease = join(home, '.m.haulier-part.lease');
+      const isTaken = async () => (await readFile(lease, 'utf8')).includes(`"pid":${child.pid},`);
+      await until(isTaken, { what: 'it has begun' });
       child.kill(signal);
       child.kill(signal);
       expect((await ended).code).toBe(signal === 'SIGKILL' ? signal : 130);
