@@ -1,4 +1,4 @@
-import { lstat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseCid } from '#content/cid';
 import { resolvePath } from '#content/resolve-path';
@@ -177,7 +177,7 @@ async function obtainBeside(
     layers: LAYERS,
     strategy: options.strategy ?? 'ordered',
     partialPath: partialPathOf(target),
-    salvage: (await isFile(target)) ? [target] : [],
+    salvage: await oldBytesAt(target),
     connections: options.connections,
     throttles: limitBytesPerSecond === undefined ? [] : [createThrottle(limitBytesPerSecond)],
     strict: options.strict,
@@ -205,11 +205,14 @@ function sourcesFor(file: FileSpec, options: DownloadOptions, http: Http): Sourc
   });
 }
 
-const isFile = (path: string): Promise<boolean> =>
-  lstat(path).then(
-    (found) => found.isFile(),
-    () => false,
-  );
+/** What is at the target may have good leaves; so may what a link there leads to, which is only read. */
+async function oldBytesAt(target: string): Promise<string[]> {
+  try {
+    return (await stat(target)).isFile() ? [await realpath(target)] : [];
+  } catch {
+    return []; // nothing that could be read is nothing to begin with
+  }
+}
 
 function reportOf(path: string, obtained: Obtained): DownloadReport {
   const { sha256 } = obtained.digests;
