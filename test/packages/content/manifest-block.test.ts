@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import { CID } from 'multiformats/cid';
 import * as Digest from 'multiformats/hashes/digest';
 import { decodeManifestBlock, encodeManifestBlock, fetchManifest } from '#content/manifest-block';
+import { Manifest } from '#contracts/manifest';
 import { fromBlocks, makeBlock } from '../../helpers/dag.ts';
 
 const MANIFEST = {
@@ -13,7 +15,98 @@ const MANIFEST = {
 };
 const never = new AbortController().signal;
 
+/** Whole numbers as dag-json has them; no key that would make a link of an object. */
+const values = fc.jsonValue({ maxDepth: 5 }).filter((value) => {
+  const text = JSON.stringify(value);
+  return !text.includes('"/"') && !/\d{16,}|\de[+-]?\d|-0[^.\d]|-0$/.test(text);
+});
+
+/** What decodes, or undefined where it is refused in the one way it may be. */
+function decoded(bytes: Uint8Array): unknown {
+  try {
+    return { value: decodeManifestBlock(bytes) };
+  } catch (error) {
+    expect(error).toMatchObject({ name: 'VerifyError', kind: 'wrong-format' });
+    return undefined;
+  }
+}
+
 describe('a manifest as dag-json', () => {
+  it('CH2 comes back as it was, in the same bytes however often (property)', () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), values), (manifest) => {
+        fc.pre(!Object.keys(manifest).includes('/'));
+        const { bytes, cid } = encodeManifestBlock(manifest);
+        const again = decodeManifestBlock(bytes) as object;
+        expect(again).toEqual({ ...manifest });
+        expect(encodeManifestBlock(again).cid).toBe(cid);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('CH2 is refused in one way whatever was done to its bytes, and the contract never breaks on what is read (property)', () => {
+    const whole = Buffer.from(encodeManifestBlock({ ...MANIFEST, extra: [1, 2.5, null, true, { deep: ['x'] }] }).bytes);
+    const scraps = fc.oneof(
+      fc.constantFrom(
+        '{',
+        '}',
+        '[',
+        ']',
+        ',',
+        ':',
+        '"',
+        '\\',
+        '\\u0000',
+        '-',
+        '1e999',
+        '9007199254740993',
+        '{"/":"x"}',
+      ),
+      fc.constantFrom(
+        '{"/":{"bytes":"AA"}}',
+        '{"/":{"bytes":1}}',
+        '"__proto__":{},',
+        '\u{feff}',
+        ' ',
+        '\n',
+        '/',
+        'NaN',
+      ),
+      fc.string({ maxLength: 5 }),
+    );
+    const edits = fc.array(fc.tuple(fc.nat(whole.length), fc.nat(8), scraps), { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(edits, fc.boolean(), (changes, cuts) => {
+        let bytes = whole;
+        for (const [at, gone, scrap] of changes)
+          bytes = Buffer.concat([bytes.subarray(0, at), Buffer.from(scrap), bytes.subarray(at + gone)]);
+        if (cuts) bytes = bytes.subarray(0, changes[0]![0]);
+        const read = decoded(bytes);
+        if (read !== undefined) expect(() => Manifest.safeParse((read as { value: unknown }).value)).not.toThrow();
+      }),
+      { numRuns: 3000 },
+    );
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 60 }), (garbage) => void decoded(garbage)));
+  });
+
+  it('CH2 is refused when any of its keys is written twice (property)', () => {
+    fc.assert(
+      fc.property(fc.string(), values, values, fc.array(fc.constantFrom('[', '{"x":')), (key, a, b, around) => {
+        fc.pre(key !== '/');
+        const name = JSON.stringify(key);
+        const twice = `{${name}:${JSON.stringify(a)},${name}:${JSON.stringify(b)}}`;
+        const close = around.map((open) => (open === '[' ? ']' : '}')).reverse();
+        expect(decoded(Buffer.from([...around, twice, ...close].join('')))).toBeUndefined();
+      }),
+    );
+  });
+
+  it('CH2 is refused when it is nested without end', () => {
+    for (const open of ['[', '{"a":']) expect(decoded(Buffer.from(open.repeat(300_000)))).toBeUndefined();
+    expect(decoded(Buffer.from('['.repeat(100_000) + ']'.repeat(100_000)))).toBeUndefined();
+  });
+
   it('CH2 is the same block whatever the order of its fields, and leaves out what is undefined', () => {
     const { bytes, cid } = encodeManifestBlock(MANIFEST);
     const other = {
