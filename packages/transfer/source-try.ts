@@ -86,34 +86,38 @@ export class SourceTry {
     let ground: Ground | undefined;
     let isLaid = false;
     let laying: Promise<void> | undefined;
-    await this.#read(
-      {},
-      {
-        head: (head) => {
-          this.#headArrived(head);
-          laying = lay(head.totalBytes).then((laid) => {
-            isLaid = true;
-            ground = laid;
-            const claim = laid?.board.claim(this.state.index, Infinity);
-            if (laid === undefined) other.head(head);
-            else if (claim !== undefined) {
-              laid.board.extend(claim);
-              this.#begin(laid, claim, 0);
-            }
-          });
-          // Whoever waits for it hears of it; a response that breaks off before that must not leave it unheard.
-          laying.catch(() => undefined);
+    try {
+      await this.#read(
+        {},
+        {
+          head: (head) => {
+            this.#headArrived(head);
+            laying = lay(head.totalBytes).then((laid) => {
+              isLaid = true;
+              ground = laid;
+              const claim = laid?.board.claim(this.state.index, Infinity);
+              if (laid === undefined) other.head(head);
+              else if (claim !== undefined) {
+                laid.board.extend(claim);
+                this.#begin(laid, claim, 0);
+              }
+            });
+            // Whoever waits for it hears of it; a response that breaks off before that must not leave it unheard.
+            laying.catch(() => undefined);
+          },
+          write: (chunk) => {
+            const feed = (bytes: Uint8Array): void | Promise<void> =>
+              ground === undefined ? other.write(bytes) : this.#take(ground, bytes);
+            if (isLaid) return feed(chunk);
+            const copy = chunk.slice();
+            return laying!.then(() => feed(copy));
+          },
         },
-        write: (chunk) => {
-          const feed = (bytes: Uint8Array): void | Promise<void> =>
-            ground === undefined ? other.write(bytes) : this.#take(ground, bytes);
-          if (isLaid) return feed(chunk);
-          const copy = chunk.slice();
-          return laying!.then(() => feed(copy));
-        },
-      },
-    );
-    await laying;
+      );
+    } finally {
+      // A response that breaks off right after its head leaves the claim that is being made to be released.
+      await laying;
+    }
   }
 
   /** Fetches the claim leaf by leaf as raw blocks. */
