@@ -7,7 +7,7 @@ import { judgeBadLeaf } from './bad-leaf.ts';
 import { rampConnections } from './connection-ramp.ts';
 import type { Consequences } from './consequences.ts';
 import { SpanEnded } from './leaf-cutter.ts';
-import { missesBlock } from './missing-parts.ts';
+import { asksEachPart, missesBlock } from './missing-parts.ts';
 import { chooseMode, findsOtherWay } from './other-way.ts';
 import type { SourceState } from './source-state.ts';
 import { SourceTry, type Ground, type TryContext } from './source-try.ts';
@@ -134,6 +134,7 @@ export class Crew {
     this.#employAll();
     if (this.#running.size > 0) return;
     if (this.#isAnyoneExpected()) this.#wakeWhenPausesEnd();
+    else if (this.#ground !== undefined && asksEachPart(this.#ground.board, this.#joined())) this.#pump();
     else if (!this.#isAwaitingDisk())
       this.fail(exhausted(this.#options.what, this.#options.states, this.#ground?.board.refusedUnits));
   }
@@ -281,7 +282,7 @@ export class Crew {
 
   #tick(): void {
     const now = this.#options.now();
-    for (const { run } of this.#running) run.meter.tick(now);
+    for (const { run } of this.#running) run.tick(now);
     for (const state of this.#joined()) {
       state.sample(now);
       if (this.#options.isProvable) rampConnections(state, now, this.#options.connections);

@@ -68,6 +68,18 @@ export class LeafCutter {
     }
   }
 
+  /** Hands over what is verified without waiting for a full block; the beginning of an unfinished unit moves to the next one. */
+  handOver(): void {
+    if (this.#verifiedBytes === 0) return;
+    const begun = this.#block!.subarray(this.#verifiedBytes, this.#blockBytes);
+    const next = begun.length > 0 ? this.#writer.takeBlock() : undefined;
+    next?.set(begun);
+    this.#flush();
+    this.#block = next;
+    this.#blockFirst = this.#unit;
+    this.#blockBytes = begun.length;
+  }
+
   /** Hands over what is verified; the beginning of an unfinished unit is lost. */
   close(): void {
     if (this.#blockBytes > this.#verifiedBytes) this.#events.wasted(this.#blockBytes - this.#verifiedBytes);

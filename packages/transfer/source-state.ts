@@ -11,6 +11,18 @@ const MAX_BAD_SHARE = 0.02;
 const LEAVES_FOR_SHARE = 50;
 const SAMPLES_KEPT = (2 * MINUTE_MS) / SECOND_MS;
 
+/** What a source that is asked block by block has shown to hold. */
+interface Parts {
+  /** Blocks that it had and that were right. */
+  hits: number;
+  misses: number;
+  missesInARow: number;
+  /** It gave something since it was last asked for what was set aside. */
+  hasGiven: boolean;
+  /** Nothing is set aside any more. */
+  asksEach: boolean;
+}
+
 /** What one transfer knows of one source while it runs. */
 export class SourceState {
   readonly source: Source;
@@ -37,16 +49,12 @@ export class SourceState {
   wastedBytes = 0;
   badLeaves = 0;
   leavesSeen = 0;
-  /** Blocks that it had and that were right. */
-  acceptedLeaves = 0;
   errors = 0;
   etag: string | undefined;
   /** How often everything was dropped because it could not go on with what it began. */
   restarts = 0;
-  /** Blocks in a row that it did not have. */
-  missesInARow = 0;
-  /** It gave something since it was last asked for what it probably does not have. */
-  hasGiven = false;
+  /** What it has, where it is asked block by block. */
+  readonly parts: Parts = { hits: 0, misses: 0, missesInARow: 0, hasGiven: false, asksEach: false };
   readonly failures = new Map<SourceFailureKind, { message: string; count: number }>();
   readonly meter: SpeedMeter;
   #samples: number[] = [];
@@ -95,9 +103,9 @@ export class SourceState {
   /** A block came, and was right. */
   gave(): void {
     this.leavesSeen += 1;
-    this.acceptedLeaves += 1;
-    this.missesInARow = 0;
-    this.hasGiven = true;
+    this.parts.hits += 1;
+    this.parts.missesInARow = 0;
+    this.parts.hasGiven = true;
   }
 
   /** @returns true when the source has sent so many bad leaves that it is not believed any more */

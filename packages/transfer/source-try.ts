@@ -1,11 +1,11 @@
 import { SourceError } from '#core/failure';
 import { lengthOf } from '#core/byte-range';
 import type { ByteSink, ReadRequest, ResponseHead } from '#core/source';
-import { KIB } from '#core/units';
+import { KIB, SECOND_MS } from '#core/units';
 import { leafCid, unwrapLeafBlock } from '#content/leaf-block';
 import { LeafCutter, SpanEnded } from './leaf-cutter.ts';
 import { LeafError } from './leaf-error.ts';
-import type { LeafWriter } from './leaf-writer.ts';
+import { BLOCK_BYTES, type LeafWriter } from './leaf-writer.ts';
 import type { SourceState } from './source-state.ts';
 import type { Claim, SpanBoard } from './span-board.ts';
 import { SpeedMeter } from './speed-meter.ts';
@@ -30,6 +30,9 @@ export interface TryContext {
   onHead(state: SourceState, head: ResponseHead): void;
 }
 
+/** A stream that takes longer to fill a block hands over what it has: nobody should wait for it, or fetch it again. */
+const SLOW_BLOCK_MS = SECOND_MS;
+
 /** One try while it runs, and what came of it. */
 export class SourceTry {
   readonly state: SourceState;
@@ -46,6 +49,7 @@ export class SourceTry {
   badLeaves = 0;
   readonly #context: TryContext;
   #cutter: LeafCutter | undefined;
+  #handedOverAt: number;
   #sinkError: unknown;
 
   constructor(state: SourceState, context: TryContext) {
@@ -53,6 +57,7 @@ export class SourceTry {
     this.#context = context;
     this.mode = state.mode;
     this.startedAt = context.now();
+    this.#handedOverAt = this.startedAt;
     this.meter = new SpeedMeter(this.startedAt);
   }
 
@@ -140,6 +145,14 @@ export class SourceTry {
       const isMissing = error instanceof SourceError && error.kind === 'missing';
       if (!isMissing || !this.#context.onMissing(this.state, unit)) throw error;
     }
+  }
+
+  /** To be called at regular moments. */
+  tick(now: number): void {
+    this.meter.tick(now);
+    if (now - this.#handedOverAt < SLOW_BLOCK_MS) return;
+    this.#handedOverAt = now;
+    if ((this.meter.rate(now) * SLOW_BLOCK_MS) / SECOND_MS < BLOCK_BYTES) this.#cutter?.handOver();
   }
 
   /** Hands over what is verified and settles the accounts of the try. */

@@ -50,8 +50,11 @@ export function exhausted(
   return new ExhaustedError(what, failures, mayHelp, refusedLeaves);
 }
 
-/** Fewer bad leaves than cost a source its credit are a reason too, when nothing else is. */
-function failuresOf({ failures, badLeaves }: SourceState): SourceState['failures'] {
-  if (failures.size > 0 || badLeaves === 0) return failures;
-  return new Map([['digest-mismatch', { message: 'it sent other bytes for a leaf', count: badLeaves }]]);
+/** Fewer bad leaves than cost a source its credit, or blocks that it lacks, are a reason too, when nothing else is. */
+function failuresOf({ failures, badLeaves, parts }: SourceState): SourceState['failures'] {
+  if (failures.size > 0) return failures;
+  if (badLeaves > 0)
+    return new Map([['digest-mismatch', { message: 'it sent other bytes for a leaf', count: badLeaves }]]);
+  if (parts.misses > 0) return new Map([['missing', { message: 'it does not have a block', count: parts.misses }]]);
+  return failures;
 }

@@ -60,12 +60,14 @@ function workOfOthers(state: SourceState, { ground, joined, running, now }: Work
   const usual = median(joined.flatMap((one) => one.connectionRate(now) ?? []));
   for (const run of running) {
     const { claim } = run;
-    if (claim === undefined || run.state === state || run.mode === 'blocks') continue;
-    if (now - run.startedAt < LEAST_AGE_MS) continue;
+    if (claim === undefined || run.mode === 'blocks' || now - run.startedAt < LEAST_AGE_MS) continue;
+    // A further connection of the same source takes its share of a long span, too: the first one was planned alone.
+    const isOwn = run.state === state;
+    if (isOwn && state.source.capabilities().range !== true) continue;
     const bytesPerSecond = run.meter.rate(now);
-    const share = isLaggard({ bytesPerSecond, idleMs: now - run.meter.lastByteAt }, usual)
-      ? duplicateOnce(board, claim, state)
-      : halfOfLong(board, claim, state, bytesPerSecond);
+    const isSlow = isLaggard({ bytesPerSecond, idleMs: now - run.meter.lastByteAt }, usual);
+    const share =
+      isSlow && !isOwn ? duplicateOnce(board, claim, state) : halfOfLong(board, claim, state, bytesPerSecond);
     if (share !== undefined) return share;
   }
   return undefined;

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { silentLogger } from '#core/logger';
 import { faultyDisk } from '../helpers/faulty-disk.ts';
 import { gitBlobSha1 } from '../helpers/origin-content.ts';
-import type { Fault } from '../helpers/origin-fault.ts';
+import { SourceHealth } from '#sources/source-health';
+import type { Fault, FaultRule } from '../helpers/origin-fault.ts';
 import { COMMIT, failuresOf, fileOf, LEAF_BYTES, obtaining, PLAIN, REPO, testFile } from '../helpers/obtaining.ts';
 import { expectNoLeaks } from '../helpers/leaks.ts';
 import { bytesOf, sha256Of } from '../helpers/transfer-kit.ts';
@@ -13,6 +14,7 @@ const bench = obtaining();
 const file = await testFile();
 const SIZE = file.bytes.length;
 const HALF = 10 * LEAF_BYTES;
+const THROTTLED: Fault = { do: 'status', status: 429, headers: { ratelimit: '"resolvers";r=0;t=55' } };
 
 describe('a hub that says little', () => {
   it.each<[string, Record<string, string | null>]>([
@@ -82,6 +84,31 @@ describe('a hub that refuses', () => {
     expect(said).toEqual([[expect.objectContaining({ sizeBytes: 51e9 }), expect.stringContaining('refuse')]]);
     expect(hub.requests).toHaveLength(1);
     expect(run.error).toMatchObject({ name: 'ExhaustedError', mayPass: false });
+    expect(String(run.error)).toMatch(/acme\/model@main.*answered 403/);
+  });
+
+  it('F13 goes on without the token when only the token is throttled, for this file and the next ones', async () => {
+    const rules: FaultRule[] = [{ path: '/resolve/', times: 1, fault: THROTTLED }];
+    const hub = await bench.origin(file.served, [], { rules });
+    const health = new SourceHealth();
+    const run = await bench.obtain({ file, hub, token: 'secret-token', health });
+    expect(failuresOf(run)).toEqual([]);
+    const options = { partialPath: `${bench.partialPath}2` };
+    expect((await bench.obtain({ file, hub, token: 'secret-token', health, options })).result).toBeDefined();
+    const tokens = hub.requests.map(({ headers }) => headers['authorization']);
+    expect(tokens[0]).toBe('Bearer secret-token');
+    expect(new Set(tokens.slice(1))).toEqual(new Set([undefined]));
+  });
+
+  it('F13 HT3 rests only the limit for files when strangers are throttled too, and a mirror gives the file', async () => {
+    const hub = await bench.origin(file.served, [], { rules: [{ path: '/resolve/', fault: THROTTLED }] });
+    const health = new SourceHealth();
+    const mirrors = [await bench.origin(file.served)];
+    const run = await bench.obtain({ file, hub, mirrors, token: 'secret-token', health });
+    expect(failuresOf(run)).toEqual(['throttled']);
+    expect(hub.requests).toHaveLength(2);
+    expect(health.waitMs(hub.url, 'resolvers')).toBeGreaterThan(50_000);
+    expect(health.waitMs(hub.url, 'api')).toBe(0);
   });
 
   it('F14 goes on with other layers when the hub answers 5xx for long, else another attempt may help', async () => {

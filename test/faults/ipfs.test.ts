@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Logger } from '#core/logger';
 import { toV0 } from '../helpers/cid-forms.ts';
-import type { Fault } from '../helpers/origin-fault.ts';
+import { leafCid } from '#content/leaf-block';
+import type { Fault, FaultRule } from '../helpers/origin-fault.ts';
 import {
   failuresOf,
   fileOf,
@@ -102,6 +103,35 @@ describe('a gateway that cannot help', () => {
     expect(blocks).toHaveLength(1 + file.table.count);
   });
 
+  it('E16 takes the blocks that a gateway has, and the others elsewhere', async () => {
+    const isHeld = (_: unknown, leaf: number): boolean => leaf >= 5 && leaf < 12;
+    const leaves = Array.from({ length: file.table.count }, (_, leaf) => leafCid(file.table, leaf)!);
+    const lacks: FaultRule[] = leaves
+      .filter((cid, leaf) => !isHeld(cid, leaf))
+      .map((cid) => ({ path: cid, fault: { do: 'status', status: 404 } }));
+    const rules: FaultRule[] = [{ path: PLAIN, fault: { do: 'status', status: 404 } }, ...lacks];
+    const parts = await bench.origin(file.served, [], { rules });
+    const good = await bench.origin(file.served);
+    const run = await bench.obtain({ file, gateways: [parts], mirrors: [good] });
+    expect(run.result).toMatchObject({ verified: 'leaves', wastedBytes: 0, outcome: 'secondary_success' });
+    const [first, second] = run.result!.sources;
+    expect(first).toMatchObject({ mode: 'blocks', errors: 0 });
+    expect(first!.bytes).toBeGreaterThan(3 * LEAF_BYTES);
+    expect(first!.bytes + second!.bytes).toBe(file.bytes.length);
+  });
+
+  it('E08 HA1 walks the redirect to a subdomain once per transfer', async () => {
+    const place = await bench.origin({ ...file.served, files: { '/': file.bytes } });
+    const subdomain = `http://${file.cid}.ipfs.localhost:${place.port}/`;
+    const rules: FaultRule[] = [{ path: PLAIN, fault: { do: 'redirect', to: subdomain, status: 301 } }];
+    const gateway = await bench.origin(file.served, [], { rules });
+    place.rules.push({ path: PLAIN, fault: { do: 'end-short', by: 11 * LEAF_BYTES + 777 }, times: 1 });
+    const run = await bench.obtain({ file, gateways: [gateway] });
+    expect(run.result).toMatchObject({ verified: 'leaves', wastedBytes: 0 });
+    expect(rangesOf(gateway)).toEqual([leafRange(file, 0, LAST)]);
+    expect(rangesOf(place)).toHaveLength(2);
+  });
+
   it('E10 sends no validator of a gateway back to it', async () => {
     const faults = [{ do: 'weak-etag' }, { do: 'cut', afterBytes: 4 * LEAF_BYTES }] as const;
     const origin = await bench.faulty(file, faults, 2);
@@ -132,7 +162,7 @@ describe('one file under many names', () => {
     const origin = await bench.origin(file.served);
     const identity = { cid: 'bafkr6iabcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrst' };
     const run = await bench.obtain({ file, gateways: [origin], identity });
-    expect(run.error).toBeDefined();
+    expect(run.error).toMatchObject({ name: 'VerifyError', kind: 'unsupported' });
     expect(origin.requests).toEqual([]);
   });
 

@@ -1,4 +1,5 @@
 import { expect, it } from '@jest/globals';
+import { leafCid } from '#content/leaf-block';
 import { KIB, MIB } from '#core/units';
 import { obtaining, PLAIN, testFile } from '../helpers/obtaining.ts';
 import { expectNoLeaks } from '../helpers/leaks.ts';
@@ -6,23 +7,24 @@ import { expectNoLeaks } from '../helpers/leaks.ts';
 expectNoLeaks();
 const bench = obtaining();
 const LEAF = 256 * KIB;
+const NOT_HERE = { fault: { do: 'status', status: 404 } } as const;
 const file = await testFile(36 * MIB + 777, { chunkBytes: LEAF });
 
 it('B10 E05 HR6 seven sources, one of them honest and slow: the file is identical, the waste is the corrupt leaves', async () => {
   const corrupt = Array.from({ length: 18 }, (_, i) => ({ do: 'flip', atByte: (8 * i + 3) * LEAF + 5 }) as const);
-  const half = 18 * MIB;
   const liar = await bench.faulty(file, corrupt);
   const truncates = await bench.faulty(file, { do: 'cut', afterBytes: 3 * LEAF });
   const ignoresRanges = await bench.faulty(file, { do: 'ignore-range' });
   const portal = await bench.faulty(file, { do: 'html' });
   const throttles = await bench.faulty(file, { do: 'status', status: 429, headers: { 'retry-after': '0' } }, 2);
-  const rules = [{ path: PLAIN, covers: half, fault: { do: 'status', status: 404 } }] as const;
-  const parts = await bench.origin(file.served, [], { rules });
+  const leaves = Array.from({ length: file.table.count }, (_, leaf) => leafCid(file.table, leaf)!);
+  const lacked = leaves.slice(leaves.length / 2).map((cid) => ({ ...NOT_HERE, path: cid }));
+  const parts = await bench.origin(file.served, [], { rules: [{ ...NOT_HERE, path: PLAIN }, ...lacked] });
   const honest = await bench.origin(file.served, [], { bytesPerSecond: 24e6 });
   const run = await bench.obtain({
     file,
-    gateways: [liar, truncates, honest],
-    mirrors: [parts, portal, throttles, ignoresRanges],
+    gateways: [liar, truncates, parts, honest],
+    mirrors: [portal, throttles, ignoresRanges],
     options: { strategy: 'parallel', connections: 1 },
   });
 
@@ -37,4 +39,7 @@ it('B10 E05 HR6 seven sources, one of them honest and slow: the file is identica
   const slow = result!.sources.find(({ source }) => `http://${source}` === honest.url);
   expect(slow).toMatchObject({ errors: 0, wastedBytes: 0 });
   expect(slow!.bytes).toBeGreaterThan(0);
+  const some = result!.sources.find(({ source }) => `http://${source}` === parts.url);
+  expect(some).toMatchObject({ mode: 'blocks', errors: 0, wastedBytes: 0 });
+  expect(some!.bytes).toBeGreaterThan(0);
 }, 20_000);

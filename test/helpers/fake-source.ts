@@ -29,7 +29,8 @@ export interface FakeBehaviour {
   readonly cutAfterBytes?: number | ((n: number) => number | undefined);
   /** Ends each response legally after so many bytes. */
   readonly prefixBytes?: number;
-  readonly bytesPerSecond?: number;
+  /** Of each response; may depend on how many bytes of it are sent. */
+  readonly bytesPerSecond?: number | ((sentBytes: number) => number);
   /** Sends so many bytes, then nothing until it is aborted. */
   readonly stallAfterBytes?: number | ((n: number) => number | undefined);
   /** `false`: answers a range from 0 with the whole file and refuses others. */
@@ -157,7 +158,7 @@ async function sendChunks(sending: Sending): Promise<number> {
   const { bytes, span, behaviour, sink } = sending;
   // One buffer for every chunk, overwritten each time: whoever keeps a chunk's memory is found out.
   const memory = new Uint8Array(Math.max(behaviour.chunkBytes ?? CHUNK_BYTES, ...(behaviour.slicing ?? [1])));
-  const startedAt = performance.now();
+  const pace = paceOf(sending);
   let sent = 0;
   for (let i = 0; span.start + sent < span.end; i += 1) {
     await breakOrStall(sending, sent);
@@ -172,7 +173,7 @@ async function sendChunks(sending: Sending): Promise<number> {
     chunk.fill(0xee);
     if (wait !== undefined) await wait;
     sent += length;
-    await breathe(sending, startedAt, sent, i);
+    await pace(length, sent, i);
   }
   return sent;
 }
@@ -185,14 +186,19 @@ async function breakOrStall({ signal, cut, stall, fail }: Sending, sent: number)
 }
 
 /** Keeps to the rate, or lets others have a turn now and then. */
-async function breathe({ behaviour, signal }: Sending, startedAt: number, sent: number, i: number): Promise<void> {
-  if (behaviour.bytesPerSecond === undefined) {
-    if (i % 16 === 15) await new Promise((resolve) => setImmediate(resolve));
-    return;
-  }
-  const due = startedAt + (sent / behaviour.bytesPerSecond) * 1000 - performance.now();
-  // An abort is met at the next chunk.
-  if (due > 1) await sleep(due, undefined, { signal }).catch(() => undefined);
+function paceOf({ behaviour, signal }: Sending): (length: number, sent: number, i: number) => Promise<void> {
+  const { bytesPerSecond: rate } = behaviour;
+  let dueAt = performance.now();
+  return async (length, sent, i) => {
+    if (rate === undefined) {
+      if (i % 16 === 15) await new Promise((resolve) => setImmediate(resolve));
+      return;
+    }
+    dueAt += (length / (typeof rate === 'number' ? rate : rate(sent))) * 1000;
+    const waitMs = dueAt - performance.now();
+    // An abort is met at the next chunk.
+    if (waitMs > 1) await sleep(waitMs, undefined, { signal }).catch(() => undefined);
+  };
 }
 
 const untilAborted = (signal: AbortSignal): Promise<void> =>
