@@ -8,6 +8,14 @@ export interface Variant {
   run(): Promise<Measured>;
 }
 
+export interface RoundOptions {
+  readonly rounds: number;
+  /** Before each run and not measured: no run shall begin on what another one left. */
+  level(): Promise<void>;
+  say(line: string): void;
+  readonly signal: AbortSignal;
+}
+
 /**
  * Runs the variants in turn, A B C A B C…, so that whatever else the machine does falls on all of them. One more
  * round comes first and is not counted: caches fill, the engine's code is compiled.
@@ -16,14 +24,13 @@ export interface Variant {
  */
 export async function interleave(
   variants: readonly Variant[],
-  rounds: number,
-  say: (line: string) => void,
-  signal: AbortSignal,
+  { rounds, level, say, signal }: RoundOptions,
 ): Promise<Measured[][]> {
   const results: Measured[][] = variants.map(() => []);
   for (let round = 0; round <= rounds; round += 1) {
     for (const [index, variant] of variants.entries()) {
       signal.throwIfAborted();
+      await level();
       await variant.prepare();
       const measured = await variant.run();
       if (round > 0) results[index]!.push(measured);

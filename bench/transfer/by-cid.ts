@@ -35,6 +35,7 @@ export const byCidCases: readonly BenchCase[] = CASES.map(({ name, title, profil
           gateways: [base],
         })),
       ],
+      writtenBytes: file.sizeBytes,
       notes: [
         `@helia/verified-fetch: not measured, it needs a newer Node than ${process.versions.node} or is not installed`,
       ],

@@ -48,7 +48,7 @@ export const limitedCase: BenchCase = {
         connections: CONNECTIONS,
       })),
     );
-    return { variants: variants.map(shared), notes: lab.programs.missing };
+    return { variants: variants.map(shared), writtenBytes: sizeBytes, notes: lab.programs.missing };
   },
 };
 

@@ -48,6 +48,6 @@ export const manyAtOnceCase: BenchCase = {
     const curl = programVariant(lab, 'curl --parallel, 16 at once', (folder) => [
       { program: lab.programs.curl, cwd: folder, args: ['-sS', '-Z', '--parallel-max', '16', '-K', list] },
     ]);
-    return { variants: [curl, ...AT_ONCE.map(ours)] };
+    return { variants: [curl, ...AT_ONCE.map(ours)], writtenBytes: FILES * sizeBytes };
   },
 };

@@ -8,6 +8,7 @@ interface OneFile {
   readonly mib: number;
   readonly quickMib: number;
   readonly tls?: boolean;
+  readonly isExtra?: boolean;
   readonly goals: readonly Goal[];
 }
 
@@ -43,6 +44,7 @@ const CASES: readonly OneFile[] = [
     ...{ name: '2gb', how: 'plain', mib: 2048, quickMib: 1024 },
     goals: [atMost('T1', 'wall vs curl', wallRatio, 1, 0.85, CURL), cpu, aria, memory],
   },
+  { ...{ name: '10gb', how: 'plain', mib: 10_240, quickMib: 10_240, isExtra: true }, goals: [memory] },
   {
     ...{ name: 'tls', how: 'TLS', mib: 512, quickMib: 256, tls: true },
     goals: [atMost('T3', 'wall vs curl', wallRatio, 1.5, 1.2, CURL), aria, memory],
@@ -50,8 +52,9 @@ const CASES: readonly OneFile[] = [
 ];
 
 /** One file over one address: ours, verified, against what people use. */
-export const oneFileCases: readonly BenchCase[] = CASES.map(({ name, how, mib, quickMib, tls, goals }) => ({
+export const oneFileCases: readonly BenchCase[] = CASES.map(({ name, how, mib, quickMib, tls, isExtra, goals }) => ({
   name,
+  isExtra,
   title: (quick) => `${quick ? quickMib : mib} MiB, ${how}`,
   goals,
   async prepare(lab) {
@@ -69,6 +72,7 @@ export const oneFileCases: readonly BenchCase[] = CASES.map(({ name, how, mib, q
         engineVariant(lab, 'engine, synced', engine, (folder) => ({ ...order(folder), syncs: true })),
         fetchVariant(lab, base, file),
       ],
+      writtenBytes: sizeBytes,
       notes: lab.programs.missing,
     };
   },

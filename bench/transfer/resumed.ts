@@ -34,6 +34,7 @@ export const resumedCase: BenchCase = {
     const base = lab.origin.plainUrl;
     const cid = await serveByCid(lab.www, file, 'unixfs-v1-2025');
     return {
+      writtenBytes: sizeBytes,
       variants: [
         killedVariant(lab, BY_DIGEST, sizeBytes, (target) => ({
           files: [{ target, sizeBytes, sha256, urls: [`${base}/${file.name}`] }],

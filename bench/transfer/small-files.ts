@@ -53,6 +53,6 @@ export const smallFilesCase: BenchCase = {
       variants.push(
         programVariant(lab, 'wget -i', (folder) => [{ program: wget, args: ['-q', '-i', list, '-P', folder] }]),
       );
-    return { variants, notes: lab.programs.missing };
+    return { variants, writtenBytes: files.length * 1000, notes: lab.programs.missing };
   },
 };

@@ -30,6 +30,7 @@ export const throttledCase: BenchCase = {
       limitBytesPerSecond: LIMIT,
     }));
     return {
+      writtenBytes: sizeBytes,
       variants: [
         programVariant(lab, 'curl --limit-rate', (folder) => [
           { program: lab.programs.curl, args: ['-sS', '--limit-rate', `${LIMIT}`, '-o', `${folder}/file`, url] },

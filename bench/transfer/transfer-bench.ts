@@ -6,6 +6,7 @@ import type { BenchCase } from './bench-case.ts';
 import { byCidCases } from './by-cid.ts';
 import { openLab, type Lab, type LabOptions } from './lab.ts';
 import { limitedCase } from './limited.ts';
+import { levelGround } from './level-ground.ts';
 import { manyAtOnceCase } from './many-at-once.ts';
 import { oneFileCases } from './one-file.ts';
 import { resumedCase } from './resumed.ts';
@@ -46,15 +47,16 @@ function choose(only: readonly string[]): readonly BenchCase[] {
   const unknown = only.filter((name) => !CASES.some((one) => one.name === name));
   if (unknown.length > 0)
     throw new RangeError(`no case "${unknown.join('", "')}": one of ${CASES.map(({ name }) => name).join(', ')}`);
-  return only.length === 0 ? CASES : CASES.filter(({ name }) => only.includes(name));
+  return only.length === 0 ? CASES.filter(({ isExtra }) => !isExtra) : CASES.filter(({ name }) => only.includes(name));
 }
 
 async function measureCase(one: BenchCase, lab: Lab, options: TransferBenchOptions): Promise<CaseReport> {
   const title = one.title(options.quick);
   options.say(`${one.name}: ${title}`);
-  const { variants, notes = [] } = await one.prepare(lab);
+  const { variants, writtenBytes, notes = [] } = await one.prepare(lab);
   const rounds = Math.min(options.rounds, one.mostRounds ?? Infinity);
-  const results = await interleave(variants, rounds, options.say, options.signal);
+  const level = (): Promise<void> => levelGround(lab.target('level'), writtenBytes);
+  const results = await interleave(variants, { ...options, rounds, level });
   await lab.stopEngines();
   const names = variants.map(({ name }) => name);
   return {
