@@ -110,6 +110,10 @@ describe('parseCid', () => {
     [`${V1}a`, 'is not a CID'],
     [`z${V0}`, 'drop the first letter'],
     ['Qm1', 'is not a CID'],
+    [`f${Buffer.from(cidBytes(V1)).toString('hex')}00`, '1 bytes follow the CID'],
+    ['f018100551220' + '00'.repeat(32), 'is not a CID'],
+    ['f0155129f00' + '00'.repeat(31), 'is not a CID'],
+    [`f${Buffer.from(cidBytes(V1)).subarray(0, -1).toString('hex')}`, 'is not a CID'],
     ['b'.repeat(5000), 'at most'],
     ['/ipns/example.net', 'has no CID'],
   ])('refuses %j and shows what to write', (text, message) => {

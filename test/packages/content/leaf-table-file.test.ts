@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { buildLeafTable } from '#content/build-leaf-table';
@@ -53,6 +53,17 @@ describe('the file of a leaf table', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (garbage) => expect(decodeLeafTable(garbage)).toBeUndefined()),
     );
+  });
+
+  it('is refused when it has more than it says, under a checksum that is right', async () => {
+    const { table } = await makeDag(randomBytes(5000), { chunkBytes: 1000, inlineBytes: 10 });
+    const file = encodeLeafTable(table);
+    for (const more of [1, 32, 40]) {
+      const body = Buffer.concat([file.subarray(0, -32), Buffer.alloc(more)]);
+      const sealed = Buffer.concat([body, createHash('sha256').update(body).digest()]);
+      expect(decodeLeafTable(sealed)).toBeUndefined();
+      expect(decodeLeafTable(Buffer.concat([sealed, Buffer.alloc(more)]))).toBeUndefined();
+    }
   });
 
   it('is refused when it was written from nonsense', async () => {

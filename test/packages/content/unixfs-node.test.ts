@@ -92,6 +92,18 @@ describe('decodeUnixfsNode', () => {
 });
 
 describe('varints', () => {
+  it('are refused when they are longer than they need be, where that matters, and where a field is cut', () => {
+    expect(new ByteReader(Uint8Array.of(0x81, 0)).varint()).toBe(1);
+    expect(() => new ByteReader(Uint8Array.of(0x81, 0)).varint(true)).toThrow('padding');
+    expect(new ByteReader(Uint8Array.of(0)).varint(true)).toBe(0);
+    for (const cut of [[], [0x80], [0xff, 0xff], Array(10).fill(0x80), [...Array(9).fill(0xff), 1]])
+      expect(() => new ByteReader(Uint8Array.from(cut)).varint()).toThrow(RangeError);
+    const reader = new ByteReader(Uint8Array.of(1, 2, 3));
+    expect(() => reader.take(4)).toThrow('4 bytes are promised at byte 0, 3 are there');
+    expect([...reader.take(3)]).toEqual([1, 2, 3]);
+    expect(reader.done).toBe(true);
+  });
+
   it('come back as they were for every safe integer (property)', () => {
     const edges = [
       0,
