@@ -25,6 +25,12 @@ import { publishTarget } from './publish-target.ts';
 import { leaseTarget, type TargetLease } from './target-lease.ts';
 import { preparePlace } from './target-place.ts';
 
+/** What users of the library name: how it fails, and what it tells. */
+export { ExhaustedError, StorageError, VerifyError } from '#core/failure';
+export type { SourceError, SourceFailure } from '#core/failure';
+export type { NodesProgress } from './obtain.ts';
+export type { Progress, SourceReport, TryRecord } from '#transfer/transfer-options';
+
 export interface DownloadOptions {
   /** `<cid>`, `<cid>/<path>`, `ipfs://…`, `http(s)://…` or `hf:[datasets/]owner/repo/path[@revision]`. */
   readonly from: string;

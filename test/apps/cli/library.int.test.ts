@@ -10,7 +10,7 @@ import { startOrigin } from '../../helpers/origin.ts';
 
 const PROGRAM = fileURLToPath(new URL('use-library.mjs', import.meta.url));
 
-it('IN3 is a library: haulier/transfer fetches, proves and tells its progress in anybody’s process', async () => {
+it('IN3 is a library: haulier/transfer fetches, proves, tells its progress, stops when told and names its failures in anybody’s process', async () => {
   const bytes = someBytes(2_000_000, 'library');
   const home = await mkdtemp(join(tmpdir(), 'haulier-library-'));
   const origin = await startOrigin({ files: { x: bytes } });
@@ -20,6 +20,10 @@ it('IN3 is a library: haulier/transfer fetches, proves and tells its progress in
     const report = JSON.parse(stdout) as { seen: number[] };
     expect(report).toMatchObject({ path: env.TO, sizeBytes: bytes.length, sha256: env.SHA256, verified: true });
     expect(report.seen.at(-1)).toBe(bytes.length);
+    expect(report).toMatchObject({
+      stopped: 'enough',
+      failure: [{ kind: 'missing', message: 'answered 404', count: 1 }],
+    });
   } finally {
     await origin.close();
     await rm(home, { recursive: true, force: true });
