@@ -87,6 +87,8 @@ function addFetchCommand(program: Command, context: CommandContext): void {
     .option('--sha256 <hex>', 'what the file must hash to')
     .option('--md5 <hex>', 'what the file must hash to')
     .option('--sha1 <hex>', 'what the file must hash to')
+    .option('--sha512 <hex>', 'what the file must hash to')
+    .option('--git <hex>', 'git name of the blob, as hubs give it for small files')
     .option('--size <bytes>', 'exact size')
     .option('--mirror <url>', 'another source of the same bytes; repeatable', collect, [])
     .option('--gateway <base>', 'an IPFS gateway; repeatable', collect, [])

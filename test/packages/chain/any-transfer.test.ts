@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { obtain } from '#chain/obtain';
-import { buildShape, dagShapes } from '../../helpers/any-dag.ts';
+import { buildShape, dagShapes, type DagShape } from '../../helpers/any-dag.ts';
 import { fakeSource, type FakeBehaviour } from '../../helpers/fake-source.ts';
 import { bytesOf, transferKit } from '../../helpers/transfer-kit.ts';
 
@@ -21,6 +21,21 @@ const slicings = fc.array(fc.oneof(fc.constantFrom(0, 1, 1, 2, 3), fc.integer({ 
   minLength: 1,
   maxLength: 60,
 });
+
+const node = (children: DagShape[], inlineBytes: number, tsize: 'right' | 'low' = 'right'): DagShape => ({
+  ...{ children, inlineBytes, tsize, dataFirst: false, hasFilesize: false },
+});
+const leaf = (kind: 'raw' | 'pbRaw' | 'pbOtherOrder', bytes: number): DagShape => ({
+  leaf: kind,
+  bytes,
+  tsize: 'right',
+});
+
+/** A lie about one leaf beside a wrong guess about another: it takes luck to meet them. */
+const EXAMPLES: [DagShape, number[], number[], number][] = [
+  [node([node([node([leaf('raw', 16)], 0), node([leaf('raw', 1)], 1, 'low')], 1)], 0), [0], [566_106_241], 6_051_078],
+  [node([leaf('pbRaw', 1), node([leaf('pbOtherOrder', 1), node([], 60)], 1), node([], 1)], 0), [0], [0], 1],
+];
 
 it('any leaf layout in any slicing with any damage: the file is whole, and nothing wrong is called proven (property)', async () => {
   let runs = 0;
@@ -45,6 +60,6 @@ it('any leaf layout in any slicing with any damage: the file is whole, and nothi
       expect(result).toMatchObject({ verified: 'leaves', sizeBytes: file.length });
       expect(file.equals(await readFile(partialPath))).toBe(true);
     }),
-    { numRuns: 60 },
+    { numRuns: 60, examples: EXAMPLES },
   );
 });

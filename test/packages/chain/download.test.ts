@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { download, type DownloadOptions, type DownloadReport } from '#chain/download';
+import { startDigests } from '#content/digests';
 import { partialPathOf } from '#chain/partial-path';
 import { ExhaustedError } from '#core/failure';
 import { MIB } from '#core/units';
@@ -54,6 +55,22 @@ describe('the download of the library', () => {
     expect(seen).toEqual([...seen].sort((a, b) => a - b));
     expect(seen.at(-1)).toBe(bytes.length);
   });
+
+  it.each(['sha256', 'sha512', 'sha1', 'md5', 'git'] as const)(
+    'EX3 proves a file by %s alone, also one that is here already, and refuses other bytes',
+    async (algorithm) => {
+      const running = startDigests([algorithm], { sizeBytes: bytes.length });
+      running.update(bytes);
+      const { digests } = running.finish();
+      expect(await get(url(), { digests })).toMatchObject({ sha256, verified: true, outcome: 'secondary_success' });
+      expect(await get(url(), { digests })).toMatchObject({ sha256, verified: true, outcome: 'cache_hit' });
+      expect(origin.requests).toHaveLength(1);
+      const other = { [algorithm]: digests[algorithm]!.replace(/^./, (digit) => (digit === '0' ? '1' : '0')) };
+      await rm(to);
+      await expect(get(url(), { digests: other })).rejects.toThrow();
+      expect(existsSync(to)).toBe(false);
+    },
+  );
 
   it('CH2 CH7 fetches by CID, and by a path below a CID, proven leaf by leaf', async () => {
     expect(await get(dag.cid)).toMatchObject({ sha256, cid: dag.cid, outcome: 'primary_success', verified: true });
