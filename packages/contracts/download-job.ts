@@ -23,6 +23,8 @@ export const downloadJob = {
         name: ModelName,
         type: z.string(),
         version: ModelVersion,
+        /** The IPFS folder or block that the version was published as. */
+        cid: z.string().max(300).optional(),
         /** Files of this version that the host is to have: its views change when the last of them is there. */
         fileCount: z.number().int().min(1).optional(),
         /** When the model's origin last told which version is its newest; milliseconds since 1970 (VE4). */

@@ -14,6 +14,8 @@ export interface Generation {
 export interface OutboxRow extends OutboxDownload {
   /** Files of the model's version that are wanted on the host. */
   readonly fileCount: number;
+  /** The IPFS folder or block that the model's version was published as. */
+  readonly versionCid: string | null;
   /** When the model's origin last answered a check of its version. */
   readonly checkedAt: Date | null;
 }
@@ -47,6 +49,7 @@ export async function unqueuedDownloads(database: Database, limit: number): Prom
   const sql = `SELECT d.id, d.generation, d.host, d.attempts_before AS "attemptsBefore", ${FILE_COLUMN}, d.model,
       d.model_type AS "modelType", d.version, d.layers, d.strategy, d.limit_bytes_per_second AS "limitBytesPerSecond",
       ${FILE_COUNT_SQL} AS "fileCount",
+      (SELECT m.cid FROM manifests m WHERE m.model = d.model AND m.version = d.version) AS "versionCid",
       (SELECT max(c.answered_at) FROM version_checks c WHERE c.model = d.model) AS "checkedAt"
     FROM downloads d
     WHERE d.status IN ('pending', 'in_progress', 'resuming') AND d.enqueued_generation < d.generation

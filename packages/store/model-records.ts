@@ -1,4 +1,5 @@
 import { StorageError } from '#core/failure';
+import type { SourceSpec } from '#core/file-spec';
 
 /** The shape of `.manifests.json` (VE1). Applications read it without us: fields are added, never changed. */
 export const MANIFESTS_SCHEMA = 'haulier.manifests/v1';
@@ -7,6 +8,8 @@ export interface FileRecord {
   readonly sha256: string;
   readonly sizeBytes: number;
   readonly cid?: string | undefined;
+  /** Where it may come from, as its manifest says. */
+  readonly sources?: readonly SourceSpec[] | undefined;
   /** ISO 8601. */
   readonly publishedAt: string;
   /** Why the file was taken away; it is fetched again when somebody asks (VE3). */
@@ -14,6 +17,8 @@ export interface FileRecord {
 }
 
 export interface VersionRecord {
+  /** What the model is for, such as `stt`; null when nobody said. */
+  readonly type: string | null;
   /** CID of the manifest or folder this version was published as. */
   readonly ipfsHash: string | null;
   readonly hfRevision: string | null;
@@ -38,6 +43,7 @@ export interface ModelRecord {
 export type ModelRecords = ReadonlyMap<string, ModelRecord>;
 
 interface VersionJson {
+  type?: string | null;
   ipfsHash: string | null;
   hfRevision: string | null;
   downloadedAt: string | null;
@@ -65,7 +71,7 @@ function encodeModel(model: ModelRecord): ModelJson {
   return {
     version: model.version,
     ...(current === undefined
-      ? { ipfsHash: null, hfRevision: null, downloadedAt: null, pinned: false, files: {} }
+      ? { type: null, ipfsHash: null, hfRevision: null, downloadedAt: null, pinned: false, files: {} }
       : encodeVersion(current)),
     previousVersion: model.previousVersion,
     otherVersions: Object.fromEntries(others.map(([version, record]) => [version, encodeVersion(record)])),
@@ -114,6 +120,7 @@ function decodeVersion(json: VersionJson): VersionRecord {
   for (const file of files.values())
     if (typeof file.sha256 !== 'string' || typeof file.sizeBytes !== 'number') throw new TypeError('not a file record');
   return {
+    type: json.type ?? null,
     ipfsHash: json.ipfsHash,
     hfRevision: json.hfRevision,
     downloadedAt: json.downloadedAt ?? new Date(0).toISOString(),

@@ -1,4 +1,5 @@
 import { StorageError } from '#core/failure';
+import type { SourceSpec } from '#core/file-spec';
 import { ifPresent } from '#os/if-present';
 import type { StoreContext } from './context.ts';
 import { blobPath } from './layout.ts';
@@ -19,8 +20,13 @@ export interface ViewRequest {
    * comes.
    */
   readonly versionFileCount?: number | undefined;
+  /** What the model is for, such as `stt`. */
+  readonly type?: string | undefined;
+  /** CID of the manifest or folder the version was published as. */
   readonly ipfsHash?: string | undefined;
   readonly hfRevision?: string | undefined;
+  /** Where the file may come from, as its manifest says; a bundle made of this store passes it on. */
+  readonly sources?: readonly SourceSpec[] | undefined;
 }
 
 export interface StoredContent {
@@ -46,6 +52,7 @@ export async function showContent(
     sha256: content.sha256,
     sizeBytes: content.sizeBytes,
     ...(content.cid === undefined ? {} : { cid: content.cid }),
+    ...(view.sources === undefined || view.sources.length === 0 ? {} : { sources: view.sources }),
     publishedAt: at,
   };
   await records.change(async (before) => {

@@ -8,6 +8,7 @@ export interface NewFile {
   readonly version: string;
   readonly path: string;
   readonly file: FileRecord;
+  readonly type?: string | undefined;
   readonly ipfsHash?: string | undefined;
   readonly hfRevision?: string | undefined;
 }
@@ -17,19 +18,28 @@ const NO_MODEL: ModelRecord = { version: null, previousVersion: null, versions: 
 export function addFile(records: ModelRecords, added: NewFile): ModelRecords {
   const model = records.get(added.model) ?? NO_MODEL;
   const earlier = model.versions.get(added.version) ?? newVersion(added.file.publishedAt);
-  const ipfsHash = added.ipfsHash ?? earlier.ipfsHash;
-  const hfRevision = added.hfRevision ?? earlier.hfRevision;
-  const known = ipfsHash === earlier.ipfsHash && hfRevision === earlier.hfRevision;
+  const facts = {
+    type: added.type ?? earlier.type,
+    ipfsHash: added.ipfsHash ?? earlier.ipfsHash,
+    hfRevision: added.hfRevision ?? earlier.hfRevision,
+  };
+  const known =
+    facts.type === earlier.type && facts.ipfsHash === earlier.ipfsHash && facts.hfRevision === earlier.hfRevision;
   if (known && isSameFile(earlier.files.get(added.path), added.file)) return records;
-  const version = { ...earlier, ipfsHash, hfRevision, files: withEntry(earlier.files, added.path, added.file) };
+  const version = { ...earlier, ...facts, files: withEntry(earlier.files, added.path, added.file) };
   return withModel(records, added.model, { ...model, versions: withEntry(model.versions, added.version, version) });
 }
 
 /** A file that is entered again leaves the records as they are, so nothing is written for it. */
 const isSameFile = (a: FileRecord | undefined, b: FileRecord): boolean =>
-  a?.sha256 === b.sha256 && a.sizeBytes === b.sizeBytes && a.cid === b.cid && a.invalid === undefined;
+  a?.sha256 === b.sha256 &&
+  a.sizeBytes === b.sizeBytes &&
+  a.cid === b.cid &&
+  a.invalid === undefined &&
+  JSON.stringify(a.sources) === JSON.stringify(b.sources);
 
 const newVersion = (downloadedAt: string): VersionRecord => ({
+  type: null,
   ipfsHash: null,
   hfRevision: null,
   downloadedAt,
@@ -68,15 +78,9 @@ export function dropVersions(records: ModelRecords, name: string, dropped: Reado
 /** Marks every use of a content as gone, or as back again. */
 export function markContent(records: ModelRecords, sha256: string, invalid: string | undefined): ModelRecords {
   const mark = (file: FileRecord): FileRecord => {
-    if (file.sha256 !== sha256 || file.invalid === invalid) return file;
-    const { sha256: same, sizeBytes, cid, publishedAt } = file;
-    return {
-      sha256: same,
-      sizeBytes,
-      ...(cid === undefined ? {} : { cid }),
-      publishedAt,
-      ...(invalid === undefined ? {} : { invalid }),
-    };
+    const { invalid: before, ...facts } = file;
+    if (file.sha256 !== sha256 || before === invalid) return file;
+    return { ...facts, ...(invalid === undefined ? {} : { invalid }) };
   };
   const markVersion = (version: VersionRecord): VersionRecord => ({
     ...version,

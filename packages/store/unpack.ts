@@ -74,8 +74,9 @@ export async function unpack(context: StoreContext, records: RecordStore, reques
   }
 }
 
+/** The sources are those of the archive. */
 const viewOf = (request: UnpackRequest, file: UnpackedFile): ViewRequest | undefined =>
-  request.view === undefined ? undefined : { ...request.view, path: file.path };
+  request.view === undefined ? undefined : { ...request.view, path: file.path, sources: undefined };
 
 async function writeResults(
   context: StoreContext,

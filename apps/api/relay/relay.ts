@@ -79,6 +79,7 @@ const modelOf = (row: OutboxRow, name: string, version: string): NonNullable<Dow
   name,
   type: row.modelType ?? 'model',
   version,
+  ...(row.versionCid === null ? {} : { cid: row.versionCid }),
   ...(row.fileCount > 0 ? { fileCount: row.fileCount } : {}),
   ...(row.checkedAt === null ? {} : { checkedAt: row.checkedAt.getTime() }),
 });

@@ -100,9 +100,13 @@ async function bundleModel(what: string, records: ModelRecords, store: Store): P
   const version = wanted ?? record.version ?? undefined;
   const found = versionOf(record, name, version);
   await refuseIncomplete(`${name}@${version}`, found, store);
-  const files = [...found.files].map(([path, { sha256, sizeBytes, cid }]) => ({ path, sha256, sizeBytes, cid }));
+  const files = [...found.files].map(([path, { sha256, sizeBytes, cid, sources }]) => ({
+    ...{ path, sha256, sizeBytes, cid },
+    ...(sources === undefined ? {} : { sources }),
+  }));
   const manifest = Manifest.parse({
     name,
+    ...(found.type === null ? {} : { type: found.type }),
     version,
     files,
     ...(found.ipfsHash === null ? {} : { cid: found.ipfsHash }),

@@ -7,10 +7,12 @@ export function viewOf({ model, file }: DownloadJob): ViewRequest | undefined {
   const hub = file.sources.find((source) => source.kind === 'huggingface');
   return {
     model: model.name,
+    type: model.type,
     version: model.version,
     path: file.path,
     versionFileCount: model.fileCount,
     hfRevision: hub?.revision,
-    ipfsHash: file.cid,
+    ipfsHash: model.cid,
+    sources: file.sources,
   };
 }

@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { openBundle } from '#sources/bundle';
+import { localBundle } from '#sources/bundle-reader';
 import { runCli, type CliEnd } from '../../helpers/cli.ts';
 import { sha256Of, someBytes } from '../../helpers/origin-content.ts';
 import { startOrigin, type Origin } from '../../helpers/origin.ts';
@@ -44,6 +46,12 @@ describe('from a repository to a bundle, by the command line alone', () => {
     const bundle = `${system.homeOf('host-a')}/sample.tar`;
     expect(await cli('bundle', 'create', 'sample', '-o', bundle)).toMatchObject({ code: 0 });
     expect(await cli('bundle', 'verify', bundle)).toMatchObject({ code: 0 });
+    const { manifests } = await openBundle(localBundle(bundle), AbortSignal.timeout(5_000));
+    const repository = { kind: 'huggingface', repo: 'org/m', revision: 'c'.repeat(40) };
+    const bundled = Object.keys(files).map((path) => ({ path, sources: [{ ...repository, path }] }));
+    expect(manifests).toMatchObject([
+      { name: 'sample', type: 'stt', files: bundled.sort((a, b) => (a.path < b.path ? -1 : 1)) },
+    ]);
   });
 
   it('K24 tells a missing token and an unknown model by its code', async () => {

@@ -27,19 +27,20 @@ describe('publish', () => {
   it('VE1 writes .manifests.json so that an application reads it without us', async () => {
     const store = await temporaryStore();
     const bytes = randomBytes(100);
-    await store.publish(await partialOf(store, bytes, { ...VIEW, ipfsHash: 'bafyfolder', hfRevision: 'abc' }));
+    const sources = [{ kind: 'mirror', url: 'https://mirror.example/model.bin' }] as const;
+    const published = { type: 'stt', ipfsHash: 'bafyfolder', hfRevision: 'abc', sources };
+    await store.publish(await partialOf(store, bytes, { ...VIEW, ...published }));
     const json = JSON.parse(await readFile(store.paths.manifests, 'utf8')) as unknown;
     expect(json).toMatchObject({
       schema: 'haulier.manifests/v1',
       models: {
         'whisper-base': {
           version: '1.0',
-          ipfsHash: 'bafyfolder',
-          hfRevision: 'abc',
+          ...{ type: 'stt', ipfsHash: 'bafyfolder', hfRevision: 'abc' },
           pinned: false,
           previousVersion: null,
           downloadedAt: expect.stringMatching(/^\d{4}-.*Z$/),
-          files: { 'encoder/model.bin': { sha256: sha256Of(bytes), sizeBytes: 100 } },
+          files: { 'encoder/model.bin': { sha256: sha256Of(bytes), sizeBytes: 100, sources } },
           otherVersions: {},
         },
       },

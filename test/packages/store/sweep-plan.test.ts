@@ -12,7 +12,7 @@ const facts = (changes: Partial<SweepFacts>): SweepFacts => ({
 });
 
 const version = (content: string, replacedMs: number | null, pinned = false): VersionRecord => ({
-  ...{ ipfsHash: null, hfRevision: null, pinned },
+  ...{ type: null, ipfsHash: null, hfRevision: null, pinned },
   downloadedAt: new Date(NOW - 400 * DAY_MS).toISOString(),
   replacedAt: replacedMs === null ? null : new Date(replacedMs).toISOString(),
   files: new Map([['a', { sha256: sha(content), sizeBytes: 10, publishedAt: '' }]]),

@@ -25,6 +25,7 @@ describe('the age of what a host serves', () => {
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
   const version = {
+    type: null,
     ipfsHash: null,
     hfRevision: null,
     downloadedAt: new Date(START).toISOString(),
