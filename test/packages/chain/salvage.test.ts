@@ -8,10 +8,11 @@ import { partialPathOf } from '#chain/partial-path';
 import { KIB, MIB } from '#core/units';
 import { nodeFileOperations } from '#transfer/file-operations';
 import { transfer } from '#transfer/transfer';
+import type { Progress } from '#transfer/transfer-options';
 import { makeBlocks } from '../../helpers/dag.ts';
 import { fakeSource } from '../../helpers/fake-source.ts';
 import { startOrigin, type Origin } from '../../helpers/origin.ts';
-import { bytesOf, tableOf, transferKit } from '../../helpers/transfer-kit.ts';
+import { bytesOf, sha256Of, tableOf, transferKit } from '../../helpers/transfer-kit.ts';
 
 const LEAF = 256 * KIB;
 const bytes = bytesOf(4 * MIB + 777);
@@ -126,6 +127,35 @@ describe('what lies at the target, when it is fetched by CID', () => {
     await sparse(partialPathOf(to), [1, 2]);
     await writeFile(to, bytes.subarray(0, 2 * LEAF));
     await expectKept(3 * LEAF);
+  });
+
+  it('keeps from the stopped fetch of another file of the same length only what both have', async () => {
+    const other = Buffer.concat([bytes.subarray(0, 2 * LEAF), bytesOf(SIZE - 2 * LEAF, 'other')]);
+    const otherDag = makeBlocks(other);
+    const blocks = new Map([...dag.blocks, ...otherDag.blocks]);
+    origin.serve({ ipfs: { [dag.cid]: bytes, [otherDag.cid]: other }, blocks });
+    const stop = new AbortController();
+    const stopped = download({
+      ...{ from: otherDag.cid, to, gateways: [origin.url], signal: stop.signal, limitBytesPerSecond: 3 * MIB },
+      onProgress: ({ committedBytes }) => committedBytes >= 2 * MIB && stop.abort(new Error('enough')),
+    });
+    await expect(stopped).rejects.toThrow('enough');
+    await expectKept(2 * LEAF);
+  });
+
+  it('keeps nothing of the stopped fetch of another file that only a digest tells apart', async () => {
+    const other = bytesOf(SIZE, 'other');
+    origin.serve({ files: { one: other, two: bytes } });
+    const stop = new AbortController();
+    const fetching = (name: string, content: Buffer, more: object): Promise<DownloadReport> =>
+      download({ from: `${origin.url}/files/${name}`, to, digests: { sha256: sha256Of(content) }, ...more });
+    const limits = { signal: stop.signal, limitBytesPerSecond: 3 * MIB };
+    const onProgress = ({ committedBytes }: Progress) => committedBytes >= 2 * MIB && stop.abort(new Error('enough'));
+    await expect(fetching('one', other, { ...limits, onProgress })).rejects.toThrow('enough');
+    const before = origin.requests.length;
+    expect(await fetching('two', bytes, {})).toMatchObject({ verified: true, resumedBytes: 0, wastedBytes: 0 });
+    expect(origin.requests.slice(before).map(({ bytesSent }) => bytesSent)).toEqual([SIZE]);
+    expect(bytes.equals(await readFile(to))).toBe(true);
   });
 
   it('cuts a partial that is too long', async () => {
