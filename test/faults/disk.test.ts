@@ -22,7 +22,7 @@ const failing = (code: string, at: 'write' | 'openPrivate' | 'truncate' | 'datas
 
 describe('a disk that refuses', () => {
   it.each<[string, DiskFaults, string]>([
-    ['G01 RE10 ENOSPC at a write', failing('ENOSPC', 'write'), 'disk-full'],
+    ['G01 RE10 HD3 ENOSPC at a write', failing('ENOSPC', 'write'), 'disk-full'],
     ['G03 EDQUOT at a write', failing('EDQUOT', 'write'), 'disk-full'],
     ['G05 EROFS at a write', failing('EROFS', 'write'), 'read-only'],
     ['G08 EACCES at a write', failing('EACCES', 'write'), 'denied'],

@@ -3,11 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { MIB } from '#core/units';
+import { parseAddressPolicy } from '#http/address-policy';
+import { createHttp } from '#http/pool';
+import { mirror } from '#sources/mirror';
 import { expectNoLeaks } from '../helpers/leaks.ts';
 import { startNginx, type Nginx } from '../helpers/nginx.ts';
 import { obtaining, testFile } from '../helpers/obtaining.ts';
 import { LOOPBACK_TLS } from '../helpers/origin-tls.ts';
 import { testCacheDir } from '../helpers/services.ts';
+import { collect } from '../packages/sources/collect.ts';
 
 expectNoLeaks();
 const bench = obtaining();
@@ -73,6 +77,14 @@ describe(`nginx as an honest origin${whyNot}`, () => {
     const longer = { sizeBytes: file.bytes.length + MIB };
     const wrong = await bench.obtain({ file, mirrors: [mirrorUrl()], identity: longer, timeouts: PATIENCE });
     expect(wrong.tries[0]?.failure).toMatchObject({ kind: 'size-mismatch' });
+    const http = createHttp({ addressPolicy: parseAddressPolicy(['127.0.0.0/8']) });
+    const beyond = { start: file.bytes.length + 5, end: file.bytes.length + MIB };
+    const source = mirror({ http, url: mirrorUrl() });
+    const unsized = await collect(source, { range: beyond });
+    expect(unsized.error).toMatchObject({ kind: 'range-refused', httpStatus: 416 });
+    const sized = await collect(source, { range: beyond, ...longer });
+    expect(sized.error).toMatchObject({ kind: 'size-mismatch', httpStatus: 416 });
+    http.close();
   }, 30_000);
 
   test('RE1 goes on over TLS under a private authority, and refuses the same server without it', async () => {

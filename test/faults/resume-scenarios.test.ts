@@ -29,7 +29,7 @@ const HALF = 10 * LEAF_BYTES;
 const unproven = { digests: {}, allowUnverified: true };
 
 describe('resuming', () => {
-  it('RE12 RE1 finds a partial by its size and journal after a restart', async () => {
+  it('RE12 RE1 HD5 finds a partial after a restart, and believes its journal, not its size', async () => {
     await bench.interruptedAt(HALF, { file, gateways: [''] });
     expect((await stat(bench.partialPath)).size).toBe(SIZE);
     const run = await bench.obtain({ file, gateways: [await bench.origin(file.served)] });

@@ -29,7 +29,7 @@ describe('the attempts of a download', () => {
     await origin.close();
   }, 30_000);
 
-  it('RE3 are three at most, are counted in Postgres, and begin anew when a person resumes', async () => {
+  it('RE3 ME5 are three at most, say why in each try, are counted in Postgres, and begin anew when a person resumes', async () => {
     origin.rules.push(THROTTLED);
     await system.client.publishVersion(sampleManifest('sample', [file]));
     const { id } = (await system.client.createDownloads({ model: 'sample', host: 'host-a' })).downloads[0]!;
@@ -39,6 +39,12 @@ describe('the attempts of a download', () => {
     const failed = await system.awaitDownload(id, ({ status }) => status === 'failed');
     expect(failed).toMatchObject({ attempts: 3, attemptsLeft: 0, outcome: 'all_layers_exhausted' });
     expect(new Set(failed.tries.map(({ attempt }) => attempt))).toEqual(new Set([1, 2, 3]));
+    // ME5: why the source was asked at its place, and what was decided after it failed.
+    const whys = failed.tries.map(({ reason }) => reason);
+    expect(whys).toContain('configured 1st; throttled, it said when to return');
+    expect(whys.some((why) => /^configured 1st, \d+ % of its tries succeed.*; throttled, 3 times/.test(why!))).toBe(
+      true,
+    );
     const row = (await downloadById(database, id))!;
     expect(row).toMatchObject({ attempts: 3, attemptsUsed: 3 });
     expect(Math.abs(row.lastAttemptAt!.getTime() - Date.parse(failed.lastAttemptAt!))).toBeLessThan(1000);

@@ -142,7 +142,7 @@ describe('connections to one source', () => {
 });
 
 describe('HT8 bytes that nothing proves', () => {
-  it('HT8 ends with a source that breaks off and cannot go on, instead of beginning for ever', async () => {
+  it('B19 HT8 ends with a source that breaks off and cannot go on, instead of beginning for ever', async () => {
     const forgets = fakeSource(bytes, { name: 'forgets', cutAfterBytes: 10 * MIB });
     const options = kit.options([forgets], { file: { sizeBytes: bytes.length, digests: {} } });
     await expect(transfer(options)).rejects.toMatchObject({
