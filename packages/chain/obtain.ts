@@ -118,7 +118,9 @@ function creditOf(result: TransferResult, tableSource: Source | undefined): Pick
     (best, report) => (report.bytes > (best?.bytes ?? 0) ? report : best),
     undefined,
   );
-  const layer: Layer = result.deepestLayer ?? tableSource?.layer ?? 'cache';
-  const fromTable = result.deepestLayer === undefined ? tableSource?.name : undefined;
-  return { outcome: outcomeOf(layer), mainSource: most?.source ?? fromTable };
+  // Nobody sends a byte of an empty file, but somebody may have said that it is one.
+  const answered = result.tries.find(({ failure }) => failure === undefined);
+  const layer: Layer = result.deepestLayer ?? answered?.layer ?? tableSource?.layer ?? 'cache';
+  const without = result.deepestLayer === undefined ? (answered?.source ?? tableSource?.name) : undefined;
+  return { outcome: outcomeOf(layer), mainSource: most?.source ?? without };
 }

@@ -166,7 +166,7 @@ describe('what a CID may name', () => {
     expect(file.table.known.size).toBeGreaterThan(3);
     const carried = [...file.table.known.values()].reduce((sum, bytes) => sum + bytes.length, 0);
     expect(result).toMatchObject({ verified: 'leaves', wastedBytes: 0 });
-    const fetched = result!.sources.reduce((sum, { bytes }) => sum + bytes, 0);
+    const fetched = result!.tries.reduce((sum, { bytes }) => sum + bytes, 0);
     expect(fetched).toBe(100 * KIB - carried);
   });
 
