@@ -154,17 +154,18 @@ async function dropOldMarker(parts: LeaseParts, marker: string, ttlMs: number): 
 
 function holdLease(parts: LeaseParts, path: string, record: LeaseRecord, ttlMs: number): Lease {
   const lost = new AbortController();
-  const isMine = async (): Promise<boolean> => {
-    const raw = await ifPresent(parts.fs.readFile(path, 'utf8'));
-    return raw !== undefined && parseLease(raw)?.token === record.token;
-  };
+  const read = (): Promise<string | undefined> => ifPresent(parts.fs.readFile(path, 'utf8'));
+  const isOurs = (raw: string | undefined): boolean => raw !== undefined && parseLease(raw)?.token === record.token;
+  const isMine = async (): Promise<boolean> => isOurs(await read());
   const stop = (reason: string): void => {
     clearInterval(timer);
     if (!lost.signal.aborted) lost.abort(new StorageError('busy', path, reason));
   };
   const beat = async (): Promise<void> => {
     try {
-      if (!(await isMine())) return stop('the lease was taken over: this process was silent for too long');
+      const raw = await read();
+      if (raw === undefined) return stop('the lease is gone: somebody removed it, or its folder');
+      if (!isOurs(raw)) return stop('the lease was taken over: this process was silent for too long');
       const now = new Date(parts.clock.now());
       await parts.fs.utimes(path, now, now);
     } catch (error) {

@@ -38,14 +38,21 @@ const SENTENCES: Readonly<Record<string, (path: string) => string>> = {
   ENOTDIR: (path) => `${dirname(path)} is no folder, so ${path} cannot be in there`,
   EEXIST: (path) => `${dirname(path)} is no folder, so ${path} cannot be in there`,
   ENAMETOOLONG: (path) => `${path} is too long a name for this file system`,
-  ENOSPC: (path) => `no space left in ${dirname(path)}; what is there is kept, and the same command goes on from it`,
 };
 
 /** What the disk says is made for programs. */
 function inWords(error: unknown): unknown {
   if (!(error instanceof StorageError)) return error;
-  const sentence = SENTENCES[codeOf(error.cause)];
-  return sentence === undefined
-    ? error
-    : new StorageError(error.kind, error.path, sentence(error.path), { cause: error.cause });
+  const { kind, path, missingBytes } = error;
+  const code = codeOf(error.cause instanceof StorageError ? error.cause.cause : error.cause);
+  const sentence = NO_SPACE.has(code) ? fullDisk(path, missingBytes) : SENTENCES[code]?.(path);
+  // The sentence names the path.
+  return sentence === undefined ? error : new StorageError(kind, '', sentence, { cause: error });
 }
+
+const NO_SPACE = new Set(['ENOSPC', 'EDQUOT']);
+
+const fullDisk = (path: string, missingBytes: number | undefined): string =>
+  `no space left in ${dirname(path)}` +
+  (missingBytes === undefined ? '' : `, ${formatBytes(missingBytes)} more are needed`) +
+  '; free some and run the same command again';

@@ -40,8 +40,11 @@ export function requestOf(what: string, options: FetchOptions, env: NodeJS.Proce
   const locator = parseLocator(what);
   for (const url of [...options.mirror, ...(options.hfEndpoint ? [options.hfEndpoint] : [])]) httpUrl(url);
   const gateways = gatewaysOf(options.gateway, env);
-  if (locator.kind === 'cid' && gateways.length + options.mirror.length === 0 && !carriesBytes(locator.cid))
-    throw new RangeError('no IPFS gateway to ask: give --gateway BASE or set IPFS_GATEWAYS');
+  const digests = digestsOf(options);
+  if (locator.kind === 'cid' && !isProvidedFor(locator.cid, gateways, options.mirror, digests))
+    throw new RangeError(
+      'no IPFS gateway to ask: give --gateway BASE or set IPFS_GATEWAYS, or give --mirror URL and the digest of the file',
+    );
   return {
     from: what,
     to: targetOf(options.output, nameOf(locator)),
@@ -50,7 +53,7 @@ export function requestOf(what: string, options: FetchOptions, env: NodeJS.Proce
     hfEndpoint: options.hfEndpoint ?? (env['HF_ENDPOINT'] || undefined),
     hfToken: secret(env, 'HF_TOKEN'),
     sizeBytes: wholeNumber('--size', options.size, 0),
-    digests: digestsOf(options),
+    digests,
     connections: wholeNumber('--connections', options.connections, 1),
     limitBytesPerSecond:
       options.limitRate === undefined ? undefined : positive('--limit-rate', parseBytes(options.limitRate)),
@@ -62,7 +65,16 @@ export function requestOf(what: string, options: FetchOptions, env: NodeJS.Proce
   };
 }
 
-const carriesBytes = (cid: string): boolean => tryParseCid(cid)?.hashCode === IDENTITY;
+/** A CID is proven with blocks, which only gateways give; a mirror's bytes need a digest. */
+function isProvidedFor(
+  cid: string,
+  gateways: readonly string[],
+  mirrors: readonly string[],
+  digests: Digests,
+): boolean {
+  const carriesBytes = tryParseCid(cid)?.hashCode === IDENTITY;
+  return carriesBytes || gateways.length > 0 || (mirrors.length > 0 && Object.keys(digests).length > 0);
+}
 
 /** An existing folder as output means: this name in there, as with cp. */
 function targetOf(output: string | undefined, name: string): string {

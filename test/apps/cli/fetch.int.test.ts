@@ -133,6 +133,7 @@ describe('haulier fetch', () => {
     ['a bad strategy', ['http://127.0.0.1:1/x', '--strategy', 'random']],
     ['a bad mode of progress', ['http://127.0.0.1:1/x', '--progress', 'loud']],
     ['a CID without a gateway', [dag.cid]],
+    ['a CID with a mirror that nothing proves', [dag.cid, '--mirror', 'http://127.0.0.1:1/x']],
     ['an empty path', ['http://127.0.0.1:1/x', '-o', '']],
     ['the standard output, which shows bytes before they are proven', ['http://127.0.0.1:1/x', '-o', '-']],
   ])('K24 ends with 2 and an error for %s', async (_what, args) => {
