@@ -2,6 +2,7 @@ import type { SourceFailureKind } from '#core/failure';
 import { SourceError } from '#core/failure';
 import type { ByteSink, ReadRequest, ResponseHead, Source } from '#core/source';
 import { PAGE_REST_MS } from '#core/policy';
+import { SECOND_MS } from '#core/units';
 import { kindOfStatus, statusError } from '#http/http-error';
 import type { Http } from '#http/pool';
 import type { HttpRequest, HttpResponse } from '#http/request';
@@ -26,6 +27,8 @@ export interface IpfsGatewayOptions {
 /** Connections to one gateway at once (docs/ipfs.md). */
 const MAX_CONNECTIONS = 4;
 const MAX_REDIRECTS = 3;
+/** A throttling gateway that says "now" is left alone for so long (docs/ipfs.md). */
+const LEAST_REST_MS = SECOND_MS;
 /** What a gateway of boxo's family writes when it looked and did not find (docs/ipfs.md). */
 const NOT_HERE =
   /^(ipld: could not find node|peer does not have|getting pieces containing cid|failed to load root node)/i;
@@ -126,7 +129,10 @@ class GatewayReader {
   #explain(response: HttpResponse, body: string): SourceError {
     const kind = gatewayKind(response.status, body);
     const { status, headers } = response;
-    return statusError(this.name, status, headers, this.#options.http.now(), firstLine(response, body), kind);
+    const error = statusError(this.name, status, headers, this.#options.http.now(), firstLine(response, body), kind);
+    const { retryAfterMs, httpStatus, message } = error;
+    if (retryAfterMs === undefined || retryAfterMs >= LEAST_REST_MS) return error;
+    return new SourceError(kind, this.name, message, { httpStatus, retryAfterMs: LEAST_REST_MS });
   }
 }
 

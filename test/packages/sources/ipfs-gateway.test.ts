@@ -100,6 +100,13 @@ describe('a gateway', () => {
     expect(source.capabilities()).toMatchObject({ range: false, blocks: true });
   });
 
+  it('A28 HT2 rests a second at least and ten minutes at most, whatever it says', async () => {
+    const throttled = (retryAfterS: number): Fault => ({ do: 'status', status: 429, retryAfterS });
+    const { source } = await start(throttled(0), throttled(7), throttled(86_400));
+    for (const retryAfterMs of [1000, 7000, 600_000])
+      expect((await collect(source, part)).error).toMatchObject({ kind: 'throttled', retryAfterMs });
+  });
+
   it('follows no more than three redirects', async () => {
     const { source } = await start({ do: 'redirect-chain', hops: 4 });
     expect((await collect(source, part)).error).toMatchObject({ kind: 'bad-response' });
