@@ -84,8 +84,14 @@ describe('createFileDigester', () => {
   it('gives digests and DAG of the whole in any slicing (property)', () => {
     const file = randomBytes(3 * MIB + 5);
     const profiles = fc.constantFrom('unixfs-v1-2025' as const, 'unixfs-v0-2015' as const);
+    const edges = [0, MIB / 4, MIB / 2, MIB, 2 * MIB, 3 * MIB, file.length];
+    const atEdges = fc.tuple(fc.constantFrom(...edges), fc.integer({ min: -2, max: 2 }));
+    const cutAt = fc.oneof(
+      fc.nat(file.length),
+      atEdges.map(([edge, by]) => Math.min(file.length, Math.max(0, edge + by))),
+    );
     fc.assert(
-      fc.property(profiles, fc.array(fc.nat(file.length), { maxLength: 12 }), (dagProfile, cuts) => {
+      fc.property(profiles, fc.array(cutAt, { maxLength: 20 }), (dagProfile, cuts) => {
         const whole = createDagBuilder(dagProfile);
         whole.update(file);
         const digester = createFileDigester({ algorithms: ['sha256', 'git'], dagProfile, sizeBytes: file.length });
@@ -96,7 +102,7 @@ describe('createFileDigester', () => {
         expect(result.sizeBytes).toBe(file.length);
         expect(result.digests.sha256).toBe(createHash('sha256').update(file).digest('hex'));
       }),
-      { numRuns: 15 },
+      { numRuns: 40 },
     );
   });
 
