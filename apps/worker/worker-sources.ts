@@ -4,7 +4,7 @@ import type { Source } from '#core/source';
 import { parseAddressPolicy } from '#http/address-policy';
 import { createHttp, type Http } from '#http/pool';
 import type { ProxySettings } from '#http/proxy';
-import { configuredBundle } from '#sources/configured-bundle';
+import { configuredBundles } from '#sources/configured-bundle';
 import { OriginGates } from '#sources/limited';
 import { makeSources } from '#sources/make-sources';
 import type { SourceHealth } from '#sources/source-health';
@@ -26,7 +26,7 @@ export function workerSources(
   logger: Logger,
 ): (job: DownloadJob) => Source[] {
   const gates = new OriginGates();
-  const bundles = config.bundles.map((location) => configuredBundle(location, http));
+  const bundles = configuredBundles(config.bundles, http);
   return (job) =>
     makeSources(job.file, {
       gateways: config.ipfsGateways,

@@ -1,7 +1,9 @@
-import { open, rename, rm, stat } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { codeOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
+import { nodeFiles } from '#os/file-calls';
+import { syncFile, syncFolder } from '#os/sync';
 import { journalPathOf } from '#transfer/partial';
 
 /**
@@ -12,9 +14,10 @@ import { journalPathOf } from '#transfer/partial';
  */
 export async function publishTarget(partialPath: string, target: string): Promise<void> {
   try {
-    await finish(partialPath, await modeFor(target));
+    const mode = await modeFor(target);
+    await syncFile(nodeFiles, partialPath, (partial) => partial.chmod(mode).catch(unlessWithoutModes));
     await rename(partialPath, target);
-    await syncFolder(dirname(target));
+    await syncFolder(nodeFiles, dirname(target));
     const journal = journalPathOf(partialPath);
     for (const path of [journal, `${journal}.new`]) await rm(path, { force: true });
   } catch (error) {
@@ -28,33 +31,7 @@ async function modeFor(target: string): Promise<number> {
   return existing === undefined ? 0o666 & ~process.umask() : existing.mode & 0o777;
 }
 
-async function finish(partialPath: string, mode: number): Promise<void> {
-  const handle = await open(partialPath, 'r+');
-  try {
-    await handle.chmod(mode).catch(unlessWithoutModes);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
 /** FAT and some network shares have no rights to set. */
 function unlessWithoutModes(error: unknown): void {
   if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL'].includes(codeOf(error))) throw error;
-}
-
-/** What file systems without folders to sync (some network shares, FAT) answer. */
-const NO_FOLDER_SYNC = new Set(['EINVAL', 'EISDIR', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP']);
-
-async function syncFolder(path: string): Promise<void> {
-  try {
-    const handle = await open(path, 'r');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    if (!NO_FOLDER_SYNC.has(codeOf(error))) throw error;
-  }
 }

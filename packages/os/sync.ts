@@ -6,6 +6,9 @@ import type { FileCalls } from './file-calls.ts';
 /** Filesystems that cannot sync a folder, or not without write access, say so with one of these. */
 const NO_FOLDER_SYNC = new Set(['EINVAL', 'EISDIR', 'ENOTSUP', 'EOPNOTSUPP', 'EPERM', 'EACCES']);
 
+/** True when the error says that folders cannot be synced here, not that a sync failed. */
+export const hasNoFolderSync = (error: unknown): boolean => NO_FOLDER_SYNC.has(codeOf(error));
+
 /**
  * Brings a file's bytes, mode and times to the disk. A read-only file is synced through a read-only handle.
  *
@@ -38,7 +41,7 @@ export async function syncFolder(fs: FileCalls, path: string): Promise<void> {
       await handle.close();
     }
   } catch (error) {
-    if (!NO_FOLDER_SYNC.has(codeOf(error))) throw error;
+    if (!hasNoFolderSync(error)) throw error;
   }
 }
 

@@ -19,8 +19,7 @@ export interface BundleReader {
 const BLOCK_BYTES = 1024 * 1024;
 
 /** A bundle on this machine. Nothing is written beside it, so a read-only medium will do (L10). */
-export function localBundle(path: string): BundleReader {
-  const name = `bundle ${basename(path)}`;
+export function localBundle(path: string, name = `bundle ${basename(path)}`): BundleReader {
   const failed = (error: unknown): SourceError =>
     new SourceError(codeOf(error) === 'ENOENT' ? 'missing' : 'unreachable', name, `cannot be read: ${codeOf(error)}`, {
       cause: error,

@@ -9,9 +9,25 @@ export interface ConfiguredBundle {
   source(file: BundleFileSpec): Source;
 }
 
-/** @param location an absolute path, or an http(s) URL */
-export function configuredBundle(location: string, http: Http): ConfiguredBundle {
-  const reader = /^https?:\/\//i.test(location) ? remoteBundle(http, location) : localBundle(location);
+/**
+ * Each has a name of its own, by which journals and attempts know it: the second of one name is `… #2`.
+ *
+ * @param locations absolute paths, or http(s) URLs
+ */
+export function configuredBundles(locations: readonly string[], http: Http): ConfiguredBundle[] {
+  const seen = new Map<string, number>();
+  return locations.map((location) => {
+    const reader = readerOf(location, http);
+    const count = (seen.get(reader.name) ?? 0) + 1;
+    seen.set(reader.name, count);
+    return openedWhenWanted(count === 1 ? reader : readerOf(location, http, `${reader.name} #${count}`));
+  });
+}
+
+const readerOf = (location: string, http: Http, name?: string): BundleReader =>
+  /^https?:\/\//i.test(location) ? remoteBundle(http, location, name) : localBundle(location, name);
+
+function openedWhenWanted(reader: BundleReader): ConfiguredBundle {
   let opened: Bundle | undefined;
   const open = async (signal: AbortSignal): Promise<Bundle> => (opened ??= await openBundle(reader, signal));
   return { source: (file) => lazySource(reader, file, () => opened, open) };

@@ -10,9 +10,9 @@ import { mirror } from './mirror.ts';
 const BLOCK_BYTES = 4 * MIB;
 
 /** A bundle on a server that serves byte ranges. The operator named it: its own address is not questioned. */
-export function remoteBundle(http: Http, url: string): BundleReader {
+export function remoteBundle(http: Http, url: string, given?: string): BundleReader {
   const source = mirror({ http, url, trusted: true });
-  const name = `bundle ${source.name}`;
+  const name = given ?? `bundle ${source.name}`;
   return {
     name,
     origin: source.origin,

@@ -2,6 +2,8 @@ import { constants } from 'node:fs';
 import { dirname } from 'node:path';
 import { codeOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
+import { isAbsent } from '#os/if-present';
+import { hasNoFolderSync } from '#os/sync';
 import { nodeDiskCalls, type DiskCalls } from './disk-calls.ts';
 
 /** An open file with positioned reads and writes. */
@@ -116,9 +118,6 @@ export async function readFully(file: OpenFile, buffer: Uint8Array, position: nu
   return done;
 }
 
-/** Filesystems that cannot sync a folder, or not without write access, say so with one of these. */
-const NO_FOLDER_SYNC = new Set(['EINVAL', 'EISDIR', 'ENOTSUP', 'EPERM', 'EACCES', 'ENOENT']);
-
 /** Brings the names beside a file to the disk, where the filesystem has such a thing and the folder is there. */
 async function syncFolderOf(calls: DiskCalls, path: string): Promise<void> {
   try {
@@ -129,7 +128,7 @@ async function syncFolderOf(calls: DiskCalls, path: string): Promise<void> {
       await calls.close(folder);
     }
   } catch (error) {
-    if (!NO_FOLDER_SYNC.has(codeOf(error))) throw error;
+    if (!hasNoFolderSync(error) && !isAbsent(error)) throw error;
   }
 }
 

@@ -166,16 +166,28 @@ export async function salvage(
     const file = await openOrSkip(path, operations, rules.logger);
     if (file === undefined) continue;
     try {
-      await adoptProven(file, partial.file, board, rules.signal, Infinity);
+      await adoptProven(whereReadable(file), partial.file, board, rules.signal, Infinity);
     } catch (error) {
       rules.signal?.throwIfAborted();
-      throw StorageError.from(error, partial.path);
+      if (!(error instanceof NotReadable)) throw StorageError.from(error, partial.path);
+      rules.logger.warn({ path, err: error.cause }, 'salvage file not readable to its end');
     } finally {
       await file.close();
     }
     rules.logger.info({ path, bytes: board.doneBytes - before }, 'leaves salvaged');
   }
 }
+
+class NotReadable extends Error {}
+
+/** Tells the other file's errors from those of the partial. */
+const whereReadable = (file: OpenFile): OpenFile => ({
+  ...file,
+  read: (buffer, position) =>
+    file.read(buffer, position).catch((cause: unknown) => {
+      throw new NotReadable('a salvage file cannot be read', { cause });
+    }),
+});
 
 async function openOrSkip(path: string, operations: FileOperations, logger: Logger): Promise<OpenFile | undefined> {
   try {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { parseAddressPolicy } from '#http/address-policy';
 import { createHttp, type Http } from '#http/pool';
-import { configuredBundle } from '#sources/configured-bundle';
+import { configuredBundles } from '#sources/configured-bundle';
 import { createBundle } from '#store/bundle-writer';
 import { startOrigin, type Origin } from '../../helpers/origin.ts';
 
@@ -40,7 +40,7 @@ describe('a bundle that the operator named', () => {
   async function read(location: string, range?: { start: number; end: number }): Promise<Buffer> {
     const chunks: Buffer[] = [];
     const sink = { head: () => undefined, write: (chunk: Uint8Array) => void chunks.push(Buffer.from(chunk)) };
-    const source = configuredBundle(location, http).source(SPEC);
+    const source = configuredBundles([location], http)[0]!.source(SPEC);
     await source.read({ range, sizeBytes: bytes.length }, sink, signal);
     expect(source.capabilities().range).toBe(true);
     return Buffer.concat(chunks);
@@ -58,9 +58,16 @@ describe('a bundle that the operator named', () => {
     expect((await read(url)).equals(bytes)).toBe(true);
   });
 
+  it('has a name of its own, also beside another of the same name', () => {
+    const locations = ['/a/models.tar', '/b/models.tar', '/b/others.tar', 'http://10.0.0.1/models.tar'];
+    const names = configuredBundles(locations, http).map((bundle) => bundle.source(SPEC).name);
+    expect(names.slice(0, 3)).toEqual(['bundle models.tar', 'bundle models.tar #2', 'bundle others.tar']);
+    expect(new Set(names).size).toBe(4);
+  });
+
   it('is opened when it is wanted, also when it was not there before', async () => {
     const location = join(folder, 'models.tar');
-    const bundle = configuredBundle(location, http);
+    const bundle = configuredBundles([location], http)[0]!;
     const sink = { head: () => undefined, write: () => undefined };
     const ask = () => bundle.source(SPEC).read({ sizeBytes: bytes.length }, sink, signal);
     await expect(ask()).rejects.toMatchObject({ kind: 'missing' });

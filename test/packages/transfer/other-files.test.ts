@@ -52,6 +52,22 @@ describe('salvage', () => {
     expect(damaged.equals(await readFile(old))).toBe(true);
   });
 
+  it('keeps the good leaves before a bad sector of an existing file', async () => {
+    const old = join(kit.folder, 'old');
+    await writeFile(old, bytes);
+    const openForReading = async (path: string) => {
+      const file = (await nodeFileOperations.openForReading(path))!;
+      const read = (buffer: Uint8Array, position: number) =>
+        position < 2 * LEAF ? file.read(buffer, position) : Promise.reject(new Error('EIO'));
+      return { ...file, read };
+    };
+    const source = fakeSource(bytes);
+    const fileOperations = { ...nodeFileOperations, openForReading };
+    const { resumedBytes } = await transfer(kit.options([source], { table, salvage: [old], fileOperations }));
+    expect(await isIdentical()).toBe(true);
+    expect(resumedBytes).toBe(2 * LEAF);
+  });
+
   it('passes over what it may not read', async () => {
     const operations = { ...nodeFileOperations, openForReading: () => Promise.reject(new Error('EIO')) };
     await transfer(kit.options([fakeSource(bytes)], { table, salvage: ['/nowhere'], fileOperations: operations }));
