@@ -11,7 +11,6 @@ const CONNECTIONS = 4;
 export const limitedCase: BenchCase = {
   name: 'limited',
   title: (quick) => `${quick ? 1 : 2} GiB from three sources of 20 MiB/s per connection, four connections each`,
-  mostRounds: 3,
   goals: [
     {
       ...{ id: 'T8', of: 'engine, 3 sources', what: 'share of the sum of limits', look: fact('share') },

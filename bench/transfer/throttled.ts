@@ -8,7 +8,6 @@ const LIMIT = 50e6;
 export const throttledCase: BenchCase = {
   name: 'throttle',
   title: (quick) => `${quick ? 128 : 512} MiB at 50 MB/s`,
-  mostRounds: 3,
   goals: [
     {
       ...{ id: 'T12', of: 'engine, limited', what: 'error of the rate', look: fact('error') },

@@ -2,6 +2,8 @@ import { basename } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { download, type DownloadOptions } from '#chain/download';
 import { parseLocator } from '#chain/locator';
+import { tryParseCid } from '#content/cid';
+import { hashSpec } from '#content/multihash';
 import { messageOf } from '#core/error-facts';
 import type { CommandContext } from '../context.ts';
 import { FetchAccount } from '../fetch/fetch-account.ts';
@@ -16,12 +18,12 @@ const now = (): number => performance.now();
 
 /** Fetches one file without any server; run again after an interruption, it goes on. */
 export async function fetchFile(what: string, options: FetchOptions, context: CommandContext): Promise<void> {
-  // V8 would optimize the HTTP parser (WebAssembly) in the background, for longer than 64 MiB take to arrive.
-  setFlagsFromString('--liftoff-only');
   const account = new FetchAccount();
   let request: DownloadOptions | undefined;
   try {
     request = usageOf(() => requestOf(what, options, context.env));
+    // V8 would optimize the HTTP parser (WebAssembly) in the background, for longer than 64 MiB take to arrive.
+    if (!needsFastWebAssembly(request)) setFlagsFromString('--liftoff-only');
     await fetchAs(request, options, account, context);
   } catch (error) {
     const failure = failureOf(error, context.signal, isProvable(request), account);
@@ -56,6 +58,13 @@ async function fetchAs(
 
 const write = (document: object, { stdout }: CommandContext): void =>
   void stdout.write(`${JSON.stringify(document)}\n`);
+
+/** BLAKE leaves are hashed by WebAssembly, all of the file's bytes; the parser sees its heads only. */
+function needsFastWebAssembly({ from }: DownloadOptions): boolean {
+  const locator = parseLocator(from);
+  const code = locator.kind === 'cid' ? tryParseCid(locator.cid)?.hashCode : undefined;
+  return code !== undefined && hashSpec(code)?.native === undefined;
+}
 
 const isProvable = (request: DownloadOptions | undefined): boolean =>
   request !== undefined && (Object.keys(request.digests ?? {}).length > 0 || parseLocator(request.from).kind === 'cid');
