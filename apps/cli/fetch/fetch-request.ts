@@ -4,7 +4,7 @@ import type { DownloadOptions } from '#chain/download';
 import { nameOf, parseLocator } from '#chain/locator';
 import { tryParseCid } from '#content/cid';
 import { IDENTITY } from '#content/multihash';
-import type { Digests, Strategy } from '#core/file-spec';
+import { DIGEST_ALGORITHMS, type DigestAlgorithm, type Digests, type Strategy } from '#core/file-spec';
 import { parseBytes, parseDuration } from '#core/units';
 import { gatewaysOf, httpUrl, proxyOf } from '../network.ts';
 import { secret } from '../stack/stack-config.ts';
@@ -13,8 +13,10 @@ import type { ProgressMode } from '../terminal/progress.ts';
 export interface FetchOptions {
   readonly output?: string;
   readonly sha256?: string;
-  readonly md5?: string;
+  readonly sha512?: string;
   readonly sha1?: string;
+  readonly md5?: string;
+  readonly git?: string;
   readonly size?: string;
   readonly mirror: readonly string[];
   readonly gateway: readonly string[];
@@ -29,7 +31,8 @@ export interface FetchOptions {
   readonly progress: ProgressMode;
 }
 
-const DIGEST_CHARS = { sha256: 64, md5: 32, sha1: 40 } as const;
+/** Hexadecimal digits of each digest that may be typed. */
+const DIGEST_CHARS: Readonly<Record<DigestAlgorithm, number>> = { sha256: 64, sha512: 128, sha1: 40, md5: 32, git: 40 };
 
 /**
  * What was typed, as the library takes it.
@@ -94,13 +97,14 @@ function isFolder(path: string): boolean {
 }
 
 function digestsOf(options: FetchOptions): Digests {
-  const digests: { -readonly [name in keyof Digests]: Digests[name] } = {};
-  for (const [name, chars] of Object.entries(DIGEST_CHARS) as [keyof typeof DIGEST_CHARS, number][]) {
-    const value = options[name]?.toLowerCase();
-    if (value === undefined) continue;
-    if (!new RegExp(`^[0-9a-f]{${chars}}$`).test(value))
-      throw new RangeError(`--${name} is "${value}": write ${chars} hexadecimal digits`);
-    digests[name] = value;
+  const digests: { -readonly [name in DigestAlgorithm]?: string } = {};
+  for (const name of DIGEST_ALGORITHMS) {
+    const text = options[name];
+    if (text === undefined) continue;
+    const chars = DIGEST_CHARS[name];
+    if (text.length !== chars || !/^[0-9a-f]+$/i.test(text))
+      throw new RangeError(`--${name} is "${text}": write ${chars} hexadecimal digits`);
+    digests[name] = text.toLowerCase();
   }
   return digests;
 }
