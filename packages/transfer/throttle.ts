@@ -1,7 +1,7 @@
 import { SECOND_MS } from '#core/units';
 
-/** A limit of bytes per second that several streams share; the rate may change at any moment. */
-export interface Throttle {
+/** What a stream asks before it goes on. */
+export interface ByteLimit {
   /**
    * Accounts for bytes that were just received.
    *
@@ -9,6 +9,10 @@ export interface Throttle {
    *   the signal's reason
    */
   take(bytes: number, signal?: AbortSignal): Promise<void> | undefined;
+}
+
+/** A limit of bytes per second that several streams share; the rate may change at any moment. */
+export interface Throttle extends ByteLimit {
   /** @param bytesPerSecond positive; undefined lifts the limit */
   setRate(bytesPerSecond: number | undefined): void;
 }
@@ -16,7 +20,7 @@ export interface Throttle {
 /** Idle time is credited for at most this long, so that a pause does not turn into a burst. */
 const BURST_MS = 100;
 /** Shorter waits are not worth a timer and a cold start of every cache: the debt stays and is waited for with the next bytes. */
-const LEAST_WAIT_MS = 20;
+const LEAST_WAIT_MS = 50;
 
 /**
  * A token bucket (EX2). Exact over time: every byte taken is owed and each wait pays the whole debt, so the
