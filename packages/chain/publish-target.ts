@@ -1,9 +1,9 @@
-import { rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { codeOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
-import { nodeFiles } from '#os/file-calls';
+import { nodeFiles, type FileCalls } from '#os/file-calls';
 import { syncFile, syncFolder } from '#os/sync';
+import { unlinkIfPresent } from '#os/write-file';
 import { journalPathOf } from '#transfer/partial';
 
 /**
@@ -12,22 +12,22 @@ import { journalPathOf } from '#transfer/partial';
  *
  * @throws StorageError; the partial stays
  */
-export async function publishTarget(partialPath: string, target: string): Promise<void> {
+export async function publishTarget(partialPath: string, target: string, files: FileCalls = nodeFiles): Promise<void> {
   try {
-    const mode = await modeFor(target);
-    await syncFile(nodeFiles, partialPath, (partial) => partial.chmod(mode).catch(unlessWithoutModes));
-    await rename(partialPath, target);
-    await syncFolder(nodeFiles, dirname(target));
+    const mode = await modeFor(target, files);
+    await syncFile(files, partialPath, (partial) => partial.chmod(mode).catch(unlessWithoutModes));
+    await files.rename(partialPath, target);
+    await syncFolder(files, dirname(target));
     const journal = journalPathOf(partialPath);
-    for (const path of [journal, `${journal}.new`]) await rm(path, { force: true });
+    for (const path of [journal, `${journal}.new`]) await unlinkIfPresent(files, path);
   } catch (error) {
     throw StorageError.from(error, target);
   }
 }
 
 /** A partial is private; the file has the rights of the one it replaces, else those of any new file. */
-async function modeFor(target: string): Promise<number> {
-  const existing = await stat(target).catch(() => undefined);
+async function modeFor(target: string, files: FileCalls): Promise<number> {
+  const existing = await files.stat(target).catch(() => undefined);
   return existing === undefined ? 0o666 & ~process.umask() : existing.mode & 0o777;
 }
 

@@ -1,19 +1,23 @@
-import { lstat, mkdir, rmdir, stat } from 'node:fs/promises';
+import { lstat, rmdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { StorageError } from '#core/failure';
+import { nodeFiles, type FileCalls } from '#os/file-calls';
 import { ifPresent } from '#os/if-present';
+import { syncFolders } from '#os/sync';
 
 /**
- * Makes the folder of a target where it is missing.
+ * Makes the folder of a target where it is missing. Its name, and those of the folders above it that were missing too, survive power
+ * loss once it resolves: what is published in there would be lost with them.
  *
  * @returns takes away again what was made, as far as nothing is in there
  * @throws StorageError also for a target that no file may replace: a folder, a device, a pipe
  */
-export async function preparePlace(target: string): Promise<() => Promise<void>> {
+export async function preparePlace(target: string, files: FileCalls = nodeFiles): Promise<() => Promise<void>> {
   try {
     await refuseOtherThanFile(target);
     const folder = dirname(target);
-    const first = await mkdir(folder, { recursive: true });
+    const first = await files.mkdir(folder, { recursive: true });
+    if (first !== undefined) await syncFolders(files, dirname(folder), dirname(first));
     return () => (first === undefined ? Promise.resolve() : removeEmpty(folder, first));
   } catch (error) {
     throw StorageError.from(error, target);
