@@ -4,17 +4,15 @@ import { HOUR_MS, MINUTE_MS, SECOND_MS } from './units.ts';
 
 /** How long and how often one layer is tried. Every number is configuration; these are the defaults. */
 export interface Budget {
-  /** Tries in a row at one source that commit nothing, the first included (CH1: 2 retries; CH3: 3 tries). */
+  /** Tries in a row at one source that commit nothing, the first included (CH1: 2 retries; CH3, RE5: 3 tries). */
   readonly triesPerSource: number;
   /** Tries in a row at one source that end in a lost connection (RE7). */
   readonly connectionTriesPerSource: number;
-  /** Pause before the second try; doubles for each further one; milliseconds (RE5: 1, 2, 4 s; CH3: 2^attempt s). */
+  /** Pause before the second try; doubles for each further one; milliseconds (RE5: 1, 2 s, and 4 s where more tries are allowed; CH3: 2^attempt s). */
   readonly backoffBaseMs: number;
   readonly backoffMaxMs: number;
   /** Longest Retry-After that is waited for; beyond it another source is asked. */
   readonly retryAfterMaxMs: number;
-  /** No byte for this long is a timeout (CH1, CH3). */
-  readonly stallTimeoutMs: number;
   /** Changes of source because of corrupt bytes, before the layer is left (RE6). Only for bytes that nothing proves piece by piece. */
   readonly corruptionSwitches: number;
 }
@@ -25,7 +23,6 @@ const ORIGIN: Budget = {
   backoffBaseMs: SECOND_MS,
   backoffMaxMs: 4 * SECOND_MS,
   retryAfterMaxMs: MINUTE_MS,
-  stallTimeoutMs: 30 * SECOND_MS,
   corruptionSwitches: 2,
 };
 
@@ -34,7 +31,7 @@ export const DEFAULT_BUDGETS: Readonly<Record<Layer, Budget>> = {
   ipfs: ORIGIN,
   huggingface: { ...ORIGIN, backoffBaseMs: 2 * SECOND_MS, backoffMaxMs: 8 * SECOND_MS },
   bundled: { ...ORIGIN, triesPerSource: 2 },
-  peer: { ...ORIGIN, triesPerSource: 2, stallTimeoutMs: 10 * SECOND_MS },
+  peer: { ...ORIGIN, triesPerSource: 2 },
 };
 
 /** A gateway that answers with a web page shows everybody a captcha or an error: nobody asks it for so long (docs/ipfs.md). */
