@@ -51,6 +51,8 @@ export class SourceTry {
   #cutter: LeafCutter | undefined;
   #handedOverAt: number;
   #sinkError: unknown;
+  /** Accepted units of the stream that the source's state knows of. */
+  #unitsTold = 0;
 
   constructor(state: SourceState, context: TryContext) {
     this.state = state;
@@ -159,7 +161,7 @@ export class SourceTry {
   close(): void {
     this.#cutter?.close();
     this.acceptedBytes += this.#cutter?.acceptedBytes ?? 0;
-    this.state.leavesSeen += this.#cutter?.acceptedUnits ?? 0;
+    this.#tellUnits();
     this.state.wastedBytes += this.wastedBytes;
   }
 
@@ -259,8 +261,16 @@ export class SourceTry {
     this.state.meter.add(bytes, now);
   }
 
+  /** A bad leaf is judged against all that the source has given, the stream under way included. */
+  #tellUnits(): void {
+    const accepted = this.#cutter?.acceptedUnits ?? 0;
+    this.state.leavesSeen += accepted - this.#unitsTold;
+    this.#unitsTold = accepted;
+  }
+
   #bad(unit: number, head: Uint8Array, isFirst: boolean): void {
     this.badLeaves += 1;
+    this.#tellUnits();
     if (this.mode === 'blocks') this.wastedBytes += head.length;
     this.#context.onBad(this.state, unit, head, isFirst);
   }

@@ -141,6 +141,24 @@ describe('a body in disguise', () => {
     expect(waitMs).toBeGreaterThan(9 * 60_000);
   });
 
+  it('B13 E04 knows a web page that calls itself bytes by how it begins, and lets the gateway cool down as well', async () => {
+    const health = new SourceHealth();
+    const page = Buffer.alloc(SIZE, '\n<!DOCTYPE html><title>Sign in</title>');
+    const portal = await bench.origin({ ...file.served, ipfs: { [file.cid]: page } });
+    const good = await bench.origin(file.served);
+    const run = await bench.obtain({ file, gateways: [portal, good], health });
+    expect(failuresOf(run)).toEqual(['bad-response']);
+    expect(rangesOf(portal)).toHaveLength(1);
+    expect(run.result).toMatchObject({ outcome: 'primary_success', badLeaves: 1 });
+    const { waitMs } = health.snapshot().find(({ origin }) => origin === portal.url)!;
+    expect(waitMs).toBeGreaterThan(9 * 60_000);
+    expect(waitMs).toBeLessThanOrEqual(10 * 60_000);
+    const asked = portal.requests.length;
+    const partialPath = `${run.partialPath}.again`;
+    await bench.obtain({ file, gateways: [portal, good], health, options: { partialPath } });
+    expect(portal.requests).toHaveLength(asked);
+  });
+
   it.each<[string, Fault, RegExp]>([
     ['B14 a JSON error', { do: 'json-error' }, /JSON/],
     ['B15 HR30 a Git LFS pointer', { do: 'lfs-pointer' }, /Git LFS pointer/],

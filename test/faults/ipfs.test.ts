@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Logger } from '#core/logger';
+import { SourceHealth } from '#sources/source-health';
 import { toV0 } from '../helpers/cid-forms.ts';
 import { leafCid } from '#content/leaf-block';
 import type { Fault, FaultRule } from '../helpers/origin-fault.ts';
@@ -50,6 +51,44 @@ describe('a gateway that is not there', () => {
     const run = await bench.obtain({ file, gateways: [], mirrors: [mirror] });
     expect(run.result).toMatchObject({ outcome: 'secondary_success' });
     expect(mirror.requests).toHaveLength(1);
+  });
+});
+
+describe('gateways that were asked before', () => {
+  const order = (health: SourceHealth) => ({
+    health,
+    options: { health: ({ origin }: { origin: string }) => health.of(origin) },
+  });
+
+  it('ME5 are asked in the configured order first, and by how often they succeeded then', async () => {
+    const health = new SourceHealth({ restMs: 1 });
+    const first = await bench.faulty(file, { do: 'status', status: 500, body: 'panic' }, 3);
+    const second = await bench.origin(file.served);
+    const before = await bench.obtain({ file, gateways: [first, second], ...order(health) });
+    expect(`http://${before.tries[0]!.source}`).toBe(first.url);
+    // Both gave blocks of the leaf table.
+    expect(before.tries[0]!.rankedBecause).toMatch(/^configured 1st/);
+    const asked = rangesOf(first).length;
+
+    const again = order(health);
+    const options = { ...again.options, partialPath: `${before.partialPath}.again` };
+    const after = await bench.obtain({ file, gateways: [first, second], health, options });
+    expect(after.tries.map(({ source }) => `http://${source}`)).toEqual([second.url]);
+    expect(after.tries[0]!.rankedBecause).toMatch(/^configured 2nd, 100 % of its tries succeed/);
+    expect(rangesOf(first)).toHaveLength(asked);
+  });
+
+  it('ME5 are asked by how fast they were', async () => {
+    const health = new SourceHealth();
+    const slow = await bench.origin(file.served, [], { bytesPerSecond: 3e6 });
+    const fast = await bench.origin(file.served);
+    for (const [n, gateway] of [slow, fast].entries()) {
+      const options = { ...order(health).options, partialPath: `${bench.partialPath}.${n}` };
+      await bench.obtain({ file, gateways: [gateway], health, options });
+    }
+    const run = await bench.obtain({ file, gateways: [slow, fast], ...order(health) });
+    expect(`http://${run.tries[0]!.source}`).toBe(fast.url);
+    expect(run.tries[0]!.rankedBecause).toMatch(/configured 2nd, .* times the usual speed/);
   });
 });
 

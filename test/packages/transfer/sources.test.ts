@@ -6,6 +6,7 @@ import { SourceError } from '#core/failure';
 import { KIB, MIB } from '#core/units';
 import { transfer } from '#transfer/transfer';
 import type { TransferOptions, TryRecord } from '#transfer/transfer-options';
+import { makeDag } from '../../helpers/dag.ts';
 import { fakeSource, type FakeBehaviour } from '../../helpers/fake-source.ts';
 import { bytesOf, sha256Of, tableOf, transferKit } from '../../helpers/transfer-kit.ts';
 
@@ -52,6 +53,18 @@ describe('bytes that lie', () => {
     expect(result).toMatchObject({ wastedBytes: 3 * LEAF, badLeaves: 3 });
     expect(result.sources[0]).toMatchObject({ source: 'liar', bytes: 0, leftBecause: 'it sent corrupt bytes' });
     expect(failures(result.tries)).toEqual([['liar', 'digest-mismatch']]);
+  });
+
+  it('E05 leaves a source at its second bad leaf when that is more than 2 % of 50 leaves, within one stream', async () => {
+    const many = bytesOf(60 * 64 * KIB);
+    const small = (await makeDag(many, { chunkBytes: 64 * KIB })).table;
+    const corrupt = spoil(10 * 64 * KIB, 52 * 64 * KIB, 58 * 64 * KIB);
+    const liar = fakeSource(many, { name: 'liar', kind: 'ipfs-gateway', corrupt });
+    const honest = fakeSource(many, { name: 'honest' });
+    const result = await transfer(kit.options([liar, honest], { table: small, connections: 1 }));
+    expect(liar.requests).toHaveLength(1);
+    expect(result.sources[0]).toMatchObject({ badLeaves: 2, leftBecause: 'it sent corrupt bytes' });
+    expect(many.equals(await readFile(kit.partialPath))).toBe(true);
   });
 
   it('LEAF_UNOBTAINABLE names a leaf that three different sources send wrong', async () => {
