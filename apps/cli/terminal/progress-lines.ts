@@ -51,7 +51,7 @@ export function barLines(items: readonly ProgressItem[], columns: number, rows: 
 export function plainLine(items: readonly ProgressItem[]): string {
   const { shown, hidden } = selectShown(items, 3);
   const parts = shown.map((item) =>
-    `${printable(item.label)} ${percentText([item])} ${amountOf(item)}  ${tailOf(item)}`.trimEnd(),
+    `${printable(item.label)} ${percentText([item], ' ')}${amountOf(item)}  ${tailOf(item)}`.trimEnd(),
   );
   return [...(hidden.length === 0 ? [] : [sumUp(items, hidden)]), ...parts].join(' | ');
 }
@@ -80,7 +80,7 @@ const isDone = ({ doneBytes, totalBytes }: ProgressItem): boolean =>
 
 function sumUp(items: readonly ProgressItem[], hidden: readonly ProgressItem[]): string {
   const done = items.filter(isDone).length;
-  return `${percentText(items)} of all, ${done} of ${items.length} files done, ${hidden.length} not shown`;
+  return `${percentText(items, ' of all, ')}${done} of ${items.length} files done, ${hidden.length} not shown`;
 }
 
 function barLine(item: ProgressItem, labelCells: number, barCells: number): string {
@@ -91,10 +91,11 @@ function barLine(item: ProgressItem, labelCells: number, barCells: number): stri
   return `${label} ${bar} ${percent}  ${amountOf(item).padEnd(AMOUNT_CELLS)}  ${tailOf(item)}`.trimEnd();
 }
 
-/** 100 % is said of complete items only. */
-function percentText(items: readonly ProgressItem[]): string {
+/** 100 % is said of complete items only, and nothing at all, not even `after`, where no size is known. */
+function percentText(items: readonly ProgressItem[], after = ''): string {
+  if (items.every(({ totalBytes }) => totalBytes === undefined)) return '';
   const percent = percentOf(items);
-  return `${items.every(isDone) ? 100 : Math.min(99, Math.floor(percent))}%`;
+  return `${items.every(isDone) ? 100 : Math.min(99, Math.floor(percent))}%${after}`;
 }
 
 const amountOf = ({ doneBytes, totalBytes }: ProgressItem): string =>

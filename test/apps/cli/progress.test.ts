@@ -46,10 +46,10 @@ describe('plain progress', () => {
     expect(written.join('')).not.toContain('\u001b');
   });
 
-  it('shows a size that is not known as such', () => {
+  it('shows a size that is not known as such, and no share of it', () => {
     const { written, shown } = display('plain');
     shown.update([item(70, { totalBytes: undefined })]);
-    expect(written[0]).toBe('model.bin 0% 70 B of ?  100 B/s  gateway\n');
+    expect(written[0]).toBe('model.bin 70 B of ?  100 B/s  gateway\n');
   });
 });
 
@@ -161,6 +161,15 @@ describe('lines of a bar', () => {
       expect(line).toContain('47%  142 MB of 300 MB');
     },
   );
+
+  it('say no share of a size that is not known, and keep what follows in its column', () => {
+    const unknown = item(70, { totalBytes: undefined });
+    const [known, line] = barLines([item(70), unknown], 119, 20);
+    expect(line).toMatch(/^model\.bin ░+ {7}70 B of \? /);
+    expect(line!.indexOf('70 B')).toBe(known!.indexOf('70 B'));
+    expect(barLines([unknown, unknown, unknown], 119, 2).at(-1)).toMatch(/^… +0 of 3 files done/);
+    expect(barLines([unknown, item(1000)], 119, 1).join()).toContain('%');
+  });
 
   it('say 100 % only of what is complete', () => {
     expect(barLines([item(999_999, { totalBytes: 1_000_000 })], 119, 20)[0]).toContain(' 99%  ');
