@@ -10,7 +10,7 @@ const PROGRESS = new Option('--progress <mode>', 'how progress is shown on stder
   .choices(PROGRESS_MODES)
   .default('auto');
 
-const collect = (value: string, earlier: string[]): string[] => [...earlier, value];
+const collect = (value: string, earlier: string[] = []): string[] => [...earlier, value];
 
 /** The command line. Every command loads only what it needs, when it runs. */
 export function createProgram(context: CommandContext): Command {
@@ -90,8 +90,8 @@ function addFetchCommand(program: Command, context: CommandContext): void {
     .option('--sha512 <hex>', 'what the file must hash to')
     .option('--git <hex>', 'git name of the blob, as hubs give it for small files')
     .option('--size <bytes>', 'exact size')
-    .option('--mirror <url>', 'another source of the same bytes; repeatable', collect, [])
-    .option('--gateway <base>', 'an IPFS gateway; repeatable', collect, [])
+    .option('--mirror <url>', 'another source of the same bytes; repeatable', collect)
+    .option('--gateway <base>', 'an IPFS gateway; repeatable', collect)
     .option('--hf-endpoint <url>', 'Hugging Face endpoint')
     .option('--connections <n>', 'most connections per source')
     .option('--limit-rate <rate>', 'most bytes per second, such as 50M')
@@ -114,10 +114,10 @@ function addModelCommands(program: Command, context: CommandContext): void {
     .option('--ipfs <cid>', 'an IPFS folder or file, alone or beside --hf; or a dag-json manifest')
     .option('--dir <folder>', 'a local folder')
     .option('--from <recipe>', 'a recipe such as examples/models/whisper-base.json')
-    .option('--include <glob>', 'only files that match; repeatable', collect, [])
+    .option('--include <glob>', 'only files that match; repeatable', collect)
     .option('--version <version>', 'name of this version; default: the commit, the CID or a digest of the content')
     .option('--type <type>', 'what the model is for; default: model')
-    .option('--gateway <base>', 'an IPFS gateway; repeatable', collect, [])
+    .option('--gateway <base>', 'an IPFS gateway; repeatable', collect)
     .option('--hf-endpoint <url>', 'Hugging Face endpoint')
     .option('--allow-private', 'allow private addresses')
     .option('--print', 'print the manifest instead of publishing it')

@@ -18,8 +18,8 @@ export interface FetchOptions {
   readonly md5?: string;
   readonly git?: string;
   readonly size?: string;
-  readonly mirror: readonly string[];
-  readonly gateway: readonly string[];
+  readonly mirror?: readonly string[];
+  readonly gateway?: readonly string[];
   readonly hfEndpoint?: string;
   readonly connections?: string;
   readonly limitRate?: string;
@@ -41,17 +41,19 @@ const DIGEST_CHARS: Readonly<Record<DigestAlgorithm, number>> = { sha256: 64, sh
  */
 export function requestOf(what: string, options: FetchOptions, env: NodeJS.ProcessEnv): DownloadOptions {
   const locator = parseLocator(what);
-  for (const url of [...options.mirror, ...(options.hfEndpoint ? [options.hfEndpoint] : [])]) httpUrl(url);
-  const gateways = gatewaysOf(options.gateway, env);
+  const { mirror: mirrors = [], gateway = [] } = options;
+  for (const url of mirrors) ofOption('--mirror', () => httpUrl(url));
+  ofOption('--hf-endpoint', () => options.hfEndpoint === undefined || httpUrl(options.hfEndpoint));
+  const gateways = ofOption('--gateway', () => gatewaysOf(gateway, env));
   const digests = digestsOf(options);
-  if (locator.kind === 'cid' && !isProvidedFor(locator.cid, gateways, options.mirror, digests))
+  if (locator.kind === 'cid' && !isProvidedFor(locator.cid, gateways, mirrors, digests))
     throw new RangeError(
       'no IPFS gateway to ask: give --gateway BASE or set IPFS_GATEWAYS, or give --mirror URL and the digest of the file',
     );
   return {
     from: what,
     to: targetOf(options.output, nameOf(locator)),
-    mirrors: options.mirror,
+    mirrors,
     gateways,
     hfEndpoint: options.hfEndpoint ?? (env['HF_ENDPOINT'] || undefined),
     hfToken: secret(env, 'HF_TOKEN'),
@@ -59,8 +61,8 @@ export function requestOf(what: string, options: FetchOptions, env: NodeJS.Proce
     digests,
     connections: wholeNumber('--connections', options.connections, 1),
     limitBytesPerSecond:
-      options.limitRate === undefined ? undefined : positive('--limit-rate', parseBytes(options.limitRate)),
-    stallTimeoutMs: positive('--stall-timeout', parseDuration(options.stallTimeout)),
+      options.limitRate === undefined ? undefined : positive('--limit-rate', options.limitRate, parseBytes),
+    stallTimeoutMs: positive('--stall-timeout', options.stallTimeout, parseDuration),
     strategy: strategyOf(options.strategy),
     allowPrivate: options.allowPrivate,
     strict: options.strict,
@@ -117,9 +119,20 @@ function wholeNumber(option: string, text: string | undefined, least: number): n
   return value;
 }
 
-function positive(option: string, value: number): number {
+function positive(option: string, text: string, parse: (text: string) => number): number {
+  const value = ofOption(option, () => parse(text));
   if (value > 0) return value;
-  throw new RangeError(`${option} is 0: write something above it`);
+  throw new RangeError(`${option} is "${text}": write something above 0`);
+}
+
+/** A parser knows the text, not the option that it stands for. */
+function ofOption<T>(option: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new RangeError(`${option}: ${cause.message}`, { cause });
+  }
 }
 
 function strategyOf(text: string): Strategy {

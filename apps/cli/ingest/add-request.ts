@@ -14,10 +14,10 @@ export interface ModelAddOptions {
   readonly ipfs?: string;
   readonly dir?: string;
   readonly from?: string;
-  readonly include: readonly string[];
+  readonly include?: readonly string[];
   readonly version?: string;
   readonly type?: string;
-  readonly gateway: readonly string[];
+  readonly gateway?: readonly string[];
   readonly hfEndpoint?: string;
   readonly allowPrivate?: boolean;
   readonly print?: boolean;
@@ -60,7 +60,7 @@ export interface AddRequest {
 export function addRequest(name: string | undefined, options: ModelAddOptions, env: NodeJS.ProcessEnv): AddRequest {
   const recipe = options.from === undefined ? undefined : readRecipe(options.from);
   const origin = originOf(options, recipe, env);
-  const include = options.include.length > 0 ? options.include : (recipe?.include ?? []);
+  const include = options.include ?? recipe?.include ?? [];
   pathFilter(include);
   return {
     name: modelName(name ?? recipe?.name),
@@ -75,7 +75,7 @@ export function addRequest(name: string | undefined, options: ModelAddOptions, e
 }
 
 function neededGateways(options: ModelAddOptions, env: NodeJS.ProcessEnv): readonly string[] {
-  const gateways = gatewaysOf(options.gateway, env);
+  const gateways = gatewaysOf(options.gateway ?? [], env);
   if (options.ipfs === undefined || gateways.length > 0) return gateways;
   throw new RangeError('no IPFS gateway to ask: give --gateway BASE or set IPFS_GATEWAYS');
 }
@@ -127,7 +127,7 @@ function existingFolder(path: string): string {
 
 /** A manifest that was published is taken as it is: its CID names all of it. */
 function refuseChanges(options: ModelAddOptions): void {
-  const changes = { version: options.version, type: options.type, include: options.include[0] };
+  const changes = { version: options.version, type: options.type, include: options.include?.[0] };
   for (const [name, value] of Object.entries(changes))
     if (value !== undefined)
       throw new RangeError(`--${name} cannot change a manifest that is named by its CID: leave it out`);

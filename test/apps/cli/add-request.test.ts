@@ -12,10 +12,7 @@ const FOLDER_CID = 'bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi'
 const MANIFEST_CID = 'baguqeerasords4njcts6vs7qvdjfcvgnume4hqohf65zsfguprqphs3icwea';
 const GATEWAY = { gateway: ['http://127.0.0.1:8080'] };
 
-const options = (more: Partial<ModelAddOptions>): ModelAddOptions => ({
-  ...{ include: [], gateway: [], progress: 'none' },
-  ...more,
-});
+const options = (more: Partial<ModelAddOptions>): ModelAddOptions => ({ progress: 'none', ...more });
 const request = (name: string | undefined, more: Partial<ModelAddOptions>, env: NodeJS.ProcessEnv = {}) =>
   addRequest(name, options(more), env);
 

@@ -5,9 +5,7 @@ import { requestOf, type FetchOptions } from '../../../apps/cli/fetch/fetch-requ
 
 const URL_OF_FILE = 'https://host.example/dir/model.bin';
 /** What commander hands over when nothing but the file was typed. */
-const DEFAULTS: FetchOptions = {
-  ...{ mirror: [], gateway: [], stallTimeout: '30s', strategy: 'ordered', progress: 'none' },
-};
+const DEFAULTS: FetchOptions = { stallTimeout: '30s', strategy: 'ordered', progress: 'none' };
 
 const request = (typed: Partial<FetchOptions>, what = URL_OF_FILE, env: NodeJS.ProcessEnv = {}): DownloadOptions =>
   requestOf(what, { ...DEFAULTS, ...typed }, env);
