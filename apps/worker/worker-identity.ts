@@ -8,7 +8,7 @@ import { parseJson } from '#core/parse-json';
 import { SECOND_MS } from '#core/units';
 import { nodeFiles } from '#os/file-calls';
 import { readIfPresent } from '#os/if-present';
-import { processStart } from '#os/process-start';
+import { isRunning, processStart } from '#os/process-start';
 import { createWhole, writeAtomically } from '#os/write-file';
 
 export interface HeldIdentity {
@@ -25,10 +25,16 @@ const Slot = z.object({
   workerId: z.uuid(),
   /** 0 when nobody holds it. */
   pid: z.number().int().min(0),
+  /** Empty where the system does not tell. */
   startedAt: z.string(),
   machine: z.string(),
 });
 type Slot = z.infer<typeof Slot>;
+
+type StartOf = (pid: number) => Promise<string | undefined>;
+
+/** Where the system does not tell when a process began, this tells our own claims from those of an earlier process of our number. */
+const heldHere = new Set<string>();
 
 const MAX_SLOTS = 64;
 const TOUCH_MS = 10 * SECOND_MS;
@@ -40,15 +46,16 @@ const FOREIGN_ALIVE_MS = 3 * TOUCH_MS;
  * may put back what its dead predecessor had taken; a second worker beside it gets an identity of its own.
  *
  * @param home made when absent
+ * @param startOf tells when a process began; undefined where there is none, or where the system does not tell
  * @throws StorageError when an identity cannot be read: taking another one would orphan what this one had taken
  */
-export async function holdIdentity(home: string): Promise<HeldIdentity> {
+export async function holdIdentity(home: string, startOf: StartOf = processStart): Promise<HeldIdentity> {
   const folder = join(home, 'worker');
   await mkdir(folder, { recursive: true });
-  const startedAt = (await processStart(process.pid)) ?? '';
+  const startedAt = (await startOf(process.pid)) ?? '';
   for (let number = 0; number < MAX_SLOTS; number++) {
     const path = join(folder, `identity-${number}.json`);
-    const workerId = await claim(path, startedAt);
+    const workerId = await claim(path, startedAt, startOf);
     if (workerId !== undefined) return hold(path, workerId, startedAt);
   }
   throw new Error(`${MAX_SLOTS} workers already run in ${home}: give this one another HAULIER_HOME`);
@@ -64,6 +71,7 @@ function hold(path: string, workerId: string, startedAt: string): HeldIdentity {
     bootId: randomUUID(),
     release: () => {
       clearInterval(touching);
+      heldHere.delete(path);
       released ??= writeSlot(path, { workerId, pid: 0, startedAt, machine: hostname() });
       return released;
     },
@@ -71,13 +79,15 @@ function hold(path: string, workerId: string, startedAt: string): HeldIdentity {
 }
 
 /** @returns the identity of the slot, which is ours from now on; undefined when somebody holds it */
-async function claim(path: string, startedAt: string): Promise<string | undefined> {
+async function claim(path: string, startedAt: string, startOf: StartOf): Promise<string | undefined> {
   const before = await readIfPresent(path);
-  if (before !== undefined && (await isHeld(path, parseSlot(before)))) return undefined;
+  if (before !== undefined && (await isHeld(path, parseSlot(before), startOf))) return undefined;
   if (before !== undefined && !(await setAside(path, before))) return undefined;
   const workerId = parseSlot(before ?? '')?.workerId ?? randomUUID();
   const slot: Slot = { workerId, pid: process.pid, startedAt, machine: hostname() };
-  return (await createWhole(nodeFiles, path, JSON.stringify(slot))) ? workerId : undefined;
+  if (!(await createWhole(nodeFiles, path, JSON.stringify(slot)))) return undefined;
+  heldHere.add(path);
+  return workerId;
 }
 
 const writeSlot = (path: string, slot: Slot): Promise<void> =>
@@ -100,10 +110,11 @@ async function setAside(path: string, expected: string): Promise<boolean> {
   return false;
 }
 
-async function isHeld(path: string, slot: Slot | undefined): Promise<boolean> {
+async function isHeld(path: string, slot: Slot | undefined, startOf: StartOf): Promise<boolean> {
   if (slot === undefined || slot.pid === 0) return false;
   if (slot.machine !== hostname()) return Date.now() - (await stat(path)).mtimeMs < FOREIGN_ALIVE_MS;
-  return slot.startedAt === (await processStart(slot.pid));
+  if (slot.startedAt !== '') return slot.startedAt === (await startOf(slot.pid));
+  return slot.pid === process.pid ? heldHere.has(path) : isRunning(slot.pid);
 }
 
 /** @returns undefined for a half-written file: nobody holds it */

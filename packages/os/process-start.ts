@@ -10,15 +10,35 @@ import { nodeFiles, type FileCalls } from './file-calls.ts';
  * @returns undefined when there is no such process (a zombie counts as gone), or where the system has no way to tell
  */
 export async function processStart(pid: number): Promise<string | undefined> {
-  if (process.platform !== 'linux') return psStart(pid);
+  if (process.platform !== 'linux') return psStart(pid).catch(() => undefined);
   const ticks = await startTicks(pid);
   return ticks === undefined ? undefined : `${await bootId()}/${ticks}`;
 }
 
 /** @returns the name of this run of the kernel; '' where the system does not tell */
 export async function bootId(fs: FileCalls = nodeFiles): Promise<string> {
+  if (process.platform === 'darwin') return outputOf('sysctl', ['-n', 'kern.bootsessionuuid']).catch(() => '');
   return (await fs.readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '')).trim();
 }
+
+/** Whether a process of this number exists, also one of somebody else, also a zombie. Every system tells that. */
+export function isRunning(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid <= 0) return false;
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return codeOf(error) === 'EPERM';
+  }
+}
+
+/**
+ * The part of `processStart` that is told apart within one run of the kernel.
+ *
+ * @returns undefined when there is no such process (a zombie counts as gone)
+ * @throws Error when the system does not tell
+ */
+export const startInThisBoot = (pid: number, fs: FileCalls): Promise<string | undefined> =>
+  process.platform === 'linux' ? startTicks(pid, fs) : psStart(pid);
 
 /**
  * Start of a process in ticks since boot.
@@ -40,10 +60,17 @@ function unlessGone(error: unknown): undefined {
   if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ESRCH') throw error;
 }
 
-/** `ps` ends with 1 when there is no such process. */
+/** `ps` ends with 1 when there is no such process. @throws Error where there is no `ps`, or when it cannot run now */
 async function psStart(pid: number): Promise<string | undefined> {
-  const { stdout } = await promisify(execFile)('ps', ['-o', 'lstart=', '-p', String(pid)]).catch(() => ({
-    stdout: '',
-  }));
-  return stdout.trim() || undefined;
+  try {
+    return (await outputOf('ps', ['-o', 'lstart=', '-p', String(pid)])) || undefined;
+  } catch (error) {
+    if ((error as { readonly code?: unknown }).code === 1) return undefined;
+    throw error;
+  }
+}
+
+async function outputOf(program: string, args: readonly string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(program, args);
+  return stdout.trim();
 }

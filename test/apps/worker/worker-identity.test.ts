@@ -68,6 +68,32 @@ describe('worker identity', () => {
     await Promise.all(heirs.map((heir) => heir.release()));
   });
 
+  describe('where the system does not tell when a process began', () => {
+    const untold = (): Promise<undefined> => Promise.resolve(undefined);
+
+    it('is another one for a second worker, in this process or in another that runs', async () => {
+      const first = await holdIdentity(home, untold);
+      const second = await holdIdentity(home, untold);
+      expect(second.workerId).not.toBe(first.workerId);
+      await change({ pid: process.ppid });
+      const third = await holdIdentity(home, untold);
+      expect(new Set([first.workerId, second.workerId, third.workerId]).size).toBe(3);
+      for (const identity of [first, second, third]) await identity.release();
+    });
+
+    it('is taken over from a worker whose number nobody has, or we have ourselves', async () => {
+      const dead = await holdIdentity(home, untold);
+      await change({ pid: 2 ** 22 + 1 });
+      const heir = await holdIdentity(home, untold);
+      expect(heir.workerId).toBe(dead.workerId);
+      await heir.release();
+      await change({ pid: process.pid });
+      const restarted = await holdIdentity(home, untold);
+      expect(restarted.workerId).toBe(dead.workerId);
+      await restarted.release();
+    });
+  });
+
   it('is never left behind for a new one because it cannot be read', async () => {
     await mkdir(path(), { recursive: true });
     await expect(holdIdentity(home)).rejects.toMatchObject({ name: 'StorageError', path: path() });
