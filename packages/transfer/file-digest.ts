@@ -65,8 +65,10 @@ export function inlineDigest(file: OpenFile, path: string, plan: DigestPlan): Fi
     async finish() {
       await catchingUp;
       frontier = plan.sizeBytes;
+      const rest = catchUp();
+      catchingUp = rest.catch(() => undefined);
       try {
-        await catchUp();
+        await rest;
       } catch (error) {
         throw StorageError.from(error, path);
       }

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
  *
  *     8  magic "HAULJRNL"
  *     2  version
- *     1  flags: 1 = clean stop
+ *     1  flags: 1 = clean stop: nothing was written that the bitmap does not claim
  *     1  0
  *     4  length of the names block N
  *     8  file length, float64

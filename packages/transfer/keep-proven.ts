@@ -14,9 +14,9 @@ import type { SpanBoard } from './span-board.ts';
 export async function keepProven(parts: RunParts, laid: LaidFile | undefined, error: unknown): Promise<unknown> {
   const { partial, operations, logger } = parts;
   try {
-    const isProven = (await laid?.end()) ?? true;
+    await laid?.end();
     const isWorthKeeping = laid !== undefined && laid.board.doneBytes > 0;
-    if (isWorthKeeping) await checkpoint(parts, laid, isProven);
+    if (isWorthKeeping) await checkpoint(parts, laid);
     await partial.close();
     const wasEmpty = laid !== undefined || partial.file.sizeBytes === 0;
     if (wasEmpty && !isWorthKeeping) await discardPartial(partial.path, operations);
@@ -32,15 +32,15 @@ export async function keepProven(parts: RunParts, laid: LaidFile | undefined, er
  * On a disk that is full to the last byte there is no room for the journal: the last unit gives its own, and the rest is kept.
  * Leaves prove themselves without a journal.
  */
-async function checkpoint({ partial }: RunParts, { board }: LaidFile, isProven: boolean): Promise<void> {
+async function checkpoint({ partial }: RunParts, { board }: LaidFile): Promise<void> {
   try {
-    await partial.checkpoint(isProven);
+    await partial.checkpoint(true);
   } catch (error) {
     const last = board.grid.table === undefined ? lastDone(board) : undefined;
     if (last === undefined || !(error instanceof StorageError && error.kind === 'disk-full')) throw error;
     board.drop(last);
     await partial.setSize(board.grid.start(last));
-    await partial.checkpoint(isProven);
+    await partial.checkpoint(true);
   }
 }
 

@@ -13,6 +13,7 @@ import type { Ground } from './source-try.ts';
 import { NO_SOURCE, SpanBoard } from './span-board.ts';
 import { startFileDigest } from './start-file-digest.ts';
 
+import { unlessAborted } from './unless-aborted.ts';
 export interface LaidFileEvents {
   /** The board shows what earlier runs left; space is not set aside yet. */
   resumed(board: SpanBoard): void;
@@ -93,7 +94,7 @@ export class LaidFile implements Ground {
     }
   }
 
-  /** Claims of an unclean stop are proven again meanwhile. @returns how many units of them were bad and are free again */
+  /** What a journal claimed is proven again meanwhile. @returns how many units of it were bad and are free again */
   async rechecked(): Promise<number> {
     const dropped = await this.#recheck;
     this.#recheck = undefined;
@@ -105,46 +106,45 @@ export class LaidFile implements Ground {
     const { options, partial } = this.#parts;
     await this.#digest?.stop();
     const { sizeBytes } = this.board.grid;
+  /** Proves all that is on the board again, whoever gave it. @returns how many units were bad and are free again */
+  proveAgain(): Promise<number> {
+    return this.#startRecheck(new Uint8Array(this.board.grid.count).fill(1));
+  }
+
     const plan = { sizeBytes, algorithms: algorithmsOf(options), dagProfile: options.dagProfile };
     this.#digest = startFileDigest(partial.file, partial.path, plan, options.digestThread ?? 'auto');
     this.#digest.advance(this.board.frontierBytes);
   }
 
-  /** Resolves with the proof of the whole file, once it is complete. */
+  /** Resolves with the proof of the whole file, once it is complete; rejects with the reason of the signal, which may come before. */
   digested(): Promise<DigestedFile> {
-    return this.#digest!.finish();
+    return unlessAborted(this.#digest!.finish(), this.#parts.options.signal);
   }
 
-  /**
-   * Lets go of the file: nothing of ours reads it any more, and its space is free for others. Safe twice.
-   *
-   * @returns whether all that is on the board is proven, as far as it can be
-   */
-  async end(): Promise<boolean> {
+  /** Lets go of the file: nothing of ours reads it any more, and its space is free for others. Safe twice. */
+  async end(): Promise<void> {
     this.#isEnding = true;
     this.#reservation.release();
     await this.#digest?.stop();
-    const isProven = this.#recheck === undefined;
-    // What the recheck cannot read is not claimed as proven, and the next run looks again.
+    // What the recheck could not read or did not come to is claimed all the same: the next run looks at every claim.
     await this.#recheck?.catch(() => undefined);
-    return isProven;
   }
 
   #begin(mustRecheck: boolean): void {
     const { board } = this;
     this.resumedBytes = board.doneBytes;
     this.#isResumed = Uint8Array.from({ length: board.grid.count }, (_, unit) => Number(board.isDone(unit)));
-    if (mustRecheck) this.#recheck = this.#startRecheck();
+    if (mustRecheck) this.#recheck = this.#startRecheck(this.#isResumed.slice());
   }
 
-  #startRecheck(): Promise<number> {
-    const { file, path } = this.#parts.partial;
-    const suspects = this.#isResumed.slice();
+  #startRecheck(suspects: Uint8Array): Promise<number> {
+    const { options, partial } = this.#parts;
+    const { file, path } = partial;
     const running = recheck(
       file,
       this.board,
-      (unit) => suspects[unit] === 1,
-      () => this.#isEnding,
+      (unit) => suspects[unit] === 1 && this.board.isDone(unit),
+      () => this.#isEnding || options.signal?.aborted === true,
       (unit) => this.#dropUnit(unit),
     );
     const checked = running.catch((error: unknown) => Promise.reject(StorageError.from(error, path)));

@@ -126,7 +126,7 @@ export class Partial {
    * Makes what is done durable, in this order: the board is copied, the data is synced, the journal is replaced.
    * So the journal never claims what the disk may lose.
    *
-   * @param isClean nothing is being written any more, and nothing will be
+   * @param isClean nothing is being written any more, and nothing will be: the next run needs to look for no more than is claimed
    * @throws StorageError
    */
   async checkpoint(isClean: boolean): Promise<void> {

@@ -25,13 +25,15 @@ export interface ResumeRules {
 const SEARCH_BYTES = 128 * MIB;
 
 export interface Resumed {
-  /** The journal's claims were taken over after an unclean stop: they must be proven again before the end. */
+  /** The claims of a journal were taken over unread: they must be proven again before the end (HD11). */
   readonly mustRecheck: boolean;
 }
 
 /**
  * Puts what an earlier run left behind on the board: what a journal of the same cut claims, what the leaf table
- * proves where there is no such journal, and otherwise nothing.
+ * proves where there is no such journal, and otherwise nothing. What a journal claims may have been damaged since, however the
+ * earlier run ended: with a leaf table it is proven again while the transfer goes on. Only an unclean stop may have left more
+ * than the journal claims.
  *
  * Pieces cannot prove themselves: they must be of the same file, and were durable when the journal claimed them.
  */
@@ -45,9 +47,9 @@ export async function resumePartial(partial: Partial, board: SpanBoard, rules: R
   const isOther = found.ok && !sameBytes(found.journal.identity, rules.identity);
   if (found.ok && isOfGrid(found.journal, board.grid) && (table !== undefined || !isOther)) {
     if (adopt(found.journal, partial, board, rules)) {
-      const mustRecheck = table !== undefined && !found.journal.isClean;
-      if (mustRecheck) await adoptProven(file, file, board, rules.signal, SEARCH_BYTES);
-      return { mustRecheck };
+      if (table !== undefined && !found.journal.isClean)
+        await adoptProven(file, file, board, rules.signal, SEARCH_BYTES);
+      return { mustRecheck: table !== undefined };
     }
   } else if (table !== undefined) {
     rules.logger.info({ path: partial.path }, 'partial is verified leaf by leaf');

@@ -3,7 +3,7 @@ import { sameBytes } from '#content/byte-reader';
 import { compareDigests } from '#content/digests';
 import type { DigestedFile } from '#content/file-digester';
 import { loadHash } from '#content/multihash';
-import { SourceError, VerifyError } from '#core/failure';
+import { SourceError, StorageError, VerifyError } from '#core/failure';
 import { silentLogger } from '#core/logger';
 import { DEFAULT_BUDGETS } from '#core/policy';
 import type { ResponseHead } from '#core/source';
@@ -26,6 +26,8 @@ import { TryLog } from './try-log.ts';
 import { UnsizedBody } from './unsized-body.ts';
 
 const DEFAULT_CONNECTIONS = 4;
+/** How often leaves that went bad on the disk are fetched again before the disk is given up. */
+const MAX_DAMAGES = 2;
 
 /** One call of `transfer`: lays the file out, sends the crew, proves the whole, and leaves the disk in order. */
 export class TransferRun {
@@ -41,6 +43,8 @@ export class TransferRun {
   #crew: Crew | undefined;
   /** Who said how long the file is, when nobody else knew. */
   #sizeFrom: SourceState | undefined;
+  /** How often the whole digest differed because proven leaves had gone bad. */
+  #damages = 0;
 
   private constructor(parts: RunParts) {
     const { options, operations, partial, states, logger, now } = parts;
@@ -134,18 +138,35 @@ export class TransferRun {
       const mismatch = compareDigests(file.digests, proof.digests);
       if (mismatch === undefined) return proof;
       const message = `its ${mismatch.algorithm} is ${mismatch.actual}, not ${mismatch.expected}`;
-      if (table !== undefined)
-        throw new VerifyError('wrong-digest', `the file behind ${table.rootCid} is another one: ${message}`);
-      states = await this.#dropSuspects(message);
+      if (table === undefined) states = await this.#dropSuspects(message);
+      else await this.#dropDamaged(table.rootCid, message);
     }
   }
 
   /** The transfer ends only with claims that were proven again. */
+  /**
+   * Every leaf was right when it came, so either the DAG is that of another file, or the disk does not hold what was written. The
+   * leaves as they are now decide: a bad one is fetched again, and only leaves that are all right convict the DAG.
+   */
+  async #dropDamaged(rootCid: string, message: string): Promise<void> {
+    const laid = this.#laid!;
+    const dropped = await laid.proveAgain();
+    this.#options.signal?.throwIfAborted();
+    if (dropped === 0) throw new VerifyError('wrong-digest', `the file behind ${rootCid} is another one: ${message}`);
+    this.#damages += 1;
+    const { path } = this.#partial;
+    if (this.#damages > MAX_DAMAGES)
+      throw new StorageError('io', path, `the disk gave back other bytes than were written, ${this.#damages} times`);
+    this.#parts.logger.warn({ path, dropped, message }, 'proven leaves were damaged');
+    await laid.restartDigest();
+  }
+
   async #fetchUntilRechecked(states: readonly SourceState[]): Promise<void> {
     await this.#fetch(states);
     const laid = this.#laid;
     const dropped = (await laid?.rechecked()) ?? 0;
     if (laid === undefined || dropped === 0) return;
+    this.#options.signal?.throwIfAborted();
     this.#parts.logger.warn({ path: this.#partial.path, dropped }, 'claimed leaves were damaged');
     if (!laid.board.isComplete) await this.#fetch(states);
     await laid.restartDigest();

@@ -67,6 +67,20 @@ describe('resuming', () => {
     expect(run.progress.some(({ rolledBackBytes }) => rolledBackBytes > 0)).toBe(true);
   });
 
+  it.each([
+    ['a CID alone', { digests: {} }],
+    ['a CID and a SHA-256', {}],
+  ])('RE12 RE4 HD11 a byte that changed after a clean stop, by %s: that leaf is fetched again', async (_, identity) => {
+    await bench.interruptedAt(HALF, { file, gateways: [''], identity });
+    await damage(bench.partialPath, 3 * LEAF_BYTES + 5);
+    const origin = await bench.origin(file.served);
+    const run = await bench.obtain({ file, gateways: [origin], identity });
+    expect(run.error).toBeUndefined();
+    expect(run.result).toMatchObject({ verified: 'leaves', resumedBytes: HALF - LEAF_BYTES, wastedBytes: 0 });
+    expect(run.result?.digests).toEqual({ sha256: file.sha256 });
+    expect(rangesOf(origin).sort()).toEqual([leafRange(file, 10, LEAVES - 1), leafRange(file, 3, 3)].sort());
+  });
+
   it('RE12 RE4 finds corruption in what a resume fetched: only that leaf is lost', async () => {
     await bench.interruptedAt(HALF, { file, gateways: [''] });
     const liar = await bench.faulty(file, { do: 'flip', atByte: 15 * LEAF_BYTES });
