@@ -29,7 +29,7 @@ import { preparePlace } from './target-place.ts';
 export { ExhaustedError, StorageError, VerifyError } from '#core/failure';
 export type { SourceError, SourceFailure } from '#core/failure';
 export type { NodesProgress } from './obtain.ts';
-export type { Progress, SourceReport, TryRecord } from '#transfer/transfer-options';
+export type { Progress, SourceProgress, SourceReport, TryRecord } from '#transfer/transfer-options';
 
 export interface DownloadOptions {
   /** `<cid>`, `<cid>/<path>`, `ipfs://…`, `http(s)://…` or `hf:[datasets/]owner/repo/path[@revision]`. */

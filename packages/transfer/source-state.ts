@@ -3,7 +3,7 @@ import type { Source } from '#core/source';
 import { median } from '#core/span-plan';
 import { MINUTE_MS, SECOND_MS } from '#core/units';
 import { SpeedMeter } from './speed-meter.ts';
-import type { SourceMode, SourceReport } from './transfer-options.ts';
+import type { SourceMode, SourceProgress, SourceReport } from './transfer-options.ts';
 
 /** §6 of the scheduler rules: this many bad leaves, or this share of enough leaves, and the source is left. */
 const MAX_STRIKES = 3;
@@ -131,6 +131,10 @@ export class SourceState {
     if (!slow) this.#slowSince = undefined;
     else this.#slowSince ??= now;
     return this.#slowSince === undefined ? 0 : now - this.#slowSince;
+  }
+
+  progress(): SourceProgress {
+    return { source: this.source.name, bytes: this.committedBytes, wastedBytes: this.wastedBytes };
   }
 
   report(): SourceReport {

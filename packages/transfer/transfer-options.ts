@@ -70,8 +70,13 @@ export interface Progress {
   readonly bytesPerSecond: number;
   /** Sources that are sending now. */
   readonly activeSources: readonly string[];
+  /** Every source, in the order of its rank; what tries that still run have wasted is counted when they end. */
+  readonly sources: readonly SourceProgress[];
   readonly tries: number;
 }
+
+/** What one source has given so far; counted as in its report at the end. */
+export type SourceProgress = Pick<SourceReport, 'source' | 'bytes' | 'wastedBytes'>;
 
 /** One request (or one run of block requests) to one source (ME1). */
 export interface TryRecord {

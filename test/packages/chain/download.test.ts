@@ -3,7 +3,7 @@ import { chmod, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { download, type DownloadOptions, type DownloadReport } from '#chain/download';
+import { download, type DownloadOptions, type DownloadReport, type Progress } from '#chain/download';
 import { startDigests } from '#content/digests';
 import { partialPathOf } from '#chain/partial-path';
 import { ExhaustedError } from '#core/failure';
@@ -144,6 +144,22 @@ describe('the download of the library', () => {
         sha256,
         verified: true,
       });
+    } finally {
+      await liar.close();
+    }
+  });
+
+  it('IN3 tells with its progress what each source gave and what of it was thrown away', async () => {
+    const liar = await startOrigin({ blocks: dag.blocks, ipfs: { [dag.cid]: bytes } });
+    try {
+      liar.rules.push({ path: /^[^?]*$/, fault: { do: 'flip', atByte: MIB + 5 } });
+      const seen: Progress[] = [];
+      const from = { gateways: [liar.url], mirrors: [url()] };
+      const report = await get(dag.cid, { ...from, onProgress: (progress) => seen.push(progress) });
+      expect(report.wastedBytes).toBeGreaterThan(0);
+      expect(seen.at(-1)!.sources).toEqual(
+        report.sources.map(({ source, bytes: sent, wastedBytes }) => ({ source, bytes: sent, wastedBytes })),
+      );
     } finally {
       await liar.close();
     }
