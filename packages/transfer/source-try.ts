@@ -133,7 +133,7 @@ export class SourceTry {
     const { board } = ground;
     for (; claim.next < claim.end; claim.next += 1) {
       const unit = claim.next;
-      if (board.isTaken(unit) || board.isExcluded(unit, claim.source)) continue;
+      if (board.passesOver(claim, unit)) continue;
       await this.#readBlockIfThere(ground, unit);
       await ground.writer.backpressure();
     }

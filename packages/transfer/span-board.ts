@@ -13,6 +13,8 @@ export interface Claim {
   end: number;
   /** Somebody else is fetching the same units. */
   readonly duplicate: boolean;
+  /** Units that were set aside for its source since: whoever is free may have taken them. */
+  readonly givenUp: Set<number>;
 }
 
 /** No source: the bytes come from the disk (salvage, the DAG itself) or from a source of an earlier run. */
@@ -87,17 +89,14 @@ export class SpanBoard {
     let end = first + 1;
     const { grid } = this;
     while (end < grid.count && this.#isFreeFor(source, end) && grid.end(end) - grid.start(first) <= maxBytes) end += 1;
-    const claim: Claim = { source, first, next: first, end, duplicate: false };
-    this.#claims.add(claim);
-    this.#mark(first, end, BUSY);
-    return claim;
+    return this.#begin(source, first, end, false);
   }
 
   /** Extends a claim to the end of the file, for a response that goes on beyond what was asked. */
   extend(claim: Claim): void {
     const from = claim.end;
     claim.end = this.grid.count;
-    this.#mark(from, claim.end, BUSY, FREE);
+    this.#hold(claim, from, claim.end);
   }
 
   /** Duplicates what is left of a busy claim for another source; undefined when nothing there is allowed for it. */
@@ -107,9 +106,7 @@ export class SpanBoard {
     if (first >= of.end) return undefined;
     let end = first + 1;
     while (end < of.end && this.#isWantedFrom(source, end)) end += 1;
-    const claim: Claim = { source, first, next: first, end, duplicate: true };
-    this.#claims.add(claim);
-    return claim;
+    return this.#begin(source, first, end, true);
   }
 
   /** Takes the far half of a busy claim away from it; undefined when there is less than `leastBytes` to take. */
@@ -117,19 +114,18 @@ export class SpanBoard {
     const { grid } = this;
     const half = (grid.start(of.next) + grid.end(of.end - 1)) / 2;
     let first = of.end;
-    while (first - 1 > of.next && grid.start(first - 1) >= half && this.#isWantedFrom(source, first - 1)) first -= 1;
+    const isToTake = (unit: number): boolean => this.#isWantedFrom(source, unit) && !this.passesOver(of, unit);
+    while (first - 1 > of.next && grid.start(first - 1) >= half && isToTake(first - 1)) first -= 1;
     if (first >= of.end || grid.end(of.end - 1) - grid.start(first) < leastBytes) return undefined;
-    const claim: Claim = { source, first, next: first, end: of.end, duplicate: of.duplicate };
+    const { end } = of;
     of.end = first;
-    this.#claims.add(claim);
-    return claim;
+    return this.#begin(source, first, end, of.duplicate);
   }
 
   /** Gives back what the claim did not bring. */
   release(claim: Claim): void {
     this.#claims.delete(claim);
-    this.#mark(claim.first, claim.end, FREE, BUSY);
-    for (const other of this.#claims) this.#mark(other.next, other.end, BUSY, FREE);
+    this.#free(claim.first, claim.end);
   }
 
   /** The bytes of the unit are verified and on their way to the disk. */
@@ -146,6 +142,7 @@ export class SpanBoard {
   /** The unit has to be fetched (again): it was never there, was damaged, or is suspected. */
   drop(unit: number): void {
     this.#set(unit, FREE);
+    this.#holdClaimed(unit, unit + 1);
     this.#origin[unit] = NO_SOURCE;
     this.#frontier = Math.min(this.#frontier, unit);
   }
@@ -159,7 +156,7 @@ export class SpanBoard {
     const bad = this.#badFrom.get(unit) ?? new Set<number>();
     bad.add(source);
     this.#badFrom.set(unit, bad);
-    if (this.#state[unit] === BUSY) this.#set(unit, FREE);
+    this.#free(unit, unit + 1);
     return bad.size;
   }
 
@@ -167,18 +164,24 @@ export class SpanBoard {
   withhold(unit: number, source: number): void {
     const missing = this.#withheld.get(unit) ?? new Set<number>();
     this.#withheld.set(unit, missing.add(source));
-    if (this.#state[unit] === BUSY) this.#set(unit, FREE);
+    this.#free(unit, unit + 1);
   }
 
-  /** The source probably does not have these either: it is asked for others first. */
+  /**
+   * The source probably does not have these either: it is asked for others first, and its claims pass over them. What it is being
+   * asked for now stays; the answer tells.
+   */
   setAside(first: number, end: number, source: number): void {
     const aside = this.#setAside.get(source) ?? new Set<number>();
     this.#setAside.set(source, aside);
+    const own = [...this.#claims].filter((claim) => claim.source === source && claim.next < claim.end);
+    const asked = new Set(own.filter((claim) => !this.passesOver(claim, claim.next)).map(({ next }) => next));
     for (let unit = first; unit < end; unit += 1) {
-      if (this.isTaken(unit) || this.isExcluded(unit, source)) continue;
+      if (asked.has(unit) || this.isTaken(unit) || this.isExcluded(unit, source)) continue;
       aside.add(unit);
-      if (this.#state[unit] === BUSY) this.#set(unit, FREE);
+      for (const claim of own) if (claim.next <= unit && unit < claim.end) claim.givenUp.add(unit);
     }
+    this.#free(first, end);
   }
 
   /** The source is asked for what was set aside after all. @returns false when that is nothing */
@@ -192,6 +195,10 @@ export class SpanBoard {
     (this.#badFrom.get(unit)?.has(source) ?? false) ||
     (this.#withheld.get(unit)?.has(source) ?? false) ||
     (this.#setAside.get(source)?.has(unit) ?? false);
+
+  /** Whether the unit is none that the claim brings, although it lies in its range. */
+  passesOver = (claim: Claim, unit: number): boolean =>
+    this.isTaken(unit) || claim.givenUp.has(unit) || this.isExcluded(unit, claim.source);
 
   /** Whether a unit that is still missing may come from the source, whoever fetches it now. */
   mayServe(source: number): boolean {
@@ -224,9 +231,26 @@ export class SpanBoard {
     return this.#state[unit]! < WRITING && !this.isExcluded(unit, source);
   }
 
-  #mark(from: number, end: number, state: number, only?: number): void {
+  #begin(source: number, first: number, end: number, duplicate: boolean): Claim {
+    const claim: Claim = { source, first, next: first, end, duplicate, givenUp: new Set() };
+    this.#claims.add(claim);
+    this.#hold(claim, first, end);
+    return claim;
+  }
+
+  /** Nobody fetches the units, except for what a claim is still to bring. */
+  #free(first: number, end: number): void {
+    for (let unit = first; unit < end; unit += 1) if (this.#state[unit] === BUSY) this.#set(unit, FREE);
+    this.#holdClaimed(first, end);
+  }
+
+  #holdClaimed(first: number, end: number): void {
+    for (const claim of this.#claims) this.#hold(claim, Math.max(first, claim.next), Math.min(end, claim.end));
+  }
+
+  #hold(claim: Claim, from: number, end: number): void {
     for (let unit = from; unit < end; unit += 1) {
-      if (only === undefined || this.#state[unit] === only) this.#set(unit, state);
+      if (this.#state[unit] === FREE && !this.passesOver(claim, unit)) this.#set(unit, BUSY);
     }
   }
 

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { leafCid, wrapLeaf } from '#content/leaf-block';
 import { SourceError } from '#core/failure';
-import { KIB } from '#core/units';
+import { KIB, MIB } from '#core/units';
 import { transfer } from '#transfer/transfer';
 import { fakeSource, type FakeSource } from '../../helpers/fake-source.ts';
 import { bytesOf, tableOf, transferKit } from '../../helpers/transfer-kit.ts';
@@ -71,6 +71,19 @@ describe('E16 a gateway that holds only parts of a file', () => {
       expect(result.wastedBytes).toBe(0);
     },
   );
+
+  it('leaves what others are fetching to them, however many ask at once', async () => {
+    const parts = gatewayOf((unit) => unit % 16 === 15);
+    const hesitates = fakeSource(bytes, {
+      name: 'hesitates',
+      bytesPerSecond: (sent) => (sent < LEAF ? MIB : 64 * MIB),
+    });
+    const quick = fakeSource(bytes, { name: 'quick', bytesPerSecond: 64 * MIB });
+    const options = kit.options([parts, hesitates, quick], { table, strategy: 'parallel', connections: 4 });
+    const result = await transfer(options);
+    expect(bytes.equals(await readFile(kit.partialPath))).toBe(true);
+    expect(result.sources.map((source) => source.wastedBytes)).toEqual([0, 0, 0]);
+  });
 
   it('is asked few questions when it has nothing, and then named as such', async () => {
     const nothing = gatewayOf(() => false);
