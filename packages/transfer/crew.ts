@@ -152,9 +152,10 @@ export class Crew {
 
   /** Nobody works and somebody will: sleep exactly as long as that takes. */
   #wakeWhenPausesEnd(): void {
-    const soonest = Math.min(...this.#joined().map((state) => state.pausedUntil));
+    const now = this.#options.now();
+    const pauses = this.#joined().flatMap(({ pausedUntil }) => (pausedUntil > now ? pausedUntil - now : []));
     clearTimeout(this.#wake);
-    this.#wake = setTimeout(() => this.#pump(), Math.max(1, Math.ceil(soonest - this.#options.now())));
+    if (pauses.length > 0) this.#wake = setTimeout(() => this.#pump(), Math.max(1, Math.ceil(Math.min(...pauses))));
   }
 
   #joined(): SourceState[] {
