@@ -7,6 +7,8 @@ import { DEFAULT_REDIS_PREFIX } from '#contracts/redis-prefix';
 import { LAYERS, type Layer } from '#core/layer';
 import { DAY_MS, HOUR_MS, MIB, parseBytes } from '#core/units';
 import { settingsOf, type Environment } from '#os/settings';
+import type { GatewayData } from '#sources/gateways';
+import { readGatewayData } from './gateway-data.ts';
 
 const DEFAULT_LAYERS: Layer[] = ['cache', 'ipfs', 'huggingface', 'bundled', 'peer'];
 
@@ -44,6 +46,7 @@ const Env = z.object({
   HAULIER_LAYERS: list.pipe(z.array(z.enum(LAYERS)).min(1)).default(DEFAULT_LAYERS),
   HAULIER_STRATEGY: z.enum(['ordered', 'parallel']).default('ordered'),
   IPFS_GATEWAYS: list.pipe(z.array(httpUrl)).default([]),
+  HAULIER_GATEWAY_DATA: parsedBy(z.string(), readGatewayData).optional(),
   HF_ENDPOINT: httpUrl.default('https://huggingface.co'),
   HF_TOKEN: z.string().min(1).optional(),
   HAULIER_ALLOW_ADDRESSES: list.default([]),
@@ -74,6 +77,8 @@ export interface WorkerConfig {
   readonly layers: readonly Layer[];
   readonly strategy: 'ordered' | 'parallel';
   readonly ipfsGateways: readonly string[];
+  /** What the operator knows of gateways. */
+  readonly gatewayData: GatewayData | undefined;
   readonly huggingFace: { readonly endpoint: string; readonly token: string | undefined };
   /** Addresses beyond the public ones that sources may have: CIDRs or host names. */
   readonly allowAddresses: readonly string[];
@@ -129,6 +134,7 @@ function toConfig(e: z.infer<typeof Env>, pool: boolean): WorkerConfig {
     layers: e.HAULIER_LAYERS,
     strategy: e.HAULIER_STRATEGY,
     ipfsGateways: e.IPFS_GATEWAYS,
+    gatewayData: e.HAULIER_GATEWAY_DATA,
     huggingFace: { endpoint: e.HF_ENDPOINT, token: e.HF_TOKEN },
     allowAddresses: e.HAULIER_ALLOW_ADDRESSES,
     bundles: e.HAULIER_BUNDLES.map((text) => (/^https?:\/\//i.test(text) ? text : resolve(text))),

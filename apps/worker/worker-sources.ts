@@ -30,6 +30,7 @@ export function workerSources(
   return (job) =>
     makeSources(job.file, {
       gateways: config.ipfsGateways,
+      gatewayData: config.gatewayData,
       hfEndpoint: config.huggingFace.endpoint,
       hfToken: config.huggingFace.token,
       layers: job.layers ?? config.layers,

@@ -13,6 +13,8 @@ export interface SourceCapabilities {
   readonly maxConnections: number;
   /** Requests per minute the source tolerates. */
   readonly requestsPerMinute?: number | undefined;
+  /** Requests per minute it tolerates for one CID: that of the file where bytes are read, that of the block where a block is. */
+  readonly requestsPerMinutePerCid?: number | undefined;
 }
 
 /** What a response says before its first byte. All of it is already checked against the request (docs/http-rules.md). */
@@ -58,6 +60,8 @@ export interface Source {
   readonly origin: string;
   /** The rate limit of the origin that its reads are counted by, where that is known (HT3). */
   readonly bucket?: string | undefined;
+  /** The CID that its reads ask for, where they ask for one. */
+  readonly cid?: string | undefined;
   capabilities(): SourceCapabilities;
   /**
    * Sends the wanted bytes, or a legal prefix of them, to the sink.

@@ -1,20 +1,30 @@
 /** What is known about one public gateway before it is asked; the operator's own gateways need no entry. */
 export interface GatewayHints {
-  readonly requestsPerMinute?: number;
+  /** Over everything that is asked of it. */
+  readonly requestsPerMinute?: number | undefined;
+  /** Of each CID. */
+  readonly requestsPerMinutePerCid?: number | undefined;
   /** Longer files are not served by range. */
-  readonly maxRangeFileBytes?: number;
+  readonly maxRangeFileBytes?: number | undefined;
   /** Serves blocks only. */
-  readonly blocksOnly?: boolean;
+  readonly blocksOnly?: boolean | undefined;
 }
 
 const CDN_RANGE_BYTES = 5 * 1024 ** 3;
 
+/** What an operator knows of gateways, by host name: an entry takes the place of the built-in one, and holds for its subdomains. */
+export type GatewayData = Readonly<Record<string, GatewayHints>>;
+
 /** By host name. Figures are the operators' own (2026); a subdomain shares its parent's entry. */
-export const GATEWAY_HINTS: Readonly<Record<string, GatewayHints>> = {
+export const GATEWAY_HINTS: GatewayData = {
   'ipfs.io': { maxRangeFileBytes: CDN_RANGE_BYTES },
   'dweb.link': { maxRangeFileBytes: CDN_RANGE_BYTES },
   'trustless-gateway.link': { blocksOnly: true },
-  'gateway.pinata.cloud': { requestsPerMinute: 15, maxRangeFileBytes: CDN_RANGE_BYTES },
+  'gateway.pinata.cloud': {
+    requestsPerMinute: 200,
+    requestsPerMinutePerCid: 15,
+    maxRangeFileBytes: CDN_RANGE_BYTES,
+  },
   'ipfs.filebase.io': { requestsPerMinute: 200 },
   '4everland.io': { requestsPerMinute: 300 },
 };
@@ -42,25 +52,33 @@ export interface Gateway {
 /**
  * Reads one entry of IPFS_GATEWAYS: `https://gateway.example`, `http://127.0.0.1:8080/ipfs/` or a bare host.
  *
+ * @param data goes before what is built in, also for a gateway that is taken for gone here
  * @throws RangeError that names the entry and what would be right, also for a gateway that is known to be gone
  */
-export function parseGateway(text: string): Gateway {
+export function parseGateway(text: string, data: GatewayData = {}): Gateway {
   const trimmed = text.trim();
   const full = trimmed.includes('://') ? trimmed : `https://${trimmed}`;
   if (trimmed === '' || !URL.canParse(full)) throw badGateway(text);
   const url = new URL(full);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') throw badGateway(text);
   if (url.username !== '' || url.search !== '') throw badGateway(text);
-  const dead = byHost(DEAD_GATEWAYS, url.hostname);
-  if (dead !== undefined) throw new RangeError(`"${text}" cannot serve: ${dead}`);
+  const hints = byHost(data, url.hostname) ?? builtInHints(text, url.hostname);
   const path = url.pathname.replace(/\/+$/, '').replace(/\/ipfs$/, '');
-  return { baseUrl: url.origin + path, hints: byHost(GATEWAY_HINTS, url.hostname) ?? {} };
+  return { baseUrl: url.origin + path, hints };
+}
+
+function builtInHints(text: string, host: string): GatewayHints {
+  const dead = byHost(DEAD_GATEWAYS, host);
+  if (dead !== undefined) throw new RangeError(`"${text}" cannot serve: ${dead}`);
+  return byHost(GATEWAY_HINTS, host) ?? {};
 }
 
 const badGateway = (text: string): RangeError =>
   new RangeError(`"${text}" is not a gateway: write for example https://gateway.example or http://127.0.0.1:8080`);
 
+/** Of several entries that fit, the longest name is the nearest. */
 function byHost<T>(table: Readonly<Record<string, T>>, host: string): T | undefined {
-  const name = Object.keys(table).find((known) => host === known || host.endsWith(`.${known}`));
+  const fitting = Object.keys(table).filter((known) => host === known || host.endsWith(`.${known}`));
+  const [name] = fitting.sort((a, b) => b.length - a.length);
   return name === undefined ? undefined : table[name];
 }

@@ -124,10 +124,8 @@ export const limited =
   (gates: OriginGates) =>
   (inner: Source): Source => {
     const { readBlock } = inner;
-    const inTurn = async <T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> => {
-      const { maxConnections, requestsPerMinute } = inner.capabilities();
-      const enter = gates.enter(inner.origin, { connections: maxConnections, requestsPerMinute }, signal);
-      const leave = await enter.catch((cause: unknown) => {
+    const inTurn = async <T>(cid: string | undefined, signal: AbortSignal, work: () => Promise<T>): Promise<T> => {
+      const leave = await enter(gates, inner, cid, signal).catch((cause: unknown) => {
         throw new SourceError('aborted', inner.name, 'stopped by us', { cause });
       });
       try {
@@ -138,9 +136,25 @@ export const limited =
     };
     return {
       ...inner,
-      read: (request, sink, signal) => inTurn(signal, () => inner.read(request, sink, signal)),
+      read: (request, sink, signal) => inTurn(inner.cid, signal, () => inner.read(request, sink, signal)),
       ...(readBlock && {
-        readBlock: (cid, maxBytes, signal) => inTurn(signal, () => readBlock(cid, maxBytes, signal)),
+        readBlock: (cid, maxBytes, signal) => inTurn(cid, signal, () => readBlock(cid, maxBytes, signal)),
       }),
     };
   };
+
+/** A CID has its own allowance at some origins; whoever waits for it holds no place of the origin. @returns gives the place back */
+async function enter(
+  gates: OriginGates,
+  { origin, capabilities }: Source,
+  cid: string | undefined,
+  signal: AbortSignal,
+): Promise<() => void> {
+  const { maxConnections, requestsPerMinute, requestsPerMinutePerCid } = capabilities();
+  if (cid !== undefined && requestsPerMinutePerCid !== undefined) {
+    const limits = { connections: Infinity, requestsPerMinute: requestsPerMinutePerCid };
+    const leave = await gates.enter(`${origin} ${cid}`, limits, signal);
+    leave();
+  }
+  return gates.enter(origin, { connections: maxConnections, requestsPerMinute }, signal);
+}

@@ -5,7 +5,7 @@ import type { Logger } from '#core/logger';
 import type { Source } from '#core/source';
 import type { Http } from '#http/pool';
 import type { ConfiguredBundle } from './configured-bundle.ts';
-import { parseGateway } from './gateways.ts';
+import { parseGateway, type GatewayData } from './gateways.ts';
 import { huggingface } from './huggingface.ts';
 import { ipfsGateway } from './ipfs-gateway.ts';
 import type { OriginGates } from './limited.ts';
@@ -20,6 +20,8 @@ export interface SourcesConfig {
   /** IPFS_GATEWAYS, best first; their own addresses are not questioned. */
   readonly gateways: readonly string[];
   /** HF_ENDPOINT; its own address is not questioned. */
+  /** What the operator knows of gateways, beside what is built in. */
+  readonly gatewayData?: GatewayData | undefined;
   readonly hfEndpoint: string;
   readonly hfToken?: string | undefined;
   /** Layers in use, in order; the others make no source. */
@@ -61,7 +63,16 @@ function gatewaySources(file: FileSpec, config: SourcesConfig): Source[] {
   const fileName = file.path.split('/').at(-1)!;
   return config.gateways.flatMap((text) => {
     try {
-      return [ipfsGateway({ http: config.http, gateway: parseGateway(text), cid, fileName, trusted: true })];
+      const source = ipfsGateway({
+        http: config.http,
+        gateway: parseGateway(text, config.gatewayData),
+        cid,
+        fileName,
+        trusted: true,
+      });
+      if (known.has(source.name)) return []; // named twice, asked once
+      known.add(source.name);
+      return [source];
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       config.logger.warn({ gateway: text, reason: error.message }, 'gateway left out');

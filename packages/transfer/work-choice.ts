@@ -40,11 +40,13 @@ function workSetAside(state: SourceState, board: SpanBoard, bytes: number): Clai
 function plannedBytes(state: SourceState, { ground, joined, now }: WorkSituation): number {
   const ready = joined.filter((one) => one.pausedUntil <= now);
   const connections = ready.reduce((sum, one) => sum + Math.max(1, one.lanes), state.lanes > 0 ? 1 : 0);
+  const { requestsPerMinute = Infinity, requestsPerMinutePerCid = Infinity } = state.source.capabilities();
+  const allowed = Math.min(requestsPerMinute, requestsPerMinutePerCid);
   return spanBytesFor({
     bytesPerSecond: state.connectionRate(now),
     freeBytes: ground.board.freeBytes,
     connections: Math.max(1, connections),
-    requestsPerMinute: state.source.capabilities().requestsPerMinute,
+    requestsPerMinute: allowed === Infinity ? undefined : allowed,
   });
 }
 

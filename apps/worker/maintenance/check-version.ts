@@ -13,7 +13,7 @@ import type { WorkerConfig } from '../config.ts';
 export type Answer = z.infer<typeof VersionChecked>;
 
 export interface CheckDeps {
-  readonly config: Pick<WorkerConfig, 'huggingFace' | 'ipfsGateways'>;
+  readonly config: Pick<WorkerConfig, 'huggingFace' | 'ipfsGateways' | 'gatewayData'>;
   readonly http: Http;
 }
 
@@ -72,7 +72,7 @@ async function askGateways(name: string, { config, http }: CheckDeps, signal: Ab
   const failures: string[] = [];
   for (const text of config.ipfsGateways) {
     try {
-      return await resolveIpns(http, parseGateway(text), name, signal);
+      return await resolveIpns(http, parseGateway(text, config.gatewayData), name, signal);
     } catch (error) {
       signal.throwIfAborted();
       failures.push(messageOf(error));

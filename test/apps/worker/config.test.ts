@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { readConfig } from '../../../apps/worker/config.ts';
 
 const REDIS_URL = 'redis://127.0.0.1:6379';
@@ -57,6 +57,58 @@ describe('configuration of the worker', () => {
     const message = messageOf(() => readConfig(bad));
     for (const name of Object.keys(bad)) expect(message).toContain(name);
     expect(message).toContain('"fast" is not a size');
+  });
+
+  describe('the gateway data file', () => {
+    let folder: string;
+    let path: string;
+    beforeEach(() => {
+      folder = mkdtempSync(join(tmpdir(), 'haulier-gateways-'));
+      path = join(folder, 'gateways.json');
+    });
+    afterEach(() => rmSync(folder, { recursive: true }));
+
+    const read = (content: string) => {
+      writeFileSync(path, content);
+      return readConfig({ REDIS_URL, HAULIER_GATEWAY_DATA: path }).gatewayData;
+    };
+
+    it('says what gateways tolerate', () => {
+      const gateways = {
+        'gateway.example': { requestsPerMinute: 600, requestsPerMinutePerCid: 60, maxRangeFileBytes: 0 },
+        '10.0.0.7': { blocksOnly: true },
+      };
+      expect(read(JSON.stringify({ gateways }))).toEqual(gateways);
+      expect(readConfig({ REDIS_URL }).gatewayData).toBeUndefined();
+    });
+
+    it.each([
+      [
+        '{"gateways":{"gw.example":{"requestsPerMinute":-1}}}',
+        'gateways["gw.example"].requestsPerMinute is -1: write at least 1',
+      ],
+      [
+        '{"gateways":{"gw.example":{"requestsPerMinutePerCid":"15"}}}',
+        'gateways["gw.example"].requestsPerMinutePerCid is "15": write a whole number',
+      ],
+      ['{"gateways":{"gw.example":{"maxRangeFileBytes":1.5}}}', 'maxRangeFileBytes is 1.5: write a whole number'],
+      ['{"gateways":{"gw.example":{"blocksOnly":1}}}', 'gateways["gw.example"].blocksOnly is 1: write true or false'],
+      ['{"gateways":{"gw.example":{"rpm":1}}}', 'gateways["gw.example"] is {"rpm":1}: Unrecognized key: "rpm"'],
+      ['{"gateways":{"https://gw.example":{}}}', 'gateways["https://gw.example"] is {}: write a host name'],
+      ['{}', 'gateways is missing'],
+      ['[]', 'the whole is []'],
+      ['{"gateways":', 'is not JSON'],
+    ])('%s is refused at the start, with its field and value', (content, message) => {
+      const said = messageOf(() => read(content));
+      expect(said).toContain(`HAULIER_GATEWAY_DATA: `);
+      expect(said).toContain(path);
+      expect(said).toContain(message);
+    });
+
+    it('is refused where it cannot be read', () => {
+      const said = messageOf(() => readConfig({ REDIS_URL, HAULIER_GATEWAY_DATA: folder }));
+      expect(said).toContain(`HAULIER_GATEWAY_DATA: "${folder}" cannot be read: EISDIR`);
+    });
   });
 
   it('refuses a worker that serves nobody', () => {

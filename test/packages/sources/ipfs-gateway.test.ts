@@ -225,7 +225,10 @@ describe('an entry of IPFS_GATEWAYS', () => {
   });
 
   it('knows the limits of public gateways', () => {
-    expect(parseGateway('https://gateway.pinata.cloud').hints.requestsPerMinute).toBe(15);
+    expect(parseGateway('https://gateway.pinata.cloud').hints).toMatchObject({
+      requestsPerMinute: 200,
+      requestsPerMinutePerCid: 15,
+    });
     expect(parseGateway('https://trustless-gateway.link').hints.blocksOnly).toBe(true);
   });
 
@@ -243,3 +246,16 @@ describe('an entry of IPFS_GATEWAYS', () => {
     },
   );
 });
+  it('knows what an operator says of a gateway and its subdomains instead of what is built in, the nearest name first', () => {
+    const data = {
+      'ipfs.io': { requestsPerMinute: 5 },
+      'eu.ipfs.io': { blocksOnly: true },
+      'w3s.link': {},
+    };
+    expect(parseGateway('https://ipfs.io', data).hints).toEqual({ requestsPerMinute: 5 });
+    expect(parseGateway('https://a.ipfs.io', data).hints).toEqual({ requestsPerMinute: 5 });
+    expect(parseGateway('https://b.eu.ipfs.io', data).hints).toEqual({ blocksOnly: true });
+    expect(parseGateway('https://dweb.link', data).hints).toEqual(parseGateway('https://dweb.link').hints);
+    expect(parseGateway('https://w3s.link', data)).toEqual({ baseUrl: 'https://w3s.link', hints: {} });
+  });
+

@@ -8,6 +8,7 @@ import { observed } from '#sources/observed';
 import { SourceHealth } from '#sources/source-health';
 import { someBytes } from '../../helpers/origin-content.ts';
 import { startOrigin } from '../../helpers/origin.ts';
+import { until } from '../../helpers/until.ts';
 import { collect, quickHttp } from './collect.ts';
 import { failure, scripted } from './scripted.ts';
 
@@ -42,6 +43,33 @@ describe('the limits of an origin', () => {
       Array.from({ length: 602 }, () => source.read({}, { head: () => undefined, write: () => undefined }, never)),
     );
     expect(performance.now() - startedAt).toBeGreaterThan(90);
+  });
+
+  it('counts requests for each CID where the origin does, so that many files are not held back by one', async () => {
+    let asked = 0;
+    const counting = (cid: string): Source => ({
+      ...scripted([], 'http://o', { requestsPerMinutePerCid: 15, maxConnections: 50 }),
+      cid,
+      read: () => Promise.resolve(void (asked += 1)),
+      readBlock: () => Promise.resolve(void (asked += 1)).then(() => new Uint8Array(0)),
+    });
+    const wrap = limited(new OriginGates(() => 0));
+    const files = ['a', 'b', 'c'].map((cid) => wrap(counting(cid)));
+    const stop = new AbortController();
+    const sink = { head: () => undefined, write: () => undefined };
+    const reads = files.flatMap((file) =>
+      Array.from({ length: 16 }, () => file.read({}, sink, stop.signal).catch((error: unknown) => error)),
+    );
+    await until(() => asked >= 45, { what: 'fifteen requests for each file' });
+    // Blocks have CIDs, and allowances, of their own; that of the file is used up by whoever reads it.
+    await Promise.all(Array.from({ length: 15 }, () => files[0]!.readBlock!('leaf', 10, stop.signal)));
+    expect(asked).toBe(60);
+    stop.abort();
+    const ended = await Promise.all(reads);
+    expect(ended.filter((error) => error !== undefined)).toEqual(
+      Array(3).fill(expect.objectContaining({ name: 'SourceError', kind: 'aborted' })),
+    );
+    expect(asked).toBe(60);
   });
 
   it('remembers only who is asked now or has used up some of its allowance', async () => {
@@ -85,6 +113,21 @@ describe('an observed source', () => {
 });
 
 describe('making the sources of a file', () => {
+  it('holds gateways to what the operator says of them', () => {
+    const http = quickHttp();
+    closers.push(() => http.close());
+    const [source] = makeSources(
+      { path: 'm', digests: {}, cid: 'bafyfile', sources: [] },
+      {
+        ...{ gateways: ['https://a.gateway.example'], hfEndpoint: 'https://hub.example', layers: ['ipfs'], http },
+        gatewayData: { 'gateway.example': { requestsPerMinutePerCid: 7, maxRangeFileBytes: 9, blocksOnly: true } },
+        ...{ health: new SourceHealth(), gates: new OriginGates(), logger: silentLogger },
+      },
+    );
+    expect(source).toMatchObject({ cid: 'bafyfile' });
+    expect(source!.capabilities()).toMatchObject({ range: false, requestsPerMinutePerCid: 7, maxRangeFileBytes: 9 });
+  });
+
   it('orders them by layer and configuration, warns of gateways that are gone, and they work', async () => {
     const origin = await startOrigin(someBytes(100));
     const http = quickHttp();

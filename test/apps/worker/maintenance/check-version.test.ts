@@ -22,7 +22,7 @@ const jobOf = (origin: WatchedOrigin): CheckVersionJob => ({ version: 1, model: 
 async function check(origin: WatchedOrigin, url: string, signal = new AbortController().signal) {
   const http = createHttp({ addressPolicy: parseAddressPolicy([]), timeouts: { stallMs: 1000 } });
   closing.push(() => http.close());
-  const config = { huggingFace: { endpoint: url, token: undefined }, ipfsGateways: [url] };
+  const config = { huggingFace: { endpoint: url, token: undefined }, ipfsGateways: [url], gatewayData: undefined };
   return checkVersion(jobOf(origin), { config, http }, signal);
 }
 
