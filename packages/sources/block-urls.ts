@@ -1,6 +1,6 @@
 import type { HttpResponse } from '#http/request';
 import type { Resolved } from './resolved-url.ts';
-import { isOldLink, resolvedOf } from './resolved-url.ts';
+import { isOldLink, mayBePlace, resolvedOf } from './resolved-url.ts';
 
 /**
  * Where a gateway's redirects lead for blocks: to another host with the same path, or to a subdomain for each CID. What one
@@ -25,7 +25,11 @@ export class BlockUrls {
     try {
       return await ask(known);
     } catch (error) {
-      if (!isOldLink(error)) throw error;
+      if (!isOldLink(error)) {
+        // The gateway itself may lead to another host than the one that is sick.
+        if (mayBePlace(error)) this.#parts = undefined;
+        throw error;
+      }
       const found = await ask(undefined);
       this.#parts = undefined;
       this.#mayLearn = false;

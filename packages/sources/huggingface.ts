@@ -75,15 +75,13 @@ class HubReader {
 
   async read(request: ReadRequest, sink: ByteSink, signal: AbortSignal): Promise<void> {
     this.#warnOfSize(request.sizeBytes ?? 0);
-    const known = this.#resolved.current;
-    try {
-      if (known === undefined) await this.#readLogical(request, sink, signal);
-      else await readRanged(this.#resolvedGet(known), request, sink, signal);
-    } catch (error) {
-      if (!isExpiry(error) && (known === undefined || !isOldLink(error))) throw error;
-      this.#resolved.forget();
-      await this.#readLogical(request, sink, signal);
-    }
+    await this.#resolved.through(
+      async (known) => {
+        if (known === undefined) await this.#readLogical(request, sink, signal);
+        else await readRanged(this.#resolvedGet(known), request, sink, signal);
+      },
+      (error, known) => isExpiry(error) || (known !== undefined && isOldLink(error)),
+    );
   }
 
   /** F13: a token whose limit is used up rests alone; strangers have a limit of their own. */

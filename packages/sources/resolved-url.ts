@@ -29,6 +29,9 @@ const GONE = new Set<SourceFailureKind>(['unreachable', 'address-refused']);
 export const isOldLink = (error: unknown): boolean =>
   error instanceof SourceError && (EXPIRED.has(error.httpStatus ?? 0) || GONE.has(error.kind));
 
+/** Whether a failure may be that of the place: then the logical URL is asked next time, which may lead to another one. */
+export const mayBePlace = (error: unknown): boolean => error instanceof SourceError && error.kind !== 'aborted';
+
 /**
  * Where the redirects of one logical URL ended, so that they are not walked again for every range (HA1). Lives as long as its
  * source and never leaves memory.
@@ -51,24 +54,34 @@ export class ResolvedUrl {
     if (response.redirects > 0) this.#known = resolvedOf(response, this.#now());
   }
 
-  forget(): void {
-    this.#known = undefined;
-  }
-
   /**
-   * Asks where the file was last; when that link is old, the logical URL once more (HA2): only a second failure counts.
+   * Asks where the file was last; when that link is old, the logical URL once more (HA2): only a second failure counts. After any
+   * other failure the place is forgotten, so that the next try is not sent to the same sick host.
    *
    * @param ask with undefined asks the logical URL
+   * @param isStale whether a failure is worth the second request at once
    */
-  async through<T>(ask: (known: Resolved | undefined) => Promise<T>): Promise<T> {
+  async through<T>(
+    ask: (known: Resolved | undefined) => Promise<T>,
+    isStale = (error: unknown, known: Resolved | undefined) => known !== undefined && isOldLink(error),
+  ): Promise<T> {
     const known = this.current;
-    if (known === undefined) return ask(undefined);
+    try {
+      return await this.#forgetting(known, ask);
+    } catch (error) {
+      if (!isStale(error, known)) throw error;
+      return this.#forgetting(undefined, ask);
+    }
+  }
+
+  async #forgetting<T>(known: Resolved | undefined, ask: (known: Resolved | undefined) => Promise<T>): Promise<T> {
+    const before = this.#known;
     try {
       return await ask(known);
     } catch (error) {
-      if (!isOldLink(error)) throw error;
-      this.forget();
-      return ask(undefined);
+      const wasAsked = known !== undefined || this.#known !== before;
+      if (wasAsked && mayBePlace(error)) this.#known = undefined;
+      throw error;
     }
   }
 }

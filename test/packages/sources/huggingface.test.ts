@@ -4,6 +4,7 @@ import { hubCommit, hubTree } from '#sources/hub-api';
 import { resolveUrl, usableUntil } from '#sources/hub-url';
 import { huggingface } from '#sources/huggingface';
 import { SourceHealth } from '#sources/source-health';
+import type { Fault } from '../../helpers/origin-fault.ts';
 import { gitBlobSha1, sha256Of } from '../../helpers/origin-content.ts';
 import { collect } from './collect.ts';
 import type { Hub } from './hub-bench.ts';
@@ -124,6 +125,43 @@ describe('a file of a hub', () => {
     const file = { endpoint: hub.url, repo: 'org/m', repoType: 'model' as const, revision: 'main', path: 'big.bin' };
     const logger = { ...silentLogger, warn: (_fields: object, event: string) => void warnings.push(event) };
     const source = huggingface({ http, file, trusted: true, logger });
+  it.each<Fault>([
+    { do: 'status', status: 500 },
+    { do: 'status', status: 503 },
+    { do: 'status', status: 429 },
+    { do: 'reset', afterBytes: 3 },
+    { do: 'stall', afterBytes: 3 },
+  ])('HA2 asks the logical URL after a content host was sick: %j', async (fault) => {
+    const { hub, cdn, source } = await startHub();
+    await collect(source, part(0, 10));
+    cdn.faults[1] = fault;
+    expect((await collect(source, part(10, 20))).error).toBeDefined();
+    expect(hub.requests).toHaveLength(1);
+    expect((await collect(source, part(10, 20))).bytes.equals(BIG.subarray(10, 20))).toBe(true);
+    expect(hub.requests).toHaveLength(2);
+    await collect(source, part(20, 30));
+    expect(hub.requests).toHaveLength(2);
+  });
+
+  it('HA2 does not remember a content host that broke off its first answer', async () => {
+    const { hub, cdn, source } = await startHub();
+    cdn.faults.push({ do: 'reset', afterBytes: 3 });
+    expect((await collect(source, part(0, 10))).error).toBeDefined();
+    await collect(source, part(0, 10));
+    expect(hub.requests).toHaveLength(2);
+  });
+
+  it('HA1 remembers the content host of a request that we stopped ourselves', async () => {
+    const { hub, cdn, source } = await startHub();
+    await collect(source, part(0, 10));
+    cdn.faults[1] = { do: 'stall', afterBytes: 3 };
+    const stop = new AbortController();
+    const sink = { head: () => undefined, write: () => stop.abort() };
+    await expect(source.read(part(10, 20), sink, stop.signal)).rejects.toMatchObject({ kind: 'aborted' });
+    await collect(source, part(10, 20));
+    expect(hub.requests).toHaveLength(1);
+  });
+
     await collect(source, { range: { start: 0, end: 1 }, sizeBytes: 60e9 });
     await collect(source, { range: { start: 0, end: 1 }, sizeBytes: 60e9 });
     expect(warnings).toEqual(['hub may refuse a file this long over plain HTTP']);

@@ -198,6 +198,21 @@ describe('a gateway that redirects', () => {
     expect(place.requests).toHaveLength(BLOCKS.size);
   });
 
+  it('E08 is asked itself after the place of its blocks was sick, or of its file', async () => {
+    const { place, origin, source } = await redirecting();
+    const to = (path: string) => ({ path, fault: { do: 'redirect', to: `${place.url}/ipfs/${path}` } }) as const;
+    origin.rules.push({ ...to('bafyblock?format=raw'), times: 1 }, { ...to('bafyfile'), times: 1 });
+    await source.readBlock!('bafyblock', 1000, never);
+    await collect(source, part);
+    place.rules.push({ fault: { do: 'status', status: 503 } });
+    await expect(source.readBlock!('bafyother', 1000, never)).rejects.toMatchObject({ kind: 'throttled' });
+    expect((await collect(source, part)).error).toMatchObject({ kind: 'throttled' });
+    expect(origin.requests).toHaveLength(2);
+    expect(await source.readBlock!('bafyother', 1000, never)).toHaveLength(200);
+    expect((await collect(source, part)).error).toBeUndefined();
+    expect(origin.requests).toHaveLength(4);
+  });
+
   it('E08 is asked itself for a block that is not where the others are, and believed when it has it', async () => {
     const { place, origin, source } = await redirecting();
     origin.rules.push({
