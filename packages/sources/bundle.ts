@@ -70,7 +70,7 @@ function memberSource(archive: BundleArchive, name: string | undefined, path: st
 function rangeOf(source: string, member: BundleMember, request: ReadRequest): ByteRange {
   const total = member.sizeBytes;
   if (request.sizeBytes !== undefined && request.sizeBytes !== total)
-    throw new SourceError('size-mismatch', source, `has ${total} bytes, the manifest says ${request.sizeBytes}`);
+    throw new SourceError('size-mismatch', source, `has ${total} bytes, expected ${request.sizeBytes} bytes`);
   const { start = 0, end = total } = request.range ?? {};
   if (start > total) throw new SourceError('range-refused', source, `has no byte ${start}`);
   return { start, end: Math.min(end, total) };

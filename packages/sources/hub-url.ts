@@ -8,11 +8,14 @@ export interface HubFile {
   readonly path: string;
 }
 
+/** @returns the repository as the hub and `hf:` addresses name it, such as `datasets/owner/name`; nothing is encoded */
+export const repoPath = ({ repo, repoType }: Pick<HubFile, 'repo' | 'repoType'>): string =>
+  repoType === 'dataset' ? `datasets/${repo}` : repo;
+
 /** @returns the logical URL of a file; the repository's slash stays, everything else is encoded by segment (HN4). */
 export function resolveUrl(file: HubFile): string {
-  const prefix = file.repoType === 'dataset' ? 'datasets/' : '';
-  const path = segments(file.path);
-  return `${base(file.endpoint)}/${prefix}${segments(file.repo)}/resolve/${encodeURIComponent(file.revision)}/${path}`;
+  const [repo, path] = [segments(repoPath(file)), segments(file.path)];
+  return `${base(file.endpoint)}/${repo}/resolve/${encodeURIComponent(file.revision)}/${path}`;
 }
 
 /** @param what `revision/<rev>` or `tree/<rev>`, its revision not yet encoded */

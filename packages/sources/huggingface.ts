@@ -7,7 +7,7 @@ import type { Http } from '#http/pool';
 import type { HttpResponse } from '#http/request';
 import { hubError } from './hub-error.ts';
 import type { HubFile } from './hub-url.ts';
-import { resolveUrl } from './hub-url.ts';
+import { repoPath, resolveUrl } from './hub-url.ts';
 import type { RangedGet } from './ranged-get.ts';
 import { readRanged } from './ranged-get.ts';
 import type { Resolved } from './resolved-url.ts';
@@ -68,7 +68,7 @@ class HubReader {
     const { file } = options;
     this.#options = options;
     this.endpoint = new URL(file.endpoint);
-    this.name = `${this.endpoint.host}/${file.repo}@${file.revision}/${file.path}`;
+    this.name = `${this.endpoint.host}/${repoPath(file)}@${file.revision}/${file.path}`;
     this.#resolved = new ResolvedUrl(options.http.now);
     this.#health = options.health ?? new SourceHealth();
   }
@@ -181,7 +181,7 @@ function linkedHead(source: string, response: HttpResponse, head: ResponseHead, 
   const { headers } = response.first;
   const size = headers['x-linked-size'];
   if (size !== undefined && request.sizeBytes !== undefined && Number(size) !== request.sizeBytes)
-    throw new SourceError('size-mismatch', source, `has ${size} bytes, the manifest says ${request.sizeBytes}`);
+    throw new SourceError('size-mismatch', source, `has ${size} bytes, expected ${request.sizeBytes} bytes`);
   const linked = headers['x-linked-etag'];
   const etag = linked !== undefined && /^"[^"]*"$/.test(linked) ? linked : head.etag;
   return { ...head, etag, revision: headers['x-repo-commit'] };

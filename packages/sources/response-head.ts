@@ -141,7 +141,7 @@ const emptyFile = (): Verdict => ({
 });
 
 const wrongSize = (theirs: number, ours: number): Verdict =>
-  refuse('size-mismatch', `has ${theirs} bytes, the manifest says ${ours}`);
+  refuse('size-mismatch', `has ${theirs} bytes, expected ${ours} bytes`);
 
 export interface ContentRange {
   readonly start: number;

@@ -150,7 +150,7 @@ export class Crew {
     } while (this.#running.size === 0 && !this.#isAnyoneExpected() && this.#joinNextLayer());
   }
 
-  /** Nobody works and somebody will: sleep exactly as long as that takes. */
+  /** Nobody works and somebody will: sleep exactly as long as the next pause. Whoever does not rest waits for one who does. */
   #wakeWhenPausesEnd(): void {
     const now = this.#options.now();
     const pauses = this.#joined().flatMap(({ pausedUntil }) => (pausedUntil > now ? pausedUntil - now : []));

@@ -50,6 +50,6 @@ export function refuseContradictions({ file, table, sources }: TransferOptions):
   if (table !== undefined && file.sizeBytes !== undefined && table.sizeBytes !== file.sizeBytes)
     throw new VerifyError(
       'wrong-digest',
-      `the DAG ${table.rootCid} describes ${table.sizeBytes} bytes, the manifest says ${file.sizeBytes}`,
+      `the DAG ${table.rootCid} describes ${table.sizeBytes} bytes, expected ${file.sizeBytes} bytes`,
     );
 }

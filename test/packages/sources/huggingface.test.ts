@@ -19,6 +19,16 @@ describe('a file of a hub', () => {
     expect(resolveUrl({ ...file, repoType: 'dataset' })).toContain('https://hub/datasets/org/m/resolve/');
   });
 
+  it('HN4 is named as its address is, a data set apart from a model of the same name', async () => {
+    const { hub, http } = await startHub();
+    const names = (['model', 'dataset'] as const).map((repoType) => {
+      const file = { endpoint: hub.url, repo: 'org/m', repoType, revision: 'main', path: 'big.bin' };
+      return huggingface({ http, file, trusted: true, logger: silentLogger }).name;
+    });
+    const { host } = new URL(hub.url);
+    expect(names).toEqual([`${host}/org/m@main/big.bin`, `${host}/datasets/org/m@main/big.bin`]);
+  });
+
   it('D10 HA1 HA8 resolves once, remembers the content host, and keeps the token to itself', async () => {
     const { hub, cdn, source } = await startHub();
     const first = await collect(source, part(0, 1000));
@@ -66,7 +76,10 @@ describe('a file of a hub', () => {
   it('HA8 refuses a file of another size before it asks the content host', async () => {
     const { source } = await startHub();
     const got = await collect(source, { range: { start: 0, end: 10 }, sizeBytes: 5 });
-    expect(got).toMatchObject({ error: { kind: 'size-mismatch' }, head: undefined });
+    expect(got).toMatchObject({
+      error: { kind: 'size-mismatch', message: `has ${BIG.length} bytes, expected 5 bytes` },
+      head: undefined,
+    });
   });
 
   it.each([
@@ -112,19 +125,6 @@ describe('a file of a hub', () => {
     expect(hub.requests).toHaveLength(2);
   });
 
-  it('F06 follows a repository that was renamed', async () => {
-    const { hub, source } = await startHub({ cdn: undefined });
-    hub.faults.push({ do: 'redirect', status: 307, to: '/org/m/resolve/main/big.bin?renamed=1' });
-    expect((await collect(source, part(0, 10))).error).toBeUndefined();
-    expect(hub.requests[1]!.headers['authorization']).toBe('Bearer hf_secret');
-  });
-
-  it('F12 warns once about a file that hubs refuse over plain HTTP', async () => {
-    const warnings: string[] = [];
-    const { http, hub } = await startHub();
-    const file = { endpoint: hub.url, repo: 'org/m', repoType: 'model' as const, revision: 'main', path: 'big.bin' };
-    const logger = { ...silentLogger, warn: (_fields: object, event: string) => void warnings.push(event) };
-    const source = huggingface({ http, file, trusted: true, logger });
   it.each<Fault>([
     { do: 'status', status: 500 },
     { do: 'status', status: 503 },
@@ -162,6 +162,19 @@ describe('a file of a hub', () => {
     expect(hub.requests).toHaveLength(1);
   });
 
+  it('F06 follows a repository that was renamed', async () => {
+    const { hub, source } = await startHub({ cdn: undefined });
+    hub.faults.push({ do: 'redirect', status: 307, to: '/org/m/resolve/main/big.bin?renamed=1' });
+    expect((await collect(source, part(0, 10))).error).toBeUndefined();
+    expect(hub.requests[1]!.headers['authorization']).toBe('Bearer hf_secret');
+  });
+
+  it('F12 warns once about a file that hubs refuse over plain HTTP', async () => {
+    const warnings: string[] = [];
+    const { http, hub } = await startHub();
+    const file = { endpoint: hub.url, repo: 'org/m', repoType: 'model' as const, revision: 'main', path: 'big.bin' };
+    const logger = { ...silentLogger, warn: (_fields: object, event: string) => void warnings.push(event) };
+    const source = huggingface({ http, file, trusted: true, logger });
     await collect(source, { range: { start: 0, end: 1 }, sizeBytes: 60e9 });
     await collect(source, { range: { start: 0, end: 1 }, sizeBytes: 60e9 });
     expect(warnings).toEqual(['hub may refuse a file this long over plain HTTP']);
