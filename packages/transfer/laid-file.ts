@@ -12,8 +12,8 @@ import { algorithmsOf, isProvable, type RunParts } from './run-parts.ts';
 import type { Ground } from './source-try.ts';
 import { NO_SOURCE, SpanBoard } from './span-board.ts';
 import { startFileDigest } from './start-file-digest.ts';
-
 import { unlessAborted } from './unless-aborted.ts';
+
 export interface LaidFileEvents {
   /** The board shows what earlier runs left; space is not set aside yet. */
   resumed(board: SpanBoard): void;
@@ -101,16 +101,16 @@ export class LaidFile implements Ground {
     return dropped ?? 0;
   }
 
-  /** Hashes the whole file anew, because bytes that were hashed are fetched again. */
-  async restartDigest(): Promise<void> {
-    const { options, partial } = this.#parts;
-    await this.#digest?.stop();
-    const { sizeBytes } = this.board.grid;
   /** Proves all that is on the board again, whoever gave it. @returns how many units were bad and are free again */
   proveAgain(): Promise<number> {
     return this.#startRecheck(new Uint8Array(this.board.grid.count).fill(1));
   }
 
+  /** Hashes the whole file anew, because bytes that were hashed are fetched again. */
+  async restartDigest(): Promise<void> {
+    const { options, partial } = this.#parts;
+    await this.#digest?.stop();
+    const { sizeBytes } = this.board.grid;
     const plan = { sizeBytes, algorithms: algorithmsOf(options), dagProfile: options.dagProfile };
     this.#digest = startFileDigest(partial.file, partial.path, plan, options.digestThread ?? 'auto');
     this.#digest.advance(this.board.frontierBytes);

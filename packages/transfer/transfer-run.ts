@@ -143,7 +143,6 @@ export class TransferRun {
     }
   }
 
-  /** The transfer ends only with claims that were proven again. */
   /**
    * Every leaf was right when it came, so either the DAG is that of another file, or the disk does not hold what was written. The
    * leaves as they are now decide: a bad one is fetched again, and only leaves that are all right convict the DAG.
@@ -161,12 +160,13 @@ export class TransferRun {
     await laid.restartDigest();
   }
 
+  /** The transfer ends only with claims that were proven again. */
   async #fetchUntilRechecked(states: readonly SourceState[]): Promise<void> {
     await this.#fetch(states);
     const laid = this.#laid;
     const dropped = (await laid?.rechecked()) ?? 0;
-    if (laid === undefined || dropped === 0) return;
     this.#options.signal?.throwIfAborted();
+    if (laid === undefined || dropped === 0) return;
     this.#parts.logger.warn({ path: this.#partial.path, dropped }, 'claimed leaves were damaged');
     if (!laid.board.isComplete) await this.#fetch(states);
     await laid.restartDigest();
@@ -261,14 +261,13 @@ export class TransferRun {
   }
 
   #report(isDue: boolean, board = this.#laid?.board): void {
-    this.#progress.report(isDue, () => ({
+    this.#progress.report(isDue, {
       committedBytes: board?.doneBytes ?? 0,
       totalBytes: board?.grid.sizeBytes ?? this.#options.file.sizeBytes,
       wastedBytes: this.#wastedBytes,
       activeSources: this.#crew?.activeSources ?? [],
-      sources: this.#states.map((state) => state.progress()),
       tries: this.#tries.count,
-    }));
+    });
   }
 
   get #wastedBytes(): number {
