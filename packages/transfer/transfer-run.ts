@@ -261,13 +261,14 @@ export class TransferRun {
   }
 
   #report(isDue: boolean, board = this.#laid?.board): void {
-    this.#progress.report(isDue, {
+    this.#progress.report(isDue, () => ({
       committedBytes: board?.doneBytes ?? 0,
       totalBytes: board?.grid.sizeBytes ?? this.#options.file.sizeBytes,
       wastedBytes: this.#wastedBytes,
       activeSources: this.#crew?.activeSources ?? [],
+      sources: this.#states.map((state) => state.progress()),
       tries: this.#tries.count,
-    });
+    }));
   }
 
   get #wastedBytes(): number {
