@@ -10,6 +10,7 @@ import { huggingface } from './huggingface.ts';
 import { ipfsGateway } from './ipfs-gateway.ts';
 import type { OriginGates } from './limited.ts';
 import { limited } from './limited.ts';
+import { localFile } from './local-file.ts';
 import { mirror } from './mirror.ts';
 import type { SourceObservation } from './observed.ts';
 import { observed } from './observed.ts';
@@ -19,14 +20,14 @@ import { withHealth } from './with-health.ts';
 export interface SourcesConfig {
   /** IPFS_GATEWAYS, best first; their own addresses are not questioned. */
   readonly gateways: readonly string[];
-  /** HF_ENDPOINT; its own address is not questioned. */
   /** What the operator knows of gateways, beside what is built in. */
   readonly gatewayData?: GatewayData | undefined;
+  /** HF_ENDPOINT; its own address is not questioned. */
   readonly hfEndpoint: string;
   readonly hfToken?: string | undefined;
   /** Layers in use, in order; the others make no source. */
   readonly layers: readonly Layer[];
-  /** URLs the user typed: their own addresses are not questioned. */
+  /** URLs the user of this machine typed: their own addresses are not questioned, and only they may be of a local file. */
   readonly trustedUrls?: readonly string[] | undefined;
   /** Bundles that the operator named, best first. */
   readonly bundles?: readonly ConfiguredBundle[] | undefined;
@@ -46,7 +47,7 @@ export function makeSources(file: FileSpec, config: SourcesConfig): Source[] {
   const sources = config.layers.flatMap((layer) => {
     if (layer === 'ipfs') return gatewaySources(file, config);
     if (layer === 'bundled') return (config.bundles ?? []).map((bundle) => bundle.source(file));
-    return layer === 'huggingface' ? file.sources.map((spec) => namedSource(spec, config)) : [];
+    return layer === 'huggingface' ? file.sources.flatMap((spec) => namedSource(spec, config)) : [];
   });
   const wrap = (source: Source): Source => {
     const guarded = withHealth(config.health)(source);
@@ -61,6 +62,7 @@ function gatewaySources(file: FileSpec, config: SourcesConfig): Source[] {
   // One spelling, so that caches on the way know it, whatever base somebody pasted.
   const cid = canonicalCid(file.cid);
   const fileName = file.path.split('/').at(-1)!;
+  const known = new Set<string>();
   return config.gateways.flatMap((text) => {
     try {
       const source = ipfsGateway({
@@ -81,10 +83,19 @@ function gatewaySources(file: FileSpec, config: SourcesConfig): Source[] {
   });
 }
 
-function namedSource(spec: SourceSpec, config: SourcesConfig): Source {
+function namedSource(spec: SourceSpec, config: SourcesConfig): Source[] {
   const { http, logger, health } = config;
-  if (spec.kind === 'mirror') return mirror({ http, url: spec.url, trusted: config.trustedUrls?.includes(spec.url) });
+  if (spec.kind === 'mirror') return mirrorSource(spec.url, config);
   const { repo, repoType = 'model', revision, path } = spec;
   const file = { endpoint: config.hfEndpoint, repo, repoType, revision, path };
-  return huggingface({ http, file, token: config.hfToken, trusted: true, logger, health });
+  return [huggingface({ http, file, token: config.hfToken, trusted: true, logger, health })];
+}
+
+/** Whoever wrote a manifest or a job must not read files of this machine. */
+function mirrorSource(url: string, { http, logger, trustedUrls }: SourcesConfig): Source[] {
+  const trusted = trustedUrls?.includes(url) ?? false;
+  if (!/^file:/i.test(url)) return [mirror({ http, url, trusted })];
+  if (trusted) return [localFile(url)];
+  logger.warn({ url }, 'a local file that nobody typed here is no source');
+  return [];
 }
