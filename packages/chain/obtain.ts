@@ -6,11 +6,13 @@ import { outcomeOf, type Layer, type Outcome } from '#core/layer';
 import { silentLogger } from '#core/logger';
 import { DEFAULT_BUDGETS } from '#core/policy';
 import type { Source } from '#core/source';
+import { nodeFileOperations } from '#transfer/file-operations';
 import { transfer } from '#transfer/transfer';
 import type { TransferOptions, TransferResult } from '#transfer/transfer-options';
 import { blockFetcher, type BlockFetcher } from './block-fetcher.ts';
-import { expandGuess } from './expand-guess.ts';
+import { expandGuess, type GuessOptions } from './expand-guess.ts';
 import { leafTableOf, type LeafTableCache, type TableOptions } from './leaf-tables.ts';
+import { provenLeaves } from './proven-leaves.ts';
 
 export interface ObtainOptions extends Omit<TransferOptions, 'file' | 'table' | 'sources'> {
   /** Everything that may serve this file, in configured order. */
@@ -93,13 +95,21 @@ async function transferExpanding(
       return await transfer({ ...options, table: known?.table });
     } catch (error) {
       const expanded =
-        known && expansions < MAX_EXPANSIONS ? await expandGuess(error, known, blocks, options.signal) : undefined;
+        known && expansions < MAX_EXPANSIONS
+          ? await expandGuess(error, known, guessing(known, options, blocks))
+          : undefined;
       if (!expanded) throw error;
       known = expanded;
       await tables?.save(known.table.rootCid, known);
     }
   }
 }
+
+const guessing = (
+  { table }: BuiltLeafTable,
+  { partialPath, fileOperations = nodeFileOperations, signal }: Omit<TransferOptions, 'table'>,
+  blocks: BlockFetcher,
+): GuessOptions => ({ blocks, proven: () => provenLeaves(partialPath, table, fileOperations), signal });
 
 /** What the DAG itself carries, such as a file of one block, was on no disk before: it came from where the blocks came from. */
 function withCarried(result: TransferResult, giver: Source | undefined): TransferResult {

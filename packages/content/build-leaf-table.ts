@@ -88,7 +88,8 @@ export async function withBlocks<T>(
   }
 }
 
-function limitsOf(options: LeafTableOptions): WalkLimits {
+/** Every limit, with its default where none is given. */
+export function limitsOf(options: LeafTableOptions): WalkLimits {
   return {
     maxBlockBytes: Math.min(options.maxBlockBytes ?? 2 * MIB, MAX_BLOCK_BYTES_EVER),
     maxDepth: options.maxDepth ?? 8,
