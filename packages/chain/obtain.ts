@@ -111,10 +111,12 @@ const guessing = (
   blocks: BlockFetcher,
 ): GuessOptions => ({ blocks, proven: () => provenLeaves(partialPath, table, fileOperations), signal });
 
-/** What the DAG itself carries, such as a file of one block, was on no disk before: it came from where the blocks came from. */
+/**
+ * What the DAG itself carries, such as a file of one block, came from where the blocks came from, unless an earlier run had written
+ * it already.
+ */
 function withCarried(result: TransferResult, giver: Source | undefined): TransferResult {
-  const carried = [...(result.table?.known.values() ?? [])].reduce((sum, bytes) => sum + bytes.length, 0);
-  const bytes = Math.min(carried, result.resumedBytes);
+  const bytes = Math.min(result.carriedBytes, result.resumedBytes);
   if (bytes === 0) return result;
   const sources = result.sources.map((report) =>
     report.source === giver?.name ? { ...report, bytes: report.bytes + bytes } : report,

@@ -31,6 +31,8 @@ export class LaidFile implements Ground {
   readonly writer: LeafWriter;
   /** Bytes that were on the disk before this run, or were salvaged, and still count. */
   resumedBytes = 0;
+  /** Those of them that the DAG itself carries and this run put there. */
+  carriedBytes = 0;
   readonly #parts: RunParts;
   readonly #reservation: DiskReservation;
   readonly #events: LaidFileEvents;
@@ -71,8 +73,9 @@ export class LaidFile implements Ground {
       await partial.setSize(sizeBytes);
       partial.follow(board, () => parts.states.map(({ source, etag }) => ({ source: source.name, etag })));
       if (table !== undefined) await salvage(options.salvage ?? [], partial, board, operations, rules);
-      await writeKnownLeaves(parts, board);
+      const carriedBytes = await writeKnownLeaves(parts, board);
       const laid = new LaidFile(parts, board, reservation, events);
+      laid.carriedBytes = carriedBytes;
       await laid.restartDigest();
       laid.#begin(mustRecheck);
       return laid;
@@ -192,8 +195,9 @@ function resumeRules({ options, states, logger }: RunParts): ResumeRules {
   };
 }
 
-/** Leaves whose bytes the DAG itself carries: nothing to fetch. */
-async function writeKnownLeaves({ partial }: RunParts, board: SpanBoard): Promise<void> {
+/** Leaves whose bytes the DAG itself carries: nothing to fetch. @returns how many bytes were not there yet */
+async function writeKnownLeaves({ partial }: RunParts, board: SpanBoard): Promise<number> {
+  let written = 0;
   for (const [unit, bytes] of board.grid.table?.known ?? []) {
     if (board.isDone(unit)) continue;
     try {
@@ -202,5 +206,7 @@ async function writeKnownLeaves({ partial }: RunParts, board: SpanBoard): Promis
       throw StorageError.from(error, partial.path);
     }
     board.done(unit, NO_SOURCE);
+    written += bytes.length;
   }
+  return written;
 }

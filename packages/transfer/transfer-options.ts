@@ -134,6 +134,8 @@ export interface TransferResult {
   readonly deepestLayer: Layer | undefined;
   /** Bytes that were on the disk before this run, or were salvaged, and did not have to be fetched. */
   readonly resumedBytes: number;
+  /** Those of the resumed bytes that the DAG itself carries, and that were not on the disk before this run. */
+  readonly carriedBytes: number;
   readonly wastedBytes: number;
   readonly badLeaves: number;
   readonly sources: readonly SourceReport[];

@@ -10,11 +10,12 @@ export interface TransferAccounts {
   readonly resumedBytes: number;
   readonly wastedBytes: number;
 }
+  readonly carriedBytes: number;
 
 export function resultOf(
   { file, table, partialPath, layers }: TransferOptions,
   proof: DigestedFile,
-  { states, tries, resumedBytes, wastedBytes }: TransferAccounts,
+  { states, tries, resumedBytes, carriedBytes, wastedBytes }: TransferAccounts,
 ): TransferResult {
   const used = layers.filter((layer) =>
     states.some((state) => state.source.layer === layer && state.committedBytes > 0),
@@ -32,6 +33,7 @@ export function resultOf(
     wastedBytes,
     badLeaves: states.reduce((sum, state) => sum + state.badLeaves, 0),
     sources: states.map((state) => state.report()),
+    carriedBytes,
     tryCount: tries.count,
     tries: tries.kept,
   };

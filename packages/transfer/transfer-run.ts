@@ -85,6 +85,7 @@ export class TransferRun {
         states: this.#states,
         tries: this.#tries,
         resumedBytes: this.#laid?.resumedBytes ?? 0,
+        carriedBytes: this.#laid?.carriedBytes ?? 0,
         wastedBytes: this.#wastedBytes,
       });
     } catch (error) {

@@ -168,6 +168,9 @@ describe('what a CID may name', () => {
     expect(result).toMatchObject({ verified: 'leaves', wastedBytes: 0 });
     const fetched = result!.tries.reduce((sum, { bytes }) => sum + bytes, 0);
     expect(fetched).toBe(100 * KIB - carried);
+    expect(result!.sources[0]!.bytes).toBe(100 * KIB);
+    const again = await byCid(file);
+    expect(again.result).toMatchObject({ resumedBytes: 100 * KIB, sources: [expect.objectContaining({ bytes: 0 })] });
   });
 
   it('EC12 leaves that repeat are one digest at many places; a shared node is fetched once', async () => {
