@@ -18,7 +18,7 @@ import { createThrottle } from '#transfer/throttle';
 import type { Progress, SourceReport, TryRecord } from '#transfer/transfer-options';
 import { blockFetcher } from './block-fetcher.ts';
 import { provenTarget, type ExistingTarget } from './existing-target.ts';
-import { parseLocator, sourcesOf, type Locator } from './locator.ts';
+import { parseLocator, parseUrl, sourcesOf, type Locator } from './locator.ts';
 import { obtain, type NodesProgress, type Obtained } from './obtain.ts';
 import { partialPathOf } from './partial-path.ts';
 import { publishTarget } from './publish-target.ts';
@@ -77,6 +77,7 @@ export interface DownloadReport {
   readonly path: string;
   readonly sizeBytes: number;
   readonly sha256: string;
+  /** Undefined also when one was asked for and only a digest proved the bytes. */
   readonly cid: string | undefined;
   readonly outcome: Outcome;
   /** False when nothing proved the bytes. */
@@ -158,9 +159,9 @@ async function fileOf(locator: Locator, options: DownloadOptions, http: Http, si
     sources,
   };
   if (locator.kind !== 'cid') return file;
-  const { cid } = parseCid(locator.cid);
-  if (locator.path === '') return { ...file, cid };
-  const folder = sourcesFor({ ...file, cid }, options, http);
+  const { cid, original } = parseCid(locator.cid);
+  if (locator.path === '') return { ...file, cid: original };
+  const folder = sourcesFor({ ...file, cid }, locator, options, http);
   const { fetchBlock } = blockFetcher(folder, {
     budgets: DEFAULT_BUDGETS,
     now: () => performance.now(),
@@ -234,16 +235,17 @@ async function reportOfExisting(
   locator: Locator,
   signal: AbortSignal,
 ): Promise<DownloadReport | undefined> {
-  const expected = { sizeBytes: options.sizeBytes, digests: options.digests ?? {} };
+  const cid = locator.kind === 'cid' && locator.path === '' ? parseCid(locator.cid).original : undefined;
+  const expected = { sizeBytes: options.sizeBytes, digests: options.digests ?? {}, cid };
   const existing = await provenTarget(path, expected, signal);
-  return existing && reportOfProven(path, existing, locator);
+  return existing && reportOfProven(path, existing);
 }
 
-const reportOfProven = (path: string, { sizeBytes, digests }: ExistingTarget, locator: Locator): DownloadReport => ({
+const reportOfProven = (path: string, { sizeBytes, digests, cid }: ExistingTarget): DownloadReport => ({
   path,
   sizeBytes,
   sha256: digests.sha256!,
-  cid: locator.kind === 'cid' && locator.path === '' ? parseCid(locator.cid).cid : undefined,
+  cid,
   outcome: 'cache_hit',
   verified: true,
   resumedBytes: sizeBytes,

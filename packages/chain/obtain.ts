@@ -1,5 +1,6 @@
 import type { BuiltLeafTable } from '#content/build-leaf-table';
 import { canonicalCid } from '#content/canonical-cid';
+import type { DagProfile } from '#content/dag-builder';
 import { VerifyError, type SourceError } from '#core/failure';
 import type { FileSpec } from '#core/file-spec';
 import { outcomeOf, type Layer, type Outcome } from '#core/layer';
@@ -12,6 +13,7 @@ import type { TransferOptions, TransferResult } from '#transfer/transfer-options
 import { blockFetcher, type BlockFetcher } from './block-fetcher.ts';
 import { expandGuess, type GuessOptions } from './expand-guess.ts';
 import { leafTableOf, type LeafTableCache, type TableOptions } from './leaf-tables.ts';
+import { likelyProfile } from './likely-profile.ts';
 import { provenLeaves } from './proven-leaves.ts';
 
 export interface ObtainOptions extends Omit<TransferOptions, 'file' | 'table' | 'sources'> {
@@ -46,8 +48,7 @@ export interface Obtained extends TransferResult {
  */
 export async function obtain(asked: FileSpec, options: ObtainOptions): Promise<Obtained> {
   const file = inOneSpelling(asked);
-  const hasDigest = Object.keys(file.digests).length > 0;
-  if (options.strict && !hasDigest && file.cid === undefined)
+  if (options.strict && !hasDigest(file) && file.cid === undefined)
     throw new VerifyError('unproven', `nothing proves ${file.path}: give its sha256 or its cid`);
   const { sources, tables, onBlockFailure, ...transferOptions } = options;
   const usable = sources.filter((source) => options.layers.includes(source.layer));
@@ -57,9 +58,14 @@ export async function obtain(asked: FileSpec, options: ObtainOptions): Promise<O
     random: options.random ?? Math.random,
     onFailure: onBlockFailure,
   });
-  const built =
-    file.cid === undefined ? undefined : await leafTableOf(file.cid, hasDigest, blocks, tableOptions(options));
-  const result = await transferExpanding({ ...transferOptions, file, sources: usable }, built, blocks, tables);
+  const built = await tableOf(file, blocks, options);
+  const dagProfile = built === undefined ? profileOf(asked, options) : undefined;
+  const result = await transferExpanding(
+    { ...transferOptions, dagProfile, file, sources: usable },
+    built,
+    blocks,
+    tables,
+  );
   if (result.innerBlocks && result.table && result.cid)
     await tables?.save(result.cid, { table: result.table, innerBlocks: result.innerBlocks });
   return { ...withCarried(result, blocks.mainSource()), ...creditOf(result, blocks.mainSource()) };
@@ -68,6 +74,20 @@ export async function obtain(asked: FileSpec, options: ObtainOptions): Promise<O
 /** Partial, tables and the result know the file by the normal form of its CID, whatever was pasted. */
 const inOneSpelling = (file: FileSpec): FileSpec =>
   file.cid === undefined ? file : { ...file, cid: canonicalCid(file.cid) };
+
+const hasDigest = ({ digests }: FileSpec): boolean => Object.keys(digests).length > 0;
+
+async function tableOf(
+  file: FileSpec,
+  blocks: BlockFetcher,
+  options: ObtainOptions,
+): Promise<BuiltLeafTable | undefined> {
+  return file.cid === undefined ? undefined : leafTableOf(file.cid, hasDigest(file), blocks, tableOptions(options));
+}
+
+/** A CID whose blocks nobody gives is proven when the bytes, cut as it was probably done, lead to it. */
+const profileOf = ({ cid }: FileSpec, { dagProfile }: ObtainOptions): DagProfile | undefined =>
+  cid === undefined ? dagProfile : likelyProfile(cid);
 
 const tableOptions = (options: ObtainOptions): TableOptions => ({
   onProgress: options.onNodes,

@@ -43,7 +43,7 @@ export interface TransferOptions {
   readonly health?: ((source: Source) => SourceHealth | undefined) | undefined;
   /** Existing files or other partials whose good leaves are taken over; needs a table. */
   readonly salvage?: readonly string[] | undefined;
-  /** Also compute the CID and leaf table of the file in the same pass. */
+  /** Also compute the CID and leaf table of the file in the same pass; where a CID is asked for without a table, to prove it. */
   readonly dagProfile?: DagProfile | undefined;
   readonly fileOperations?: FileOperations | undefined;
   /**
@@ -124,7 +124,7 @@ export interface TransferResult {
   readonly sizeBytes: number;
   /** `sha256` always, and every algorithm the file's identity names. */
   readonly digests: Digests;
-  /** The CID that was proven, or the one that was computed by `dagProfile`. */
+  /** The CID that was proven, or, where none was asked for, the one that was computed by `dagProfile`; never one that is only believed. */
   readonly cid: string | undefined;
   readonly table: LeafTable | undefined;
   /** Inner blocks of a computed DAG, to serve it. */

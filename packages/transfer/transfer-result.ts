@@ -1,3 +1,5 @@
+import type { BuiltDag } from '#content/dag-builder';
+import { canonicalCid } from '#content/canonical-cid';
 import type { DigestedFile } from '#content/file-digester';
 import { VerifyError } from '#core/failure';
 import type { SourceState } from './source-state.ts';
@@ -20,13 +22,14 @@ export function resultOf(
   const used = layers.filter((layer) =>
     states.some((state) => state.source.layer === layer && state.committedBytes > 0),
   );
+  const dag = table === undefined ? dagOfAsked(file.cid, proof.dag) : undefined;
   return {
     partialPath,
     sizeBytes: proof.sizeBytes,
     digests: proof.digests,
-    cid: file.cid ?? table?.rootCid ?? proof.dag?.profileCid,
-    table: table ?? proof.dag?.table,
-    innerBlocks: proof.dag?.innerBlocks,
+    cid: table?.rootCid ?? (file.cid === undefined ? dag?.profileCid : dag?.cid),
+    table: table ?? dag?.table,
+    innerBlocks: dag?.innerBlocks,
     verified: verificationOf({ file, table }),
     deepestLayer: used.at(-1),
     resumedBytes,
@@ -38,6 +41,13 @@ export function resultOf(
     tries: tries.kept,
   };
 }
+
+/**
+ * The DAG that was built of the bytes, unless a CID was asked for that it does not have: then the digest alone proved the bytes, and
+ * what the CID names is not known.
+ */
+const dagOfAsked = (cid: string | undefined, built: BuiltDag | undefined): BuiltDag | undefined =>
+  cid === undefined || built?.cid === canonicalCid(cid) ? built : undefined;
 
 function verificationOf({ file, table }: Pick<TransferOptions, 'file' | 'table'>): Verification {
   if (table !== undefined) return 'leaves';
