@@ -32,11 +32,14 @@ export type { NodesProgress } from './obtain.ts';
 export type { Progress, SourceProgress, SourceReport, TryRecord } from '#transfer/transfer-options';
 
 export interface DownloadOptions {
-  /** `<cid>`, `<cid>/<path>`, `ipfs://…`, `http(s)://…` or `hf:[datasets/]owner/repo/path[@revision]`. */
+  /**
+   * `<cid>`, `<cid>/<path>`, `ipfs://…`, `http(s)://…`, `file:///…` or `hf:[datasets/]owner/repo/path[@revision]`. A URL of an IPFS gateway
+   * (`https://<gateway>/ipfs/<cid>`, `https://<cid>.ipfs.<host>`) means that CID, and the gateway is asked first.
+   */
   readonly from: string;
   /** Where the file shall be; missing folders are made. The partial and its journal grow beside it. */
   readonly to: string;
-  /** More URLs of the same bytes. */
+  /** More URLs of the same bytes, also of files of this machine (`file:///path`): they are proven like any other's. */
   readonly mirrors?: readonly string[] | undefined;
   /** IPFS gateways, best first. */
   readonly gateways?: readonly string[] | undefined;
@@ -134,7 +137,8 @@ async function downloadAlone(
   });
   try {
     const file = await fileOf(locator, options, http, signal);
-    const obtained = await obtainBeside(target, file, options, http, signal);
+    const sources = sourcesFor(file, locator, options, http);
+    const obtained = await obtainBeside(target, file, sources, options, signal);
     await lease.assertMine();
     await publishTarget(obtained.partialPath, target);
     return reportOf(target, obtained);
@@ -151,12 +155,12 @@ const timeoutsOf = (stallMs: number) => ({
 
 /** What is wanted, as the chain knows it: a path below a CID is resolved to the file's own CID first. */
 async function fileOf(locator: Locator, options: DownloadOptions, http: Http, signal: AbortSignal): Promise<FileSpec> {
-  const sources = [...sourcesOf(locator), ...(options.mirrors ?? []).map((url) => ({ kind: 'mirror' as const, url }))];
+  const mirrors = (options.mirrors ?? []).map((url) => ({ kind: 'mirror' as const, url: parseUrl(url).href }));
   const file: FileSpec = {
     path: options.to,
     sizeBytes: options.sizeBytes,
     digests: options.digests ?? {},
-    sources,
+    sources: [...sourcesOf(locator), ...mirrors],
   };
   if (locator.kind !== 'cid') return file;
   const { cid, original } = parseCid(locator.cid);
@@ -174,13 +178,13 @@ async function fileOf(locator: Locator, options: DownloadOptions, http: Http, si
 async function obtainBeside(
   target: string,
   file: FileSpec,
+  sources: readonly Source[],
   options: DownloadOptions,
-  http: Http,
   signal: AbortSignal,
 ): Promise<Obtained> {
   const { limitBytesPerSecond } = options;
   return obtain(file, {
-    sources: sourcesFor(file, options, http),
+    sources,
     layers: LAYERS,
     strategy: options.strategy ?? 'ordered',
     partialPath: partialPathOf(target),
@@ -197,10 +201,10 @@ async function obtainBeside(
   });
 }
 
-function sourcesFor(file: FileSpec, options: DownloadOptions, http: Http): Source[] {
+function sourcesFor(file: FileSpec, locator: Locator, options: DownloadOptions, http: Http): Source[] {
   const typed = file.sources.flatMap((source) => (source.kind === 'mirror' ? [source.url] : []));
   return makeSources(file, {
-    gateways: options.gateways ?? [],
+    gateways: [...pastedGateway(locator), ...(options.gateways ?? [])],
     hfEndpoint: options.hfEndpoint ?? PUBLIC_HUB,
     hfToken: options.hfToken,
     layers: LAYERS,
@@ -211,6 +215,9 @@ function sourcesFor(file: FileSpec, options: DownloadOptions, http: Http): Sourc
     logger: options.logger ?? silentLogger,
   });
 }
+
+const pastedGateway = (locator: Locator): string[] =>
+  locator.kind === 'cid' && locator.pasted ? [locator.pasted.gateway] : [];
 
 /** What is at the target may have good leaves; so may what a link there leads to, which is only read. */
 async function oldBytesAt(target: string): Promise<string[]> {

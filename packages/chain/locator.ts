@@ -1,26 +1,39 @@
 import { extname } from 'node:path';
 import { parseCid } from '#content/cid';
 import type { FileSpec, SourceSpec } from '#core/file-spec';
+import { parseFileUrl } from '#sources/local-file';
+import { gatewayUrl } from './gateway-url.ts';
 import { clipBytes } from './partial-path.ts';
 
 /** What a person typed to name one file, before any request. */
 export type Locator =
   /** The CID as it was typed; names below it, `/`-separated. */
-  | { readonly kind: 'cid'; readonly cid: string; readonly path: string }
+  | { readonly kind: 'cid'; readonly cid: string; readonly path: string; readonly pasted?: PastedUrl | undefined }
   | { readonly kind: 'url'; readonly url: string }
   | { readonly kind: 'hub'; readonly source: Extract<SourceSpec, { kind: 'huggingface' }> };
+
+/** The URL of a gateway that a CID was found in. */
+export interface PastedUrl {
+  readonly url: string;
+  /** As `--gateway` takes it. */
+  readonly gateway: string;
+  /** The name that the URL gives the file. */
+  readonly fileName: string | undefined;
+}
 
 const HUB = /^hf:(?:(datasets?|models?)\/)?([\w.-]+\/[\w.-]+)\/(.+?)(?:@([^@]+))?$/;
 
 /**
- * Reads `<cid>`, `<cid>/<path>`, `ipfs://<cid>/<path>`, `http(s)://…` or `hf:[datasets/]<owner>/<repo>/<path>[@<revision>]`; a CID in
- * any form (parseCid).
+ * Reads `<cid>`, `<cid>/<path>`, `ipfs://<cid>/<path>`, `http(s)://…`, `file:///…` or
+ * `hf:[datasets/]<owner>/<repo>/<path>[@<revision>]`; a CID in any form (parseCid). The URL of a file on a gateway is its CID, which
+ * proves it, with that gateway (gatewayUrl).
  *
  * @throws RangeError that shows the text and the accepted forms; VerifyError `unsupported` for a CID whose codec or hash nobody here reads
  */
 export function parseLocator(text: string): Locator {
   if (text.startsWith('hf:')) return hubLocator(text);
-  if (/^https?:\/\//i.test(text)) return { kind: 'url', url: urlOf(text) };
+  if (/^https?:\/\//i.test(text)) return urlLocator(parseUrl(text));
+  if (isFileUrl(text)) return { kind: 'url', url: parseFileUrl(text).href };
   return cidLocator(text);
 }
 
@@ -35,12 +48,28 @@ function cidLocator(text: string): Locator {
   }
 }
 
-/** A percent sign that encodes nothing is one that a person typed. */
-function urlOf(text: string): string {
-  const url = text.replace(/%(?![0-9a-f]{2})/gi, '%25');
-  if (!URL.canParse(url)) throw new RangeError(`"${text}" is no URL: write https://host/path`);
-  return new URL(url).href;
+function urlLocator(url: URL): Locator {
+  const found = gatewayUrl(url);
+  if (found === undefined) return { kind: 'url', url: url.href };
+  const { cid, path, gateway, fileName } = found;
+  return { kind: 'cid', cid, path, pasted: { url: url.href, gateway, fileName } };
 }
+
+/**
+ * Reads an `http(s)` URL as a person types it: a percent sign that encodes nothing is one that was meant. `file:///path` is a file of
+ * this machine.
+ *
+ * @throws RangeError that shows the text and what would be right
+ */
+export function parseUrl(text: string): URL {
+  if (isFileUrl(text)) return parseFileUrl(text);
+  const url = text.replace(/%(?![0-9a-f]{2})/gi, '%25');
+  if (!/^https?:\/\//i.test(url) || !URL.canParse(url))
+    throw new RangeError(`"${text}" is no URL: write https://host/path`);
+  return new URL(url);
+}
+
+const isFileUrl = (text: string): boolean => /^file:/i.test(text);
 
 function hubLocator(text: string): Locator {
   const match = HUB.exec(text);
@@ -56,7 +85,7 @@ function hubLocator(text: string): Locator {
 export function nameOf(locator: Locator): string {
   switch (locator.kind) {
     case 'cid':
-      return lastName(locator.path) ?? nameOfCid(locator.cid);
+      return lastName(locator.pasted?.fileName ?? '') ?? lastName(locator.path) ?? nameOfCid(locator.cid);
     case 'url':
       return lastName(decoded(new URL(locator.url).pathname)) ?? 'download';
     case 'hub':

@@ -53,15 +53,17 @@ function requestOf(what: string, options: DownloadOptions): CreateDownloadsInput
   const model = /^([a-z0-9][a-z0-9._-]*)(?:@(.+))?$/.exec(what);
   if (model && !looksLikeCid(what)) return { model: model[1]!, ...(model[2] ? { version: model[2] } : {}), ...where };
   const locator = usageOf(() => parseLocator(what));
-  if (locator.kind === 'cid' && locator.path !== '')
+  const pastedUrl = locator.kind === 'cid' ? locator.pasted?.url : undefined;
+  const isBelow = locator.kind === 'cid' && locator.path !== '';
+  if (isBelow && pastedUrl === undefined)
     throw new CliError(
       EXIT.usage,
       `"${what}" is a path inside a folder: add it as a model (haulier model add NAME --ipfs ${locator.cid}), or fetch it here (haulier fetch ${what})`,
     );
   const file = {
     path: nameOf(locator),
-    sources: sourcesOf(locator).slice(),
-    ...(locator.kind === 'cid' ? { cid: canonicalCid(locator.cid) } : {}),
+    sources: pastedUrl === undefined ? sourcesOf(locator).slice() : [{ kind: 'mirror' as const, url: pastedUrl }],
+    ...(locator.kind === 'cid' && !isBelow ? { cid: canonicalCid(locator.cid) } : {}),
     ...(options.sha256 ? { sha256: options.sha256 } : {}),
     ...(options.size ? { sizeBytes: Number(options.size) } : {}),
     ...(options.allowUnverified ? { allowUnverified: true } : {}),

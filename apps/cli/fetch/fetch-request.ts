@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DownloadOptions } from '#chain/download';
-import { nameOf, parseLocator } from '#chain/locator';
+import { nameOf, parseLocator, parseUrl, type Locator } from '#chain/locator';
 import { tryParseCid } from '#content/cid';
 import { IDENTITY } from '#content/multihash';
 import { DIGEST_ALGORITHMS, type DigestAlgorithm, type Digests, type Strategy } from '#core/file-spec';
@@ -42,11 +42,11 @@ const DIGEST_CHARS: Readonly<Record<DigestAlgorithm, number>> = { sha256: 64, sh
 export function requestOf(what: string, options: FetchOptions, env: NodeJS.ProcessEnv): DownloadOptions {
   const locator = parseLocator(what);
   const { mirror: mirrors = [], gateway = [] } = options;
-  for (const url of mirrors) ofOption('--mirror', () => httpUrl(url));
+  for (const url of mirrors) ofOption('--mirror', () => parseUrl(url));
   ofOption('--hf-endpoint', () => options.hfEndpoint === undefined || httpUrl(options.hfEndpoint));
   const gateways = ofOption('--gateway', () => gatewaysOf(gateway, env));
   const digests = digestsOf(options);
-  if (locator.kind === 'cid' && !isProvidedFor(locator.cid, gateways, mirrors, digests))
+  if (locator.kind === 'cid' && !isProvided(locator, gateways, mirrors, digests))
     throw new RangeError(
       'no IPFS gateway to ask: give --gateway BASE or set IPFS_GATEWAYS, or give --mirror URL and the digest of the file',
     );
@@ -71,14 +71,19 @@ export function requestOf(what: string, options: FetchOptions, env: NodeJS.Proce
 }
 
 /** A CID is proven with blocks, which only gateways give; a mirror's bytes need a digest. */
-function isProvidedFor(
-  cid: string,
+function isProvided(
+  { cid, pasted }: Extract<Locator, { kind: 'cid' }>,
   gateways: readonly string[],
   mirrors: readonly string[],
   digests: Digests,
 ): boolean {
   const carriesBytes = tryParseCid(cid)?.hashCode === IDENTITY;
-  return carriesBytes || gateways.length > 0 || (mirrors.length > 0 && Object.keys(digests).length > 0);
+  return (
+    carriesBytes ||
+    pasted !== undefined ||
+    gateways.length > 0 ||
+    (mirrors.length > 0 && Object.keys(digests).length > 0)
+  );
 }
 
 /** An existing folder as output means: this name in there, as with cp. */

@@ -79,6 +79,33 @@ describe('the download of the library', () => {
     await expect(get(`${folder.cid}/other.bin`)).rejects.toThrow('"other.bin" is not in the directory');
   });
 
+  it('CH2 proves the bytes of a pasted gateway URL by the CID in it, with that gateway first and the others behind', async () => {
+    const pasted = await startOrigin({ blocks: folder.blocks, ipfs: { [dag.cid]: bytes } });
+    try {
+      // The one that was pasted may be configured as well, in whatever spelling.
+      const gateways = [`${pasted.url}/ipfs/`, origin.url];
+      const report = await get(`${pasted.url}/ipfs/${dag.cid}?filename=x`, { gateways });
+      expect(report).toMatchObject({ sha256, cid: dag.cid, outcome: 'primary_success', verified: true });
+      const names = [pasted, origin].map(({ port }) => `127.0.0.1:${port}`);
+      expect(report.sources.map(({ source }) => source)).toEqual(names);
+      await rm(to);
+      expect(await get(`${pasted.url}/ipfs/${folder.cid}/model.bin`, { gateways: [] })).toMatchObject({ cid: dag.cid });
+      await rm(to);
+      pasted.rules.push({ fault: { do: 'other-bytes' } });
+      expect(await get(`${pasted.url}/ipfs/${dag.cid}`)).toMatchObject({ sha256, verified: true });
+      await rm(to);
+      await expect(get(`${pasted.url}/ipfs/${dag.cid}`, { gateways: [] })).rejects.toThrow(ExhaustedError);
+      expect(existsSync(to)).toBe(false);
+    } finally {
+      await pasted.close();
+    }
+  });
+
+  it('takes a gateway URL without a CID in it as the URL that it is', async () => {
+    origin.serve({ ipfs: { 'model.bin': bytes } });
+    expect(await get(`${origin.url}/ipfs/model.bin`)).toMatchObject({ sha256, cid: undefined, verified: false });
+  });
+
   it('fetches from a hub', async () => {
     expect(await get('hf:org/m/model.bin@main')).toMatchObject({ sha256, outcome: 'secondary_success' });
   });
@@ -162,6 +189,36 @@ describe('the download of the library', () => {
       );
     } finally {
       await liar.close();
+    }
+  });
+
+  it('takes the percent sign of a mirror as it was meant, and refuses a mirror that is no URL before any request', async () => {
+    origin.serve({ files: { '50%.bin': bytes } });
+    const mirrors = [`${origin.url}/files/50%.bin`];
+    expect(await get(url(), { mirrors, digests: { sha256 } })).toMatchObject({ verified: true });
+    const requests = origin.requests.length;
+    const refusal = get(url(), { mirrors: ['host/x'], to: `${to}2` });
+    await expect(refusal).rejects.toThrow(new RangeError('"host/x" is no URL: write https://host/path'));
+    expect(origin.requests).toHaveLength(requests);
+  });
+
+  it('HA7 follows a redirect into a private network only with allowPrivate', async () => {
+    // What lies in a private network is reached through a proxy here, which plays the network.
+    const network = await startOrigin({ files: { 'model.bin': bytes } });
+    try {
+      origin.rules.push({ fault: { do: 'redirect', to: 'http://10.1.2.3/files/model.bin' } });
+      const proxy = { http: network.url, noProxy: '127.0.0.1' };
+      const refusal = get(url(), { digests: { sha256 }, proxy });
+      await expect(refusal).rejects.toThrow('10.1.2.3 is a private network address');
+      expect(network.requests).toEqual([]);
+      expect(await get(url(), { digests: { sha256 }, proxy, allowPrivate: true })).toMatchObject({ sha256 });
+      const asked = network.requests.map(({ path }) => path);
+      expect(new Set(asked)).toEqual(new Set(['http://10.1.2.3/files/model.bin']));
+      origin.rules.splice(0, 1, { fault: { do: 'redirect', to: 'http://169.254.169.254/' } });
+      const metadata = get(url(), { digests: { sha256 }, proxy, allowPrivate: true, to: `${to}2` });
+      await expect(metadata).rejects.toThrow('169.254.169.254 is a link-local address');
+    } finally {
+      await network.close();
     }
   });
 

@@ -61,6 +61,48 @@ describe('what a person may type to name a file', () => {
     expect(sourcesOf(parseLocator('http://h/x'))).toEqual([{ kind: 'mirror', url: 'http://h/x' }]);
   });
 
+  const B36 = cid.toString(bases.base36);
+  const NUMERIC = LibraryCid.parse(V0).toV1().toString(bases.base36);
+
+  it.each([
+    [`https://gw.example/ipfs/${CID}`, CID, '', 'https://gw.example', CID],
+    [`https://gw.example:8443/ipfs/${V0}/`, V0, '', 'https://gw.example:8443', V0],
+    [`http://127.0.0.1:8080/ipfs/${CID}/onnx/a%20b.onnx`, CID, 'onnx/a b.onnx', 'http://127.0.0.1:8080', 'a b.onnx'],
+    [`https://gw.example/ipfs/${CID}/50%#top`, CID, '50%', 'https://gw.example', '50%'],
+    [`https://gw.example/ipfs/${CID}?filename=m%2Fa.onnx&download=true`, CID, '', 'https://gw.example', 'a.onnx'],
+    [`https://${CID}.ipfs.gw.example`, CID, '', 'https://gw.example', CID],
+    [`https://${B36}.ipfs.gw.example/onnx//model.onnx`, B36, 'onnx/model.onnx', 'https://gw.example', 'model.onnx'],
+    [`http://${NUMERIC}.ipfs.localhost:8080/`, NUMERIC, '', 'http://localhost:8080', NUMERIC],
+    [
+      `https://gw.example/ipfs/${encodeURIComponent(SLASHED.toString(bases.base64))}/a`,
+      ...([SLASHED.toString(bases.base64), 'a', 'https://gw.example', 'a'] as const),
+    ],
+  ])('%s is the CID in it, and its gateway', (text, found, path, gateway, name) => {
+    const locator = parseLocator(text);
+    const pasted = expect.objectContaining({ gateway, url: expect.stringMatching(/^https?:/) });
+    expect(locator).toEqual({ kind: 'cid', cid: found, path, pasted });
+    expect(nameOf(locator)).toBe(name);
+    expect(sourcesOf(locator)).toEqual([]);
+  });
+
+  it.each([
+    ['what is no CID', 'https://gw.example/ipfs/docs/index.html'],
+    ['a CID with a letter too few', `https://gw.example/ipfs/${CID.slice(0, -1)}`],
+    ['a name of IPNS', `https://gw.example/ipns/${B36}`],
+    ['a version 0 CID as a host, which has no capitals', `https://${V0}.ipfs.gw.example/`],
+    ['a CID elsewhere in the path', `https://host.example/mirror/ipfs/${CID}`],
+    ['a CID elsewhere in the host', `https://${CID}.files.example/ipfs/x`],
+    ['another form of the file', `https://gw.example/ipfs/${CID}?format=car`],
+    ['a query that only its host understands', `https://gw.example/ipfs/${CID}?token=secret`],
+    ['credentials', `https://user:pass@gw.example/ipfs/${CID}`],
+    ['a name that hides a slash', `https://gw.example/ipfs/${CID}/a%2Fb`],
+    ['a CID that hides a path', `https://gw.example/ipfs/${CID}%2Fb`],
+    ['a name that is not UTF-8', `https://gw.example/ipfs/${CID}/%ff`],
+    ['no CID at all', 'https://gw.example/ipfs/'],
+  ])('a URL with %s is a plain URL', (_what, text) => {
+    expect(parseLocator(text)).toEqual({ kind: 'url', url: new URL(text).href });
+  });
+
   it.each([
     ['', 'names no file: write a CID, CID/path, an http(s) URL or hf:owner/repo/path@revision'],
     ['a b', '"a b" names no file'],
