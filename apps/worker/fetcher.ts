@@ -2,8 +2,9 @@ import { obtain, type Obtained, type ObtainOptions } from '#chain/obtain';
 import type { DownloadJob } from '#contracts/download-job';
 import type { Source } from '#core/source';
 import type { SourceHealth } from '#sources/source-health';
-import { createThrottle, type Throttle } from '#transfer/throttle';
+import type { Throttle } from '#transfer/throttle';
 import type { WorkerConfig } from './config.ts';
+import type { TransferLimits } from './transfer-limits.ts';
 
 export interface Fetcher {
   /** Fetches a job's file into the partial; see `obtain` for what it throws. */
@@ -23,17 +24,17 @@ export interface FetchHooks extends Pick<
 }
 
 export interface FetcherDeps {
-  readonly config: Pick<WorkerConfig, 'layers' | 'strategy' | 'limitBytesPerSecond' | 'sourceLimits'>;
+  readonly config: Pick<WorkerConfig, 'layers' | 'strategy'>;
+  /** Of the worker and of its sources, over all transfers. */
+  readonly limits: TransferLimits;
   readonly sourcesOf: (job: DownloadJob) => Source[];
   /** What all transfers of this worker learned of their sources. */
   readonly health: SourceHealth;
   readonly tables: ObtainOptions['tables'];
 }
 
-/** Everything a worker needs to turn a job into a verified partial. One limit of bytes per second serves the whole worker. */
-export function createFetcher({ config, sourcesOf, health, tables }: FetcherDeps): Fetcher {
-  const workerThrottle = config.limitBytesPerSecond === undefined ? [] : [createThrottle(config.limitBytesPerSecond)];
-  const throttlesOf = sourceThrottles(config.sourceLimits);
+/** Everything a worker needs to turn a job into a verified partial. */
+export function createFetcher({ config, limits, sourcesOf, health, tables }: FetcherDeps): Fetcher {
   return {
     sourcesOf,
     fetch: async (job, { leavesOf, throttle, ...hooks }) => {
@@ -46,8 +47,8 @@ export function createFetcher({ config, sourcesOf, health, tables }: FetcherDeps
           layers: job.layers ?? config.layers,
           strategy: job.strategy ?? config.strategy,
           tables,
-          throttles: [...workerThrottle, throttle],
-          sourceThrottles: ({ origin }) => throttlesOf(origin),
+          throttles: [limits.worker, throttle],
+          sourceThrottles: ({ origin }) => limits.ofSource(origin),
           health: ({ origin }) => health.of(origin),
           dagProfile: cid === undefined ? 'unixfs-v1-2025' : undefined,
         },
@@ -59,14 +60,3 @@ export function createFetcher({ config, sourcesOf, health, tables }: FetcherDeps
 /** Only with its table at hand: no source is asked for a CID that the job does not name. */
 const keptCid = async (tables: FetcherDeps['tables'], cid: string | undefined): Promise<string | undefined> =>
   cid !== undefined && (await tables?.load(cid)) ? cid : undefined;
-
-/** One throttle for each limited host, shared by all transfers: `gateway.example` or `gateway.example:8080`. */
-function sourceThrottles(limits: ReadonlyMap<string, number>): (origin: string) => Throttle[] {
-  const throttles = new Map([...limits].map(([host, rate]) => [host, createThrottle(rate)]));
-  return (origin) => {
-    if (throttles.size === 0 || !URL.canParse(origin)) return [];
-    const { host, hostname } = new URL(origin);
-    const throttle = throttles.get(host) ?? throttles.get(hostname);
-    return throttle === undefined ? [] : [throttle];
-  };
-}

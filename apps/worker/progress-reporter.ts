@@ -6,7 +6,7 @@ import type { RunningDownloads } from './running-downloads.ts';
 export interface ProgressReporterOptions {
   readonly downloads: RunningDownloads;
   readonly publish: (event: WorkerEvent) => void;
-  /** Reads the kept commands of running downloads, for the ones that were published while nobody heard. */
+  /** Reads the kept commands of running downloads and the limits of the host, for those that were published while nobody heard. */
   readonly recallCommands: (downloadIds: readonly string[]) => Promise<void>;
   readonly logger: Logger;
   readonly intervalMs?: number;

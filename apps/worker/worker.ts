@@ -4,7 +4,7 @@ import type { Logger } from '#core/logger';
 import type { Http } from '#http/pool';
 import { checkRedis } from '#queue/check-redis';
 import { CommandListener } from '#queue/commands';
-import { connectPatiently, disconnect } from '#queue/connection';
+import { connectPatiently, disconnect, type RedisClient } from '#queue/connection';
 import { EventPublisher } from '#queue/event-publisher';
 import { JobConsumer } from '#queue/job-consumer';
 import { SourceHealth } from '#sources/source-health';
@@ -18,6 +18,7 @@ import { createMaintenance } from './maintenance/maintenance.ts';
 import { ProgressReporter } from './progress-reporter.ts';
 import { RunningDownloads } from './running-downloads.ts';
 import { noticeEvents, type StoreNotices } from './store-notices.ts';
+import { TransferLimits } from './transfer-limits.ts';
 import { unhandledFailureEvent } from './unhandled-failure.ts';
 import type { HeldIdentity } from './worker-identity.ts';
 import { workerSources } from './worker-sources.ts';
@@ -55,13 +56,13 @@ export function createWorker(
   };
   const flush = publisher.flush.bind(publisher);
   const downloads = new RunningDownloads(Date.now);
-  const onCommand = downloads.obey.bind(downloads);
-  const commands = new CommandListener({ settings: config.redis, redis, host, pool, onCommand, logger });
+  const limits = new TransferLimits(config);
+  const commands = listenToCommands(config, redis, { downloads, limits }, logger);
   const reporter = new ProgressReporter({ downloads, publish, recallCommands: commands.recall.bind(commands), logger });
   const shared = { store, publish, flush, logger };
   const maintenance = createMaintenance({ ...shared, config, identity, redis, http, workerVersion });
   const onServed = (job: DownloadJob): void => maintenance.served(job);
-  const fetcher = createWorkerFetcher(config, store, http, logger);
+  const fetcher = createWorkerFetcher(config, limits, store, http, logger);
   const handler = createDownloadHandler({ ...shared, fetcher, downloads, onServed });
   storeNotices.subscribe((notice) => {
     if (maintenance.isNews(notice)) noticeEvents(notice, Date.now()).forEach(publish);
@@ -74,6 +75,8 @@ export function createWorker(
     const { warnings } = await checkRedis(redis);
     for (const warning of warnings) logger.warn({ warning }, 'redis is not set up for production');
     reporter.start();
+    // Before the first byte is asked for.
+    await commands.recallLimits();
     await consumer.start();
     if (!isStopped()) maintenance.start();
   };
@@ -104,10 +107,27 @@ function stoppable(start: (isStopped: () => boolean) => Promise<void>, stop: () 
   };
 }
 
-function createWorkerFetcher(config: WorkerConfig, store: Store, http: Http, logger: Logger): Fetcher {
+function listenToCommands(
+  { redis: settings, host, pool }: WorkerConfig,
+  redis: RedisClient,
+  { downloads, limits }: { readonly downloads: RunningDownloads; readonly limits: TransferLimits },
+  logger: Logger,
+): CommandListener {
+  const onCommand = downloads.obey.bind(downloads);
+  const onLimits = limits.change.bind(limits);
+  return new CommandListener({ settings, redis, host, pool, onCommand, onLimits, logger });
+}
+
+function createWorkerFetcher(
+  config: WorkerConfig,
+  limits: TransferLimits,
+  store: Store,
+  http: Http,
+  logger: Logger,
+): Fetcher {
   const health = new SourceHealth();
   const sourcesOf = workerSources(config, http, health, logger);
-  return createFetcher({ config, sourcesOf, health, tables: storeLeafTables(store, logger) });
+  return createFetcher({ config, limits, sourcesOf, health, tables: storeLeafTables(store, logger) });
 }
 
 const tellUnhandledFailure =

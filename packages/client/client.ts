@@ -8,7 +8,7 @@ import type {
 } from '#contracts/http/downloads';
 import type { Model, ModelDetail, VersionDetail, VersionSummary } from '#contracts/http/models';
 import type { MetricsHealth, MetricsSummary } from '#contracts/http/metrics';
-import type { OrderedVerify } from '#contracts/http/hosts';
+import type { HostLimitsBody, HostLimitsSet, OrderedVerify } from '#contracts/http/hosts';
 import type { Host, Readiness, SystemStatus } from '#contracts/http/status';
 import type { ManifestInput } from '#contracts/manifest';
 import { formatWait } from './format-wait.ts';
@@ -63,6 +63,8 @@ export interface Client {
   listHosts(): Promise<Host[]>;
   /** Lets the host hash what it has, or one model; it does so when it is there. */
   verifyHost(name: string, model?: string): Promise<OrderedVerify>;
+  /** Changes limits of the host's worker, at once; null goes back to its configuration, what is left out stays. @returns all that is set */
+  limitHost(name: string, limits: HostLimitsBody): Promise<HostLimitsSet>;
   getStatus(): Promise<SystemStatus>;
   /** Whether the API and what it needs are up; resolves for "not ready" too. */
   getReadiness(): Promise<Readiness>;
@@ -83,6 +85,7 @@ export function createClient(options: ClientOptions): Client {
     getCid: (cid) => get(`/api/cids/${part(cid)}`),
     listHosts: async () => (await get<{ hosts: Host[] }>('/api/hosts')).hosts,
     verifyHost: (name, model) => post(`/api/hosts/${part(name)}/verify`, model === undefined ? {} : { model }),
+    limitHost: (name, body) => send(options, { method: 'PATCH', path: `/api/hosts/${part(name)}/limits`, body }),
     getStatus: () => get('/api/status'),
     getReadiness: () => get('/readyz', { alsoFine: [503] }),
     getMetricsSummary: (window) => get('/api/metrics/summary', { query: { window } }),

@@ -223,6 +223,35 @@ export const WorkerCommand = z.discriminatedUnion('command', [
 
 export type WorkerCommand = z.infer<typeof WorkerCommand>;
 
+const BytesPerSecond = z.number().int('a limit is a whole number').min(1, 'a limit is at least 1 byte per second');
+
+/** A host as limits of sources name it. */
+const LimitedHost = z
+  .string()
+  .max(260)
+  .regex(/^[a-z0-9.-]+(:\d{1,5})?$/);
+
+const NOT_A_HOST = 'a source is named as its host, such as gateway.example or gateway.example:8080';
+
+/** @param Value what is said of each source, by its host */
+export const bySource = <Value extends z.ZodType>(Value: Value) =>
+  z.record(LimitedHost, Value, { error: ({ code }) => (code === 'invalid_key' ? NOT_A_HOST : undefined) });
+
+/** EX2: what a person set for the worker of a host; what is not named here is as the worker was configured. */
+export const HostLimits = z.strictObject({
+  /** Over all its downloads. */
+  workerBytesPerSecond: BytesPerSecond.optional(),
+  /** By host of the source, over all its downloads from there. */
+  sources: bySource(BytesPerSecond),
+});
+
+export type HostLimits = z.infer<typeof HostLimits>;
+
+/** Tells the worker of a host, on the channel of its commands, that its limits are others now. */
+export const LimitsChanged = z.strictObject({ version: z.literal(1), command: z.literal('host-limits') });
+
+export type LimitsChanged = z.infer<typeof LimitsChanged>;
+
 /**
  * What a person asks of a host as a whole. It is kept until the host's worker has done it; a later one for the same model
  * takes its place.

@@ -1,9 +1,10 @@
-import { WorkerCommand } from '#contracts/worker-events';
+import { LimitsChanged, WorkerCommand, type HostLimits } from '#contracts/worker-events';
 import type { Logger } from '#core/logger';
 import { parseJson } from '#core/parse-json';
 import { HOUR_MS } from '#core/units';
 import { ChannelListener } from './channel-listener.ts';
 import type { RedisClient, RedisSettings } from './connection.ts';
+import { keepHostLimits, readHostLimits, type LimitsChange } from './host-limits.ts';
 
 /** Long enough for a worker that was cut off; the intent itself is in Postgres. */
 const COMMAND_KEPT_MS = HOUR_MS;
@@ -32,6 +33,23 @@ export async function publishCommand(
     .exec();
 }
 
+/**
+ * Changes the limits of the worker of a host (EX2): they are kept, and a worker that hears it takes them at once.
+ *
+ * @returns all that is set for the host now
+ */
+export async function publishLimits(
+  redis: RedisClient,
+  prefix: string,
+  host: string,
+  change: LimitsChange,
+): Promise<HostLimits> {
+  const limits = await keepHostLimits(redis, prefix, host, change);
+  const message: LimitsChanged = { version: 1, command: 'host-limits' };
+  await redis.publish(commandChannel(prefix, host), JSON.stringify(message));
+  return limits;
+}
+
 export interface CommandListenerOptions {
   /** For the connection that subscribes. */
   readonly settings: RedisSettings;
@@ -41,6 +59,8 @@ export interface CommandListenerOptions {
   readonly pool: boolean;
   /** May be told the same command twice. */
   readonly onCommand: (command: WorkerCommand) => void;
+  /** Told all limits that are set for the host, also when nothing changed. */
+  readonly onLimits: (limits: HostLimits) => void;
   readonly logger: Logger;
 }
 
@@ -78,6 +98,16 @@ export class CommandListener {
    * of a download and every few seconds, because a published message reaches only who is connected.
    */
   async recall(downloadIds: readonly string[]): Promise<void> {
+    await Promise.all([this.recallLimits(), this.#recallCommands(downloadIds)]);
+  }
+
+  /** Reads the kept limits of the host; a worker of the pool alone has none. */
+  async recallLimits(): Promise<void> {
+    const { redis, settings, host, onLimits } = this.#options;
+    if (host !== undefined) onLimits(await readHostLimits(redis, settings.prefix, host));
+  }
+
+  async #recallCommands(downloadIds: readonly string[]): Promise<void> {
     if (downloadIds.length === 0) return;
     const { redis, settings } = this.#options;
     const kept = await redis.mget(downloadIds.map((id) => commandKey(settings.prefix, id)));
@@ -85,8 +115,15 @@ export class CommandListener {
   }
 
   #hear(json: string): void {
-    const { data: command } = WorkerCommand.safeParse(parseJson(json));
-    if (command === undefined) this.#options.logger.warn({ json: json.slice(0, 200) }, 'not a worker command');
-    else this.#options.onCommand(command);
+    const { onCommand, logger } = this.#options;
+    const message = parseJson(json);
+    const { data: command } = WorkerCommand.safeParse(message);
+    if (command !== undefined) onCommand(command);
+    else if (LimitsChanged.safeParse(message).success) this.#hearLimits();
+    else logger.warn({ json: json.slice(0, 200) }, 'not a worker command');
+  }
+
+  #hearLimits(): void {
+    this.recallLimits().catch((err: unknown) => this.#options.logger.warn({ err }, 'limits were not read'));
   }
 }

@@ -12,7 +12,7 @@ import { chooseMode, findsOtherWay } from './other-way.ts';
 import type { SourceState } from './source-state.ts';
 import { SourceTry, type Ground, type TryContext } from './source-try.ts';
 import type { Claim } from './span-board.ts';
-import type { Throttle } from './throttle.ts';
+import type { ByteLimit } from './throttle.ts';
 import type { TryRecord } from './transfer-options.ts';
 import { exhausted, recordOf } from './try-record.ts';
 import { chooseWork, type WorkSituation } from './work-choice.ts';
@@ -27,7 +27,7 @@ export interface CrewOptions {
   /** Outlives the crew. */
   readonly consequences: Consequences;
   readonly connections: number;
-  readonly throttlesOf: (state: SourceState) => readonly Throttle[];
+  readonly throttlesOf: (state: SourceState) => readonly ByteLimit[];
   /** False when nothing will ever prove the bytes: then they come from one source, in one stream. */
   readonly isProvable: boolean;
   /** What is fetched, for messages. */

@@ -9,7 +9,7 @@ import { BLOCK_BYTES, type LeafWriter } from './leaf-writer.ts';
 import type { SourceState } from './source-state.ts';
 import type { Claim, SpanBoard } from './span-board.ts';
 import { SpeedMeter } from './speed-meter.ts';
-import type { Throttle } from './throttle.ts';
+import type { ByteLimit } from './throttle.ts';
 import type { SourceMode } from './transfer-options.ts';
 
 /** The board and writer of a transfer whose size is known. */
@@ -21,7 +21,7 @@ export interface Ground {
 /** What a try needs of the transfer it belongs to. */
 export interface TryContext {
   readonly now: () => number;
-  readonly throttles: readonly Throttle[];
+  readonly throttles: readonly ByteLimit[];
   /** A unit was not what it must be: excludes and strikes; throws when the stream is of no more use. */
   onBad(state: SourceState, unit: number, head: Uint8Array, isFirst: boolean): void;
   /** The source has no such block. @returns whether it may have others */

@@ -8,7 +8,7 @@ import type { Source } from '#core/source';
 import type { DagProfile } from '#content/dag-builder';
 import type { LeafTable } from '#content/leaf-table';
 import type { FileOperations } from './file-operations.ts';
-import type { Throttle } from './throttle.ts';
+import type { ByteLimit } from './throttle.ts';
 
 /** What the bytes must be. Whatever is given is checked; nothing given means that nothing is proven. */
 export interface FileIdentity {
@@ -36,9 +36,9 @@ export interface TransferOptions {
   /** Most connections per source; default 4, never more than the source allows. */
   readonly connections?: number | undefined;
   /** Every byte is counted by each of them: of the transfer, of the worker, of the site. */
-  readonly throttles?: readonly Throttle[] | undefined;
-  /** Limits of one source. */
-  readonly sourceThrottles?: ((source: Source) => readonly Throttle[]) | undefined;
+  readonly throttles?: readonly ByteLimit[] | undefined;
+  /** Limits of one source, which may change while it is read. */
+  readonly sourceThrottles?: ((source: Source) => readonly ByteLimit[]) | undefined;
   /** What earlier transfers measured. */
   readonly health?: ((source: Source) => SourceHealth | undefined) | undefined;
   /** Existing files or other partials whose good leaves are taken over; needs a table. */

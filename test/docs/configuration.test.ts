@@ -1,6 +1,8 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { GatewayDataFile } from '#contracts/gateway-data';
+import { HostLimitsBody } from '#contracts/http/hosts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
@@ -31,6 +33,19 @@ describe('docs/configuration.md', () => {
     expect(names).toContain('HAULIER_HOME');
     const known = (name: string): boolean => documented.get(name.replace(/_FILE$/, ''))?.includes('cli') === true;
     expect(names.filter((name) => !known(name))).toEqual([]);
+  });
+
+  it('has every field of the gateway data file, and an example that is right', () => {
+    const page = read('docs/configuration.md').split('## Gateway data')[1]!;
+    const entry = /const Entry = z\.strictObject\(\{([\s\S]*?)\n\}\)/.exec(
+      read('packages/contracts/gateway-data.ts'),
+    )![1]!;
+    const fields = namesIn(entry, /^ {2}([a-z]\w+):/gm);
+    expect(fields.length).toBeGreaterThan(3);
+    expect(namesIn(page, /^\| `(\w+)` \|/gm).sort()).toEqual(fields.sort());
+    expect(GatewayDataFile.safeParse(JSON.parse(/```json\n([\s\S]*?)```/.exec(page)![1]!)).success).toBe(true);
+    const limits = page.split('## Limits that change')[1]!;
+    expect(HostLimitsBody.safeParse(JSON.parse(/```json\n([\s\S]*?)```/.exec(limits)![1]!)).success).toBe(true);
   });
 
   it('has no variable that nobody reads', () => {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { HostParams, OrderedVerify, VerifyHostBody } from '#contracts/http/hosts';
+import { HostLimitsBody, HostLimitsSet, HostParams, OrderedVerify, VerifyHostBody } from '#contracts/http/hosts';
 import { hostByName } from '#database/host-queries';
+import { publishLimits } from '#queue/commands';
 import { publishOrder } from '#queue/host-orders';
 import type { Dependencies } from '../dependencies.ts';
 import { RequestError } from '../request-error.ts';
@@ -9,6 +10,11 @@ import type { App } from '../server/app-type.ts';
 import { momentOf } from '../views/moment.ts';
 
 export function registerHostRoutes(app: App, deps: Dependencies): void {
+  registerVerify(app, deps);
+  registerLimits(app, deps);
+}
+
+function registerVerify(app: App, deps: Dependencies): void {
   app.post(
     '/api/hosts/:name/verify',
     {
@@ -29,9 +35,41 @@ export function registerHostRoutes(app: App, deps: Dependencies): void {
   );
 }
 
-async function orderVerify(deps: Dependencies, host: string, model: string | undefined): Promise<OrderedVerify> {
-  if ((await hostByName(deps.database, host)) === undefined)
+function registerLimits(app: App, deps: Dependencies): void {
+  app.patch(
+    '/api/hosts/:name/limits',
+    {
+      ...guardedBy('write'),
+      schema: {
+        operationId: 'limitHost',
+        summary: 'Change the most bytes per second of a host and of the sources it fetches from, at once',
+        description:
+          'What is left out stays; null goes back to what the worker is configured with. It is kept for a worker that is away or starts later.',
+        tags: ['hosts'],
+        security: TOKEN_REQUIRED,
+        params: HostParams,
+        body: HostLimitsBody,
+        response: { 200: HostLimitsSet, ...problems(400, 404) },
+      },
+    },
+    async ({ params, body }) => setLimits(deps, params.name, body),
+  );
+}
+
+/** EX2: there is no row for it, so a Redis that is away is an answer of its own. */
+async function setLimits(deps: Dependencies, host: string, change: HostLimitsBody): Promise<HostLimitsSet> {
+  await assertKnown(deps, host);
+  const { workerBytesPerSecond, sources } = await publishLimits(deps.queues.redis, deps.prefix, host, change);
+  return { host, workerBytesPerSecond: workerBytesPerSecond ?? null, sources };
+}
+
+async function assertKnown({ database }: Dependencies, host: string): Promise<void> {
+  if ((await hostByName(database, host)) === undefined)
     throw new RequestError('unknown-host', `no host "${host}" was ever heard of; GET /api/hosts lists them`);
+}
+
+async function orderVerify(deps: Dependencies, host: string, model: string | undefined): Promise<OrderedVerify> {
+  await assertKnown(deps, host);
   const at = deps.now();
   const order = {
     version: 1,

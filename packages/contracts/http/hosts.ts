@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { HostName } from '../download-job.ts';
 import { ModelName } from '../manifest.ts';
+import { bySource } from '../worker-events.ts';
 import { Moment } from './parameters.ts';
 
 export const HostParams = z.strictObject({ name: HostName });
@@ -22,3 +23,37 @@ export const OrderedVerify = z
   .meta({ id: 'OrderedVerify' });
 
 export type OrderedVerify = z.infer<typeof OrderedVerify>;
+
+const BytesPerSecond = z
+  .number()
+  .int('a limit is a whole number')
+  .min(1, 'a limit is at least 1 byte per second')
+  .max(Number.MAX_SAFE_INTEGER);
+
+const MAX_SOURCES_AT_ONCE = 100;
+
+/** What is left out stays as it is. */
+export const HostLimitsBody = z.strictObject({
+  workerBytesPerSecond: BytesPerSecond.nullable()
+    .optional()
+    .describe("most bytes per second over all downloads of the host's worker; null: as the worker is configured"),
+  sources: bySource(BytesPerSecond.nullable())
+    .refine((sources) => Object.keys(sources).length <= MAX_SOURCES_AT_ONCE, `at most ${MAX_SOURCES_AT_ONCE} at once`)
+    .optional()
+    .describe(
+      'most bytes per second by host of the source, such as gateway.example or gateway.example:8080; null: as the worker is configured',
+    ),
+});
+
+export type HostLimitsBody = z.infer<typeof HostLimitsBody>;
+
+/** All that is set for a host now. */
+export const HostLimitsSet = z
+  .strictObject({
+    host: z.string(),
+    workerBytesPerSecond: z.number().nullable().describe('null: as the worker is configured'),
+    sources: z.record(z.string(), z.number()),
+  })
+  .meta({ id: 'HostLimits' });
+
+export type HostLimitsSet = z.infer<typeof HostLimitsSet>;

@@ -15,6 +15,7 @@ import { openStore } from '#store/open-store';
 import { createThrottle } from '#transfer/throttle';
 import { createFetcher } from '../../../apps/worker/fetcher.ts';
 import { storeLeafTables } from '../../../apps/worker/leaf-table-cache.ts';
+import { TransferLimits } from '../../../apps/worker/transfer-limits.ts';
 import { expectProves } from '../../helpers/dag-checks.ts';
 import { makeBlocks } from '../../helpers/dag.ts';
 import { expectNoLeaks } from '../../helpers/leaks.ts';
@@ -36,7 +37,8 @@ it.each([0, 1, MIB, 5 * MIB + 77])(
     const tables = storeLeafTables(store, silentLogger);
     const layers = ['huggingface'] as const;
     const { fetch } = createFetcher({
-      config: { layers: [...layers], strategy: 'ordered', limitBytesPerSecond: undefined, sourceLimits: new Map() },
+      config: { layers: [...layers], strategy: 'ordered' },
+      limits: new TransferLimits({ limitBytesPerSecond: undefined, sourceLimits: new Map() }),
       sourcesOf: (job) =>
         makeSources(job.file, {
           ...{

@@ -29,11 +29,13 @@ describe('the client', () => {
     await client.listDownloads({ status: ['pending', 'failed'], limit: 5 });
     await client.waitForDownload('x/y', { waitMs: 90_000, until: 'final' });
     await client.cancelDownload('x');
+    await client.limitHost('gpu 1', { workerBytesPerSecond: null });
     expect(seen).toEqual(
       [
         ['GET', '/api/downloads?status=pending%2Cfailed&limit=5', 'Bearer t'],
         ['GET', '/api/downloads/x%2Fy?wait=60000ms&until=final', 'Bearer t'],
         ['POST', '/api/downloads/x/cancel', 'Bearer t'],
+        ['PATCH', '/api/hosts/gpu%201/limits', 'Bearer t'],
       ].flat(),
     );
   });

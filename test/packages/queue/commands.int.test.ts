@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { WorkerCommand } from '#contracts/worker-events';
+import type { HostLimits, WorkerCommand } from '#contracts/worker-events';
 import { silentLogger } from '#core/logger';
 import { checkRedis } from '#queue/check-redis';
-import { CommandListener, publishCommand } from '#queue/commands';
+import { CommandListener, publishCommand, publishLimits } from '#queue/commands';
 import { readEpoch, writeEpoch } from '#queue/epoch';
 import { expectNoLeaks } from '../../helpers/leaks.ts';
 import { type TestRedis, privateRedis, testRedis } from '../../helpers/redis.ts';
@@ -24,6 +24,7 @@ describe('commands, epoch', () => {
 
   function listen(host: string | undefined, pool: boolean) {
     const heard: WorkerCommand[] = [];
+    const limits: HostLimits[] = [];
     const { settings, redis } = test;
     const options = {
       settings,
@@ -31,9 +32,10 @@ describe('commands, epoch', () => {
       host,
       pool,
       onCommand: (c: WorkerCommand) => heard.push(c),
+      onLimits: (set: HostLimits) => limits.push(set),
       logger: silentLogger,
     };
-    return { heard, listener: new CommandListener(options) };
+    return { heard, limits, listener: new CommandListener(options) };
   }
 
   it('reaches the workers of the host it is for, and no others', async () => {
@@ -64,6 +66,41 @@ describe('commands, epoch', () => {
     const { heard, listener } = listen('gpu-1', false);
     await listener.recall([randomUUID(), command.downloadId]);
     expect(heard).toEqual([command]);
+    listener.stop();
+  });
+
+  it('EX2 tells the worker of a host its new limits at once, and no other worker', async () => {
+    const here = listen('gpu-1', false);
+    const there = listen('gpu-2', true);
+    here.listener.start();
+    there.listener.start();
+    const change = { workerBytesPerSecond: 5e6, sources: { 'gateway.example:8080': 1e6 } };
+    await until(
+      async () => {
+        await publishLimits(test.redis, test.settings.prefix, 'gpu-1', change);
+        return here.limits.length > 0;
+      },
+      { what: 'the limits were heard' },
+    );
+    expect(here.limits[0]).toEqual(change);
+    expect(there.limits).toEqual([]);
+    here.listener.stop();
+    there.listener.stop();
+  });
+
+  it('EX2 keeps the limits of a host for a worker that starts later, each until it is taken away', async () => {
+    const { redis, settings } = test;
+    const { limits, listener } = listen('gpu-1', false);
+    await publishLimits(redis, settings.prefix, 'gpu-1', { workerBytesPerSecond: 5e6, sources: { a: 1, b: 2 } });
+    await listener.recall([]);
+    await publishLimits(redis, settings.prefix, 'gpu-1', { sources: { a: null, c: 3 } });
+    await listener.recallLimits();
+    const left = await publishLimits(redis, settings.prefix, 'gpu-1', { workerBytesPerSecond: null });
+    expect(limits).toEqual([
+      { workerBytesPerSecond: 5e6, sources: { a: 1, b: 2 } },
+      { workerBytesPerSecond: 5e6, sources: { b: 2, c: 3 } },
+    ]);
+    expect(left).toEqual({ sources: { b: 2, c: 3 } });
     listener.stop();
   });
 
