@@ -1,8 +1,7 @@
-import type { Database } from './connect.ts';
+import type pg from 'pg';
 import type { DownloadRow } from './download-row.ts';
 import { REQUEUE_SQL } from './outbox-queries.ts';
 import { LIVE_SQL, legalSql, nextStatusSql } from './status-sql.ts';
-import { inTransaction } from './transaction.ts';
 
 /** A generation whose job is to be stopped: the next one takes its place. */
 export interface ReplacedJob {
@@ -23,8 +22,12 @@ const COUNT_MATTERS = `EXISTS (
 
 const OPEN_SQL = `
   UPDATE downloads d SET ${REQUEUE_SQL}, reason = 'queued anew: fewer files of its version are wanted', updated_at = $5
-  WHERE ${SIBLING} AND ${COUNT_MATTERS} AND ${LIVE_SQL} AND d.enqueued_generation = d.generation
+  WHERE ${SIBLING} AND ${COUNT_MATTERS} AND ${LIVE_SQL}
   RETURNING d.id, d.host, d.generation - 1 AS generation`;
+
+/** Files of one version that are cancelled at once wait for each other here, rather than for each other's rows. */
+const LOCK_SQL = `SELECT pg_advisory_xact_lock(hashtext('haulier siblings'), hashtext(concat_ws(' ', d.host, d.model, d.version)))
+  FROM downloads d WHERE d.id = $1`;
 
 const LAST_SQL = `
   UPDATE downloads d SET status = ${nextStatusSql('lose')}, generation = d.generation + 1, requeues = 0,
@@ -43,21 +46,26 @@ const LAST_SQL = `
 /**
  * A host shows a version once all its files are there, and each job says how many that are. After a cancellation there is one
  * less: what is on its way is queued anew with the right number; where the rest is there already, one file of it is asked for
- * again, which costs no byte and shows the version.
+ * again, which costs no byte and shows the version. A job that the relay is adding at this moment carries the old number: its row is
+ * in the next generation then, and stays to be queued.
  *
+ * @param client in the transaction that cancels, after `lockSiblings`
  * @param cancelled the file that is not wanted any more
  * @returns what was replaced
  */
 export async function requeueSiblings(
-  database: Database,
+  client: pg.ClientBase,
   cancelled: Pick<DownloadRow, 'host' | 'model' | 'version' | 'path'>,
   now: Date,
 ): Promise<ReplacedJob[]> {
   const { host, model, version, path } = cancelled;
   if (host === null || model === null || version === null) return [];
   const parameters = [host, model, version, path, now];
-  return inTransaction(database, async (client) => {
-    const open = (await client.query<ReplacedJob>(OPEN_SQL, parameters)).rows;
-    return open.length > 0 ? open : (await client.query<ReplacedJob>(LAST_SQL, parameters)).rows;
-  });
+  const open = (await client.query<ReplacedJob>(OPEN_SQL, parameters)).rows;
+  return open.length > 0 ? open : (await client.query<ReplacedJob>(LAST_SQL, parameters)).rows;
+}
+
+/** Until the end of the transaction nobody else cancels a file of the version that this download belongs to. */
+export async function lockSiblings(client: pg.ClientBase, downloadId: string): Promise<void> {
+  await client.query(LOCK_SQL, [downloadId]);
 }

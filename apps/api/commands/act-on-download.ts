@@ -6,8 +6,8 @@ import { holdDownload } from '#database/hold-download';
 import { publishCommand } from '#queue/commands';
 import type { Dependencies } from '../dependencies.ts';
 import { RequestError } from '../request-error.ts';
-import { recountVersion } from './recount-version.ts';
 import { stopJob, type StopCommand } from './stop-job.ts';
+import { stopReplaced } from './stop-replaced.ts';
 
 type ActionDeps = Pick<Dependencies, 'database' | 'queues' | 'prefix' | 'changes' | 'nudgeRelay' | 'now' | 'log'>;
 
@@ -40,7 +40,7 @@ export async function cancel(deps: ActionDeps, id: string): Promise<DownloadRow>
   const row = settle(result, 'cancel', id, (stood) => stood.status === 'cancelled');
   if (!result.done) return row;
   await stopped(deps, row, 'cancel');
-  await recountVersion(deps, row);
+  await stopReplaced(deps, result.replaced);
   return row;
 }
 

@@ -5,7 +5,7 @@ import { cancelDownload } from '#database/download-actions';
 import { markEnqueued, unqueuedDownloads } from '#database/outbox-queries';
 import type { OutboxRow } from '#database/outbox-queries';
 import type { AddressedJob, RefusedJob } from '#queue/download-queue';
-import { recountVersion } from '../commands/recount-version.ts';
+import { stopReplaced } from '../commands/stop-replaced.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { createLoop } from '../live/loop.ts';
 import type { Loop } from '../live/loop.ts';
@@ -52,7 +52,7 @@ async function endRefused(deps: RelayDeps, rows: readonly OutboxRow[], refused: 
     if (row === undefined) continue;
     deps.log.error({ downloadId: row.id, reason }, 'job refused');
     const cancelled = await cancelDownload(deps.database, row.id, deps.now(), reason);
-    if (cancelled.done) await recountVersion(deps, cancelled.row);
+    if (cancelled.done) await stopReplaced(deps, cancelled.replaced);
   }
 }
 

@@ -4,7 +4,6 @@ import { cancelDownload } from '#database/download-actions';
 import type { DownloadRow } from '#database/download-row';
 import { applyEvents } from '#database/event-queries';
 import { markEnqueued, unqueuedDownloads } from '#database/outbox-queries';
-import { requeueSiblings } from '#database/requeue-siblings';
 import { createTestDatabase, type TestDatabase } from '../../helpers/database.ts';
 import { at, batch, failed, file, finished, mustFind, oneDownload } from './fixtures.ts';
 
@@ -31,23 +30,54 @@ describe('after a file of a version was cancelled', () => {
     await markEnqueued(database, [row], at(1));
     return row;
   };
-  const cancelAndRecount = async (row: DownloadRow) => {
-    await cancelDownload(database, row.id, at(5));
-    return requeueSiblings(database, row, at(6));
+  const cancel = async (row: DownloadRow) => {
+    const result = await cancelDownload(database, row.id, at(5));
+    return result.done ? result.replaced : result.why;
   };
 
   it('what is on its way is queued anew, and told how many files there are now', async () => {
     await done('1', 'a.bin');
     const [there, open, unwanted] = [await done('2', 'a.bin'), await queued('2', 'b.bin'), await queued('2', 'c.bin')];
-    expect(await cancelAndRecount(unwanted)).toEqual([{ id: open.id, host, generation: 1 }]);
+    expect(await cancel(unwanted)).toEqual([{ id: open.id, host, generation: 1 }]);
     expect(await mustFind(database, there.id)).toMatchObject({ status: 'success', generation: 1 });
     expect(await unqueuedDownloads(database, 100)).toMatchObject([{ id: open.id, generation: 2, fileCount: 2 }]);
+  });
+
+  it('a job that the relay is adding at that moment is replaced by one with the right number', async () => {
+    await done('1', 'a.bin');
+    const [open, unwanted] = [await of('2', 'b.bin'), await of('2', 'c.bin')];
+    const adding = await unqueuedDownloads(database, 100);
+    expect(adding.map(({ generation, fileCount }) => [generation, fileCount])).toEqual([
+      [1, 2],
+      [1, 2],
+    ]);
+    expect(await cancel(unwanted)).toEqual([{ id: open.id, host, generation: 1 }]);
+    await markEnqueued(database, adding, at(6));
+    expect(await unqueuedDownloads(database, 100)).toMatchObject([{ id: open.id, generation: 2, fileCount: 1 }]);
+  });
+
+  it('is told so once, however often the wish is repeated', async () => {
+    await done('1', 'a.bin');
+    const [open, unwanted] = [await queued('2', 'b.bin'), await queued('2', 'c.bin')];
+    expect(await cancel(unwanted)).toHaveLength(1);
+    expect(await cancel(unwanted)).toBe('illegal');
+    expect(await mustFind(database, open.id)).toMatchObject({ generation: 2 });
+  });
+
+  it('all that are cancelled at once are counted, and what is left knows how many remain', async () => {
+    await done('1', 'a.bin');
+    const open = await queued('2', 'a.bin');
+    const unwanted = [];
+    for (let index = 0; index < 12; index += 1) unwanted.push(await queued('2', `${index}.bin`));
+    const results = await Promise.all(unwanted.map((row) => cancelDownload(database, row.id, at(5))));
+    expect(results.every((result) => result.done)).toBe(true);
+    expect(await unqueuedDownloads(database, 100)).toMatchObject([{ id: open.id, generation: 13, fileCount: 1 }]);
   });
 
   it('one file is asked for again where all others are there', async () => {
     await done('1', 'a.bin');
     const [there, unwanted] = [await done('3', 'a.bin'), await queued('3', 'b.bin')];
-    expect(await cancelAndRecount(unwanted)).toEqual([{ id: there.id, host, generation: 1 }]);
+    expect(await cancel(unwanted)).toEqual([{ id: there.id, host, generation: 1 }]);
     expect(await unqueuedDownloads(database, 100)).toMatchObject([{ id: there.id, generation: 2, fileCount: 1 }]);
   });
 
@@ -56,12 +86,12 @@ describe('after a file of a version was cancelled', () => {
     const [broken, unwanted] = [await done('4', 'a.bin'), await queued('4', 'b.bin')];
     const other = await queued('4', 'c.bin');
     await applyEvents(database, [batch([failed(other, 3)], { host })], at(3));
-    expect(await cancelAndRecount(unwanted)).toEqual([]);
+    expect(await cancel(unwanted)).toEqual([]);
     expect(await mustFind(database, broken.id)).toMatchObject({ status: 'success', generation: 1 });
     await done('5', 'a.bin');
     const [first, again] = [await done('5', 'b.bin'), await queued('5', 'b.bin')];
     expect(first.path).toBe(again.path);
-    expect(await cancelAndRecount(again)).toEqual([]);
+    expect(await cancel(again)).toEqual([]);
   });
 
   it('nothing happens where no other version is there: its files are shown as they come', async () => {
@@ -69,6 +99,6 @@ describe('after a file of a version was cancelled', () => {
     const open = await oneDownload(database, { ...more, files: [file('a.bin')] });
     const unwanted = await oneDownload(database, { ...more, files: [file('b.bin')] });
     await markEnqueued(database, [open, unwanted], at(1));
-    expect(await cancelAndRecount(unwanted)).toEqual([]);
+    expect(await cancel(unwanted)).toEqual([]);
   });
 });
