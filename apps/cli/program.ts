@@ -90,7 +90,7 @@ function addFetchCommand(program: Command, context: CommandContext): void {
     .option('--sha512 <hex>', 'what the file must hash to')
     .option('--git <hex>', 'git name of the blob, as hubs give it for small files')
     .option('--size <bytes>', 'exact size')
-    .option('--mirror <url>', 'another source of the same bytes; repeatable', collect)
+    .option('--mirror <url>', 'another source of the same bytes, also file:///path; repeatable', collect)
     .option('--gateway <base>', 'an IPFS gateway; repeatable', collect)
     .option('--hf-endpoint <url>', 'Hugging Face endpoint')
     .option('--connections <n>', 'most connections per source')
