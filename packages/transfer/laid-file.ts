@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import type { DigestedFile } from '#content/file-digester';
 import { StorageError } from '#core/failure';
+import { copyClaims } from './copy-claims.ts';
 import { reserveDisk, type DiskReservation } from './disk-reservation.ts';
 import type { FileDigest } from './file-digest.ts';
 import { writeFully } from './file-operations.ts';
@@ -73,6 +74,7 @@ export class LaidFile implements Ground {
       await partial.setSize(sizeBytes);
       partial.follow(board, () => parts.states.map(({ source, etag }) => ({ source: source.name, etag })));
       if (table !== undefined) await salvage(options.salvage ?? [], partial, board, operations, rules);
+      else if (isProvable(options)) await copyClaims(options.salvage ?? [], parts, board);
       const carriedBytes = await writeKnownLeaves(parts, board);
       const laid = new LaidFile(parts, board, reservation, events);
       laid.carriedBytes = carriedBytes;

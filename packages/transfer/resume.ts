@@ -67,7 +67,7 @@ async function forgetLost(partial: Partial): Promise<void> {
   if (found.ok || found.reason !== 'absent') await partial.clear();
 }
 
-const isOfGrid = (journal: Journal, grid: Grid): boolean =>
+export const isOfGrid = (journal: Journal, grid: Grid): boolean =>
   journal.sizeBytes === grid.sizeBytes && journal.count === grid.count && sameBytes(journal.gridHash, grid.hash);
 
 /**

@@ -41,7 +41,7 @@ export interface TransferOptions {
   readonly sourceThrottles?: ((source: Source) => readonly ByteLimit[]) | undefined;
   /** What earlier transfers measured. */
   readonly health?: ((source: Source) => SourceHealth | undefined) | undefined;
-  /** Existing files or other partials whose good leaves are taken over; needs a table. */
+  /** Existing files or other partials whose good leaves are taken over; without a table, what journals claim of this very file. */
   readonly salvage?: readonly string[] | undefined;
   /** Also compute the CID and leaf table of the file in the same pass; where a CID is asked for without a table, to prove it. */
   readonly dagProfile?: DagProfile | undefined;
