@@ -20,7 +20,6 @@ import { blockFetcher } from './block-fetcher.ts';
 import { provenTarget, type ExistingTarget } from './existing-target.ts';
 import { parseLocator, parseUrl, sourcesOf, type Locator } from './locator.ts';
 import { obtain, type NodesProgress, type Obtained } from './obtain.ts';
-import { partialPathOf } from './partial-path.ts';
 import { publishTarget } from './publish-target.ts';
 import { leaseTarget, type TargetLease } from './target-lease.ts';
 import { preparePlace } from './target-place.ts';
@@ -110,15 +109,30 @@ export async function download(options: DownloadOptions): Promise<DownloadReport
   if (existing) return existing;
   const cleanUp = await preparePlace(target);
   try {
-    const lease = await leaseTarget(partialPathOf(target), { signal, onWaiting: options.onWaiting });
-    try {
-      const found = lease.hasWaited ? await reportOfExisting(target, options, locator, signal) : undefined;
-      return found ?? (await downloadAlone(target, locator, options, lease, AbortSignal.any([signal, lease.lost])));
-    } finally {
-      await lease.release();
-    }
+    const lease = await leaseTarget(target, { signal, onWaiting: options.onWaiting, logger: options.logger });
+    const report = await reportWith(lease, target, locator, options, AbortSignal.any([signal, lease.lost]));
+    await lease.discard();
+    return report;
   } catch (error) {
     await cleanUp();
+    throw error;
+  }
+}
+
+/** Who was displaced says so, whatever it was doing when it noticed. */
+async function reportWith(
+  lease: TargetLease,
+  target: string,
+  locator: Locator,
+  options: DownloadOptions,
+  signal: AbortSignal,
+): Promise<DownloadReport> {
+  try {
+    const found = lease.hasWaited ? await reportOfExisting(target, options, locator, signal) : undefined;
+    return found ?? (await downloadAlone(target, locator, options, lease, signal));
+  } catch (error) {
+    await lease.release();
+    lease.lost.throwIfAborted();
     throw error;
   }
 }
@@ -138,7 +152,7 @@ async function downloadAlone(
   try {
     const file = await fileOf(locator, options, http, signal);
     const sources = sourcesFor(file, locator, options, http);
-    const obtained = await obtainBeside(target, file, sources, options, signal);
+    const obtained = await obtainBeside(target, lease, file, sources, options, signal);
     await lease.assertMine();
     await publishTarget(obtained.partialPath, target);
     return reportOf(target, obtained);
@@ -177,6 +191,7 @@ async function fileOf(locator: Locator, options: DownloadOptions, http: Http, si
 
 async function obtainBeside(
   target: string,
+  lease: TargetLease,
   file: FileSpec,
   sources: readonly Source[],
   options: DownloadOptions,
@@ -187,8 +202,8 @@ async function obtainBeside(
     sources,
     layers: LAYERS,
     strategy: options.strategy ?? 'ordered',
-    partialPath: partialPathOf(target),
-    salvage: await oldBytesAt(target),
+    partialPath: lease.partialPath,
+    salvage: [...(await oldBytesAt(target)), ...lease.salvage],
     connections: options.connections,
     throttles: limitBytesPerSecond === undefined ? [] : [createThrottle(limitBytesPerSecond)],
     strict: options.strict,

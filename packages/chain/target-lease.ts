@@ -1,24 +1,14 @@
-import { copyFile, open, rename } from 'node:fs/promises';
+import { silentLogger, type Logger } from '#core/logger';
 import { systemClock } from '#os/clock';
 import { nodeFiles } from '#os/file-calls';
-import { ifPresent } from '#os/if-present';
-import { tryLease, type Lease, type LeaseOutcome, type Observation } from '#os/lease-file';
-import { StorageError } from '#core/failure';
-import { leasePathOf } from './partial-path.ts';
+import { leasePartial, type LeasedPartial } from '#os/leased-partial';
+import type { LeaseRecord } from '#os/lease-record';
+import { partialPlaceOf } from './partial-path.ts';
 
-const POLL_MS = 250;
-const PARTS = { fs: nodeFiles, clock: systemClock };
-
-/** The right to write a target's partial: two programs in one inode could publish what neither of them proved. */
-export interface TargetLease {
+/** The right to put a file at a target, with a partial that no other program writes to. */
+export interface TargetLease extends LeasedPartial {
   /** Somebody else had it before: what is at the target may be new. */
   readonly hasWaited: boolean;
-  /** Aborted when another program took over because this one was silent for too long. */
-  readonly lost: AbortSignal;
-  /** @throws StorageError `busy` when another program has taken over */
-  assertMine(): Promise<void>;
-  /** Safe twice. */
-  release(): Promise<void>;
 }
 
 export interface LeaseTargetOptions {
@@ -27,62 +17,30 @@ export interface LeaseTargetOptions {
   readonly onWaiting?: ((holder: string) => void) | undefined;
   /** Silence after which a holder that cannot be seen counts as gone; milliseconds; default 15,000. */
   readonly ttlMs?: number | undefined;
+  readonly logger?: Logger | undefined;
 }
 
 /**
- * Takes the partial for this program alone; waits while another one has it (H05). One that was killed is known to be gone at once,
- * one on another machine after 15 s of silence.
+ * Takes the target for this program alone; waits while another one has it (H05). One that was killed, also by a power cut, is known
+ * to be gone at once, one on another machine or in another container after 15 s of silence.
  *
  * @throws StorageError; the signal's reason when it is aborted while waiting
  */
-export async function leaseTarget(partialPath: string, options: LeaseTargetOptions): Promise<TargetLease> {
-  const path = leasePathOf(partialPath);
-  let observation: Observation | undefined;
-  for (;;) {
-    options.signal.throwIfAborted();
-    const outcome = await tryLease(PARTS, path, '', observation, options.ttlMs);
-    if ('lease' in outcome) return takeOver(partialPath, outcome, observation !== undefined);
-    if (observation === undefined) options.onWaiting?.(nameOf(outcome));
-    observation = outcome.observation;
-    await systemClock.wait(POLL_MS, options.signal);
-  }
-}
-
-function nameOf({ heldBy }: Extract<LeaseOutcome, { readonly observation: Observation }>): string {
-  return heldBy === undefined ? 'another program' : `process ${heldBy.process.pid} on ${heldBy.host}`;
-}
-
-async function takeOver(
-  partialPath: string,
-  { lease, displaced, displacedIsGone }: Extract<LeaseOutcome, { readonly lease: Lease }>,
-  hasWaited: boolean,
-): Promise<TargetLease> {
-  try {
-    if (displaced !== undefined && !displacedIsGone) await makePrivate(partialPath);
-  } catch (error) {
-    await lease.release();
-    throw StorageError.from(error, partialPath);
-  }
-  return {
-    hasWaited,
-    lost: lease.lost,
-    async assertMine() {
-      if (!(await lease.isMine())) throw new StorageError('busy', partialPath, 'another program has taken over');
+export async function leaseTarget(target: string, options: LeaseTargetOptions): Promise<TargetLease> {
+  const { signal, ttlMs, logger = silentLogger } = options;
+  let hasWaited = false;
+  const outcome = await leasePartial<never>({ fs: nodeFiles, clock: systemClock, logger }, partialPlaceOf(target), {
+    find: () => Promise.resolve(undefined),
+    onWaiting: (heldBy) => {
+      hasWaited = true;
+      options.onWaiting?.(nameOf(heldBy));
     },
-    release: () => lease.release(),
-  };
+    signal,
+    ttlMs,
+  });
+  if ('found' in outcome) return outcome.found;
+  return { ...outcome.partial, hasWaited };
 }
 
-/** Who only fell silent may still write: its bytes go on in an inode of ours, durable as its journal says they are. */
-async function makePrivate(partialPath: string): Promise<void> {
-  const copy = `${partialPath}.copy`;
-  const isThere = await ifPresent(copyFile(partialPath, copy).then(() => true));
-  if (isThere === undefined) return;
-  const handle = await open(copy, 'r+');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(copy, partialPath);
-}
+const nameOf = (holder: LeaseRecord | undefined): string =>
+  holder === undefined ? 'another program' : `process ${holder.process.pid} on ${holder.host}`;

@@ -1,5 +1,6 @@
 import { StorageError } from '#core/failure';
-import { LEASE_TTL_MS, tryLease, type Lease, type LeaseParts, type Observation } from '#os/lease-file';
+import type { Lease, LeaseParts } from '#os/held-lease';
+import { LEASE_TTL_MS, tryLease, type Observation } from '#os/lease-file';
 
 const POLL_MS = 20;
 /** A holder works for milliseconds, or copies a model where nothing can be linked. Beyond this the caller should hear of it. */

@@ -7,7 +7,8 @@ import { readFacts, dropFacts } from './blob-facts.ts';
 import { listBlobs } from './blob-list.ts';
 import type { StoreContext } from './context.ts';
 import { blobPath, type StorePaths } from './layout.ts';
-import { parseLease, tryLease } from '#os/lease-file';
+import { tryLease } from '#os/lease-file';
+import { parseLease } from '#os/lease-record';
 import { filesOf } from './model-records.ts';
 import { leasePath, readKept } from './partial-lease.ts';
 import { provablyGone } from '#os/process-identity';
@@ -147,7 +148,7 @@ async function isLeased(context: StoreContext, key: string): Promise<boolean> {
   const stat = await ifPresent(context.fs.stat(path));
   if (raw === undefined || stat === undefined) return false;
   const holder = parseLease(raw);
-  if (holder !== undefined && (await provablyGone(context.fs, holder.process))) return false;
+  if (holder !== undefined && (await provablyGone(context.fs, holder.process, stat.mtimeMs))) return false;
   return Math.abs(context.clock.now() - stat.mtimeMs) <= SWEEP_LIMITS.temporaryMs;
 }
 

@@ -7,9 +7,10 @@ import type { WorkerEvent } from '#contracts/worker-events';
 import { ExhaustedError, VerifyError } from '#core/failure';
 import type { Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
+import type { LeasedPartial } from '#os/leased-partial';
 import type { AttemptContext, HandlerResult } from '#queue/download-handler';
 import type { Store } from '#store/open-store';
-import { contentKey, type PartialLease } from '#store/partial-lease';
+import { contentKey } from '#store/partial-lease';
 import type { PublishedBlob } from '#store/publish';
 import type { Progress } from '#transfer/transfer-options';
 import type { Fetcher } from '../fetcher.ts';
@@ -98,7 +99,7 @@ export class Attempt {
     return { blob: outcome.found, obtained: undefined };
   }
 
-  async #fetch(partial: PartialLease): Promise<Brought> {
+  async #fetch(partial: LeasedPartial): Promise<Brought> {
     try {
       const obtained = await this.#obtain(partial);
       await this.#refuseWrongFormat(obtained);
@@ -112,7 +113,7 @@ export class Attempt {
     }
   }
 
-  async #obtain(partial: PartialLease): Promise<Obtained> {
+  async #obtain(partial: LeasedPartial): Promise<Obtained> {
     const { store, fetcher, logger } = this.#deps;
     const repair = await store.repairOf(this.#job.file);
     return fetcher.fetch(this.#job, {

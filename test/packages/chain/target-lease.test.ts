@@ -1,36 +1,48 @@
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { leasePathOf, partialPathOf } from '#chain/partial-path';
-import { leaseTarget } from '#chain/target-lease';
-import { processIdentity } from '#os/process-identity';
+import { partialPathOf, partialPlaceOf } from '#chain/partial-path';
+import { leaseTarget, type LeaseTargetOptions, type TargetLease } from '#chain/target-lease';
 import { nodeFiles } from '#os/file-calls';
+import { leasePath } from '#os/leased-partial';
+import { processIdentity } from '#os/process-identity';
 
 const NEVER = new AbortController().signal;
+/** Silence that ends a lease in these tests; who must stay silent beats much later than that. */
+const SOON_MS = 300;
+const LATE_MS = 60_000;
 
 describe('the lease of a target', () => {
   let home: string;
-  let partial: string;
+  let target: string;
 
   beforeEach(async () => {
     home = await mkdtemp(join(tmpdir(), 'haulier-lease-'));
-    partial = partialPathOf(join(home, 'm.bin'));
+    target = join(home, 'm.bin');
   });
 
   afterEach(() => rm(home, { recursive: true, force: true }));
 
-  const leftBy = (process: object): Promise<void> =>
-    writeFile(leasePathOf(partial), JSON.stringify({ token: 't', note: '', host: 'other', process }));
+  const lease = (more: Partial<LeaseTargetOptions> = {}): Promise<TargetLease> =>
+    leaseTarget(target, { signal: NEVER, ...more });
+  const leaseFile = (): string => leasePath(partialPlaceOf(target));
+  const write = async (path: string): Promise<void> => {
+    await writeFile(path, 'bytes');
+    await writeFile(`${path}.journal`, `journal of ${basename(path)}`);
+  };
+  const contentOf = async (path: string): Promise<string> =>
+    `${await readFile(path)}, ${await readFile(`${path}.journal`)}`;
+  const leftBy = (process: object, note: string): Promise<void> =>
+    writeFile(leaseFile(), JSON.stringify({ token: randomUUID(), note, host: 'other', process }));
 
   it('H05 is waited for, with a word about who has it, and leaves nothing behind', async () => {
-    const first = await leaseTarget(partial, { signal: NEVER });
+    const first = await lease();
     let told = '';
-    const second = leaseTarget(partial, {
-      signal: NEVER,
+    const second = lease({
       onWaiting: (holder) => {
         told = holder;
         void first.release();
@@ -40,38 +52,132 @@ describe('the lease of a target', () => {
     expect(told).toContain(`process ${process.pid} on `);
     await expect(first.assertMine()).rejects.toThrow('another program has taken over');
     await (await second).release();
-    expect(existsSync(leasePathOf(partial))).toBe(false);
+    expect(await readdir(home)).toEqual([]);
   });
 
   it('H05 ends with the signal while it is waited for', async () => {
-    const first = await leaseTarget(partial, { signal: NEVER });
+    const first = await lease();
     const stop = new AbortController();
     const onWaiting = (): void => stop.abort(new Error('enough'));
-    await expect(leaseTarget(partial, { signal: stop.signal, onWaiting })).rejects.toThrow('enough');
+    await expect(lease({ signal: stop.signal, onWaiting })).rejects.toThrow('enough');
     await first.release();
   });
 
-  it('H01 of a process that was killed is taken over at once, with its partial', async () => {
+  it('RE1 H01 that was given back goes on with the same partial', async () => {
+    const first = await lease();
+    await write(first.partialPath);
+    await first.release();
+    const second = await lease();
+    expect(second).toMatchObject({ hasWaited: false, resumed: true, partialPath: first.partialPath, salvage: [] });
+    await second.discard();
+    expect(await readdir(home)).toEqual([]);
+  });
+
+  it.each([
+    ['H01 of a process that was killed', {}],
+    ['H03 of a process before the machine was started anew', { place: '00000000-0000-0000-0000-000000000000/1' }],
+  ])('%s is taken over at once, with its partial and not a byte copied', async (_what, where) => {
     const child = spawn(process.execPath, ['-e', '']);
     await once(child, 'close');
     const here = await processIdentity(nodeFiles);
-    await leftBy({ ...here, pid: child.pid, started: '1' });
-    await writeFile(partial, 'bytes');
+    const partial = partialPathOf(target, '0123abcd');
+    await leftBy({ ...here, ...where, pid: child.pid, started: '1' }, basename(partial));
+    await (await open(leaseFile(), 'r+').then(async (file) => (await file.utimes(1, 1), file))).close();
+    await write(partial);
     const before = (await stat(partial)).ino;
-    const lease = await leaseTarget(partial, { signal: NEVER });
-    expect([lease.hasWaited, (await stat(partial)).ino]).toEqual([false, before]);
-    await lease.release();
+    const heir = await lease();
+    expect(heir).toMatchObject({ hasWaited: false, resumed: true, partialPath: partial, salvage: [] });
+    expect((await stat(partial)).ino).toBe(before);
+    await heir.discard();
+    expect(await readdir(home)).toEqual([]);
   });
 
-  it('H05 HD7 of a holder that only fell silent is taken over with a copy of the bytes, so that it can write no more', async () => {
-    await leftBy({ place: 'elsewhere', pid: 1, started: '1' });
-    await writeFile(partial, 'bytes');
-    const before = (await stat(partial)).ino;
-    const lease = await leaseTarget(partial, { signal: NEVER, ttlMs: 300 });
-    expect(lease.hasWaited).toBe(true);
-    expect((await stat(partial)).ino).not.toBe(before);
-    expect(await readFile(partial, 'utf8')).toBe('bytes');
-    await lease.release();
+  describe('H05 HD7 whose holder only fell silent', () => {
+    let silent: TargetLease;
+    let heir: TargetLease;
+
+    const displace = async (): Promise<void> => {
+      heir = await lease({ ttlMs: SOON_MS });
+      expect(heir).toMatchObject({ hasWaited: true, resumed: false });
+      await write(heir.partialPath);
+    };
+    const heirsContent = (): string => `bytes, journal of ${basename(heir.partialPath)}`;
+
+    beforeEach(async () => {
+      silent = await lease({ ttlMs: LATE_MS });
+    });
+
+    it('is taken over with another partial, and the old one only to read from', async () => {
+      await write(silent.partialPath);
+      await displace();
+      expect(heir.partialPath).not.toBe(silent.partialPath);
+      expect(heir.salvage).toEqual([silent.partialPath]);
+      await heir.discard();
+      expect(await readdir(home)).toEqual([]);
+    });
+
+    it.each([
+      ['without a byte', false],
+      ['with bytes', true],
+    ])('leaves its successor alone when it wakes up %s, and says why it ends', async (_what, hasBytes) => {
+      if (hasBytes) await write(silent.partialPath);
+      await displace();
+      await expect(silent.assertMine()).rejects.toMatchObject({ name: 'StorageError', kind: 'busy' });
+      if (hasBytes) await write(silent.partialPath);
+      await silent.release();
+      expect(await contentOf(heir.partialPath)).toBe(heirsContent());
+      await heir.assertMine();
+      await heir.discard();
+      expect(await readdir(home)).toEqual([]);
+    });
+
+    it('leaves nothing beside the target when it wakes up after its successor is done', async () => {
+      await write(silent.partialPath);
+      await displace();
+      await heir.discard();
+      await writeFile(`${silent.partialPath}.journal`, 'written as its last word');
+      await silent.discard();
+      expect(await readdir(home)).toEqual([]);
+    });
+
+    it('never discards what its successor has', async () => {
+      await displace();
+      await silent.discard();
+      expect(await contentOf(heir.partialPath)).toBe(heirsContent());
+      await heir.release();
+      const next = await lease();
+      expect(next).toMatchObject({ resumed: true, partialPath: heir.partialPath });
+      await next.discard();
+    });
+  });
+
+  it('goes on with its own partial and salvages the others when its successor was killed, too', async () => {
+    const here = await processIdentity(nodeFiles);
+    const [own, other] = [partialPathOf(target, '11111111'), partialPathOf(target, '22222222')];
+    for (const path of [own, other]) await write(path);
+    await leftBy({ ...here, started: '1' }, basename(own));
+    const heir = await lease();
+    expect(heir).toMatchObject({ resumed: true, partialPath: own, salvage: [other] });
+    await heir.discard();
+    expect(await readdir(home)).toEqual([]);
+  });
+
+  it('takes nothing for a partial that is none, whatever the lease says', async () => {
+    const here = await processIdentity(nodeFiles);
+    await leftBy({ ...here, started: '1' }, '.m.bin.haulier-part.lease');
+    const heir = await lease();
+    expect(heir).toMatchObject({ resumed: false, salvage: [] });
+    await heir.release();
+  });
+
+  it('never fails once the work is done, and says what it could not put in order', async () => {
+    const warned: object[] = [];
+    const ignore = (): void => undefined;
+    const logger = { debug: ignore, info: ignore, error: ignore, warn: (fields: object) => void warned.push(fields) };
+    const holder = await lease({ logger });
+    await rm(home, { recursive: true });
+    await holder.discard();
+    expect(warned).toMatchObject([{ path: holder.partialPath }]);
   });
 });
 
@@ -81,6 +187,7 @@ describe('the path of a partial', () => {
     const path = partialPathOf(join('/models', long));
     expect(Buffer.byteLength(`${basename(path)}.journal.new`)).toBeLessThanOrEqual(255);
     expect(partialPathOf(`/models/${long}2`)).not.toBe(path);
-    expect(partialPathOf('/models/m.bin')).toBe('/models/.m.bin.haulier-part');
+    expect(partialPathOf('/models/m.bin', '0123abcd')).toBe('/models/.m.bin.haulier-part.0123abcd.part');
+    expect(dirname(leasePath(partialPlaceOf('/models/m.bin')))).toBe('/models');
   });
 });

@@ -2,8 +2,9 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { readFile, readdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { LeasedPartial, PartialOutcome } from '#os/leased-partial';
 import { openStore, type Store } from '#store/open-store';
-import { contentKey, type PartialLease, type PartialOutcome } from '#store/partial-lease';
+import { contentKey } from '#store/partial-lease';
 import { nodeFs, type StoreFs } from '#store/store-fs';
 import { until } from '../../helpers/until.ts';
 import {
@@ -20,7 +21,7 @@ afterEach(removeTemporaryFolders);
 const KEY = 'a'.repeat(64);
 const never = async (): Promise<undefined> => undefined;
 
-const taken = (outcome: PartialOutcome<unknown>): PartialLease => {
+const taken = (outcome: PartialOutcome<unknown>): LeasedPartial => {
   if (!('partial' in outcome)) throw new Error('found something instead of a partial');
   return outcome.partial;
 };
@@ -91,7 +92,7 @@ describe('leasePartial', () => {
     await second.discard();
   });
 
-  it('HD7 HD9 a silent holder that may still live is displaced, and its partial only salvaged', async () => {
+  it('G18 HD7 HD9 a silent holder that may still live is displaced, and its partial only salvaged', async () => {
     const clock = manualClock(Date.now());
     const store = await temporaryStore({ clock });
     const first = taken(await store.leasePartial(KEY, { find: never }));

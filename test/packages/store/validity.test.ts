@@ -7,7 +7,7 @@ import { DAY_MS, SECOND_MS } from '#core/units';
 import type { LeafReader, StoreNotice } from '#store/context';
 import { openStore, type Store } from '#store/open-store';
 import { pacer } from '#store/rolling-verify';
-import { nodeFs } from '#store/store-fs';
+import { nodeFs, type StoreFs } from '#store/store-fs';
 import { until } from '../../helpers/until.ts';
 import {
   manualClock,
@@ -153,10 +153,11 @@ describe('the check of content', () => {
   it('G06 a disk that cannot be read says nothing about the content', async () => {
     const home = await temporaryFolder();
     const blob = await published(await openStore({ home }), randomBytes(100));
-    const fail = async (): Promise<never> => {
+    const open = async (...args: Parameters<StoreFs['open']>) => {
+      if (args[1] !== 'r') return nodeFs.open(...args);
       throw Object.assign(new Error('EIO'), { code: 'EIO' });
     };
-    const store = await openStore({ home, fs: { ...nodeFs, open: fail } });
+    const store = await openStore({ home, fs: { ...nodeFs, open } });
     await expect(store.find({ digests: { sha256: blob.sha256 } })).rejects.toMatchObject({ kind: 'io' });
     expect((await stat(blob.path)).size).toBe(100);
   });
