@@ -1,3 +1,4 @@
+import { parseKnown } from '#contracts/parse-known';
 import { EventBatch } from '#contracts/worker-events';
 import { parseJson } from '#core/parse-json';
 
@@ -18,7 +19,7 @@ export function readEntry(fields: readonly string[]): { batch: EventBatch } | { 
   const at = fields.indexOf(BATCH_FIELD);
   const json = at === -1 ? undefined : fields[at + 1];
   if (json === undefined) return { poison: `the entry has no field "${BATCH_FIELD}"` };
-  const parsed = EventBatch.safeParse(parseJson(json));
+  const { parsed } = parseKnown(EventBatch, parseJson(json));
   if (parsed.success) return { batch: parsed.data };
   const [issue] = parsed.error.issues;
   return { poison: `${issue?.path.map(String).join('.') || 'batch'}: ${issue?.message}` };

@@ -1,5 +1,6 @@
 import { type BackoffStrategy, DelayedError, type Job, type Processor, UnrecoverableError, WaitingError } from 'bullmq';
 import { type DownloadJob, downloadJob } from '#contracts/download-job';
+import { parseKnown } from '#contracts/parse-known';
 import type { Logger } from '#core/logger';
 import type { AttemptContext, DownloadHandler, HandlerResult } from './download-handler.ts';
 import { pauseBeforeAttemptMs } from './job-options.ts';
@@ -36,20 +37,26 @@ export function createProcessor(options: ProcessorOptions): Processor<unknown, n
   return async (job, token, signal) => {
     if (token === undefined || signal === undefined) throw new Error('BullMQ gave no token or no signal');
     if (options.stopping.aborted) return settle(job, token, { do: 'put-back', reason: 'shutdown' }, options.logger);
-    const payload = readPayload(job);
+    const payload = readPayload(job, options.logger);
     const result = await options.handler(payload, contextOf(job, payload, signal));
     options.onHandled(job);
     return settle(job, token, result, options.logger);
   };
 }
 
-/** @throws UnrecoverableError for a job of another kind or shape, with what to do about it */
-function readPayload(job: Job<unknown>): DownloadJob {
+/**
+ * An API of a later release may say more than this worker knows.
+ *
+ * @throws UnrecoverableError for a job of another kind or shape, with what to do about it
+ */
+function readPayload(job: Job<unknown>, logger: Logger): DownloadJob {
   if (job.name !== downloadJob.name)
     throw new UnrecoverableError(
       `this worker knows no job "${job.name}", only "${downloadJob.name}": update the worker, or remove the job`,
     );
-  const parsed = downloadJob.payload.safeParse(job.data);
+  const { parsed, ignored } = parseKnown(downloadJob.payload, job.data);
+  if (ignored.length > 0)
+    logger.warn({ jobId: job.id, ignored }, 'job says more than this worker knows: update the worker');
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.map(
     (issue) => `${issue.path.map(String).join('.') || 'payload'}: ${issue.message}`,

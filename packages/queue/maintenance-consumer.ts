@@ -1,5 +1,6 @@
 import { type Job, type Processor, UnrecoverableError, WaitingError, isNotConnectionError } from 'bullmq';
 import { checkVersionJob, MAINTENANCE_QUEUE, type CheckVersionJob } from '#contracts/check-version-job';
+import { parseKnown } from '#contracts/parse-known';
 import type { Logger } from '#core/logger';
 import { MINUTE_MS, SECOND_MS } from '#core/units';
 import { AbandonableWorker } from './abandonable-worker.ts';
@@ -83,7 +84,7 @@ export class MaintenanceConsumer {
 
 /** @throws UnrecoverableError for a job of another kind or shape */
 function readPayload(job: Job<unknown>): CheckVersionJob {
-  const parsed = checkVersionJob.payload.safeParse(job.data);
+  const { parsed } = parseKnown(checkVersionJob.payload, job.data);
   if (job.name === checkVersionJob.name && parsed.success) return parsed.data;
   throw new UnrecoverableError(`this worker does not understand the job "${job.name}": update the worker`);
 }

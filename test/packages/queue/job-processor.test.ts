@@ -1,4 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import type { Job } from 'bullmq';
+import { downloadJob, type DownloadJob } from '#contracts/download-job';
 import { silentLogger } from '#core/logger';
 import { isLeftBehind, workerName } from '#queue/boot-reclaim';
 import { pauseBeforeAttemptMs } from '#queue/job-options';
@@ -13,6 +15,41 @@ describe('job processor', () => {
       logger: silentLogger,
     });
     expect(processor.length).toBeGreaterThanOrEqual(3);
+  });
+
+  describe('with a job of a later release', () => {
+    const data = {
+      version: 1,
+      downloadId: '7b3f6d0e-52a4-4f0f-9d6c-1d2f3a4b5c6d',
+      generation: 1,
+      attemptsUsed: 0,
+      file: { path: 'a.bin', digests: { sha256: 'a'.repeat(64) }, sources: [] },
+    };
+    const handle = async (payload: object): Promise<{ handled: DownloadJob[]; warned: object[] }> => {
+      const handled: DownloadJob[] = [];
+      const warned: object[] = [];
+      const processor = createProcessor({
+        handler: async (job) => (handled.push(job), { do: 'done' }),
+        stopping: new AbortController().signal,
+        onHandled: () => undefined,
+        logger: { ...silentLogger, warn: (fields: object) => void warned.push(fields) },
+      });
+      const job = { id: 'j', name: downloadJob.name, data: payload, opts: {}, attemptsMade: 0, attemptsStarted: 1 };
+      await processor(job as unknown as Job, 'token', new AbortController().signal);
+      return { handled, warned };
+    };
+
+    it('does what it knows of it, and says what it does not', async () => {
+      const later = { ...data, priority: 5, file: { ...data.file, license: 'mit' } };
+      const { handled, warned } = await handle(later);
+      expect(handled).toEqual([data]);
+      expect(warned).toEqual([{ jobId: 'j', ignored: ['file.license', 'priority'] }]);
+      expect((await handle(data)).warned).toEqual([]);
+    });
+
+    it('refuses one of another version, and says which program to update', async () => {
+      await expect(handle({ ...data, version: 2 })).rejects.toThrow(/version: .*update the worker/);
+    });
   });
 
   it.each([
