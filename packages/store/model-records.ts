@@ -1,3 +1,4 @@
+import { canonicalCid } from '#content/canonical-cid';
 import { StorageError } from '#core/failure';
 import type { SourceSpec } from '#core/file-spec';
 
@@ -121,13 +122,21 @@ function decodeVersion(json: VersionJson): VersionRecord {
     if (typeof file.sha256 !== 'string' || typeof file.sizeBytes !== 'number') throw new TypeError('not a file record');
   return {
     type: json.type ?? null,
-    ipfsHash: json.ipfsHash,
+    ipfsHash: versionHash(json.ipfsHash, files),
     hfRevision: json.hfRevision,
     downloadedAt: json.downloadedAt ?? new Date(0).toISOString(),
     replacedAt: json.replacedAt ?? null,
     pinned: json.pinned === true,
     files,
   };
+}
+
+/** @returns null for the CID of one of the version's files: that one names no version, and earlier programs wrote it as if it did */
+export function versionHash(ipfsHash: string | null, files: ReadonlyMap<string, FileRecord>): string | null {
+  if (ipfsHash === null) return null;
+  const named = canonicalCid(ipfsHash);
+  const isOfFile = [...files.values()].some(({ cid }) => cid !== undefined && canonicalCid(cid) === named);
+  return isOfFile ? null : ipfsHash;
 }
 
 export interface FileUse {

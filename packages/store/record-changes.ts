@@ -1,5 +1,11 @@
 import { foldedPath } from '#core/safe-path';
-import type { FileRecord, ModelRecord, ModelRecords, VersionRecord } from './model-records.ts';
+import {
+  versionHash,
+  type FileRecord,
+  type ModelRecord,
+  type ModelRecords,
+  type VersionRecord,
+} from './model-records.ts';
 
 /** Pure changes of the records of one host; every function returns new records and leaves the old ones alone. */
 
@@ -18,15 +24,16 @@ const NO_MODEL: ModelRecord = { version: null, previousVersion: null, versions: 
 export function addFile(records: ModelRecords, added: NewFile): ModelRecords {
   const model = records.get(added.model) ?? NO_MODEL;
   const earlier = model.versions.get(added.version) ?? newVersion(added.file.publishedAt);
+  const files = withEntry(earlier.files, added.path, added.file);
   const facts = {
     type: added.type ?? earlier.type,
-    ipfsHash: added.ipfsHash ?? earlier.ipfsHash,
+    ipfsHash: versionHash(added.ipfsHash ?? earlier.ipfsHash, files),
     hfRevision: added.hfRevision ?? earlier.hfRevision,
   };
   const known =
     facts.type === earlier.type && facts.ipfsHash === earlier.ipfsHash && facts.hfRevision === earlier.hfRevision;
   if (known && isSameFile(earlier.files.get(added.path), added.file)) return records;
-  const version = { ...earlier, ...facts, files: withEntry(earlier.files, added.path, added.file) };
+  const version = { ...earlier, ...facts, files };
   return withModel(records, added.model, { ...model, versions: withEntry(model.versions, added.version, version) });
 }
 
