@@ -1,7 +1,8 @@
 import type { CreateDownloadsInput, Download, DownloadDetail } from '#contracts/http/downloads';
-import { nameOf, parseLocator, sourcesOf } from '#chain/locator';
+import { nameOf, parseLocator, sourcesOf, type Locator } from '#chain/locator';
 import { canonicalCid } from '#content/canonical-cid';
 import { tryParseCid } from '#content/cid';
+import type { SourceSpec } from '#core/file-spec';
 import { formatBytes, parseDuration } from '#core/units';
 import { clientFrom, withApi } from '../api-client.ts';
 import type { CommandContext } from '../context.ts';
@@ -53,22 +54,32 @@ function requestOf(what: string, options: DownloadOptions): CreateDownloadsInput
   const model = /^([a-z0-9][a-z0-9._-]*)(?:@(.+))?$/.exec(what);
   if (model && !looksLikeCid(what)) return { model: model[1]!, ...(model[2] ? { version: model[2] } : {}), ...where };
   const locator = usageOf(() => parseLocator(what));
-  const pastedUrl = locator.kind === 'cid' ? locator.pasted?.url : undefined;
-  const isBelow = locator.kind === 'cid' && locator.path !== '';
-  if (isBelow && pastedUrl === undefined)
-    throw new CliError(
-      EXIT.usage,
-      `"${what}" is a path inside a folder: add it as a model (haulier model add NAME --ipfs ${locator.cid}), or fetch it here (haulier fetch ${what})`,
-    );
   const file = {
-    path: nameOf(locator),
-    sources: pastedUrl === undefined ? sourcesOf(locator).slice() : [{ kind: 'mirror' as const, url: pastedUrl }],
-    ...(locator.kind === 'cid' && !isBelow ? { cid: canonicalCid(locator.cid) } : {}),
+    ...placeOf(what, locator),
     ...(options.sha256 ? { sha256: options.sha256 } : {}),
     ...(options.size ? { sizeBytes: Number(options.size) } : {}),
     ...(options.allowUnverified ? { allowUnverified: true } : {}),
   };
   return { files: [file], ...where };
+}
+
+interface Place {
+  readonly path: string;
+  readonly sources: SourceSpec[];
+  readonly cid?: string;
+}
+
+/** A worker proves a CID with the gateways that it knows; the URL that the CID was pasted in is one more source of the bytes. */
+function placeOf(what: string, locator: Locator): Place {
+  const path = nameOf(locator);
+  if (locator.kind !== 'cid') return { path, sources: sourcesOf(locator).slice() };
+  const sources = locator.pasted === undefined ? [] : [{ kind: 'mirror' as const, url: locator.pasted.url }];
+  if (locator.path === '') return { path, sources, cid: canonicalCid(locator.cid) };
+  if (sources.length > 0) return { path, sources };
+  throw new CliError(
+    EXIT.usage,
+    `"${what}" is a path inside a folder: add it as a model (haulier model add NAME --ipfs ${locator.cid}), or fetch it here (haulier fetch ${what})`,
+  );
 }
 
 /** In any base; and what is shaped like one of an unknown hash, so that it is told apart from a model nobody has. */

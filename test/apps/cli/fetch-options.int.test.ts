@@ -1,6 +1,7 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { startDigests } from '#content/digests';
 import { DIGEST_ALGORITHMS, type Digests } from '#core/file-spec';
@@ -9,6 +10,7 @@ import { runCli, type CliEnd, type CliOptions } from '../../helpers/cli.ts';
 import { makeBlocks } from '../../helpers/dag.ts';
 import { sha256Of, someBytes } from '../../helpers/origin-content.ts';
 import { startOrigin, type Origin } from '../../helpers/origin.ts';
+import { sha256OfFile } from '../../helpers/sample-file.ts';
 
 const bytes = someBytes(8 * MIB, 'options');
 const sha256 = sha256Of(bytes);
@@ -73,6 +75,26 @@ describe('the options of haulier fetch', () => {
     origin.serve({ files: { '50%.bin': bytes } });
     const { code } = await fetch([url(), '--mirror', `${origin.url}/files/50%.bin`, '--sha256', sha256]);
     expect(code).toBe(0);
+  });
+
+  it('takes bytes from files of this machine, and proves them', async () => {
+    const local = join(home, 'older copy.bin');
+    await writeFile(local, bytes);
+    const from = pathToFileURL(local).href;
+    expect(await fetch([from, '-o', 'a', '--sha256', sha256])).toMatchObject({ code: 0 });
+    expect(await sha256OfFile(join(home, 'a'))).toBe(sha256);
+    origin.serve({});
+    const args = [url(), '--mirror', from, '--sha256', sha256, '-o', 'b', '--json'];
+    const mirrored = await fetch(args);
+    expect(mirrored.code).toBe(0);
+    const { sources } = JSON.parse(mirrored.stdout) as { sources: { source: string; bytes: number }[] };
+    expect(sources.filter(({ bytes: given }) => given > 0).map(({ source }) => source)).toEqual([from]);
+    await writeFile(local, bytes.subarray(1));
+    expect(await fetch([from, '--sha256', sha256, '-o', 'c'])).toMatchObject({ code: 1 });
+    expect(await fetch(['file:older.bin', '-o', 'd'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('write file:///path'),
+    });
   });
 
   it('--connections is the most that one source gets', async () => {

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { MIB } from '#core/units';
 import { runCli, startCli, type CliEnd, type CliOptions } from '../../helpers/cli.ts';
@@ -58,26 +58,6 @@ describe('haulier fetch', () => {
       code: 0,
     });
     expect((await readdir(home)).sort()).toEqual(['a.bin', 'model.bin']);
-  });
-
-  it('takes bytes from files of this machine, and proves them', async () => {
-    const local = join(home, 'older copy.bin');
-    await writeFile(local, bytes);
-    const from = pathToFileURL(local).href;
-    expect(await fetch([from, '-o', 'a', '--sha256', sha256])).toMatchObject({ code: 0 });
-    expect(await sha256OfFile(join(home, 'a'))).toBe(sha256);
-    origin.serve({});
-    const args = [url(), '--mirror', from, '--sha256', sha256, '-o', 'b', '--json'];
-    const mirrored = await fetch(args);
-    expect(mirrored.code).toBe(0);
-    const { sources } = JSON.parse(mirrored.stdout) as { sources: { source: string; bytes: number }[] };
-    expect(sources.filter(({ bytes: given }) => given > 0).map(({ source }) => source)).toEqual([from]);
-    await writeFile(local, bytes.subarray(1));
-    expect(await fetch([from, '--sha256', sha256, '-o', 'c'])).toMatchObject({ code: 1 });
-    expect(await fetch(['file:older.bin', '-o', 'd'])).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining('write file:///path'),
-    });
   });
 
   it('--json is exactly one document on stdout, for success and for failure', async () => {
