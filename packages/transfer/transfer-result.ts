@@ -10,9 +10,9 @@ export interface TransferAccounts {
   readonly states: readonly SourceState[];
   readonly tries: TryLog;
   readonly resumedBytes: number;
+  readonly carriedBytes: number;
   readonly wastedBytes: number;
 }
-  readonly carriedBytes: number;
 
 export function resultOf(
   { file, table, partialPath, layers }: TransferOptions,
@@ -33,10 +33,10 @@ export function resultOf(
     verified: verificationOf({ file, table }),
     deepestLayer: used.at(-1),
     resumedBytes,
+    carriedBytes,
     wastedBytes,
     badLeaves: states.reduce((sum, state) => sum + state.badLeaves, 0),
     sources: states.map((state) => state.report()),
-    carriedBytes,
     tryCount: tries.count,
     tries: tries.kept,
   };
