@@ -43,7 +43,7 @@ function cidLocator(text: string): Locator {
     return { kind: 'cid', cid: original, path: path.join('/') };
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
-    const forms = 'write a CID, CID/path, an http(s) URL or hf:owner/repo/path@revision';
+    const forms = 'write a CID, CID/path, an http(s) or file:/// URL or hf:owner/repo/path@revision';
     throw new RangeError(`"${text}" names no file: ${forms}`, { cause });
   }
 }

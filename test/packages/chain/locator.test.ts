@@ -40,6 +40,9 @@ describe('what a person may type to name a file', () => {
       { kind: 'url', url: `http://host/${'n'.repeat(300)}.onnx` },
       `${'n'.repeat(250)}.onnx`,
     ],
+    ['file:///mnt/a b.bin?x#y', { kind: 'url', url: 'file:///mnt/a%20b.bin' }, 'a b.bin'],
+    ['file:///mnt/50%', { kind: 'url', url: 'file:///mnt/50%25' }, '50%'],
+    [`file:///ipfs/${CID}`, { kind: 'url', url: `file:///ipfs/${CID}` }, CID],
     ['HTTP://Host', { kind: 'url', url: 'http://host/' }, 'download'],
   ])('%s', (text, locator, name) => {
     expect(parseLocator(text)).toEqual(locator);
@@ -104,11 +107,12 @@ describe('what a person may type to name a file', () => {
   });
 
   it.each([
-    ['', 'names no file: write a CID, CID/path, an http(s) URL or hf:owner/repo/path@revision'],
+    ['', 'names no file: write a CID, CID/path, an http(s) or file:/// URL or hf:owner/repo/path@revision'],
     ['a b', '"a b" names no file'],
     ['hf:org/m', 'write hf:owner/repo/path@revision'],
     ['hf:org', 'names no file of a hub'],
     ['http://', '"http://" is no URL: write https://host/path'],
+    ['file:model.onnx', 'write file:///path'],
     ['ftp://host/x', 'names no file'],
     ['model.onnx', 'names no file'],
     [`ipfs://${CID}/a%zz`, 'names no file'],
