@@ -21,7 +21,7 @@ import { provenTarget, type ExistingTarget } from './existing-target.ts';
 import { parseLocator, parseUrl, sourcesOf, type Locator } from './locator.ts';
 import { obtain, type NodesProgress, type Obtained } from './obtain.ts';
 import { publishTarget } from './publish-target.ts';
-import { leaseTarget, type TargetLease } from './target-lease.ts';
+import { leaseTarget, tidyTarget, type TargetLease } from './target-lease.ts';
 import { preparePlace } from './target-place.ts';
 
 /** What users of the library name: how it fails, and what it tells. */
@@ -106,7 +106,10 @@ export async function download(options: DownloadOptions): Promise<DownloadReport
   const target = resolve(options.to);
   const signal = options.signal ?? new AbortController().signal;
   const existing = await reportOfExisting(target, options, locator, signal);
-  if (existing) return existing;
+  if (existing) {
+    await tidyTarget(target, options.logger);
+    return existing;
+  }
   const cleanUp = await preparePlace(target);
   try {
     const lease = await leaseTarget(target, { signal, onWaiting: options.onWaiting, logger: options.logger });

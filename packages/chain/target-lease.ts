@@ -1,7 +1,7 @@
 import { silentLogger, type Logger } from '#core/logger';
 import { systemClock } from '#os/clock';
 import { nodeFiles } from '#os/file-calls';
-import { leasePartial, type LeasedPartial } from '#os/leased-partial';
+import { leasePartial, tidyPlace, type LeasedPartial } from '#os/leased-partial';
 import type { LeaseRecord } from '#os/lease-record';
 import { partialPlaceOf } from './partial-path.ts';
 
@@ -40,6 +40,17 @@ export async function leaseTarget(target: string, options: LeaseTargetOptions): 
   });
   if ('found' in outcome) return outcome.found;
   return { ...outcome.partial, hasWaited };
+}
+
+/**
+ * Removes what a program left beside a finished target when it was killed right after publishing. Never rejects: the file itself is
+ * in place.
+ */
+export async function tidyTarget(target: string, logger: Logger = silentLogger): Promise<void> {
+  const place = partialPlaceOf(target);
+  await tidyPlace({ fs: nodeFiles, clock: systemClock, logger }, place).catch((err: unknown) =>
+    logger.warn({ path: target, err }, 'leftovers not removed'),
+  );
 }
 
 const nameOf = (holder: LeaseRecord | undefined): string =>

@@ -86,6 +86,21 @@ export async function leasePartial<Found>(
   }
 }
 
+/**
+ * Removes what lies in the place when no partial does: a process was killed between publishing and putting in order. Whatever
+ * somebody may go on with stays, and all of it while somebody holds the lease.
+ *
+ * @throws StorageError
+ */
+export async function tidyPlace(parts: Parts, place: PartialPlace): Promise<void> {
+  const names = (await parts.fs.readdir(place.folder)).filter((name) => name.startsWith(`${place.key}.`));
+  if (names.length === 0 || names.some((name) => endingOf(place, name) === '')) return;
+  const outcome = await tryLease(parts, leasePath(place), '');
+  if (!('lease' in outcome)) return;
+  const left = await takePartial(parts, place, basename(pathOfPartial(place, '00000000')), outcome);
+  await (left.resumed || left.salvage.length > 0 ? left.release() : left.discard());
+}
+
 /** @param id 8 hexadecimal digits */
 export const pathOfPartial = ({ folder, key }: PartialPlace, id: string): string => join(folder, `${key}.${id}.part`);
 export const leasePath = ({ folder, key }: PartialPlace): string => join(folder, `${key}.lease`);

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { partialPathOf, partialPlaceOf } from '#chain/partial-path';
-import { leaseTarget, type LeaseTargetOptions, type TargetLease } from '#chain/target-lease';
+import { leaseTarget, tidyTarget, type LeaseTargetOptions, type TargetLease } from '#chain/target-lease';
 import { nodeFiles } from '#os/file-calls';
 import { leasePath } from '#os/leased-partial';
 import { processIdentity } from '#os/process-identity';
@@ -75,7 +75,7 @@ describe('the lease of a target', () => {
 
   it.each([
     ['H01 of a process that was killed', {}],
-    ['H03 of a process before the machine was started anew', { place: '00000000-0000-0000-0000-000000000000/1' }],
+    ['G19 of a process before the machine was started anew', { place: '00000000-0000-0000-0000-000000000000/1' }],
   ])('%s is taken over at once, with its partial and not a byte copied', async (_what, where) => {
     const child = spawn(process.execPath, ['-e', '']);
     await once(child, 'close');
@@ -168,6 +168,36 @@ describe('the lease of a target', () => {
     const heir = await lease();
     expect(heir).toMatchObject({ resumed: false, salvage: [] });
     await heir.release();
+  });
+
+  describe('H01 beside a file that is there already', () => {
+    const partial = (): string => partialPathOf(target, '0123abcd');
+    const leftByDead = async (): Promise<void> =>
+      leftBy({ ...(await processIdentity(nodeFiles)), started: '1' }, basename(partial()));
+
+    it('is taken away when its holder was killed right after publishing', async () => {
+      await leftByDead();
+      await writeFile(`${partial()}.journal`, 'of what was published');
+      await tidyTarget(target);
+      expect(await readdir(home)).toEqual([]);
+    });
+
+    it('stays while it is held, and with a partial that somebody may go on with', async () => {
+      const holder = await lease();
+      await tidyTarget(target);
+      await holder.assertMine();
+      await holder.release();
+      await leftByDead();
+      await write(partial());
+      await tidyTarget(target);
+      const heir = await lease();
+      expect(heir).toMatchObject({ resumed: true, partialPath: partial() });
+      await heir.discard();
+    });
+
+    it('is nobody’s failure when it cannot be taken away', async () => {
+      await tidyTarget(join(home, 'absent', 'm.bin'));
+    });
   });
 
   it('never fails once the work is done, and says what it could not put in order', async () => {

@@ -29,7 +29,7 @@ describe('the proof that a process is gone', () => {
     expect(await provablyGone(nodeFiles, { ...here, started: '1' }, Date.now())).toBe(true);
   });
 
-  it('H03 is there for every process of this machine from before it was started', async () => {
+  it('G19 is there for every process of this machine from before it was started', async () => {
     const before = { ...(await processIdentity(MACHINE)), ...OTHER_BOOT };
     expect(await provablyGone(MACHINE, before, beforeThisBoot())).toBe(true);
   });
