@@ -247,6 +247,19 @@ describe('an entry of IPFS_GATEWAYS', () => {
     expect(parseGateway('https://trustless-gateway.link').hints.blocksOnly).toBe(true);
   });
 
+  it('knows what an operator says of a gateway and its subdomains instead of what is built in, the nearest name first', () => {
+    const data = {
+      'ipfs.io': { requestsPerMinute: 5 },
+      'eu.ipfs.io': { blocksOnly: true },
+      'w3s.link': {},
+    };
+    expect(parseGateway('https://ipfs.io', data).hints).toEqual({ requestsPerMinute: 5 });
+    expect(parseGateway('https://a.ipfs.io', data).hints).toEqual({ requestsPerMinute: 5 });
+    expect(parseGateway('https://b.eu.ipfs.io', data).hints).toEqual({ blocksOnly: true });
+    expect(parseGateway('https://dweb.link', data).hints).toEqual(parseGateway('https://dweb.link').hints);
+    expect(parseGateway('https://w3s.link', data)).toEqual({ baseUrl: 'https://w3s.link', hints: {} });
+  });
+
   it.each(['https://cloudflare-ipfs.com/ipfs/', 'cf-ipfs.com', 'https://bafy.ipfs.w3s.link'])(
     'E01 names %s as gone and says what to do',
     (text) => {
@@ -261,16 +274,3 @@ describe('an entry of IPFS_GATEWAYS', () => {
     },
   );
 });
-  it('knows what an operator says of a gateway and its subdomains instead of what is built in, the nearest name first', () => {
-    const data = {
-      'ipfs.io': { requestsPerMinute: 5 },
-      'eu.ipfs.io': { blocksOnly: true },
-      'w3s.link': {},
-    };
-    expect(parseGateway('https://ipfs.io', data).hints).toEqual({ requestsPerMinute: 5 });
-    expect(parseGateway('https://a.ipfs.io', data).hints).toEqual({ requestsPerMinute: 5 });
-    expect(parseGateway('https://b.eu.ipfs.io', data).hints).toEqual({ blocksOnly: true });
-    expect(parseGateway('https://dweb.link', data).hints).toEqual(parseGateway('https://dweb.link').hints);
-    expect(parseGateway('https://w3s.link', data)).toEqual({ baseUrl: 'https://w3s.link', hints: {} });
-  });
-
