@@ -3,6 +3,7 @@ import type { SourceFailureKind } from '#core/failure';
 import { SourceError } from '#core/failure';
 import type { HeaderMap } from './retry-after.ts';
 import { waitOf } from './retry-after.ts';
+import { tlsSentence } from './tls-failure.ts';
 
 /** A failure below the level where the source's name is known; `toSourceError` adds the name. */
 export class HttpFailure extends Error {
@@ -56,6 +57,8 @@ export function toSourceError(error: unknown, source: string, phase: 'connecting
 
 /** Happy eyeballs reports every address it tried; the first says enough. */
 function messageOf(error: unknown): string {
+  const sentence = tlsSentence(error);
+  if (sentence !== undefined) return sentence;
   const { message = '', errors } = Object(error) as { message?: string; errors?: unknown[] };
   if (message === '' && errors?.[0] !== undefined) return messageOf(errors[0]);
   const code = codeOf(error);
