@@ -144,7 +144,9 @@ describe('the download of the library', () => {
     });
     await expect(stopped).rejects.toThrow('enough');
     expect(existsSync(to)).toBe(false);
-    expect(await readdir(home)).toContainEqual(expect.stringMatching(/^\.model\.bin\.haulier-part\.[0-9a-f]{8}\.part$/));
+    expect(await readdir(home)).toContainEqual(
+      expect.stringMatching(/^\.model\.bin\.haulier-part\.[0-9a-f]{8}\.part$/),
+    );
 
     const report = await get(dag.cid);
     expect(report.resumedBytes).toBeGreaterThanOrEqual(MIB);
