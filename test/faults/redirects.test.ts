@@ -50,14 +50,15 @@ describe('a hub that sends us to a content host', () => {
   const expired: Fault = { do: 'status', status: 403 };
 
   it('D07 HA2 resolves an expired link once more and keeps the partial', async () => {
-    const { run, hub, cdn } = await hubAndCdn([cut, expired]);
+    // Its first answer is a legal beginning: nothing speaks against asking there for the rest.
+    const { run, hub, cdn } = await hubAndCdn([{ do: 'end-short', by: SIZE - HALF }, expired]);
     expect(hub.requests).toHaveLength(2);
     expect(cdn.requests.map(({ range }) => range)).toEqual([
       `bytes=0-${SIZE - 1}`,
       `bytes=${HALF}-${SIZE - 1}`,
       `bytes=${HALF}-${SIZE - 1}`,
     ]);
-    expect(failuresOf(run)).toEqual(['interrupted']);
+    expect(failuresOf(run)).toEqual([]);
     expect(run.result).toMatchObject({ wastedBytes: 0 });
   });
 
