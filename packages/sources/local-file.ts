@@ -112,7 +112,7 @@ const validatorOf = ({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string 
 
 function rangeOf(name: string, totalBytes: number, { range, sizeBytes }: ReadRequest): ByteRange {
   if (sizeBytes !== undefined && sizeBytes !== totalBytes)
-    throw new SourceError('size-mismatch', name, `has ${totalBytes} bytes, the manifest says ${sizeBytes}`);
+    throw new SourceError('size-mismatch', name, `has ${totalBytes} bytes, expected ${sizeBytes} bytes`);
   const { start = 0, end = totalBytes } = range ?? {};
   if (start > totalBytes) throw new SourceError('range-refused', name, `has no byte ${start}`);
   return { start, end: Math.min(end, totalBytes) };
