@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { codeOf } from '#core/error-facts';
 import { nodeFiles, type FileCalls } from './file-calls.ts';
+import { ifPresent } from './if-present.ts';
 
 /**
  * When a process began, in whatever form the system tells it: compared, never read. With its number it names the process for
@@ -35,10 +36,15 @@ export function isRunning(pid: number): boolean {
  * The part of `processStart` that is told apart within one run of the kernel.
  *
  * @returns undefined when there is no such process (a zombie counts as gone)
- * @throws Error when the system does not tell
+ * @throws Error when the system does not tell, as under `hidepid`, where the processes of others have no entry
  */
-export const startInThisBoot = (pid: number, fs: FileCalls): Promise<string | undefined> =>
-  process.platform === 'linux' ? startTicks(pid, fs) : psStart(pid);
+export async function startInThisBoot(pid: number, fs: FileCalls): Promise<string | undefined> {
+  if (process.platform !== 'linux') return psStart(pid);
+  const ticks = await startTicks(pid, fs);
+  if (ticks === undefined && isRunning(pid) && (await ifPresent(fs.stat(`/proc/${pid}`))) === undefined)
+    throw new Error(`process ${pid} is hidden from us`);
+  return ticks;
+}
 
 /**
  * Start of a process in ticks since boot.

@@ -45,6 +45,19 @@ describe('the proof that a process is gone', () => {
     expect(await provablyGone(fs, other, aliveAtMs)).toBe(false);
   });
 
+  it('is not there for a process that is hidden from us, as those of other users may be', async () => {
+    const absent = Object.assign(new Error('ENOENT'), { code: 'ENOENT' });
+    const isHidden = (path: unknown): boolean => String(path).startsWith(`/proc/${process.ppid}`);
+    const readFile = ((path: string, ...more: []) =>
+      isHidden(path) ? Promise.reject(absent) : nodeFiles.readFile(path, ...more)) as FileCalls['readFile'];
+    const stat = ((path: string) =>
+      isHidden(path) ? Promise.reject(absent) : nodeFiles.stat(path)) as FileCalls['stat'];
+    const fs = { ...nodeFiles, readFile, stat };
+    const here = await processIdentity(nodeFiles);
+    expect(await provablyGone(fs, { ...here, pid: process.ppid }, Date.now())).toBe(false);
+    expect(await provablyGone(nodeFiles, { ...here, pid: process.ppid }, Date.now())).toBe(true);
+  });
+
   it('is not there for a process of this boot in another namespace, such as a container', async () => {
     const here = await processIdentity(nodeFiles);
     const place = here.place.replace(/\d+$/, '1');
