@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { leafCid, wrapLeaf } from '#content/leaf-block';
 import { SourceError } from '#core/failure';
-import { KIB, MIB } from '#core/units';
+import { KIB } from '#core/units';
+import { nodeFileOperations, type FileOperations } from '#transfer/file-operations';
 import { transfer } from '#transfer/transfer';
 import { fakeSource, type FakeSource } from '../../helpers/fake-source.ts';
 import { bytesOf, tableOf, transferKit } from '../../helpers/transfer-kit.ts';
@@ -32,6 +33,59 @@ const gatewayOf = (holds: (unit: number) => boolean, name = 'parts'): FakeSource
         : undefined;
     },
   });
+
+interface Gate {
+  readonly opened: Promise<void>;
+  readonly open: () => void;
+}
+
+function gate(): Gate {
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { opened, open };
+}
+
+/** The source answers only once the gate is open. @param onHeld told when its bytes have to wait for the disk */
+const after = ({ opened }: Gate, source: FakeSource, onHeld: () => void = () => undefined): FakeSource => ({
+  ...source,
+  async read(request, sink, signal) {
+    if (source.readBlock === undefined) await opened;
+    const write = (chunk: Uint8Array): void | Promise<void> => {
+      const held = sink.write(chunk);
+      if (held !== undefined) onHeld();
+      return held;
+    };
+    await source.read(request, { head: (head) => sink.head(head), write }, signal);
+  },
+  ...(source.readBlock && {
+    readBlock: (...asked) => opened.then(() => source.readBlock!(...asked)),
+  }),
+});
+
+const asksTwice =
+  (source: FakeSource, onSecond: () => void): FakeSource['read'] =>
+  (...asked) => {
+    if (source.requests.length === 1) onSecond();
+    return source.read(...asked);
+  };
+
+function diskThatStopsAfter(most: number, { opened }: Gate, onStop: () => void): FileOperations {
+  let written = 0;
+  return {
+    ...nodeFileOperations,
+    openPrivate: async (path) => {
+      const file = await nodeFileOperations.openPrivate(path);
+      const write = async (chunk: Uint8Array, position: number): Promise<number> => {
+        if (written >= most) await opened;
+        const count = await file.write(chunk, position);
+        written += count;
+        if (written >= most) onStop();
+        return count;
+      };
+      return { ...file, write };
+    },
+  };
+}
 
 const blocksAsked = ({ requests }: FakeSource): number => requests.filter((request) => 'block' in request).length;
 
@@ -72,17 +126,25 @@ describe('E16 a gateway that holds only parts of a file', () => {
     },
   );
 
-  it('leaves what others are fetching to them, however many ask at once', async () => {
-    const parts = gatewayOf((unit) => unit % 16 === 15);
-    const hesitates = fakeSource(bytes, {
-      name: 'hesitates',
-      bytesPerSecond: (sent) => (sent < LEAF ? MIB : 64 * MIB),
-    });
-    const quick = fakeSource(bytes, { name: 'quick', bytesPerSecond: 64 * MIB });
-    const options = kit.options([parts, hesitates, quick], { table, strategy: 'parallel', connections: 4 });
-    const result = await transfer(options);
+  it('leaves what others are fetching to them, also while it waits for the disk', async () => {
+    const gates = { disk: gate(), full: gate(), quick: gate() };
+    /** The quick source's quarter of the file goes to the disk, and then nothing until somebody asks for more. */
+    const fileOperations = diskThatStopsAfter(bytes.length / 4, gates.disk, gates.quick.open);
+    const parts = after(
+      gates.full,
+      gatewayOf(() => false),
+    );
+    const late = after(gates.disk, fakeSource(bytes, { name: 'late' }));
+    const filling = after(gates.quick, fakeSource(bytes, { name: 'filling' }), gates.full.open);
+    const quick = fakeSource(bytes, { name: 'quick' });
+    const idle = fakeSource(bytes, { name: 'idle' });
+    const sources = [parts, late, filling, { ...quick, read: asksTwice(quick, gates.disk.open) }, idle];
+    const options = kit.options(sources, { table, strategy: 'parallel', connections: 4, fileOperations });
+    const result = await transfer({ ...options, now: () => performance.now() / 10 });
     expect(bytes.equals(await readFile(kit.partialPath))).toBe(true);
-    expect(result.sources.map((source) => source.wastedBytes)).toEqual([0, 0, 0]);
+    expect(late.requests).toEqual([expect.objectContaining({ range: { start: 16 * LEAF, end: 32 * LEAF } })]);
+    expect([quick.requests.length, idle.requests.length]).toEqual([2, 0]);
+    expect(result.wastedBytes).toBe(0);
   });
 
   it('is asked few questions when it has nothing, and then named as such', async () => {
