@@ -53,6 +53,7 @@ export class LaidFile implements Ground {
       accepted: (position, bytes) => this.#digest?.offer(position, bytes),
       committed: (run) => this.#committed(run),
       failed: (error) => events.failed(error),
+      behind: () => parts.partial.behind,
     });
   }
 

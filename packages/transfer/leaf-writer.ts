@@ -34,6 +34,8 @@ export interface WriterEvents {
   /** The run is on the disk and on the board. */
   committed(run: WritableRun): void;
   failed(error: StorageError): void;
+  /** Undefined when more may come, else a promise for when it may. */
+  behind?(): Promise<void> | undefined;
 }
 
 /**
@@ -86,7 +88,7 @@ export class LeafWriter {
 
   /** @returns undefined when a stream may go on, else a promise for when it may */
   backpressure(): Promise<void> | undefined {
-    return this.#inFlightBytes <= MAX_IN_FLIGHT_BYTES ? undefined : this.#below();
+    return this.#inFlightBytes <= MAX_IN_FLIGHT_BYTES ? this.#events.behind?.() : this.#below();
   }
 
   /** Resolves when nothing is on its way to the disk. */

@@ -22,6 +22,8 @@ import type { FileIdentity } from './transfer-options.ts';
 const CHECKPOINT_BYTES = 24 * MIB;
 /** A kill may cost this much anyway: a file that is no longer is not synced on the way, unless it is slow. */
 const KILL_COSTS_BYTES = 64 * MIB;
+/** What may arrive while a checkpoint is being written; on a disk that takes long for it the streams wait. */
+const MEANWHILE_BYTES = 24 * MIB;
 const CHECKPOINT_MS = 5 * SECOND_MS;
 
 /** @returns where the journal of a partial lies; whoever publishes the partial removes it afterwards */
@@ -120,6 +122,13 @@ export class Partial {
     if (this.#committing !== undefined || this.#uncommittedBytes === 0) return false;
     if (this.#now() - this.#committedAt >= CHECKPOINT_MS) return true;
     return this.#uncommittedBytes >= CHECKPOINT_BYTES && (this.#board?.grid.sizeBytes ?? 0) > KILL_COSTS_BYTES;
+  }
+
+  /** Resolves when more may be written: a kill now would cost all that came since the checkpoint before the one that is running. */
+  get behind(): Promise<void> | undefined {
+    const isBehind = this.#committing !== undefined && this.#uncommittedBytes >= MEANWHILE_BYTES;
+    // Its failure is told by whoever began it.
+    return isBehind ? this.#committing!.catch(() => undefined) : undefined;
   }
 
   /**
