@@ -1,11 +1,17 @@
-import { access, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import { access, readFile, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { partialPathOf } from '#chain/partial-path';
+import { partialPathOf, partialPlaceOf } from '#chain/partial-path';
+import { publishTarget } from '#chain/publish-target';
+import { leaseTarget } from '#chain/target-lease';
 import { KIB, MIB } from '#core/units';
+import { leasePath } from '#os/leased-partial';
+import type { Progress } from '#transfer/transfer-options';
 import { diskError, faultyDisk, type DiskFaults } from '../helpers/faulty-disk.ts';
 import { obtaining, rangesOf, testFile } from '../helpers/obtaining.ts';
 import { expectNoLeaks } from '../helpers/leaks.ts';
+import { until } from '../helpers/until.ts';
 
 expectNoLeaks();
 const bench = obtaining();
@@ -69,11 +75,38 @@ describe('where the bytes grow', () => {
     expect(dirname(partialPathOf(target))).toBe(dirname(target));
   });
 
-  it('G18 HD8 needs no lock: two transfers of one file end with the same bytes, each in its own partial', async () => {
+  it('HD8 is private: two transfers of one file end with the same bytes, each in its own partial', async () => {
     const origin = await bench.origin(file.served);
     const paths = ['a', 'b'].map((name) => join(bench.folder, name));
     await Promise.all(paths.map((partialPath) => bench.obtain({ file, gateways: [origin], options: { partialPath } })));
     for (const path of paths) expect(file.bytes.equals(await readFile(path))).toBe(true);
+  });
+
+  it('G18 HD7 HD8 is safe without locks: who was taken for gone, and is not, writes nothing into what another publishes', async () => {
+    const target = join(bench.folder, 'm.bin');
+    const partialPath = partialPathOf(target);
+    const liar = await bench.faulty(file, [{ do: 'other-bytes' }, { do: 'drip', bytesPerSecond: 2 * MIB }]);
+    let written = 0;
+    const onProgress = ({ committedBytes }: Progress): void => void (written = Math.max(written, committedBytes));
+    const silent = bench.obtain({ file, mirrors: [liar], options: { partialPath, onProgress } });
+    await until(() => written > 0, { what: 'the silent one writes' });
+
+    const process = { place: 'elsewhere', pid: 1, started: '1' };
+    const record = { token: randomUUID(), note: basename(partialPath), host: 'other', process };
+    await writeFile(leasePath(partialPlaceOf(target)), JSON.stringify(record));
+    const lease = await leaseTarget(target, { signal: new AbortController().signal, ttlMs: 100 });
+    const honest = await bench.origin(file.served);
+    const own = { partialPath: lease.partialPath, salvage: lease.salvage };
+    expect((await bench.obtain({ file, gateways: [honest], options: own })).result).toMatchObject({
+      verified: 'leaves',
+    });
+    await publishTarget(lease.partialPath, target);
+
+    const before = written;
+    expect((await silent).error).toMatchObject({ name: 'ExhaustedError' });
+    expect(written).toBeGreaterThan(before);
+    expect(file.bytes.equals(await readFile(target))).toBe(true);
+    await lease.discard();
   });
 
   it('leaves nothing behind when not a byte came', async () => {
