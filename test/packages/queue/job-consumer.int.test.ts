@@ -161,7 +161,7 @@ describe('job consumer', () => {
     expect(stored?.attemptsMade).toBe(1);
   });
 
-  it('stops the handler of a job whose lock was lost, and leaves the job to its new owner', async () => {
+  it('H14 stops the handler of a job whose lock was lost, and leaves the job to its new owner', async () => {
     const reasons: unknown[] = [];
     const consumer = await kit.consume({
       timings: { lockDurationMs: 400, stalledIntervalMs: 60_000 },

@@ -1,5 +1,9 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { downloadJob, queueOf } from '#contracts/download-job';
 import type { AttemptContext, HandlerResult } from '#queue/download-handler';
@@ -67,6 +71,41 @@ describe('jobs of workers that died', () => {
     expect(seen.map(({ attempt, timesStarted }) => [attempt, timesStarted])).toEqual([1, 2, 3, 4].map((n) => [1, n]));
     expect(kit.failures).toEqual([]);
     frozen?.();
+  }, 20_000);
+
+  it('H14 a job whose worker stood still for three lock durations runs twice, and its result and its end are the same', async () => {
+    const lockDurationMs = 600;
+    const folder = await mkdtemp(join(tmpdir(), 'haulier-blocked-'));
+    const result = join(folder, 'result');
+    const publish = async (): Promise<void> => {
+      await writeFile(`${result}.other`, 'proven bytes');
+      await rename(`${result}.other`, result);
+    };
+    const identity = JSON.stringify({ workerId: randomUUID(), bootId: randomUUID() });
+    const { url, prefix } = kit.test.settings;
+    const script = 'test/packages/queue/blocked-worker.mjs';
+    const words = [script, url, prefix, identity, String(lockDurationMs), result, 'proven bytes'];
+    const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const gone = once(child, 'exit');
+    try {
+      const job = await kit.add('gpu-1');
+      await once(child.stdout, 'data');
+      const attempts: number[] = [];
+      await kit.consume({
+        host: 'gpu-1',
+        timings: { lockDurationMs: 10_000, stalledIntervalMs: 100 },
+        handler: async (_job, { attempt }) => (attempts.push(attempt), await publish(), DONE),
+      });
+      await kit.untilState(job, 'completed', 'gpu-1');
+      expect(await gone).toEqual([0, null]);
+      expect(attempts).toEqual([1]);
+      expect(await (await kit.found(job, 'gpu-1')).getState()).toBe('completed');
+      expect(kit.failures).toEqual([]);
+      expect(await readFile(result, 'utf8')).toBe('proven bytes');
+    } finally {
+      child.kill('SIGKILL');
+      await rm(folder, { recursive: true });
+    }
   }, 20_000);
 
   it('leaves the active jobs of a live worker alone', async () => {
