@@ -63,4 +63,23 @@ describe('a worker that is killed', () => {
     expect(await sha256OfFile(done.path!)).toBe(file.sha256);
     expect(sentBytes() - file.content.size).toBeLessThanOrEqual(CHECKPOINT_BYTES);
   }, 90_000);
+
+  it('H02 SIGTERM while the whole file is verified and published: it is put back or there, never something between', async () => {
+    await system.client.publishVersion(sampleManifest('sample', [file]));
+    const { downloads } = await system.client.createDownloads({ model: 'sample', host: 'host-a' });
+    const { id } = downloads[0]!;
+    await until(() => sentBytes() >= file.content.size, { timeoutMs: 30_000, what: 'the last byte to be sent' });
+
+    const stoppedAt = performance.now();
+    await system.workers[0]!.stop();
+    expect(performance.now() - stoppedAt).toBeLessThan(2500);
+    const left = await system.awaitDownload(id, ({ status }) => status === 'paused' || status === 'success');
+    expect(['paused worker_shutdown', 'success verified']).toContain(`${left.status} ${left.reason}`);
+
+    await system.startWorker('host-a');
+    const done = await system.awaitDownload(id, ({ status }) => status === 'success');
+    expect(new Set(done.tries.map(({ attempt }) => attempt))).toEqual(new Set([1]));
+    expect(await sha256OfFile(done.path!)).toBe(file.sha256);
+    expect(sentBytes() - file.content.size).toBeLessThanOrEqual(CHECKPOINT_BYTES);
+  }, 90_000);
 });
