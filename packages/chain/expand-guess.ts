@@ -1,5 +1,5 @@
 import type { BuiltLeafTable } from '#content/build-leaf-table';
-import { repairOf, withRepairs, type LeafRepair } from '#content/expand-leaf';
+import { repairOf, withRepairs, type LeafRepair } from '#content/leaf-repair';
 import { leafBytesAt, leafCid, unwrapLeafBlock } from '#content/leaf-block';
 import { FRAMING } from '#content/leaf-table';
 import { parseCid } from '#content/cid';

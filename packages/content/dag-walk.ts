@@ -174,7 +174,7 @@ function addRaw(name: string, pieces: LeafColumns, cid: CidParts, bytes: number,
   pieces.pushLeaf(bytes, FRAMING.raw, cid.hashCode, cid.digest);
 }
 
-/** Decides without fetching whether a dag-pb link is a leaf; a wrong guess is repaired by `expandLeaf`. */
+/** Decides without fetching whether a dag-pb link is a leaf; a wrong guess is repaired by `repairOf`. */
 function isLeaf(link: DagLink, bytes: number, limits: WalkLimits): boolean {
   const fits = bytes + LEAF_OVERHEAD_MIN <= limits.maxBlockBytes;
   if (link.tsize === undefined) return fits;

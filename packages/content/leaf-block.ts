@@ -46,7 +46,7 @@ export type UnwrappedLeaf =
   | { readonly is: 'leaf'; readonly bytes: Uint8Array }
   /** Other bytes: the source is at fault. */
   | { readonly is: 'wrong' }
-  /** The right block, but no leaf of this shape: give it to `expandLeaf`. */
+  /** The right block, but no leaf of this shape: give it to `repairOf`. */
   | { readonly is: 'unexpected-shape' };
 
 /** Takes the leaf's bytes out of its block as a raw fetch gives it, verifying the block. */

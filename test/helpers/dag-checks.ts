@@ -4,6 +4,7 @@ import { CID } from 'multiformats/cid';
 import * as Digest from 'multiformats/hashes/digest';
 import { buildLeafTable, type LeafTableOptions } from '#content/build-leaf-table';
 import { verifyLeaf } from '#content/leaf-block';
+import { repairOf, withRepairs } from '#content/leaf-repair';
 import type { LeafTable } from '#content/leaf-table';
 import type { FetchBlock } from '#content/verified-blocks';
 import { fromBlocks, type TestDag } from './dag.ts';
@@ -20,6 +21,14 @@ export function counted(dag: TestDag): { fetch: FetchBlock; asked: string[] } {
 
 export const leafOf = (table: LeafTable, file: Uint8Array, index: number) =>
   file.subarray(table.starts[index]!, table.starts[index + 1]!);
+
+/** The table with one wrong guess repaired. */
+export const repaired = async (
+  table: LeafTable,
+  leaf: number,
+  block: Uint8Array,
+  fetchBlock: FetchBlock,
+): Promise<LeafTable> => withRepairs(table, [await repairOf(table, leaf, block, fetchBlock)]);
 
 /** Every leaf of the file is proven, and no leaf accepts other bytes. */
 export function expectProves(table: LeafTable, file: Uint8Array): void {

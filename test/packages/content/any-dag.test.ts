@@ -3,12 +3,11 @@ import fc from 'fast-check';
 import { exporter } from 'ipfs-unixfs-exporter';
 import type { CID } from 'multiformats/cid';
 import { buildLeafTable } from '#content/build-leaf-table';
-import { expandLeaf } from '#content/expand-leaf';
 import { leafCid, unwrapLeafBlock, wrapLeaf } from '#content/leaf-block';
 import { decodeLeafTable, encodeLeafTable } from '#content/leaf-table-file';
 import { FRAMING, type LeafTable } from '#content/leaf-table';
 import { buildShape, dagShapes } from '../../helpers/any-dag.ts';
-import { expectProves, leafOf } from '../../helpers/dag-checks.ts';
+import { expectProves, leafOf, repaired } from '../../helpers/dag-checks.ts';
 import { fromBlocks, type TestDag } from '../../helpers/dag.ts';
 import { bytesOf } from '../../helpers/transfer-kit.ts';
 
@@ -22,7 +21,7 @@ async function settled(dag: TestDag): Promise<LeafTable> {
     const block = dag.blocks.get(leafCid(table, leaf) ?? '');
     const isGuess = block !== undefined && table.framing[leaf] === FRAMING.pbUnknown;
     if (!isGuess || unwrapLeafBlock(table, leaf, block).is === 'leaf') leaf += 1;
-    else ({ table } = await expandLeaf(table, leaf, block, fromBlocks(dag.blocks)));
+    else table = await repaired(table, leaf, block, fromBlocks(dag.blocks));
   }
   return table;
 }

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { expandLeaf } from '#content/expand-leaf';
 import { leafCid, unwrapLeafBlock, verifyLeaf, wrapLeaf } from '#content/leaf-block';
-import { build, leafOf, expectProves, fileNode, NOBODY, PB } from '../../helpers/dag-checks.ts';
+import { build, leafOf, expectProves, fileNode, NOBODY, PB, repaired } from '../../helpers/dag-checks.ts';
 import { fromBlocks, makeBlock, makeBlocks, makeDag } from '../../helpers/dag.ts';
 
 describe('a wrong guess about a leaf', () => {
@@ -14,7 +13,7 @@ describe('a wrong guess about a leaf', () => {
     for (let index = 0; index < table.count;) {
       const block = dag.blocks.get(leafCid(table, index)!)!;
       if (unwrapLeafBlock(table, index, block).is === 'leaf') index += 1;
-      else ({ table } = await expandLeaf(table, index, block, fromBlocks(dag.blocks)));
+      else table = await repaired(table, index, block, fromBlocks(dag.blocks));
     }
     expect(table.count).toBe(10);
     expectProves(table, file);
@@ -29,7 +28,7 @@ describe('a wrong guess about a leaf', () => {
     for (let index = 0; index < 3; index += 1) {
       const block = dag.blocks.get(leafCid(table, index)!)!;
       expect(unwrapLeafBlock(table, index, block)).toEqual({ is: 'unexpected-shape' });
-      ({ table } = await expandLeaf(table, index, block, NOBODY));
+      table = await repaired(table, index, block, NOBODY);
       expect(Buffer.from(wrapLeaf(table, index, leafOf(table, file, index))!)).toEqual(Buffer.from(block));
     }
     expectProves(table, file);
@@ -38,11 +37,11 @@ describe('a wrong guess about a leaf', () => {
 
   it('refuses to expand a raw leaf, and a node of another length than listed', async () => {
     const raw = await makeDag(randomBytes(2000), { chunkBytes: 1000 });
-    await expect(expandLeaf(raw.table, 0, new Uint8Array(0), NOBODY)).rejects.toBeInstanceOf(RangeError);
+    await expect(repaired(raw.table, 0, new Uint8Array(0), NOBODY)).rejects.toBeInstanceOf(RangeError);
     const child = makeBlocks(randomBytes(5000), { chunkBytes: 1000 });
     const root = makeBlock(PB, fileNode([4000n], [{ cid: child.cid, tsize: 4000 }]));
     const { table } = await build(root);
-    await expect(expandLeaf(table, 0, child.blocks.get(child.cid)!, fromBlocks(child.blocks))).rejects.toMatchObject({
+    await expect(repaired(table, 0, child.blocks.get(child.cid)!, fromBlocks(child.blocks))).rejects.toMatchObject({
       kind: 'invalid-dag',
     });
   });

@@ -15,32 +15,6 @@ export interface LeafRepair {
   readonly innerBlocks: ReadonlyMap<string, Uint8Array>;
 }
 
-export interface ExpandedLeaf {
-  /** The next generation of the table; the old one stays as it is. */
-  readonly table: LeafTable;
-  /** How many leaves of the new table stand where the one stood; those before keep their index. */
-  readonly replacedBy: number;
-  /** Inner blocks that were found: add them to those of the table. */
-  readonly innerBlocks: ReadonlyMap<string, Uint8Array>;
-}
-
-/**
- * Repairs one wrong guess about a dag-pb leaf.
- *
- * @throws like `repairOf` and `withRepairs`
- */
-export async function expandLeaf(
-  table: LeafTable,
-  index: number,
-  block: Uint8Array,
-  fetchBlock: FetchBlock,
-  options: LeafTableOptions = {},
-): Promise<ExpandedLeaf> {
-  const repair = await repairOf(table, index, block, fetchBlock, options);
-  const { part, innerBlocks } = repair;
-  return { table: withRepairs(table, [repair], options), replacedBy: part.count, innerBlocks };
-}
-
 /**
  * Finds out what a wrong guess about a dag-pb leaf is: the block is really an inner node, or a leaf framed in an unusual way
  * (mode, mtime), whose frame is then remembered.
