@@ -23,7 +23,7 @@ const CHECKPOINT_BYTES = 24 * MIB;
 /** A kill may cost this much anyway: a file that is no longer is not synced on the way, unless it is slow. */
 const KILL_COSTS_BYTES = 64 * MIB;
 /** What may arrive while a checkpoint is being written; on a disk that takes long for it the streams wait. */
-const MEANWHILE_BYTES = 24 * MIB;
+const MEANWHILE_BYTES = 16 * MIB;
 const CHECKPOINT_MS = 5 * SECOND_MS;
 
 /** @returns where the journal of a partial lies; whoever publishes the partial removes it afterwards */

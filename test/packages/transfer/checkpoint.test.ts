@@ -37,8 +37,8 @@ it('H04 waits for a disk that takes long for a checkpoint: a kill meanwhile woul
   try {
     await transfer(kit.options([source], { file, fileOperations }));
     expect(sentUntilSynced.length).toBeGreaterThanOrEqual(2);
-    // Nothing is in a journal yet: a checkpoint is due after 24 MiB, 24 more may come meanwhile, and few are in memory.
-    expect(sentUntilSynced[0]).toBeLessThan(56 * MIB);
+    // Nothing is in a journal yet: a checkpoint is due after 24 MiB, 16 more may come meanwhile, and few are in memory.
+    expect(sentUntilSynced[0]).toBeLessThan(48 * MIB);
   } finally {
     await kit.remove();
   }
