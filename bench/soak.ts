@@ -32,14 +32,17 @@ async function soakKill(rounds: number, seed: number, sizeBytes: number): Promis
   print(`kill matrix: ${rounds} kills of a fetch of ${formatBytes(sizeBytes)}, seed ${seed}\n`);
   const startedAt = performance.now();
   let saidAt = startedAt;
+  let toldViolations = 0;
   const onRound = ({ kills, files, violations }: KillReport): void => {
+    for (const violation of violations.slice(toldViolations)) print(`  ! ${violation}\n`);
+    toldViolations = violations.length;
     const now = performance.now();
     if (now - saidAt < NOTICE_MS) return;
     saidAt = now;
     print(`  ${kills} of ${rounds} kills, ${files} files, ${violations.length} violations\n`);
   };
   const childPath = fileURLToPath(new URL('./soak/fetch-child.js', import.meta.url));
-  const report = await killMatrix({ rounds, seed, sizeBytes, childPath, onRound });
+  const report = await killMatrix({ rounds, seed, sizeBytes, childPath, onRound, proofs: ['cid', 'sha256'] });
   print(table(report, performance.now() - startedAt));
   return report.violations.length === 0 ? 0 : 1;
 }
@@ -48,10 +51,11 @@ function table(report: KillReport, ms: number): string {
   const perKill = report.fetchedAgainBytes / Math.max(1, report.kills);
   const rows = [
     ['kills', String(report.kills)],
+    ['of them by sha256 only', String(report.killsBySha256)],
     ['of them after publishing', String(report.afterPublish)],
     ['files completed', String(report.files)],
-    ['sent again, by kill', formatBytes(Math.round(perKill))],
-    ['the worst file, by kill', formatBytes(Math.round(report.worstPerKillBytes))],
+    ['sent again, mean by kill', formatBytes(Math.round(perKill))],
+    ['the worst kill', formatBytes(report.worstKillBytes)],
     ['violations', String(report.violations.length)],
     ['time', formatDuration(ms)],
   ];
