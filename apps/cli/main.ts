@@ -48,7 +48,8 @@ function codeOfSignal(): ExitCode | undefined {
 function report(error: unknown): number {
   if (error instanceof ProcessEnded) return error.exitCode;
   const interruptedBy = codeOfSignal();
-  if (interruptedBy !== undefined && !(error instanceof CliError && error.exitCode === interruptedBy)) return interruptedBy;
+  if (interruptedBy !== undefined && !(error instanceof CliError && error.exitCode === interruptedBy))
+    return interruptedBy;
   if (error instanceof CliError) {
     if (error.message !== '') process.stderr.write(`error: ${error.message} (${error.exitCode})\n`);
     return error.exitCode;

@@ -220,7 +220,14 @@ export class Crew {
     state.lanes += 1;
     const entry: RunningTry = { run, settled: Promise.resolve() };
     this.#running.add(entry);
-    entry.settled = this.#perform(run, claim).then((error) => this.#settle(entry, error));
+    entry.settled = this.#perform(run, claim).then((error) => this.#close(entry, error));
+  }
+
+  /** HR3: where nothing proves the bytes, all that a response gave is on the disk before another one is compared with it. */
+  #close(entry: RunningTry, error: unknown): void | Promise<void> {
+    entry.run.close();
+    const written = this.#options.isProvable ? undefined : this.#ground?.writer.idle();
+    return written === undefined ? this.#settle(entry, error) : written.then(() => this.#settle(entry, error));
   }
 
   /** @returns what went wrong; undefined when the try ended well */
@@ -248,7 +255,6 @@ export class Crew {
     const { run } = entry;
     const { state } = run;
     this.#running.delete(entry);
-    run.close();
     state.lanes -= 1;
     if (run.acceptedBytes > 0) state.failuresInARow = 0;
     const error = thrown ?? this.#fruitless(run);

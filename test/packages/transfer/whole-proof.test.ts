@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { KIB, MIB } from '#core/units';
+import { nodeFileOperations } from '#transfer/file-operations';
 import { transfer } from '#transfer/transfer';
 import { fakeSource } from '../../helpers/fake-source.ts';
 import { bytesOf, sha256Of, transferKit } from '../../helpers/transfer-kit.ts';
@@ -85,5 +86,27 @@ describe('whole-file proof', () => {
     expect(await isIdentical()).toBe(true);
     expect(changing.requests.at(-1)).toMatchObject({ range: { start: 0 } });
     expect(result.sources[0]!.bytes).toBe(bytes.length);
+  });
+
+  it('HR3 drops also what a slow disk had not written yet when the next response came', async () => {
+    const openPrivate = async (path: string) => {
+      const file = await nodeFileOperations.openPrivate(path);
+      const write = async (buffer: Uint8Array, position: number): Promise<number> => {
+        for (let turn = 0; turn < 200; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+        return file.write(buffer, position);
+      };
+      return { ...file, write };
+    };
+    const older = Buffer.alloc(bytes.length, 7);
+    const changing = fakeSource(bytes, {
+      etag: (n) => `"v${n}"`,
+      cutAfterBytes: (n) => (n === 0 ? 8 * MIB : undefined),
+      corrupt: (position, chunk) => {
+        if (changing.requests.length === 1) chunk.set(older.subarray(position, position + chunk.length));
+      },
+    });
+    const file = { digests: {}, sizeBytes: bytes.length };
+    await transfer(kit.options([changing], { file, fileOperations: { ...nodeFileOperations, openPrivate } }));
+    expect(await isIdentical()).toBe(true);
   });
 });
