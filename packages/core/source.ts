@@ -1,5 +1,6 @@
 import type { ByteRange } from './byte-range.ts';
 import type { Layer, SourceKind } from './layer.ts';
+import type { Validator } from './validator.ts';
 
 /** What a source can do, as far as it is known; learned by asking, never assumed. */
 export interface SourceCapabilities {
@@ -25,8 +26,8 @@ export interface ResponseHead {
   readonly end: number | undefined;
   /** Length of the whole file according to this source, when it says so. */
   readonly totalBytes: number | undefined;
-  /** Strong validator of what is being sent; undefined when there is none. */
-  readonly etag: string | undefined;
+  /** Version of what is being sent; undefined when nothing shows it beyond doubt. */
+  readonly validator: Validator | undefined;
   /** The file itself continues under another name, such as a repository's commit. */
   readonly revision?: string | undefined;
 }
@@ -45,6 +46,11 @@ export interface ReadRequest {
   readonly range?: ByteRange | undefined;
   /** Exact length of the file when it is pinned: another total is a `size-mismatch` before a byte is taken. */
   readonly sizeBytes?: number | undefined;
+  /**
+   * Nothing will prove the bytes: the version of those before the range, where it is known. The source may make the range depend on it
+   * (`If-Range`), and an answer with the whole file instead of the range is sent to the sink, whose head starts at 0.
+   */
+  readonly continues?: { readonly validator: Validator | undefined } | undefined;
 }
 
 /**

@@ -57,7 +57,7 @@ function memberSource(archive: BundleArchive, name: string | undefined, path: st
       if (member === undefined)
         throw new SourceError('missing', reader.name, `has no ${JSON.stringify(path)} with this content`);
       const range = rangeOf(reader.name, member, request);
-      sink.head({ start: range.start, end: range.end, totalBytes: member.sizeBytes, etag: undefined });
+      sink.head({ start: range.start, end: range.end, totalBytes: member.sizeBytes, validator: undefined });
       await refusals(reader.name, () =>
         member.start === undefined
           ? readStreamed(archive, member, range, sink, signal)

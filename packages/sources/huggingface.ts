@@ -182,9 +182,7 @@ function linkedHead(source: string, response: HttpResponse, head: ResponseHead, 
   const size = headers['x-linked-size'];
   if (size !== undefined && request.sizeBytes !== undefined && Number(size) !== request.sizeBytes)
     throw new SourceError('size-mismatch', source, `has ${size} bytes, expected ${request.sizeBytes} bytes`);
-  const linked = headers['x-linked-etag'];
-  const etag = linked !== undefined && /^"[^"]*"$/.test(linked) ? linked : head.etag;
-  return { ...head, etag, revision: headers['x-repo-commit'] };
+  return { ...head, revision: headers['x-repo-commit'] };
 }
 
 const EXPIRED = new Set([401, 403, 404, 410]);

@@ -93,9 +93,9 @@ async function readFrom(
   const before = await statOf(name, handle);
   const totalBytes = Number(before.size);
   const range = rangeOf(name, totalBytes, request);
-  sink.head({ ...range, totalBytes, etag: validatorOf(before) });
+  sink.head({ ...range, totalBytes, validator: { place: name, etag: tagOf(before), lastModified: undefined } });
   await sendRange(name, handle, range, sink, signal);
-  if (validatorOf(await statOf(name, handle)) !== validatorOf(before))
+  if (tagOf(await statOf(name, handle)) !== tagOf(before))
     throw new SourceError('bad-response', name, 'the file changed while it was read');
 }
 
@@ -107,7 +107,7 @@ async function statOf(name: string, handle: FileHandle): Promise<BigIntStats> {
   return stats;
 }
 
-const validatorOf = ({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string =>
+const tagOf = ({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string =>
   `"${[dev, ino, size, mtimeNs, ctimeNs].join('-')}"`;
 
 function rangeOf(name: string, totalBytes: number, { range, sizeBytes }: ReadRequest): ByteRange {

@@ -1,12 +1,11 @@
-import { SourceError } from '#core/failure';
-import type { ByteSink, ReadRequest, ResponseHead, Source } from '#core/source';
+import type { ByteSink, ReadRequest, Source } from '#core/source';
 import type { Http } from '#http/pool';
 import { redactUrl } from '#http/redaction';
-import type { HttpResponse } from '#http/request';
 import type { RangedGet } from './ranged-get.ts';
 import { readRanged } from './ranged-get.ts';
 import type { Resolved } from './resolved-url.ts';
 import { ResolvedUrl } from './resolved-url.ts';
+import { ifRangeOf, placeOf } from './shown-validator.ts';
 
 export interface MirrorOptions {
   readonly http: Http;
@@ -18,9 +17,8 @@ export interface MirrorOptions {
 const MAX_CONNECTIONS = 8;
 
 /**
- * Any URL that serves one file. Within the life of the source its strong validator is remembered and sent as `If-Range`
- * (HR2), so that bytes of two versions are never mixed; a weak one never is (HR3). Where a redirect leads is remembered as
- * well: a validator is that of the origin which gave it, and is sent to no other (HR6).
+ * Any URL that serves one file. Where a redirect leads is remembered. Bytes that nothing proves are continued with `If-Range` (HR2):
+ * a validator is that of the place which gave it, and is sent to no other (HR6); a weak one never is (HR3).
  */
 export function mirror(options: MirrorOptions): Source {
   const reader = new MirrorReader(options);
@@ -34,19 +32,12 @@ export function mirror(options: MirrorOptions): Source {
   };
 }
 
-interface Validator {
-  readonly value: string;
-  /** Who gave it. */
-  readonly origin: string;
-}
-
 class MirrorReader {
   readonly url: URL;
   readonly name: string;
   servesRange: boolean | undefined;
   readonly #options: MirrorOptions;
   readonly #resolved: ResolvedUrl;
-  #validator: Validator | undefined;
 
   constructor(options: MirrorOptions) {
     this.#options = options;
@@ -60,68 +51,30 @@ class MirrorReader {
   }
 
   async #read(known: Resolved | undefined, request: ReadRequest, sink: ByteSink, signal: AbortSignal): Promise<void> {
-    const servedBefore = this.servesRange;
-    const sent = this.#validatorFor(new URL(known?.url ?? this.url), request);
-    try {
-      await readRanged(this.#get(known, request, sent), request, sink, signal);
-    } catch (error) {
-      // 200 to If-Range in the middle of a file: the file is another one now (HR5).
-      if (sent === undefined || !isWholeInstead(error)) throw error;
-      this.#validator = undefined;
-      this.servesRange = servedBefore;
-      throw changed(this.name);
-    }
+    await readRanged(this.#get(known, request), request, sink, signal);
   }
 
-  #get(known: Resolved | undefined, request: ReadRequest, sent: Validator | undefined): RangedGet {
+  #get(known: Resolved | undefined, request: ReadRequest): RangedGet {
     const { http, trusted } = this.#options;
     const at =
       known === undefined ? { url: this.url.href, trusted } : { url: known.url, addressMode: known.addressMode };
+    const ifRange = this.#ifRange(new URL(at.url), request);
     return {
       ...at,
       http,
       source: this.name,
       fileName: this.url.pathname.split('/').at(-1)!,
-      headers: { accept: '*/*', ...(sent !== undefined && { 'if-range': sent.value }) },
+      logicalUrl: this.url.href,
+      headers: { accept: '*/*', ...(ifRange !== undefined && { 'if-range': ifRange }) },
       learnRange: (serves) => void (this.servesRange = serves),
-      refine: (response, head) => this.#learn(response, head, request, sent),
+      refine: (response, head) => (this.#resolved.learn(response), head),
     };
   }
 
-  #validatorFor({ origin }: URL, { range }: ReadRequest): Validator | undefined {
+  #ifRange(asked: URL, { range, continues }: ReadRequest): string | undefined {
+    const validator = continues?.validator;
     const isLater = range !== undefined && range.start > 0;
-    return isLater && this.#validator?.origin === origin ? this.#validator : undefined;
+    const isOfPlace = validator?.place === placeOf(asked, this.url.href);
+    return isLater && isOfPlace ? ifRangeOf(validator) : undefined;
   }
-
-  #learn(
-    response: HttpResponse,
-    head: ResponseHead,
-    { range }: ReadRequest,
-    sent: Validator | undefined,
-  ): ResponseHead {
-    this.#resolved.learn(response);
-    const { origin } = response.url;
-    if (sent?.origin === origin && head.etag !== undefined && head.etag !== sent.value) {
-      this.#validator = undefined;
-      if ((range?.start ?? 0) > 0) throw changed(this.name);
-    }
-    const value = head.etag ?? strongDate(response);
-    if (this.#validator?.origin !== origin) this.#validator = value === undefined ? undefined : { value, origin };
-    return head;
-  }
-}
-
-const isWholeInstead = (error: unknown): boolean =>
-  error instanceof SourceError && error.kind === 'range-refused' && error.httpStatus === 200;
-
-const changed = (name: string): SourceError =>
-  new SourceError('bad-response', name, 'the file changed while it was read');
-
-/** Last-Modified is strong only when the answer is clearly younger (HR4, RFC 9110 section 8.8.2.2). */
-const STRONG_DATE_MS = 60_000;
-
-function strongDate(response: HttpResponse): string | undefined {
-  const modified = response.headers['last-modified'];
-  const age = Date.parse(response.headers['date'] ?? '') - Date.parse(modified ?? '');
-  return age >= STRONG_DATE_MS ? modified : undefined;
 }

@@ -7,12 +7,15 @@ import type { Http } from '#http/pool';
 import type { HttpRequest, HttpResponse } from '#http/request';
 import type { Refusal } from './response-head.ts';
 import { judgeHead } from './response-head.ts';
+import { shownValidator } from './shown-validator.ts';
 
 /** One ranged GET of one file, and what is particular to the kind of source. */
 export interface RangedGet extends Omit<HttpRequest, 'method' | 'body'> {
   readonly http: Http;
   /** Last part of the file's path. */
   readonly fileName: string;
+  /** Tells the file from others whose source has the same name; never shown. */
+  readonly logicalUrl?: string | undefined;
   /** Names an error status by the source's own rules; undefined leaves it to the general ones. */
   readonly explain?: ((response: HttpResponse, body: string) => SourceError | undefined) | undefined;
   /** Told what an answer shows about ranges. */
@@ -103,7 +106,8 @@ class RangedBody {
     }
     if ('refuse' in verdict) throw this.#refusal(verdict);
     if (verdict.servesRange !== undefined) this.#get.learnRange?.(verdict.servesRange);
-    this.#head = this.#get.refine?.(response, verdict.take) ?? verdict.take;
+    const take = { ...verdict.take, validator: shownValidator(response, this.#get.logicalUrl) };
+    this.#head = this.#get.refine?.(response, take) ?? take;
     this.#position = this.#head.start;
     const size = this.#request.sizeBytes ?? Infinity;
     if (this.#head.start === 0 && size > LFS_POINTER_MOST_BYTES) this.#prefix = Buffer.alloc(0);
@@ -133,7 +137,7 @@ class RangedBody {
   }
 
   #write(chunk: Uint8Array): void | Promise<void> {
-    const end = this.#head!.end ?? this.#request.range?.end ?? this.#request.sizeBytes ?? Infinity;
+    const end = this.#head!.end ?? this.#endAsked() ?? this.#request.sizeBytes ?? Infinity;
     const room = end - this.#position;
     if (chunk.byteLength < room || (chunk.byteLength === room && !this.#isPartOfWhole())) {
       this.#position += chunk.byteLength;
@@ -147,12 +151,18 @@ class RangedBody {
     return written === undefined ? stop() : written.then(stop);
   }
 
-  /** 200 to a range that ends inside the file: the rest is legal and not wanted. */
+  #endAsked(): number | undefined {
+    const { range } = this.#request;
+    return range?.start === this.#head!.start ? range.end : undefined;
+  }
+
+  /** 200 to a range that ends inside the file: the rest is legal and not wanted, unless the file begins anew with it. */
   #isPartOfWhole(): boolean {
     const { range, sizeBytes } = this.#request;
     return (
       this.#response!.status === 200 &&
       range !== undefined &&
+      range.start === this.#head!.start &&
       range.end < (this.#head?.totalBytes ?? sizeBytes ?? Infinity)
     );
   }

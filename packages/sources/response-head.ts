@@ -10,7 +10,7 @@ export interface AnswerHead {
 }
 
 export type Verdict =
-  /** Bytes may be taken. `servesRange` is undefined where the answer does not show it. */
+  /** Bytes may be taken; the validator is not judged here. `servesRange` is undefined where the answer does not show it. */
   | { readonly take: ResponseHead; readonly servesRange: boolean | undefined }
   /** An error status: the source's own rules name it. */
   | { readonly status: number }
@@ -77,13 +77,16 @@ function judgeWhole(answer: AnswerHead, request: ReadRequest): Verdict {
   const length = contentLength(answer);
   if (Number.isNaN(length)) return refuse('bad-response', 'sent a Content-Length that is not a number');
   if (sizeBytes !== undefined && length !== undefined && length !== sizeBytes) return wrongSize(length, sizeBytes);
-  if (range !== undefined && range.start > 0) return refuse('range-refused', 'sent the whole file to a range');
-  return { take: wholeHead(answer, range, length ?? sizeBytes), servesRange: ignoresRange(answer, range, length) };
+  if (range !== undefined && range.start > 0) {
+    if (request.continues === undefined) return refuse('range-refused', 'sent the whole file to a range');
+    return { take: wholeHead(undefined, length ?? sizeBytes), servesRange: undefined };
+  }
+  return { take: wholeHead(range, length ?? sizeBytes), servesRange: ignoresRange(answer, range, length) };
 }
 
-function wholeHead(answer: AnswerHead, range: ByteRange | undefined, totalBytes: number | undefined): ResponseHead {
+function wholeHead(range: ByteRange | undefined, totalBytes: number | undefined): ResponseHead {
   const end = totalBytes === undefined ? undefined : Math.min(range?.end ?? totalBytes, totalBytes);
-  return { start: 0, end, totalBytes, etag: strongEtag(answer) };
+  return { start: 0, end, totalBytes, validator: undefined };
 }
 
 /** A range that is the whole file may be answered with 200 by a server that knows ranges; one that is not may not. */
@@ -104,7 +107,7 @@ function judgePart(answer: AnswerHead, request: ReadRequest): Verdict {
   const objection = totalObjection(part, sizeBytes) ?? borderObjection(part, range, contentLength(answer));
   if (objection) return objection;
   return {
-    take: { start: part.start, end: part.end, totalBytes: part.total ?? sizeBytes, etag: strongEtag(answer) },
+    take: { start: part.start, end: part.end, totalBytes: part.total ?? sizeBytes, validator: undefined },
     servesRange: true,
   };
 }
@@ -136,7 +139,7 @@ function judgeUnsatisfiable(answer: AnswerHead, request: ReadRequest): Verdict {
 }
 
 const emptyFile = (): Verdict => ({
-  take: { start: 0, end: 0, totalBytes: 0, etag: undefined },
+  take: { start: 0, end: 0, totalBytes: 0, validator: undefined },
   servesRange: undefined,
 });
 
@@ -167,10 +170,4 @@ function contentLength(answer: AnswerHead): number | undefined {
   if (text === undefined) return undefined;
   const length = Number(text);
   return /^\d+$/.test(text) && Number.isSafeInteger(length) ? length : Number.NaN;
-}
-
-/** Only a strong validator says that two answers are the same bytes (HR3, RFC 9110 section 8.8.1). */
-export function strongEtag(answer: AnswerHead): string | undefined {
-  const etag = answer.headers['etag'];
-  return etag !== undefined && /^"[^"]*"$/.test(etag) ? etag : undefined;
 }

@@ -1,11 +1,12 @@
 import { SourceError } from '#core/failure';
 import type { Layer } from '#core/layer';
 import type { Decision } from '#core/policy';
-import type { ByteSink, ResponseHead } from '#core/source';
+import type { ResponseHead } from '#core/source';
 import { isTooSlow, TOO_SLOW_MS } from '#core/span-plan';
 import { judgeBadLeaf } from './bad-leaf.ts';
 import { rampConnections } from './connection-ramp.ts';
 import type { Consequences } from './consequences.ts';
+import { readFromStart, type FileLayout } from './first-byte-reads.ts';
 import { SpanEnded } from './leaf-cutter.ts';
 import { asksEachPart, missesBlock } from './missing-parts.ts';
 import { chooseMode, findsOtherWay } from './other-way.ts';
@@ -33,10 +34,8 @@ export interface CrewOptions {
   /** What is fetched, for messages. */
   readonly what: string;
   readonly now: () => number;
-  /** Makes board and writer once the size is known; undefined size: the source does not say. */
-  lay(sizeBytes: number | undefined, state: SourceState): Promise<Ground | undefined>;
-  /** Takes a response whose length nobody knows. */
-  readonly unsized: ByteSink;
+  /** What is on the disk. */
+  readonly layout: FileLayout;
   onHead(state: SourceState, head: ResponseHead): void;
   onTry(record: TryRecord): void;
   onTick(): void;
@@ -55,7 +54,6 @@ export class Crew {
   readonly #options: CrewOptions;
   readonly #running = new Set<RunningTry>();
   #joinedLayers: number;
-  #ground: Ground | undefined;
   #isUnsizedDone = false;
   #isOver = false;
   #resolve: () => void = () => undefined;
@@ -63,11 +61,14 @@ export class Crew {
   #timer: NodeJS.Timeout | undefined;
   #wake: NodeJS.Timeout | undefined;
 
-  constructor(options: CrewOptions, ground: Ground | undefined) {
+  constructor(options: CrewOptions) {
     this.#options = options;
-    this.#ground = ground;
-    for (const state of options.states) chooseMode(state, ground?.board);
+    for (const state of options.states) chooseMode(state, this.#ground?.board);
     this.#joinedLayers = options.joinsAllLayers ? options.layers.length : 1;
+  }
+
+  get #ground(): Ground | undefined {
+    return this.#options.layout.laid;
   }
 
   get activeSources(): string[] {
@@ -233,8 +234,8 @@ export class Crew {
   /** @returns what went wrong; undefined when the try ended well */
   async #perform(run: SourceTry, claim: Claim | undefined): Promise<unknown> {
     try {
-      if (claim === undefined) {
-        await run.open((sizeBytes) => this.#lay(sizeBytes, run.state), this.#options.unsized);
+      if (claim === undefined || !this.#options.isProvable) {
+        await readFromStart(run, claim, this.#options);
         this.#isUnsizedDone = this.#ground === undefined;
       } else if (run.mode === 'blocks') await run.readBlocks(this.#ground!, claim);
       else await run.readSpan(this.#ground!, claim);
@@ -244,11 +245,6 @@ export class Crew {
       const cause: unknown = signal.aborted ? signal.reason : error;
       return cause instanceof SpanEnded ? undefined : cause;
     }
-  }
-
-  async #lay(sizeBytes: number | undefined, state: SourceState): Promise<Ground | undefined> {
-    this.#ground = await this.#options.lay(sizeBytes, state);
-    return this.#ground;
   }
 
   #settle(entry: RunningTry, thrown: unknown): void {

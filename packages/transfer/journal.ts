@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Validator } from '#core/validator';
 
 /**
  * What is on disk and proven, next to the partial. Binary, little-endian:
@@ -13,7 +14,7 @@ import { createHash } from 'node:crypto';
  *     4  number of provenance runs R
  *    32  identity of the file
  *    32  hash of the grid
- *     N  names: JSON [[source, etag|null], …]
+ *     N  names: JSON [[source, [place, etag|null, last-modified|null]|null], …]
  *   6·R  runs: uint32 units, uint16 index of the name (0xffff: none)
  *     …  bitmap, one bit per unit, lowest bit first
  *    16  first half of the SHA-256 of everything before
@@ -34,8 +35,8 @@ export interface Journal {
 
 export interface JournalName {
   readonly source: string;
-  /** Validator of what the source sent; bytes that nothing else proves may only be continued under it. */
-  readonly etag: string | undefined;
+  /** Version of what the source sent; bytes that nothing else proves may only be continued under it. */
+  readonly validator: Validator | undefined;
 }
 
 export type JournalReading =
@@ -54,7 +55,7 @@ const CHECK_BYTES = 16;
 const CLEAN = 1;
 
 export function encodeJournal(journal: Journal): Uint8Array {
-  const names = Buffer.from(JSON.stringify(journal.names.map((name) => [name.source, name.etag ?? null])));
+  const names = Buffer.from(JSON.stringify(journal.names.map(encodeName)));
   const runs = encodeRuns(journal.origins);
   const head = Buffer.alloc(HEAD_BYTES);
   MAGIC.copy(head, 0);
@@ -107,10 +108,24 @@ function decodeBody(body: Buffer): Journal | undefined {
   };
 }
 
+type ValidatorRow = readonly [place: string, etag: string | null, lastModified: string | null];
+/** A journal of before has the ETag alone, which does not say enough. */
+type NameRow = readonly [source: string, validator: ValidatorRow | string | null];
+
+const encodeName = ({ source, validator }: JournalName): NameRow => [
+  source,
+  validator === undefined ? null : [validator.place, validator.etag ?? null, validator.lastModified ?? null],
+];
+
+function decodeValidator(row: NameRow[1]): Validator | undefined {
+  if (!Array.isArray(row)) return undefined;
+  const [place, etag, lastModified] = row as ValidatorRow;
+  return { place, etag: etag ?? undefined, lastModified: lastModified ?? undefined };
+}
+
 function decodeNames(text: string): JournalName[] | undefined {
   try {
-    const names = JSON.parse(text) as [string, string | null][];
-    return names.map(([source, etag]) => ({ source, etag: etag ?? undefined }));
+    return (JSON.parse(text) as NameRow[]).map(([source, row]) => ({ source, validator: decodeValidator(row) }));
   } catch {
     return undefined;
   }

@@ -18,7 +18,7 @@ export async function keepProven(parts: RunParts, laid: LaidFile | undefined, er
     const isWorthKeeping = laid !== undefined && laid.board.doneBytes > 0;
     if (isWorthKeeping) await checkpoint(parts, laid);
     await partial.close();
-    const wasEmpty = laid !== undefined || partial.file.sizeBytes === 0;
+    const wasEmpty = laid !== undefined || partial.foundBytes === 0;
     if (wasEmpty && !isWorthKeeping) await discardPartial(partial.path, operations);
   } catch (err) {
     logger.warn({ path: partial.path, err }, 'partial not committed');

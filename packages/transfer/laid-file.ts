@@ -73,7 +73,7 @@ export class LaidFile implements Ground {
     const reservation = await reserveDisk(dirname(partial.path), sizeBytes - board.doneBytes, freeBytes);
     try {
       await partial.setSize(sizeBytes);
-      partial.follow(board, () => parts.states.map(({ source, etag }) => ({ source: source.name, etag })));
+      partial.follow(board, () => parts.states.map(({ source, validator }) => ({ source: source.name, validator })));
       if (table !== undefined) await salvage(options.salvage ?? [], partial, board, operations, rules);
       else if (isProvable(options)) await copyClaims(options.salvage ?? [], parts, board);
       const carriedBytes = await writeKnownLeaves(parts, board);
@@ -189,9 +189,9 @@ function resumeRules({ options, states, logger }: RunParts): ResumeRules {
     identity: identityOf(options.file),
     isProvable: isProvable(options),
     indexOf: (name) => stateOf(name)?.index ?? NO_SOURCE,
-    adoptEtag: (name, etag) => {
+    adoptValidator: (name, validator) => {
       const state = stateOf(name);
-      if (state !== undefined) state.etag = etag;
+      if (state !== undefined) state.validator = validator;
     },
     logger,
     signal: options.signal,

@@ -15,16 +15,17 @@ export function findsOtherWay(run: SourceTry, error: SourceError, board: SpanBoa
     for (let unit = claim.next; unit < claim.end; unit += 1) board.withhold(unit, state.index);
     return true;
   }
-  if (error.kind === 'range-refused') return leavesRanges(state, board);
-  return mayHoldParts(state, error, board) && leavesRanges(state, board);
+  if (error.kind === 'missing' && !mayHoldParts(run, error, board)) return false;
+  // A refusal that was under way when the source began to be asked otherwise says nothing new.
+  return leavesRanges(state, board) || run.mode !== state.mode;
 }
 
 /** Statuses of a source that looked and did not find; 410 and 451 mean that it will not give the file, whole or in parts. */
 const LOOKED = new Set([404, 412, 500]);
 
 /** A range is missing as soon as one of its blocks is: only blocks show which parts the source has. */
-const mayHoldParts = (state: SourceState, { httpStatus }: SourceError, board: SpanBoard | undefined): boolean =>
-  state.mode === 'range' && hasBlocks(state, board) && LOOKED.has(httpStatus ?? 0);
+const mayHoldParts = ({ mode, state }: SourceTry, { httpStatus }: SourceError, board: SpanBoard | undefined): boolean =>
+  mode === 'range' && hasBlocks(state, board) && LOOKED.has(httpStatus ?? 0);
 
 /**
  * Asks block by block from the beginning where it is known that ranges are not served: by a source that has blocks only, or of so

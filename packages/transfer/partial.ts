@@ -48,8 +48,8 @@ export async function discardPartial(partialPath: string, operations: FileOperat
 export class Partial {
   readonly path: string;
   readonly file: OpenFile;
-  /** The journal as it was found. */
-  readonly found: JournalReading;
+  #found: JournalReading;
+  #foundBytes: number;
   readonly #identity: Uint8Array;
   readonly #operations: FileOperations;
   readonly #now: () => number;
@@ -69,7 +69,8 @@ export class Partial {
   ) {
     this.path = path;
     this.file = file;
-    this.found = found;
+    this.#found = found;
+    this.#foundBytes = file.sizeBytes;
     this.#identity = identity;
     this.#operations = operations;
     this.#now = now;
@@ -93,6 +94,16 @@ export class Partial {
     }
   }
 
+  /** The journal as it was found; absent once it was cleared. */
+  get found(): JournalReading {
+    return this.#found;
+  }
+
+  /** Length of the file as it was found; 0 once it was cleared. */
+  get foundBytes(): number {
+    return this.#foundBytes;
+  }
+
   /** From here on the journal tells what is on the board. */
   follow(board: SpanBoard, names: () => readonly JournalName[]): void {
     this.#board = board;
@@ -101,6 +112,12 @@ export class Partial {
 
   /** Forgets everything: the journal is gone for good before the file is emptied, and before it can grow again. */
   async clear(): Promise<void> {
+    this.#board = undefined;
+    this.#found = { ok: false, reason: 'absent' };
+    this.#foundBytes = 0;
+    // A journal that is being written must not come after the one that is removed; its failure is told by who began it.
+    await this.#committing?.catch(() => undefined);
+    this.#uncommittedBytes = 0;
     await this.#guard(async () => {
       await this.#operations.remove(journalPathOf(this.path));
       await this.file.truncate(0);

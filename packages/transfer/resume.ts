@@ -3,6 +3,7 @@ import { StorageError } from '#core/failure';
 import type { Logger } from '#core/logger';
 import { keepsUnprovenPartial } from '#core/policy';
 import { MIB } from '#core/units';
+import type { Validator } from '#core/validator';
 import { readFully, writeFully, type FileOperations, type OpenFile } from './file-operations.ts';
 import type { Grid } from './grid.ts';
 import { bitOf, NO_NAME, type Journal } from './journal.ts';
@@ -15,8 +16,8 @@ export interface ResumeRules {
   readonly isProvable: boolean;
   /** Index on the board of the source that a journal names. */
   readonly indexOf: (sourceName: string) => number;
-  /** Tells a source which validator its bytes on the disk had. */
-  readonly adoptEtag: (sourceName: string, etag: string | undefined) => void;
+  /** Tells a source which version its bytes on the disk are of. */
+  readonly adoptValidator: (sourceName: string, validator: Validator | undefined) => void;
   readonly logger: Logger;
   readonly signal: AbortSignal | undefined;
 }
@@ -40,7 +41,7 @@ export interface Resumed {
 export async function resumePartial(partial: Partial, board: SpanBoard, rules: ResumeRules): Promise<Resumed> {
   const { found, file } = partial;
   const { table } = board.grid;
-  if (file.sizeBytes === 0) {
+  if (partial.foundBytes === 0) {
     await forgetLost(partial);
     return { mustRecheck: false };
   }
@@ -103,22 +104,22 @@ function adopt(journal: Journal, partial: Partial, board: SpanBoard, rules: Resu
   const { grid } = board;
   const indexes = journal.names.map((name) => rules.indexOf(name.source));
   for (let unit = 0; unit < grid.count; unit += 1) {
-    if (!bitOf(journal.bitmap, unit) || grid.end(unit) > partial.file.sizeBytes) continue;
+    if (!bitOf(journal.bitmap, unit) || grid.end(unit) > partial.foundBytes) continue;
     const origin = journal.origins[unit]!;
     board.done(unit, origin === NO_NAME ? NO_SOURCE : (indexes[origin] ?? NO_SOURCE));
   }
-  for (const name of journal.names) rules.adoptEtag(name.source, name.etag);
+  for (const name of journal.names) rules.adoptValidator(name.source, name.validator);
   if (rules.isProvable || (isOfOneValidator(journal) && keepsUnprovenPartial(board.doneBytes, grid.sizeBytes)))
     return true;
   for (let unit = 0; unit < grid.count; unit += 1) board.drop(unit);
   return false;
 }
 
-/** HR3: bytes that nothing will prove are continued only under the strong validator they began with. */
+/** HR3: bytes that nothing will prove are continued only as the version they began with. */
 function isOfOneValidator(journal: Journal): boolean {
   const used = new Set(journal.origins.filter((_, unit) => bitOf(journal.bitmap, unit)));
   const [only] = used;
-  return used.size === 1 && journal.names[only!]?.etag !== undefined;
+  return used.size === 1 && journal.names[only!]?.validator !== undefined;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { SourceError, SourceFailureKind } from '#core/failure';
 import type { Source } from '#core/source';
+import type { Validator } from '#core/validator';
 import { median } from '#core/span-plan';
 import { MINUTE_MS, SECOND_MS } from '#core/units';
 import { SpeedMeter } from './speed-meter.ts';
@@ -50,8 +51,11 @@ export class SourceState {
   badLeaves = 0;
   leavesSeen = 0;
   errors = 0;
-  etag: string | undefined;
-  /** How often everything was dropped because it could not go on with what it began. */
+  /** Version of what it sent last. */
+  validator: Validator | undefined;
+  /** It showed more than one version in this run. */
+  hasChanged = false;
+  /** How often everything was dropped because it could not go on with what was there. */
   restarts = 0;
   /** What it has, where it is asked block by block. */
   readonly parts: Parts = { hits: 0, misses: 0, missesInARow: 0, hasGiven: false, asksEach: false };

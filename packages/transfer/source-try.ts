@@ -18,6 +18,21 @@ export interface Ground {
   readonly writer: LeafWriter;
 }
 
+/** The file of a transfer as a try at one source sees it. */
+export interface TryFile {
+  /** Its length, where somebody other than a source said so. */
+  readonly pinnedBytes: number | undefined;
+  /** Makes the ground for what an answer sends from its first byte, instead of the one there was; undefined where it does not say how
+   * long that is. Throws SourceError when what is there began anew too often. */
+  begin(head: ResponseHead): Promise<Ground | undefined>;
+  /** Whether an answer may go on with bytes that nothing will prove: it is certainly of their version, or there are none. */
+  continues(head: ResponseHead): boolean;
+  /** Drops them for an answer that cannot be used itself; throws as `begin` does. */
+  forget(): Promise<void>;
+  /** Takes an answer that does not say how long it is. */
+  readonly unsized: ByteSink;
+}
+
 /** What a try needs of the transfer it belongs to. */
 export interface TryContext {
   readonly now: () => number;
@@ -26,7 +41,7 @@ export interface TryContext {
   onBad(state: SourceState, unit: number, head: Uint8Array, isFirst: boolean): void;
   /** The source has no such block. @returns whether it may have others */
   onMissing(state: SourceState, unit: number): boolean;
-  /** The head of a response; throws when its bytes must not be used. */
+  /** The head of a response. */
   onHead(state: SourceState, head: ResponseHead): void;
 }
 
@@ -69,62 +84,19 @@ export class SourceTry {
     const range = { start: grid.start(claim.first), end: grid.end(claim.end - 1) };
     const isWhole = this.mode === 'stream';
     if (isWhole) ground.board.extend(claim);
-    this.#begin(ground, claim, isWhole ? 0 : claim.first);
-    await this.#read(isWhole ? { sizeBytes: grid.sizeBytes } : { range, sizeBytes: grid.sizeBytes }, {
+    this.begin(ground, claim, isWhole ? 0 : claim.first);
+    await this.read(isWhole ? { sizeBytes: grid.sizeBytes } : { range, sizeBytes: grid.sizeBytes }, {
       head: (head) => {
-        this.#headArrived(head);
+        this.headArrived(head);
         if (head.start !== (isWhole ? 0 : range.start))
           throw this.#failure('range-refused', `it answered from position ${head.start}, not ${range.start}`);
         const goesOn = !isWhole && this.state.source.capabilities().range === false;
         if (goesOn && (head.end ?? grid.sizeBytes) > range.end) ground.board.extend(claim);
       },
-      write: (chunk) => this.#take(ground, chunk),
+      write: (chunk) => this.take(ground, chunk),
     });
     if (!isWhole && this.bytes === 0 && lengthOf(range) > 0)
       throw this.#failure('interrupted', 'it ended the response without a byte');
-  }
-
-  /**
-   * Opens the whole file when its size is not known yet.
-   *
-   * @param lay makes the ground once the size is known; undefined means that the source does not say
-   */
-  async open(lay: (sizeBytes: number | undefined) => Promise<Ground | undefined>, other: ByteSink): Promise<void> {
-    let ground: Ground | undefined;
-    let isLaid = false;
-    let laying: Promise<void> | undefined;
-    try {
-      await this.#read(
-        {},
-        {
-          head: (head) => {
-            this.#headArrived(head);
-            laying = lay(head.totalBytes).then((laid) => {
-              isLaid = true;
-              ground = laid;
-              const claim = laid?.board.claim(this.state.index, Infinity);
-              if (laid === undefined) other.head(head);
-              else if (claim !== undefined) {
-                laid.board.extend(claim);
-                this.#begin(laid, claim, 0);
-              }
-            });
-            // Whoever waits for it hears of it; a response that breaks off before that must not leave it unheard.
-            laying.catch(() => undefined);
-          },
-          write: (chunk) => {
-            const feed = (bytes: Uint8Array): void | Promise<void> =>
-              ground === undefined ? other.write(bytes) : this.#take(ground, bytes);
-            if (isLaid) return feed(chunk);
-            const copy = chunk.slice();
-            return laying!.then(() => feed(copy));
-          },
-        },
-      );
-    } finally {
-      // A response that breaks off right after its head leaves the claim that is being made to be released.
-      await laying;
-    }
   }
 
   /** Fetches the claim leaf by leaf as raw blocks. */
@@ -191,7 +163,8 @@ export class SourceTry {
     await this.#throttled(block.length);
   }
 
-  #begin(ground: Ground, claim: Claim, firstUnit: number): void {
+  /** The response begins with the first byte of this unit, and brings the claim. */
+  begin(ground: Ground, claim: Claim, firstUnit: number): void {
     this.claim = claim;
     this.#cutter = new LeafCutter(ground.board, ground.writer, claim, firstUnit, {
       bad: (unit, head, isFirst) => this.#bad(unit, head, isFirst),
@@ -200,7 +173,7 @@ export class SourceTry {
   }
 
   /** A sink that throws ends the response; what it threw says more than what the source makes of it. */
-  async #read(request: ReadRequest, sink: ByteSink): Promise<void> {
+  async read(request: ReadRequest, sink: ByteSink): Promise<void> {
     const guarded: ByteSink = {
       head: (head) => void this.#remember(() => sink.head(head)),
       write: (chunk) =>
@@ -229,13 +202,14 @@ export class SourceTry {
     }
   }
 
-  #headArrived(head: ResponseHead): void {
+  headArrived(head: ResponseHead): void {
     this.latencyMs = this.#context.now() - this.startedAt;
     this.state.latencyMs = this.latencyMs;
     this.#context.onHead(this.state, head);
   }
 
-  #take(ground: Ground, chunk: Uint8Array): void | Promise<void> {
+  /** Takes the next bytes of the response. */
+  take(ground: Ground, chunk: Uint8Array): void | Promise<void> {
     this.#count(chunk.length);
     if (this.#cutter === undefined) throw new SpanEnded();
     this.#cutter.push(chunk);

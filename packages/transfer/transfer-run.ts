@@ -1,18 +1,17 @@
-import { dirname } from 'node:path';
-import { sameBytes } from '#content/byte-reader';
 import { compareDigests } from '#content/digests';
 import type { DigestedFile } from '#content/file-digester';
 import { loadHash } from '#content/multihash';
-import { SourceError, StorageError, VerifyError } from '#core/failure';
+import { ExhaustedError, StorageError, VerifyError } from '#core/failure';
 import { silentLogger } from '#core/logger';
 import { DEFAULT_BUDGETS } from '#core/policy';
 import type { ResponseHead } from '#core/source';
+import { isSameVersion } from '#core/validator';
 import { Consequences } from './consequences.ts';
 import { Crew } from './crew.ts';
 import { nodeFileOperations } from './file-operations.ts';
 import { keepProven } from './keep-proven.ts';
-import { LaidFile } from './laid-file.ts';
-import { SpanEnded } from './leaf-cutter.ts';
+import type { LaidFile } from './laid-file.ts';
+import { Layout } from './layout.ts';
 import { identityOf, Partial } from './partial.ts';
 import { ProgressReporter } from './progress-reporter.ts';
 import { rankedStates } from './ranked-states.ts';
@@ -23,7 +22,6 @@ import { suspectsOf } from './suspects.ts';
 import type { TransferOptions, TransferResult } from './transfer-options.ts';
 import { refuseContradictions, resultOf } from './transfer-result.ts';
 import { TryLog } from './try-log.ts';
-import { UnsizedBody } from './unsized-body.ts';
 
 const DEFAULT_CONNECTIONS = 4;
 /** How often leaves that went bad on the disk are fetched again before the disk is given up. */
@@ -38,16 +36,13 @@ export class TransferRun {
   readonly #consequences: Consequences;
   readonly #progress: ProgressReporter;
   readonly #tries: TryLog;
-  readonly #unsized: UnsizedBody;
-  #laid: LaidFile | undefined;
+  readonly #layout: Layout;
   #crew: Crew | undefined;
-  /** Who said how long the file is, when nobody else knew. */
-  #sizeFrom: SourceState | undefined;
   /** How often the whole digest differed because proven leaves had gone bad. */
   #damages = 0;
 
   private constructor(parts: RunParts) {
-    const { options, operations, partial, states, logger, now } = parts;
+    const { options, partial, states, logger, now } = parts;
     this.#parts = parts;
     this.#options = options;
     this.#partial = partial;
@@ -56,7 +51,18 @@ export class TransferRun {
     this.#consequences = new Consequences({ states, budgets, logger, now, random });
     this.#progress = new ProgressReporter(options.onProgress, now);
     this.#tries = new TryLog(options.onTry);
-    this.#unsized = new UnsizedBody(partial, () => operations.freeBytes(dirname(options.partialPath)));
+    this.#layout = new Layout(parts, {
+      resumed: (board) => this.#report(true, board),
+      committed: () => {
+        this.#checkpointWhenDue();
+        this.#crew?.committed();
+      },
+      failed: (error) => this.#crew?.fail(error),
+    });
+  }
+
+  get #laid(): LaidFile | undefined {
+    return this.#layout.laid;
   }
 
   static async begin(options: TransferOptions): Promise<TransferRun> {
@@ -75,8 +81,7 @@ export class TransferRun {
     try {
       const { signal } = this.#options;
       signal?.throwIfAborted();
-      const sizeBytes = this.#knownSize();
-      if (sizeBytes !== undefined) await this.#lay(sizeBytes);
+      await this.#layout.begin();
       const proof = await this.#fetchAndProve();
       signal?.throwIfAborted();
       await this.#laid?.end();
@@ -95,35 +100,6 @@ export class TransferRun {
     }
   }
 
-  /** The manifest's word, the DAG's, or what an earlier run learned of the same file. */
-  #knownSize(): number | undefined {
-    const { file, table } = this.#options;
-    const { found } = this.#partial;
-    const wasLearned = found.ok && sameBytes(found.journal.identity, identityOf(file));
-    return table?.sizeBytes ?? file.sizeBytes ?? (wasLearned ? found.journal.sizeBytes : undefined);
-  }
-
-  async #lay(sizeBytes: number): Promise<LaidFile> {
-    this.#laid = await LaidFile.lay(this.#parts, sizeBytes, {
-      resumed: (board) => this.#report(true, board),
-      committed: () => {
-        this.#checkpointWhenDue();
-        this.#crew?.committed();
-      },
-      failed: (error) => this.#crew?.fail(error),
-    });
-    return this.#laid;
-  }
-
-  async #layLearned(sizeBytes: number | undefined, state: SourceState): Promise<LaidFile | undefined> {
-    this.#sizeFrom = state;
-    if (sizeBytes === undefined) return undefined;
-    const { minBytes = 0 } = this.#options.file;
-    if (sizeBytes >= minBytes) return this.#lay(sizeBytes);
-    const message = `it has ${sizeBytes} bytes, at least ${minBytes} are expected`;
-    throw new SourceError('size-mismatch', state.source.name, message);
-  }
-
   #checkpointWhenDue(): void {
     if (!this.#partial.isDue || this.#laid?.board.isComplete === true) return;
     this.#partial.checkpoint(false).catch((error: unknown) => this.#crew?.fail(error));
@@ -134,7 +110,7 @@ export class TransferRun {
     const { file, table } = this.#options;
     let states = this.#states;
     for (;;) {
-      await this.#fetchUntilRechecked(states);
+      await this.#fetchOfAnySize(states);
       const proof = await this.#digestOfWhole();
       const mismatch = compareDigests(file.digests, proof.digests);
       if (mismatch === undefined) return proof;
@@ -161,6 +137,17 @@ export class TransferRun {
     await laid.restartDigest();
   }
 
+  /** A length that only a source told is as good as the source. */
+  async #fetchOfAnySize(states: readonly SourceState[]): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#fetchUntilRechecked(states);
+      } catch (error) {
+        if (!(error instanceof ExhaustedError) || !(await this.#layout.believesOtherSize())) throw error;
+      }
+    }
+  }
+
   /** The transfer ends only with claims that were proven again. */
   async #fetchUntilRechecked(states: readonly SourceState[]): Promise<void> {
     await this.#fetch(states);
@@ -175,57 +162,42 @@ export class TransferRun {
 
   async #fetch(states: readonly SourceState[]): Promise<void> {
     const options = this.#options;
-    this.#crew = new Crew(
-      {
-        states,
-        layers: options.layers,
-        joinsAllLayers: options.strategy === 'parallel',
-        consequences: this.#consequences,
-        connections: options.connections ?? DEFAULT_CONNECTIONS,
-        throttlesOf: (state) => [...(options.throttles ?? []), ...(options.sourceThrottles?.(state.source) ?? [])],
-        isProvable: isProvable(options),
-        what: options.file.cid ?? options.table?.rootCid ?? options.file.digests.sha256 ?? 'the file',
-        now: this.#parts.now,
-        lay: (sizeBytes, state) => this.#layLearned(sizeBytes, state),
-        unsized: this.#unsized,
-        onHead: (state, head) => this.#onHead(state, head),
-        onTry: (record) => this.#tries.add(record),
-        onTick: () => this.#onTick(),
-      },
-      this.#laid,
-    );
+    this.#crew = new Crew({
+      states,
+      layers: options.layers,
+      joinsAllLayers: options.strategy === 'parallel',
+      consequences: this.#consequences,
+      connections: options.connections ?? DEFAULT_CONNECTIONS,
+      throttlesOf: (state) => [...(options.throttles ?? []), ...(options.sourceThrottles?.(state.source) ?? [])],
+      isProvable: isProvable(options),
+      what: options.file.cid ?? options.table?.rootCid ?? options.file.digests.sha256 ?? 'the file',
+      now: this.#parts.now,
+      layout: this.#layout,
+      onHead: (state, head) => this.#onHead(state, head),
+      onTry: (record) => this.#tries.add(record),
+      onTick: () => this.#onTick(),
+    });
     this.#report(true);
     await this.#crew.run(options.signal);
     this.#report(true);
   }
 
-  /** HR3, HR6: bytes that nothing will prove come from one source under one validator, or start over. */
-  #onHead(state: SourceState, head: ResponseHead): void {
-    const laid = this.#laid;
-    const isContinued = laid !== undefined && laid.board.doneBytes > 0 && head.start > 0;
-    if (isContinued && !isProvable(this.#options)) {
-      const isSame = laid.board.originOf(0) === state.index && head.etag !== undefined && head.etag === state.etag;
-      if (!isSame) throw this.#startOver(laid, state);
-    }
-    state.etag = head.etag;
-  }
-
-  /** HT8: what is dropped was progress when it came, so a source that makes us begin anew again and again has its own count. */
-  #startOver(laid: LaidFile, state: SourceState): Error {
-    laid.drop(() => true);
-    state.etag = undefined;
-    state.restarts += 1;
-    const { budgets = DEFAULT_BUDGETS } = this.#options;
-    if (state.restarts < budgets[state.source.layer].triesPerSource) return new SpanEnded();
-    const message = `it broke off ${state.restarts} times, and nothing shows that it would go on with the same bytes`;
-    return new SourceError('bad-response', state.source.name, message);
+  /** Where a digest or leaves prove the bytes, they decide, and a validator only says that it is worth reading the file twice. */
+  #onHead(state: SourceState, { validator }: ResponseHead): void {
+    if (!isProvable(this.#options)) return;
+    const isOther =
+      state.validator !== undefined && validator !== undefined && !isSameVersion(state.validator, validator);
+    state.hasChanged ||= isOther;
+    state.validator = validator ?? state.validator;
   }
 
   #digestOfWhole(): Promise<DigestedFile> {
     if (this.#laid !== undefined) return this.#laid.digested();
-    const { sizeBytes } = this.#unsized;
-    if (this.#sizeFrom !== undefined) this.#sizeFrom.committedBytes = sizeBytes;
-    const plan = { sizeBytes, algorithms: algorithmsOf(this.#options), dagProfile: this.#options.dagProfile };
+    const plan = {
+      sizeBytes: this.#layout.closeUnsized(),
+      algorithms: algorithmsOf(this.#options),
+      dagProfile: this.#options.dagProfile,
+    };
     return startFileDigest(this.#partial.file, this.#partial.path, plan, 'inline').finish();
   }
 
@@ -235,25 +207,17 @@ export class TransferRun {
     const suspects = suspectsOf(laid?.board, (unit) => laid!.originInThisRun(unit), this.#states);
     this.#parts.logger.warn({ message, ...suspects.summary }, 'whole digest differs');
     const { culprit, trusted } = suspects;
-    if (culprit !== undefined) this.#consequences.convict(culprit, message);
+    if (culprit?.hasChanged === true) readInOneAnswer(culprit);
+    else if (culprit !== undefined) this.#consequences.convict(culprit, message);
     if (laid === undefined) {
       culprit?.wasteAll();
       return this.#states;
     }
     laid.drop(suspects.isSuspect);
     await this.#partial.checkpoint(false);
-    if (culprit !== undefined && culprit === this.#sizeFrom) await this.#forgetSize(laid);
-    else await laid.restartDigest();
+    const isLearnedAnew = culprit !== undefined && (await this.#layout.forgetSizeOf(culprit));
+    if (!isLearnedAnew) await laid.restartDigest();
     return trusted === undefined ? this.#states : [trusted];
-  }
-
-  /** Who lied about the bytes may have lied about their number. */
-  async #forgetSize(laid: LaidFile): Promise<void> {
-    await laid.end();
-    await this.#partial.clear();
-    this.#laid = undefined;
-    this.#sizeFrom = undefined;
-    for (const state of this.#states) if (state.leftBecause === 'size-mismatch') state.leftBecause = undefined;
   }
 
   #onTick(): void {
@@ -275,4 +239,11 @@ export class TransferRun {
   get #wastedBytes(): number {
     return this.#states.reduce((sum, state) => sum + state.wastedBytes, 0);
   }
+}
+
+/** Its answers were of more than one version, so that its bytes may only be mixed: it is asked once more, for all of them at once. */
+function readInOneAnswer(state: SourceState): void {
+  state.hasChanged = false;
+  state.validator = undefined;
+  if (state.mode === 'range') state.mode = 'stream';
 }

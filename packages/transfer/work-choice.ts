@@ -26,10 +26,17 @@ const LEAST_AGE_MS = SECOND_MS;
  */
 export function chooseWork(state: SourceState, situation: WorkSituation): Claim | undefined {
   const { board } = situation.ground;
-  if (!situation.isProvable) return situation.running.length > 0 ? undefined : board.claim(state.index, Infinity);
+  if (!situation.isProvable) return mayGoOn(state, situation) ? board.claim(state.index, Infinity) : undefined;
   if (state.mode === 'stream' && !isLastResort(state, situation)) return undefined;
   const bytes = plannedBytes(state, situation);
   return board.claim(state.index, bytes) ?? workSetAside(state, board, bytes) ?? workOfOthers(state, situation);
+}
+
+/** HR6: bytes that nothing proves are left to the source that gave their beginning, as long as it may show that it still has them. */
+function mayGoOn(state: SourceState, { ground, joined, running }: WorkSituation): boolean {
+  if (running.length > 0) return false;
+  const giver = joined.find(({ index }) => index === ground.board.originOf(0));
+  return giver === undefined || giver === state || giver.validator === undefined;
 }
 
 /** A source of parts that has nothing else to do is asked for what it probably does not have. */

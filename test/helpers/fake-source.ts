@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SourceError, type SourceFailureKind } from '#core/failure';
 import type { Layer, SourceKind } from '#core/layer';
 import type { ByteSink, ReadRequest, Source, SourceCapabilities } from '#core/source';
+import type { Validator } from '#core/validator';
 
 const LAYER_BY_KIND: Record<SourceKind, Layer> = {
   local: 'cache',
@@ -33,7 +34,7 @@ export interface FakeBehaviour {
   readonly bytesPerSecond?: number | ((sentBytes: number) => number);
   /** Sends so many bytes, then nothing until it is aborted. */
   readonly stallAfterBytes?: number | ((n: number) => number | undefined);
-  /** `false`: answers a range from 0 with the whole file and refuses others. */
+  /** `false`: answers a range from 0, and bytes that nothing proves, with the whole file, and refuses other ranges. */
   readonly ranges?: boolean;
   /** Says no total length. */
   readonly hidesSize?: boolean;
@@ -102,9 +103,9 @@ export function fakeSource(bytes: Uint8Array, behaviour: FakeBehaviour = {}): Fa
   };
 }
 
-function spanOf(bytes: Uint8Array, { range }: ReadRequest, behaviour: FakeBehaviour) {
+function spanOf(bytes: Uint8Array, { range, continues }: ReadRequest, behaviour: FakeBehaviour) {
   if (range === undefined) return { start: 0, end: bytes.length };
-  if (behaviour.ranges === false) return range.start === 0 ? { start: 0, end: bytes.length } : undefined;
+  if (behaviour.ranges === false) return range.start === 0 || continues ? { start: 0, end: bytes.length } : undefined;
   const end = Math.min(range.end, bytes.length);
   return { start: range.start, end: Math.min(end, range.start + (behaviour.prefixBytes ?? Infinity)) };
 }
@@ -145,13 +146,16 @@ async function send(
     start: span.start,
     end: isShy ? undefined : end,
     totalBytes: isShy ? undefined : (behaviour.sizeBytes ?? bytes.length),
-    etag: of(behaviour.etag),
+    validator: validatorOf(behaviour.name ?? 'fake', of(behaviour.etag)),
   });
   const cut = of(behaviour.cutAfterBytes) ?? Infinity;
   const stall = of(behaviour.stallAfterBytes) ?? Infinity;
   const sent = await sendChunks({ bytes, span: { start: span.start, end }, behaviour, sink, signal, fail, cut, stall });
   if (sent >= cut && span.start + sent < span.end) throw fail('interrupted');
 }
+
+const validatorOf = (place: string, etag: string | undefined): Validator | undefined =>
+  etag === undefined ? undefined : { place, etag, lastModified: undefined };
 
 /** @returns how many bytes were sent */
 async function sendChunks(sending: Sending): Promise<number> {

@@ -16,7 +16,7 @@ export function scripted(
     read: async (_request, sink) => {
       const next = script.shift() ?? 10;
       if (next instanceof Error) throw next;
-      sink.head({ start: 0, end: next, totalBytes: next, etag: undefined });
+      sink.head({ start: 0, end: next, totalBytes: next, validator: undefined });
       await sink.write(new Uint8Array(next));
     },
   };

@@ -118,7 +118,7 @@ describe('the health of an origin', () => {
     const slow: Source = {
       ...scripted([]),
       read: async (_request, sink) => {
-        sink.head({ start: 0, end: 100, totalBytes: 100, etag: undefined });
+        sink.head({ start: 0, end: 100, totalBytes: 100, validator: undefined });
         now += 1000;
         await sink.write(new Uint8Array(100));
       },

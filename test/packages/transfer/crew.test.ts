@@ -14,6 +14,9 @@ import { fakeSource } from '../../helpers/fake-source.ts';
 
 const MINUTE_MS = 60_000;
 const bytes = bytesOf(1000);
+const fail = (message: string): never => {
+  throw new Error(message);
+};
 
 describe('sources that cannot work now', () => {
   it('are looked at again when the pause of one of them ends, not a thousand times a second until then', async () => {
@@ -45,28 +48,24 @@ describe('sources that cannot work now', () => {
       now,
       random: Math.random,
     });
-    const crew = new Crew(
-      {
-        states,
-        layers: LAYERS,
-        joinsAllLayers: true,
-        consequences,
-        connections: 1,
-        throttlesOf: () => [],
-        isProvable: true,
-        what: 'the file',
-        now,
-        lay: () => Promise.reject(new Error('the file is laid out already')),
-        unsized: { head: nothing, write: nothing },
-        onHead: nothing,
-        onTry: nothing,
-        onTick: () => {
-          ticks += 1;
-          if (ticks === 3) stop.abort(new Error('seen enough'));
-        },
+    const crew = new Crew({
+      states,
+      layers: LAYERS,
+      joinsAllLayers: true,
+      consequences,
+      connections: 1,
+      throttlesOf: () => [],
+      isProvable: true,
+      what: 'the file',
+      now,
+      layout: { laid: { board, writer }, fileOf: () => fail('the file is laid out already') },
+      onHead: nothing,
+      onTry: nothing,
+      onTick: () => {
+        ticks += 1;
+        if (ticks === 3) stop.abort(new Error('seen enough'));
       },
-      { board, writer },
-    );
+    });
     await expect(crew.run(stop.signal)).rejects.toThrow('seen enough');
     expect(looks).toBeLessThan(60);
     await file.close();

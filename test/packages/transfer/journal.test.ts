@@ -3,6 +3,8 @@ import { describe, expect, it } from '@jest/globals';
 import { decodeJournal, encodeJournal, NO_NAME, type Journal } from '#transfer/journal';
 
 const digest = fc.uint8Array({ minLength: 32, maxLength: 32 });
+const shown = fc.option(fc.string(), { nil: undefined });
+const validators = fc.record({ place: fc.string(), etag: shown, lastModified: shown });
 const journals: fc.Arbitrary<Journal> = fc.integer({ min: 0, max: 400 }).chain((count) =>
   fc.record({
     identity: digest,
@@ -14,7 +16,7 @@ const journals: fc.Arbitrary<Journal> = fc.integer({ min: 0, max: 400 }).chain((
     origins: fc
       .array(fc.constantFrom(0, 1, 2, NO_NAME), { minLength: count, maxLength: count })
       .map((origins) => Uint16Array.from(origins)),
-    names: fc.array(fc.record({ source: fc.string(), etag: fc.option(fc.string(), { nil: undefined }) }), {
+    names: fc.array(fc.record({ source: fc.string(), validator: fc.option(validators, { nil: undefined }) }), {
       maxLength: 4,
     }),
   }),

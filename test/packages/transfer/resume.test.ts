@@ -226,7 +226,11 @@ describe('HD11 G12 the journal is never trusted blindly', () => {
     await abortAfter(2 * MIB, { table }, { name: 'mirror.example', etag: '"v1"' });
     expect(await readJournal()).toMatchObject({
       ok: true,
-      journal: { isClean: true, sizeBytes: bytes.length, names: [{ source: 'mirror.example', etag: '"v1"' }] },
+      journal: {
+        isClean: true,
+        sizeBytes: bytes.length,
+        names: [{ source: 'mirror.example', validator: { etag: '"v1"' } }],
+      },
     });
   });
 });
