@@ -111,7 +111,7 @@ export class Crew {
 
   /** Looks whether the work is done; to be called when units were committed. */
   committed(): void {
-    if (!this.#isOver && this.#ground?.board.isComplete === true) this.#end();
+    if (!this.#isOver && this.#isDone()) this.#end();
   }
 
   #end(): void {
@@ -140,8 +140,10 @@ export class Crew {
       this.fail(exhausted(this.#options.what, this.#options.states, this.#ground?.board.refusedUnits));
   }
 
+  /** Bytes that nothing proves may still turn out to be the beginning of a longer answer. */
   #isDone(): boolean {
-    return this.#isUnsizedDone || this.#ground?.board.isComplete === true;
+    const isComplete = this.#ground?.board.isComplete === true;
+    return this.#isUnsizedDone || (isComplete && (this.#options.isProvable || this.#running.size === 0));
   }
 
   /** A further layer joins when nobody of the former ones works or will. */

@@ -1,3 +1,4 @@
+import { SourceError } from '#core/failure';
 import type { ByteSink, ReadRequest, ResponseHead } from '#core/source';
 import { SpanEnded } from './leaf-cutter.ts';
 import { LayingSink } from './laying-sink.ts';
@@ -72,6 +73,10 @@ async function readUnproven(
       : restOf(run, at.ground, at.claim, file);
   try {
     await readLaying(run, request, { head, write: (chunk) => sink.write(chunk) }, laying);
+  } catch (error) {
+    // More than the file holds came: what was kept is only its beginning.
+    mustForget ||= error instanceof SourceError && error.kind === 'size-mismatch';
+    throw error;
   } finally {
     if (mustForget) await file.forget();
   }
@@ -89,7 +94,7 @@ function layingFor(run: SourceTry, { begin, unsized }: TryFile): LayingSink {
   return new LayingSink(async (head) => {
     const ground = await begin(head);
     if (ground === undefined) {
-      unsized.head(head);
+      await unsized.begin();
       return (chunk) => unsized.write(chunk);
     }
     const claim = ground.board.claim(run.state.index, Infinity);

@@ -11,6 +11,7 @@ import type { Claim, SpanBoard } from './span-board.ts';
 import { SpeedMeter } from './speed-meter.ts';
 import type { ByteLimit } from './throttle.ts';
 import type { SourceMode } from './transfer-options.ts';
+import type { UnsizedBody } from './unsized-body.ts';
 
 /** The board and writer of a transfer whose size is known. */
 export interface Ground {
@@ -30,7 +31,7 @@ export interface TryFile {
   /** Drops them for an answer that cannot be used itself; throws as `begin` does. */
   forget(): Promise<void>;
   /** Takes an answer that does not say how long it is. */
-  readonly unsized: ByteSink;
+  readonly unsized: UnsizedBody;
 }
 
 /** What a try needs of the transfer it belongs to. */

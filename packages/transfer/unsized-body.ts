@@ -1,14 +1,15 @@
 import { StorageError } from '#core/failure';
-import type { ByteSink } from '#core/source';
 import { writeFully } from './file-operations.ts';
 import type { Partial } from './partial.ts';
 
 /** Takes a response whose length nobody knows: from its first byte, in one piece, never continued. */
-export class UnsizedBody implements ByteSink {
+export class UnsizedBody {
   sizeBytes = 0;
   readonly #partial: Partial;
   readonly #limitBytes: () => Promise<number>;
-  #limit: Promise<number> | undefined;
+  #limit = 0;
+  /** The write under way: a response that breaks off does not wait for it. */
+  #writing: Promise<void> = Promise.resolve();
 
   /** @param limitBytes what the disk can take: an endless body must not fill it */
   constructor(partial: Partial, limitBytes: () => Promise<number>) {
@@ -16,27 +17,25 @@ export class UnsizedBody implements ByteSink {
     this.#limitBytes = limitBytes;
   }
 
-  head(): void {
+  /** Forgets what came before; to be called for each response, before its first byte. */
+  async begin(): Promise<void> {
+    // Its failure was told to the response that it belongs to.
+    await this.#writing.catch(() => undefined);
+    await this.#partial.clear();
     this.sizeBytes = 0;
-    this.#limit = this.#begin();
-    // A failure is heard by the write that waits for the limit.
-    this.#limit.catch(() => undefined);
+    this.#limit = await this.#limitBytes();
   }
 
   write(chunk: Uint8Array): Promise<void> {
-    return this.#append(chunk.slice());
-  }
-
-  async #begin(): Promise<number> {
-    await this.#partial.clear();
-    return this.#limitBytes();
+    this.#writing = this.#append(chunk.slice());
+    return this.#writing;
   }
 
   async #append(bytes: Uint8Array): Promise<void> {
     const { path, file } = this.#partial;
     const position = this.sizeBytes;
     this.sizeBytes += bytes.length;
-    if (this.sizeBytes > (await this.#limit!))
+    if (this.sizeBytes > this.#limit)
       throw new StorageError(
         'disk-full',
         path,
