@@ -1,11 +1,13 @@
 import type { Socket } from 'node:net';
 import Client from 'undici/lib/dispatcher/client.js';
+import { AnswerHead } from './answer-head.ts';
 import type { ConnectOptions, Target } from './connector.ts';
 import { openSocket, secureOver } from './connector.ts';
 import { keepEndWhileHeld } from './held-end.ts';
 import { HttpFailure } from './http-error.ts';
 import { classifyIp, parseIp } from './ip-address.ts';
 import { openTunnel, proxyAuthorization, refuseLiteral, targetOf } from './proxy.ts';
+import { prepareHeads } from './prepared-heads.ts';
 import { ReadBuffers } from './read-buffers.ts';
 
 const MAX_HEADER_BYTES = 32 * 1024;
@@ -18,6 +20,7 @@ const IDLE_MS = 30_000;
 export class Connection {
   readonly client: Client;
   readonly buffers = new ReadBuffers();
+  readonly head = new AnswerHead();
   /** Set where requests go to a proxy in absolute form (RFC 9112 section 3.2.2). */
   readonly viaProxy: { readonly authorization: string | undefined } | undefined;
   /** How many requests it has carried. */
@@ -40,6 +43,7 @@ export class Connection {
       connect: (_connect, callback) => {
         this.#open(target, proxy, options).then(
           (socket) => {
+            prepareHeads(socket, this.head);
             this.#tellEnd = keepEndWhileHeld(socket, () => this.buffers.holding);
             if (!proxy) this.isPublic = isPublicAddress(socket.remoteAddress ?? '');
             callback(null, socket);

@@ -6,7 +6,8 @@ import { connect as connectTls } from 'node:tls';
 import type { AddressPolicy } from './address-policy.ts';
 import { refusalOf } from './address-policy.ts';
 import type { Resolve } from './guarded-lookup.ts';
-import { allowedAddresses, lookupOf } from './guarded-lookup.ts';
+import { firstConnected } from './first-connected.ts';
+import { allowedAddresses } from './guarded-lookup.ts';
 import { HttpFailure } from './http-error.ts';
 import type { ReadBuffers } from './read-buffers.ts';
 
@@ -47,12 +48,9 @@ export async function openSocket(target: Target, options: ConnectOptions, signal
   const { timeouts, policy } = options;
   const addresses = await allowedAddresses(host, port, policy, options.resolve, timeouts.lookupMs);
   signal.throwIfAborted();
-  const socket = startSocket(target, addresses, options);
-  // The next owner listens only after a turn of the microtask queue; nothing may escape in between.
-  socket.on('error', () => undefined);
-  socket.setNoDelay(true);
-  socket.setKeepAlive(true, 30_000);
-  await within(socket, 'connect', timeouts.connectMs, `no connection to ${host}:${port}`, signal);
+  const start = (address: LookupAddress): Socket => startSocket(target, address, options);
+  const what = `no connection to ${host}:${port}`;
+  const socket = await firstConnected({ addresses, start, timeoutMs: timeouts.connectMs, what }, signal);
   const refusal = policy && refusalOf(policy, { host, port, address: socket.remoteAddress ?? '' });
   if (refusal !== undefined) {
     socket.destroy();
@@ -62,13 +60,12 @@ export async function openSocket(target: Target, options: ConnectOptions, signal
   return socket;
 }
 
-function startSocket(target: Target, addresses: readonly LookupAddress[], options: ConnectOptions): Socket {
+function startSocket(target: Target, { address }: LookupAddress, options: ConnectOptions): Socket {
   const holder: { socket?: Socket } = {};
   const onread = options.buffers?.onreadFor(() => holder.socket!);
   const tcp = {
-    host: target.host,
+    host: address,
     port: target.port,
-    lookup: lookupOf(addresses),
     // undici closes its side itself; a socket that did so at once would be gone while its last bytes are still held.
     allowHalfOpen: true,
     ...(onread && { onread }),
@@ -76,7 +73,12 @@ function startSocket(target: Target, addresses: readonly LookupAddress[], option
   holder.socket = target.secure
     ? connectTls({ ...tcp, ...tlsOptions(target, options.ca) } as ConnectionOptions)
     : connectTcp(tcp);
-  return holder.socket;
+  const { socket } = holder;
+  // The next owner listens only after a turn of the microtask queue; nothing may escape in between.
+  socket.on('error', () => undefined);
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true, 30_000);
+  return socket;
 }
 
 /** TLS to the target over a connection that exists already: a proxy's tunnel. */

@@ -90,6 +90,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
 
   onRequestStart(): void {
     this.#before = 'head';
+    this.#connection.head.expect();
     this.#watch.start();
   }
 
