@@ -21,6 +21,8 @@ export interface HuggingfaceOptions {
   readonly token?: string | undefined;
   /** The operator named this endpoint: its own address is not questioned. */
   readonly trusted: boolean;
+  /** A digest or a CID of the file is known. */
+  readonly isProvable?: boolean | undefined;
   readonly logger: Logger;
   /** Where the rest of a token is kept, for every transfer that uses it; default for this source alone. */
   readonly health?: SourceHealth | undefined;
@@ -151,8 +153,9 @@ class HubReader {
     };
   }
 
-  #commonGet(): Pick<RangedGet, 'http' | 'source' | 'fileName' | 'learnRange'> {
+  #commonGet(): Pick<RangedGet, 'http' | 'source' | 'fileName' | 'isProvable' | 'learnRange'> {
     return {
+      isProvable: this.#options.isProvable,
       http: this.#options.http,
       source: this.name,
       fileName: this.#options.file.path.split('/').at(-1)!,

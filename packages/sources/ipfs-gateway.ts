@@ -1,3 +1,7 @@
+import { tryParseCid } from '#content/cid';
+import { blockMatches } from '#content/cid-bytes';
+import { loadHash } from '#content/multihash';
+import { disguiseOf } from '#core/first-bytes';
 import type { SourceFailureKind } from '#core/failure';
 import { SourceError } from '#core/failure';
 import type { ByteSink, ReadRequest, ResponseHead, Source } from '#core/source';
@@ -79,6 +83,7 @@ class GatewayReader {
       http,
       fileName,
       source: this.name,
+      isProvable: true,
       restAfterPageMs: PAGE_REST_MS,
       learnRange: (serves: boolean) => void (this.servesRange = serves),
       explain: (response: HttpResponse, body: string) => this.#explainRead(response, body),
@@ -105,7 +110,7 @@ class GatewayReader {
     const { response, bytes } = await requestBytes(http, ask, maxBytes, signal);
     if (response.status === 204) return new Uint8Array(0);
     if (response.status !== 200) throw this.#explain(response, bytes.toString('utf8'));
-    if (/^text\/html/i.test(response.headers['content-type'] ?? ''))
+    if (disguiseOf(bytes) === 'an HTML page' && !(await isBlock(cid, bytes)))
       throw new SourceError('bad-response', this.name, 'sent an HTML page, not a block', {
         retryAfterMs: PAGE_REST_MS,
       });
@@ -136,6 +141,14 @@ class GatewayReader {
     if (retryAfterMs === undefined || retryAfterMs >= LEAST_REST_MS) return error;
     return new SourceError(kind, this.name, message, { httpStatus, retryAfterMs: LEAST_REST_MS });
   }
+}
+
+/** The CID decides: a block of a page looks like one. */
+async function isBlock(cid: string, bytes: Uint8Array): Promise<boolean> {
+  const parts = tryParseCid(cid);
+  if (parts === undefined) return false;
+  await loadHash(parts.hashCode);
+  return blockMatches(parts, bytes);
 }
 
 type Place = Pick<HttpRequest, 'url' | 'trusted' | 'addressMode' | 'maxRedirects'>;

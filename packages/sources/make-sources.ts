@@ -47,7 +47,7 @@ export function makeSources(file: FileSpec, config: SourcesConfig): Source[] {
   const sources = config.layers.flatMap((layer) => {
     if (layer === 'ipfs') return gatewaySources(file, config);
     if (layer === 'bundled') return (config.bundles ?? []).map((bundle) => bundle.source(file));
-    return layer === 'huggingface' ? file.sources.flatMap((spec) => namedSource(spec, config)) : [];
+    return layer === 'huggingface' ? file.sources.flatMap((spec) => namedSource(spec, isProvable(file), config)) : [];
   });
   const wrap = (source: Source): Source => {
     const guarded = withHealth(config.health)(source);
@@ -83,18 +83,20 @@ function gatewaySources(file: FileSpec, config: SourcesConfig): Source[] {
   });
 }
 
-function namedSource(spec: SourceSpec, config: SourcesConfig): Source[] {
+const isProvable = ({ cid, digests }: FileSpec): boolean => cid !== undefined || Object.keys(digests).length > 0;
+
+function namedSource(spec: SourceSpec, isProvable: boolean, config: SourcesConfig): Source[] {
   const { http, logger, health } = config;
-  if (spec.kind === 'mirror') return mirrorSource(spec.url, config);
+  if (spec.kind === 'mirror') return mirrorSource(spec.url, isProvable, config);
   const { repo, repoType = 'model', revision, path } = spec;
   const file = { endpoint: config.hfEndpoint, repo, repoType, revision, path };
-  return [huggingface({ http, file, token: config.hfToken, trusted: true, logger, health })];
+  return [huggingface({ http, file, token: config.hfToken, trusted: true, isProvable, logger, health })];
 }
 
 /** Whoever wrote a manifest or a job must not read files of this machine. */
-function mirrorSource(url: string, { http, logger, trustedUrls }: SourcesConfig): Source[] {
+function mirrorSource(url: string, isProvable: boolean, { http, logger, trustedUrls }: SourcesConfig): Source[] {
   const trusted = trustedUrls?.includes(url) ?? false;
-  if (!/^file:/i.test(url)) return [mirror({ http, url, trusted })];
+  if (!/^file:/i.test(url)) return [mirror({ http, url, trusted, isProvable })];
   if (trusted) return [localFile(url)];
   logger.warn({ url }, 'a local file that nobody typed here is no source');
   return [];

@@ -13,6 +13,8 @@ export interface MirrorOptions {
   readonly url: string;
   /** The operator or user typed this URL: its own address is not questioned. */
   readonly trusted?: boolean | undefined;
+  /** A digest or a CID of the file is known. */
+  readonly isProvable?: boolean | undefined;
 }
 
 const MAX_CONNECTIONS = 8;
@@ -74,12 +76,13 @@ class MirrorReader {
   }
 
   #get(known: Resolved | undefined, request: ReadRequest, sent: Validator | undefined): RangedGet {
-    const { http, trusted } = this.#options;
+    const { http, trusted, isProvable } = this.#options;
     const at =
       known === undefined ? { url: this.url.href, trusted } : { url: known.url, addressMode: known.addressMode };
     return {
       ...at,
       http,
+      isProvable,
       source: this.name,
       fileName: this.url.pathname.split('/').at(-1)!,
       headers: { accept: '*/*', ...(sent !== undefined && { 'if-range': sent.value }) },

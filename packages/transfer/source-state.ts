@@ -51,6 +51,8 @@ export class SourceState {
   leavesSeen = 0;
   errors = 0;
   etag: string | undefined;
+  /** Content coding that it named although none was asked for. */
+  encoding: string | undefined;
   /** How often everything was dropped because it could not go on with what it began. */
   restarts = 0;
   /** What it has, where it is asked block by block. */
@@ -147,6 +149,7 @@ export class SourceState {
       badLeaves: this.badLeaves,
       errors: this.errors,
       leftBecause: this.leftBecause,
+      ...(this.encoding !== undefined && { encoding: this.encoding }),
     };
   }
 }

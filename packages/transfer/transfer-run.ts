@@ -7,6 +7,7 @@ import { SourceError, StorageError, VerifyError } from '#core/failure';
 import { silentLogger } from '#core/logger';
 import { DEFAULT_BUDGETS } from '#core/policy';
 import type { ResponseHead } from '#core/source';
+import { appearanceOf, noteEncoding } from './appearance.ts';
 import { Consequences } from './consequences.ts';
 import { Crew } from './crew.ts';
 import { nodeFileOperations } from './file-operations.ts';
@@ -139,7 +140,8 @@ export class TransferRun {
       const mismatch = compareDigests(file.digests, proof.digests);
       if (mismatch === undefined) return proof;
       const message = `its ${mismatch.algorithm} is ${mismatch.actual}, not ${mismatch.expected}`;
-      if (table === undefined) states = await this.#dropSuspects(message);
+      if (table === undefined)
+        states = await this.#dropSuspects(message + (await appearanceOf(this.#partial, proof, this.#states)));
       else await this.#dropDamaged(table.rootCid, message);
     }
   }
@@ -208,6 +210,7 @@ export class TransferRun {
       if (!isSame) throw this.#startOver(laid, state);
     }
     state.etag = head.etag;
+    noteEncoding(state, head, isProvable(this.#options), this.#parts.logger);
   }
 
   /** HT8: what is dropped was progress when it came, so a source that makes us begin anew again and again has its own count. */
