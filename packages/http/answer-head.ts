@@ -1,4 +1,5 @@
 import { HttpFailure } from './http-error.ts';
+import { ONLY_HTTP2 } from './tls-failure.ts';
 
 /** A head longer than this goes to the parser as it is, which refuses it. */
 const MOST_HEAD_BYTES = 32 * 1024;
@@ -73,7 +74,7 @@ function statusOf(bytes: Buffer): number | 'incomplete' | undefined {
   const status = STATUS_LINE.exec(text)?.[1];
   if (status !== undefined) return Number(status);
   if (STATUS_LINE_BEGINS.test(text)) return 'incomplete';
-  if (isHttp2(bytes)) throw new HttpFailure('bad-response', 'it speaks only HTTP/2, HTTP/1.1 is needed');
+  if (isHttp2(bytes)) throw new HttpFailure('bad-response', ONLY_HTTP2);
   if (isTlsAlert(bytes))
     throw new HttpFailure('bad-response', 'it speaks TLS at this port: is its address an https:// one?');
   return undefined;

@@ -6,9 +6,10 @@ import { openSocket, secureOver } from './connector.ts';
 import { keepEndWhileHeld } from './held-end.ts';
 import { HttpFailure } from './http-error.ts';
 import { classifyIp, parseIp } from './ip-address.ts';
-import { openTunnel, proxyAuthorization, refuseLiteral, targetOf } from './proxy.ts';
+import { openTunnel, refuseLiteral, targetOf } from './proxy.ts';
 import { prepareHeads } from './prepared-heads.ts';
 import { ReadBuffers } from './read-buffers.ts';
+import { basicAuthorization } from './user-info.ts';
 
 const MAX_HEADER_BYTES = 32 * 1024;
 const IDLE_MS = 30_000;
@@ -33,7 +34,7 @@ export class Connection {
   constructor(target: Target, proxy: URL | undefined, options: ConnectOptions, onIdleClose: () => void) {
     const absolute = proxy !== undefined && !target.secure;
     const first = absolute ? proxy.origin : originOf(target);
-    this.viaProxy = absolute ? { authorization: proxyAuthorization(proxy) } : undefined;
+    this.viaProxy = absolute ? { authorization: basicAuthorization(proxy) } : undefined;
     this.client = new Client(first, {
       pipelining: 1,
       headersTimeout: 0,

@@ -1,7 +1,7 @@
 import type { LookupAddress } from 'node:dns';
 import type { Socket, TcpNetConnectOpts } from 'node:net';
 import { connect as connectTcp, isIP } from 'node:net';
-import type { ConnectionOptions } from 'node:tls';
+import type { ConnectionOptions, SecureContext } from 'node:tls';
 import { connect as connectTls } from 'node:tls';
 import type { AddressPolicy } from './address-policy.ts';
 import { refusalOf } from './address-policy.ts';
@@ -31,8 +31,8 @@ export interface ConnectOptions {
   readonly policy: AddressPolicy | undefined;
   readonly resolve: Resolve;
   readonly timeouts: ConnectTimeouts;
-  /** Certificate authorities in PEM, instead of Node's own. */
-  readonly ca?: string | undefined;
+  /** Certificate authorities; undefined for Node's own. Made once, because reading hundreds of them takes longer than a handshake. */
+  readonly secureContext?: SecureContext | undefined;
   /** Reused memory for what the socket receives; undefined for Node's own. */
   readonly buffers?: ReadBuffers | undefined;
 }
@@ -71,7 +71,7 @@ function startSocket(target: Target, { address }: LookupAddress, options: Connec
     ...(onread && { onread }),
   } as TcpNetConnectOpts;
   holder.socket = target.secure
-    ? connectTls({ ...tcp, ...tlsOptions(target, options.ca) } as ConnectionOptions)
+    ? connectTls({ ...tcp, ...tlsOptions(target, options.secureContext) } as ConnectionOptions)
     : connectTcp(tcp);
   const { socket } = holder;
   // The next owner listens only after a turn of the microtask queue; nothing may escape in between.
@@ -88,16 +88,16 @@ export async function secureOver(
   options: ConnectOptions,
   signal: AbortSignal,
 ): Promise<Socket> {
-  const socket = connectTls({ socket: tunnel, ...tlsOptions(target, options.ca) });
+  const socket = connectTls({ socket: tunnel, ...tlsOptions(target, options.secureContext) });
   socket.on('error', () => undefined);
   await within(socket, 'secureConnect', options.timeouts.tlsMs, `no TLS with ${target.host}:${target.port}`, signal);
   return socket;
 }
 
-const tlsOptions = (target: Target, ca: string | undefined): ConnectionOptions => ({
+const tlsOptions = (target: Target, secureContext: SecureContext | undefined): ConnectionOptions => ({
   ALPNProtocols: ['http/1.1'],
   ...(isIP(target.host) === 0 && { servername: target.host }),
-  ...(ca !== undefined && { ca }),
+  ...(secureContext !== undefined && { secureContext }),
 });
 
 /** Waits for one event of a socket; destroys the socket when it fails, is late or is not wanted any more. */

@@ -174,6 +174,7 @@ const flat = (headers: Record<string, string | string[] | undefined>): ResponseH
   Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [
       name.toLowerCase(),
-      Array.isArray(value) ? value.join(', ') : (value ?? ''),
+      // Equal copies of one header say nothing more than one.
+      Array.isArray(value) ? [...new Set(value)].join(', ') : (value ?? ''),
     ]),
   );

@@ -26,6 +26,8 @@ export interface IpfsGatewayOptions {
   readonly fileName: string;
   /** The operator named this gateway: its own address is not questioned. */
   readonly trusted: boolean;
+  /** Redirects from https to http are followed: the CID decides. */
+  readonly allowDowngrade?: boolean | undefined;
 }
 
 /** Connections to one gateway at once (docs/ipfs.md). */
@@ -120,10 +122,11 @@ class GatewayReader {
 
   /** The gateway itself, or the place that its redirects led to. */
   #at(known: Resolved | undefined, cid: string, query = ''): Place {
-    const { gateway, trusted } = this.#options;
-    if (known !== undefined) return { url: known.url, addressMode: known.addressMode, maxRedirects: MAX_REDIRECTS };
+    const { gateway, trusted, allowDowngrade } = this.#options;
+    const common = { maxRedirects: MAX_REDIRECTS, allowDowngrade };
+    if (known !== undefined) return { url: known.url, addressMode: known.addressMode, ...common };
     const url = `${gateway.baseUrl}/ipfs/${encodeURIComponent(cid)}${query}`;
-    return { url, trusted, maxRedirects: MAX_REDIRECTS };
+    return { url, trusted, ...common };
   }
 
   #explainRead(response: HttpResponse, body: string): SourceError {
@@ -151,7 +154,7 @@ async function isBlock(cid: string, bytes: Uint8Array): Promise<boolean> {
   return blockMatches(parts, bytes);
 }
 
-type Place = Pick<HttpRequest, 'url' | 'trusted' | 'addressMode' | 'maxRedirects'>;
+type Place = Pick<HttpRequest, 'url' | 'trusted' | 'addressMode' | 'maxRedirects' | 'allowDowngrade'>;
 
 export function gatewayKind(status: number, body: string): SourceFailureKind {
   if (status === 403 || status === 412) return 'missing';

@@ -1,8 +1,10 @@
 import { SourceError } from '#core/failure';
 import type { ByteSink, ReadRequest, ResponseHead, Source } from '#core/source';
+import { statusError } from '#http/http-error';
 import type { Http } from '#http/pool';
 import { redactUrl } from '#http/redaction';
 import type { HttpResponse } from '#http/request';
+import { basicAuthorization } from '#http/user-info';
 import type { RangedGet } from './ranged-get.ts';
 import { readRanged } from './ranged-get.ts';
 import type { Resolved } from './resolved-url.ts';
@@ -15,6 +17,8 @@ export interface MirrorOptions {
   readonly trusted?: boolean | undefined;
   /** A digest or a CID of the file is known. */
   readonly isProvable?: boolean | undefined;
+  /** Redirects from https to http are followed where the file is provable. */
+  readonly allowDowngrade?: boolean | undefined;
 }
 
 const MAX_CONNECTIONS = 8;
@@ -48,11 +52,13 @@ class MirrorReader {
   servesRange: boolean | undefined;
   readonly #options: MirrorOptions;
   readonly #resolved: ResolvedUrl;
+  readonly #login: string | undefined;
   #validator: Validator | undefined;
 
   constructor(options: MirrorOptions) {
     this.#options = options;
     this.url = new URL(options.url);
+    this.#login = basicAuthorization(this.url);
     this.name = redactUrl(this.url).replace(/^https?:\/\//, '');
     this.#resolved = new ResolvedUrl(options.http.now);
   }
@@ -76,19 +82,49 @@ class MirrorReader {
   }
 
   #get(known: Resolved | undefined, request: ReadRequest, sent: Validator | undefined): RangedGet {
-    const { http, trusted, isProvable } = this.#options;
+    const { http, trusted, isProvable = false, allowDowngrade = false } = this.#options;
     const at =
       known === undefined ? { url: this.url.href, trusted } : { url: known.url, addressMode: known.addressMode };
     return {
       ...at,
       http,
       isProvable,
+      allowDowngrade: allowDowngrade && isProvable,
       source: this.name,
       fileName: this.url.pathname.split('/').at(-1)!,
-      headers: { accept: '*/*', ...(sent !== undefined && { 'if-range': sent.value }) },
+      explain: (response) => this.#explain(response),
+      headers: {
+        accept: '*/*',
+        ...this.#loginFor(new URL(at.url)),
+        ...(sent !== undefined && { 'if-range': sent.value }),
+      },
       learnRange: (serves) => void (this.servesRange = serves),
       refine: (response, head) => this.#learn(response, head, request, sent),
     };
+  }
+
+  /** The login in the URL is for its own origin, also where a redirect within it led. */
+  #loginFor({ origin }: URL): { authorization?: string } {
+    const isOwn = this.#login !== undefined && origin === this.url.origin;
+    return isOwn ? { authorization: this.#login! } : {};
+  }
+
+  /** Says what a 401 wants. */
+  #explain(response: HttpResponse): SourceError | undefined {
+    if (response.status !== 401) return undefined;
+    const detail = this.#loginAdvice(response);
+    return statusError(this.name, response.status, response.headers, this.#options.http.now(), detail);
+  }
+
+  #loginAdvice({ headers, url }: HttpResponse): string {
+    const schemes = [...(headers['www-authenticate'] ?? '').matchAll(/(?:^|,)\s*([a-z][\w-]*)(?=\s|,|$)/gi)].map(
+      ([, name]) => name!,
+    );
+    if (schemes.length > 0 && !schemes.some((name) => /^basic$/i.test(name)))
+      return `it wants ${schemes[0]}, and only Basic is known here`;
+    if (this.#login === undefined) return 'it wants a login: write https://user:password@host/path';
+    if (url.origin !== this.url.origin) return `by ${url.host}, to which the login in the URL is not sent`;
+    return 'the login in the URL was refused';
   }
 
   #validatorFor({ origin }: URL, { range }: ReadRequest): Validator | undefined {

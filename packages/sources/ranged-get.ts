@@ -5,6 +5,7 @@ import type { ByteSink, ReadRequest, ResponseHead } from '#core/source';
 import { statusError } from '#http/http-error';
 import type { Http } from '#http/pool';
 import type { HttpRequest, HttpResponse } from '#http/request';
+import { ONLY_HTTP2 } from '#http/tls-failure';
 import { DoubtfulBody } from './doubtful-body.ts';
 import type { Refusal } from './response-head.ts';
 import { isPage, judgeHead } from './response-head.ts';
@@ -198,7 +199,10 @@ class RangedBody {
 
   #statusError(): SourceError {
     const response = this.#response!;
-    const explained = this.#get.explain?.(response, this.#errorBody!.toString('utf8'));
+    const body = this.#errorBody!.toString('utf8');
+    // The answer of Node's HTTP/2 server to a client that does not choose h2 by ALPN.
+    if (/^Unknown ALPN Protocol, expected `h2`/m.test(body)) return this.#error('bad-response', ONLY_HTTP2);
+    const explained = this.#get.explain?.(response, body);
     return explained ?? statusError(this.#get.source, response.status, response.headers, this.#get.http.now());
   }
 
