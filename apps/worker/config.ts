@@ -6,6 +6,7 @@ import { DurationMs, parsedBy } from '#contracts/parsed-by';
 import { DEFAULT_REDIS_PREFIX } from '#contracts/redis-prefix';
 import { LAYERS, type Layer } from '#core/layer';
 import { DAY_MS, HOUR_MS, MIB, parseBytes } from '#core/units';
+import { KNOWS_SYSTEM_AUTHORITIES, NO_SYSTEM_AUTHORITIES } from '#http/system-authorities';
 import { settingsOf, type Environment } from '#os/settings';
 import type { GatewayData } from '#sources/gateways';
 import { readGatewayData } from './gateway-data.ts';
@@ -50,6 +51,10 @@ const Env = z.object({
   HF_ENDPOINT: httpUrl.default('https://huggingface.co'),
   HF_TOKEN: z.string().min(1).optional(),
   HAULIER_ALLOW_ADDRESSES: list.default([]),
+  HAULIER_ALLOW_DOWNGRADE: flag.default(false),
+  HAULIER_USE_SYSTEM_CA: flag
+    .refine((wanted) => !wanted || KNOWS_SYSTEM_AUTHORITIES, NO_SYSTEM_AUTHORITIES)
+    .default(false),
   HAULIER_BUNDLES: list.default([]),
   HAULIER_LIMIT_RATE: bytes.optional(),
   HAULIER_SOURCE_LIMITS: list.pipe(z.array(parsedBy(z.string(), parseSourceLimit))).default([]),
@@ -82,6 +87,10 @@ export interface WorkerConfig {
   readonly huggingFace: { readonly endpoint: string; readonly token: string | undefined };
   /** Addresses beyond the public ones that sources may have: CIDRs or host names. */
   readonly allowAddresses: readonly string[];
+  /** Redirects from https to http are followed where a digest or a CID decides. */
+  readonly allowDowngrade: boolean;
+  /** The certificate authorities of the system are trusted beside those of Node. */
+  readonly useSystemCa: boolean;
   /** Tarballs of models: absolute paths, or URLs. */
   readonly bundles: readonly string[];
   /** Bytes per second over all downloads of this worker. */
@@ -137,6 +146,8 @@ function toConfig(e: z.infer<typeof Env>, pool: boolean): WorkerConfig {
     gatewayData: e.HAULIER_GATEWAY_DATA,
     huggingFace: { endpoint: e.HF_ENDPOINT, token: e.HF_TOKEN },
     allowAddresses: e.HAULIER_ALLOW_ADDRESSES,
+    allowDowngrade: e.HAULIER_ALLOW_DOWNGRADE,
+    useSystemCa: e.HAULIER_USE_SYSTEM_CA,
     bundles: e.HAULIER_BUNDLES.map((text) => (/^https?:\/\//i.test(text) ? text : resolve(text))),
     limitBytesPerSecond: e.HAULIER_LIMIT_RATE,
     sourceLimits: new Map(e.HAULIER_SOURCE_LIMITS),

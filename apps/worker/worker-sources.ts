@@ -4,6 +4,7 @@ import type { Source } from '#core/source';
 import { parseAddressPolicy } from '#http/address-policy';
 import { createHttp, type Http } from '#http/pool';
 import type { ProxySettings } from '#http/proxy';
+import { systemAuthorities } from '#http/system-authorities';
 import { configuredBundles } from '#sources/configured-bundle';
 import { OriginGates } from '#sources/limited';
 import { makeSources } from '#sources/make-sources';
@@ -16,6 +17,7 @@ export const createWorkerHttp = (config: WorkerConfig, proxy: ProxySettings): Ht
     addressPolicy: parseAddressPolicy(config.allowAddresses),
     timeouts: { stallMs: config.stallTimeoutMs },
     proxy,
+    ca: config.useSystemCa ? systemAuthorities() : undefined,
   });
 
 /** Makes the sources of any job's file by this worker's configuration; limits and health are shared by all of them. */
@@ -35,6 +37,7 @@ export function workerSources(
       hfToken: config.huggingFace.token,
       layers: job.layers ?? config.layers,
       bundles,
+      allowDowngrade: config.allowDowngrade,
       http,
       health,
       gates,

@@ -58,6 +58,10 @@ export interface DownloadOptions {
   readonly strategy?: Strategy | undefined;
   /** Let redirects lead to private addresses. Addresses that are named here are always allowed. */
   readonly allowPrivate?: boolean | undefined;
+  /** Follow redirects from https to http, where a digest or a CID decides about the bytes. */
+  readonly allowDowngrade?: boolean | undefined;
+  /** Certificate authorities in PEM, instead of Node's own. */
+  readonly ca?: string | readonly string[] | undefined;
   /** Refuse bytes that nothing proves. */
   readonly strict?: boolean | undefined;
   readonly proxy?: ProxySettings | undefined;
@@ -151,6 +155,7 @@ async function downloadAlone(
     addressPolicy: parseAddressPolicy([], options.allowPrivate ?? false),
     ...(options.stallTimeoutMs === undefined ? {} : { timeouts: timeoutsOf(options.stallTimeoutMs) }),
     proxy: options.proxy,
+    ca: options.ca,
   });
   try {
     const file = await fileOf(locator, options, http, signal);
@@ -227,6 +232,7 @@ function sourcesFor(file: FileSpec, locator: Locator, options: DownloadOptions, 
     hfToken: options.hfToken,
     layers: LAYERS,
     trustedUrls: typed,
+    allowDowngrade: options.allowDowngrade,
     http,
     health: new SourceHealth(),
     gates: new OriginGates(),

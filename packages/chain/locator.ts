@@ -1,6 +1,7 @@
 import { extname } from 'node:path';
 import { parseCid } from '#content/cid';
 import type { FileSpec, SourceSpec } from '#core/file-spec';
+import { redactUserInfo } from '#http/redaction';
 import { parseFileUrl } from '#sources/local-file';
 import { gatewayUrl } from './gateway-url.ts';
 import { clipBytes } from './partial-path.ts';
@@ -44,7 +45,7 @@ function cidLocator(text: string): Locator {
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
     const forms = 'write a CID, CID/path, an http(s) or file:/// URL or hf:owner/repo/path@revision';
-    throw new RangeError(`"${text}" names no file: ${forms}`, { cause });
+    throw new RangeError(`"${redactUserInfo(text)}" names no file: ${forms}`, { cause });
   }
 }
 
@@ -65,7 +66,7 @@ export function parseUrl(text: string): URL {
   if (isFileUrl(text)) return parseFileUrl(text);
   const url = text.replace(/%(?![0-9a-f]{2})/gi, '%25');
   if (!/^https?:\/\//i.test(url) || !URL.canParse(url))
-    throw new RangeError(`"${text}" is no URL: write https://host/path`);
+    throw new RangeError(`"${redactUserInfo(text)}" is no URL: write https://host/path`);
   return new URL(url);
 }
 

@@ -2,7 +2,7 @@ import type { BuiltLeafTable } from '#content/build-leaf-table';
 import { canonicalCid } from '#content/canonical-cid';
 import type { DagProfile } from '#content/dag-builder';
 import { VerifyError, type SourceError } from '#core/failure';
-import type { FileSpec } from '#core/file-spec';
+import { isOfNothing, type FileSpec } from '#core/file-spec';
 import { outcomeOf, type Layer, type Outcome } from '#core/layer';
 import { silentLogger } from '#core/logger';
 import { DEFAULT_BUDGETS } from '#core/policy';
@@ -47,7 +47,7 @@ export interface Obtained extends TransferResult {
  *   the signal's reason
  */
 export async function obtain(asked: FileSpec, options: ObtainOptions): Promise<Obtained> {
-  const file = inOneSpelling(asked);
+  const file = withKnownSize(inOneSpelling(asked));
   if (options.strict && !hasDigest(file) && file.cid === undefined)
     throw new VerifyError('unproven', `nothing proves ${file.path}: give its sha256 or its cid`);
   const { sources, tables, onBlockFailure, ...transferOptions } = options;
@@ -74,6 +74,10 @@ export async function obtain(asked: FileSpec, options: ObtainOptions): Promise<O
 /** Partial, tables and the result know the file by the normal form of its CID, whatever was pasted. */
 const inOneSpelling = (file: FileSpec): FileSpec =>
   file.cid === undefined ? file : { ...file, cid: canonicalCid(file.cid) };
+
+/** A digest of nothing says how long the file is. */
+const withKnownSize = (file: FileSpec): FileSpec =>
+  file.sizeBytes === undefined && isOfNothing(file.digests) ? { ...file, sizeBytes: 0 } : file;
 
 const hasDigest = ({ digests }: FileSpec): boolean => Object.keys(digests).length > 0;
 

@@ -6,6 +6,19 @@ export type DigestAlgorithm = (typeof DIGEST_ALGORITHMS)[number];
 /** Lower-case hex by algorithm. */
 export type Digests = Readonly<Partial<Record<DigestAlgorithm, string | undefined>>>;
 
+const DIGESTS_OF_NOTHING: Required<Digests> = {
+  sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
+  sha512:
+    'cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e',
+  sha1: 'da39a3ee5e6b4b0d3255bfef95601890afd80709',
+  md5: 'd41d8cd98f00b204e9800998ecf8427e',
+  git: 'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391',
+};
+
+/** Whether the digests are those of an empty file: then its size is known as well. */
+export const isOfNothing = (digests: Digests): boolean =>
+  DIGEST_ALGORITHMS.some((name) => digests[name]?.toLowerCase() === DIGESTS_OF_NOTHING[name]);
+
 /** Where one file may come from, as a manifest says it. */
 export type SourceSpec =
   | {

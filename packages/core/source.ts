@@ -28,6 +28,8 @@ export interface ResponseHead {
   readonly totalBytes: number | undefined;
   /** Version of what is being sent; undefined when nothing shows it beyond doubt. */
   readonly validator: Validator | undefined;
+  /** Content coding that the source names although none was asked for; the bytes are never decoded. */
+  readonly encoding?: string | undefined;
   /** The file itself continues under another name, such as a repository's commit. */
   readonly revision?: string | undefined;
 }

@@ -1,12 +1,15 @@
 import type { Socket } from 'node:net';
 import Client from 'undici/lib/dispatcher/client.js';
+import { AnswerHead } from './answer-head.ts';
 import type { ConnectOptions, Target } from './connector.ts';
 import { openSocket, secureOver } from './connector.ts';
 import { keepEndWhileHeld } from './held-end.ts';
 import { HttpFailure } from './http-error.ts';
 import { classifyIp, parseIp } from './ip-address.ts';
-import { openTunnel, proxyAuthorization, refuseLiteral, targetOf } from './proxy.ts';
+import { openTunnel, refuseLiteral, targetOf } from './proxy.ts';
+import { prepareHeads } from './prepared-heads.ts';
 import { ReadBuffers } from './read-buffers.ts';
+import { basicAuthorization } from './user-info.ts';
 
 const MAX_HEADER_BYTES = 32 * 1024;
 const IDLE_MS = 30_000;
@@ -18,6 +21,7 @@ const IDLE_MS = 30_000;
 export class Connection {
   readonly client: Client;
   readonly buffers = new ReadBuffers();
+  readonly head = new AnswerHead();
   /** Set where requests go to a proxy in absolute form (RFC 9112 section 3.2.2). */
   readonly viaProxy: { readonly authorization: string | undefined } | undefined;
   /** How many requests it has carried. */
@@ -30,7 +34,7 @@ export class Connection {
   constructor(target: Target, proxy: URL | undefined, options: ConnectOptions, onIdleClose: () => void) {
     const absolute = proxy !== undefined && !target.secure;
     const first = absolute ? proxy.origin : originOf(target);
-    this.viaProxy = absolute ? { authorization: proxyAuthorization(proxy) } : undefined;
+    this.viaProxy = absolute ? { authorization: basicAuthorization(proxy) } : undefined;
     this.client = new Client(first, {
       pipelining: 1,
       headersTimeout: 0,
@@ -40,6 +44,7 @@ export class Connection {
       connect: (_connect, callback) => {
         this.#open(target, proxy, options).then(
           (socket) => {
+            prepareHeads(socket, this.head);
             this.#tellEnd = keepEndWhileHeld(socket, () => this.buffers.holding);
             if (!proxy) this.isPublic = isPublicAddress(socket.remoteAddress ?? '');
             callback(null, socket);

@@ -1,12 +1,13 @@
 import type { LookupAddress } from 'node:dns';
 import type { Socket, TcpNetConnectOpts } from 'node:net';
 import { connect as connectTcp, isIP } from 'node:net';
-import type { ConnectionOptions } from 'node:tls';
+import type { ConnectionOptions, SecureContext } from 'node:tls';
 import { connect as connectTls } from 'node:tls';
 import type { AddressPolicy } from './address-policy.ts';
 import { refusalOf } from './address-policy.ts';
 import type { Resolve } from './guarded-lookup.ts';
-import { allowedAddresses, lookupOf } from './guarded-lookup.ts';
+import { firstConnected } from './first-connected.ts';
+import { allowedAddresses } from './guarded-lookup.ts';
 import { HttpFailure } from './http-error.ts';
 import type { ReadBuffers } from './read-buffers.ts';
 
@@ -30,8 +31,8 @@ export interface ConnectOptions {
   readonly policy: AddressPolicy | undefined;
   readonly resolve: Resolve;
   readonly timeouts: ConnectTimeouts;
-  /** Certificate authorities in PEM, instead of Node's own. */
-  readonly ca?: string | undefined;
+  /** Certificate authorities; undefined for Node's own. Made once, because reading hundreds of them takes longer than a handshake. */
+  readonly secureContext?: SecureContext | undefined;
   /** Reused memory for what the socket receives; undefined for Node's own. */
   readonly buffers?: ReadBuffers | undefined;
 }
@@ -47,12 +48,9 @@ export async function openSocket(target: Target, options: ConnectOptions, signal
   const { timeouts, policy } = options;
   const addresses = await allowedAddresses(host, port, policy, options.resolve, timeouts.lookupMs);
   signal.throwIfAborted();
-  const socket = startSocket(target, addresses, options);
-  // The next owner listens only after a turn of the microtask queue; nothing may escape in between.
-  socket.on('error', () => undefined);
-  socket.setNoDelay(true);
-  socket.setKeepAlive(true, 30_000);
-  await within(socket, 'connect', timeouts.connectMs, `no connection to ${host}:${port}`, signal);
+  const start = (address: LookupAddress): Socket => startSocket(target, address, options);
+  const what = `no connection to ${host}:${port}`;
+  const socket = await firstConnected({ addresses, start, timeoutMs: timeouts.connectMs, what }, signal);
   const refusal = policy && refusalOf(policy, { host, port, address: socket.remoteAddress ?? '' });
   if (refusal !== undefined) {
     socket.destroy();
@@ -62,21 +60,25 @@ export async function openSocket(target: Target, options: ConnectOptions, signal
   return socket;
 }
 
-function startSocket(target: Target, addresses: readonly LookupAddress[], options: ConnectOptions): Socket {
+function startSocket(target: Target, { address }: LookupAddress, options: ConnectOptions): Socket {
   const holder: { socket?: Socket } = {};
   const onread = options.buffers?.onreadFor(() => holder.socket!);
   const tcp = {
-    host: target.host,
+    host: address,
     port: target.port,
-    lookup: lookupOf(addresses),
     // undici closes its side itself; a socket that did so at once would be gone while its last bytes are still held.
     allowHalfOpen: true,
     ...(onread && { onread }),
   } as TcpNetConnectOpts;
   holder.socket = target.secure
-    ? connectTls({ ...tcp, ...tlsOptions(target, options.ca) } as ConnectionOptions)
+    ? connectTls({ ...tcp, ...tlsOptions(target, options.secureContext) } as ConnectionOptions)
     : connectTcp(tcp);
-  return holder.socket;
+  const { socket } = holder;
+  // The next owner listens only after a turn of the microtask queue; nothing may escape in between.
+  socket.on('error', () => undefined);
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true, 30_000);
+  return socket;
 }
 
 /** TLS to the target over a connection that exists already: a proxy's tunnel. */
@@ -86,16 +88,16 @@ export async function secureOver(
   options: ConnectOptions,
   signal: AbortSignal,
 ): Promise<Socket> {
-  const socket = connectTls({ socket: tunnel, ...tlsOptions(target, options.ca) });
+  const socket = connectTls({ socket: tunnel, ...tlsOptions(target, options.secureContext) });
   socket.on('error', () => undefined);
   await within(socket, 'secureConnect', options.timeouts.tlsMs, `no TLS with ${target.host}:${target.port}`, signal);
   return socket;
 }
 
-const tlsOptions = (target: Target, ca: string | undefined): ConnectionOptions => ({
+const tlsOptions = (target: Target, secureContext: SecureContext | undefined): ConnectionOptions => ({
   ALPNProtocols: ['http/1.1'],
   ...(isIP(target.host) === 0 && { servername: target.host }),
-  ...(ca !== undefined && { ca }),
+  ...(secureContext !== undefined && { secureContext }),
 });
 
 /** Waits for one event of a socket; destroys the socket when it fails, is late or is not wanted any more. */

@@ -90,6 +90,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
 
   onRequestStart(): void {
     this.#before = 'head';
+    this.#connection.head.expect();
     this.#watch.start();
   }
 
@@ -173,6 +174,7 @@ const flat = (headers: Record<string, string | string[] | undefined>): ResponseH
   Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [
       name.toLowerCase(),
-      Array.isArray(value) ? value.join(', ') : (value ?? ''),
+      // Equal copies of one header say nothing more than one.
+      Array.isArray(value) ? [...new Set(value)].join(', ') : (value ?? ''),
     ]),
   );

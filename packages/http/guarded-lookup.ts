@@ -1,4 +1,4 @@
-import type { LookupAddress, LookupOptions } from 'node:dns';
+import type { LookupAddress } from 'node:dns';
 import { lookup as systemLookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { AddressPolicy } from './address-policy.ts';
@@ -63,13 +63,3 @@ async function resolveHost(host: string, resolve: Resolve, timeoutMs: number): P
     clearTimeout(timer);
   }
 }
-
-type LookupCallback = (error: NodeJS.ErrnoException | null, address: string | LookupAddress[], family?: number) => void;
-
-/** `lookup` of net.connect over addresses that are already known and checked. */
-export const lookupOf =
-  (addresses: readonly LookupAddress[]) =>
-  (_host: string, options: LookupOptions, callback: LookupCallback): void => {
-    if (options.all) callback(null, [...addresses]);
-    else callback(null, addresses[0]!.address, addresses[0]!.family);
-  };

@@ -1,3 +1,4 @@
+import { createSecureContext } from 'node:tls';
 import { SECOND_MS } from '#core/units';
 import type { AddressPolicy } from './address-policy.ts';
 import { parseAddressPolicy } from './address-policy.ts';
@@ -34,7 +35,7 @@ export interface HttpOptions {
   /** Default `haulier`. */
   readonly userAgent?: string | undefined;
   /** Certificate authorities in PEM, instead of Node's own. */
-  readonly ca?: string | undefined;
+  readonly ca?: string | readonly string[] | undefined;
   /** Default: the system's resolver. */
   readonly resolve?: Resolve | undefined;
   /** Wall clock in milliseconds, for dates in headers. */
@@ -64,7 +65,7 @@ export function createHttp(options: HttpOptions = {}): Http {
     maxConnectionsPerOrigin: options.maxConnectionsPerOrigin ?? 16,
     resolve: options.resolve ?? resolveWithSystem,
     timeouts,
-    ca: options.ca,
+    secureContext: options.ca === undefined ? undefined : createSecureContext({ ca: [options.ca].flat() }),
   });
   const userAgent = options.userAgent ?? 'haulier';
   return {

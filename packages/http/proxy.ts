@@ -7,6 +7,7 @@ import { openSocket } from './connector.ts';
 import { isLoopbackName } from './guarded-lookup.ts';
 import { HttpFailure } from './http-error.ts';
 import { inBlock, parseIp } from './ip-address.ts';
+import { basicAuthorization } from './user-info.ts';
 
 /** The values of HTTPS_PROXY, HTTP_PROXY and NO_PROXY; main.ts reads them. */
 export interface ProxySettings {
@@ -53,13 +54,6 @@ export const targetOf = (url: URL): Target => ({
 export const portOf = (url: URL): number =>
   url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
 
-/** `Proxy-Authorization` of a proxy URL with user info. */
-export function proxyAuthorization(proxy: URL): string | undefined {
-  if (proxy.username === '') return undefined;
-  const user = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`;
-  return `Basic ${Buffer.from(user).toString('base64')}`;
-}
-
 /**
  * Asks a proxy for a tunnel (RFC 9110 section 9.3.6).
  *
@@ -74,7 +68,7 @@ export async function openTunnel(
 ): Promise<Socket> {
   const socket = await openSocket(targetOf(proxy), { ...options, policy: undefined, buffers: undefined }, signal);
   const authority = `${target.host.includes(':') ? `[${target.host}]` : target.host}:${target.port}`;
-  const authorization = proxyAuthorization(proxy);
+  const authorization = basicAuthorization(proxy);
   socket.write(
     `CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n` +
       (authorization === undefined ? '' : `Proxy-Authorization: ${authorization}\r\n`) +

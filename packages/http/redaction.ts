@@ -17,6 +17,9 @@ export function redactUrl(url: string | URL): string {
   return shown.href;
 }
 
+/** Text that a person typed and that is no URL, without what may be the user info of one. */
+export const redactUserInfo = (text: string): string => text.replace(/\/\/[^/?#\s]*@/g, `//${REDACTED}@`);
+
 const HARMLESS = new Set([
   'format',
   'filename',

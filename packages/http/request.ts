@@ -9,8 +9,10 @@ import { toSourceError } from './http-error.ts';
 import type { ProgressTimeouts } from './progress-watch.ts';
 import { portOf } from './proxy.ts';
 import { headersAcross, isRedirect, nextHop } from './redirects.ts';
+import { basicAuthorization, withoutUserInfo } from './user-info.ts';
 
 export interface HttpRequest {
+  /** User info in it is sent as Basic, to its own origin only; an `authorization` in `headers` goes before it. */
   readonly url: string | URL;
   readonly method?: 'GET' | 'HEAD' | 'POST';
   /** Names in lower case. `accept-encoding` is always `identity` (HR1), whatever stands here. */
@@ -22,6 +24,8 @@ export interface HttpRequest {
   readonly trusted?: boolean | undefined;
   /** Where an earlier answer led here: the `addressMode` it had. */
   readonly addressMode?: AddressMode | undefined;
+  /** Follow a redirect from https to http: the bytes will be proven, and the operator allows it. Default false. */
+  readonly allowDowngrade?: boolean | undefined;
   /** Redirects followed at most; default 10, 0 hands the redirect itself to the consumer. POST follows none. */
   readonly maxRedirects?: number | undefined;
   /** Bounds for this request instead of the client's. */
@@ -64,6 +68,7 @@ interface Journey {
   headers: Readonly<Record<string, string>>;
   first: HopHead | undefined;
   startIsPublic: boolean;
+  setsCookie: boolean;
 }
 
 /** Sends one request and follows its redirects (HA4–HA8). */
@@ -81,14 +86,23 @@ export async function sendRequest(
     settings,
     signal,
     visited: [startUrl(request)],
-    headers: { ...request.headers, 'accept-encoding': 'identity', 'user-agent': settings.userAgent },
+    headers: {
+      ...loginOf(request.url),
+      ...request.headers,
+      'accept-encoding': 'identity',
+      'user-agent': settings.userAgent,
+    },
     first: undefined,
     startIsPublic: true,
+    setsCookie: false,
   };
   for (;;) {
     const response = await oneHop(pool, journey, consumer);
     if (!follows(journey.request, response.status)) return response;
-    const next = nextHop(journey.visited, response.headers['location'], request.maxRedirects);
+    journey.setsCookie ||= response.headers['set-cookie'] !== undefined;
+    const { maxRedirects: maxHops, allowDowngrade } = request;
+    const facts = { maxHops, allowDowngrade, setsCookie: journey.setsCookie };
+    const next = nextHop(journey.visited, response.headers['location'], facts);
     if ('refusal' in next)
       throw new SourceError('bad-response', request.source, next.refusal, { httpStatus: response.status });
     journey.headers = headersAcross(response.url, next.url, journey.headers);
@@ -96,8 +110,13 @@ export async function sendRequest(
   }
 }
 
+function loginOf(url: string | URL): { authorization?: string } {
+  const authorization = basicAuthorization(new URL(url));
+  return authorization === undefined ? {} : { authorization };
+}
+
 function startUrl(request: HttpRequest): URL {
-  const url = new URL(request.url);
+  const url = withoutUserInfo(new URL(request.url));
   if (url.protocol === 'http:' || url.protocol === 'https:') {
     url.hash = '';
     return url;

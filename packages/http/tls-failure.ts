@@ -1,9 +1,16 @@
 import { codeOf } from '#core/error-facts';
+import { KNOWS_SYSTEM_AUTHORITIES } from './system-authorities.ts';
 
 const CLOCK = 'or the clock of this machine is wrong';
-const TRUST = 'set NODE_EXTRA_CA_CERTS to a file with the certificate to be trusted, if you know whose it is';
-const OWN = `its certificate is signed by itself, so nobody vouches for it: ${TRUST}`;
+const EXTRA = 'set NODE_EXTRA_CA_CERTS to a file with the certificate to be trusted, if you know whose it is';
+const TRUST = KNOWS_SYSTEM_AUTHORITIES
+  ? `use --use-system-ca (HAULIER_USE_SYSTEM_CA=1) where the system trusts it, or ${EXTRA}`
+  : `${EXTRA}; for what the system trusts, its file is often /etc/ssl/certs/ca-certificates.crt`;
+const OWN = `its certificate is signed by itself: ${TRUST}`;
 const STRANGER = `its certificate comes from an authority that this machine does not know, or an intermediate one is left out: ${TRUST}`;
+
+/** Also for servers that say it in another way. */
+export const ONLY_HTTP2 = 'it speaks only HTTP/2 at this port, HTTP/1.1 is needed';
 
 /** By Node's name of the failure, which for certificates is that of OpenSSL's X509_V_ERR constants. */
 const SENTENCES: Readonly<Record<string, string>> = {
@@ -15,6 +22,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   UNABLE_TO_GET_ISSUER_CERT: STRANGER,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: STRANGER,
   CERT_REVOKED: 'its certificate was revoked',
+  ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL: ONLY_HTTP2,
   ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS at this port: is its address an http:// one?',
 };
 

@@ -1,3 +1,5 @@
+import { redactUserInfo } from '#http/redaction';
+
 /** What is known about one public gateway before it is asked; the operator's own gateways need no entry. */
 export interface GatewayHints {
   /** Over everything that is asked of it. */
@@ -74,7 +76,9 @@ function builtInHints(text: string, host: string): GatewayHints {
 }
 
 const badGateway = (text: string): RangeError =>
-  new RangeError(`"${text}" is not a gateway: write for example https://gateway.example or http://127.0.0.1:8080`);
+  new RangeError(
+    `"${redactUserInfo(text)}" is not a gateway: write for example https://gateway.example or http://127.0.0.1:8080`,
+  );
 
 /** Of several entries that fit, the longest name is the nearest. */
 function byHost<T>(table: Readonly<Record<string, T>>, host: string): T | undefined {

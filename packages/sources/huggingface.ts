@@ -21,6 +21,10 @@ export interface HuggingfaceOptions {
   readonly token?: string | undefined;
   /** The operator named this endpoint: its own address is not questioned. */
   readonly trusted: boolean;
+  /** A digest or a CID of the file is known. */
+  readonly isProvable?: boolean | undefined;
+  /** Redirects from https to http are followed where the file is provable. */
+  readonly allowDowngrade?: boolean | undefined;
   readonly logger: Logger;
   /** Where the rest of a token is kept, for every transfer that uses it; default for this source alone. */
   readonly health?: SourceHealth | undefined;
@@ -151,8 +155,11 @@ class HubReader {
     };
   }
 
-  #commonGet(): Pick<RangedGet, 'http' | 'source' | 'fileName' | 'learnRange'> {
+  #commonGet(): Pick<RangedGet, 'http' | 'source' | 'fileName' | 'isProvable' | 'allowDowngrade' | 'learnRange'> {
+    const { isProvable = false, allowDowngrade = false } = this.#options;
     return {
+      isProvable,
+      allowDowngrade: allowDowngrade && isProvable,
       http: this.#options.http,
       source: this.name,
       fileName: this.#options.file.path.split('/').at(-1)!,

@@ -1,3 +1,7 @@
+import { tryParseCid } from '#content/cid';
+import { blockMatches } from '#content/cid-bytes';
+import { loadHash } from '#content/multihash';
+import { disguiseOf } from '#core/first-bytes';
 import type { SourceFailureKind } from '#core/failure';
 import { SourceError } from '#core/failure';
 import type { ByteSink, ReadRequest, ResponseHead, Source } from '#core/source';
@@ -22,6 +26,8 @@ export interface IpfsGatewayOptions {
   readonly fileName: string;
   /** The operator named this gateway: its own address is not questioned. */
   readonly trusted: boolean;
+  /** Redirects from https to http are followed: the CID decides. */
+  readonly allowDowngrade?: boolean | undefined;
 }
 
 /** Connections to one gateway at once (docs/ipfs.md). */
@@ -79,6 +85,7 @@ class GatewayReader {
       http,
       fileName,
       source: this.name,
+      isProvable: true,
       restAfterPageMs: PAGE_REST_MS,
       learnRange: (serves: boolean) => void (this.servesRange = serves),
       explain: (response: HttpResponse, body: string) => this.#explainRead(response, body),
@@ -105,7 +112,7 @@ class GatewayReader {
     const { response, bytes } = await requestBytes(http, ask, maxBytes, signal);
     if (response.status === 204) return new Uint8Array(0);
     if (response.status !== 200) throw this.#explain(response, bytes.toString('utf8'));
-    if (/^text\/html/i.test(response.headers['content-type'] ?? ''))
+    if (disguiseOf(bytes) === 'an HTML page' && !(await isBlock(cid, bytes)))
       throw new SourceError('bad-response', this.name, 'sent an HTML page, not a block', {
         retryAfterMs: PAGE_REST_MS,
       });
@@ -115,10 +122,11 @@ class GatewayReader {
 
   /** The gateway itself, or the place that its redirects led to. */
   #at(known: Resolved | undefined, cid: string, query = ''): Place {
-    const { gateway, trusted } = this.#options;
-    if (known !== undefined) return { url: known.url, addressMode: known.addressMode, maxRedirects: MAX_REDIRECTS };
+    const { gateway, trusted, allowDowngrade } = this.#options;
+    const common = { maxRedirects: MAX_REDIRECTS, allowDowngrade };
+    if (known !== undefined) return { url: known.url, addressMode: known.addressMode, ...common };
     const url = `${gateway.baseUrl}/ipfs/${encodeURIComponent(cid)}${query}`;
-    return { url, trusted, maxRedirects: MAX_REDIRECTS };
+    return { url, trusted, ...common };
   }
 
   #explainRead(response: HttpResponse, body: string): SourceError {
@@ -138,7 +146,15 @@ class GatewayReader {
   }
 }
 
-type Place = Pick<HttpRequest, 'url' | 'trusted' | 'addressMode' | 'maxRedirects'>;
+/** The CID decides: a block of a page looks like one. */
+async function isBlock(cid: string, bytes: Uint8Array): Promise<boolean> {
+  const parts = tryParseCid(cid);
+  if (parts === undefined) return false;
+  await loadHash(parts.hashCode);
+  return blockMatches(parts, bytes);
+}
+
+type Place = Pick<HttpRequest, 'url' | 'trusted' | 'addressMode' | 'maxRedirects' | 'allowDowngrade'>;
 
 export function gatewayKind(status: number, body: string): SourceFailureKind {
   if (status === 403 || status === 412) return 'missing';

@@ -4,6 +4,7 @@ import type { Layer } from '#core/layer';
 import type { Logger } from '#core/logger';
 import type { Source } from '#core/source';
 import type { Http } from '#http/pool';
+import { redactUserInfo } from '#http/redaction';
 import type { ConfiguredBundle } from './configured-bundle.ts';
 import { parseGateway, type GatewayData } from './gateways.ts';
 import { huggingface } from './huggingface.ts';
@@ -31,6 +32,8 @@ export interface SourcesConfig {
   readonly trustedUrls?: readonly string[] | undefined;
   /** Bundles that the operator named, best first. */
   readonly bundles?: readonly ConfiguredBundle[] | undefined;
+  /** Redirects from https to http are followed where a digest or a CID decides. */
+  readonly allowDowngrade?: boolean | undefined;
   readonly http: Http;
   readonly health: SourceHealth;
   /** Shared by all transfers of a process. */
@@ -47,7 +50,7 @@ export function makeSources(file: FileSpec, config: SourcesConfig): Source[] {
   const sources = config.layers.flatMap((layer) => {
     if (layer === 'ipfs') return gatewaySources(file, config);
     if (layer === 'bundled') return (config.bundles ?? []).map((bundle) => bundle.source(file));
-    return layer === 'huggingface' ? file.sources.flatMap((spec) => namedSource(spec, config)) : [];
+    return layer === 'huggingface' ? file.sources.flatMap((spec) => namedSource(spec, isProvable(file), config)) : [];
   });
   const wrap = (source: Source): Source => {
     const guarded = withHealth(config.health)(source);
@@ -71,30 +74,39 @@ function gatewaySources(file: FileSpec, config: SourcesConfig): Source[] {
         cid,
         fileName,
         trusted: true,
+        allowDowngrade: config.allowDowngrade,
       });
       if (known.has(source.name)) return []; // named twice, asked once
       known.add(source.name);
       return [source];
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      config.logger.warn({ gateway: text, reason: error.message }, 'gateway left out');
+      config.logger.warn({ gateway: redactUserInfo(text), reason: error.message }, 'gateway left out');
       return [];
     }
   });
 }
 
-function namedSource(spec: SourceSpec, config: SourcesConfig): Source[] {
-  const { http, logger, health } = config;
-  if (spec.kind === 'mirror') return mirrorSource(spec.url, config);
+const isProvable = ({ cid, digests }: FileSpec): boolean => cid !== undefined || Object.keys(digests).length > 0;
+
+function namedSource(spec: SourceSpec, isProvable: boolean, config: SourcesConfig): Source[] {
+  const { http, logger, health, allowDowngrade } = config;
+  if (spec.kind === 'mirror') return mirrorSource(spec.url, isProvable, config);
   const { repo, repoType = 'model', revision, path } = spec;
   const file = { endpoint: config.hfEndpoint, repo, repoType, revision, path };
-  return [huggingface({ http, file, token: config.hfToken, trusted: true, logger, health })];
+  return [
+    huggingface({ http, file, token: config.hfToken, trusted: true, isProvable, allowDowngrade, logger, health }),
+  ];
 }
 
 /** Whoever wrote a manifest or a job must not read files of this machine. */
-function mirrorSource(url: string, { http, logger, trustedUrls }: SourcesConfig): Source[] {
+function mirrorSource(
+  url: string,
+  isProvable: boolean,
+  { http, logger, trustedUrls, allowDowngrade }: SourcesConfig,
+): Source[] {
   const trusted = trustedUrls?.includes(url) ?? false;
-  if (!/^file:/i.test(url)) return [mirror({ http, url, trusted })];
+  if (!/^file:/i.test(url)) return [mirror({ http, url, trusted, isProvable, allowDowngrade })];
   if (trusted) return [localFile(url)];
   logger.warn({ url }, 'a local file that nobody typed here is no source');
   return [];

@@ -1,6 +1,10 @@
+import { SourceError } from '#core/failure';
 import type { ByteSink, ReadRequest, Source } from '#core/source';
+import { statusError } from '#http/http-error';
 import type { Http } from '#http/pool';
 import { redactUrl } from '#http/redaction';
+import type { HttpResponse } from '#http/request';
+import { basicAuthorization } from '#http/user-info';
 import type { RangedGet } from './ranged-get.ts';
 import { readRanged } from './ranged-get.ts';
 import type { Resolved } from './resolved-url.ts';
@@ -12,6 +16,10 @@ export interface MirrorOptions {
   readonly url: string;
   /** The operator or user typed this URL: its own address is not questioned. */
   readonly trusted?: boolean | undefined;
+  /** A digest or a CID of the file is known. */
+  readonly isProvable?: boolean | undefined;
+  /** Redirects from https to http are followed where the file is provable. */
+  readonly allowDowngrade?: boolean | undefined;
 }
 
 const MAX_CONNECTIONS = 8;
@@ -38,10 +46,12 @@ class MirrorReader {
   servesRange: boolean | undefined;
   readonly #options: MirrorOptions;
   readonly #resolved: ResolvedUrl;
+  readonly #login: string | undefined;
 
   constructor(options: MirrorOptions) {
     this.#options = options;
     this.url = new URL(options.url);
+    this.#login = basicAuthorization(this.url);
     this.name = redactUrl(this.url).replace(/^https?:\/\//, '');
     this.#resolved = new ResolvedUrl(options.http.now);
   }
@@ -55,20 +65,51 @@ class MirrorReader {
   }
 
   #get(known: Resolved | undefined, request: ReadRequest): RangedGet {
-    const { http, trusted } = this.#options;
+    const { http, trusted, isProvable = false, allowDowngrade = false } = this.#options;
     const at =
       known === undefined ? { url: this.url.href, trusted } : { url: known.url, addressMode: known.addressMode };
     const ifRange = this.#ifRange(new URL(at.url), request);
     return {
       ...at,
       http,
+      isProvable,
+      allowDowngrade: allowDowngrade && isProvable,
       source: this.name,
       fileName: this.url.pathname.split('/').at(-1)!,
       logicalUrl: this.url.href,
-      headers: { accept: '*/*', ...(ifRange !== undefined && { 'if-range': ifRange }) },
+      explain: (response) => this.#explain(response),
+      headers: {
+        accept: '*/*',
+        ...this.#loginFor(new URL(at.url)),
+        ...(ifRange !== undefined && { 'if-range': ifRange }),
+      },
       learnRange: (serves) => void (this.servesRange = serves),
       refine: (response, head) => (this.#resolved.learn(response), head),
     };
+  }
+
+  /** The login in the URL is for its own origin, also where a redirect within it led. */
+  #loginFor({ origin }: URL): { authorization?: string } {
+    const isOwn = this.#login !== undefined && origin === this.url.origin;
+    return isOwn ? { authorization: this.#login! } : {};
+  }
+
+  /** Says what a 401 wants. */
+  #explain(response: HttpResponse): SourceError | undefined {
+    if (response.status !== 401) return undefined;
+    const detail = this.#loginAdvice(response);
+    return statusError(this.name, response.status, response.headers, this.#options.http.now(), detail);
+  }
+
+  #loginAdvice({ headers, url }: HttpResponse): string {
+    const schemes = [...(headers['www-authenticate'] ?? '').matchAll(/(?:^|,)\s*([a-z][\w-]*)(?=\s|,|$)/gi)].map(
+      ([, name]) => name!,
+    );
+    if (schemes.length > 0 && !schemes.some((name) => /^basic$/i.test(name)))
+      return `it wants ${schemes[0]}, and only Basic is known here`;
+    if (this.#login === undefined) return 'it wants a login: write https://user:password@host/path';
+    if (url.origin !== this.url.origin) return `by ${url.host}, to which the login in the URL is not sent`;
+    return 'the login in the URL was refused';
   }
 
   #ifRange(asked: URL, { range, continues }: ReadRequest): string | undefined {

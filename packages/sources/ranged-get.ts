@@ -5,8 +5,10 @@ import type { ByteSink, ReadRequest, ResponseHead } from '#core/source';
 import { statusError } from '#http/http-error';
 import type { Http } from '#http/pool';
 import type { HttpRequest, HttpResponse } from '#http/request';
+import { ONLY_HTTP2 } from '#http/tls-failure';
+import { DoubtfulBody } from './doubtful-body.ts';
 import type { Refusal } from './response-head.ts';
-import { judgeHead } from './response-head.ts';
+import { isPage, judgeHead } from './response-head.ts';
 import { shownValidator } from './shown-validator.ts';
 
 /** One ranged GET of one file, and what is particular to the kind of source. */
@@ -16,6 +18,8 @@ export interface RangedGet extends Omit<HttpRequest, 'method' | 'body'> {
   readonly fileName: string;
   /** Tells the file from others whose source has the same name; never shown. */
   readonly logicalUrl?: string | undefined;
+  /** A digest or a CID will decide whether the bytes are right, so that no label refuses them. */
+  readonly isProvable?: boolean | undefined;
   /** Names an error status by the source's own rules; undefined leaves it to the general ones. */
   readonly explain?: ((response: HttpResponse, body: string) => SourceError | undefined) | undefined;
   /** Told what an answer shows about ranges. */
@@ -26,9 +30,6 @@ export interface RangedGet extends Omit<HttpRequest, 'method' | 'body'> {
   readonly refine?: ((response: HttpResponse, head: ResponseHead) => ResponseHead) | undefined;
 }
 
-const LFS_POINTER = Buffer.from('version https://git-lfs.github.com/spec/v1');
-/** A file this small may be a pointer in its own right. */
-const LFS_POINTER_MOST_BYTES = 1024;
 const ERROR_BODY_BYTES = 4096;
 
 /** Thrown to end a response of which everything useful was taken. */
@@ -87,8 +88,8 @@ class RangedBody {
   #head: ResponseHead | undefined;
   #position = 0;
   #errorBody: Buffer | undefined;
-  /** First bytes of a file, kept until they can be told from a pointer. */
-  #prefix: Buffer | undefined;
+  /** Set where nothing that the head promises fits what is expected. */
+  #doubtful: DoubtfulBody | undefined;
 
   constructor(get: RangedGet, request: ReadRequest, sink: ByteSink, isSecond: boolean) {
     this.#get = get;
@@ -109,25 +110,24 @@ class RangedBody {
     const take = { ...verdict.take, validator: shownValidator(response, this.#get.logicalUrl) };
     this.#head = this.#get.refine?.(response, take) ?? take;
     this.#position = this.#head.start;
-    const size = this.#request.sizeBytes ?? Infinity;
-    if (this.#head.start === 0 && size > LFS_POINTER_MOST_BYTES) this.#prefix = Buffer.alloc(0);
+    const { sizeBytes } = this.#request;
+    const isProvable = this.#get.isProvable ?? false;
+    if (verdict.doubt) this.#doubtful = new DoubtfulBody({ ...verdict.doubt, sizeBytes, isProvable });
     this.#sink.head(this.#head);
     return response.status === 200 || response.status === 206;
   }
 
   data(chunk: Uint8Array): void | Promise<void> {
     if (this.#errorBody) return this.#keepErrorBody(chunk);
-    if (this.#prefix) return this.#withPrefix(this.#prefix, chunk);
-    return this.#write(chunk);
+    return this.#write(this.#doubtful ? this.#undoubted(this.#doubtful.take(chunk)) : chunk);
   }
 
   /** The response ended by itself. @throws SourceError when that was not what it promised */
   async finish(): Promise<void> {
     if (this.#errorBody) throw this.#statusError();
-    if (this.#prefix && this.#prefix.byteLength > 0) await this.#write(this.#prefix);
+    if (this.#doubtful) await this.#write(this.#undoubted(this.#doubtful.end()));
     const promised = this.#head?.end ?? this.#request.sizeBytes;
-    if (promised !== undefined && this.#position < promised)
-      throw this.#error('interrupted', `the body ended at ${this.#position}, before ${promised}`);
+    if (promised !== undefined && this.#position < promised) throw this.#short(promised);
   }
 
   /** The response was ended because nothing more of it is wanted. */
@@ -146,7 +146,9 @@ class RangedBody {
     this.#position = end;
     const written = room > 0 ? this.#sink.write(chunk.subarray(0, room)) : undefined;
     const stop = (): never => {
-      throw this.#isPartOfWhole() ? ENOUGH : this.#error('size-mismatch', `sent more than ${end} bytes`);
+      throw this.#isPartOfWhole()
+        ? ENOUGH
+        : this.#error('size-mismatch', `sent more than ${end} bytes${this.#labelled}`);
     };
     return written === undefined ? stop() : written.then(stop);
   }
@@ -154,6 +156,11 @@ class RangedBody {
   #endAsked(): number | undefined {
     const { range } = this.#request;
     return range?.start === this.#head!.start ? range.end : undefined;
+  }
+
+  get #labelled(): string {
+    const { encoding } = this.#head ?? {};
+    return encoding === undefined ? '' : `, as ${encoding} although identity was asked`;
   }
 
   /** 200 to a range that ends inside the file: the rest is legal and not wanted, unless the file begins anew with it. */
@@ -167,20 +174,32 @@ class RangedBody {
     );
   }
 
-  /** HR30: a repository that lost its large files sends the pointer to them instead. */
-  #withPrefix(prefix: Buffer, chunk: Uint8Array): void | Promise<void> {
-    const whole =
-      prefix.byteLength === 0
-        ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
-        : Buffer.concat([prefix, chunk]);
-    const shown = whole.subarray(0, LFS_POINTER.byteLength);
-    if (!LFS_POINTER.subarray(0, shown.byteLength).equals(shown)) {
-      this.#prefix = undefined;
-      return this.#write(whole);
-    }
-    if (shown.byteLength === LFS_POINTER.byteLength)
-      throw this.#error('bad-response', 'sent a Git LFS pointer instead of the file');
-    this.#prefix = Buffer.from(whole);
+  /** @throws SourceError for a body that shows itself to be something else */
+  #undoubted(bytes: Uint8Array | 'refuse'): Uint8Array {
+    if (bytes !== 'refuse') return bytes;
+    const disguise = this.#doubtful!.disguise!;
+    const advice = this.#request.sizeBytes === undefined ? '; if that is what you want, give its digest' : '';
+    throw this.#disguised(`sent ${disguise} instead of the file${advice}`);
+  }
+
+  #disguised(message: string): SourceError {
+    return this.#error(
+      'bad-response',
+      message,
+      isPage(this.#doubtful?.disguise) ? this.#get.restAfterPageMs : undefined,
+    );
+  }
+
+  /** A body that came whole and is too short is another one; one that only ends with the connection may be cut. */
+  #short(promised: number): SourceError {
+    const ended = `the body ended at ${this.#position}, before ${promised}`;
+    const { encoding } = this.#head ?? {};
+    const instead = this.#doubtful?.disguise ?? (encoding && `${encoding} although identity was asked`);
+    if (instead === undefined) return this.#error('interrupted', ended);
+    const isWhole = /chunked/i.test(this.#response?.headers['transfer-encoding'] ?? '');
+    return isWhole
+      ? this.#disguised(`sent ${instead}: ${ended}`)
+      : this.#error('interrupted', `${ended}; it is ${instead}`);
   }
 
   #keepErrorBody(chunk: Uint8Array): void {
@@ -190,7 +209,10 @@ class RangedBody {
 
   #statusError(): SourceError {
     const response = this.#response!;
-    const explained = this.#get.explain?.(response, this.#errorBody!.toString('utf8'));
+    const body = this.#errorBody!.toString('utf8');
+    // The answer of Node's HTTP/2 server to a client that does not choose h2 by ALPN.
+    if (/^Unknown ALPN Protocol, expected `h2`/m.test(body)) return this.#error('bad-response', ONLY_HTTP2);
+    const explained = this.#get.explain?.(response, body);
     return explained ?? statusError(this.#get.source, response.status, response.headers, this.#get.http.now());
   }
 

@@ -1,4 +1,5 @@
 import type { ByteRange } from '#core/byte-range';
+import type { Disguise } from '#core/first-bytes';
 import type { ReadRequest, ResponseHead } from '#core/source';
 import type { SourceFailureKind } from '#core/failure';
 
@@ -11,10 +12,15 @@ export interface AnswerHead {
 
 export type Verdict =
   /** Bytes may be taken; the validator is not judged here. `servesRange` is undefined where the answer does not show it. */
-  | { readonly take: ResponseHead; readonly servesRange: boolean | undefined }
+  | { readonly take: ResponseHead; readonly servesRange: boolean | undefined; readonly doubt?: Doubt | undefined }
   /** An error status: the source's own rules name it. */
   | { readonly status: number }
   | Refusal;
+
+/** Headers that say something else than the file may follow. They are a hint: a length or a digest that fits is right. */
+export interface Doubt {
+  readonly saysItIs: Disguise | undefined;
+}
 
 export interface Refusal {
   readonly refuse: SourceFailureKind;
@@ -27,8 +33,6 @@ export interface Refusal {
 
 const refuse = (kind: SourceFailureKind, why: string): Refusal => ({ refuse: kind, why });
 
-const PAGE: Verdict = { refuse: 'bad-response', why: 'sent an HTML page', isPage: true };
-
 /**
  * Judges an answer before its first byte, by docs/http-rules.md. Pure.
  *
@@ -36,53 +40,83 @@ const PAGE: Verdict = { refuse: 'bad-response', why: 'sent an HTML page', isPage
  */
 export function judgeHead(answer: AnswerHead, request: ReadRequest, fileName: string): Verdict {
   if (answer.status >= 400 && answer.status !== 416) return { status: answer.status };
-  return disguise(answer, request, fileName) ?? judgeStatus(answer, request);
+  return judgeStatus(answer, request, fileName);
 }
 
-function judgeStatus(answer: AnswerHead, request: ReadRequest): Verdict {
+function judgeStatus(answer: AnswerHead, request: ReadRequest, fileName: string): Verdict {
   switch (answer.status) {
     case 200:
-      return judgeWhole(answer, request);
+      return judgeWhole(answer, request, fileName);
     case 206:
       return judgePart(answer, request);
     case 416:
       return judgeUnsatisfiable(answer, request);
     case 204:
-      return request.sizeBytes === 0 ? emptyFile() : refuse('bad-response', 'answered 204, which has no bytes');
+      return request.sizeBytes === 0
+        ? emptyFile()
+        : refuse('bad-response', 'answered 204, which has no bytes: an empty file only where size 0 is expected');
     default:
       return refuse('bad-response', `answered ${answer.status} to a plain request`);
   }
 }
 
-/** Something else than the file's own bytes, as far as headers tell (HR24, HR28). */
-function disguise(answer: AnswerHead, request: ReadRequest, fileName: string): Verdict | undefined {
-  if (answer.status !== 200 && answer.status !== 206) return undefined;
-  const encoding = token(answer.headers['content-encoding']);
-  if (encoding !== '' && encoding !== 'identity')
-    return refuse('bad-response', `sent ${encoding} although identity was asked`);
-  const type = token(answer.headers['content-type']);
-  if (type === 'text/html' && !/\.x?html?$/i.test(fileName)) return PAGE;
-  const isJson = type === 'application/json' && answer.status === 200 && !/json/i.test(fileName);
-  if (isJson && (request.sizeBytes === undefined || contentLength(answer) !== request.sizeBytes))
-    return refuse('bad-response', 'sent JSON instead of the file');
-  return undefined;
-}
-
 /** The value without its parameters, in lower case. */
 const token = (value: string | undefined): string => (value ?? '').split(';', 1)[0]!.trim().toLowerCase();
 
+/** What the type says, where the name of the file does not let that be expected. */
+function typeOf(answer: AnswerHead, fileName: string): Disguise | undefined {
+  const type = token(answer.headers['content-type']);
+  const isHtml = type === 'text/html' || type === 'application/xhtml+xml';
+  if (isHtml) return /\.x?html?$/i.test(fileName) ? undefined : 'an HTML page';
+  return type === 'application/json' && !/json/i.test(fileName) ? 'JSON' : undefined;
+}
+
+/**
+ * The content coding that a server names although none was asked for. Often it is a label of stored bytes (`x-gzip` of a .tar.gz,
+ * `aws-chunked`, `binary`), so nothing is ever decoded.
+ */
+function encodingOf(answer: AnswerHead): string | undefined {
+  const words = (answer.headers['content-encoding'] ?? '').split(',').map((word) => word.trim().toLowerCase());
+  const named = words.filter((word) => word !== '' && word !== 'identity' && word !== 'none');
+  return named.length === 0
+    ? undefined
+    : named
+        .join(', ')
+        .slice(0, MOST_SHOWN)
+        .replace(/[^\x20-\x7e]/g, '?');
+}
+
+const MOST_SHOWN = 60;
+
 /** 200: the whole file, asked for or not (HR7). */
-function judgeWhole(answer: AnswerHead, request: ReadRequest): Verdict {
+function judgeWhole(answer: AnswerHead, request: ReadRequest, fileName: string): Verdict {
   const { range, sizeBytes } = request;
   const length = contentLength(answer);
+  const saysItIs = typeOf(answer, fileName);
   if (Number.isNaN(length)) return refuse('bad-response', 'sent a Content-Length that is not a number');
-  if (sizeBytes !== undefined && length !== undefined && length !== sizeBytes) return wrongSize(length, sizeBytes);
+  if (sizeBytes !== undefined && length !== undefined && length !== sizeBytes)
+    return wrongLength(answer, saysItIs, length, sizeBytes);
+  const encoding = encodingOf(answer);
+  const doubt = sizeBytes !== undefined && length === sizeBytes ? undefined : { saysItIs };
   if (range !== undefined && range.start > 0) {
     if (request.continues === undefined) return refuse('range-refused', 'sent the whole file to a range');
-    return { take: wholeHead(undefined, length ?? sizeBytes), servesRange: undefined };
+    return { take: { ...wholeHead(undefined, length ?? sizeBytes), encoding }, servesRange: undefined, doubt };
   }
-  return { take: wholeHead(range, length ?? sizeBytes), servesRange: ignoresRange(answer, range, length) };
+  const take = { ...wholeHead(range, length ?? sizeBytes), encoding };
+  return { take, servesRange: ignoresRange(answer, range, length), doubt };
 }
+
+/** A whole file of another length: its labels say what came instead. */
+function wrongLength(answer: AnswerHead, saysItIs: Disguise | undefined, length: number, sizeBytes: number): Refusal {
+  const lengths = `${length} bytes, expected ${sizeBytes} bytes`;
+  const encoding = encodingOf(answer);
+  if (encoding !== undefined)
+    return refuse('bad-response', `sent it as ${encoding} although identity was asked: ${lengths}`);
+  if (saysItIs === undefined) return wrongSize(length, sizeBytes);
+  return { ...refuse('bad-response', `sent ${saysItIs} instead of the file: ${lengths}`), isPage: isPage(saysItIs) };
+}
+
+export const isPage = (disguise: Disguise | undefined): boolean => disguise === 'an HTML page';
 
 function wholeHead(range: ByteRange | undefined, totalBytes: number | undefined): ResponseHead {
   const end = totalBytes === undefined ? undefined : Math.min(range?.end ?? totalBytes, totalBytes);
@@ -99,9 +133,9 @@ function ignoresRange(answer: AnswerHead, range: ByteRange | undefined, length: 
 function judgePart(answer: AnswerHead, request: ReadRequest): Verdict {
   const { range, sizeBytes } = request;
   if (range === undefined) return refuse('bad-response', 'sent a part although no range was asked');
-  if (token(answer.headers['content-type']) === 'multipart/byteranges')
-    return refuse('bad-response', 'sent multipart/byteranges to a single range');
   const part = parseContentRange(answer.headers['content-range']);
+  if (part === undefined && token(answer.headers['content-type']) === 'multipart/byteranges')
+    return refuse('bad-response', 'sent multipart/byteranges to a single range');
   if (part === undefined) return refuse('range-refused', 'sent a part without a usable Content-Range');
   if (part === 'invalid') return refuse('bad-response', 'sent a Content-Range that contradicts itself');
   const objection = totalObjection(part, sizeBytes) ?? borderObjection(part, range, contentLength(answer));
@@ -130,12 +164,17 @@ function borderObjection(part: ContentRange, range: ByteRange, length: number | 
 /** 416: only an empty file makes it an answer (HR16–HR18). */
 function judgeUnsatisfiable(answer: AnswerHead, request: ReadRequest): Verdict {
   const { range, sizeBytes } = request;
-  const total = /^bytes \*\/(\d+)$/.exec(answer.headers['content-range'] ?? '')?.[1];
-  const totalBytes = total === undefined ? undefined : Number(total);
+  const totalBytes = unsatisfiedTotal(answer.headers['content-range']);
   if (sizeBytes !== undefined && totalBytes !== undefined && totalBytes !== sizeBytes)
     return wrongSize(totalBytes, sizeBytes);
   if ((range?.start ?? 0) === 0 && (totalBytes ?? sizeBytes) === 0) return emptyFile();
   return refuse('range-refused', 'answered 416 to a range inside the file');
+}
+
+/** How long the file is, by the Content-Range of a 416. */
+function unsatisfiedTotal(value: string | undefined): number | undefined {
+  const total = /^(?:bytes)?[\s:=]*\*\s*\/\s*(\d{1,16})$/i.exec(value?.trim() ?? '')?.[1];
+  return total === undefined ? undefined : Number(total);
 }
 
 const emptyFile = (): Verdict => ({
@@ -143,7 +182,7 @@ const emptyFile = (): Verdict => ({
   servesRange: undefined,
 });
 
-const wrongSize = (theirs: number, ours: number): Verdict =>
+const wrongSize = (theirs: number, ours: number): Refusal =>
   refuse('size-mismatch', `has ${theirs} bytes, expected ${ours} bytes`);
 
 export interface ContentRange {
@@ -153,9 +192,15 @@ export interface ContentRange {
   readonly total: number | undefined;
 }
 
-/** @returns undefined when it cannot be read, 'invalid' when it contradicts itself (RFC 9110 section 14.4) */
+const CONTENT_RANGE = /^(?:bytes\s*[\s:=]\s*)?(\d{1,16})\s*-\s*(\d{1,16})\s*\/\s*(\d{1,16}|\*)$/i;
+
+/**
+ * Reads `bytes 0-9/10`, and what servers of the field write instead: `bytes=0-9/10`, `bytes: 0-9/10`, `0-9/10`, spaces.
+ *
+ * @returns undefined when it cannot be read, 'invalid' when it contradicts itself (RFC 9110 section 14.4)
+ */
 export function parseContentRange(value: string | undefined): ContentRange | 'invalid' | undefined {
-  const match = /^bytes\s+(\d{1,16})-(\d{1,16})\/(\d{1,16}|\*)$/i.exec(value?.trim() ?? '');
+  const match = CONTENT_RANGE.exec(value?.trim() ?? '');
   if (!match) return undefined;
   const [first, last] = [Number(match[1]), Number(match[2])];
   const total = match[3] === '*' ? undefined : Number(match[3]);

@@ -55,6 +55,8 @@ export class SourceState {
   validator: Validator | undefined;
   /** It showed more than one version in this run. */
   hasChanged = false;
+  /** Content coding that it named although none was asked for. */
+  encoding: string | undefined;
   /** How often everything was dropped because it could not go on with what was there. */
   restarts = 0;
   /** What it has, where it is asked block by block. */
@@ -151,6 +153,7 @@ export class SourceState {
       badLeaves: this.badLeaves,
       errors: this.errors,
       leftBecause: this.leftBecause,
+      ...(this.encoding !== undefined && { encoding: this.encoding }),
     };
   }
 }

@@ -114,6 +114,8 @@ export interface SourceReport {
   readonly errors: number;
   /** Why it is not asked any more; undefined while it is. */
   readonly leftBecause: string | undefined;
+  /** Content coding that it named although none was asked for; the bytes are as they came. Left out without one. */
+  readonly encoding?: string;
 }
 
 /** `leaves`: each leaf and the whole; `digest`: the whole file; `none`: nothing was there to prove it. */

@@ -6,6 +6,7 @@ import { silentLogger } from '#core/logger';
 import { DEFAULT_BUDGETS } from '#core/policy';
 import type { ResponseHead } from '#core/source';
 import { isSameVersion } from '#core/validator';
+import { appearanceOf, noteEncoding } from './appearance.ts';
 import { Consequences } from './consequences.ts';
 import { Crew } from './crew.ts';
 import { nodeFileOperations } from './file-operations.ts';
@@ -115,7 +116,8 @@ export class TransferRun {
       const mismatch = compareDigests(file.digests, proof.digests);
       if (mismatch === undefined) return proof;
       const message = `its ${mismatch.algorithm} is ${mismatch.actual}, not ${mismatch.expected}`;
-      if (table === undefined) states = await this.#dropSuspects(message);
+      if (table === undefined)
+        states = await this.#dropSuspects(message + (await appearanceOf(this.#partial, proof, this.#states)));
       else await this.#dropDamaged(table.rootCid, message);
     }
   }
@@ -183,8 +185,10 @@ export class TransferRun {
   }
 
   /** Where a digest or leaves prove the bytes, they decide, and a validator only says that it is worth reading the file twice. */
-  #onHead(state: SourceState, { validator }: ResponseHead): void {
+  #onHead(state: SourceState, head: ResponseHead): void {
+    noteEncoding(state, head, isProvable(this.#options), this.#parts.logger);
     if (!isProvable(this.#options)) return;
+    const { validator } = head;
     const isOther =
       state.validator !== undefined && validator !== undefined && !isSameVersion(state.validator, validator);
     state.hasChanged ||= isOther;

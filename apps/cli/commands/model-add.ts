@@ -43,6 +43,7 @@ async function compose(request: AddRequest, work: LongWork, context: CommandCont
   const http = createHttp({
     addressPolicy: parseAddressPolicy([], request.allowPrivate),
     proxy: proxyOf(context.env),
+    ca: request.ca,
   });
   const meter = speedometer();
   try {

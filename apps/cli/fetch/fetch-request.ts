@@ -6,7 +6,7 @@ import { tryParseCid } from '#content/cid';
 import { IDENTITY } from '#content/multihash';
 import { DIGEST_ALGORITHMS, type DigestAlgorithm, type Digests, type Strategy } from '#core/file-spec';
 import { parseBytes, parseDuration } from '#core/units';
-import { gatewaysOf, httpUrl, proxyOf } from '../network.ts';
+import { authoritiesOf, gatewaysOf, httpUrl, proxyOf } from '../network.ts';
 import { secret } from '../stack/stack-config.ts';
 import type { ProgressMode } from '../terminal/progress.ts';
 
@@ -26,6 +26,8 @@ export interface FetchOptions {
   readonly stallTimeout: string;
   readonly strategy: string;
   readonly allowPrivate?: boolean;
+  readonly allowDowngrade?: boolean;
+  readonly useSystemCa?: boolean;
   readonly strict?: boolean;
   readonly json?: boolean;
   readonly progress: ProgressMode;
@@ -65,6 +67,8 @@ export function requestOf(what: string, options: FetchOptions, env: NodeJS.Proce
     stallTimeoutMs: positive('--stall-timeout', options.stallTimeout, parseDuration),
     strategy: strategyOf(options.strategy),
     allowPrivate: options.allowPrivate,
+    allowDowngrade: downgradeOf(options, locator, digests),
+    ca: authoritiesOf(options.useSystemCa, env),
     strict: options.strict,
     proxy: proxyOf(env),
   };
@@ -84,6 +88,13 @@ function isProvided(
     gateways.length > 0 ||
     (mirrors.length > 0 && Object.keys(digests).length > 0)
   );
+}
+
+/** Plain HTTP shows neither who answers nor that bytes are as they were sent: something else has to prove them. */
+function downgradeOf({ allowDowngrade }: FetchOptions, { kind }: Locator, digests: Digests): boolean | undefined {
+  if (allowDowngrade === true && kind !== 'cid' && Object.keys(digests).length === 0)
+    throw new RangeError('--allow-downgrade needs a digest or a CID: give --sha256, so that the bytes are proven');
+  return allowDowngrade;
 }
 
 /** An existing folder as output means: this name in there, as with cp. */

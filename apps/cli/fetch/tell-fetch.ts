@@ -63,8 +63,14 @@ export function summaryLines(report: DownloadReport, ms: number): string[] {
     ...(resumedBytes > 0 ? [`${senders.length > 0 ? formatBytes(resumedBytes) : 'all of it'} here already`] : []),
     report.verified ? 'verified' : `UNVERIFIED: nothing proved these bytes; for next time: --sha256 ${report.sha256}`,
   ];
-  return [...sources.flatMap(wasteOf), `${printable(path)}  ${facts.join('  ')}`];
+  return [...sources.flatMap(wasteOf), ...encodedLines(report), `${printable(path)}  ${facts.join('  ')}`];
 }
+
+/** Bytes that nothing proves may be compressed ones: nothing is ever decoded. */
+const encodedLines = ({ verified, sources }: DownloadReport): string[] =>
+  sources
+    .filter(({ bytes, encoding }) => !verified && bytes > 0 && encoding !== undefined)
+    .map(({ source, encoding }) => `${printable(source)} sent it as ${encoding}: kept as it came, not decoded`);
 
 /** Too short a time says nothing about speed. */
 const speedOf = (bytes: number, ms: number): string =>

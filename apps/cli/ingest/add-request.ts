@@ -3,7 +3,7 @@ import { isManifestCid } from '#chain/ingest/draft-from-ipfs';
 import { pathFilter } from '#chain/ingest/path-filter';
 import { parseCid } from '#content/cid';
 import { ModelName, ModelVersion } from '#contracts/manifest';
-import { gatewaysOf, httpUrl } from '../network.ts';
+import { authoritiesOf, gatewaysOf, httpUrl } from '../network.ts';
 import { secret } from '../stack/stack-config.ts';
 import type { ProgressMode } from '../terminal/progress.ts';
 import { readRecipe, type Recipe } from './recipe.ts';
@@ -20,6 +20,7 @@ export interface ModelAddOptions {
   readonly gateway?: readonly string[];
   readonly hfEndpoint?: string;
   readonly allowPrivate?: boolean;
+  readonly useSystemCa?: boolean;
   readonly print?: boolean;
   readonly output?: string;
   readonly json?: boolean;
@@ -54,6 +55,8 @@ export interface AddRequest {
   readonly minBytes: Readonly<Record<string, number>>;
   readonly gateways: readonly string[];
   readonly allowPrivate: boolean;
+  /** Certificate authorities in PEM; undefined for Node's own. */
+  readonly ca: readonly string[] | undefined;
 }
 
 /** @throws RangeError with one sentence that says what would be right */
@@ -71,6 +74,7 @@ export function addRequest(name: string | undefined, options: ModelAddOptions, e
     minBytes: recipe?.minBytes ?? {},
     gateways: neededGateways(options, env),
     allowPrivate: options.allowPrivate ?? false,
+    ca: authoritiesOf(options.useSystemCa, env),
   };
 }
 

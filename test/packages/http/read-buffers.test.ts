@@ -89,11 +89,22 @@ describe('TLS', () => {
   });
 });
 
+it('D04 HA6 follows a redirect from https to http where the caller allows it', async () => {
+  const plain = await start(false, []);
+  const { origin, http } = await start(true, [{ do: 'redirect', to: `${plain.origin.url}/files/x` }]);
+  const { status } = await http.request(
+    { url: `${origin.url}/files/x`, source: 'test', trusted: true, allowDowngrade: true },
+    { head: () => true, data: () => undefined },
+    new AbortController().signal,
+  );
+  expect(status).toBe(200);
+});
+
 it('D04 HA6 does not follow a redirect from https to http', async () => {
   const { origin, http } = await start(true, [{ do: 'redirect', to: 'http://127.0.0.1:9/' }]);
   await expect(read(http, `${origin.url}/files/x`, Infinity)).rejects.toMatchObject({
     kind: 'bad-response',
-    message: 'a redirect from https to http',
+    message: expect.stringMatching(/^a redirect from https to http, .*--allow-downgrade/),
   });
 });
 

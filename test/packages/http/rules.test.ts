@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { decide, DEFAULT_BUDGETS, mayPass } from '#core/policy';
 import { kindOfError, kindOfStatus } from '#http/http-error';
 import { proxyFor } from '#http/proxy';
-import { redactUrl } from '#http/redaction';
+import { redactUrl, redactUserInfo } from '#http/redaction';
 import { headersAcross, nextHop } from '#http/redirects';
 import { parseRateLimit, parseRetryAfter, waitOf } from '#http/retry-after';
 
@@ -40,6 +40,9 @@ describe('Retry-After', () => {
   });
 });
 
+/** A header as it is received: each byte is a character. */
+const latin1 = (text: string): string => Buffer.from(text).toString('latin1');
+
 describe('a redirect', () => {
   const from = (...urls: string[]): URL[] => urls.map((url) => new URL(url));
   it.each([
@@ -47,6 +50,20 @@ describe('a redirect', () => {
     ['relative to the folder', 'https://h/a/b', 'c?d=1', 'https://h/a/c?d=1'],
     ['to another host', 'http://h/a', 'https://cdn/x?sig=1#part', 'https://cdn/x?sig=1'],
     ['with user info, which is dropped', 'http://h/a', 'https://u:p@cdn/x', 'https://cdn/x'],
+    ['D16 in raw UTF-8', 'http://h/a', latin1('/dîr/模型.onnx'), 'http://h/d%C3%AEr/%E6%A8%A1%E5%9E%8B.onnx'],
+    ['D16 in raw UTF-8, in the query', 'http://h/a', latin1('/f?n=é'), 'http://h/f?n=%C3%A9'],
+    [
+      'D16 in raw UTF-8, in the host',
+      'http://h/a',
+      latin1('http://bücher.example/f'),
+      'http://xn--bcher-kva.example/f',
+    ],
+    ['D16 in another character set, as its bytes', 'http://h/a', '/caf\xe9', 'http://h/caf%E9'],
+    ['D16 encoded already', 'http://h/a', '/d%C3%AEr', 'http://h/d%C3%AEr'],
+    ['with spaces around and in it', 'http://h/a', ' /a b/c ', 'http://h/a%20b/c'],
+    ['without a scheme', 'https://h/a', '//cdn.example/x', 'https://cdn.example/x'],
+    ['that is only a query', 'https://h/a/b?c=1', '?d=2', 'https://h/a/b?d=2'],
+    ['up the folders', 'https://h/a/b/c', '../../x', 'https://h/x'],
   ])('follows a location %s', (_what, url, location, wanted) => {
     expect(nextHop(from(url), location)).toMatchObject({ url: expect.objectContaining({ href: wanted }) });
   });
@@ -60,6 +77,20 @@ describe('a redirect', () => {
     ['to nonsense', 'http://h/a', 'http://[', 'not a URL'],
   ])('refuses a location %s', (_what, url, location, why) => {
     expect(nextHop(from(url), location)).toMatchObject({ refusal: expect.stringContaining(why) });
+  });
+
+  it('D04 HA6 follows https to http only where that is allowed', () => {
+    const [start, plain] = from('https://h/a', 'http://h/a') as [URL, URL];
+    expect(nextHop([start], plain.href)).toMatchObject({ refusal: expect.stringContaining('--allow-downgrade') });
+    expect(nextHop([start], plain.href, { allowDowngrade: true })).toEqual({ url: plain });
+    expect(nextHop([start], 'ftp://h/a', { allowDowngrade: true })).toHaveProperty('refusal');
+  });
+
+  it('D17 says of a redirect to itself that sets a cookie what the server wants', () => {
+    const refusal = expect.stringContaining('sets a cookie: the server wants a client that keeps cookies');
+    expect(nextHop(from('https://h/a'), '/a', { setsCookie: true })).toEqual({ refusal });
+    expect(nextHop(from('https://h/a', 'https://h/b'), '/a', { setsCookie: true })).toEqual({ refusal });
+    expect(nextHop(from('https://h/a'), '/b', { setsCookie: true })).toHaveProperty('url');
   });
 
   it('D03 HA6 refuses the eleventh hop', () => {
@@ -91,6 +122,15 @@ describe('redaction', () => {
       'https://cdn.example/f?X-Amz-Signature=redacted&Policy=redacted&Signature=redacted&X-Amz-Expires=3600&format=raw&t=redacted',
     );
     expect(redactUrl('nonsense?token=x')).toBe('(not a URL)');
+  });
+
+  it.each([
+    ['https://u:p@h:99999/f', 'https://redacted@h:99999/f'],
+    ['http://u:p@ss@h/f@1', 'http://redacted@h/f@1'],
+    ['https://h/a@b', 'https://h/a@b'],
+    ['bafy…/a@b', 'bafy…/a@b'],
+  ])('HA9 shows of the text %s no user info', (text, shown) => {
+    expect(redactUserInfo(text)).toBe(shown);
   });
 });
 
