@@ -40,9 +40,9 @@ export async function startCuttingProxy(upstream: string, { afterBytes, then, be
       if (left === 0) return;
       const part = chunk.subarray(0, left);
       left -= part.length;
+      const isLast = left === 0;
       client.write(part, () => {
-        if (left > 0) return;
-        left = 0;
+        if (!isLast) return;
         origin.pause();
         void before().then(() => {
           if (then === 'reset') client.resetAndDestroy();
