@@ -25,14 +25,22 @@ export function shownValidator({ url, headers }: Answer, logicalUrl?: string): V
   if (coding !== undefined && coding.trim().toLowerCase() !== 'identity') return undefined;
   const hasStrongTag = isStrong(etag);
   if (lastModified === undefined) return hasStrongTag ? validator() : undefined;
-  const modifiedAt = Date.parse(lastModified);
-  const age = Date.parse(date ?? '') - modifiedAt;
+  const modifiedAt = timeOf(lastModified);
+  const age = timeOf(date) - modifiedAt;
   const isOver = modifiedAt >= FIRST_DATE_MS && age >= (hasStrongTag ? LEAST_AGE_MS : STRONG_AGE_MS);
   return isOver ? validator() : undefined;
 
   function validator(): Validator {
     return { place: placeOf(url, logicalUrl), etag, lastModified };
   }
+}
+
+const HTTP_DATE = /[a-z]{3}, \d{2} [a-z]{3} \d{4} \d{2}:\d{2}:\d{2} gmt/gi;
+
+/** Some servers send the field twice: the earlier time counts. @returns milliseconds; NaN without a date, or in an obsolete form */
+function timeOf(field = ''): number {
+  const dates = field.match(HTTP_DATE) ?? [];
+  return dates.length === 0 ? NaN : Math.min(...dates.map((date) => Date.parse(date)));
 }
 
 const isStrong = (etag: string | undefined): etag is string => etag !== undefined && /^"[^"]*"$/.test(etag);

@@ -57,6 +57,8 @@ export class SourceState {
   hasChanged = false;
   /** Content coding that it named although none was asked for. */
   encoding: string | undefined;
+  /** Its bytes were dropped because they may be a mixture, and it was asked for all of them in one answer. */
+  wasReadAgain = false;
   /** How often everything was dropped because it could not go on with what was there. */
   restarts = 0;
   /** What it has, where it is asked block by block. */

@@ -211,7 +211,7 @@ export class TransferRun {
     const suspects = suspectsOf(laid?.board, (unit) => laid!.originInThisRun(unit), this.#states);
     this.#parts.logger.warn({ message, ...suspects.summary }, 'whole digest differs');
     const { culprit, trusted } = suspects;
-    if (culprit?.hasChanged === true) readInOneAnswer(culprit);
+    if (culprit?.hasChanged === true && !culprit.wasReadAgain) readInOneAnswer(culprit);
     else if (culprit !== undefined) this.#consequences.convict(culprit, message);
     if (laid === undefined) {
       culprit?.wasteAll();
@@ -247,7 +247,6 @@ export class TransferRun {
 
 /** Its answers were of more than one version, so that its bytes may only be mixed: it is asked once more, for all of them at once. */
 function readInOneAnswer(state: SourceState): void {
-  state.hasChanged = false;
-  state.validator = undefined;
+  state.wasReadAgain = true;
   if (state.mode === 'range') state.mode = 'stream';
 }

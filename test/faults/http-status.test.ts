@@ -111,6 +111,44 @@ describe('a source that does not range', () => {
   });
 });
 
+describe('a source whose validator differs from answer to answer', () => {
+  const cut: Fault = { do: 'cut', afterBytes: HALF };
+
+  it.each<[string, Fault]>([
+    ['another ETag', { do: 'change-etag' }],
+    ['another date', { do: 'headers', set: { 'last-modified': 'Fri, 02 Jan 2026 00:00:00 GMT' } }],
+    ['no validator', { do: 'headers', set: { etag: null, 'last-modified': null } }],
+  ])('B24 HR5 %s: the digest decides, no range depends on it, and nothing is fetched twice', async (_, other) => {
+    const origin = await bench.origin(file.served, [
+      { do: 'cut', afterBytes: 5 * LEAF_BYTES },
+      [other, cut],
+      cut,
+      other,
+    ]);
+    const run = await bench.obtain({ file, mirrors: [origin] });
+    expect(run.result).toMatchObject({ verified: 'digest', wastedBytes: 0 });
+    expect(origin.requests.some(({ headers }) => 'if-range' in headers)).toBe(false);
+    expect(failuresOf(run).every((kind) => kind === 'interrupted')).toBe(true);
+  });
+
+  it('B24 HR5 so it does when the download is resumed', async () => {
+    await bench.interruptedAt(HALF, { file, mirrors: [''] });
+    const origin = await bench.faulty(file, { do: 'change-etag' });
+    const run = await bench.obtain({ file, mirrors: [origin] });
+    expect(rangesOf(origin)).toEqual([REST]);
+    expect(run.result).toMatchObject({ resumedBytes: HALF, wastedBytes: 0 });
+  });
+
+  it('B22 HR7 whole answers alone, the first of them broken off: the second one brings the rest', async () => {
+    const origin = await bench.origin(file.served, [], {
+      rules: [{ times: 1, fault: [{ do: 'ignore-range' }, cut] }, { fault: { do: 'ignore-range' } }],
+    });
+    const run = await bench.obtain({ file, mirrors: [origin], identity: { sizeBytes: undefined } });
+    expect(run.result).toMatchObject({ verified: 'digest', wastedBytes: HALF });
+    expect(rangesOf(origin)).toEqual([undefined, REST, undefined]);
+  });
+});
+
 describe('an answer that is legal', () => {
   it('A05 HR10 keeps a part that ends early and asks for the rest', async () => {
     const origin = await bench.faulty(file, { do: 'end-short', by: HALF - LEAF_BYTES }, 1);

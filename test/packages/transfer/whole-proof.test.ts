@@ -77,6 +77,33 @@ describe('whole-file proof', () => {
     expect(result).toMatchObject({ verified: 'none', sizeBytes: bytes.length, digests: { sha256 } });
   });
 
+  it('B25 HR5 reads a source once more, in one answer, whose bytes are of two versions', async () => {
+    const older = Buffer.alloc(bytes.length, 7);
+    const replaced = fakeSource(bytes, {
+      etag: (n) => `"v${Math.min(n, 1)}"`,
+      cutAfterBytes: (n) => (n === 0 ? 8 * MIB : undefined),
+      corrupt: (position, chunk) => {
+        if (replaced.requests.length === 1) chunk.set(older.subarray(position, position + chunk.length));
+      },
+    });
+    const result = await transfer(kit.options([replaced], { file: { digests: { sha256 } } }));
+    expect(await isIdentical()).toBe(true);
+    expect(replaced.requests.at(-1)).not.toHaveProperty('range');
+    expect(result.sources[0]).toMatchObject({ bytes: bytes.length, wastedBytes: bytes.length });
+  });
+
+  it('B25 HR5 convicts it all the same when that one is wrong too', async () => {
+    const liar = fakeSource(Buffer.alloc(bytes.length, 7), {
+      etag: (n) => `"v${n}"`,
+      cutAfterBytes: (n) => (n % 2 === 0 ? 8 * MIB : undefined),
+    });
+    const transferred = transfer(kit.options([liar], { file: { digests: { sha256 } } }));
+    await expect(transferred).rejects.toMatchObject({
+      failures: expect.arrayContaining([expect.objectContaining({ kind: 'digest-mismatch' })]),
+    });
+    expect(liar.requests.length).toBeLessThanOrEqual(6);
+  });
+
   it('HR3 never joins unproven bytes of two responses without one strong validator', async () => {
     const changing = fakeSource(bytes, {
       etag: (n) => `"v${n}"`,

@@ -1,0 +1,119 @@
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
+import { MIB } from '#core/units';
+import { runCli, startCli, type CliEnd } from '../helpers/cli.ts';
+import { expectNoLeaks } from '../helpers/leaks.ts';
+import { bytesOf, sha256Of } from '../helpers/transfer-kit.ts';
+import { until } from '../helpers/until.ts';
+import { startCuttingProxy, type Cut, type CuttingProxy } from './cutting-proxy.ts';
+import { fileServers, type RunningServer } from './file-servers.ts';
+
+expectNoLeaks();
+const SIZE = 6 * MIB + 777;
+const CUT_AT = 4 * MIB;
+const OLD = bytesOf(SIZE, 'old');
+const NEW = bytesOf(SIZE, 'new');
+const HOUR_MS = 3_600_000;
+const TEST_MS = 120_000;
+
+const folder = await mkdtemp(join(tmpdir(), 'haulier-file-servers-'));
+const servers = await fileServers();
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe.each(servers)('files of $name', ({ name, whyNot, start }) => {
+  const test = whyNot === undefined ? it : it.skip;
+  const root = join(folder, name.replace(/\W/g, '-'));
+  let server: RunningServer | undefined;
+  let proxy: CuttingProxy | undefined;
+
+  /** As a deploy does it: complete, and then under its name. */
+  async function publish(bytes: Buffer, modifiedAt: Date): Promise<void> {
+    await writeFile(join(root, '.next'), bytes);
+    await utimes(join(root, '.next'), modifiedAt, modifiedAt);
+    await rename(join(root, '.next'), join(root, 'model.bin'));
+  }
+
+  async function serve(cut: Partial<Cut>): Promise<void> {
+    await mkdir(root, { recursive: true });
+    await publish(OLD, new Date(Date.now() - HOUR_MS));
+    server ??= await start(root);
+    const before = (): Promise<void> => Promise.resolve();
+    proxy = await startCuttingProxy(server.url, { afterBytes: CUT_AT, then: 'reset', before, ...cut });
+  }
+
+  const replace = (): Promise<void> => publish(NEW, new Date());
+  const target = join(root, 'fetched.bin');
+  const command = (...more: string[]): string[] => {
+    return ['fetch', `${proxy!.url}/model.bin`, '-o', target, '--progress', 'none', ...more];
+  };
+
+  async function expectFetched(end: CliEnd, bytes: Buffer): Promise<void> {
+    expect(end).toMatchObject({ code: 0 });
+    const fetched = await readFile(target);
+    // Compared by digest: a difference of megabytes is of no use to anybody.
+    expect(sha256Of(fetched)).toBe(sha256Of(bytes));
+    expect(end.stdout).toContain(sha256Of(bytes));
+  }
+
+  afterEach(async () => {
+    await proxy?.close();
+    await server?.stop();
+    [proxy, server] = [undefined, undefined];
+    await rm(root, { recursive: true, force: true });
+  });
+
+  test(
+    'B20 HR3 replaced after a broken connection: wholly the new file',
+    async () => {
+      await serve({ before: replace });
+      await expectFetched(await runCli(command()), NEW);
+    },
+    TEST_MS,
+  );
+
+  test.each(['SIGTERM', 'SIGKILL'] as const)(
+    'B20 HR5 replaced between %s and the same command: wholly the new file',
+    async (signal) => {
+      await serve({ then: 'silence' });
+      const first = startCli(command());
+      await proxy!.cut;
+      await received(root);
+      first.child.kill(signal);
+      await first.ended;
+      await replace();
+      await expectFetched(await runCli(command()), NEW);
+    },
+    TEST_MS,
+  );
+
+  test(
+    'B22 RE1 the same after a broken connection: success, with a digest and without',
+    async () => {
+      await serve({});
+      await expectFetched(await runCli(command()), OLD);
+      await proxy!.close();
+      await rm(target);
+      proxy = await startCuttingProxy(server!.url, {
+        afterBytes: CUT_AT,
+        then: 'reset',
+        before: async () => undefined,
+      });
+      await expectFetched(await runCli(command('--sha256', sha256Of(OLD))), OLD);
+    },
+    TEST_MS,
+  );
+});
+
+/** Resolves when the partial holds what was sent of the file, but for the block that is not full yet. */
+async function received(root: string): Promise<void> {
+  const shown = OLD.subarray(CUT_AT - 2 * MIB, CUT_AT - MIB);
+  const isThere = async (): Promise<boolean> => {
+    const partial = (await readdir(root)).find((name) => name.endsWith('.part'));
+    if (partial === undefined) return false;
+    return (await readFile(join(root, partial))).subarray(CUT_AT - 2 * MIB, CUT_AT - MIB).equals(shown);
+  };
+  await until(isThere, { timeoutMs: TEST_MS, what: 'the partial holds what was sent' });
+}

@@ -1,0 +1,176 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import { until } from '../helpers/until.ts';
+import { install, interopFolder } from './installed.ts';
+
+const START_MS = 30_000;
+
+export interface RunningServer {
+  /** Without a path. */
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** A server of files by somebody else. */
+export interface FileServer {
+  readonly name: string;
+  /** Why this machine does not have it, or undefined. */
+  readonly whyNot: string | undefined;
+  start(root: string): Promise<RunningServer>;
+}
+
+const ours = (name: string): string => join(interopFolder('file-servers'), name);
+
+const OF_NPM = [
+  'express',
+  'send',
+  'serve-handler',
+  'serve-handler without ETag',
+  'http-server',
+  'sirv',
+  'koa-send',
+  '@fastify/static',
+  'pipe without validators',
+];
+const OF_PYTHON = [
+  'http.server',
+  'flask',
+  'werkzeug',
+  'django',
+  'django-static',
+  'bottle',
+  'aiohttp',
+  'tornado',
+  'twisted',
+  'starlette',
+  'cherrypy',
+];
+
+/** Every server that there is a recipe for; those of Python and of the system only where this machine has them. */
+export async function fileServers(): Promise<FileServer[]> {
+  const npm = await install('file-servers', 'express');
+  const python = await listOf('python3', [ours('serve.py'), '--list']);
+  return [
+    ...OF_NPM.map((name) => ({
+      name,
+      whyNot: npm,
+      start: (root: string) => startSaying(process.execPath, [ours('serve.mjs'), name, root]),
+    })),
+    ...OF_PYTHON.map((name) => ({
+      name: `python ${name}`,
+      whyNot: python?.includes(name) === true ? undefined : 'not on this machine',
+      start: (root: string) => startSaying('python3', [ours('serve.py'), name, root]),
+    })),
+    await ofSystem('php -S', 'php', ['-v'], (root, port) => ['-S', `127.0.0.1:${port}`, '-t', root]),
+    await ofSystem('busybox httpd', 'busybox', ['httpd', '--help'], (root, port) => [
+      'httpd',
+      '-f',
+      ...['-p', `127.0.0.1:${port}`, '-h', root],
+    ]),
+    await ofSystem('nginx', 'nginx', ['-v'], nginxOf('')),
+    await ofSystem('nginx max_ranges 0', 'nginx', ['-v'], nginxOf('max_ranges 0;')),
+    await ofSystem('nginx etag off', 'nginx', ['-v'], nginxOf('etag off;')),
+    await ofSystem('nginx with neither', 'nginx', ['-v'], nginxOf('etag off; add_header Last-Modified "";')),
+    await ofSystem('lighttpd', 'lighttpd', ['-v'], lighttpd),
+  ];
+}
+
+type Arguments = (root: string, port: number) => string[] | Promise<string[]>;
+
+/** A program that is told its port. */
+async function ofSystem(name: string, program: string, probe: string[], args: Arguments): Promise<FileServer> {
+  const whyNot = await promisify(execFile)(program, probe).then(
+    () => undefined,
+    () => `no ${program} on this machine`,
+  );
+  const start = async (root: string): Promise<RunningServer> => {
+    const port = await freePort();
+    const child = spawn(program, await args(root, port), { stdio: 'ignore' });
+    const url = `http://127.0.0.1:${port}`;
+    const stop = stopping(child);
+    await until(
+      () =>
+        fetch(url).then(
+          () => true,
+          () => false,
+        ),
+      { timeoutMs: START_MS, what: `${name} answers` },
+    ).catch(async (error: unknown) => {
+      await stop();
+      throw error;
+    });
+    return { url, stop };
+  };
+  return { name, whyNot, start };
+}
+
+const nginxOf =
+  (more: string): Arguments =>
+  async (root, port) => {
+    const work = `${root}.nginx`;
+    await mkdir(work, { recursive: true });
+    const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+    const lines = temporary.map((name) => `${name}_temp_path ${join(work, name)};`).join(' ');
+    await writeFile(
+      join(work, 'nginx.conf'),
+      `${process.getuid?.() === 0 ? 'user root;' : ''} daemon off; pid ${join(work, 'pid')}; error_log stderr; events {}
+       http { access_log off; ${lines} server { listen 127.0.0.1:${port}; root ${root}; ${more} } }`,
+    );
+    return ['-e', 'stderr', '-p', work, '-c', join(work, 'nginx.conf')];
+  };
+
+const lighttpd: Arguments = async (root, port) => {
+  const file = `${root}.lighttpd`;
+  await writeFile(
+    file,
+    `server.document-root = "${root}"\nserver.port = ${port}\nserver.bind = "127.0.0.1"\nserver.modules = ()\n`,
+  );
+  return ['-D', '-f', file];
+};
+
+/** A program that prints its address as one line of JSON. */
+async function startSaying(program: string, args: string[]): Promise<RunningServer> {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  const stop = stopping(child);
+  const timer = setTimeout(() => child.kill('SIGKILL'), START_MS);
+  const lines = createInterface(child.stdout);
+  const [line] = (await Promise.race([once(lines, 'line'), once(child, 'close').then(() => [undefined])])) as [
+    string | undefined,
+  ];
+  clearTimeout(timer);
+  child.stdout.resume();
+  if (line === undefined) throw new Error(`${program} ${args.join(' ')} did not start`);
+  return { url: (JSON.parse(line) as { url: string }).url, stop };
+}
+
+function stopping(child: ReturnType<typeof spawn>): () => Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    child.once('close', () => resolve());
+    child.once('error', () => resolve());
+  });
+  return async () => {
+    child.kill('SIGKILL');
+    await closed;
+  };
+}
+
+const listOf = (program: string, args: string[]): Promise<string[] | undefined> =>
+  promisify(execFile)(program, args).then(
+    ({ stdout }) => JSON.parse(stdout) as string[],
+    () => undefined,
+  );
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const server = createServer();
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
