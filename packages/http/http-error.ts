@@ -47,6 +47,7 @@ export function kindOfError(error: unknown, phase: 'connecting' | 'body'): Sourc
 const isProtocolError = (error: unknown, code: string, phase: 'connecting' | 'body'): boolean =>
   (Object(error) as Error).name === 'HTTPParserError' ||
   code === 'UND_ERR_HEADERS_OVERFLOW' ||
+  code === 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL' ||
   (phase === 'connecting' && code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH');
 
 /** Wraps whatever a transport threw as the one class that sources may throw; a SourceError passes unchanged. */
