@@ -3,7 +3,7 @@ import Client from 'undici/lib/dispatcher/client.js';
 import { AnswerHead } from './answer-head.ts';
 import type { ConnectOptions, Target } from './connector.ts';
 import { openSocket, secureOver } from './connector.ts';
-import { keepEndWhileHeld } from './held-end.ts';
+import { guardEnd } from './guarded-end.ts';
 import { HttpFailure } from './http-error.ts';
 import { classifyIp, parseIp } from './ip-address.ts';
 import { openTunnel, refuseLiteral, targetOf } from './proxy.ts';
@@ -45,7 +45,8 @@ export class Connection {
         this.#open(target, proxy, options).then(
           (socket) => {
             prepareHeads(socket, this.head);
-            this.#tellEnd = keepEndWhileHeld(socket, () => this.buffers.holding);
+            const { buffers } = this;
+            this.#tellEnd = guardEnd(socket, { isHeld: () => buffers.holding, isInBody: () => buffers.inBody });
             if (!proxy) this.isPublic = isPublicAddress(socket.remoteAddress ?? '');
             callback(null, socket);
           },

@@ -112,17 +112,18 @@ describe.each([
   ['plain', false],
   ['TLS', true],
 ])('the end of a %s connection while a chunk is held', (_what, secure) => {
-  it.each([
+  it.each<[string, readonly Fault[], (string | undefined)[]]>([
     ['a body until close that is complete', [{ do: 'no-length' }], [undefined]],
     ['a body until close that is cut', [{ do: 'no-length' }, { do: 'cut', afterBytes: 5_000_000 }], [undefined]],
     [
       'a body until close that is reset',
       [{ do: 'no-length' }, { do: 'reset', afterBytes: 5_000_000 }],
-      ['interrupted', undefined],
+      // TLS hides from us whether its connection was reset; a body until close is judged by its pinned size (HR21).
+      secure ? ['interrupted', undefined] : ['interrupted'],
     ],
     ['a chunked body that is cut', [{ do: 'chunked' }, { do: 'cut', afterBytes: 5_000_000 }], ['interrupted']],
     ['a body with a length that is reset', [{ do: 'reset', afterBytes: 5_000_000 }], ['interrupted']],
-  ] as const)('waits for the consumer, and is told then: %s', async (_body, faults, outcomes) => {
+  ])('waits for the consumer, and is told then: %s', async (_body, faults, outcomes) => {
     const { origin, http } = await start(secure, []);
     for (let i = 0; i < 3; i += 1) origin.faults.push(faults);
     for (const pauseEvery of [1, 2, 20]) {
@@ -130,7 +131,6 @@ describe.each([
         () => undefined,
         (error: { kind: string }) => error.kind,
       );
-      // A reset right after a read may be shown as an end; a body until close is judged by its pinned size (HR21).
       expect(outcomes).toContain(outcome);
     }
   });
