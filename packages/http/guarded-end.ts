@@ -41,7 +41,7 @@ export function guardEnd(socket: Socket, { isHeld, isInBody }: EndGuard): () => 
   const guarded: Emit = (event, ...values) => {
     if (event === 'error') return emit(event, withoutReset(values[0]));
     if (event !== 'end') return emit(event, ...values);
-    if (isInBody()) return probe(), true;
+    if (isInBody()) return (probe(), true);
     ended = true;
     tellEnd();
     return true;
