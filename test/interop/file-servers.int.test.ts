@@ -23,89 +23,92 @@ const servers = await fileServers();
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-describe.each(servers)('files of $name', ({ name, whyNot, start }) => {
-  const test = whyNot === undefined ? it : it.skip;
-  const root = join(folder, name.replace(/\W/g, '-'));
-  let server: RunningServer | undefined;
-  let proxy: CuttingProxy | undefined;
+describe.each(servers.map((one) => ({ ...one, unless: one.whyNot === undefined ? '' : `: skipped, ${one.whyNot}` })))(
+  'files of $name$unless',
+  ({ name, whyNot, start }) => {
+    const test = whyNot === undefined ? it : it.skip;
+    const root = join(folder, name.replace(/\W/g, '-'));
+    let server: RunningServer | undefined;
+    let proxy: CuttingProxy | undefined;
 
-  /** As a deploy does it: complete, and then under its name. */
-  async function publish(bytes: Buffer, modifiedAt: Date): Promise<void> {
-    await writeFile(join(root, '.next'), bytes);
-    await utimes(join(root, '.next'), modifiedAt, modifiedAt);
-    await rename(join(root, '.next'), join(root, 'model.bin'));
-  }
+    /** As a deploy does it: complete, and then under its name. */
+    async function publish(bytes: Buffer, modifiedAt: Date): Promise<void> {
+      await writeFile(join(root, '.next'), bytes);
+      await utimes(join(root, '.next'), modifiedAt, modifiedAt);
+      await rename(join(root, '.next'), join(root, 'model.bin'));
+    }
 
-  async function serve(cut: Partial<Cut>): Promise<void> {
-    await mkdir(root, { recursive: true });
-    await publish(OLD, new Date(Date.now() - HOUR_MS));
-    server ??= await start(root);
-    const before = (): Promise<void> => Promise.resolve();
-    proxy = await startCuttingProxy(server.url, { afterBytes: CUT_AT, then: 'reset', before, ...cut });
-  }
+    async function serve(cut: Partial<Cut>): Promise<void> {
+      await mkdir(root, { recursive: true });
+      await publish(OLD, new Date(Date.now() - HOUR_MS));
+      server ??= await start(root);
+      const before = (): Promise<void> => Promise.resolve();
+      proxy = await startCuttingProxy(server.url, { afterBytes: CUT_AT, then: 'reset', before, ...cut });
+    }
 
-  const replace = (): Promise<void> => publish(NEW, new Date());
-  const target = join(root, 'fetched.bin');
-  const command = (...more: string[]): string[] => {
-    return ['fetch', `${proxy!.url}/model.bin`, '-o', target, '--progress', 'none', ...more];
-  };
+    const replace = (): Promise<void> => publish(NEW, new Date());
+    const target = join(root, 'fetched.bin');
+    const command = (...more: string[]): string[] => {
+      return ['fetch', `${proxy!.url}/model.bin`, '-o', target, '--progress', 'none', ...more];
+    };
 
-  async function expectFetched(end: CliEnd, bytes: Buffer): Promise<void> {
-    expect(end).toMatchObject({ code: 0 });
-    const fetched = await readFile(target);
-    // Compared by digest: a difference of megabytes is of no use to anybody.
-    expect(sha256Of(fetched)).toBe(sha256Of(bytes));
-    expect(end.stdout).toContain(sha256Of(bytes));
-  }
+    async function expectFetched(end: CliEnd, bytes: Buffer): Promise<void> {
+      expect(end).toMatchObject({ code: 0 });
+      const fetched = await readFile(target);
+      // Compared by digest: a difference of megabytes is of no use to anybody.
+      expect(sha256Of(fetched)).toBe(sha256Of(bytes));
+      expect(end.stdout).toContain(sha256Of(bytes));
+    }
 
-  afterEach(async () => {
-    await proxy?.close();
-    await server?.stop();
-    [proxy, server] = [undefined, undefined];
-    await rm(root, { recursive: true, force: true });
-  });
+    afterEach(async () => {
+      await proxy?.close();
+      await server?.stop();
+      [proxy, server] = [undefined, undefined];
+      await rm(root, { recursive: true, force: true });
+    });
 
-  test(
-    'B20 HR3 replaced after a broken connection: wholly the new file',
-    async () => {
-      await serve({ before: replace });
-      await expectFetched(await runCli(command()), NEW);
-    },
-    TEST_MS,
-  );
+    test(
+      'B20 HR3 replaced after a broken connection: wholly the new file',
+      async () => {
+        await serve({ before: replace });
+        await expectFetched(await runCli(command()), NEW);
+      },
+      TEST_MS,
+    );
 
-  test.each(['SIGTERM', 'SIGKILL'] as const)(
-    'B20 HR5 replaced between %s and the same command: wholly the new file',
-    async (signal) => {
-      await serve({ then: 'silence' });
-      const first = startCli(command());
-      await proxy!.cut;
-      await received(root);
-      first.child.kill(signal);
-      await first.ended;
-      await replace();
-      await expectFetched(await runCli(command()), NEW);
-    },
-    TEST_MS,
-  );
+    test.each(['SIGTERM', 'SIGKILL'] as const)(
+      'B20 HR5 replaced between %s and the same command: wholly the new file',
+      async (signal) => {
+        await serve({ then: 'silence' });
+        const first = startCli(command());
+        await proxy!.cut;
+        await received(root);
+        first.child.kill(signal);
+        await first.ended;
+        await replace();
+        await expectFetched(await runCli(command()), NEW);
+      },
+      TEST_MS,
+    );
 
-  test(
-    'B22 RE1 the same after a broken connection: success, with a digest and without',
-    async () => {
-      await serve({});
-      await expectFetched(await runCli(command()), OLD);
-      await proxy!.close();
-      await rm(target);
-      proxy = await startCuttingProxy(server!.url, {
-        afterBytes: CUT_AT,
-        then: 'reset',
-        before: async () => undefined,
-      });
-      await expectFetched(await runCli(command('--sha256', sha256Of(OLD))), OLD);
-    },
-    TEST_MS,
-  );
-});
+    test(
+      'B22 RE1 the same after a broken connection: success, with a digest and without',
+      async () => {
+        await serve({});
+        await expectFetched(await runCli(command()), OLD);
+        await proxy!.close();
+        await rm(target);
+        proxy = await startCuttingProxy(server!.url, {
+          afterBytes: CUT_AT,
+          then: 'reset',
+          before: async () => undefined,
+        });
+        await expectFetched(await runCli(command('--sha256', sha256Of(OLD))), OLD);
+      },
+      TEST_MS,
+    );
+  },
+);
 
 /** Resolves when the partial holds what was sent of the file, but for the block that is not full yet. */
 async function received(root: string): Promise<void> {

@@ -1,11 +1,14 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
+import { findProgram } from '#embedded/find-program';
+import { startNginx } from '../helpers/nginx.ts';
+import { testCacheDir } from '../helpers/services.ts';
 import { until } from '../helpers/until.ts';
 import { install, interopFolder } from './installed.ts';
 
@@ -73,10 +76,12 @@ export async function fileServers(): Promise<FileServer[]> {
       '-f',
       ...['-p', `127.0.0.1:${port}`, '-h', root],
     ]),
-    await ofSystem('nginx', 'nginx', ['-v'], nginxOf('')),
-    await ofSystem('nginx max_ranges 0', 'nginx', ['-v'], nginxOf('max_ranges 0;')),
-    await ofSystem('nginx etag off', 'nginx', ['-v'], nginxOf('etag off;')),
-    await ofSystem('nginx with neither', 'nginx', ['-v'], nginxOf('etag off; add_header Last-Modified "";')),
+    ...(await ofNginx([
+      ['nginx', ''],
+      ['nginx max_ranges 0', 'max_ranges 0;'],
+      ['nginx etag off', 'etag off;'],
+      ['nginx with neither', 'etag off; add_header Last-Modified "";'],
+    ])),
     await ofSystem('lighttpd', 'lighttpd', ['-v'], lighttpd),
   ];
 }
@@ -110,20 +115,21 @@ async function ofSystem(name: string, program: string, probe: string[], args: Ar
   return { name, whyNot, start };
 }
 
-const nginxOf =
-  (more: string): Arguments =>
-  async (root, port) => {
-    const work = `${root}.nginx`;
-    await mkdir(work, { recursive: true });
-    const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
-    const lines = temporary.map((name) => `${name}_temp_path ${join(work, name)};`).join(' ');
-    await writeFile(
-      join(work, 'nginx.conf'),
-      `${process.getuid?.() === 0 ? 'user root;' : ''} daemon off; pid ${join(work, 'pid')}; error_log stderr; events {}
-       http { access_log off; ${lines} server { listen 127.0.0.1:${port}; root ${root}; ${more} } }`,
-    );
-    return ['-e', 'stderr', '-p', work, '-c', join(work, 'nginx.conf')];
-  };
+/** nginx in some settings, unpacked where the machine has none but can get it. */
+async function ofNginx(
+  settings: readonly (readonly [name: string, extraServerConfig: string])[],
+): Promise<FileServer[]> {
+  const cacheDir = testCacheDir();
+  const whyNot = await findProgram('nginx', { packages: ['nginx'], cacheDir, versionArgs: ['-v'] }).then(
+    () => undefined,
+    (error: unknown) => `no nginx here (${String(error).split('\n', 1)[0]})`,
+  );
+  return settings.map(([name, extraServerConfig]) => ({
+    name,
+    whyNot,
+    start: (root) => startNginx({ root, workDir: `${root}.nginx`, cacheDir, extraServerConfig }),
+  }));
+}
 
 const lighttpd: Arguments = async (root, port) => {
   const file = `${root}.lighttpd`;

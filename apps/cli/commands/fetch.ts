@@ -10,7 +10,7 @@ import { FetchAccount } from '../fetch/fetch-account.ts';
 import { failureOf } from '../fetch/fetch-failure.ts';
 import { requestOf, type FetchOptions } from '../fetch/fetch-request.ts';
 import { followFetch } from '../fetch/follow-fetch.ts';
-import { documentOfFailure, documentOfSuccess, summaryLines } from '../fetch/tell-fetch.ts';
+import { documentOfFailure, documentOfSuccess, oneConnectionNotice, summaryLines } from '../fetch/tell-fetch.ts';
 import { createProgress } from '../terminal/progress.ts';
 import { usageOf } from '../usage.ts';
 
@@ -42,10 +42,15 @@ async function fetchAs(
   const label = basename(request.to);
   const follower = followFetch({ label, sizeBytes: request.sizeBytes, display, account, now });
   const startedAt = now();
+  let notice = options.json ? undefined : oneConnectionNotice(request);
   const report = await download({
     ...request,
     signal: context.signal,
-    onProgress: follower.progressed,
+    onProgress: (progress) => {
+      if (notice !== undefined) display.say(notice);
+      notice = undefined;
+      follower.progressed(progress);
+    },
     onNodes: follower.nodes,
     onWaiting: follower.waits,
     onTry: account.tried,

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
-import type { DownloadReport } from '#chain/download';
+import type { DownloadOptions, DownloadReport } from '#chain/download';
+import { parseLocator } from '#chain/locator';
 import { ExhaustedError } from '#core/failure';
 import type { Outcome } from '#core/layer';
 import { formatBytes, formatDuration, SECOND_MS } from '#core/units';
@@ -50,6 +51,19 @@ export function documentOfFailure(
     error: message,
     errors: account.errors(error instanceof ExhaustedError ? error.failures : []),
   };
+}
+
+/**
+ * What costs time before the first byte is here, and how to change it. A hub tells the digests of its files itself, and a file of this
+ * machine gains nothing by more connections.
+ *
+ * @returns undefined when the bytes will be proven, or only one connection was asked for
+ */
+export function oneConnectionNotice({ from, digests = {}, connections }: DownloadOptions): string | undefined {
+  const locator = parseLocator(from);
+  if (locator.kind !== 'url' || locator.url.startsWith('file:') || connections === 1) return undefined;
+  if (Object.keys(digests).length > 0) return undefined;
+  return 'one connection only, because nothing will prove these bytes: with --sha256 (or a CID instead of the URL) there are more';
 }
 
 /** Lines for people: what came from where, how fast, what was wasted, and whether anything proved it. */

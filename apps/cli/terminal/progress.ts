@@ -6,6 +6,8 @@ export type ProgressMode = (typeof PROGRESS_MODES)[number];
 
 export interface ProgressDisplay {
   update(items: readonly ProgressItem[]): void;
+  /** One line for people, which stays; programs and those who asked for silence are not told. */
+  say(line: string): void;
   /** Leaves the last state readable and gives the terminal back. */
   end(): void;
 }
@@ -51,11 +53,17 @@ export function createProgress(
     case 'bar':
       return barDisplay(stream, now);
     case 'json':
-      return eachStep(now, (items) => stream.write(`${JSON.stringify({ progress: items })}\n`));
+      return {
+        ...eachStep(now, (items) => stream.write(`${JSON.stringify({ progress: items })}\n`)),
+        say: () => undefined,
+      };
     case 'none':
-      return { update: () => undefined, end: () => undefined };
+      return { update: () => undefined, say: () => undefined, end: () => undefined };
     default:
-      return eachStep(now, (items) => stream.write(`${plainLine(items)}\n`));
+      return {
+        ...eachStep(now, (items) => stream.write(`${plainLine(items)}\n`)),
+        say: (line) => void stream.write(`${line}\n`),
+      };
   }
 }
 
@@ -77,13 +85,19 @@ function barDisplay(stream: ProgressStream, now: () => number): ProgressDisplay 
       latest = items;
       if (latest.length > 0 && now() - drawnAt >= REDRAW_MS) draw();
     },
+    say(line) {
+      const up = drawnLines > 0 ? `\u001b[${drawnLines}A\u001b[J` : '';
+      stream.write(`${up}${line}\n`);
+      drawnLines = 0;
+      drawnAt = -Infinity;
+    },
     end: () => {
       if (latest.length > 0) draw();
     },
   };
 }
 
-function eachStep(now: () => number, show: (items: readonly ProgressItem[]) => void): ProgressDisplay {
+function eachStep(now: () => number, show: (items: readonly ProgressItem[]) => void): Omit<ProgressDisplay, 'say'> {
   let shownStep = -1;
   let shownAt = -Infinity;
   let stood = false;

@@ -64,6 +64,7 @@ describe('the options of haulier fetch', () => {
     const { code, stdout, stderr } = await fetch([url()]);
     expect([code, stdout]).toEqual([0, `${sha256}  ${join(home, 'model.bin')}\n`]);
     expect(stderr).toContain(`UNVERIFIED: nothing proved these bytes; for next time: --sha256 ${sha256}`);
+    expect(stderr.match(/one connection only/g)).toHaveLength(1);
     const asked = origin.requests.length;
     const strict = await fetch([url(), '--strict', '-o', 'b']);
     expect([strict.code, strict.stdout, origin.requests.length]).toEqual([1, '', asked]);

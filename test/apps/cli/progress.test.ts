@@ -92,6 +92,26 @@ describe('a bar', () => {
   });
 });
 
+describe('one line for people', () => {
+  it('stays above a bar, which is drawn again below it', () => {
+    const { written, shown } = display('bar', { isTTY: true, columns: 80 });
+    shown.update([item(1)]);
+    shown.say('a word');
+    shown.update([item(2)]);
+    expect(written[1]).toBe('\u001b[1A\u001b[Ja word\n');
+    expect(written[2]!.startsWith('\u001b[2K')).toBe(true);
+  });
+
+  it('is written in a log, and neither to programs nor where silence was asked for', () => {
+    const said = (mode: ProgressMode): string => {
+      const { written, shown } = display(mode);
+      shown.say('a word');
+      return written.join('');
+    };
+    expect([said('plain'), said('json'), said('none')]).toEqual(['a word\n', '', '']);
+  });
+});
+
 it('writes one JSON object a line for programs, and nothing at all when told so', () => {
   const json = display('json');
   json.shown.update([item(500)]);

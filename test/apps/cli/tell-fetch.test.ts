@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { DownloadReport } from '#chain/download';
-import { summaryLines } from '../../../apps/cli/fetch/tell-fetch.ts';
+import { oneConnectionNotice, summaryLines } from '../../../apps/cli/fetch/tell-fetch.ts';
 
 const SHA256 = '4b'.repeat(32);
 const GATEWAY = { source: 'gateway.example', layer: 'ipfs', mode: 'range', badLeaves: 0, errors: 0 } as const;
@@ -14,6 +14,25 @@ const report = (more: Partial<DownloadReport>): DownloadReport => ({
     { ...MIRROR, bytes: 0, wastedBytes: 0, leftBecause: undefined },
   ],
   ...more,
+});
+
+describe('what haulier fetch says in the beginning', () => {
+  const from = 'https://host.example/m.bin';
+  const cid = 'bafkqaht3ejugk3dmn4rduitgojxw2idjnzzwszdfebqsaq2jiqrh2cq';
+
+  it('EX1 says once that one connection is used where nothing will prove the bytes, and what would change it', () => {
+    expect(oneConnectionNotice({ from, to: 'm.bin' })).toMatch(/^one connection only, .* with --sha256 /);
+  });
+
+  it.each([
+    ['a digest is given', { from, digests: { sha256: SHA256 } }],
+    ['a CID is asked for', { from: cid }],
+    ['a hub knows the digest', { from: 'hf:org/model/m.bin' }],
+    ['one connection was asked for', { from, connections: 1 }],
+    ['it is a file of this machine', { from: 'file:///m.bin' }],
+  ])('says nothing of connections when %s', (_, request) => {
+    expect(oneConnectionNotice({ ...request, to: 'm.bin' })).toBeUndefined();
+  });
 });
 
 describe('what haulier fetch says in the end', () => {

@@ -11,8 +11,8 @@ python3 -m venv "$folder"
   uvicorn==0.38.0 cherrypy==18.10.0 bottle==0.13.4
 command -v apt-get >/dev/null || exit 0
 mkdir -p "$folder/debian" && cd "$folder/debian"
-apt-get download busybox lighttpd nginx php8.2-cli libsodium23 libargon2-1
+apt-get download busybox lighttpd php8.2-cli libsodium23 libargon2-1
 for package in *.deb; do dpkg -x "$package" .; done
-for program in bin/busybox usr/sbin/lighttpd usr/sbin/nginx usr/bin/php8.2; do
+for program in bin/busybox usr/sbin/lighttpd usr/bin/php8.2; do
   test ! -x "$program" || ln -sf "$folder/debian/$program" "$folder/bin/$(basename "$program" 8.2)"
 done

@@ -31,12 +31,12 @@ function ask(url: string): Promise<unknown> {
 }
 
 describe('the end of a body without a length', () => {
-  it('B24 is an interruption where the connection was reset, also when the reset arrives with the last data', async () => {
+  it('B26 is an interruption where the connection was reset, also when the reset arrives with the last data', async () => {
     for (let run = 0; run < 20; run += 1)
       await expect(ask(await startServer('reset'))).rejects.toMatchObject({ kind: 'interrupted' });
   });
 
-  it('B24 is the end where the server closed the connection', async () => {
+  it('B26 is the end where the server closed the connection', async () => {
     for (let run = 0; run < 20; run += 1)
       await expect(ask(await startServer('close'))).resolves.toMatchObject({ bytes: Buffer.from('x'.repeat(1000)) });
   });
