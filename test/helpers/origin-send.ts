@@ -84,8 +84,8 @@ function endBody(plan: Plan, response: ServerResponse): void {
     socket.end();
     socket.destroySoon();
   } else if (plan.stop?.how === 'reset' && socket) {
-    if (socket.writableLength === 0) socket.resetAndDestroy();
-    else socket.once('drain', () => socket.resetAndDestroy());
+    // Called once everything before it is with the kernel; `drain` only comes after a full buffer.
+    socket.write('', () => socket.resetAndDestroy());
   } else response.end();
 }
 

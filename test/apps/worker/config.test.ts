@@ -113,6 +113,9 @@ describe('configuration of the worker', () => {
 
   it('refuses a worker that serves nobody', () => {
     expect(messageOf(() => readConfig({ REDIS_URL, HAULIER_POOL: '0' }))).toContain('HAULIER_POOL');
+    expect(messageOf(() => readConfig({ REDIS_URL, HAULIER_ALLOW_DOWNGRADE: 'yes' }))).toContain(
+      'HAULIER_ALLOW_DOWNGRADE: write 1 or 0',
+    );
   });
 
   it('reads secrets from files and says which file cannot be read', () => {
