@@ -15,6 +15,7 @@ const LEAST_GAIN = 1.05;
  * measured by itself, from when its connections have begun: a smoothed rate would still tell of the step before.
  */
 export function rampConnections(state: SourceState, now: number, configured: number): void {
+  if (mayRampAgain(state, now, configured)) rampAnew(state);
   if (state.isRamped || state.mode !== 'range' || state.lanes < state.allowedLanes) return;
   const { totalBytes } = state.meter;
   if (totalBytes === 0 || now < state.settledAt) return;
@@ -25,6 +26,17 @@ export function rampConnections(state: SourceState, now: number, configured: num
   if (wantsConnection(state.rateBefore, rate, state.lanes, state.maxLanes(configured)))
     addConnections(state, rate, now);
   else if (elapsedMs >= NO_GAIN_MS) settle(state, rate);
+}
+
+/** The origin has a limit of connections, and serves more by now, or is due for a test. */
+const mayRampAgain = (state: SourceState, now: number, configured: number): boolean =>
+  now >= (state.rampAgainAt ?? Infinity) && state.maxLanes(configured) > state.allowedLanes;
+
+function rampAnew(state: SourceState): void {
+  state.rampAgainAt = undefined;
+  state.isRamped = false;
+  state.rateBefore = undefined;
+  state.rampWindow = undefined;
 }
 
 function addConnections(state: SourceState, rate: number, now: number): void {

@@ -256,7 +256,7 @@ export class Crew {
     const { state } = run;
     this.#running.delete(entry);
     state.lanes -= 1;
-    if (run.acceptedBytes > 0) state.failuresInARow = 0;
+    if (run.acceptedBytes > 0) state.failuresInARow = state.refusalsInARow = 0;
     const error = thrown ?? this.#fruitless(run);
     const decision = error instanceof SourceError ? this.#onFailure(run, error) : undefined;
     if (run.claim !== undefined) this.#ground?.board.release(run.claim);
