@@ -19,15 +19,20 @@ export function afterConnectionLimit(state: SourceState, error: SourceError, now
   const { connectionLimit } = error;
   if (connectionLimit === undefined) return undefined;
   const reason = `it serves ${connectionLimit} at once`;
-  state.rampAgainAt = now + RAMP_AGAIN_MS;
-  state.allowedLanes = Math.max(1, state.lanes);
-  state.isRamped = true;
+  keepsLanes(state, now);
   if (state.lanes > 0) return { do: 'retry-same', afterMs: 0, reason };
   state.refusalsInARow += 1;
   if (state.refusalsInARow > MAX_REFUSALS_IN_A_ROW) return undefined;
   const afterMs = PAUSE_MS * 2 ** (state.refusalsInARow - 1);
   state.pausedUntil = now + afterMs;
   return { do: 'retry-same', afterMs, reason };
+}
+
+/** A source that refuses, or counts requests, gets no more connections than those that run. */
+export function keepsLanes(state: SourceState, now: number): void {
+  state.rampAgainAt = now + RAMP_AGAIN_MS;
+  state.allowedLanes = Math.max(1, state.lanes);
+  state.isRamped = true;
 }
 
 /** What the origin answered, for the policy that judges it as any other failure. */

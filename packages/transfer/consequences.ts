@@ -2,7 +2,7 @@ import { SourceError } from '#core/failure';
 import type { Layer } from '#core/layer';
 import type { Logger } from '#core/logger';
 import { backoffMs, decide, type Budget, type Decision } from '#core/policy';
-import { afterConnectionLimit, refusalOf } from './connection-limit.ts';
+import { afterConnectionLimit, keepsLanes, refusalOf } from './connection-limit.ts';
 import type { SourceState } from './source-state.ts';
 
 export interface ConsequencesOptions {
@@ -45,6 +45,7 @@ export class Consequences {
   }
 
   #afterFailure(state: SourceState, error: SourceError, situation: FailureSituation): Decision {
+    if (error.kind === 'throttled' && state.mode === 'range') keepsLanes(state, this.#options.now());
     state.recordFailure(error);
     state.failuresInARow += 1;
     if (error.kind === 'digest-mismatch') this.#countSwitch(state.source.layer);

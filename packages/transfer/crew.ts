@@ -4,7 +4,7 @@ import type { Decision } from '#core/policy';
 import type { ByteSink, ResponseHead } from '#core/source';
 import { isTooSlow, TOO_SLOW_MS } from '#core/span-plan';
 import { judgeBadLeaf } from './bad-leaf.ts';
-import { rampConnections } from './connection-ramp.ts';
+import { adjustConnections } from './connection-ramp.ts';
 import type { Consequences } from './consequences.ts';
 import { SpanEnded } from './leaf-cutter.ts';
 import { asksEachPart, missesBlock } from './missing-parts.ts';
@@ -292,7 +292,7 @@ export class Crew {
     for (const { run } of this.#running) run.tick(now);
     for (const state of this.#joined()) {
       state.sample(now);
-      if (this.#options.isProvable) rampConnections(state, now, this.#options.connections);
+      if (this.#options.isProvable) adjustConnections(state, this.#running, now, this.#options.connections);
       this.#leaveWhenTooSlow(state, now);
     }
     this.#options.onTick();

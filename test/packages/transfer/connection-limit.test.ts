@@ -121,3 +121,38 @@ describe('a transfer from an origin that serves one connection', () => {
     },
   );
 });
+
+describe('a server that answers one connection after the other', () => {
+  it('A40 costs no wait for an answer that comes only when the first connection is closed', async () => {
+    const kit = await transferKit();
+    try {
+      const bytes = bytesOf(40 * MIB);
+      let [open, busy] = [0, 0];
+      const waiting: (() => void)[] = [];
+      const source = fakeSource(bytes, { bytesPerSecond: 16 * MIB });
+      // The first connection stays open between its requests; the others are answered after it, so never.
+      const queueing: Source = {
+        ...source,
+        read: async (request, sink, signal) => {
+          if (busy > 0) {
+            open += 1;
+            await new Promise<void>((resolve) => {
+              waiting.push(resolve);
+              signal.addEventListener('abort', () => resolve(), { once: true });
+            });
+            throw new SourceError('aborted', 'fake', 'stopped by us');
+          }
+          busy += 1;
+          await source.read(request, sink, signal).finally(() => (busy -= 1));
+        },
+      };
+      const file = { sizeBytes: bytes.length, digests: { sha256: sha256Of(bytes) } };
+      const result = await transfer(kit.options([queueing], { file }));
+      expect(open).toBeGreaterThan(0);
+      expect(result).toMatchObject({ verified: 'digest' });
+      expect(result.sources[0]).toMatchObject({ errors: 0 });
+    } finally {
+      await kit.remove();
+    }
+  });
+});
