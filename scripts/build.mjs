@@ -45,10 +45,18 @@ export async function build() {
  * them, where the bundle looks for it; the other commands stay what tsc made of them. What is CommonJS inside asks for `require`.
  */
 async function bundleCli() {
-  const { build: bundle } = await import('esbuild');
   rmSync(at(BUNDLES), { recursive: true, force: true });
+  // By itself: what the thread shares with the command would be further files to load for both.
+  await bundleOf('dist/packages/transfer/digest-thread.js');
+  const inputs = await bundleOf('dist/apps/cli/main.js');
+  writeFileSync(join(at(BUNDLES), 'modules.json'), JSON.stringify(inputs));
+}
+
+/** @returns the modules that are in it */
+async function bundleOf(entry) {
+  const { build: bundle } = await import('esbuild');
   const { metafile } = await bundle({
-    entryPoints: [at('dist/apps/cli/main.js'), at('dist/packages/transfer/digest-thread.js')],
+    entryPoints: [at(entry)],
     outdir: at(BUNDLES),
     entryNames: '[name]',
     bundle: true,
@@ -57,14 +65,17 @@ async function bundleCli() {
     format: 'esm',
     target: 'node20',
     external: ['hash-wasm'],
-    plugins: [{ name: 'shared', setup: leaveShared }],
+    plugins: [
+      { name: 'shared', setup: leaveShared },
+      { name: 'builtins', setup: loadBuiltinsLate },
+    ],
     minifySyntax: true,
     minifyWhitespace: true,
     metafile: true,
     banner: { js: "import { createRequire } from 'node:module';const require = createRequire(import.meta.url);" },
     logLevel: 'warning',
   });
-  writeFileSync(join(at(BUNDLES), 'modules.json'), JSON.stringify(Object.keys(metafile.inputs)));
+  return Object.keys(metafile.inputs);
 }
 
 /** The other commands, and the errors by which the program knows how they ended, are not copied into the bundle. */
@@ -73,6 +84,64 @@ function leaveShared(bundle) {
     if (path === './commands/fetch.js') return undefined;
     return { path: relative(BUNDLES, join('dist/apps/cli', path.replace('../', './'))), external: true };
   });
+}
+
+/**
+ * Half of the start of a short command was Node's own modules. `import` of one links it with every name that it exports, and so
+ * loads what some of the names need (`node:crypto` the whole of Web Crypto); `require` does not. Those in LATE are loaded when a
+ * name of theirs is used first.
+ */
+function loadBuiltinsLate(bundle) {
+  bundle.onResolve({ filter: /^node:/ }, ({ path, namespace, importer, kind }) => {
+    if (namespace !== 'file') return { path, external: true };
+    if (importer.includes(UNDICI) && path in OF_UNDICI) return { path, namespace: 'of-undici' };
+    if (LATE.has(path)) return { path, namespace: 'late' };
+    return kind === 'import-statement' ? { path, namespace: 'builtin', sideEffects: false } : { path, external: true };
+  });
+  bundle.onLoad({ filter: /^/, namespace: 'of-undici' }, ({ path }) => ({ contents: OF_UNDICI[path] }));
+  bundle.onLoad({ filter: /^/, namespace: 'late' }, async ({ path }) => ({ contents: await lateModule(path) }));
+  bundle.onLoad({ filter: /^/, namespace: 'builtin' }, async ({ path }) => ({ contents: await requiredModule(path) }));
+  bundle.onResolve({ filter: RARELY_LOADED }, ({ path, importer }) =>
+    importer.includes(UNDICI) ? { path: `undici/lib/${path.replace('../', '')}`, external: true } : undefined,
+  );
+  bundle.onLoad({ filter: /undici\/lib\/dispatcher\/client\.js$/ }, ({ path }) => ({
+    contents: withLateHttp2(readText(path)),
+  }));
+}
+
+const LATE = new Set(['node:child_process', 'node:perf_hooks', 'node:tls', 'node:worker_threads']);
+const UNDICI = '/undici/';
+/** Parts of undici that stay in its folder: a parser for processors without vector instructions, and bodies that are forms. */
+const RARELY_LOADED = /^\.\.\/(llhttp\/llhttp-wasm|web\/fetch\/body)\.js$/;
+
+/** What undici's Client asks of two modules: checks that never fail, a class of bodies that we never send, a bound that we set. */
+const OF_UNDICI = {
+  'node:assert': `module.exports = new Proxy((value, message) => value || require('node:assert')(value, message), {
+    get: (_, name) => require('node:assert')[name],
+  });`,
+  'node:http': `exports.IncomingMessage = class IncomingMessage {};
+    exports.maxHeaderSize = 16384;`,
+};
+
+const namesOf = async (path) => Object.keys(await import(path)).filter((name) => name !== 'default');
+
+/** One constant for each name; those that are not used are left out of the bundle. */
+async function requiredModule(path) {
+  const names = await namesOf(path);
+  const constants = names.map((name) => `export const ${name} = /* @__PURE__ */ (() => all.${name})();`);
+  return [`const all = require('${path}');`, ...constants, 'export default all;'].join('\n');
+}
+
+async function lateModule(path) {
+  const names = await namesOf(path);
+  return `module.exports = { ${names.map((name) => `get ${name}() { return require('${path}').${name}; }`).join(', ')} };`;
+}
+
+/** HTTP/2, and `node:http2` with it, is loaded for a server that speaks it. */
+function withLateHttp2(text) {
+  const eager = "const connectH2 = require('./client-h2.js')";
+  if (!text.includes(eager)) throw new Error(`undici's client no longer says: ${eager}`);
+  return text.replace(eager, "const connectH2 = (...args) => require('./client-h2.js')(...args)");
 }
 
 /** The stamp is written last: a client that was generated in part is generated anew. */

@@ -43,6 +43,8 @@ export interface SourceErrorOptions {
   readonly retryAfterMs?: number | undefined;
   readonly bucket?: string | undefined;
   readonly httpStatus?: number | undefined;
+  readonly namesReason?: boolean | undefined;
+  readonly connectionLimit?: number | undefined;
 }
 
 /** One try at one source failed. Says what kind, who, and why; the original error is the `cause`. */
@@ -53,6 +55,10 @@ export class SourceError extends Error {
   /** Which of its rate limits is used up, when the source named one; the others are not concerned. */
   readonly bucket: string | undefined;
   readonly httpStatus: number | undefined;
+  /** The answer itself names its reason, such as a used up allowance of requests: fewer connections would change nothing. */
+  readonly namesReason: boolean;
+  /** How many connections the origin served at once when it refused this further one; undefined where that is not the reason. */
+  readonly connectionLimit: number | undefined;
 
   readonly kind: SourceFailureKind;
   readonly source: string;
@@ -64,6 +70,8 @@ export class SourceError extends Error {
     this.retryAfterMs = options?.retryAfterMs;
     this.bucket = options?.bucket;
     this.httpStatus = options?.httpStatus;
+    this.namesReason = options?.namesReason ?? false;
+    this.connectionLimit = options?.connectionLimit;
   }
 }
 

@@ -24,6 +24,9 @@ export interface ExchangeConsumer {
 /** An unwanted body up to this length is read and forgotten, so that the connection can be used again. */
 const DRAIN_BYTES = 64 * 1024;
 
+/** A server that counts connections refuses one too many like this, and counts it for as long as it is open. */
+const REFUSED = new Set([403, 421, 429, 503, 508, 509]);
+
 /** Where an exchange failed: nothing of the answer was seen before `head`. */
 export interface ExchangeFailure {
   readonly error: unknown;
@@ -62,6 +65,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   #wanted = true;
   #drained = 0;
   #settled = false;
+  #isRefused = false;
 
   constructor(
     connection: Connection,
@@ -102,6 +106,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     if (this.#settled || status < 200) return;
     this.#before = 'end';
     this.#watch.head();
+    this.#isRefused = REFUSED.has(status);
     this.#connection.buffers.inBody = true;
     try {
       this.#wanted = this.#consumer.head(status, flat(headers));
@@ -166,6 +171,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     this.#watch.stop();
     this.#signal.removeEventListener('abort', this.#onAbort);
     this.#connection.buffers.inBody = false;
+    if (this.#isRefused) this.#connection.destroy();
     this.#resolve(failure);
   }
 }

@@ -2,7 +2,7 @@ import { codeOf } from '#core/error-facts';
 import type { SourceFailureKind } from '#core/failure';
 import { SourceError } from '#core/failure';
 import type { HeaderMap } from './retry-after.ts';
-import { waitOf } from './retry-after.ts';
+import { isAllowanceUsedUp, waitOf } from './retry-after.ts';
 import { tlsSentence } from './tls-failure.ts';
 
 /** A failure below the level where the source's name is known; `toSourceError` adds the name. */
@@ -94,5 +94,10 @@ export function statusError(
 ): SourceError {
   const wait = kind === 'throttled' ? waitOf(headers, nowMs) : undefined;
   const message = `answered ${status}${detail === '' ? '' : `: ${detail}`}`;
-  return new SourceError(kind, source, message, { httpStatus: status, retryAfterMs: wait?.ms, bucket: wait?.bucket });
+  return new SourceError(kind, source, message, {
+    httpStatus: status,
+    retryAfterMs: wait?.ms,
+    bucket: wait?.bucket,
+    namesReason: isAllowanceUsedUp(headers),
+  });
 }

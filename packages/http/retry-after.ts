@@ -44,6 +44,18 @@ export function parseRateLimit(value: string | undefined): RateLimitBucket[] {
 const wholeNumber = (text: string | undefined): number | undefined =>
   text !== undefined && /^\d{1,12}$/.test(text) ? Number(text) : undefined;
 
+const USED_UP = ['ratelimit-remaining', 'x-ratelimit-remaining', 'x-rate-limit-remaining'] as const;
+
+/**
+ * Whether an answer says that an allowance of requests is used up: by the `RateLimit` header of the IETF draft in its forms
+ * (`"name";r=0;t=55`, and `limit=5, remaining=0, reset=55` before), or by one of the older headers for what remains.
+ */
+export function isAllowanceUsedUp(headers: HeaderMap): boolean {
+  if (parseRateLimit(headers['ratelimit']).some(({ remaining }) => remaining === 0)) return true;
+  if (/(?:^|[,;\s])remaining=0(?:$|[,;\s])/.test(headers['ratelimit'] ?? '')) return true;
+  return USED_UP.some((name) => headers[name]?.trim() === '0');
+}
+
 /** No word of a server is believed for longer (docs/ipfs.md): whoever means a day is asked again, and says so again. */
 const LONGEST_WAIT_MS = 10 * MINUTE_MS;
 

@@ -1,5 +1,5 @@
 import type { SourceFailureKind } from '#core/failure';
-import type { SourceError } from '#core/failure';
+import { SourceError } from '#core/failure';
 import { kindOfStatus, statusError } from '#http/http-error';
 
 /** What a hub means by `X-Error-Code`, which says more than its status (docs/huggingface.md, HA3). */
@@ -26,5 +26,11 @@ export function hubError(
   const byStatus = kindOfStatus(answer.status);
   // A hub that is down may still name a code; only client errors are about the repository.
   const named = answer.status < 500 && answer.status !== 429 ? known : undefined;
-  return statusError(source, answer.status, answer.headers, nowMs, named?.what, named?.kind ?? byStatus);
+  const error = statusError(source, answer.status, answer.headers, nowMs, named?.what, named?.kind ?? byStatus);
+  return named !== undefined || answer.status === 429 ? namingReason(error) : error;
+}
+
+/** A hub counts requests by token or address, whatever its headers say; it does not count connections. */
+function namingReason({ kind, source, message, httpStatus, retryAfterMs, bucket }: SourceError): SourceError {
+  return new SourceError(kind, source, message, { httpStatus, retryAfterMs, bucket, namesReason: true });
 }

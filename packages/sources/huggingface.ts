@@ -122,7 +122,8 @@ class HubReader {
     const waitMs = this.#tokenWaitMs;
     if (httpStatus === 429) {
       const retryAfterMs = Math.min(waitMs, error.retryAfterMs ?? Infinity);
-      return new SourceError(kind, this.name, message, { httpStatus, retryAfterMs, bucket: error.bucket });
+      const { bucket, namesReason } = error;
+      return new SourceError(kind, this.name, message, { httpStatus, retryAfterMs, bucket, namesReason });
     }
     if (kind !== 'forbidden' && kind !== 'missing') return error;
     const both = `the token is throttled, and without it the hub ${message}`;
@@ -207,6 +208,6 @@ const CONTENT_HOST = 'the content host';
 
 function contentHostError(source: string, response: HttpResponse, nowMs: number): SourceError {
   const error = statusError(source, response.status, response.headers, nowMs, `by ${response.url.host}`);
-  const { kind, retryAfterMs, bucket, httpStatus, message } = error;
-  return new SourceError(kind, source, message, { cause: CONTENT_HOST, retryAfterMs, bucket, httpStatus });
+  const { kind, retryAfterMs, bucket, httpStatus, namesReason, message } = error;
+  return new SourceError(kind, source, message, { cause: CONTENT_HOST, retryAfterMs, bucket, httpStatus, namesReason });
 }

@@ -140,9 +140,9 @@ class GatewayReader {
     const kind = gatewayKind(response.status, body);
     const { status, headers } = response;
     const error = statusError(this.name, status, headers, this.#options.http.now(), firstLine(response, body), kind);
-    const { retryAfterMs, httpStatus, message } = error;
+    const { retryAfterMs, httpStatus, namesReason, message } = error;
     if (retryAfterMs === undefined || retryAfterMs >= LEAST_REST_MS) return error;
-    return new SourceError(kind, this.name, message, { httpStatus, retryAfterMs: LEAST_REST_MS });
+    return new SourceError(kind, this.name, message, { httpStatus, retryAfterMs: LEAST_REST_MS, namesReason });
   }
 }
 

@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { SourceError } from '#core/failure';
 import type { Source } from '#core/source';
 import { MINUTE_MS } from '#core/units';
+import { ConnectionLimits } from './connection-limits.ts';
 
 export interface Limits {
   /** Reads at once. */
@@ -12,6 +13,8 @@ export interface Limits {
 }
 
 interface Gate {
+  /** The most reads at once, as the last one that entered said. */
+  connections: number;
   /** Reads that run or have a place; a gate without any, and with its allowance whole, says nothing and is forgotten. */
   busy: number;
   requestsPerMinute: number | undefined;
@@ -22,12 +25,15 @@ interface Gate {
 
 /** Counts of every origin, shared by all transfers of a process. */
 export class OriginGates {
+  /** What the refusals of every origin have shown; a gate holds reads to it. */
+  readonly limits: ConnectionLimits;
   readonly #gates = new Map<string, Gate>();
   readonly #now: () => number;
 
   /** @param now monotonic milliseconds */
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
+    this.limits = new ConnectionLimits(now);
   }
 
   /** Origins that are remembered now. */
@@ -41,12 +47,15 @@ export class OriginGates {
     setMaxListeners(0, signal);
     const gate = this.#gateOf(origin, limits);
     gate.requestsPerMinute = limits.requestsPerMinute;
-    if (gate.busy >= limits.connections) await place(gate, signal);
-    else gate.busy += 1;
+    gate.connections = limits.connections;
+    if (this.#hasPlace(gate, origin)) gate.busy += 1;
+    else await place(gate, signal);
     const leave = (): void => {
-      const next = gate.waiting.shift();
-      if (next) next();
-      else gate.busy -= 1;
+      gate.busy -= 1;
+      while (gate.waiting.length > 0 && this.#hasPlace(gate, origin)) {
+        gate.busy += 1;
+        gate.waiting.shift()!();
+      }
     };
     try {
       await this.#turn(gate, limits.requestsPerMinute, signal);
@@ -55,6 +64,11 @@ export class OriginGates {
       leave();
       throw error;
     }
+  }
+
+  /** One place is left where a limit was learnt, however low: a read that waits has nothing else to let it in. */
+  #hasPlace({ busy, connections }: Gate, origin: string): boolean {
+    return busy < Math.max(1, Math.min(connections, this.limits.of(origin)));
   }
 
   /** A bucket of one minute's requests that fills evenly. */
@@ -84,6 +98,7 @@ export class OriginGates {
     const { requestsPerMinute } = limits;
     const made: Gate = {
       busy: 0,
+      connections: limits.connections,
       requestsPerMinute,
       waiting: [],
       tokens: requestsPerMinute ?? 0,
@@ -119,7 +134,7 @@ function place(gate: Gate, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Holds back reads beyond what the source says it tolerates; waiting is not an error. */
+/** Holds back reads beyond what the source says it tolerates, or has shown to serve; waiting is not an error. */
 export const limited =
   (gates: OriginGates) =>
   (inner: Source): Source => {
@@ -136,6 +151,10 @@ export const limited =
     };
     return {
       ...inner,
+      capabilities: () => {
+        const known = inner.capabilities();
+        return { ...known, maxConnections: Math.min(known.maxConnections, gates.limits.of(inner.origin)) };
+      },
       read: (request, sink, signal) => inTurn(inner.cid, signal, () => inner.read(request, sink, signal)),
       ...(readBlock && {
         readBlock: (cid, maxBytes, signal) => inTurn(cid, signal, () => readBlock(cid, maxBytes, signal)),

@@ -10,6 +10,7 @@ import { parseGateway, type GatewayData } from './gateways.ts';
 import { huggingface } from './huggingface.ts';
 import { ipfsGateway } from './ipfs-gateway.ts';
 import type { OriginGates } from './limited.ts';
+import { learningLimits } from './learning-limits.ts';
 import { limited } from './limited.ts';
 import { localFile } from './local-file.ts';
 import { mirror } from './mirror.ts';
@@ -53,7 +54,7 @@ export function makeSources(file: FileSpec, config: SourcesConfig): Source[] {
     return layer === 'huggingface' ? file.sources.flatMap((spec) => namedSource(spec, isProvable(file), config)) : [];
   });
   const wrap = (source: Source): Source => {
-    const guarded = withHealth(config.health)(source);
+    const guarded = withHealth(config.health)(learningLimits(config.gates.limits)(source));
     const seen = config.report ? observed(config.report)(guarded) : guarded;
     return limited(config.gates)(seen);
   };

@@ -63,6 +63,8 @@ export interface OriginFailure {
   readonly kind: SourceFailureKind;
   readonly retryAfterMs?: number | undefined;
   readonly bucket?: string | undefined;
+  /** Set where one connection more than it serves was refused: the origin is as healthy as before. */
+  readonly connectionLimit?: number | undefined;
 }
 
 /** What this process knows about every origin, shared by all its transfers. */
@@ -118,7 +120,7 @@ export class SourceHealth {
     const record = this.#touch(origin);
     const wasProbe = record.probing;
     record.probing = false;
-    if (error.kind === 'aborted') return;
+    if (saysNothing(error)) return;
     record.successRate = average(record.successRate ?? 1, 0);
     const isAnswered = error.retryAfterMs !== undefined || !ABOUT_ORIGIN.has(error.kind) || bytes >= PROGRESS_BYTES;
     if (error.retryAfterMs !== undefined) this.rest(origin, error.retryAfterMs, error.bucket);
@@ -178,6 +180,10 @@ export class SourceHealth {
     if (oldest !== undefined) this.#records.delete(oldest[0]);
   }
 }
+
+/** We ended it, or it was one connection more than the origin serves. */
+const saysNothing = ({ kind, connectionLimit }: OriginFailure): boolean =>
+  kind === 'aborted' || connectionLimit !== undefined;
 
 /** The origin works: the breaker closes. */
 function close(record: OriginRecord): void {

@@ -2,6 +2,7 @@ import { SourceError } from '#core/failure';
 import type { Layer } from '#core/layer';
 import type { Logger } from '#core/logger';
 import { backoffMs, decide, type Budget, type Decision } from '#core/policy';
+import { afterConnectionLimit, keepsLanes, refusalOf } from './connection-limit.ts';
 import type { SourceState } from './source-state.ts';
 
 export interface ConsequencesOptions {
@@ -34,14 +35,22 @@ export class Consequences {
   }
 
   /** @returns what was decided, for the record of the try */
-  afterFailure(state: SourceState, error: SourceError, situation: FailureSituation): Decision {
+  afterFailure(state: SourceState, thrown: SourceError, situation: FailureSituation): Decision {
+    const { logger, now } = this.#options;
+    const decision =
+      afterConnectionLimit(state, thrown, now()) ?? this.#afterFailure(state, refusalOf(thrown), situation);
+    const { kind, message } = thrown;
+    logger.info({ source: state.source.name, kind, message, decision }, 'try failed');
+    return decision;
+  }
+
+  #afterFailure(state: SourceState, error: SourceError, situation: FailureSituation): Decision {
+    if (error.kind === 'throttled' && state.mode === 'range') keepsLanes(state, this.#options.now());
     state.recordFailure(error);
     state.failuresInARow += 1;
     if (error.kind === 'digest-mismatch') this.#countSwitch(state.source.layer);
     const decision = this.#decide(state, error, situation);
     this.#carryOut(decision, state);
-    const { kind, message } = error;
-    this.#options.logger.info({ source: state.source.name, kind, message, decision }, 'try failed');
     return decision;
   }
 

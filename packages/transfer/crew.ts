@@ -4,7 +4,7 @@ import type { Decision } from '#core/policy';
 import type { ResponseHead } from '#core/source';
 import { isTooSlow, TOO_SLOW_MS } from '#core/span-plan';
 import { judgeBadLeaf } from './bad-leaf.ts';
-import { rampConnections } from './connection-ramp.ts';
+import { adjustConnections } from './connection-ramp.ts';
 import type { Consequences } from './consequences.ts';
 import { readFromStart, type FileLayout } from './first-byte-reads.ts';
 import { SpanEnded } from './leaf-cutter.ts';
@@ -254,7 +254,7 @@ export class Crew {
     const { state } = run;
     this.#running.delete(entry);
     state.lanes -= 1;
-    if (run.acceptedBytes > 0) state.failuresInARow = 0;
+    if (run.acceptedBytes > 0) state.failuresInARow = state.refusalsInARow = 0;
     const error = thrown ?? this.#fruitless(run);
     const decision = error instanceof SourceError ? this.#onFailure(run, error) : undefined;
     if (run.claim !== undefined) this.#ground?.board.release(run.claim);
@@ -290,7 +290,7 @@ export class Crew {
     for (const { run } of this.#running) run.tick(now);
     for (const state of this.#joined()) {
       state.sample(now);
-      if (this.#options.isProvable) rampConnections(state, now, this.#options.connections);
+      if (this.#options.isProvable) adjustConnections(state, this.#running, now, this.#options.connections);
       this.#leaveWhenTooSlow(state, now);
     }
     this.#options.onTick();

@@ -43,6 +43,10 @@ export class SourceState {
   /** How long the last head took. */
   latencyMs: number | undefined;
   isRamped = false;
+  /** When more connections may be tried again after the origin refused one too many; undefined without such a refusal. */
+  rampAgainAt: number | undefined;
+  /** Refusals of that kind since it last gave a byte, while it had no connection. */
+  refusalsInARow = 0;
   failuresInARow = 0;
   pausedUntil = 0;
   leftBecause: string | undefined;

@@ -13,6 +13,8 @@ export interface Claim {
   end: number;
   /** Somebody else is fetching the same units. */
   readonly duplicate: boolean;
+  /** The claim whose far half this one took. */
+  readonly takenFrom: Claim | undefined;
   /** Units that were set aside for its source since: whoever is free may have taken them. */
   readonly givenUp: Set<number>;
 }
@@ -119,13 +121,15 @@ export class SpanBoard {
     if (first >= of.end || grid.end(of.end - 1) - grid.start(first) < leastBytes) return undefined;
     const { end } = of;
     of.end = first;
-    return this.#begin(source, first, end, of.duplicate);
+    return this.#begin(source, first, end, of.duplicate, of);
   }
 
-  /** Gives back what the claim did not bring. */
+  /** Gives back what the claim did not bring; a half that brought nothing to the response it was taken from, which still comes. */
   release(claim: Claim): void {
+    const { takenFrom: of, first, end } = claim;
     this.#claims.delete(claim);
-    this.#free(claim.first, claim.end);
+    if (of !== undefined && this.#claims.has(of) && of.end === first && claim.next === first) of.end = end;
+    this.#free(first, end);
   }
 
   /** The bytes of the unit are verified and on their way to the disk. */
@@ -231,8 +235,8 @@ export class SpanBoard {
     return this.#state[unit]! < WRITING && !this.isExcluded(unit, source);
   }
 
-  #begin(source: number, first: number, end: number, duplicate: boolean): Claim {
-    const claim: Claim = { source, first, next: first, end, duplicate, givenUp: new Set() };
+  #begin(source: number, first: number, end: number, duplicate: boolean, takenFrom?: Claim): Claim {
+    const claim: Claim = { source, first, next: first, end, duplicate, takenFrom, givenUp: new Set() };
     this.#claims.add(claim);
     this.#hold(claim, first, end);
     return claim;

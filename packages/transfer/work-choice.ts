@@ -19,6 +19,9 @@ export interface WorkSituation {
 /** A span shorter than this is left to whoever began it: a new request takes about as long. */
 const LEAST_AGE_MS = SECOND_MS;
 
+/** A head that takes this many times as long as the last one of its source is late. */
+const LATE_HEADS = 3;
+
 /**
  * What the source should fetch next: free units first, and in the end-game a part of what others are fetching.
  *
@@ -75,12 +78,16 @@ function workOfOthers(state: SourceState, { ground, joined, running, now }: Work
     if (isOwn && state.source.capabilities().range !== true) continue;
     const bytesPerSecond = run.meter.rate(now);
     const isSlow = isLaggard({ bytesPerSecond, idleMs: now - run.meter.lastByteAt }, usual);
-    const share =
-      isSlow && !isOwn ? duplicateOnce(board, claim, state) : halfOfLong(board, claim, state, bytesPerSecond);
+    const mayRepeat = isSlow && (!isOwn || isQueued(run, now));
+    const share = mayRepeat ? duplicateOnce(board, claim, state) : halfOfLong(board, claim, state, bytesPerSecond);
     if (share !== undefined) return share;
   }
   return undefined;
 }
+
+/** A server that serves one connection after the other answers the second one only when the first is free again. */
+const isQueued = ({ latencyMs, startedAt, state }: SourceTry, now: number): boolean =>
+  latencyMs === undefined && now - startedAt > LATE_HEADS * (state.latencyMs ?? Infinity);
 
 function duplicateOnce(board: SpanBoard, claim: Claim, state: SourceState): Claim | undefined {
   for (const other of board.claims) {

@@ -17,6 +17,8 @@ export interface NginxOptions {
   readonly tls?: { readonly certificate: string; readonly key: string };
   /** More lines for the `server` block, e.g. `limit_rate 1m;`. */
   readonly extraServerConfig?: string;
+  /** More lines for the `http` block, e.g. `limit_conn_zone …;`. */
+  readonly extraHttpConfig?: string;
   /** Default 1. */
   readonly workerProcesses?: number;
 }
@@ -74,6 +76,7 @@ http {
   sendfile on;
   keepalive_requests 100000;
   ${temporary.map((name) => `${name}_temp_path ${join(options.workDir, name)};`).join('\n  ')}
+  ${options.extraHttpConfig ?? ''}
   server {
     listen 127.0.0.1:${port}${tls ? ' ssl' : ''};
     root ${options.root};

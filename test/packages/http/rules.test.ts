@@ -4,7 +4,7 @@ import { kindOfError, kindOfStatus } from '#http/http-error';
 import { proxyFor } from '#http/proxy';
 import { redactUrl, redactUserInfo } from '#http/redaction';
 import { headersAcross, nextHop } from '#http/redirects';
-import { parseRateLimit, parseRetryAfter, waitOf } from '#http/retry-after';
+import { isAllowanceUsedUp, parseRateLimit, parseRetryAfter, waitOf } from '#http/retry-after';
 
 const NOW = Date.UTC(2026, 0, 1, 12, 0, 0);
 
@@ -32,6 +32,18 @@ describe('Retry-After', () => {
     });
     expect(waitOf({ ratelimit: '"api";r=3;t=10', 'retry-after': '1' }, NOW)).toEqual({ ms: 1000, bucket: undefined });
     expect(parseRateLimit('nonsense, "x";r=-1;t=2')).toEqual([]);
+  });
+
+  it.each([
+    [{ ratelimit: '"default";r=0;t=55' }, true],
+    [{ ratelimit: 'limit=5, remaining=0, reset=50' }, true],
+    [{ 'ratelimit-remaining': '0' }, true],
+    [{ 'x-ratelimit-remaining': ' 0' }, true],
+    [{ ratelimit: 'limit=50, remaining=05, reset=50' }, false],
+    [{ ratelimit: '"default";r=3;t=55', 'x-ratelimit-remaining': '10' }, false],
+    [{ 'retry-after': '5' }, false],
+  ])('HT12 reads from %j whether an allowance of requests is used up: %s', (headers, expected) => {
+    expect(isAllowanceUsedUp(headers)).toBe(expected);
   });
 
   it('A30 believes no header for longer than ten minutes', () => {
