@@ -15,7 +15,7 @@ const SAMPLES = [
   'zod',
   'multiformats/cid',
   'undici',
-  'fzstd',
+  'zstddec/stream',
   'bullmq',
   'pg',
   'prom-client',

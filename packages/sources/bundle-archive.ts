@@ -6,7 +6,7 @@ import {
   type BundleMember,
 } from '#content/formats/bundle-index';
 import { decompress, DECOMPRESS_LIMITS, type Compression } from '#content/formats/decompress';
-import { readTar, type TarEntry, type TarLimits } from '#content/formats/read-tar';
+import { readTar, type SkippedEntry, type TarEntry, type TarInput, type TarLimits } from '#content/formats/read-tar';
 import { randomAccessInput, streamInput } from '#content/formats/tar-input';
 import { SourceError, VerifyError } from '#core/failure';
 import { readRange, type BundleReader } from './bundle-reader.ts';
@@ -80,14 +80,29 @@ export async function* walk(
   const { reader, limits, compression } = archive;
   if (compression === undefined) {
     const readAt = (start: number, length: number) => readRange(reader, { start, end: start + length }, signal);
-    yield* readTar(randomAccessInput(readAt, sizeBytes), limits);
+    yield* regularFiles(randomAccessInput(readAt, sizeBytes), limits);
     return;
   }
   const input = streamInput(decompress(reader.stream({ start: 0, end: sizeBytes }, signal), compression, limits));
   try {
-    yield* readTar(input, limits);
+    yield* regularFiles(input, limits);
   } finally {
     await input.close();
+  }
+}
+
+/** Bundles are written by this program: links, devices, odd names and doubled entries were put there by another one (L01). */
+async function* regularFiles(input: TarInput, limits: BundleLimits): AsyncGenerator<TarEntry, undefined> {
+  const refused = (name: string, reason: string): VerifyError =>
+    new VerifyError('wrong-format', `the bundle has ${JSON.stringify(name)}, which ${reason}`);
+  const onSkipped = ({ name, reason }: SkippedEntry): never => {
+    throw refused(name, reason);
+  };
+  const seen = new Set<string>();
+  for await (const entry of readTar(input, limits, { onSkipped })) {
+    if (seen.has(entry.name)) throw refused(entry.name, 'is there twice');
+    seen.add(entry.name);
+    yield entry;
   }
 }
 

@@ -26,7 +26,7 @@ import { rollingVerify, type RollingVerify, type RollingVerifyOptions } from './
 import { nodeFs, type StoreFs } from './store-fs.ts';
 import { sweep, type SweepReport } from './sweep.ts';
 import type { SweepLimits } from './sweep-plan.ts';
-import { unpack, type UnpackRequest } from './unpack.ts';
+import { unpack, type Unpacked, type UnpackRequest } from './unpack.ts';
 import { verify, type VerifyOptions, type VerifyReport } from './verify.ts';
 import { activateVersion, pinVersion, rollback } from './versions.ts';
 
@@ -52,7 +52,7 @@ export interface Store {
   /** Shows a blob that is already stored under one more model, version or path. */
   ensureView(content: StoredContent, view: ViewRequest): Promise<void>;
   /** Decompresses a published archive; all declared results are published, or none (EX4). */
-  unpack(request: UnpackRequest): Promise<void>;
+  unpack(request: UnpackRequest): Promise<Unpacked>;
   /** The newest quarantined file of this content, as salvage input of a transfer. */
   repairCandidate(sha256: string): Promise<string | undefined>;
   /** The same for a file known by any of its names, with the CID whose leaf table tells good leaves from bad. */
