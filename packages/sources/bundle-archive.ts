@@ -7,20 +7,24 @@ import {
 } from '#content/formats/bundle-index';
 import { decompress, DECOMPRESS_LIMITS, type Compression } from '#content/formats/decompress';
 import { readTar, type TarEntry, type TarLimits } from '#content/formats/read-tar';
+import { TAR_BLOCK_BYTES, tarPadding } from '#content/formats/tar-header';
 import { randomAccessInput, streamInput } from '#content/formats/tar-input';
 import { SourceError, VerifyError } from '#core/failure';
 import { readRange, type BundleReader } from './bundle-reader.ts';
 
 export interface BundleLimits extends TarLimits {
-  /** Most bytes out per byte in, for compressed bundles. */
+  /** Most bytes out per byte in, for compressed bundles, beyond what the index declares. */
   readonly maxRatio: number;
 }
 
 export const BUNDLE_LIMITS: BundleLimits = {
-  maxEntries: 100_000,
+  maxEntries: 1_000_000,
   maxBytes: 2 ** 44,
   maxRatio: DECOMPRESS_LIMITS.maxRatio,
 };
+
+/** Room in a compressed bundle for its index, and for what the index does not name; beyond it the ratio holds. */
+const UNDECLARED_BYTES = MAX_BUNDLE_INDEX_BYTES;
 
 /** A bundle whose index was read. Nothing in it is proven yet. */
 export interface BundleArchive {
@@ -73,7 +77,7 @@ function locate(
 
 /** Every entry in order, of a plain or a compressed bundle. */
 export async function* walk(
-  archive: Pick<BundleArchive, 'reader' | 'limits' | 'compression'>,
+  archive: Pick<BundleArchive, 'reader' | 'limits' | 'compression'> & Partial<Pick<BundleArchive, 'index'>>,
   sizeBytes: number,
   signal: AbortSignal,
 ): AsyncGenerator<TarEntry, undefined> {
@@ -83,13 +87,18 @@ export async function* walk(
     yield* readTar(randomAccessInput(readAt, sizeBytes), limits);
     return;
   }
-  const input = streamInput(decompress(reader.stream({ start: 0, end: sizeBytes }, signal), compression, limits));
+  const declaredBytes = archive.index?.members.reduce((sum, member) => sum + tarEntryBytes(member.sizeBytes), 0) ?? 0;
+  const bounds = { ...limits, ratioFromBytes: declaredBytes + UNDECLARED_BYTES };
+  const input = streamInput(decompress(reader.stream({ start: 0, end: sizeBytes }, signal), compression, bounds));
   try {
     yield* readTar(input, limits);
   } finally {
     await input.close();
   }
 }
+
+/** Header, content and padding. */
+const tarEntryBytes = (sizeBytes: number): number => TAR_BLOCK_BYTES + sizeBytes + tarPadding(sizeBytes);
 
 function compressionOf(head: Uint8Array): Compression | undefined {
   if (head[0] === 0x1f && head[1] === 0x8b) return 'gzip';

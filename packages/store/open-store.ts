@@ -14,7 +14,14 @@ import { find, type FindSpec } from './find.ts';
 import { inventory, type Inventory } from './inventory.ts';
 import { prepareLayout, storePaths, type StorePaths } from './layout.ts';
 import { readLeaves, writeLeaves, type LeafFiles } from './leaf-files.ts';
-import { reconcileViews, showContent, type StoredContent, type ViewRequest } from './model-views.ts';
+import {
+  reconcileViews,
+  showContent,
+  showVersion,
+  type StoredContent,
+  type VersionRequest,
+  type ViewRequest,
+} from './model-views.ts';
 import type { ModelRecords } from './model-records.ts';
 import { leasePartial } from './partial-lease.ts';
 import { publish, type PublishedBlob, type PublishRequest } from './publish.ts';
@@ -51,6 +58,8 @@ export interface Store {
   find(spec: FindSpec, options?: Pick<CheckOptions, 'depth' | 'pace'>): Promise<PublishedBlob | undefined>;
   /** Shows a blob that is already stored under one more model, version or path. */
   ensureView(content: StoredContent, view: ViewRequest): Promise<void>;
+  /** Enters and shows a whole version whose contents are here. @returns whether it is shown now */
+  showVersion(request: VersionRequest): Promise<boolean>;
   /** Decompresses a published archive; all declared results are published, or none (EX4). */
   unpack(request: UnpackRequest): Promise<void>;
   /** The newest quarantined file of this content, as salvage input of a transfer. */
@@ -94,6 +103,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     publish: (request) => publish(context, records, request),
     find: (spec, how) => find(context, records, spec, how),
     ensureView: (content, view) => showContent(context, records, content, view),
+    showVersion: (request) => showVersion(context, records, request),
     unpack: (request) => unpack(context, records, request),
     repairCandidate: (sha256) => repairCandidate(context, sha256),
     repairOf: (spec) => repairOf(context, records, spec),
