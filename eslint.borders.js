@@ -56,6 +56,7 @@ export const OWNED_LIBRARIES = {
   '^(multiformats|@ipld/.*|ipfs-unixfs.*|hash-wasm)(/|$)': ['packages/content'],
   '^undici(/|$)': ['packages/http'],
   '^fzstd$': ['packages/content'],
+  '^@hpcc-js/wasm-zstd$': ['packages/content'],
   '^(bullmq|ioredis)$': ['packages/queue'],
   '^(@prisma/.*|pg)$': ['packages/database'],
   '^prom-client$': ['packages/metrics'],
