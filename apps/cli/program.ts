@@ -161,6 +161,14 @@ function addBundleCommands(program: Command, context: CommandContext): void {
     .action(async (path, options) =>
       (await import('./commands/bundle-verify.ts')).bundleVerify(path, options, context),
     );
+  bundle
+    .command('install <path...>')
+    .description("bring the models of bundles into this host's store, without any server")
+    .option('--json', 'one JSON object on stdout')
+    .addOption(PROGRESS)
+    .action(async (paths, options) =>
+      (await import('./commands/bundle-install.ts')).bundleInstall(paths, options, context),
+    );
 }
 
 function addWorkerCommands(program: Command, context: CommandContext): void {

@@ -33,6 +33,7 @@ import { rollingVerify, type RollingVerify, type RollingVerifyOptions } from './
 import { nodeFs, type StoreFs } from './store-fs.ts';
 import { sweep, type SweepReport } from './sweep.ts';
 import type { SweepLimits } from './sweep-plan.ts';
+import { takeContent, type LocalContent } from './take-content.ts';
 import { unpack, type UnpackRequest } from './unpack.ts';
 import { verify, type VerifyOptions, type VerifyReport } from './verify.ts';
 import { activateVersion, pinVersion, rollback } from './versions.ts';
@@ -54,6 +55,8 @@ export interface StoreOptions {
 export interface Store {
   readonly paths: StorePaths;
   publish(request: PublishRequest): Promise<PublishedBlob>;
+  /** Copies content of this machine into the store, proven, under no name of a model. */
+  takeContent(content: LocalContent): Promise<PublishedBlob>;
   /** The layer `cache`: only what passed the check of CH4 is returned. */
   find(spec: FindSpec, options?: Pick<CheckOptions, 'depth' | 'pace'>): Promise<PublishedBlob | undefined>;
   /** Shows a blob that is already stored under one more model, version or path. */
@@ -101,6 +104,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   return {
     paths: context.paths,
     publish: (request) => publish(context, records, request),
+    takeContent: (content) => takeContent(context, records, content),
     find: (spec, how) => find(context, records, spec, how),
     ensureView: (content, view) => showContent(context, records, content, view),
     showVersion: (request) => showVersion(context, records, request),
