@@ -1,7 +1,9 @@
 import { parseArgs } from 'node:util';
+import { bundleBench } from './bundle/bundle-bench.ts';
 import { transferBench } from './transfer/transfer-bench.ts';
 
 const USAGE = `usage: npm run bench -- transfer [--quick] [--rounds N] [--only CASE] [--json] [--dir FOLDER] [--profile FOLDER]
+       npm run bench -- bundle [--quick] [--rounds N] [--json] [--dir FOLDER]
 
   --quick           3 rounds and smaller files
   --rounds N        rounds of each case; default 5
@@ -28,12 +30,20 @@ const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
 
-if (positionals.length !== 1 || positionals[0] !== 'transfer' || !Number.isInteger(rounds) || rounds < 1) {
+const [bench] = positionals;
+
+if (
+  positionals.length !== 1 ||
+  (bench !== 'transfer' && bench !== 'bundle') ||
+  !Number.isInteger(rounds) ||
+  rounds < 1
+) {
   process.stderr.write(USAGE);
   process.exitCode = 2;
 } else {
   const { quick, only, dir, profile } = values;
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
-  const outcome = await transferBench({ quick, rounds, only, dir, profile, say, signal: stop.signal });
+  const options = { quick, rounds, dir, say, signal: stop.signal };
+  const outcome = bench === 'bundle' ? await bundleBench(options) : await transferBench({ ...options, only, profile });
   process.stdout.write(values.json ? `${JSON.stringify(outcome.report, null, 2)}\n` : outcome.markdown);
 }

@@ -1,4 +1,6 @@
 const RESERVED = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?$/i;
+/** Most names are no such name by their first letter. */
+const MAY_BE_RESERVED = /^[acnpl]/i;
 const MAX_SEGMENT_BYTES = 255;
 const MAX_PATH_BYTES = 1024;
 
@@ -36,7 +38,7 @@ function unsafeSegmentReason(segment: string): string | undefined {
   if (isLonger(segment, MAX_SEGMENT_BYTES)) return `has a segment over ${MAX_SEGMENT_BYTES} bytes`;
   if (/[:*?"<>|]/.test(segment)) return 'has one of : * ? " < > |, which Windows refuses';
   if (/[. ]$/.test(segment)) return 'has a segment that ends in a dot or a space';
-  if (RESERVED.test(segment)) return `has the reserved name "${segment}"`;
+  if (MAY_BE_RESERVED.test(segment) && RESERVED.test(segment)) return `has the reserved name "${segment}"`;
   return undefined;
 }
 

@@ -1,15 +1,18 @@
-import { statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Compression } from '#content/formats/decompress';
-import { VerifyError } from '#core/failure';
+import { codeOf } from '#core/error-facts';
+import { StorageError, VerifyError } from '#core/failure';
 import type { SourceSpec } from '#core/file-spec';
 import { clashReason, pathIndex, unsafePathReason } from '#core/safe-path';
-import { formatBytes } from '#core/units';
+import { formatBytes, KIB } from '#core/units';
 import { createBundle, type BundleFile, type BundleModel } from '#store/bundle-writer';
-import { blobPath } from '#store/layout';
+import { blobPath, type StorePaths } from '#store/layout';
 import type { ModelRecord, VersionRecord } from '#store/model-records';
 import { readStore, type ReadOnlyStore } from '#store/read-only-store';
 import { bundleProgress } from '../bundle/bundle-progress.ts';
+import { namesOf } from '../bundle/listed.ts';
 import { cliErrorOf } from '../cli-error-of.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
@@ -91,12 +94,11 @@ function bundleModel(what: string, { records, paths }: ReadOnlyStore): BundleMod
   const version = wanted ?? record.version ?? undefined;
   const found = versionOf(record, name, version);
   refuseUnsafe(`${name}@${version}`, found);
-  const blobOf = (sha256: string): string => blobPath(paths, sha256);
-  refuseIncomplete(`${name}@${version}`, found, blobOf);
+  refuseIncomplete(`${name}@${version}`, found, paths);
   const files: BundleFile[] = [];
   const entries: ManifestEntry[] = [];
   for (const [path, { sha256, sizeBytes, cid, sources }] of found.files) {
-    files.push({ sha256, sizeBytes, cid, filePath: blobOf(sha256) });
+    files.push({ sha256, sizeBytes, cid, filePath: blobPath(paths, sha256) });
     entries.push({
       ...(cid === undefined ? {} : { cid }),
       path,
@@ -147,29 +149,48 @@ function refuseUnsafe(what: string, { files }: VersionRecord): void {
   }
 }
 
-/** Every file is looked at before the first byte is written; by calls that block, because there may be ten thousand of them. */
-function refuseIncomplete(what: string, { files }: VersionRecord, blobOf: (sha256: string) => string): void {
+/**
+ * Every file is looked at before the first byte is written. Small ones are looked for in the list of their folder only: there may be
+ * ten thousand of them, and all of their bytes are read soon.
+ */
+function refuseIncomplete(what: string, { files }: VersionRecord, paths: StorePaths): void {
   const missing: string[] = [];
+  const listed = new Map<string, ReadonlySet<string>>();
   for (const [path, { sha256, sizeBytes, invalid }] of files) {
-    if (invalid !== undefined) missing.push(`${path} (${invalid})`);
-    else {
-      const size = sizeOf(blobOf(sha256));
-      if (size !== sizeBytes) missing.push(`${path} (${size === undefined ? 'missing' : `${size} bytes`})`);
-    }
+    const problem = invalid ?? blobProblem(blobPath(paths, sha256), sha256, sizeBytes, listed);
+    if (problem !== undefined) missing.push(`${path} (${problem})`);
   }
   if (missing.length > 0)
     throw new CliError(
       EXIT.failed,
-      `${what} cannot be bundled, these files must be fetched again first: ${missing.join(', ')}`,
+      `${what} cannot be bundled, these files must be fetched again first: ${namesOf(missing)}`,
     );
 }
 
-/** @returns undefined for what cannot be reached, whatever hides it */
-function sizeOf(path: string): number | undefined {
+const SMALL_BYTES = 64 * KIB;
+
+function blobProblem(
+  blob: string,
+  sha256: string,
+  sizeBytes: number,
+  listed: Map<string, ReadonlySet<string>>,
+): string | undefined {
+  if (sizeBytes > SMALL_BYTES) {
+    const size = statSync(blob, { throwIfNoEntry: false })?.size;
+    return size === sizeBytes ? undefined : size === undefined ? 'missing' : `${size} bytes`;
+  }
+  const folder = dirname(blob);
+  let names = listed.get(folder);
+  if (names === undefined) listed.set(folder, (names = namesIn(folder)));
+  return names.has(sha256) ? undefined : 'missing';
+}
+
+function namesIn(folder: string): ReadonlySet<string> {
   try {
-    return statSync(path, { throwIfNoEntry: false })?.size;
-  } catch {
-    return undefined;
+    return new Set(readdirSync(folder));
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return new Set();
+    throw StorageError.from(error, folder);
   }
 }
 
