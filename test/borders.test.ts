@@ -16,6 +16,7 @@ const SAMPLES = [
   'multiformats/cid',
   'undici',
   'fzstd',
+  '@hpcc-js/wasm-zstd',
   'bullmq',
   'pg',
   'prom-client',
