@@ -68,7 +68,7 @@ describe('bundle install', () => {
     named?: readonly Buffer[],
   ): Promise<string> => handMadeBundle(join(folder, name), manifests, contents, named);
 
-  it('L22 CH5 brings a model into a fresh store, proven and shown, and worker verify finds it right', async () => {
+  it('L32 CH5 brings a model into a fresh store, proven and shown, and worker verify finds it right', async () => {
     const { code, stdout } = await cli('bundle', 'install', bundle);
     expect([code, stdout]).toEqual([0, 'installed  m@1  2 files, 3.00 MB\n2 contents, 3.00 MB copied; 0 were here\n']);
     for (const [path, bytes] of Object.entries(files)) expect((await shown(path)).equals(bytes)).toBe(true);
@@ -86,7 +86,7 @@ describe('bundle install', () => {
     expect((await readFile(again)).equals(await readFile(bundle))).toBe(true);
   });
 
-  it('L22 changes nothing when it runs again, and copies again only what was damaged', async () => {
+  it('L32 changes nothing when it runs again, and copies again only what was damaged', async () => {
     expect(await install(bundle)).toMatchObject({ code: 0, models: [{ state: 'installed', shown: true }] });
     const blob = blobPath((await airGapped()).paths, sha256Of(encoder));
     const before = await stat(blob);
@@ -101,7 +101,7 @@ describe('bundle install', () => {
     expect((await shown('onnx/encoder.bin')).equals(encoder)).toBe(true);
   });
 
-  it.each(['.tar.gz', '.TGZ', '.tar.zst'])('L23 installs a bundle that create compressed as %s', async (suffix) => {
+  it.each(['.tar.gz', '.TGZ', '.tar.zst'])('L33 installs a bundle that create compressed as %s', async (suffix) => {
     const packed = join(folder, `M${suffix}`);
     expect(await hostA('bundle', 'create', 'm', '-o', packed)).toMatchObject({ code: 0 });
     const head = (await readFile(packed)).subarray(0, 4).toString('hex');
@@ -111,7 +111,7 @@ describe('bundle install', () => {
     expect((await shown('onnx/encoder.bin')).equals(encoder)).toBe(true);
   });
 
-  it('L23 reads a bundle that was compressed again by gzip', async () => {
+  it('L33 reads a bundle that was compressed again by gzip', async () => {
     await writeFile(bundle, gzipSync(await readFile(bundle), { level: 1 }));
     expect(await install(bundle)).toMatchObject({ code: 0, models: [{ state: 'installed' }] });
     await writeFile(bundle, gunzipSync(await readFile(bundle)));
@@ -119,7 +119,7 @@ describe('bundle install', () => {
   });
 
   it.each(['x.tar.xz', 'x.zip', 'x', 'x.tar.bz2', 'x.gz'])(
-    'L23 refuses to create %s, and writes nothing',
+    'L33 refuses to create %s, and writes nothing',
     async (name) => {
       const output = join(folder, 'out', name);
       await mkdir(join(folder, 'out'));
@@ -130,7 +130,7 @@ describe('bundle install', () => {
     },
   );
 
-  it('L22 completes a version that is spread over several bundles, together or one after the other', async () => {
+  it('L32 completes a version that is spread over several bundles, together or one after the other', async () => {
     const whole = manifest('2', files);
     const first = await handMade('first.tar', [whole], [config]);
     const second = await handMade('second.tar', [whole], [encoder]);
@@ -143,7 +143,7 @@ describe('bundle install', () => {
     expect(await install(first, second)).toMatchObject({ code: 0, models: [{ state: 'installed', files: 2 }] });
   });
 
-  it('L22 publishes nothing of a version with a wrong content, and takes the other models', async () => {
+  it('L32 publishes nothing of a version with a wrong content, and takes the other models', async () => {
     const other = { ...manifest('1', { 'a.json': config }), name: 'other' };
     const bad = await handMade(
       ...([
@@ -182,7 +182,7 @@ describe('bundle install', () => {
       'no sha256',
     ],
     ['no files', { name: 'm', version: '2', files: [] }, 'at least one file'],
-  ])('L24 K01 verify and install refuse a manifest with %s', async (_what, value, reason) => {
+  ])('L34 K01 verify and install refuse a manifest with %s', async (_what, value, reason) => {
     const path = await handMade('odd.tar', [value], [config, encoder]);
     const verified = await cli('bundle', 'verify', path);
     expect(verified).toMatchObject({ code: 1, stderr: expect.stringContaining(reason) });
@@ -191,7 +191,7 @@ describe('bundle install', () => {
     expect(installed.stderr).toContain(reason);
   });
 
-  it('L24 refuses other content under a version that the host has, and right bytes of the wrong format', async () => {
+  it('L34 refuses other content under a version that the host has, and right bytes of the wrong format', async () => {
     await install(bundle);
     const other = await handMade('other.tar', [manifest('1', { 'config.json': encoder })], [encoder]);
     expect(await install(other)).toMatchObject({
@@ -205,7 +205,7 @@ describe('bundle install', () => {
     expect((await shown('config.json')).equals(config)).toBe(true);
   });
 
-  it('L24 leaves out a CID to which the bytes do not lead', async () => {
+  it('L34 leaves out a CID to which the bytes do not lead', async () => {
     const path = await handMade('cid.tar', [manifest('2', { 'a.bin': encoder }, { cid: cidOf(config) })], [encoder]);
     expect(await install(path)).toMatchObject({ code: 0, models: [{ state: 'installed', unprovenCids: ['a.bin'] }] });
     expect(await (await airGapped()).find({ digests: {}, cid: cidOf(config) })).toBeUndefined();

@@ -34,7 +34,7 @@ const published = (store: Store): Promise<Buffer> => readFile(blobPath(store.pat
 const partials = (store: Store): Promise<string[]> => readdir(store.paths.partials);
 
 describe('takeContent', () => {
-  it('L22 goes on where an interrupted copy ended, in the same file', async () => {
+  it('L32 goes on where an interrupted copy ended, in the same file', async () => {
     const store = await temporaryStore();
     await expect(store.takeContent(contentOf(bytes, 5 * MIB))).rejects.toMatchObject({ kind: 'interrupted' });
     const [left] = (await partials(store)).filter((name) => name.endsWith('.part'));
@@ -48,7 +48,7 @@ describe('takeContent', () => {
     expect(await partials(store)).toEqual([]);
   });
 
-  it('L22 begins anew when what was left is wrong', async () => {
+  it('L32 begins anew when what was left is wrong', async () => {
     const store = await temporaryStore();
     await expect(store.takeContent(contentOf(bytes, 5 * MIB))).rejects.toThrow('pulled out');
     const [left] = (await partials(store)).filter((name) => name.endsWith('.part'));
@@ -59,7 +59,7 @@ describe('takeContent', () => {
     expect((await published(store)).equals(bytes)).toBe(true);
   });
 
-  it('L22 reads from the first byte what can be read in order only', async () => {
+  it('L32 reads from the first byte what can be read in order only', async () => {
     const store = await temporaryStore();
     await expect(store.takeContent(contentOf(bytes, 5 * MIB))).rejects.toThrow('pulled out');
     const again = { ...contentOf(bytes), canSeek: false };
@@ -72,14 +72,14 @@ describe('takeContent', () => {
     ['other bytes', randomBytes(bytes.length), 'has SHA-256'],
     ['more bytes', Buffer.concat([bytes, bytes]), `more than ${bytes.length} bytes`],
     ['fewer bytes', bytes.subarray(0, MIB), `${MIB} bytes, not`],
-  ])('L22 publishes nothing of %s, and leaves nothing', async (_what, whole, reason) => {
+  ])('L32 publishes nothing of %s, and leaves nothing', async (_what, whole, reason) => {
     const store = await temporaryStore();
     await expect(store.takeContent(contentOf(whole))).rejects.toThrow(reason);
     expect((await store.inventory()).fileCount).toBe(0);
     expect(await partials(store)).toEqual([]);
   });
 
-  it('L24 names content by a CID only when its bytes lead there', async () => {
+  it('L34 names content by a CID only when its bytes lead there', async () => {
     const builder = createDagBuilder('unixfs-v0-2015');
     builder.update(bytes);
     const { profileCid } = builder.finish();

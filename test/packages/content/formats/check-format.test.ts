@@ -136,7 +136,7 @@ describe('checkFormat', () => {
     ],
     ['its directory in another volume', Buffer.concat([html, zipEnd(2, 94, 40_000, 4)])],
     ['nothing in it', Buffer.concat([html, zipEnd(0, 0, 0)])],
-  ])('L21 finds a zip with %s by its end record', async (_what, bytes) => {
+  ])('L31 finds a zip with %s by its end record', async (_what, bytes) => {
     expect(await check(bytes, 'zip')).toBeUndefined();
   });
 
