@@ -1,9 +1,11 @@
 import { parseArgs } from 'node:util';
 import { bundleBench } from './bundle/bundle-bench.ts';
 import { transferBench } from './transfer/transfer-bench.ts';
+import { unpackBench } from './unpack/unpack-bench.ts';
 
 const USAGE = `usage: npm run bench -- transfer [--quick] [--rounds N] [--only CASE] [--json] [--dir FOLDER] [--profile FOLDER]
        npm run bench -- bundle [--quick] [--rounds N] [--json] [--dir FOLDER]
+       npm run bench -- unpack [--quick] [--rounds N] [--json] [--dir FOLDER]
 
   --quick           3 rounds and smaller files
   --rounds N        rounds of each case; default 5
@@ -30,20 +32,16 @@ const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
 
-const [bench] = positionals;
+/** Each measures one kind of work. */
+const BENCHES = { transfer: transferBench, unpack: unpackBench, bundle: bundleBench };
+const bench = new Map(Object.entries(BENCHES)).get(positionals[0] ?? '');
 
-if (
-  positionals.length !== 1 ||
-  (bench !== 'transfer' && bench !== 'bundle') ||
-  !Number.isInteger(rounds) ||
-  rounds < 1
-) {
+if (positionals.length !== 1 || bench === undefined || !Number.isInteger(rounds) || rounds < 1) {
   process.stderr.write(USAGE);
   process.exitCode = 2;
 } else {
   const { quick, only, dir, profile } = values;
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
-  const options = { quick, rounds, dir, say, signal: stop.signal };
-  const outcome = bench === 'bundle' ? await bundleBench(options) : await transferBench({ ...options, only, profile });
+  const outcome = await bench({ quick, rounds, only, dir, profile, say, signal: stop.signal });
   process.stdout.write(values.json ? `${JSON.stringify(outcome.report, null, 2)}\n` : outcome.markdown);
 }

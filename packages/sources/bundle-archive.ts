@@ -6,7 +6,7 @@ import {
   type BundleMember,
 } from '#content/formats/bundle-index';
 import { decompress, DECOMPRESS_LIMITS, type Compression } from '#content/formats/decompress';
-import { readTar, type TarEntry, type TarLimits } from '#content/formats/read-tar';
+import { readTar, type SkippedEntry, type TarEntry, type TarInput, type TarLimits } from '#content/formats/read-tar';
 import { TAR_BLOCK_BYTES, tarPadding } from '#content/formats/tar-header';
 import { randomAccessInput, streamInput } from '#content/formats/tar-input';
 import { SourceError, VerifyError } from '#core/failure';
@@ -89,13 +89,13 @@ export async function* walk(
   const { reader, limits, compression, declaredBytes = MAX_BUNDLE_INDEX_BYTES } = archive;
   if (compression === undefined) {
     const readAt = (start: number, length: number) => readRange(reader, { start, end: start + length }, signal);
-    yield* readTar(randomAccessInput(readAhead(readAt, sizeBytes), sizeBytes), limits);
+    yield* regularFiles(randomAccessInput(readAhead(readAt, sizeBytes), sizeBytes), limits);
     return;
   }
   const bounds = { ...limits, ratioFromBytes: declaredBytes + UNDECLARED_BYTES };
   const input = streamInput(decompress(reader.stream({ start: 0, end: sizeBytes }, signal), compression, bounds));
   try {
-    yield* readTar(input, limits);
+    yield* regularFiles(input, limits);
   } finally {
     await input.close();
   }
@@ -104,6 +104,21 @@ export async function* walk(
 /** Header, content and padding. */
 const tarEntryBytes = ({ sizeBytes }: { readonly sizeBytes: number }): number =>
   TAR_BLOCK_BYTES + sizeBytes + tarPadding(sizeBytes);
+
+/** Bundles are written by this program: links, devices, odd names and doubled entries were put there by another one (L01). */
+async function* regularFiles(input: TarInput, limits: BundleLimits): AsyncGenerator<TarEntry, undefined> {
+  const refused = (name: string, reason: string): VerifyError =>
+    new VerifyError('wrong-format', `the bundle has ${JSON.stringify(name)}, which ${reason}`);
+  const onSkipped = ({ name, reason }: SkippedEntry): never => {
+    throw refused(name, reason);
+  };
+  const seen = new Set<string>();
+  for await (const entry of readTar(input, limits, { onSkipped })) {
+    if (seen.has(entry.name)) throw refused(entry.name, 'is there twice');
+    seen.add(entry.name);
+    yield entry;
+  }
+}
 
 function compressionOf(head: Uint8Array): Compression | undefined {
   if (head[0] === 0x1f && head[1] === 0x8b) return 'gzip';

@@ -29,12 +29,14 @@ export async function* wantedContents(
       const entry = next.value;
       const member = archive.members.get(entry.name);
       if (member === undefined || member.sizeBytes !== entry.sizeBytes || !isWanted(member)) continue;
-      const canSeek = archive.compression === undefined;
+      const { start } = entry;
+      const canSeek = archive.compression === undefined && start !== undefined;
       let isInPlace = true;
       const read = (from: number): AsyncIterable<Uint8Array> => {
-        const range = { start: entry.start + from, end: entry.start + entry.sizeBytes };
         const bytes =
-          from === 0 && isInPlace ? withRefusals(reader.name, entry.chunks()) : reader.stream(range, signal);
+          isInPlace && (from === 0 || start === undefined)
+            ? withRefusals(reader.name, entry.chunks())
+            : reader.stream({ start: start! + from, end: start! + entry.sizeBytes }, signal);
         isInPlace = false;
         return bytes;
       };

@@ -34,7 +34,7 @@ import { nodeFs, type StoreFs } from './store-fs.ts';
 import { sweep, type SweepReport } from './sweep.ts';
 import type { SweepLimits } from './sweep-plan.ts';
 import { takeContent, type LocalContent } from './take-content.ts';
-import { unpack, type UnpackRequest } from './unpack.ts';
+import { unpack, type Unpacked, type UnpackRequest } from './unpack.ts';
 import { verify, type VerifyOptions, type VerifyReport } from './verify.ts';
 import { activateVersion, pinVersion, rollback } from './versions.ts';
 
@@ -64,7 +64,7 @@ export interface Store {
   /** Enters and shows a whole version whose contents are here. @returns whether it is shown now */
   showVersion(request: VersionRequest): Promise<boolean>;
   /** Decompresses a published archive; all declared results are published, or none (EX4). */
-  unpack(request: UnpackRequest): Promise<void>;
+  unpack(request: UnpackRequest): Promise<Unpacked>;
   /** The newest quarantined file of this content, as salvage input of a transfer. */
   repairCandidate(sha256: string): Promise<string | undefined>;
   /** The same for a file known by any of its names, with the CID whose leaf table tells good leaves from bad. */

@@ -2,8 +2,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { decompress, DECOMPRESS_LIMITS, type DecompressLimits } from '#content/formats/decompress';
-import { readTar } from '#content/formats/read-tar';
-import { streamInput } from '#content/formats/tar-input';
+import { readTar, type SkippedEntry, type TarInput } from '#content/formats/read-tar';
+import { randomAccessInput, streamInput } from '#content/formats/tar-input';
 import { StorageError, VerifyError } from '#core/failure';
 import { unlinkIfPresent } from '#os/write-file';
 import { checkBlob } from './check-blob.ts';
@@ -44,6 +44,15 @@ export interface UnpackLimits extends DecompressLimits {
 /** Room for folders, headers and files that the manifest does not name; beyond it the ratio holds. */
 const UNDECLARED_BYTES = 64 * 1024 * 1024;
 const MAX_ENTRIES = 100_000;
+const READ_BYTES = 256 * 1024;
+
+/** What became of an archive. */
+export interface Unpacked {
+  /** Files that were published; those that the store had already are not among them. */
+  readonly publishedFiles: number;
+  /** Entries that the manifest does not name. */
+  readonly skippedEntries: number;
+}
 
 interface Written extends UnpackedFile {
   readonly partialPath: string;
@@ -51,20 +60,22 @@ interface Written extends UnpackedFile {
 
 /**
  * Decompresses a verified archive into the store (EX4), as a stream and within limits. Only declared files are written, under
- * private names; they are published together once every one of them has its declared size and SHA-256.
+ * private names; they are published together once every one of them has its declared size and SHA-256. Of several entries with
+ * the name of a declared file the one with its digest is taken; entries that the manifest does not name are counted.
  *
  * @throws VerifyError `wrong-format` for a hostile or damaged archive (L01, L03), `wrong-digest` for a result that is not what was declared
  * @throws StorageError; the signal's reason
  */
-export async function unpack(context: StoreContext, records: RecordStore, request: UnpackRequest): Promise<void> {
+export async function unpack(context: StoreContext, records: RecordStore, request: UnpackRequest): Promise<Unpacked> {
   const owner = `unpack-${randomBytes(8).toString('hex')}`;
-  const written: Written[] = [];
+  const outcome: Outcome = { written: [], proven: new Set(), refusals: new Map(), skippedEntries: 0 };
+  const { written } = outcome;
   try {
-    await writeResults(context, request, owner, written);
-    for (const file of await missingFrom(context, request, written))
-      throw new VerifyError('wrong-digest', `the archive ${request.path} has no ${JSON.stringify(file.path)}`);
+    await writeResults(context, request, owner, outcome);
+    await refuseMissing(context, request, outcome);
     for (const file of written) await publish(context, records, { ...file, view: viewOf(request, file) });
     await showStored(context, records, request, written);
+    return { publishedFiles: written.length, skippedEntries: outcome.skippedEntries };
   } catch (error) {
     throw error instanceof VerifyError || request.signal?.aborted === true
       ? error
@@ -72,6 +83,16 @@ export async function unpack(context: StoreContext, records: RecordStore, reques
   } finally {
     for (const { partialPath } of written) await unlinkIfPresent(context.fs, partialPath);
   }
+}
+
+interface Outcome {
+  /** Results under private names, each as it was declared. */
+  readonly written: Written[];
+  /** Paths whose entry had the declared content. */
+  readonly proven: Set<string>;
+  /** Why an entry with the name of a declared file was not taken, by that path. */
+  readonly refusals: Map<string, VerifyError>;
+  skippedEntries: number;
 }
 
 /** The sources are those of the archive. */
@@ -82,13 +103,35 @@ async function writeResults(
   context: StoreContext,
   request: UnpackRequest,
   owner: string,
-  written: Written[],
+  outcome: Outcome,
 ): Promise<void> {
-  for await (const { declared, chunks } of resultsOf(request)) {
-    if (await isStored(context, declared)) continue;
-    const partialPath = join(context.paths.partials, `${owner}.${written.length}.part`);
-    written.push({ ...declared, partialPath });
-    await writeResult(context, declared, partialPath, chunks, request.signal);
+  const { written, proven, refusals } = outcome;
+  for await (const result of resultsOf(context, request, outcome)) {
+    const { declared } = result;
+    if (proven.has(declared.path)) continue;
+    if (!(await isStored(context, declared))) {
+      const partialPath = join(context.paths.partials, `${owner}.${written.length}.part`);
+      written.push({ ...declared, partialPath });
+      const refusal = await refusalOf(writeResult(context, result, partialPath, request.signal));
+      if (refusal !== undefined) {
+        written.pop();
+        await unlinkIfPresent(context.fs, partialPath);
+        if (!refusals.has(declared.path)) refusals.set(declared.path, refusal);
+        continue;
+      }
+    }
+    proven.add(declared.path);
+  }
+}
+
+/** Another entry may have the content that this one has not, so the archive is read on. */
+async function refusalOf(writing: Promise<void>): Promise<VerifyError | undefined> {
+  try {
+    await writing;
+    return undefined;
+  } catch (error) {
+    if (error instanceof VerifyError && error.kind === 'wrong-digest') return error;
+    throw error;
   }
 }
 
@@ -97,10 +140,12 @@ const isStored = async (context: StoreContext, file: UnpackedFile): Promise<bool
 
 interface Result {
   readonly declared: UnpackedFile;
+  /** As the archive says; undefined where it says nothing. */
+  readonly sizeBytes: number | undefined;
   readonly chunks: AsyncIterable<Uint8Array>;
 }
 
-async function* resultsOf(request: UnpackRequest): AsyncGenerator<Result> {
+async function* resultsOf(context: StoreContext, request: UnpackRequest, outcome: Outcome): AsyncGenerator<Result> {
   const declaredBytes = request.files.reduce((sum, file) => sum + file.sizeBytes, 0);
   const isTar = request.as.startsWith('tar');
   const limits: UnpackLimits = {
@@ -110,44 +155,81 @@ async function* resultsOf(request: UnpackRequest): AsyncGenerator<Result> {
     maxEntries: MAX_ENTRIES,
     ...request.limits,
   };
-  const stream = plainStream(request, limits);
-  if (isTar) yield* tarResults(stream, request, limits);
-  else if (request.files.length === 1) yield { declared: request.files[0]!, chunks: stream };
+  if (isTar) yield* tarResults(context, request, limits, outcome);
+  else if (request.files.length === 1)
+    yield { declared: request.files[0]!, sizeBytes: undefined, chunks: plainStream(request, limits) };
   else throw new RangeError(`unpack as "${request.as}" gives one file, and ${request.files.length} are declared`);
 }
 
 function plainStream(request: UnpackRequest, limits: UnpackLimits): AsyncIterable<Uint8Array> {
-  const file: AsyncIterable<Uint8Array> = createReadStream(request.archivePath, { highWaterMark: 256 * 1024 });
+  const file: AsyncIterable<Uint8Array> = createReadStream(request.archivePath, { highWaterMark: READ_BYTES });
   if (request.as === 'gzip' || request.as === 'tar.gz') return decompress(file, 'gzip', limits);
   if (request.as === 'zstd' || request.as === 'tar.zst') return decompress(file, 'zstd', limits);
   return file;
 }
 
 async function* tarResults(
-  stream: AsyncIterable<Uint8Array>,
+  context: StoreContext,
   request: UnpackRequest,
   limits: UnpackLimits,
+  outcome: Outcome,
 ): AsyncGenerator<Result> {
-  const folder = dirname(request.path);
-  const byPath = new Map(request.files.map((file) => [file.path, file]));
-  const input = streamInput(stream);
+  const declaredAt = declaredFiles(request);
+  const onSkipped = (entry: SkippedEntry): void => {
+    const declared = declaredAt(entry.path);
+    if (declared === undefined) outcome.skippedEntries += 1;
+    else if (!outcome.refusals.has(declared.path)) outcome.refusals.set(declared.path, notTaken(request, entry));
+  };
+  const input = await tarInput(context, request, limits);
   try {
-    for await (const entry of readTar(input, limits)) {
-      const declared = byPath.get(entry.name) ?? byPath.get(`${folder}/${entry.name}`);
-      if (declared !== undefined) yield { declared, chunks: entry.chunks() };
+    for await (const entry of readTar(input, limits, { onSkipped, readsOn: true })) {
+      const declared = declaredAt(entry.name);
+      if (declared === undefined) outcome.skippedEntries += 1;
+      else yield { declared, sizeBytes: entry.sizeBytes, chunks: entry.chunks() };
     }
+    // Damage behind the end mark is damage of the compressed data too.
+    while ((await input.readSome(READ_BYTES)).length > 0);
   } finally {
     await input.close();
   }
 }
 
+/** An entry is a declared file under its own name, or under its name below the archive's folder. */
+function declaredFiles(request: UnpackRequest): (name: string) => UnpackedFile | undefined {
+  const folder = dirname(request.path);
+  const byPath = new Map(request.files.map((file) => [file.path, file]));
+  return (name) => byPath.get(name) ?? byPath.get(`${folder}/${name}`);
+}
+
+const notTaken = (request: UnpackRequest, { name, reason }: SkippedEntry): VerifyError =>
+  new VerifyError(
+    'wrong-format',
+    `the archive ${request.path} has ${JSON.stringify(name)}, which ${reason}; only regular files under plain names are taken`,
+  );
+
+async function tarInput(
+  context: StoreContext,
+  request: UnpackRequest,
+  limits: UnpackLimits,
+): Promise<TarInput & { close(): Promise<void> }> {
+  if (request.as !== 'tar') return streamInput(plainStream(request, limits));
+  const handle = await context.fs.open(request.archivePath, 'r');
+  const readAt = async (position: number, length: number): Promise<Uint8Array> => {
+    const buffer = new Uint8Array(length);
+    const { bytesRead } = await handle.read(buffer, 0, length, position);
+    return buffer.subarray(0, bytesRead);
+  };
+  return { ...randomAccessInput(readAt, (await handle.stat()).size), close: () => handle.close() };
+}
+
 async function writeResult(
   context: StoreContext,
-  declared: UnpackedFile,
+  { declared, chunks, sizeBytes: storedBytes = declared.sizeBytes }: Result,
   partialPath: string,
-  chunks: AsyncIterable<Uint8Array>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
+  if (storedBytes !== declared.sizeBytes)
+    throw notAsDeclared(declared, `has ${storedBytes} bytes, not ${declared.sizeBytes}`);
   const hash = createHash('sha256');
   let sizeBytes = 0;
   const handle = await context.fs.open(partialPath, 'wx', 0o600);
@@ -156,8 +238,9 @@ async function writeResult(
       signal?.throwIfAborted();
       sizeBytes += chunk.length;
       if (sizeBytes > declared.sizeBytes) throw notAsDeclared(declared, `has more than ${declared.sizeBytes} bytes`);
+      const writing = writeAll(handle, chunk);
       hash.update(chunk);
-      await writeAll(handle, chunk);
+      await writing;
     }
   } finally {
     await handle.close();
@@ -180,15 +263,20 @@ async function writeAll(handle: Awaited<ReturnType<StoreContext['fs']['open']>>,
 const notAsDeclared = (file: UnpackedFile, reason: string): VerifyError =>
   new VerifyError('wrong-digest', `the unpacked ${JSON.stringify(file.path)} ${reason}`);
 
-async function missingFrom(
+/** A declared file may have the content of another one, or of what the store has; but no link stands for it. */
+async function refuseMissing(
   context: StoreContext,
   request: UnpackRequest,
-  written: readonly Written[],
-): Promise<UnpackedFile[]> {
-  const missing: UnpackedFile[] = [];
+  { written, proven, refusals }: Outcome,
+): Promise<void> {
   const fresh = new Set(written.map(({ sha256 }) => sha256));
-  for (const file of request.files) if (!fresh.has(file.sha256) && !(await isStored(context, file))) missing.push(file);
-  return missing;
+  for (const file of request.files) {
+    if (proven.has(file.path)) continue;
+    const refusal = refusals.get(file.path);
+    if (refusal !== undefined) throw refusal;
+    if (!fresh.has(file.sha256) && !(await isStored(context, file)))
+      throw new VerifyError('wrong-digest', `the archive ${request.path} has no ${JSON.stringify(file.path)}`);
+  }
 }
 
 /** Results whose content the store had already are shown from there. */

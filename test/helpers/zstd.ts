@@ -7,6 +7,22 @@ const MAGIC = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
 const HEADER = Buffer.from([0x00, 7 << 3]);
 const BLOCK_BYTES = 128 * 1024;
 
+/** `abcdefgh` 30 times, by `zstd -19 --long=27` from a pipe: a compressed block, a checksum, and a window of 128 MiB. */
+export const ZSTD_LONG_27 = Buffer.from('KLUv/QSIfQAAQGFiY2RlZmdoAQDl1OUCTLdVRg==', 'base64');
+/** What `ZSTD_LONG_27` decompresses to. */
+export const ZSTD_LONG_27_TEXT = 'abcdefgh'.repeat(30);
+
+/** @returns a frame of user data, which decoders pass over */
+export function skippableFrame(content: Uint8Array): Buffer {
+  const header = Buffer.from([0x5e, 0x2a, 0x4d, 0x18, 0, 0, 0, 0]);
+  header.writeUInt32LE(content.length, 4);
+  return Buffer.concat([header, content]);
+}
+
+/** @returns an empty frame whose header begins with these bytes behind the magic number */
+export const emptyFrame = (...header: number[]): Buffer =>
+  Buffer.concat([MAGIC, Buffer.from(header), blockHeader(RAW, 0, true)]);
+
 const RAW = 0;
 const RUN_LENGTH = 1;
 

@@ -154,7 +154,7 @@ export class Attempt {
     const { path, unpack } = this.#job.file;
     if (unpack === undefined) return;
     const view = viewOf(this.#job);
-    await this.#deps.store.unpack({
+    const { publishedFiles, skippedEntries } = await this.#deps.store.unpack({
       archivePath: archive.path,
       path,
       as: unpack.as,
@@ -162,6 +162,7 @@ export class Attempt {
       ...(view && { view: { model: view.model, version: view.version } }),
       signal: this.#running.signal,
     });
+    this.#deps.logger.info({ file: path, publishedFiles, skippedEntries }, 'unpacked');
   }
 
   #progressed(progress: Progress): void {

@@ -1,7 +1,7 @@
-import { Readable } from 'node:stream';
 import * as zlib from 'node:zlib';
-import { Decompress } from 'fzstd';
 import { VerifyError } from '#core/failure';
+import { showBytes } from './magic.ts';
+import { decompressZstd, throughTransform } from './zstd.ts';
 
 export type Compression = 'gzip' | 'zstd';
 
@@ -16,8 +16,9 @@ export interface DecompressLimits {
 
 export const DECOMPRESS_LIMITS: DecompressLimits = { maxBytes: 2 ** 40, maxRatio: 1000, ratioFromBytes: 1024 * 1024 };
 
-/** So little goes in at once that what comes out of it fits the memory, whatever it is. */
-const PIECE_BYTES = 2048;
+const GUNZIP_CHUNK_BYTES = 256 * 1024;
+/** So many bytes tell what the data is. */
+const HEAD_BYTES = 8;
 
 /**
  * Decompresses a stream as it comes.
@@ -30,11 +31,13 @@ export async function* decompress(
   limits: DecompressLimits = DECOMPRESS_LIMITS,
 ): AsyncGenerator<Uint8Array> {
   let [inBytes, outBytes] = [0, 0];
+  let head: Uint8Array = new Uint8Array(0);
   let inputError: unknown;
   const counted = async function* (): AsyncGenerator<Uint8Array> {
     try {
       for await (const chunk of stream) {
         inBytes += chunk.length;
+        if (head.length < HEAD_BYTES) head = Buffer.concat([head, chunk.subarray(0, HEAD_BYTES)]);
         yield chunk;
       }
     } catch (error) {
@@ -49,10 +52,19 @@ export async function* decompress(
       throw refused(compression, `unpacks to more than ${limits.maxRatio} times its size`);
   };
   try {
-    yield* decoderOf(compression)(counted(), check);
+    for await (const chunk of DECODERS[compression](counted())) {
+      check(chunk.length);
+      yield chunk;
+    }
   } catch (error) {
     if (inputError !== undefined) throw inputError;
     if (error instanceof VerifyError) throw error;
+    if (compression === 'gzip' && !isGzip(head))
+      throw refused(
+        compression,
+        `is damaged or something else: it starts with ${showBytes(head.subarray(0, HEAD_BYTES))}, which no gzip file does`,
+        error,
+      );
     const reason = String((error as { message?: unknown }).message ?? error);
     throw refused(compression, `is damaged or truncated (${reason})`, error);
   }
@@ -61,46 +73,11 @@ export async function* decompress(
 const refused = (compression: Compression, reason: string, cause?: unknown): VerifyError =>
   new VerifyError('wrong-format', `the ${compression} data ${reason}`, { cause });
 
-type Decoder = (stream: AsyncIterable<Uint8Array>, check: (bytes: number) => void) => AsyncGenerator<Uint8Array>;
+const isGzip = (head: Uint8Array): boolean => head[0] === 0x1f && head[1] === 0x8b;
 
-function decoderOf(compression: Compression): Decoder {
-  if (compression === 'gzip') return throughNode(() => zlib.createGunzip());
-  const native = (zlib as { createZstdDecompress?: () => zlib.Gunzip }).createZstdDecompress;
-  return native === undefined ? zstdInScript : throughNode(native);
-}
+type Decoder = (stream: AsyncIterable<Uint8Array>) => AsyncGenerator<Uint8Array>;
 
-const throughNode = (create: () => zlib.Gunzip): Decoder =>
-  async function* (stream, check) {
-    const input = Readable.from(stream, { objectMode: false });
-    const decoder = create();
-    input.once('error', (error) => decoder.destroy(error));
-    try {
-      for await (const chunk of input.pipe(decoder) as AsyncIterable<Uint8Array>) {
-        check(chunk.length);
-        yield chunk;
-      }
-    } finally {
-      input.destroy();
-      decoder.destroy();
-    }
-  };
-
-/** Node before 22.15 has no zstd. */
-async function* zstdInScript(
-  stream: AsyncIterable<Uint8Array>,
-  check: (bytes: number) => void,
-): AsyncGenerator<Uint8Array> {
-  let ready: Uint8Array[] = [];
-  const decoder = new Decompress((chunk) => {
-    check(chunk.length);
-    ready.push(chunk);
-  });
-  for await (const chunk of stream)
-    for (let at = 0; at < chunk.length; at += PIECE_BYTES) {
-      decoder.push(chunk.slice(at, at + PIECE_BYTES));
-      yield* ready;
-      ready = [];
-    }
-  decoder.push(new Uint8Array(0), true);
-  yield* ready;
-}
+const DECODERS: Readonly<Record<Compression, Decoder>> = {
+  gzip: (stream) => throughTransform(stream, zlib.createGunzip({ chunkSize: GUNZIP_CHUNK_BYTES })),
+  zstd: decompressZstd,
+};

@@ -1,4 +1,5 @@
 import type { ReadAt } from './read-at.ts';
+import { nameOfBytes } from './known-bytes.ts';
 import { tarHeaderProblem } from './tar-header.ts';
 import { hasZipEndRecord } from './zip-end.ts';
 
@@ -25,17 +26,19 @@ export async function magicProblem(
   format: 'gzip' | 'zstd' | 'tar' | 'zip',
 ): Promise<string | undefined> {
   if (format === 'tar') return tarHeaderProblem(await readAt(0, 512));
-  const head = await readAt(0, 4);
+  const head = await readAt(0, 8);
   if (MAGIC[format].some((magic) => magic.every((byte, index) => head[index] === byte))) return undefined;
   if (format !== 'zip') return `starts with ${showBytes(head)}, which no ${format} file does`;
   if (await hasZipEndRecord(readAt, sizeBytes)) return undefined;
   return `starts with ${showBytes(head)} and does not end with the end record of a zip file`;
 }
 
-/** Bytes for people: hexadecimal pairs, and the text where all of them are printable. */
+/** Bytes for people: hexadecimal pairs, the text where all of them are printable, and what begins so. */
 export function showBytes(bytes: Uint8Array): string {
   if (bytes.length === 0) return 'nothing (the file is empty)';
   const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
   const printable = bytes.every((byte) => byte >= 0x20 && byte < 0x7f);
-  return printable ? `${hex} (${JSON.stringify(String.fromCharCode(...bytes))})` : hex;
+  const name = nameOfBytes(bytes);
+  const notes = [...(printable ? [JSON.stringify(String.fromCharCode(...bytes))] : []), ...(name ? [name] : [])];
+  return notes.length === 0 ? hex : `${hex} (${notes.join(', ')})`;
 }

@@ -1,170 +1,272 @@
 import { VerifyError } from '#core/failure';
-import { unsafePathReason } from '#core/safe-path';
+import { nameOfBytes } from './known-bytes.ts';
 import {
   decodeTarHeader,
-  decodeTarText,
   isZeroBlock,
   TAR_BLOCK_BYTES,
+  tarHeaderProblem,
   tarPadding,
   type TarHeader,
 } from './tar-header.ts';
+import { readTarName, type TarName } from './tar-name.ts';
+import { readPax, type PaxSparse, type TarExtension } from './tar-pax.ts';
+import { expand, gnuRealSize, mapProblem, partsOf, readGnuMap, readLeadingMap, type SparsePart } from './tar-sparse.ts';
 
-/** The bytes of a tar, in order. `read` gives fewer than asked only at the end. */
+/** The bytes of a tar, in order. */
 export interface TarInput {
   /** Position of the next byte. */
   readonly position: () => number;
+  /** Gives fewer bytes than asked only at the end. */
   read(length: number): Promise<Uint8Array>;
-  /** Passes over bytes that nobody needs. */
-  skip(length: number): Promise<void>;
+  /** Gives what is at hand, at most so many bytes; none only at the end. */
+  readSome(most: number): Promise<Uint8Array>;
+  /** Passes over bytes that nothing needs. @returns how many there were: fewer than asked only at the end */
+  skip(length: number): Promise<number>;
 }
 
 export interface TarEntry {
   /** Checked: relative, without `..`, safe on every system. */
   readonly name: string;
+  /** Of the content, holes of a sparse file included. */
   readonly sizeBytes: number;
-  /** Position of its first byte in the tar. */
-  readonly start: number;
+  /** Position of its first byte in the tar; undefined for a sparse file, whose bytes are not one range. */
+  readonly start: number | undefined;
   /** Its bytes, once; what is not read is passed over. */
   chunks(): AsyncGenerator<Uint8Array>;
 }
 
+/** An entry that is not taken. */
+export interface SkippedEntry {
+  /** As the archive has it. */
+  readonly name: string;
+  /** The path it would have had. */
+  readonly path: string;
+  /** For a sentence: `is a symbolic link`. */
+  readonly reason: string;
+}
+
 export interface TarLimits {
   readonly maxEntries: number;
-  /** Sum of the sizes of all entries. */
+  /** Sum of the stored sizes of all entries. */
   readonly maxBytes: number;
 }
 
-/** Far above every long name; a header is held in memory. */
-const MAX_LONG_HEADER_BYTES = 64 * 1024;
-const READ_BYTES = 256 * 1024;
-
-const KINDS: Readonly<Record<string, string>> = {
-  1: 'a hard link',
-  2: 'a symbolic link',
-  3: 'a character device',
-  4: 'a block device',
-  6: 'a FIFO',
-};
-
-interface LongHeaders {
-  name?: string | undefined;
-  sizeBytes?: number | undefined;
+export interface TarOptions {
+  /** Told of each entry that is no regular file under a safe name. */
+  readonly onSkipped?: ((entry: SkippedEntry) => void) | undefined;
+  /** Go on behind the end mark, where another archive may stand (`cat a.tar b.tar`); default false. */
+  readonly readsOn?: boolean | undefined;
 }
 
+/** Far above every long name and map; a header is held in memory. */
+const MAX_LONG_HEADER_BYTES = 1024 * 1024;
+const READ_BYTES = 256 * 1024;
+
+/** Types that have no content, whatever their size field says. */
+const WITHOUT_CONTENT: Readonly<Record<string, string>> = {
+  1: 'is a hard link',
+  2: 'is a symbolic link',
+  3: 'is a character device',
+  4: 'is a block device',
+  6: 'is a FIFO',
+};
+const FOLDER = '5';
+/** Volume labels, listings of folders (`tar -g`), old long names, access lists of Solaris, comments of pax, names of links. */
+const PASSED_OVER = 'VDNAgK';
+
 /**
- * Walks the regular files of a tar. Folders are passed over; everything that is not a plain file under a safe name is refused
- * (L01): nobody needs it in a model, and extractors are broken with it.
+ * Walks the regular files of a tar: v7, ustar, pax, GNU, with sparse files of both. Folders, labels and listings are passed over.
+ * Everything else that is not a regular file under a safe name is skipped and told (L01).
  *
- * @throws VerifyError `wrong-format` that names the entry and the reason
+ * @throws VerifyError `wrong-format` for what is damaged, truncated, no tar, or beyond the limits
  */
-export async function* readTar(input: TarInput, limits: TarLimits): AsyncGenerator<TarEntry> {
-  const seen = new Set<string>();
-  let totalBytes = 0;
+export async function* readTar(input: TarInput, limits: TarLimits, options: TarOptions = {}): AsyncGenerator<TarEntry> {
+  let [entryCount, totalBytes] = [0, 0];
   for (;;) {
-    const entry = await nextEntry(input, limits, seen.size);
-    if (entry === undefined) return;
-    refuseDuplicate(seen, entry.name);
-    totalBytes += entry.sizeBytes;
+    const member = await nextMember(input, limits, options);
+    if (member === undefined) return;
+    entryCount += 1;
+    if (entryCount > limits.maxEntries) throw refused(`has more than ${limits.maxEntries} entries`);
+    totalBytes += member.storedBytes;
     if (totalBytes > limits.maxBytes)
       throw refused(`has more than ${limits.maxBytes} bytes of files; raise the limit if that is meant`);
-    yield entry;
-    await input.skip(entry.start + entry.sizeBytes + tarPadding(entry.sizeBytes) - input.position());
+    const end = input.position() + member.storedBytes;
+    const entry = member.reason === undefined && !member.name.isFolder ? entryOf(input, member) : undefined;
+    if (entry !== undefined) yield entry;
+    else if (member.reason !== undefined)
+      options.onSkipped?.({ name: member.name.shown, path: member.name.path, reason: member.reason });
+    await skipContent(input, end, member);
   }
+}
+
+interface Member {
+  readonly name: TarName;
+  readonly header: TarHeader;
+  /** Bytes behind the header, without padding. */
+  readonly storedBytes: number;
+  readonly sparse: SparseFile | undefined;
+  /** Why it is not taken. */
+  readonly reason: string | undefined;
+}
+
+interface SparseFile {
+  readonly sizeBytes: number;
+  /** Undefined when the map stands in front of the data. */
+  readonly parts: readonly SparsePart[] | undefined;
 }
 
 const refused = (reason: string): VerifyError => new VerifyError('wrong-format', `the archive ${reason}`);
 
-function refuseDuplicate(seen: Set<string>, name: string): void {
-  if (seen.has(name)) throw refused(`has ${JSON.stringify(name)} twice`);
-  seen.add(name);
-}
-
-/** @returns undefined at the end mark */
-async function nextEntry(input: TarInput, limits: TarLimits, count: number): Promise<TarEntry | undefined> {
-  const long: LongHeaders = {};
+/** @returns undefined at the end of the archive */
+async function nextMember(input: TarInput, limits: TarLimits, options: TarOptions): Promise<Member | undefined> {
+  const extension: TarExtension = {};
   for (let headers = 0; ; headers += 1) {
     if (headers > limits.maxEntries) throw refused(`has more than ${limits.maxEntries} entries`);
-    const block = await readExactly(input, TAR_BLOCK_BYTES, 'before its end mark');
-    if (isZeroBlock(block)) return undefined;
-    const header = decodeHeader(block);
-    if (await tookLongHeader(input, header, long)) continue;
-    const name = safeName(long.name ?? header.name, header.type);
-    const sizeBytes = long.sizeBytes ?? header.sizeBytes;
-    if (header.type === '5') {
-      await input.skip(header.sizeBytes + tarPadding(header.sizeBytes));
-      delete long.name;
-      delete long.sizeBytes;
-      continue;
-    }
-    if (header.type !== '0' && header.type !== '7')
-      throw refused(
-        `has ${KINDS[header.type] ?? `an entry of type ${JSON.stringify(header.type)}`} ${JSON.stringify(name)}; only regular files are taken`,
-      );
-    if (count >= limits.maxEntries) throw refused(`has more than ${limits.maxEntries} entries`);
-    return { name, sizeBytes, start: input.position(), chunks: () => readChunks(input, sizeBytes, name) };
+    const block = await nextHeader(input, options);
+    if (block === undefined) return undefined;
+    const header = decodeTarHeader(block);
+    if (await tookExtension(input, header, extension)) continue;
+    if (!PASSED_OVER.includes(header.type)) return memberOf(input, block, header, extension);
+    await passOver(input, passedBytes(header, extension));
+    // Names stand in front of these as well; a comment or the name of a link may stand between a name and its entry.
+    if (header.type === 'D' || header.type === 'V') clear(extension);
   }
 }
 
-function decodeHeader(block: Uint8Array): TarHeader {
-  try {
-    return decodeTarHeader(block);
-  } catch (error) {
-    if (error instanceof RangeError) throw refused(error.message);
-    throw error;
+function passedBytes(header: TarHeader, extension: TarExtension): number {
+  if (header.type === 'V') return 0;
+  return (header.type === 'D' ? extension.sizeBytes : undefined) ?? sizeOf(header);
+}
+
+function clear(extension: TarExtension): void {
+  delete extension.name;
+  delete extension.sizeBytes;
+  delete extension.sparse;
+}
+
+/** @returns the next block that is not zero; undefined at the end mark, or where the archive ends without one */
+async function nextHeader(input: TarInput, { readsOn = false }: TarOptions): Promise<Uint8Array | undefined> {
+  for (let ended = false; ; ended = true) {
+    const position = input.position();
+    const block = await input.read(TAR_BLOCK_BYTES);
+    const isZero = isZeroBlock(block);
+    if (block.length < TAR_BLOCK_BYTES && (isZero || ended)) return undefined;
+    if (isZero && readsOn) continue;
+    if (isZero) return undefined;
+    const problem = tarHeaderProblem(block);
+    if (problem === undefined) return block;
+    // Bytes behind the end mark that are no other archive mean nothing.
+    if (ended) return undefined;
+    throw noHeader(block, position, problem);
   }
 }
 
-/** `./` in front is how tar names what it was given as `.`; a folder may end in `/`. */
-function safeName(raw: string, type: string): string {
-  const name = raw.replace(/^(\.\/)+/, '');
-  const plain = type === '5' ? name.replace(/\/+$/, '') : name;
-  if (type === '5' && (plain === '' || plain === '.')) return '.';
-  const reason = unsafePathReason(plain);
-  if (reason !== undefined) throw refused(`has an entry ${JSON.stringify(raw)} whose name ${reason}`);
-  return plain;
+function noHeader(block: Uint8Array, position: number, problem: string): VerifyError {
+  const name = position === 0 ? nameOfBytes(block) : undefined;
+  if (name !== undefined && name !== 'tar') return refused(`is no tar: it is ${name}`);
+  if (block.length < TAR_BLOCK_BYTES) return refused('ends inside a header; it is truncated');
+  return refused(`${problem} (at byte ${position})`);
 }
 
-/** pax (`x`) and GNU (`L`) headers describe the entry after them; a global one (`g`) may only comment. */
-async function tookLongHeader(input: TarInput, header: TarHeader, long: LongHeaders): Promise<boolean> {
-  if (!['x', 'g', 'L'].includes(header.type)) return false;
-  if (header.sizeBytes > MAX_LONG_HEADER_BYTES)
-    throw refused(`has a header of ${header.sizeBytes} bytes; at most ${MAX_LONG_HEADER_BYTES} are read`);
-  const body = await readExactly(input, header.sizeBytes, 'inside a header');
-  await input.skip(tarPadding(header.sizeBytes));
-  try {
-    if (header.type === 'L') long.name = decodeTarText(body).replace(/\0[^]*$/, '');
-    if (header.type === 'x') readPax(body, long);
-  } catch (error) {
-    if (error instanceof RangeError) throw refused(error.message);
-    throw error;
-  }
+/** pax (`x`, and `X` of Solaris) and GNU (`L`) headers describe the entry behind them. */
+async function tookExtension(input: TarInput, header: TarHeader, extension: TarExtension): Promise<boolean> {
+  if (!'xXL'.includes(header.type)) return false;
+  const sizeBytes = sizeOf(header);
+  if (sizeBytes > MAX_LONG_HEADER_BYTES)
+    throw refused(`has a header of ${sizeBytes} bytes; at most ${MAX_LONG_HEADER_BYTES} are read`);
+  const body = await readExactly(input, sizeBytes, 'inside a header');
+  await input.skip(tarPadding(sizeBytes));
+  if (header.type !== 'L') refusing(() => readPax(body, extension));
+  else extension.name = body.subarray(0, body.indexOf(0) < 0 ? body.length : body.indexOf(0));
   return true;
 }
 
-function readPax(body: Uint8Array, long: LongHeaders): void {
-  let rest = body;
-  while (rest.length > 0) {
-    const length = Number(/^(\d{1,6}) /.exec(decodeTarText(rest.subarray(0, rest.indexOf(0x20) + 1)))?.[1] ?? NaN);
-    if (!(length > 3) || length > rest.length) throw new RangeError('has a broken pax header');
-    const record = decodeTarText(rest.subarray(0, length));
-    const [, key, value] = /^\d+ ([^=]+)=([^]*)\n$/.exec(record) ?? [];
-    if (key === 'path') long.name = value;
-    if (key === 'size') long.sizeBytes = paxSize(value);
-    if (key?.startsWith('GNU.sparse.') === true) throw new RangeError('has a sparse file; pack it without --sparse');
-    rest = rest.subarray(length);
-  }
+function sizeOf({ sizeBytes }: TarHeader): number {
+  if (sizeBytes === undefined) throw refused('has a tar header without a valid size');
+  return sizeBytes;
 }
 
-function paxSize(value: string | undefined): number {
-  const size = /^\d{1,16}$/.test(value ?? '') ? Number(value) : NaN;
-  if (!Number.isSafeInteger(size)) throw new RangeError('has a pax header with a broken size');
-  return size;
+async function passOver(input: TarInput, sizeBytes: number): Promise<void> {
+  if ((await input.skip(sizeBytes)) < sizeBytes) throw refused('ends before its last entry does; it is truncated');
+  await input.skip(tarPadding(sizeBytes));
+}
+
+async function memberOf(
+  input: TarInput,
+  block: Uint8Array,
+  header: TarHeader,
+  extension: TarExtension,
+): Promise<Member> {
+  const read = readTarName(extension.name ?? header.name);
+  const name = { ...read, isFolder: read.isFolder || header.type === FOLDER };
+  const kind = WITHOUT_CONTENT[header.type] ?? contentProblem(header);
+  const isEmpty = header.type in WITHOUT_CONTENT || header.type === FOLDER;
+  const storedBytes = isEmpty ? 0 : (extension.sizeBytes ?? sizeOf(header));
+  const sparse = kind === undefined ? await sparseOf(input, block, header, extension.sparse) : undefined;
+  return { name, header, storedBytes, sparse, reason: kind ?? name.problem };
+}
+
+function contentProblem({ type, isGnu }: TarHeader): string | undefined {
+  if (type === 'M') return 'is the rest of a file from an earlier volume';
+  return type === 'S' && !isGnu ? 'is a sparse file in a form other than that of GNU tar and pax' : undefined;
+}
+
+async function sparseOf(
+  input: TarInput,
+  block: Uint8Array,
+  { type }: TarHeader,
+  pax: PaxSparse | undefined,
+): Promise<SparseFile | undefined> {
+  if (type === 'S') {
+    const parts = await refusing(() => readGnuMap(block, () => readExactly(input, TAR_BLOCK_BYTES, 'inside a map')));
+    return { sizeBytes: gnuRealSize(block) ?? 0, parts };
+  }
+  if (pax?.sizeBytes === undefined) return undefined;
+  return { sizeBytes: pax.sizeBytes, parts: pax.major === undefined ? partsOf(pax.map) : undefined };
+}
+
+function entryOf(input: TarInput, { name, storedBytes, sparse }: Member): TarEntry {
+  const { path } = name;
+  const start = input.position();
+  const stored = (bytes: number): AsyncGenerator<Uint8Array> => readChunks(input, bytes, path);
+  if (sparse === undefined) return { name: path, sizeBytes: storedBytes, start, chunks: () => stored(storedBytes) };
+  const chunks = async function* (): AsyncGenerator<Uint8Array> {
+    const nextBlock = (): Promise<Uint8Array> => readExactly(input, TAR_BLOCK_BYTES, 'inside a map');
+    const parts = sparse.parts ?? (await refusing(() => readLeadingMap(nextBlock)));
+    const problem = mapProblem(parts, start + storedBytes - input.position(), sparse.sizeBytes);
+    if (problem !== undefined) throw refused(`has the sparse file ${JSON.stringify(path)}, whose map ${problem}`);
+    yield* expand(parts, sparse.sizeBytes, stored);
+  };
+  return { name: path, sizeBytes: sparse.sizeBytes, start: undefined, chunks };
+}
+
+/** Some programs leave out the padding of the last entry. */
+async function skipContent(input: TarInput, end: number, { name, storedBytes }: Member): Promise<void> {
+  const left = end - input.position();
+  if ((await input.skip(left)) < left) throw truncated(name.shown);
+  await input.skip(tarPadding(storedBytes));
+}
+
+const truncated = (name: string): VerifyError =>
+  refused(`ends in the middle of ${JSON.stringify(name)}; it is truncated, or the first of several volumes`);
+
+/** What is broken is the archive's fault. */
+function refusing<T>(work: () => T): T {
+  const named = (error: unknown): never => {
+    throw error instanceof RangeError ? refused(error.message) : error;
+  };
+  try {
+    const result = work();
+    return result instanceof Promise ? (result.catch(named) as T) : result;
+  } catch (error) {
+    return named(error);
+  }
 }
 
 async function* readChunks(input: TarInput, sizeBytes: number, name: string): AsyncGenerator<Uint8Array> {
   for (let left = sizeBytes; left > 0;) {
-    const chunk = await input.read(Math.min(left, READ_BYTES));
-    if (chunk.length === 0) throw refused(`ends in the middle of ${JSON.stringify(name)}; it is truncated`);
+    const chunk = await input.readSome(Math.min(left, READ_BYTES));
+    if (chunk.length === 0) throw truncated(name);
     left -= chunk.length;
     yield chunk;
   }

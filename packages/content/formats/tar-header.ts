@@ -4,10 +4,14 @@ export const TAR_BLOCK_BYTES = 512;
 
 /** What one 512-byte header says. Long names (pax, GNU) come in headers of their own and are not resolved here. */
 export interface TarHeader {
-  readonly name: string;
-  readonly sizeBytes: number;
-  /** `0` regular, `1` hard link, `2` symbolic link, `3` and `4` devices, `5` folder, `6` FIFO, `x` and `g` pax, `L` and `K` GNU long names. */
+  /** Undecoded: names that nothing asks for may be in any encoding. */
+  readonly name: Uint8Array;
+  /** Undefined where the field is no number. */
+  readonly sizeBytes: number | undefined;
+  /** `0` regular, `1` hard link, `2` symbolic link, `3` and `4` devices, `5` folder, `6` FIFO, `x` and `g` pax, `L` and `K` GNU long names, `S` GNU sparse. */
   readonly type: string;
+  /** True for the layout of GNU tar, whose last fields hold a sparse map. */
+  readonly isGnu: boolean;
 }
 
 /** @returns the bytes of padding that follow a member of this size */
@@ -20,33 +24,35 @@ export const isZeroBlock = (block: Uint8Array): boolean => block.every((byte) =>
 export function tarHeaderProblem(block: Uint8Array): string | undefined {
   if (block.length < TAR_BLOCK_BYTES) return `has ${block.length} bytes, less than a tar header`;
   if (isZeroBlock(block)) return undefined;
-  if (readNumber(block, 148, 8) !== checksumOf(block)) return 'has a tar header whose checksum is wrong';
+  const checksum = readTarNumber(block, 148, 8);
+  if (checksum !== checksumOf(block) && checksum !== signedChecksumOf(block))
+    return 'has a tar header whose checksum is wrong';
   return undefined;
 }
 
 /**
- * Reads one header (POSIX ustar, with the GNU and old forms of the number fields).
+ * Reads one header (v7, POSIX ustar, GNU).
  *
- * @param block 512 bytes that are not all zero
- * @throws RangeError that says what is wrong with it
+ * @param block 512 bytes with a right checksum (`tarHeaderProblem`), not all zero
  */
 export function decodeTarHeader(block: Uint8Array): TarHeader {
-  const problem = tarHeaderProblem(block);
-  if (problem !== undefined) throw new RangeError(problem);
-  const sizeBytes = readNumber(block, 124, 12);
-  if (sizeBytes === undefined) throw new RangeError('has a tar header without a valid size');
   const type = block[156] === 0 ? '0' : String.fromCharCode(block[156]!);
-  const isPosix = readText(block, 257, 6) === 'ustar' && block[263] === 0x30;
-  const prefix = isPosix ? readText(block, 345, 155) : '';
+  const magic = Buffer.from(block.subarray(257, 265)).toString('latin1');
+  const prefix = magic.startsWith('ustar\x000') ? readText(block, 345, 155) : new Uint8Array(0);
   const name = readText(block, 0, 100);
-  return { name: prefix === '' ? name : `${prefix}/${name}`, sizeBytes, type };
+  return {
+    name: prefix.length === 0 ? name : Buffer.concat([prefix, Buffer.from('/'), name]),
+    sizeBytes: readTarNumber(block, 124, 12),
+    type,
+    isGnu: magic === 'ustar  \0',
+  };
 }
 
-/** @throws RangeError for text that is not UTF-8: two different names could look the same */
-function readText(block: Uint8Array, start: number, length: number): string {
+/** @returns the bytes before the first zero */
+function readText(block: Uint8Array, start: number, length: number): Uint8Array {
   const field = block.subarray(start, start + length);
   const end = field.indexOf(0);
-  return decodeTarText(end < 0 ? field : field.subarray(0, end));
+  return end < 0 ? field : field.subarray(0, end);
 }
 
 /** @throws RangeError for text that is not UTF-8 */
@@ -58,11 +64,12 @@ export function decodeTarText(bytes: Uint8Array): string {
   }
 }
 
-/** Octal digits, or the base-256 form of GNU for what they cannot hold. */
-function readNumber(block: Uint8Array, start: number, length: number): number | undefined {
+/** @returns a number of octal digits, or of GNU's base-256 form for what they cannot hold; undefined for a negative one, or none */
+export function readTarNumber(block: Uint8Array, start: number, length: number): number | undefined {
   const field = block.subarray(start, start + length);
-  if (field[0] === 0x80) {
-    const value = field.subarray(1).reduce((sum, byte) => sum * 256 + byte, 0);
+  if (field[0]! >= 0x80) {
+    if (field[0]! >= 0xc0) return undefined;
+    const value = field.subarray(1).reduce((sum, byte) => sum * 256 + byte, field[0]! & 0x3f);
     return Number.isSafeInteger(value) ? value : undefined;
   }
   const text = Buffer.from(field).toString('latin1').replace(/\0.*$/s, '').trim();
@@ -74,6 +81,14 @@ function checksumOf(block: Uint8Array): number {
   let sum = 8 * 0x20;
   for (let index = 0; index < TAR_BLOCK_BYTES; index += 1) if (index < 148 || index >= 156) sum += block[index]!;
   return sum;
+}
+
+/** Some old programs took bytes as signed. */
+function signedChecksumOf(block: Uint8Array): number {
+  let high = 0;
+  for (let index = 0; index < TAR_BLOCK_BYTES; index += 1)
+    if ((index < 148 || index >= 156) && block[index]! >= 0x80) high += 1;
+  return checksumOf(block) - high * 256;
 }
 
 const MAX_OCTAL_SIZE = 0o77777777777;

@@ -1,20 +1,22 @@
 import type { ReadAt } from './read-at.ts';
-import { VerifyError } from '#core/failure';
 import type { TarInput } from './read-tar.ts';
 
 /** A tar that can be read anywhere: what is passed over is never read. */
 export function randomAccessInput(readAt: ReadAt, sizeBytes: number): TarInput {
   let position = 0;
+  const read = async (length: number): Promise<Uint8Array> => {
+    const bytes = await readAt(position, Math.min(length, sizeBytes - position));
+    position += bytes.length;
+    return bytes;
+  };
   return {
     position: () => position,
-    async read(length) {
-      const bytes = await readAt(position, Math.max(0, Math.min(length, sizeBytes - position)));
-      position += bytes.length;
-      return bytes;
-    },
+    read,
+    readSome: read,
     async skip(length) {
-      position += length;
-      if (position > sizeBytes) throw truncated();
+      const skipped = Math.min(length, sizeBytes - position);
+      position += skipped;
+      return skipped;
     },
   };
 }
@@ -50,18 +52,20 @@ export function streamInput(stream: AsyncIterable<Uint8Array>): TarInput & { clo
       }
       return bytes.subarray(0, done);
     },
+    async readSome(most) {
+      return (await take(most)) ?? new Uint8Array(0);
+    },
     async skip(length) {
-      for (let left = length; left > 0;) {
-        const part = await take(left);
-        if (part === undefined) throw truncated();
-        left -= part.length;
+      let skipped = 0;
+      while (skipped < length) {
+        const part = await take(length - skipped);
+        if (part === undefined) break;
+        skipped += part.length;
       }
+      return skipped;
     },
     async close() {
       await iterator.return?.();
     },
   };
 }
-
-const truncated = (): VerifyError =>
-  new VerifyError('wrong-format', 'the archive ends before its last entry does; it is truncated');

@@ -11,7 +11,7 @@ import { openBundle } from '#sources/bundle';
 import { localBundle } from '#sources/bundle-reader';
 import { verifyBundle } from '#sources/bundle-verify';
 import { createBundle, type BundleModel } from '#store/bundle-writer';
-import { foreignTar, HOSTILE } from '../content/formats/tar-samples.ts';
+import { DOUBLED, foreignTar, HOSTILE } from '../content/formats/tar-samples.ts';
 import { zstdOf } from '../../helpers/zstd.ts';
 
 const sha256Of = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
@@ -176,7 +176,7 @@ describe('a bundle as a source', () => {
     text: JSON.stringify({ schema: 'haulier.bundle/v1', manifests: [], members }),
   });
 
-  it.each(HOSTILE)('L01 refuses a bundle with %s', async (_name, entries, reason) => {
+  it.each([...HOSTILE, ...DOUBLED])('L01 refuses a bundle with %s', async (_name, entries, reason) => {
     for (const pack of [(tar: Buffer) => tar, gzipSync]) {
       const path = join(folder, 'evil.tar');
       await writeFile(path, pack(await foreignTar([index([]), ...entries])));

@@ -7,7 +7,7 @@ import type { Store } from '#store/open-store';
 import { encodeTarHeader } from '#content/formats/tar-header';
 import type { UnpackKind } from '#store/unpack';
 import { zstdBomb, zstdOf } from '../../helpers/zstd.ts';
-import { foreignTar, HOSTILE } from '../content/formats/tar-samples.ts';
+import { DOUBLED, foreignTar, HOSTILE, rawTar, type Entry } from '../content/formats/tar-samples.ts';
 import { removeTemporaryFolders, sha256Of, temporaryStore } from './temp-store.ts';
 
 afterEach(removeTemporaryFolders);
@@ -19,7 +19,7 @@ const declared = (path: string, bytes: Buffer) => ({ path, sizeBytes: bytes.leng
 async function unpackInto(store: Store, as: UnpackKind, archive: Buffer, files: ReturnType<typeof declared>[]) {
   const archivePath = join(store.paths.home, 'archive');
   await writeFile(archivePath, archive);
-  await store.unpack({ archivePath, path: `sub/archive.${as}`, as, files, view: VIEW });
+  return store.unpack({ archivePath, path: `sub/archive.${as}`, as, files, view: VIEW });
 }
 
 const shown = (store: Store, path: string): Promise<Buffer> => readFile(join(store.paths.models, 'm', path));
@@ -111,12 +111,72 @@ describe('unpack', () => {
     },
   );
 
-  it.each(HOSTILE)('L01 refuses a tar with %s, and publishes nothing', async (_name, entries, reason) => {
+  const ok = declared('ok', Buffer.from('ok'));
+
+  it.each([...HOSTILE, ...DOUBLED])('L01 L22 counts %s that the manifest does not name', async (_name, entries) => {
     const store = await temporaryStore();
-    const tar = await foreignTar([{ name: 'ok', text: 'ok' }, ...entries]);
-    await expect(unpackInto(store, 'tar', tar, [declared('ok', Buffer.from('ok'))])).rejects.toThrow(reason);
+    const tar = await foreignTar([...entries, { name: 'ok', text: 'ok' }]);
+    const unpacked = await unpackInto(store, 'tar', tar, [ok]);
+    expect(unpacked).toEqual({ publishedFiles: 1, skippedEntries: entries.length });
+    expect((await shown(store, 'ok')).toString()).toBe('ok');
+    expect((await store.inventory()).fileCount).toBe(1);
+  });
+
+  it.each<[string, Entry[], string]>([
+    ['a symbolic link', [{ name: 'ok', type: 'symlink', linkname: 'b' }], 'has "ok", which is a symbolic link'],
+    ['a hard link', [{ name: 'ok', type: 'link', linkname: 'b' }], 'has "ok", which is a hard link'],
+    ['a device', [{ name: 'ok', type: 'character-device' }], 'has "ok", which is a character device'],
+    ['an absolute name', [{ name: '/ok', text: 'ok' }], 'has "/ok", which is absolute'],
+    ['a way round', [{ name: 'x/../ok', text: 'ok' }], 'has "x/../ok", which has the segment ".."'],
+  ])('L01 refuses by name a declared file that is %s, and publishes nothing', async (_what, entries, reason) => {
+    const store = await temporaryStore();
+    for (const as of ['tar', 'tar.gz', 'tar.zst'] as const) {
+      const archive = pack[as](await foreignTar([{ name: 'b', text: 'ok' }, ...entries]));
+      const files = [declared('b', Buffer.from('ok')), ok];
+      await expect(unpackInto(store, as, archive, files)).rejects.toThrow(reason);
+    }
     expect((await store.inventory()).fileCount).toBe(0);
     expect(await readdir(store.paths.partials)).toEqual([]);
+  });
+
+  it.each<[string, Entry[]]>([
+    ['before it', [{ name: 'ok', text: 'no' }]],
+    ['longer', [{ name: 'ok', text: 'longer' }]],
+    ['a link', [{ name: './ok', type: 'symlink', linkname: '/etc/passwd' }]],
+  ])(
+    'L22 takes of two entries of one name the one with the declared digest: the other is %s',
+    async (_what, others) => {
+      const store = await temporaryStore();
+      for (const entries of [
+        [...others, { name: 'ok', text: 'ok' }],
+        [{ name: 'ok', text: 'ok' }, ...others],
+      ]) {
+        await unpackInto(store, 'tar', await foreignTar(entries), [ok]);
+        expect((await shown(store, 'ok')).toString()).toBe('ok');
+      }
+      expect(await readdir(store.paths.partials)).toEqual([]);
+    },
+  );
+
+  it('L23 EX4 gives a sparse file whole', async () => {
+    const store = await temporaryStore();
+    const bytes = Buffer.from('\0\0AB\0\0\0C\0');
+    const fields = {
+      257: 'ustar  \0',
+      386: '00000000002\x0000000000002\0',
+      410: '00000000007\x0000000000001\0',
+      483: '00000000011\0',
+    };
+    const tar = rawTar({ name: 's', type: 'S', content: Buffer.from('ABC'), fields });
+    await unpackInto(store, 'tar', tar, [declared('s', bytes)]);
+    expect(await shown(store, 's')).toEqual(bytes);
+  });
+
+  it('L03 refuses damage of the compressed data behind the end mark', async () => {
+    const store = await temporaryStore();
+    const archive = gzipSync(await foreignTar([{ name: 'ok', text: 'ok' }]));
+    await expect(unpackInto(store, 'tar.gz', archive.subarray(0, -4), [ok])).rejects.toThrow('damaged or truncated');
+    expect((await store.inventory()).fileCount).toBe(0);
   });
 
   it.each([

@@ -32,6 +32,12 @@ const u64 = (value: number): Buffer => {
 const gguf = (version: number, tensors: number, pairs: number): Buffer =>
   Buffer.concat([Buffer.from('GGUF'), u32(version), u64(tensors), u64(pairs), Buffer.alloc(100)]);
 
+/** Version 3, two tensors, one key. */
+const bigEndianGguf = Buffer.from(
+  `GGUF${'\0\0\0\x03'}${'\0'.repeat(7)}\x02${'\0'.repeat(7)}\x01${'\0'.repeat(100)}`,
+  'latin1',
+);
+
 const safetensors = (header: unknown, dataBytes: number, length?: number): Buffer => {
   const text = Buffer.from(typeof header === 'string' ? header : JSON.stringify(header));
   return Buffer.concat([u64(length ?? text.length), text, Buffer.alloc(dataBytes)]);
@@ -44,6 +50,11 @@ const onnx = Buffer.concat([
   Buffer.alloc(300),
   Buffer.from([0x42, 2, 0x10, 17]),
 ]);
+/** Varints: -1 as int64, and 2026<<48 | 11<<32 | 29. */
+const TEN_BYTES = [...Array<number>(9).fill(0xff), 0x01];
+const NINE_BYTES = [0x9d, 0x80, 0x80, 0x80, 0xb0, 0x81, 0x80, 0xf5, 0x07];
+const EIGHT_BYTES = Buffer.from([0xa1, 0x06, ...Array<number>(8).fill(0xff)]);
+const FOUR_BYTES = Buffer.from([0xa5, 0x06, ...Array<number>(4).fill(0xff)]);
 const html = Buffer.from('<!doctype html><html>login</html>');
 const pointer = Buffer.from('version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n');
 
@@ -100,6 +111,10 @@ describe('checkFormat', () => {
     ['onnx', 'no graph', onnx.subarray(0, 5), 'no graph'],
     ['onnx', 'B11 a tail of zeros', Buffer.concat([onnx, Buffer.alloc(50)]), 'no field'],
     ['onnx', 'an empty file', Buffer.alloc(0), 'no IR version'],
+    ['onnx', 'the end of a group that never began', Buffer.concat([onnx, Buffer.from([0xa4, 0x06])]), 'no field'],
+    ['onnx', 'a group without an end', Buffer.concat([onnx, Buffer.from([0xa3, 0x06])]), 'inside a group'],
+    ['onnx', 'a known field of another type', Buffer.concat([onnx, Buffer.from([0x38, 1])]), 'no field'],
+    ['onnx', 'a field cut in its 8 bytes', Buffer.concat([onnx, Buffer.from([0xa1, 0x06, 0])]), 'before its last'],
     ['onnx', 'a varint without end', Buffer.alloc(30, 0xff), 'starts with'],
     ['safetensors', 'a login page', html, 'promises a header'],
     ['safetensors', 'a header longer than the file', safetensors({}, 0, 5000), 'promises a header of 5000 bytes'],
@@ -111,7 +126,7 @@ describe('checkFormat', () => {
     ['safetensors', 'offsets that are texts', safetensors({ x: { data_offsets: ['0', 1] } }, 1), 'data_offsets'],
     ['safetensors', 'three bytes', Buffer.alloc(3), 'less than'],
     ['gguf', 'a login page', html, 'not with "GGUF"'],
-    ['gguf', 'a version from the future', gguf(77, 0, 0), 'version 77'],
+    ['gguf', 'a version 0', gguf(0, 0, 0), 'version 0'],
     ['gguf', 'counts that cannot be', gguf(3, 1e12, 0), 'more than'],
     ['gguf', 'a header cut short', gguf(3, 0, 0).subarray(0, 10), 'less than a GGUF header'],
     ['gzip', 'a login page', html, 'no gzip file does'],
@@ -138,6 +153,25 @@ describe('checkFormat', () => {
     ['nothing in it', Buffer.concat([html, zipEnd(0, 0, 0)])],
   ])('L31 finds a zip with %s by its end record', async (_what, bytes) => {
     expect(await check(bytes, 'zip')).toBeUndefined();
+  });
+
+  it.each<[FileFormat, string, Buffer]>([
+    ['onnx', 'an unknown field behind', Buffer.concat([onnx, Buffer.from('\xda\x01\x05hello', 'latin1')])],
+    ['onnx', 'an unknown field in front', Buffer.concat([Buffer.from('\xda\x01\x05hello', 'latin1'), onnx])],
+    ['onnx', 'an unknown number', Buffer.concat([onnx, Buffer.from([0xa0, 0x06, ...TEN_BYTES])])],
+    ['onnx', 'unknown fields of 8 and 4 bytes', Buffer.concat([onnx, EIGHT_BYTES, FOUR_BYTES])],
+    ['onnx', 'an unknown group', Buffer.concat([onnx, Buffer.from([0xa3, 0x06, 0x38, 1, 0xa4, 0x06])])],
+    ['onnx', 'model_version -1', Buffer.concat([Buffer.from([0x28, ...TEN_BYTES]), onnx])],
+    ['onnx', 'a model_version above 2^53', Buffer.concat([Buffer.from([0x28, ...NINE_BYTES]), onnx])],
+    ['onnx', 'an IR version of the far future', Buffer.concat([onnx, Buffer.from([0x08, ...NINE_BYTES])])],
+    ['onnx', 'two models one after the other, which protobuf merges', Buffer.concat([onnx, onnx])],
+    ['gguf', 'a version from the future', gguf(77, 1e12, 0)],
+    ['gguf', 'big-endian counts', bigEndianGguf],
+    ['safetensors', 'types of the future', safetensors({ x: { ...tensor(0, 4), dtype: 'F4X', future: {} } }, 4)],
+    ['safetensors', 'spaces behind the header', safetensors('{}     ', 0)],
+    ['safetensors', 'empty tensors', safetensors({ a: tensor(0, 0), b: tensor(0, 4), c: tensor(4, 4) }, 4)],
+  ])('L24 takes what a newer or another program writes: %s with %s', async (format, _what, bytes) => {
+    expect(await check(bytes, format)).toBeUndefined();
   });
 
   it('reads an open handle and leaves it open', async () => {

@@ -1,4 +1,7 @@
 import { pack, type Header } from 'tar-stream';
+import { readTar, type TarInput, type TarLimits, type TarOptions } from '#content/formats/read-tar';
+import { randomAccessInput, streamInput } from '#content/formats/tar-input';
+import { encodeTarHeader, tarPadding } from '#content/formats/tar-header';
 
 export type Entry = Partial<Header> & { name: string; text?: string };
 
@@ -11,6 +14,65 @@ export async function foreignTar(entries: readonly Entry[]): Promise<Buffer> {
   for await (const chunk of tar as AsyncIterable<Buffer>) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
+
+export interface RawEntry {
+  readonly name: string;
+  readonly type?: string;
+  readonly content?: Buffer;
+  /** Into the header after everything else, by position. */
+  readonly fields?: Readonly<Record<number, string>>;
+  /** Blocks between header and content that the size does not count. */
+  readonly between?: Buffer;
+  readonly padded?: boolean;
+}
+
+/** Entries as no library here writes them: any type, any bytes in the header, a right checksum. */
+export function rawTar(...entries: readonly RawEntry[]): Buffer {
+  return Buffer.concat(entries.flatMap(rawEntry));
+}
+
+function rawEntry({
+  name,
+  type = '0',
+  content = Buffer.alloc(0),
+  fields = {},
+  between,
+  padded = true,
+}: RawEntry): Buffer[] {
+  const header = Buffer.from(encodeTarHeader('x', content.length));
+  header.fill(0, 0, 100).write(name, 0, 'latin1');
+  header.write(type, 156, 'latin1');
+  for (const [at, text] of Object.entries(fields)) header.write(text, Number(at), 'latin1');
+  sumUp(header);
+  return [header, between ?? Buffer.alloc(0), content, Buffer.alloc(padded ? tarPadding(content.length) : 0)];
+}
+
+export function sumUp(header: Buffer, isSigned = false): void {
+  header.fill(0x20, 148, 156);
+  const sum = header
+    .subarray(0, 512)
+    .reduce((total, byte) => total + (isSigned && byte >= 0x80 ? byte - 256 : byte), 0);
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+}
+
+/** A pax record; the value may be binary. */
+export function paxRecord(key: string, value: string): string {
+  const rest = ` ${key}=${value}\n`;
+  let length = rest.length + 1;
+  while (length !== `${length}${rest}`.length) length = `${length}${rest}`.length;
+  return `${length}${rest}`;
+}
+
+export const paxHeader = (records: Readonly<Record<string, string>> | readonly [string, string][]): RawEntry => ({
+  name: 'pax',
+  type: 'x',
+  content: Buffer.from(
+    (Array.isArray(records) ? (records as [string, string][]) : Object.entries(records))
+      .map(([key, value]) => paxRecord(key, value))
+      .join(''),
+    'latin1',
+  ),
+});
 
 /** What a model never needs, and what extractors are broken with (L01). */
 export const HOSTILE: [string, Entry[], string][] = [
@@ -26,6 +88,10 @@ export const HOSTILE: [string, Entry[], string][] = [
   ['a backslash', [{ name: 'a\\..\\b', text: 'x' }], 'backslash'],
   ['a drive', [{ name: 'C:x', text: 'x' }], 'Windows refuses'],
   ['a long path upwards', [{ name: `${'d/'.repeat(80)}../x`, text: 'x' }], '".."'],
+];
+
+/** What is well-formed, and means two things. */
+export const DOUBLED: [string, Entry[], string][] = [
   [
     'a name twice',
     [
@@ -43,3 +109,36 @@ export const HOSTILE: [string, Entry[], string][] = [
     'twice',
   ],
 ];
+
+const streamed = (tar: Uint8Array): TarInput =>
+  streamInput(
+    (async function* () {
+      for (let at = 0; at < tar.length; at += 77) yield tar.subarray(at, at + 77);
+    })(),
+  );
+
+export const randomAccess = (tar: Uint8Array): TarInput =>
+  randomAccessInput(async (position, length) => tar.subarray(position, position + length), tar.length);
+
+/** The two ways to read a tar. */
+export const INPUTS: [string, (tar: Uint8Array) => TarInput][] = [
+  ['a stream', streamed],
+  ['a file', randomAccess],
+];
+
+export const SMALL_LIMITS = { maxEntries: 10, maxBytes: 10_000 };
+
+/** @returns the text of each file by its name */
+export async function readFiles(
+  input: TarInput,
+  options: TarOptions = {},
+  limits: TarLimits = SMALL_LIMITS,
+): Promise<Record<string, string>> {
+  const files: Record<string, string> = {};
+  for await (const entry of readTar(input, limits, options)) {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of entry.chunks()) chunks.push(chunk.slice());
+    files[entry.name] = Buffer.concat(chunks).toString();
+  }
+  return files;
+}
