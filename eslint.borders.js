@@ -55,6 +55,7 @@ export const OWNED_LIBRARIES = {
   '^zod$': ['packages/contracts', 'apps/api', 'apps/worker', 'apps/cli'],
   '^(multiformats|@ipld/.*|ipfs-unixfs.*|hash-wasm)(/|$)': ['packages/content'],
   '^undici(/|$)': ['packages/http'],
+  '^@hpcc-js/wasm-zstd$': ['packages/content'],
   '^zstddec(/|$)': ['packages/content'],
   '^(bullmq|ioredis)$': ['packages/queue'],
   '^(@prisma/.*|pg)$': ['packages/database'],

@@ -64,7 +64,7 @@ async function bundleOf(entry) {
     platform: 'node',
     format: 'esm',
     target: 'node20',
-    external: ['hash-wasm'],
+    external: ['hash-wasm', '@hpcc-js/wasm-zstd'],
     plugins: [
       { name: 'shared', setup: leaveShared },
       { name: 'builtins', setup: loadBuiltinsLate },
@@ -81,7 +81,7 @@ async function bundleOf(entry) {
 /** The other commands, and the errors by which the program knows how they ended, are not copied into the bundle. */
 function leaveShared(bundle) {
   bundle.onResolve({ filter: /^\.{1,2}\/(commands\/|exit-code)/ }, ({ path }) => {
-    if (path === './commands/fetch.js') return undefined;
+    if (path === './commands/fetch.js' || path === './commands/bundle-create.js') return undefined;
     return { path: relative(BUNDLES, join('dist/apps/cli', path.replace('../', './'))), external: true };
   });
 }

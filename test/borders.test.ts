@@ -15,6 +15,7 @@ const SAMPLES = [
   'zod',
   'multiformats/cid',
   'undici',
+  '@hpcc-js/wasm-zstd',
   'zstddec/stream',
   'bullmq',
   'pg',

@@ -150,16 +150,28 @@ function addBundleCommands(program: Command, context: CommandContext): void {
   bundle
     .command('create <model...>')
     .description('write published models of this host into a bundle')
-    .requiredOption('-o, --output <path>', 'the bundle to write: .tar, or .tar.gz for a compressed one')
+    .requiredOption('-o, --output <path>', 'the bundle to write: .tar, or .tar.gz or .tar.zst for a compressed one')
     .option('--json', 'one JSON object on stdout')
     .addOption(PROGRESS)
-    .action(async (models, options) => (await import('./commands/bundle.ts')).bundleCreate(models, options, context));
+    .action(async (models, options) =>
+      (await import('./commands/bundle-create.ts')).bundleCreate(models, options, context),
+    );
   bundle
     .command('verify <path>')
     .description('check every member of a bundle')
     .option('--json', 'one JSON object on stdout')
     .addOption(PROGRESS)
-    .action(async (path, options) => (await import('./commands/bundle.ts')).bundleVerify(path, options, context));
+    .action(async (path, options) =>
+      (await import('./commands/bundle-verify.ts')).bundleVerify(path, options, context),
+    );
+  bundle
+    .command('install <path...>')
+    .description("bring the models of bundles into this host's store, without any server")
+    .option('--json', 'one JSON object on stdout')
+    .addOption(PROGRESS)
+    .action(async (paths, options) =>
+      (await import('./commands/bundle-install.ts')).bundleInstall(paths, options, context),
+    );
 }
 
 function addWorkerCommands(program: Command, context: CommandContext): void {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { foldedPath } from '#core/safe-path';
+import { clashReason, pathIndex } from '#core/safe-path';
 import { ManifestFile, SourceInput } from './file-spec.ts';
 
 export const ModelName = z
@@ -46,17 +46,15 @@ export const Manifest = z
     cid: z.string().max(300).optional(),
   })
   .superRefine((manifest, context) => {
-    const seen = new Map<string, string>();
+    const seen = pathIndex();
     manifest.files.forEach((file, index) => {
-      const folded = foldedPath(file.path);
-      const earlier = seen.get(folded);
+      const earlier = seen.clashOf(file.path);
       if (earlier !== undefined)
         context.addIssue({
-          code: 'custom',
-          path: ['files', index, 'path'],
-          message: `"${file.path}" collides with "${earlier}" on a disk that folds case or Unicode; rename one`,
+          ...{ code: 'custom', path: ['files', index, 'path'] },
+          message: clashReason(file.path, earlier),
         });
-      seen.set(folded, file.path);
+      seen.add(file.path);
     });
   });
 

@@ -1,4 +1,6 @@
 const RESERVED = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?$/i;
+/** Most names are no such name by their first letter. */
+const MAY_BE_RESERVED = /^[acnpl]/i;
 const MAX_SEGMENT_BYTES = 255;
 const MAX_PATH_BYTES = 1024;
 
@@ -6,7 +8,11 @@ const MAX_PATH_BYTES = 1024;
 // eslint-disable-next-line no-control-regex -- naming control characters is the point
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
 
-const byteLength = (text: string): number => new TextEncoder().encode(text).byteLength;
+const encoder = new TextEncoder();
+
+/** No text has more than three bytes of UTF-8 for each of its units, so a short one is not encoded. */
+const isLonger = (text: string, maxBytes: number): boolean =>
+  text.length * 3 > maxBytes && encoder.encode(text).byteLength > maxBytes;
 
 /**
  * Why a relative file path is unsafe, or undefined when it is safe under POSIX and Windows rules alike.
@@ -15,7 +21,7 @@ const byteLength = (text: string): number => new TextEncoder().encode(text).byte
  */
 export function unsafePathReason(path: string): string | undefined {
   if (path === '') return 'is empty';
-  if (byteLength(path) > MAX_PATH_BYTES) return `is longer than ${MAX_PATH_BYTES} bytes`;
+  if (isLonger(path, MAX_PATH_BYTES)) return `is longer than ${MAX_PATH_BYTES} bytes`;
   if (UNPRINTABLE.test(path)) return 'has control or direction characters';
   if (path.includes('\\')) return 'has a backslash; separate folders with "/"';
   if (path.startsWith('/')) return 'is absolute; make it relative to the model';
@@ -29,12 +35,57 @@ export function unsafePathReason(path: string): string | undefined {
 function unsafeSegmentReason(segment: string): string | undefined {
   if (segment === '') return 'has an empty segment';
   if (segment === '.' || segment === '..') return `has the segment "${segment}"`;
-  if (byteLength(segment) > MAX_SEGMENT_BYTES) return `has a segment over ${MAX_SEGMENT_BYTES} bytes`;
+  if (isLonger(segment, MAX_SEGMENT_BYTES)) return `has a segment over ${MAX_SEGMENT_BYTES} bytes`;
   if (/[:*?"<>|]/.test(segment)) return 'has one of : * ? " < > |, which Windows refuses';
   if (/[. ]$/.test(segment)) return 'has a segment that ends in a dot or a space';
-  if (RESERVED.test(segment)) return `has the reserved name "${segment}"`;
+  if (MAY_BE_RESERVED.test(segment) && RESERVED.test(segment)) return `has the reserved name "${segment}"`;
   return undefined;
 }
 
 /** The form under which two paths are one on a disk that folds case or Unicode (HN3). */
 export const foldedPath = (path: string): string => path.normalize('NFC').toLowerCase();
+
+/** Paths of one folder, to be asked which of them another path cannot stand beside. */
+export interface PathIndex {
+  add(path: string): void;
+  /**
+   * @returns a path of the index that names the same file on a disk that folds case or Unicode (also the path itself), is a file
+   *   where the asked one needs a folder, or needs a folder where the asked one is a file; undefined when there is none
+   */
+  clashOf(path: string): string | undefined;
+}
+
+/** Each question takes time proportional to the depth of the path, however many paths there are. */
+export function pathIndex(paths: Iterable<string> = []): PathIndex {
+  const byFile = new Map<string, string>();
+  const byFolder = new Map<string, string>();
+  const add = (path: string): void => {
+    const folded = foldedPath(path);
+    byFile.set(folded, path);
+    for (const folder of foldersOf(folded)) byFolder.set(folder, path);
+  };
+  for (const path of paths) add(path);
+  return {
+    add,
+    clashOf(path) {
+      const folded = foldedPath(path);
+      const same = byFile.get(folded) ?? byFolder.get(folded);
+      if (same !== undefined) return same;
+      for (const folder of foldersOf(folded)) {
+        const file = byFile.get(folder);
+        if (file !== undefined) return file;
+      }
+      return undefined;
+    },
+  };
+}
+
+function* foldersOf(path: string): Generator<string> {
+  for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) yield path.slice(0, end);
+}
+
+/** Why two paths that clash cannot stand in one folder, and what to do. */
+export const clashReason = (path: string, other: string): string =>
+  foldedPath(path) === foldedPath(other)
+    ? `"${path}" collides with "${other}" on a disk that folds case or Unicode; rename one`
+    : `"${path}" and "${other}" need a file and a folder of one name; rename one`;

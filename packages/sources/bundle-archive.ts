@@ -7,20 +7,26 @@ import {
 } from '#content/formats/bundle-index';
 import { decompress, DECOMPRESS_LIMITS, type Compression } from '#content/formats/decompress';
 import { readTar, type SkippedEntry, type TarEntry, type TarInput, type TarLimits } from '#content/formats/read-tar';
+import { TAR_BLOCK_BYTES, tarPadding } from '#content/formats/tar-header';
 import { randomAccessInput, streamInput } from '#content/formats/tar-input';
 import { SourceError, VerifyError } from '#core/failure';
+import { MIB } from '#core/units';
 import { readRange, type BundleReader } from './bundle-reader.ts';
+import { readAhead } from './read-ahead.ts';
 
 export interface BundleLimits extends TarLimits {
-  /** Most bytes out per byte in, for compressed bundles. */
+  /** Most bytes out per byte in, for compressed bundles, beyond what the index declares. */
   readonly maxRatio: number;
 }
 
 export const BUNDLE_LIMITS: BundleLimits = {
-  maxEntries: 100_000,
+  maxEntries: 1_000_000,
   maxBytes: 2 ** 44,
   maxRatio: DECOMPRESS_LIMITS.maxRatio,
 };
+
+/** Room in a compressed bundle for what the index does not name, such as folders; beyond it the ratio holds. */
+const UNDECLARED_BYTES = MIB;
 
 /** A bundle whose index was read. Nothing in it is proven yet. */
 export interface BundleArchive {
@@ -28,6 +34,8 @@ export interface BundleArchive {
   readonly limits: BundleLimits;
   readonly compression: Compression | undefined;
   readonly index: BundleIndex;
+  /** Length of the tar as the index declares it. */
+  readonly declaredBytes: number;
   /** Members by name; for a plain tar with the position of their first byte. */
   readonly members: ReadonlyMap<string, BundleMember & { readonly start: number | undefined }>;
 }
@@ -49,11 +57,12 @@ export async function openBundleArchive(
     const entries = walk({ reader, limits, compression }, sizeBytes, signal);
     const first = await entries.next();
     const index = await readIndex(first.done === true ? undefined : first.value);
+    const declaredBytes = [first.value!, ...index.members].reduce((sum, entry) => sum + tarEntryBytes(entry), 0);
     const starts = new Map<string, TarEntry>();
     if (compression === undefined) for await (const entry of entries) starts.set(entry.name, entry);
     else await entries.return(undefined);
     const members = index.members.map((member) => [member.name, locate(member, starts, compression)] as const);
-    return { reader, limits, compression, index, members: new Map(members) };
+    return { reader, limits, compression, index, declaredBytes, members: new Map(members) };
   });
 }
 
@@ -73,23 +82,28 @@ function locate(
 
 /** Every entry in order, of a plain or a compressed bundle. */
 export async function* walk(
-  archive: Pick<BundleArchive, 'reader' | 'limits' | 'compression'>,
+  archive: Pick<BundleArchive, 'reader' | 'limits' | 'compression'> & Partial<Pick<BundleArchive, 'declaredBytes'>>,
   sizeBytes: number,
   signal: AbortSignal,
 ): AsyncGenerator<TarEntry, undefined> {
-  const { reader, limits, compression } = archive;
+  const { reader, limits, compression, declaredBytes = MAX_BUNDLE_INDEX_BYTES } = archive;
   if (compression === undefined) {
     const readAt = (start: number, length: number) => readRange(reader, { start, end: start + length }, signal);
-    yield* regularFiles(randomAccessInput(readAt, sizeBytes), limits);
+    yield* regularFiles(randomAccessInput(readAhead(readAt, sizeBytes), sizeBytes), limits);
     return;
   }
-  const input = streamInput(decompress(reader.stream({ start: 0, end: sizeBytes }, signal), compression, limits));
+  const bounds = { ...limits, ratioFromBytes: declaredBytes + UNDECLARED_BYTES };
+  const input = streamInput(decompress(reader.stream({ start: 0, end: sizeBytes }, signal), compression, bounds));
   try {
     yield* regularFiles(input, limits);
   } finally {
     await input.close();
   }
 }
+
+/** Header, content and padding. */
+const tarEntryBytes = ({ sizeBytes }: { readonly sizeBytes: number }): number =>
+  TAR_BLOCK_BYTES + sizeBytes + tarPadding(sizeBytes);
 
 /** Bundles are written by this program: links, devices, odd names and doubled entries were put there by another one (L01). */
 async function* regularFiles(input: TarInput, limits: BundleLimits): AsyncGenerator<TarEntry, undefined> {

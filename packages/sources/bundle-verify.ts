@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { BUNDLE_INDEX_NAME } from '#content/formats/bundle-index';
+import { BUNDLE_INDEX_NAME, type BundleMember } from '#content/formats/bundle-index';
 import { openBundleArchive, refusals, walk, type BundleLimits } from './bundle-archive.ts';
 import { localBundle, type BundleReader } from './bundle-reader.ts';
 
@@ -8,6 +8,11 @@ export interface BundleReport {
   readonly checkedBytes: number;
   /** One sentence for each thing that is wrong; empty for a good bundle. */
   readonly problems: readonly string[];
+  /** SHA-256 of each content that is wrong or missing. */
+  readonly damaged: ReadonlySet<string>;
+  readonly members: readonly BundleMember[];
+  /** As the index has them; unproven. */
+  readonly manifests: readonly unknown[];
 }
 
 export interface VerifyBundleOptions {
@@ -31,6 +36,7 @@ export async function verifyBundle(
   const archive = await openBundleArchive(reader, signal, options.limits);
   const missing = new Map(archive.members);
   const problems: string[] = [];
+  const damaged = new Set<string>();
   let checkedBytes = 0;
   await refusals(reader.name, async () => {
     for await (const entry of walk(archive, await reader.sizeBytes(signal), signal)) {
@@ -47,9 +53,15 @@ export async function verifyBundle(
         options.onProgress?.(checkedBytes);
       }
       const actual = hash.digest('hex');
-      if (actual !== member.sha256) problems.push(`${entry.name} has SHA-256 ${actual}, not ${member.sha256}`);
+      if (actual === member.sha256) continue;
+      damaged.add(member.sha256);
+      problems.push(`${entry.name} has SHA-256 ${actual}, not ${member.sha256}`);
     }
   });
-  for (const name of missing.keys()) problems.push(`${name} is in the index and not in the bundle`);
-  return { memberCount: archive.members.size, checkedBytes, problems };
+  for (const [name, { sha256 }] of missing) {
+    damaged.add(sha256);
+    problems.push(`${name} is in the index and not in the bundle`);
+  }
+  const { members, manifests } = archive.index;
+  return { memberCount: archive.members.size, checkedBytes, problems, damaged, members, manifests };
 }

@@ -125,11 +125,12 @@ export async function hashFile(
   pace: CheckOptions['pace'] = undefined,
 ): Promise<string> {
   const hash = createHash('sha256');
-  const buffer = Buffer.allocUnsafe(READ_BYTES);
   const handle = await context.fs.open(path, 'r');
   try {
+    const { size } = await handle.stat();
+    const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, size + 1));
     for (;;) {
-      const { bytesRead } = await handle.read(buffer, 0, READ_BYTES, null);
+      const { bytesRead } = await handle.read(buffer, 0, buffer.length, null);
       if (bytesRead === 0) return hash.digest('hex');
       hash.update(buffer.subarray(0, bytesRead));
       await pace?.(bytesRead);

@@ -1,4 +1,4 @@
-import { dirname, join } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 import { StorageError } from '#core/failure';
 import { ifPresent } from '#os/if-present';
 import { syncFolders } from '#os/sync';
@@ -44,7 +44,7 @@ const SHA256 = /^[0-9a-f]{64}$/;
 
 /** @throws RangeError when `sha256` is not 64 lower-case hexadecimal digits: it becomes part of a path */
 export function blobPath(paths: StorePaths, sha256: string): string {
-  return join(paths.blobs, checkedHex(sha256).slice(0, 2), sha256);
+  return `${paths.blobs}${sep}${checkedHex(sha256).slice(0, 2)}${sep}${sha256}`;
 }
 
 export function factsPath(paths: StorePaths, sha256: string): string {
@@ -80,8 +80,11 @@ export async function prepareLayout(fs: StoreFs, paths: StorePaths): Promise<voi
   }
 }
 
-/** @returns 0 when the folder is new, or older than the VERSION file */
-async function readVersion(fs: StoreFs, paths: StorePaths): Promise<number> {
+/**
+ * @returns 0 when the folder is new, or older than the VERSION file
+ * @throws StorageError `newer-layout`, or `io` for a VERSION file that is no number
+ */
+export async function readVersion(fs: StoreFs, paths: StorePaths): Promise<number> {
   const text = await ifPresent(fs.readFile(paths.version, 'utf8'));
   if (text === undefined || text.trim() === '') return 0;
   const version = Number(text.trim());

@@ -3,10 +3,12 @@ import type { SourceSpec } from '#core/file-spec';
 import { ifPresent } from '#os/if-present';
 import type { StoreContext } from './context.ts';
 import { blobPath } from './layout.ts';
-import type { FileRecord, ModelRecords } from './model-records.ts';
-import { addFile, makeCurrent, markContent, pathsCollide, pathsOf } from './record-changes.ts';
+import type { FileRecord, ModelRecord, ModelRecords } from './model-records.ts';
+import { clashReason, pathIndex } from '#core/safe-path';
+import { inParallel } from './in-parallel.ts';
+import { addFiles, makeCurrent, markContent, pathsCollide, pathsOf } from './record-changes.ts';
 import type { RecordStore } from './record-store.ts';
-import { linkView, unlinkView, viewPath } from './view-link.ts';
+import { linkView, linkViews, unlinkView, viewPath } from './view-link.ts';
 
 /** Where a published content is wanted. */
 export interface ViewRequest {
@@ -48,17 +50,11 @@ export async function showContent(
 ): Promise<void> {
   viewPath(context, view.model, view.path);
   const at = new Date(context.clock.now()).toISOString();
-  const file: FileRecord = {
-    sha256: content.sha256,
-    sizeBytes: content.sizeBytes,
-    ...(content.cid === undefined ? {} : { cid: content.cid }),
-    ...(view.sources === undefined || view.sources.length === 0 ? {} : { sources: view.sources }),
-    publishedAt: at,
-  };
+  const file = recordOf(content, view.sources, at);
   await records.change(async (before) => {
     await touchBlob(context, content.sha256);
     refuseCollision(before, view);
-    const after = healed(addFile(before, { ...view, file }), before, content.sha256);
+    const after = healed(addFiles(before, { ...view, files: new Map([[view.path, file]]) }), before, content.sha256);
     await relinkOtherViews(context, before, content.sha256);
     if (!becomesCurrent(after, view)) return after;
     const together = view.versionFileCount !== undefined && before.get(view.model)?.version !== view.version;
@@ -66,6 +62,92 @@ export async function showContent(
     return makeCurrent(after, view.model, view.version, at);
   });
 }
+
+/** A whole version at once; all its contents are in the store. */
+export interface VersionRequest extends Pick<ViewRequest, 'model' | 'version' | 'type' | 'ipfsHash' | 'hfRevision'> {
+  readonly files: readonly VersionFile[];
+  /** False enters the version beside the one that is shown. */
+  readonly show: boolean;
+}
+
+export interface VersionFile extends StoredContent {
+  readonly path: string;
+  readonly sources?: readonly SourceSpec[] | undefined;
+}
+
+/**
+ * Enters all files of a version in one change of the records, and shows them together where `show` says so and no pinned version
+ * is in the way (VE6).
+ *
+ * @returns whether the version is the one that is shown now
+ * @throws StorageError `unsafe-path` for a path that leaves the model or collides with another; `io` when a blob is gone
+ * @throws RangeError when the host has other content under a path of this version
+ */
+export async function showVersion(
+  context: StoreContext,
+  records: RecordStore,
+  request: VersionRequest,
+): Promise<boolean> {
+  const { model, version } = request;
+  const at = new Date(context.clock.now()).toISOString();
+  const files = new Map(request.files.map((file) => [file.path, recordOf(file, file.sources, at)]));
+  let isShown = false;
+  await records.change(async (before) => {
+    refuseOtherContent(before, request);
+    refuseClashes(context, before, request);
+    await inParallel(new Set(request.files.map(({ sha256 }) => sha256)), (sha256) => touchBlob(context, sha256));
+    let after = addFiles(before, { ...request, files });
+    for (const sha256 of new Set(request.files.map((file) => file.sha256)))
+      if (invalidUses(before, sha256).length > 0) {
+        after = markContent(after, sha256, undefined);
+        await relinkOtherViews(context, before, sha256);
+      }
+    const shown = after.get(model);
+    isShown = shown?.version === version || (request.show && !isPinned(shown));
+    if (!isShown) return after;
+    await flipViews(context, after, model, version, 'all');
+    return makeCurrent(after, model, version, at);
+  });
+  return isShown;
+}
+
+/** A version is immutable: what claims to be the same version with other content is another one. */
+function refuseOtherContent(records: ModelRecords, { model, version, files }: VersionRequest): void {
+  const here = records.get(model)?.versions.get(version)?.files;
+  for (const { path, sha256 } of files) {
+    const known = here?.get(path);
+    if (known !== undefined && known.sha256 !== sha256)
+      throw new RangeError(
+        `${model}@${version} is on this host with other content: ${JSON.stringify(path)} has SHA-256 ${known.sha256}, not ${sha256}`,
+      );
+  }
+}
+
+function refuseClashes(context: StoreContext, records: ModelRecords, { model, version, files }: VersionRequest): void {
+  const here = [...(records.get(model)?.versions.get(version)?.files.keys() ?? [])];
+  const paths = new Set([...here, ...files.map(({ path }) => path)]);
+  const seen = pathIndex();
+  for (const path of paths) {
+    viewPath(context, model, path);
+    const other = seen.clashOf(path);
+    if (other !== undefined)
+      throw new StorageError('unsafe-path', path, `${model} ${version}: ${clashReason(path, other)}`);
+    seen.add(path);
+  }
+}
+
+const recordOf = (
+  { sha256, sizeBytes, cid }: StoredContent,
+  sources: readonly SourceSpec[] | undefined,
+  publishedAt: string,
+): FileRecord => ({
+  ...{ sha256, sizeBytes },
+  ...(cid === undefined ? {} : { cid }),
+  ...(sources === undefined || sources.length === 0 ? {} : { sources }),
+  publishedAt,
+});
+
+const isPinned = (model: ModelRecord | undefined): boolean => model?.versions.get(model.version ?? '')?.pinned === true;
 
 /** Marks the blob as used now, so that a sweep in another process spares it. The mtime stays: it is the blob's identity. */
 export async function touchBlob(context: StoreContext, sha256: string): Promise<void> {
@@ -111,7 +193,7 @@ function invalidUses(records: ModelRecords, sha256: string): { model: string; pa
 function becomesCurrent(records: ModelRecords, view: ViewRequest): boolean {
   const model = records.get(view.model)!;
   if (model.version === view.version) return true;
-  if (model.versions.get(model.version ?? '')?.pinned === true) return false;
+  if (isPinned(model)) return false;
   if (model.version === null) return true;
   const files = [...model.versions.get(view.version)!.files.values()];
   return files.filter((file) => file.invalid === undefined).length >= (view.versionFileCount ?? 0);
@@ -133,12 +215,12 @@ export async function flipViews(
   const files = record?.versions.get(version)?.files ?? new Map<string, FileRecord>();
   const flipped = extent === 'all' ? [...files.keys()] : [onlyPath!];
   const others = [...pathsOf(record)].filter((path) => !files.has(path));
-  const blocking = others.filter((path) => flipped.some((wanted) => pathsCollide(path, wanted)));
-  for (const path of blocking) await unlinkView(context, model, path);
-  for (const path of flipped) {
+  await unlinkClashing(context, model, others, flipped);
+  const links = flipped.flatMap((path) => {
     const file = files.get(path);
-    if (file !== undefined && file.invalid === undefined) await linkView(context, file.sha256, model, path);
-  }
+    return file === undefined || file.invalid !== undefined ? [] : [{ path, sha256: file.sha256 }];
+  });
+  await linkViews(context, model, links);
   if (extent === 'all') for (const path of others) await unlinkView(context, model, path);
 }
 
@@ -151,13 +233,27 @@ export async function reconcileViews(context: StoreContext, records: RecordStore
     for (const [model, record] of found) {
       const files = record.versions.get(record.version ?? '')?.files ?? new Map<string, FileRecord>();
       const others = [...pathsOf(record)].filter((path) => !files.has(path));
-      for (const [path, file] of files) {
-        if (file.invalid !== undefined) continue;
-        if ((await ifPresent(context.fs.stat(blobPath(context.paths, file.sha256)))) === undefined) continue;
-        for (const other of others) if (pathsCollide(other, path)) await unlinkView(context, model, other);
-        await linkView(context, file.sha256, model, path);
-      }
+      const links: { path: string; sha256: string }[] = [];
+      await inParallel(files, async ([path, { sha256, invalid }]) => {
+        if (invalid !== undefined) return;
+        if ((await ifPresent(context.fs.stat(blobPath(context.paths, sha256)))) !== undefined)
+          links.push({ path, sha256 });
+      });
+      const wanted = links.map(({ path }) => path);
+      await unlinkClashing(context, model, others, wanted);
+      await linkViews(context, model, links);
     }
     return found;
   });
+}
+
+/** Views of other versions that stand where the wanted ones belong. */
+async function unlinkClashing(
+  context: StoreContext,
+  model: string,
+  others: readonly string[],
+  wanted: readonly string[],
+): Promise<void> {
+  const taken = pathIndex(wanted);
+  for (const path of others) if (taken.clashOf(path) !== undefined) await unlinkView(context, model, path);
 }

@@ -14,7 +14,14 @@ import { find, type FindSpec } from './find.ts';
 import { inventory, type Inventory } from './inventory.ts';
 import { prepareLayout, storePaths, type StorePaths } from './layout.ts';
 import { readLeaves, writeLeaves, type LeafFiles } from './leaf-files.ts';
-import { reconcileViews, showContent, type StoredContent, type ViewRequest } from './model-views.ts';
+import {
+  reconcileViews,
+  showContent,
+  showVersion,
+  type StoredContent,
+  type VersionRequest,
+  type ViewRequest,
+} from './model-views.ts';
 import type { ModelRecords } from './model-records.ts';
 import { leasePartial } from './partial-lease.ts';
 import { publish, type PublishedBlob, type PublishRequest } from './publish.ts';
@@ -26,6 +33,7 @@ import { rollingVerify, type RollingVerify, type RollingVerifyOptions } from './
 import { nodeFs, type StoreFs } from './store-fs.ts';
 import { sweep, type SweepReport } from './sweep.ts';
 import type { SweepLimits } from './sweep-plan.ts';
+import { takeContent, type LocalContent } from './take-content.ts';
 import { unpack, type Unpacked, type UnpackRequest } from './unpack.ts';
 import { verify, type VerifyOptions, type VerifyReport } from './verify.ts';
 import { activateVersion, pinVersion, rollback } from './versions.ts';
@@ -47,10 +55,14 @@ export interface StoreOptions {
 export interface Store {
   readonly paths: StorePaths;
   publish(request: PublishRequest): Promise<PublishedBlob>;
+  /** Copies content of this machine into the store, proven, under no name of a model. */
+  takeContent(content: LocalContent): Promise<PublishedBlob>;
   /** The layer `cache`: only what passed the check of CH4 is returned. */
   find(spec: FindSpec, options?: Pick<CheckOptions, 'depth' | 'pace'>): Promise<PublishedBlob | undefined>;
   /** Shows a blob that is already stored under one more model, version or path. */
   ensureView(content: StoredContent, view: ViewRequest): Promise<void>;
+  /** Enters and shows a whole version whose contents are here. @returns whether it is shown now */
+  showVersion(request: VersionRequest): Promise<boolean>;
   /** Decompresses a published archive; all declared results are published, or none (EX4). */
   unpack(request: UnpackRequest): Promise<Unpacked>;
   /** The newest quarantined file of this content, as salvage input of a transfer. */
@@ -92,8 +104,10 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   return {
     paths: context.paths,
     publish: (request) => publish(context, records, request),
+    takeContent: (content) => takeContent(context, records, content),
     find: (spec, how) => find(context, records, spec, how),
     ensureView: (content, view) => showContent(context, records, content, view),
+    showVersion: (request) => showVersion(context, records, request),
     unpack: (request) => unpack(context, records, request),
     repairCandidate: (sha256) => repairCandidate(context, sha256),
     repairOf: (spec) => repairOf(context, records, spec),

@@ -9,11 +9,11 @@ import {
 
 /** Pure changes of the records of one host; every function returns new records and leaves the old ones alone. */
 
-export interface NewFile {
+export interface NewFiles {
   readonly model: string;
   readonly version: string;
-  readonly path: string;
-  readonly file: FileRecord;
+  /** By path. */
+  readonly files: ReadonlyMap<string, FileRecord>;
   readonly type?: string | undefined;
   readonly ipfsHash?: string | undefined;
   readonly hfRevision?: string | undefined;
@@ -21,10 +21,13 @@ export interface NewFile {
 
 const NO_MODEL: ModelRecord = { version: null, previousVersion: null, versions: new Map() };
 
-export function addFile(records: ModelRecords, added: NewFile): ModelRecords {
+/** Enters files of one version. Those that the version has already under the same paths are replaced. */
+export function addFiles(records: ModelRecords, added: NewFiles): ModelRecords {
+  const [first] = added.files.values();
+  if (first === undefined) return records;
   const model = records.get(added.model) ?? NO_MODEL;
-  const earlier = model.versions.get(added.version) ?? newVersion(added.file.publishedAt);
-  const files = withEntry(earlier.files, added.path, added.file);
+  const earlier = model.versions.get(added.version) ?? newVersion(first.publishedAt);
+  const files = new Map([...earlier.files, ...added.files]);
   const facts = {
     type: added.type ?? earlier.type,
     ipfsHash: versionHash(added.ipfsHash ?? earlier.ipfsHash, files),
@@ -32,7 +35,7 @@ export function addFile(records: ModelRecords, added: NewFile): ModelRecords {
   };
   const known =
     facts.type === earlier.type && facts.ipfsHash === earlier.ipfsHash && facts.hfRevision === earlier.hfRevision;
-  if (known && isSameFile(earlier.files.get(added.path), added.file)) return records;
+  if (known && [...added.files].every(([path, file]) => isSameFile(earlier.files.get(path), file))) return records;
   const version = { ...earlier, ...facts, files };
   return withModel(records, added.model, { ...model, versions: withEntry(model.versions, added.version, version) });
 }

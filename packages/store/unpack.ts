@@ -41,7 +41,7 @@ export interface UnpackLimits extends DecompressLimits {
   readonly maxEntries: number;
 }
 
-/** Room for folders, headers and files that the manifest does not name. */
+/** Room for folders, headers and files that the manifest does not name; beyond it the ratio holds. */
 const UNDECLARED_BYTES = 64 * 1024 * 1024;
 const MAX_ENTRIES = 100_000;
 const READ_BYTES = 256 * 1024;
@@ -150,7 +150,8 @@ async function* resultsOf(context: StoreContext, request: UnpackRequest, outcome
   const isTar = request.as.startsWith('tar');
   const limits: UnpackLimits = {
     ...DECOMPRESS_LIMITS,
-    maxBytes: isTar ? declaredBytes + UNDECLARED_BYTES : declaredBytes,
+    ...(isTar ? {} : { maxBytes: declaredBytes }),
+    ratioFromBytes: declaredBytes + UNDECLARED_BYTES,
     maxEntries: MAX_ENTRIES,
     ...request.limits,
   };

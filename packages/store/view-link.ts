@@ -7,6 +7,7 @@ import { ifPresent } from '#os/if-present';
 import { makeFolder, syncFile, syncFolder } from '#os/sync';
 import { dropTemporary, temporaryBeside, unlinkIfPresent } from '#os/write-file';
 import type { StoreContext } from './context.ts';
+import { inParallel } from './in-parallel.ts';
 import { blobPath } from './layout.ts';
 
 /** A filesystem without hard links, a full link count, another mount. */
@@ -35,32 +36,60 @@ export function modelFolder(context: StoreContext, model: string): string {
   return join(context.paths.models, model);
 }
 
+export interface ViewLink {
+  readonly sha256: string;
+  readonly path: string;
+}
+
 /**
  * Shows a blob under its name: hard link, else reflink, else copy; a symlink where the host chose that. A reader sees the
  * old file or the new one, never a part (H08).
  *
  * @throws StorageError
  */
-export async function linkView(context: StoreContext, sha256: string, model: string, path: string): Promise<void> {
-  const view = viewPath(context, model, path);
-  const blob = blobPath(context.paths, sha256);
+export const linkView = (context: StoreContext, sha256: string, model: string, path: string): Promise<void> =>
+  linkViews(context, model, [{ sha256, path }]);
+
+/**
+ * The same for many views of one model. Each folder is synced once, when all its names are there.
+ *
+ * @throws StorageError
+ */
+export async function linkViews(context: StoreContext, model: string, links: readonly ViewLink[]): Promise<void> {
+  const missing: (ViewLink & { readonly view: string })[] = [];
+  await inParallel(links, async (link) => {
+    const view = viewPath(context, model, link.path);
+    if (!(await refusable(view, () => showsBlob(context, blobPath(context.paths, link.sha256), view))))
+      missing.push({ ...link, view });
+  });
+  const folders = new Set(missing.map(({ view }) => dirname(view)));
+  for (const folder of folders) await refusable(folder, () => makeViewFolder(context, model, folder));
+  await inParallel(missing, ({ sha256, view }) => refusable(view, () => replaceView(context, sha256, view)));
+  for (const folder of folders)
+    await refusable(folder, async () => {
+      await syncFolder(context.fs, folder);
+      await context.onStep('view-folder-synced');
+    });
+}
+
+async function refusable<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
-    if (await showsBlob(context, blob, view)) return;
-    await makeViewFolder(context, model, dirname(view));
-    const temporary = temporaryBeside(view);
-    try {
-      await makeLink(context, blob, temporary);
-      await context.onStep('view-temporary');
-      await context.fs.rename(temporary, view);
-    } finally {
-      await dropTemporary(context.fs, temporary);
-    }
-    await context.onStep('view-renamed');
-    await syncFolder(context.fs, dirname(view));
-    await context.onStep('view-folder-synced');
+    return await work();
   } catch (error) {
-    throw StorageError.from(error, view);
+    throw StorageError.from(error, path);
   }
+}
+
+async function replaceView(context: StoreContext, sha256: string, view: string): Promise<void> {
+  const temporary = temporaryBeside(view);
+  try {
+    await makeLink(context, blobPath(context.paths, sha256), temporary);
+    await context.onStep('view-temporary');
+    await context.fs.rename(temporary, view);
+  } finally {
+    await dropTemporary(context.fs, temporary);
+  }
+  await context.onStep('view-renamed');
 }
 
 /** True when the view already gives this blob's bytes: the same inode, a link to it, or a copy that carries its size and mtime. */

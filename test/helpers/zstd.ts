@@ -26,13 +26,19 @@ export const emptyFrame = (...header: number[]): Buffer =>
 const RAW = 0;
 const RUN_LENGTH = 1;
 
-/** @returns a frame that decompresses to the bytes */
-export function zstdOf(bytes: Uint8Array): Buffer {
+/**
+ * @param zeroBlocks blocks of 128 KiB of zeros that follow the bytes, in four bytes each
+ * @returns a frame that decompresses to the bytes
+ */
+export function zstdOf(bytes: Uint8Array, zeroBlocks = 0): Buffer {
   const blocks: Buffer[] = [];
   for (let at = 0; at === 0 || at < bytes.length; at += BLOCK_BYTES) {
     const content = bytes.subarray(at, at + BLOCK_BYTES);
-    blocks.push(blockHeader(RAW, content.length, at + BLOCK_BYTES >= bytes.length), Buffer.from(content));
+    const isLast = zeroBlocks === 0 && at + BLOCK_BYTES >= bytes.length;
+    blocks.push(blockHeader(RAW, content.length, isLast), Buffer.from(content));
   }
+  for (let left = zeroBlocks; left > 0; left -= 1)
+    blocks.push(blockHeader(RUN_LENGTH, BLOCK_BYTES, left === 1), Buffer.alloc(1));
   return Buffer.concat([MAGIC, HEADER, ...blocks]);
 }
 

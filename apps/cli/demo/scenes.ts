@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { DownloadDetail } from '#contracts/http/downloads';
 import { formatBytes } from '#core/units';
-import { bundleCreate } from '../commands/bundle.ts';
+import { bundleCreate } from '../commands/bundle-create.ts';
 import { watchDownloads } from '../commands/watch-downloads.ts';
 import { CliError, EXIT } from '../exit-code.ts';
 import { createProgress } from '../terminal/progress.ts';

@@ -27,12 +27,21 @@ export const bundleMemberName = (sha256: string): string => `blobs/sha256/${sha2
 
 /** JSON with sorted keys: the same bundle is the same bytes. */
 export function encodeBundleIndex(index: BundleIndex): string {
-  return `${JSON.stringify(index, (_key, value: unknown) => sortedKeys(value), 1)}\n`;
+  return `${JSON.stringify(sorted(index), undefined, 1)}\n`;
 }
 
-function sortedKeys(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+/** @returns the value itself where its keys are in order already: an index has tens of thousands of objects */
+function sorted(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) {
+    for (const item of value) if (sorted(item) !== item) return value.map(sorted);
+    return value;
+  }
+  const found = value as Record<string, unknown>;
+  const keys = Object.keys(found);
+  if (keys.every((key, index) => (index === 0 || keys[index - 1]! < key) && sorted(found[key]) === found[key]))
+    return value;
+  return Object.fromEntries(keys.sort().map((key) => [key, sorted(found[key])]));
 }
 
 /** @throws VerifyError `wrong-format` that says what is wrong; `unsupported` for the schema of a newer program */

@@ -75,6 +75,6 @@ async function headerProblem(readAt: ReadAt, sizeBytes: number, format: FileForm
     case 'zstd':
     case 'tar':
     case 'zip':
-      return magicProblem(readAt, format);
+      return magicProblem(readAt, sizeBytes, format);
   }
 }

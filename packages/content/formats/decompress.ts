@@ -8,14 +8,14 @@ export type Compression = 'gzip' | 'zstd';
 export interface DecompressLimits {
   /** Most bytes that may come out. */
   readonly maxBytes: number;
-  /** Most bytes out per byte in, once more than a mebibyte is out. Weights compress 1 to 3 times, a bomb over 1000. */
+  /** Most bytes out per byte in, beyond `ratioFromBytes`. Weights compress 1 to 3 times, zeros about 1000 times. */
   readonly maxRatio: number;
+  /** So many bytes may come out of any input: declared sizes, and short text, which compresses well. */
+  readonly ratioFromBytes: number;
 }
 
-export const DECOMPRESS_LIMITS: DecompressLimits = { maxBytes: 2 ** 40, maxRatio: 1000 };
+export const DECOMPRESS_LIMITS: DecompressLimits = { maxBytes: 2 ** 40, maxRatio: 1000, ratioFromBytes: 1024 * 1024 };
 
-/** Below this a high ratio says nothing: short text compresses well. */
-const RATIO_FROM_BYTES = 1024 * 1024;
 const GUNZIP_CHUNK_BYTES = 256 * 1024;
 /** So many bytes tell what the data is. */
 const HEAD_BYTES = 8;
@@ -48,7 +48,7 @@ export async function* decompress(
   const check = (bytes: number): void => {
     outBytes += bytes;
     if (outBytes > limits.maxBytes) throw refused(compression, `unpacks to more than ${limits.maxBytes} bytes`);
-    if (outBytes > RATIO_FROM_BYTES && outBytes > inBytes * limits.maxRatio)
+    if (outBytes - limits.ratioFromBytes > inBytes * limits.maxRatio)
       throw refused(compression, `unpacks to more than ${limits.maxRatio} times its size`);
   };
   try {

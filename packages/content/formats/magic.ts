@@ -1,6 +1,7 @@
 import type { ReadAt } from './read-at.ts';
 import { nameOfBytes } from './known-bytes.ts';
 import { tarHeaderProblem } from './tar-header.ts';
+import { hasZipEndRecord } from './zip-end.ts';
 
 const MAGIC = {
   gzip: [[0x1f, 0x8b, 0x08]],
@@ -14,15 +15,22 @@ const MAGIC = {
   ],
 } as const;
 
-/** @returns why the first bytes are not those of the format */
+/**
+ * A zip is found by its end record: in front may stand a program that extracts it, and the last volume of several begins anywhere.
+ *
+ * @returns why the bytes are not those of the format
+ */
 export async function magicProblem(
   readAt: ReadAt,
+  sizeBytes: number,
   format: 'gzip' | 'zstd' | 'tar' | 'zip',
 ): Promise<string | undefined> {
   if (format === 'tar') return tarHeaderProblem(await readAt(0, 512));
   const head = await readAt(0, 8);
-  const known = MAGIC[format].some((magic) => magic.every((byte, index) => head[index] === byte));
-  return known ? undefined : `starts with ${showBytes(head)}, which no ${format} file does`;
+  if (MAGIC[format].some((magic) => magic.every((byte, index) => head[index] === byte))) return undefined;
+  if (format !== 'zip') return `starts with ${showBytes(head)}, which no ${format} file does`;
+  if (await hasZipEndRecord(readAt, sizeBytes)) return undefined;
+  return `starts with ${showBytes(head)} and does not end with the end record of a zip file`;
 }
 
 /** Bytes for people: hexadecimal pairs, the text where all of them are printable, and what begins so. */

@@ -92,6 +92,10 @@ function signedChecksumOf(block: Uint8Array): number {
 }
 
 const MAX_OCTAL_SIZE = 0o77777777777;
+const NAME_BYTES = 100;
+const SIZE_AT = 124;
+const CHECKSUM_AT = 148;
+const TYPE_AT = 156;
 
 /**
  * Writes the headers of one regular file, always the same for the same name and size: mode 0644, owner 0, time 0. A name over
@@ -99,9 +103,9 @@ const MAX_OCTAL_SIZE = 0o77777777777;
  */
 export function encodeTarHeader(name: string, sizeBytes: number): Uint8Array {
   const pax: string[] = [];
-  if (Buffer.byteLength(name) > 100) pax.push(paxRecord('path', name));
+  if (Buffer.byteLength(name) > NAME_BYTES) pax.push(paxRecord('path', name));
   if (sizeBytes > MAX_OCTAL_SIZE) pax.push(paxRecord('size', String(sizeBytes)));
-  const shown = Buffer.byteLength(name) > 100 ? 'long-name' : name;
+  const shown = Buffer.byteLength(name) > NAME_BYTES ? 'long-name' : name;
   const header = encodeBlock(shown, Math.min(sizeBytes, MAX_OCTAL_SIZE), '0');
   if (pax.length === 0) return header;
   const body = Buffer.from(pax.join(''));
@@ -111,6 +115,18 @@ export function encodeTarHeader(name: string, sizeBytes: number): Uint8Array {
     Buffer.alloc(tarPadding(body.length)),
     header,
   ]);
+}
+
+/**
+ * The same for a file whose header is one block, written into a buffer of many: nothing is allocated.
+ *
+ * @param name at most 100 bytes
+ * @param sizeBytes at most 8 GiB
+ * @returns position behind the header
+ */
+export function writeTarHeader(target: Buffer, at: number, name: string, sizeBytes: number): number {
+  writeBlock(target, at, name, sizeBytes, '0');
+  return at + TAR_BLOCK_BYTES;
 }
 
 /** `length key=value\n`, where the length counts itself. */
@@ -123,16 +139,33 @@ function paxRecord(key: string, value: string): string {
 
 function encodeBlock(name: string, sizeBytes: number, type: string): Buffer {
   const block = Buffer.alloc(TAR_BLOCK_BYTES);
-  const octal = (value: number, digits: number): string => `${value.toString(8).padStart(digits, '0')}\0`;
-  block.write(name, 0, 'utf8');
-  block.write(octal(0o644, 7), 100, 'latin1');
-  block.write(octal(0, 7), 108, 'latin1');
-  block.write(octal(0, 7), 116, 'latin1');
-  block.write(octal(sizeBytes, 11), 124, 'latin1');
-  block.write(octal(0, 11), 136, 'latin1');
-  block.write(type, 156, 'latin1');
-  block.write('ustar\0', 257, 'latin1');
-  block.write('00', 263, 'latin1');
-  block.write(`${checksumOf(block).toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  writeBlock(block, 0, name, sizeBytes, type);
   return block;
+}
+
+const octal = (value: number, digits: number): string => `${value.toString(8).padStart(digits, '0')}\0`;
+
+/** What is the same in all headers. */
+const TEMPLATE = Buffer.alloc(TAR_BLOCK_BYTES);
+TEMPLATE.write(octal(0o644, 7), 100, 'latin1');
+TEMPLATE.write(octal(0, 7), 108, 'latin1');
+TEMPLATE.write(octal(0, 7), 116, 'latin1');
+TEMPLATE.write(octal(0, 11), 136, 'latin1');
+TEMPLATE.write('ustar\0', 257, 'latin1');
+TEMPLATE.write('00', 263, 'latin1');
+const TEMPLATE_SUM = checksumOf(TEMPLATE);
+
+function writeBlock(target: Buffer, at: number, name: string, sizeBytes: number, type: string): void {
+  TEMPLATE.copy(target, at);
+  target.write(name, at, NAME_BYTES, 'utf8');
+  target.write(octal(sizeBytes, 11), at + SIZE_AT, 'latin1');
+  target.write(type, at + TYPE_AT, 'latin1');
+  const sum = TEMPLATE_SUM + sumOf(target, at, NAME_BYTES) + sumOf(target, at + SIZE_AT, 12) + target[at + TYPE_AT]!;
+  target.write(`${sum.toString(8).padStart(6, '0')}\0 `, at + CHECKSUM_AT, 'latin1');
+}
+
+function sumOf(bytes: Uint8Array, start: number, length: number): number {
+  let sum = 0;
+  for (let index = start; index < start + length; index += 1) sum += bytes[index]!;
+  return sum;
 }

@@ -101,7 +101,10 @@ describe('a host’s store from the command line', () => {
     await writeFile(a, bytes);
     const damaged = await cli('bundle', 'verify', a, '--json');
     expect(damaged.code).toBe(1);
-    expect(JSON.parse(damaged.stdout).problems).toEqual([expect.stringContaining(sha256Of(encoder))]);
+    expect(JSON.parse(damaged.stdout).problems).toEqual([
+      expect.stringContaining(sha256Of(encoder)),
+      'whisper@1 lacks encoder.bin',
+    ]);
     expect(damaged.stderr).toContain(`blobs/sha256/${sha256Of(encoder)} has SHA-256`);
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { decodeRecords, encodeRecords, type FileRecord, type ModelRecords } from '#store/model-records';
-import { addFile } from '#store/record-changes';
+import { addFiles } from '#store/record-changes';
 import { toV0 } from '../../helpers/cid-forms.ts';
 import { makeBlocks } from '../../helpers/dag.ts';
 import { bytesOf } from '../../helpers/transfer-kit.ts';
@@ -10,11 +10,10 @@ const [fileCid, otherCid, folderCid] = ['file', 'other', 'folder'].map(
 ) as [string, string, string];
 const fileOf = (cid: string): FileRecord => ({ sha256: 'a'.repeat(64), sizeBytes: 300, cid, publishedAt: 'now' });
 const add = (records: ModelRecords, path: string, cid: string, ipfsHash?: string): ModelRecords =>
-  addFile(records, {
+  addFiles(records, {
     model: 'm',
     version: '1',
-    path,
-    file: fileOf(cid),
+    files: new Map([[path, fileOf(cid)]]),
     ...(ipfsHash === undefined ? {} : { ipfsHash }),
   });
 const hashOf = (records: ModelRecords | undefined): string | null | undefined =>

@@ -4,6 +4,7 @@ import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Store } from '#store/open-store';
+import { encodeTarHeader } from '#content/formats/tar-header';
 import type { UnpackKind } from '#store/unpack';
 import { zstdBomb, zstdOf } from '../../helpers/zstd.ts';
 import { DOUBLED, foreignTar, HOSTILE, rawTar, type Entry } from '../content/formats/tar-samples.ts';
@@ -44,16 +45,51 @@ describe('unpack', () => {
     expect(sha256Of(await shown(store, 'sub/a.bin'))).toBe(sha256Of(a));
   });
 
-  it('EX4 L01 stops a zstd bomb', async () => {
+  it('EX4 L01 stops a zstd bomb at the declared size', async () => {
     const store = await temporaryStore();
     const packed = zstdBomb(200_000_000);
     expect(packed.length).toBeLessThan(30_000);
-    const file = { path: 'a', sizeBytes: 300_000_000, sha256: '0'.repeat(64) };
-    await expect(unpackInto(store, 'zstd', packed, [file])).rejects.toThrow('1000 times its size');
-    await expect(unpackInto(store, 'zstd', packed, [{ ...file, sizeBytes: 1000 }])).rejects.toThrow(
-      'more than 1000 bytes',
+    const file = { path: 'a', sizeBytes: 1000, sha256: '0'.repeat(64) };
+    await expect(unpackInto(store, 'zstd', packed, [file])).rejects.toThrow('more than 1000 bytes');
+    expect(await readdir(store.paths.partials)).toEqual([]);
+  });
+
+  it('EX4 L01 stops a bomb among the files that the manifest does not name', async () => {
+    const store = await temporaryStore();
+    const packed = zstdOf(encodeTarHeader('zeros', 2000 * 128 * 1024), 2000);
+    expect(packed.length).toBeLessThan(10_000);
+    await expect(unpackInto(store, 'tar.zst', packed, [declared('sub/a.bin', b)])).rejects.toThrow(
+      '1000 times its size',
     );
     expect(await readdir(store.paths.partials)).toEqual([]);
+  });
+
+  const zeros = Buffer.alloc(160 * 128 * 1024);
+  it.each([
+    ['gzip', gzipSync(zeros)],
+    ['zstd', zstdBomb(zeros.length)],
+  ] as const)(
+    'EX4 L30 gives zeros of their declared size out of a %s, however well they compress',
+    async (as, packed) => {
+      const store = await temporaryStore();
+      expect(zeros.length / packed.length).toBeGreaterThan(1000);
+      await unpackInto(store, as, packed, [declared('sub/zeros', zeros)]);
+      expect((await shown(store, 'sub/zeros')).length).toBe(zeros.length);
+    },
+  );
+
+  it('EX4 L30 takes a small declared file out of a tar whose other files are large', async () => {
+    const store = await temporaryStore();
+    const large = randomBytes(70 * 1024 * 1024);
+    const tar = await foreignTar([
+      { name: 'large.bin', text: large as unknown as string },
+      { name: 'b.json', text: b as unknown as string },
+    ]);
+    for (const as of ['tar', 'tar.gz'] as const) {
+      const packed = as === 'tar' ? tar : gzipSync(tar, { level: 0 });
+      await unpackInto(store, as, packed, [declared('sub/b.json', b)]);
+    }
+    expect((await shown(store, 'sub/b.json')).toString()).toBe(b.toString());
   });
 
   it.each(['tar', 'tar.gz', 'tar.zst'] as const)(

@@ -58,6 +58,37 @@ const FOUR_BYTES = Buffer.from([0xa5, 0x06, ...Array<number>(4).fill(0xff)]);
 const html = Buffer.from('<!doctype html><html>login</html>');
 const pointer = Buffer.from('version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n');
 
+/** The end record of a zip; the directory begins in volume 0. */
+function zipEnd(count: number, directoryBytes: number, directoryStart: number, disk = 0, commentBytes = 0): Buffer {
+  const end = Buffer.alloc(22);
+  end.write('PK\x05\x06', 'latin1');
+  end.writeUInt16LE(disk, 4);
+  end.writeUInt16LE(count, 8);
+  end.writeUInt16LE(count, 10);
+  end.writeUInt32LE(directoryBytes, 12);
+  end.writeUInt32LE(directoryStart, 16);
+  end.writeUInt16LE(commentBytes, 20);
+  return end;
+}
+
+/** One empty entry, named "a". */
+function zipOf(start: number, comment = ''): Buffer {
+  const local = Buffer.alloc(31);
+  local.write('PK\x03\x04', 'latin1');
+  local.writeUInt16LE(1, 26);
+  local.write('a', 30);
+  const directory = Buffer.alloc(47);
+  directory.write('PK\x01\x02', 'latin1');
+  directory.writeUInt16LE(1, 28);
+  directory.writeUInt32LE(start, 42);
+  directory.write('a', 46);
+  const end = zipEnd(1, directory.length, start + local.length, 0, comment.length);
+  return Buffer.concat([local, directory, end, Buffer.from(comment, 'latin1')]);
+}
+
+const zip = zipOf(0);
+const zip64Locator = Buffer.concat([Buffer.from('PK\x06\x07', 'latin1'), Buffer.alloc(16)]);
+
 describe('checkFormat', () => {
   it.each<[FileFormat, Buffer]>([
     ['onnx', onnx],
@@ -100,9 +131,28 @@ describe('checkFormat', () => {
     ['gguf', 'a header cut short', gguf(3, 0, 0).subarray(0, 10), 'less than a GGUF header'],
     ['gzip', 'a login page', html, 'no gzip file does'],
     ['zip', 'nothing', Buffer.alloc(0), 'empty'],
+    ['zip', 'a login page', html, 'does not end with the end record of a zip file'],
+    ['zip', 'an end record without its directory', Buffer.concat([html, zipEnd(1, 60, 500)]), 'end record'],
+    ['zip', 'an end record cut short', Buffer.concat([html, zipEnd(0, 0, 0).subarray(0, 21)]), 'end record'],
+    ['zip', 'a comment longer than the file', Buffer.concat([html, zipEnd(0, 0, 0, 0, 9)]), 'end record'],
     ['tar', 'a login page', Buffer.concat([html, Buffer.alloc(600)]), 'checksum'],
   ])('CH4 refuses as %s %s', async (format, _what, bytes, reason) => {
     expect(await check(bytes, format)).toContain(reason);
+  });
+
+  it.each<[string, Buffer]>([
+    ['a program that extracts it in front', Buffer.concat([html, zip])],
+    ['a program in front that the offsets count', Buffer.concat([html, zipOf(html.length)])],
+    ['bytes behind it', Buffer.concat([html, zip, Buffer.from('trailing')])],
+    ['a long comment', Buffer.concat([html, zipOf(0, 'PK\x05\x06 '.repeat(9000))])],
+    [
+      'more entries than its record counts',
+      Buffer.concat([html, zip64Locator, zipEnd(0xffff, 0xffffffff, 0xffffffff)]),
+    ],
+    ['its directory in another volume', Buffer.concat([html, zipEnd(2, 94, 40_000, 4)])],
+    ['nothing in it', Buffer.concat([html, zipEnd(0, 0, 0)])],
+  ])('L31 finds a zip with %s by its end record', async (_what, bytes) => {
+    expect(await check(bytes, 'zip')).toBeUndefined();
   });
 
   it.each<[FileFormat, string, Buffer]>([

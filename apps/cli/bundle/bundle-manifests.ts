@@ -1,0 +1,95 @@
+import { toJobFile } from '#contracts/file-spec';
+import { Manifest } from '#contracts/manifest';
+import { parseKnown } from '#contracts/parse-known';
+import { unsafePathReason } from '#core/safe-path';
+
+/** A model as the manifest of a bundle says it; the bundle proves none of it. */
+export interface BundledModel {
+  readonly name: string;
+  readonly version: string;
+  readonly manifest: Manifest;
+  /** By path; each has its SHA-256 and its size. */
+  readonly files: readonly BundledFile[];
+}
+
+export type BundledFile = Omit<ReturnType<typeof toJobFile>, 'sizeBytes'> & {
+  readonly sha256: string;
+  readonly sizeBytes: number;
+};
+
+/** What the bundle has of a content. */
+export interface BundledContent {
+  readonly sha256: string;
+  readonly sizeBytes: number;
+}
+
+export interface ReadManifests {
+  readonly models: readonly BundledModel[];
+  /** One sentence for each manifest that this host would not publish, and why. */
+  readonly problems: readonly string[];
+}
+
+/** Most reasons that are told of one manifest. */
+const TOLD = 10;
+
+/**
+ * Reads the manifests of a bundle as a host reads what it publishes. Fields of a newer program are passed over.
+ *
+ * @param contents of the bundle: a size that a manifest leaves out stands there
+ */
+export function readManifests(manifests: readonly unknown[], contents: Iterable<BundledContent>): ReadManifests {
+  const sizes = new Map([...contents].map(({ sha256, sizeBytes }) => [sha256, sizeBytes]));
+  const models = new Map<string, BundledModel>();
+  const problems: string[] = [];
+  for (const [index, value] of manifests.entries()) {
+    const read = readManifest(value, sizes);
+    if ('reasons' in read) {
+      problems.push(...told(read.reasons).map((reason) => `${titleOf(value, index)}: ${reason}`));
+      continue;
+    }
+    const key = `${read.name}@${read.version}`;
+    const earlier = models.get(key);
+    if (earlier === undefined) models.set(key, read);
+    else if (!isSame(earlier, read)) problems.push(`${key} is in the bundle twice, with other files`);
+  }
+  return { models: [...models.values()], problems };
+}
+
+/** The same version has the same content under each path; where it comes from may be told in other words. */
+export function isSame(a: BundledModel, b: BundledModel): boolean {
+  const others = new Map(b.files.map(({ path, sha256 }) => [path, sha256]));
+  return a.files.length === b.files.length && a.files.every(({ path, sha256 }) => others.get(path) === sha256);
+}
+
+function readManifest(
+  value: unknown,
+  sizes: ReadonlyMap<string, number>,
+): BundledModel | { readonly reasons: readonly string[] } {
+  const { parsed } = parseKnown(Manifest, value);
+  if (!parsed.success)
+    return { reasons: parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'manifest'}: ${message}`) };
+  const manifest = parsed.data;
+  const { name, version } = manifest;
+  const unsafe = unsafePathReason(name);
+  const reasons = unsafe === undefined ? [] : [`the name ${unsafe}`];
+  const files: BundledFile[] = [];
+  for (const file of manifest.files.map((each) => toJobFile(each, manifest.sources))) {
+    const { sha256 } = file.digests;
+    const sizeBytes = file.sizeBytes ?? sizes.get(sha256 ?? '');
+    const held = sizes.get(sha256 ?? '');
+    if (sha256 === undefined) reasons.push(`${JSON.stringify(file.path)} has no sha256, by which a bundle holds it`);
+    else if (held !== undefined && held !== sizeBytes)
+      reasons.push(`${JSON.stringify(file.path)} has ${sizeBytes} bytes, and its content ${held}`);
+    else files.push({ ...file, sha256, sizeBytes: sizeBytes ?? 0 });
+  }
+  return reasons.length > 0 ? { reasons } : { name, version, manifest, files };
+}
+
+const told = (reasons: readonly string[]): readonly string[] =>
+  reasons.length <= TOLD ? reasons : [...reasons.slice(0, TOLD), `and ${reasons.length - TOLD} more`];
+
+function titleOf(value: unknown, index: number): string {
+  const { name, version } = (value ?? {}) as { name?: unknown; version?: unknown };
+  if (typeof name !== 'string' || typeof version !== 'string') return `manifest ${index + 1}`;
+  return JSON.stringify(`${name}@${version}`.slice(0, 100));
+}
