@@ -1,18 +1,17 @@
 import type { ProxySettings } from '#http/proxy';
 import { parseGateway } from '#sources/gateways';
+import { settingsFrom } from './settings.ts';
 
 /**
  * The gateways that were typed, else those of IPFS_GATEWAYS.
  *
  * @throws RangeError for a typed one that is no gateway, or is known to be gone
+ * @throws CliError for a bad IPFS_GATEWAYS
  */
 export function gatewaysOf(typed: readonly string[], env: NodeJS.ProcessEnv): readonly string[] {
   for (const text of typed) parseGateway(text);
   if (typed.length > 0) return typed;
-  return (env['IPFS_GATEWAYS'] ?? '')
-    .split(',')
-    .map((text) => text.trim())
-    .filter((text) => text !== '');
+  return settingsFrom(env, 'IPFS_GATEWAYS').IPFS_GATEWAYS;
 }
 
 /** @throws RangeError */
@@ -21,8 +20,8 @@ export function httpUrl(text: string): string {
   throw new RangeError(`"${text}" is not an http:// or https:// URL`);
 }
 
-export const proxyOf = (env: NodeJS.ProcessEnv): ProxySettings => ({
-  http: env['HTTP_PROXY'] ?? env['http_proxy'],
-  https: env['HTTPS_PROXY'] ?? env['https_proxy'],
-  noProxy: env['NO_PROXY'] ?? env['no_proxy'],
-});
+/** @throws CliError that names the variable and what would be right */
+export function proxyOf(env: NodeJS.ProcessEnv): ProxySettings {
+  const { HTTP_PROXY, HTTPS_PROXY, NO_PROXY } = settingsFrom(env, 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY');
+  return { http: HTTP_PROXY, https: HTTPS_PROXY, noProxy: NO_PROXY };
+}
