@@ -63,9 +63,7 @@ async function unpackInto(
   const runBare = (program: string, ...args: string[]): Promise<string> =>
     run(program, '-o', `Dir::State::status=${nothing}`, ...args);
   await run('apt-get', 'update');
-  const needed = newIn(
-    await runBare('apt-get', '--simulate', '--no-install-recommends', 'install', ...packages),
-  );
+  const needed = newIn(await runBare('apt-get', '--simulate', '--no-install-recommends', 'install', ...packages));
   const installed = installedIn(await run('apt-cache', 'policy', ...needed));
   const siblings = siblingsOf(packages, await runBare('apt-cache', 'show', '--no-all-versions', ...needed));
   const wanted = needed.filter((name) => siblings.has(name) || !installed.has(name));
