@@ -1,4 +1,4 @@
-/** A word that is mistyped in more than a third of its letters is not recognised. */
+/** A word that is mistyped in more than a third of its letters, and in more than one, is not recognised. */
 const MAX_MISTYPED_SHARE = 1 / 3;
 
 /**
@@ -9,7 +9,7 @@ const MAX_MISTYPED_SHARE = 1 / 3;
  */
 export function nearestOf(typed: string, words: Iterable<string>): string | undefined {
   let best: string | undefined;
-  let least = Math.floor(typed.length * MAX_MISTYPED_SHARE) + 1;
+  let least = Math.max(1, Math.floor(typed.length * MAX_MISTYPED_SHARE)) + 1;
   for (const word of words) {
     const edits = editsBetween(typed.toLowerCase(), word.toLowerCase());
     if (edits < least) [best, least] = [word, edits];

@@ -54,7 +54,8 @@ export async function workerVerify(
   if (options.json) context.stdout.write(`${JSON.stringify({ ...report, problems })}\n`);
   else {
     const rows = problems.map(({ files, sha256, reason, message }) => [files.join(', ') || sha256, reason, message]);
-    if (rows.length > 0) context.stdout.write(`${formatTable(['file', 'wrong', 'what was found'], rows)}\n`);
+    if (rows.length > 0)
+      context.stdout.write(`${formatTable(['file', 'wrong', 'what was found'], rows, [], context.stdout.columns)}\n`);
     for (const view of report.repairedViews) context.stdout.write(`made anew: ${view}\n`);
     context.stdout.write(
       `${report.checkedFiles} contents, ${formatBytes(report.checkedBytes)} are right, ${rows.length} are not\n`,
@@ -81,7 +82,8 @@ export async function workerGc(
     return;
   }
   const rows = actions.map((action) => [whatOf(action), action.reason, formatBytes(action.sizeBytes)]);
-  if (rows.length > 0) context.stdout.write(`${formatTable(['what', 'why', 'bytes'], rows, [2])}\n`);
+  if (rows.length > 0)
+    context.stdout.write(`${formatTable(['what', 'why', 'bytes'], rows, [2], context.stdout.columns)}\n`);
   const verb = dryRun ? 'would delete' : 'deleted';
   context.stdout.write(
     `${verb} ${rows.length} things, ${formatBytes(freedBytes)} of ${formatBytes(report.storeBytes)}\n`,
