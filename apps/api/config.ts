@@ -1,4 +1,4 @@
-import { SETTINGS, settingsOf, type SettingOf } from '#contracts/settings';
+import { SETTINGS, settingsOf, type SettingOf } from '#core/settings';
 import { readSettings, unknownSettings, type Environment, type SettingValues } from '#os/settings';
 import { mayBeToken } from './tokens/token-format.ts';
 

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { SETTINGS, settingsOf, type SettingOf } from '#contracts/settings';
+import { SETTINGS, settingsOf, type SettingOf } from '#core/settings';
 import type { Layer } from '#core/layer';
 import { parseAddressPolicy } from '#http/address-policy';
 import type { ProxySettings } from '#http/proxy';

@@ -5,7 +5,7 @@ import { withoutUser } from '#core/setting-kinds';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What the reader needs to know of one variable; contracts/settings.ts has them all. */
+/** What the reader needs to know of one variable; core/settings.ts has them all. */
 interface Setting {
   readonly kind: (text: string) => unknown;
   readonly default?: string;

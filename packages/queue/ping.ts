@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { silentLogger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
-import { connectPatiently, disconnect, type RedisSettings } from './connection.ts';
+import { connectPatiently, disconnect, refusalOf, type RedisSettings } from './connection.ts';
 
 /**
  * Asks Redis for a sign of life over a connection of its own.
@@ -14,7 +14,7 @@ export async function pingRedis(settings: RedisSettings, timeoutMs = 5 * SECOND_
   redis.on('error', (error: Error) => (reason = error.message));
   const over = new AbortController();
   const late = pause(timeoutMs, undefined, { signal: over.signal }).then(() => {
-    throw new Error(reason);
+    throw new Error(refusalOf(redis) ?? reason);
   });
   try {
     await Promise.race([redis.ping(), late]);

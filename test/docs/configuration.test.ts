@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { GatewayDataFile } from '#contracts/gateway-data';
 import { HostLimitsBody } from '#contracts/http/hosts';
-import { SETTINGS, type Setting } from '#contracts/settings';
+import { SETTINGS, type Setting } from '#core/settings';
 
 const ROOT = join(import.meta.dirname, '../..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');

@@ -27,7 +27,7 @@ describe('readConfig', () => {
     expect(message).not.toContain('"short"');
   });
 
-  it('refuses an admin token that could never be accepted, without showing it', () => {
+  it('K32 refuses an admin token that could never be accepted, without showing it', () => {
     const good = makeToken('pat');
     expect(readConfig({ ...NEEDED, HAULIER_ADMIN_TOKEN: good }, noFile).adminToken).toBe(good);
     const mistyped = good.slice(0, -1) + (good.endsWith('0') ? '1' : '0');
@@ -38,7 +38,7 @@ describe('readConfig', () => {
     expect(messageOf(() => readConfig({ ...NEEDED, HAULIER_ADMIN_TOKEN: mistyped }, noFile))).not.toContain(mistyped);
   });
 
-  it('warns of variables that are mistyped, and starts', () => {
+  it('K31 warns of variables that are mistyped, and starts', () => {
     const { warnings } = readConfig({ ...NEEDED, HAULIER_LOGLEVEL: 'debug' }, noFile);
     expect(warnings).toEqual(['HAULIER_LOGLEVEL is no setting and has no effect: did you mean HAULIER_LOG_LEVEL?']);
   });

@@ -141,7 +141,7 @@ declare module '@jest/expect' {
 }
 
 describe('odd requests get an answer that says what is wrong with them', () => {
-  it('whatever stands in a field of the body', async () => {
+  it('K30 whatever stands in a field of the body', async () => {
     for (const { method, path } of routes) {
       for (const body of BODIES[`${method} ${path}`] ?? []) {
         expectNoFault(await api.call(method, at(path), body), `${method} ${path}`);
@@ -155,7 +155,7 @@ describe('odd requests get an answer that says what is wrong with them', () => {
     }
   });
 
-  it('whatever is sent to another route', async () => {
+  it('K30 whatever is sent to another route', async () => {
     for (const { method, path } of routes) {
       if (method === 'GET' || BODIES[`${method} ${path}`] !== undefined) continue;
       for (const odd of EVERY_VALUE) {
@@ -165,7 +165,7 @@ describe('odd requests get an answer that says what is wrong with them', () => {
     }
   });
 
-  it('whatever stands in the path and in the query', async () => {
+  it('K30 whatever stands in the path and in the query', async () => {
     const queries = [
       'wait',
       'until',
@@ -198,7 +198,7 @@ describe('odd requests get an answer that says what is wrong with them', () => {
     }
   });
 
-  it('whatever stands in the head', async () => {
+  it('K30 whatever stands in the head', async () => {
     const heads: Record<string, string>[] = [
       { 'content-type': 'application/json; charset=utf-16' },
       { 'content-type': 'application/json', 'content-encoding': 'gzip' },
@@ -213,7 +213,7 @@ describe('odd requests get an answer that says what is wrong with them', () => {
       expectNoFault(await api.call('POST', '/api/downloads', '{"model":"whisper"}', headers), JSON.stringify(headers));
   });
 
-  it('names the field with a character that no database can hold, and JSON that is too deep', async () => {
+  it('K30 names the field with a character that no database can hold, and JSON that is too deep', async () => {
     const json = { 'content-type': 'application/json' };
     const odd = withOdd(MANIFEST, ['type'], '"s\\u0000t"');
     const nul = await api.call('POST', '/api/models/whisper/versions', odd, json);

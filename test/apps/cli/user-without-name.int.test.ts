@@ -44,13 +44,13 @@ function haulier(args: readonly string[], env: Record<string, string>) {
 }
 
 describe(`a user id without a name, as containers give it${whyNot}`, () => {
-  test('is told to name a folder, as it has no home', async () => {
+  test('K33 is told to name a folder, as it has no home', async () => {
     const { code, stderr } = haulier(['worker', 'gc'], {});
     expect(await code).toBe(2);
     expect(await stderr).toContain('HAULIER_HOME is missing, and this user has no home folder');
   });
 
-  test('runs the whole stack', async () => {
+  test('K33 runs the whole stack', async () => {
     const redis = process.env['HAULIER_TEST_REDIS_URL']!;
     const env = { HAULIER_HOME: join(folder, 'home'), HAULIER_PORT: '0', REDIS_URL: redis };
     const prefix = { HAULIER_REDIS_PREFIX: `{user-${process.pid}}` };

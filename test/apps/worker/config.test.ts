@@ -117,7 +117,7 @@ describe('configuration of the worker', () => {
     expect(said).toContain('10.0.0.0/99');
   });
 
-  it('warns of variables that are mistyped, and starts', () => {
+  it('K31 warns of variables that are mistyped, and starts', () => {
     const { warnings } = readConfig({ REDIS_URL, HAULIER_CONCURENCY: '5' });
     expect(warnings).toEqual(['HAULIER_CONCURENCY is no setting and has no effect: did you mean HAULIER_CONCURRENCY?']);
   });

@@ -51,7 +51,7 @@ describeWithApt('findProgram with apt', () => {
     ['the machine has nothing of it', []],
     ['the machine has the package that its program is a link into', ['sample-tools', 'other-library']],
     ['the machine has all of it', ['sample-server', 'sample-tools', 'other-library']],
-  ])('unpacks a program that runs where %s', async (_what, installed) => {
+  ])('K35 unpacks a program that runs where %s', async (_what, installed) => {
     const aptSettings = await makeRepository(LINKED_SERVER, installed);
     const options = { packages: ['sample-server'], cacheDir, installed: false, aptSettings };
     const found = await findProgram('sample-server', options);
@@ -73,7 +73,8 @@ describeWithApt('findProgram with apt', () => {
 
 describe('installedIn', () => {
   it('takes what has a version', () => {
-    const policy = 'libjemalloc2:\n  Installed: (none)\n  Candidate: 5.3\nlibc6:\n  Installed: 2.36\n  Candidate: 2.37\n';
+    const policy =
+      'libjemalloc2:\n  Installed: (none)\n  Candidate: 5.3\nlibc6:\n  Installed: 2.36\n  Candidate: 2.37\n';
     expect([...installedIn(policy)]).toEqual(['libc6']);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { SETTINGS } from '#contracts/settings';
+import { SETTINGS } from '#core/settings';
 import { anyText, flag, wholeNumber } from '#core/setting-kinds';
 import { readSettings, unknownSettings, type Environment } from '#os/settings';
 
@@ -42,7 +42,7 @@ describe('a setting', () => {
     expect(proxyOf({ http_proxy: 'a', HTTP_PROXY: 'b' })).toBe('b');
   });
 
-  it('is named where it is bad or missing, with its value and what would be right, and all of them at once', () => {
+  it('K32 is named where it is bad or missing, with its value and what would be right, and all of them at once', () => {
     const env = { PORT: '99999', DOCS: 'maybe', TOKEN_FILE: '/none' };
     const { problems, values } = readSettings(TABLE, ['PORT', 'DOCS', 'TOKEN', 'HTTP_PROXY'], env, {
       required: ['PORT', 'HTTP_PROXY'],
@@ -93,7 +93,7 @@ describe('a bad value', () => {
       'write http://host:port; other kinds of proxies are not supported',
     ],
     ['IPFS_GATEWAYS', 'https://gateway.example, gateway.lan', '"gateway.lan": write an http:// or https:// URL'],
-  ] as const)('of %s, %s, says what would be right and shows no secret', (name, value, advice) => {
+  ] as const)('K32 of %s, %s, says what would be right and shows no secret', (name, value, advice) => {
     expect(problemWith(name, value)).toContain(`${name} is `);
     expect(problemWith(name, value)).toContain(advice);
     expect(problemWith(name, value)).not.toContain('hunter2');
@@ -115,7 +115,7 @@ describe('a bad value', () => {
 });
 
 describe('a variable that looks like ours and is not known', () => {
-  it('is named with the nearest known one, and without its value', () => {
+  it('K31 is named with the nearest known one, and without its value', () => {
     const env = {
       HAULIER_PROT: 'hunter2',
       HAULIER_REDIS_URL: 'x',
@@ -130,7 +130,7 @@ describe('a variable that looks like ours and is not known', () => {
     ]);
   });
 
-  it('is not one that is known, or a file of one, or for tests, or set by Kubernetes for a Service', () => {
+  it('K31 is not one that is known, or a file of one, or for tests, or set by Kubernetes for a Service', () => {
     const env = {
       ...{ HAULIER_PORT: '1', HAULIER_ADMIN_TOKEN_FILE: '/x', HAULIER_TEST_REDIS_URL: 'x', PATH: 'x', HF_HOME: 'x' },
       ...{ HAULIER_SERVICE_HOST: '10.0.0.1', HAULIER_SERVICE_PORT_HTTP: '80', HAULIER_PORT_7420_TCP_ADDR: '10.0.0.1' },

@@ -167,6 +167,7 @@ describe('event stream', () => {
     const reader = read('a', async (batches) => void taken.push(...batches));
     await until(() => taken.length === 1, { what: 'the good batch is read' });
     expect(eventsOf(taken)).toEqual([event]);
+    await until(() => reader.counts.batches === 1, { what: 'the good batch is counted' });
     expect(reader.counts).toEqual({ batches: 1, poison: 3, lost: 0 });
     expect(await test.redis.xlen(`${test.settings.prefix}:events-dead`)).toBe(3);
     await until(async () => (await pending()) === 0, { what: 'all is acknowledged' });

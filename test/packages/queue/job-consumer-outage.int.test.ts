@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { describe, expect, it } from '@jest/globals';
+import { describe, it } from '@jest/globals';
 import { downloadJob } from '#contracts/download-job';
 import { silentLogger } from '#core/logger';
 import { connectPatiently, disconnect } from '#queue/connection';

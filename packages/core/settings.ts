@@ -1,6 +1,6 @@
 /* eslint-disable max-lines -- one table of all settings, in one place */
-import { HOST_NAME, HOST_NAME_RULE } from '#core/host-name';
-import { LAYERS } from '#core/layer';
+import { HOST_NAME, HOST_NAME_RULE } from './host-name.ts';
+import { LAYERS } from './layer.ts';
 import {
   anyText,
   apiUrl,
@@ -21,8 +21,7 @@ import {
   urlOf,
   wholeNumber,
   type SettingKind,
-} from '#core/setting-kinds';
-import { DEFAULT_REDIS_PREFIX } from './redis-prefix.ts';
+} from './setting-kinds.ts';
 
 export type SettingReader = 'api' | 'worker' | 'cli';
 
@@ -66,7 +65,7 @@ export const SETTINGS = {
   HAULIER_REDIS_PREFIX: {
     kind: textLike(/^\S{1,60}$/, 'write 1 to 60 characters without spaces, such as {haulier}'),
     readBy: ['api', 'worker'],
-    default: DEFAULT_REDIS_PREFIX,
+    default: '{haulier}',
     meaning: 'before every key; the braces keep them in one slot of a cluster',
   },
   HAULIER_BIND: {
