@@ -34,7 +34,7 @@ async function infoOf(redis: RedisClient): Promise<string> {
     return await redis.info();
   } catch (error) {
     if (error instanceof Error && error.message.startsWith('NOPERM')) return '';
-    const refusal = refusalOf(redis);
+    const refusal = refusalOf(redis, error);
     throw refusal === undefined ? error : new Error(refusal, { cause: error });
   }
 }
