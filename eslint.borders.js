@@ -64,6 +64,7 @@ export const OWNED_LIBRARIES = {
   '^@bull-board/': ['apps/api'],
   '^(fastify|@fastify/.*|fastify-.*)$': ['apps/api', 'apps/worker'],
   '^commander$': ['apps/cli'],
+  '^pino(-pretty)?$': ['packages/os'],
 };
 
 /** How deep folders below a border may be nested. */

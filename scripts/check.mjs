@@ -1,8 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { run, say, step } from './project.mjs';
 
+/** Runs the unit tests; left out where all tests run anyway. */
+const UNIT_TESTS = process.argv.includes('--without-tests') ? [] : ['test:unit'];
+
 /** Scripts of package.json, the longest first: what is short fills the gaps. */
-const CHECKS = ['test:unit', 'lint', 'types', 'dead-code', 'format:check'];
+const CHECKS = [...UNIT_TESTS, 'lint', 'types', 'dead-code', 'format:check'];
 
 /** A check may use several cores itself, so more at once than cores would only make all of them slow. */
 const AT_ONCE = Math.min(2, availableParallelism());

@@ -24,6 +24,7 @@ const SAMPLES = [
   '@bull-board/api',
   '@fastify/helmet',
   'commander',
+  'pino',
 ];
 
 /** @returns an import that the expression must catch; '' when there is none, which no border refuses */

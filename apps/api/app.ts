@@ -18,9 +18,10 @@ import type { SystemFacts } from './routes/system-routes.ts';
 import { registerPrometheusRoutes } from './routes/prometheus-routes.ts';
 import { registerVersionRoutes } from './routes/version-routes.ts';
 import type { App } from './server/app-type.ts';
-import { registerErrorHandler } from './server/error-handler.ts';
+import { answerError, registerErrorHandler } from './server/error-handler.ts';
 import { acceptOnlyJson } from './server/json-only.ts';
 import { registerOpenApi, registerOpenApiDocument } from './server/openapi.ts';
+import { refuseOddValues } from './server/refuse-odd-values.ts';
 import { registerSecurityHeaders } from './server/security-headers.ts';
 import { endUnusedConnections } from './server/unused-connections.ts';
 import { guard } from './tokens/guard.ts';
@@ -51,10 +52,12 @@ export async function createApp(options: AppOptions): Promise<App> {
     requestTimeout: MINUTE_MS,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200 },
+    frameworkErrors: (error, request, reply) => void answerError(request, reply, error),
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   acceptOnlyJson(app);
+  refuseOddValues(app);
   registerErrorHandler(app);
   logRequests(app);
   letGoWhenStopping(app, options.deps);

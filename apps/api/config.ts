@@ -1,27 +1,6 @@
-import { z } from 'zod';
-import { DurationMs } from '#contracts/parsed-by';
-import { DEFAULT_REDIS_PREFIX } from '#contracts/redis-prefix';
-import { DAY_MS } from '#core/units';
-import { settingsOf, type Environment } from '#os/settings';
-
-const Env = z.object({
-  HAULIER_BIND: z.string().min(1).default('127.0.0.1'),
-  HAULIER_PORT: z.coerce.number().int().min(0).max(65_535).default(7420),
-  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'write postgresql://user:password@host:5432/database' }),
-  REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'write redis://host:6379' }),
-  HAULIER_ADMIN_TOKEN: z.string().min(20, 'an admin token has at least 20 characters').max(200).optional(),
-  HAULIER_REDIS_PREFIX: z.string().min(1).max(60).default(DEFAULT_REDIS_PREFIX),
-  HAULIER_QUEUE_BOARD: z
-    .enum(['read-only', 'writable', 'off'], 'choose read-only, writable or off')
-    .default('read-only'),
-  HAULIER_DOCS: z.enum(['on', 'off'], 'choose on or off').default('on'),
-  HAULIER_DATABASE_POOL: z.coerce.number().int().min(2).max(200).default(10),
-  HAULIER_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
-  HAULIER_SILENT_AFTER: DurationMs.default(240_000),
-  HAULIER_SWEEP_EVERY: DurationMs.default(30_000),
-  HAULIER_HISTORY: DurationMs.default(30 * DAY_MS),
-  HAULIER_VERSION_CHECK_INTERVAL: DurationMs.default(DAY_MS),
-});
+import { SETTINGS, settingsOf, type SettingOf } from '#core/settings';
+import { readSettings, unknownSettings, type Environment, type SettingValues } from '#os/settings';
+import { mayBeToken } from './tokens/token-format.ts';
 
 /** What the process needs to know; every value is decided before anything starts. */
 export interface ApiConfig {
@@ -45,6 +24,8 @@ export interface ApiConfig {
   readonly historyMs: number;
   /** How often the origin of each model is asked for a newer version; spread by a tenth. */
   readonly versionCheckMs: number;
+  /** What is odd about the environment and no reason to refuse it, as sentences. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -56,43 +37,44 @@ export interface ApiConfig {
 export function readConfig(
   env: Environment,
   readFile: (path: string) => string,
-  unneeded: readonly (keyof typeof PLACEHOLDERS)[] = [],
+  unneeded: readonly 'REDIS_URL'[] = [],
 ): ApiConfig {
-  const { given, problems } = settingsOf(env, Object.keys(Env.shape), readFile);
-  for (const name of unneeded) given[name] ??= PLACEHOLDERS[name];
-  const parsed = Env.safeParse(given);
-  for (const issue of parsed.error?.issues ?? []) problems.push(describe(issue, given));
-  if (!parsed.success || problems.length > 0)
-    throw new Error(`bad configuration\n${problems.map((line) => `  ${line}`).join('\n')}`);
-  return toConfig(parsed.data);
+  const required = (['DATABASE_URL', 'REDIS_URL'] as const).filter((name) => !unneeded.some((other) => other === name));
+  const { values, problems } = readSettings(SETTINGS, settingsOf('api'), env, { required, readFile });
+  const all = [...problems, ...tokenProblems(values.HAULIER_ADMIN_TOKEN)];
+  if (all.length > 0) throw new Error(`bad configuration\n${all.map((line) => `  ${line}`).join('\n')}`);
+  return Object.freeze(toConfig(values, unknownSettings(SETTINGS, env)));
 }
 
-const PLACEHOLDERS = { REDIS_URL: 'redis://unneeded' };
-
-/** Values that carry secrets are named, never shown. */
-const SECRET = new Set(['DATABASE_URL', 'REDIS_URL', 'HAULIER_ADMIN_TOKEN']);
-
-function describe(issue: z.core.$ZodIssue, given: Readonly<Record<string, string>>): string {
-  const name = String(issue.path[0]);
-  const value = given[name];
-  if (value === undefined) return `${name} is missing: set it, or ${name}_FILE`;
-  return `${name}${SECRET.has(name) ? '' : `=${JSON.stringify(value)}`}: ${issue.message}`;
+/** A token of our own form whose checksum is wrong is refused at every request (token-format.ts). */
+function tokenProblems(token: string | undefined): readonly string[] {
+  if (token === undefined || mayBeToken(token)) return [];
+  const why = 'it begins like a token that Haulier made, but its checksum is wrong';
+  return [
+    `HAULIER_ADMIN_TOKEN could never be accepted: ${why}; copy all of it, or choose one that does not begin with haulier_`,
+  ];
 }
 
-const toConfig = (env: z.infer<typeof Env>): ApiConfig =>
-  Object.freeze({
-    bind: env.HAULIER_BIND,
-    port: env.HAULIER_PORT,
-    databaseUrl: env.DATABASE_URL,
-    databasePool: env.HAULIER_DATABASE_POOL,
-    redisUrl: env.REDIS_URL,
-    adminToken: env.HAULIER_ADMIN_TOKEN,
-    redisPrefix: env.HAULIER_REDIS_PREFIX,
-    queueBoard: env.HAULIER_QUEUE_BOARD,
-    docs: env.HAULIER_DOCS === 'on',
-    logLevel: env.HAULIER_LOG_LEVEL,
-    silentAfterMs: env.HAULIER_SILENT_AFTER,
-    sweepEveryMs: env.HAULIER_SWEEP_EVERY,
-    historyMs: env.HAULIER_HISTORY,
-    versionCheckMs: env.HAULIER_VERSION_CHECK_INTERVAL,
-  });
+const toConfig = (
+  values: SettingValues<typeof SETTINGS, SettingOf<'api'>>,
+  warnings: readonly string[],
+): ApiConfig => ({
+  bind: values.HAULIER_BIND,
+  port: values.HAULIER_PORT,
+  databaseUrl: values.DATABASE_URL ?? UNNEEDED,
+  databasePool: values.HAULIER_DATABASE_POOL,
+  redisUrl: values.REDIS_URL ?? UNNEEDED,
+  adminToken: values.HAULIER_ADMIN_TOKEN,
+  redisPrefix: values.HAULIER_REDIS_PREFIX,
+  queueBoard: values.HAULIER_QUEUE_BOARD,
+  docs: values.HAULIER_DOCS,
+  logLevel: values.HAULIER_LOG_LEVEL,
+  silentAfterMs: values.HAULIER_SILENT_AFTER,
+  sweepEveryMs: values.HAULIER_SWEEP_EVERY,
+  historyMs: values.HAULIER_HISTORY,
+  versionCheckMs: values.HAULIER_VERSION_CHECK_INTERVAL,
+  warnings,
+});
+
+/** Stands for a server that this mode of running does not use. */
+const UNNEEDED = '';

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { pino } from 'pino';
 import { messageOf } from '#core/error-facts';
 import type { Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
 import { connect } from '#database/connect';
+import { programLog } from '#os/program-log';
 import { createApiProcess } from './api-process.ts';
 import { readConfig } from './config.ts';
 import type { ApiConfig } from './config.ts';
@@ -17,7 +17,11 @@ const EXIT_FAILED = 1;
 async function main(): Promise<void> {
   const migrateOnly = process.argv.includes('--migrate-only');
   const config = readConfig(process.env, (path) => readFileSync(path, 'utf8'), migrateOnly ? ['REDIS_URL'] : []);
-  const log = pino({ name: 'haulier-api', level: config.logLevel, redact: LOG_REDACTION });
+  const log = await programLog({
+    ...{ name: 'haulier-api', level: config.logLevel, redact: LOG_REDACTION },
+    ...{ output: process.stdout, colours: !process.env['NO_COLOR'] },
+  });
+  for (const warning of config.warnings) log.warn(warning);
   const files = findProjectFiles(import.meta.url);
   if (migrateOnly) return migrateAndEnd(config, files.migrations, log);
 

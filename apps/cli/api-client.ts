@@ -1,13 +1,12 @@
 import { ApiError, UnreachableError } from '#client/api-error';
 import { createClient, type Client } from '#client/client';
 import { CliError, EXIT, type ExitCode } from './exit-code.ts';
-import { secret } from './stack/stack-config.ts';
-
-const DEFAULT_URL = 'http://127.0.0.1:7420';
+import { settingsFrom } from './settings.ts';
 
 /** The API as HAULIER_URL and HAULIER_TOKEN (or its `_FILE` twin) name it. */
 export function clientFrom(env: NodeJS.ProcessEnv): Client {
-  return createClient({ baseUrl: env['HAULIER_URL'] || DEFAULT_URL, token: secret(env, 'HAULIER_TOKEN') });
+  const { HAULIER_URL, HAULIER_TOKEN } = settingsFrom(env, 'HAULIER_URL', 'HAULIER_TOKEN');
+  return createClient({ baseUrl: HAULIER_URL, token: HAULIER_TOKEN });
 }
 
 /** Runs calls of the API; its refusals become one sentence and an exit code. */

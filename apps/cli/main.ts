@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { CliError, ENDING_SIGNALS, EXIT, ProcessEnded, exitCodeOfSignal, type ExitCode } from './exit-code.ts';
 import type { CommandContext } from './context.ts';
 import { createProgram } from './program.ts';
+import { unknownVariables } from './settings.ts';
 
 const interrupted = new AbortController();
 for (const signal of ENDING_SIGNALS)
@@ -28,6 +29,7 @@ const context: CommandContext = {
   signal: interrupted.signal,
 };
 
+for (const warning of unknownVariables(context.env)) context.stderr.write(`warning: ${warning}\n`);
 try {
   await createProgram(context).parseAsync(process.argv);
   process.exitCode = codeOfSignal() ?? EXIT.done;

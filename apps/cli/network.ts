@@ -2,19 +2,18 @@ import type { ProxySettings } from '#http/proxy';
 import { redactUserInfo } from '#http/redaction';
 import { systemAuthorities } from '#http/system-authorities';
 import { parseGateway } from '#sources/gateways';
+import { settingsFrom } from './settings.ts';
 
 /**
  * The gateways that were typed, else those of IPFS_GATEWAYS.
  *
  * @throws RangeError for a typed one that is no gateway, or is known to be gone
+ * @throws CliError for a bad IPFS_GATEWAYS
  */
 export function gatewaysOf(typed: readonly string[], env: NodeJS.ProcessEnv): readonly string[] {
   for (const text of typed) parseGateway(text);
   if (typed.length > 0) return typed;
-  return (env['IPFS_GATEWAYS'] ?? '')
-    .split(',')
-    .map((text) => text.trim())
-    .filter((text) => text !== '');
+  return settingsFrom(env, 'IPFS_GATEWAYS').IPFS_GATEWAYS;
 }
 
 /** @throws RangeError */
@@ -27,23 +26,15 @@ export function httpUrl(text: string): string {
  * The authorities to trust: those of the system as well, where the option or HAULIER_USE_SYSTEM_CA asks for it.
  *
  * @returns undefined for Node's own
- * @throws RangeError on a Node that cannot read them, or for a value of the variable that is neither 1 nor 0
+ * @throws RangeError on a Node that cannot read them; CliError for a value of the variable that is neither 1 nor 0
  */
 export function authoritiesOf(option: boolean | undefined, env: NodeJS.ProcessEnv): readonly string[] | undefined {
-  if (option !== true && !flagOf(env, 'HAULIER_USE_SYSTEM_CA')) return undefined;
+  if (option !== true && !settingsFrom(env, 'HAULIER_USE_SYSTEM_CA').HAULIER_USE_SYSTEM_CA) return undefined;
   return systemAuthorities();
 }
 
-/** @throws RangeError that names the variable, its value and what would be right */
-export function flagOf(env: NodeJS.ProcessEnv, name: string): boolean {
-  const text = env[name] ?? '';
-  if (text === '' || text === '0' || text === 'false') return false;
-  if (text === '1' || text === 'true') return true;
-  throw new RangeError(`${name} is "${text}": write 1 or 0`);
+/** @throws CliError that names the variable and what would be right */
+export function proxyOf(env: NodeJS.ProcessEnv): ProxySettings {
+  const { HTTP_PROXY, HTTPS_PROXY, NO_PROXY } = settingsFrom(env, 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY');
+  return { http: HTTP_PROXY, https: HTTPS_PROXY, noProxy: NO_PROXY };
 }
-
-export const proxyOf = (env: NodeJS.ProcessEnv): ProxySettings => ({
-  http: env['HTTP_PROXY'] ?? env['http_proxy'],
-  https: env['HTTPS_PROXY'] ?? env['https_proxy'],
-  noProxy: env['NO_PROXY'] ?? env['no_proxy'],
-});

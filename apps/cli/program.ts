@@ -4,6 +4,7 @@ import type { CommanderError } from 'commander';
 import { Command, Option } from 'commander';
 import type { CommandContext } from './context.ts';
 import { CliError, EXIT } from './exit-code.ts';
+import { addHelp } from './help.ts';
 import { PROGRESS_MODES } from './terminal/progress.ts';
 
 const PROGRESS = new Option('--progress <mode>', 'how progress is shown on stderr')
@@ -31,6 +32,7 @@ export function createProgram(context: CommandContext): Command {
   addModelCommands(program, context);
   addBundleCommands(program, context);
   addWorkerCommands(program, context);
+  addHelp(program);
   return program;
 }
 
@@ -68,7 +70,10 @@ function addDownloadCommands(program: Command, context: CommandContext): void {
     .option('--size <bytes>', 'exact size of a single file')
     .option('--allow-unverified', 'fetch a single file although nothing proves it; labelled unverified')
     .option('--wait', 'wait until it is done; the exit code says how it ended')
-    .option('--timeout <duration>', 'stop waiting after this long; the download goes on')
+    .option(
+      '--timeout <duration>',
+      'stop waiting after this long, such as 30m; the download goes on; default: no limit',
+    )
     .option('--json', 'one JSON object on stdout')
     .addOption(PROGRESS)
     .action(async (what, options) => (await import('./commands/download.ts')).download(what, options, context));
@@ -91,10 +96,10 @@ function addFetchCommand(program: Command, context: CommandContext): void {
     .option('--git <hex>', 'git name of the blob, as hubs give it for small files')
     .option('--size <bytes>', 'exact size')
     .option('--mirror <url>', 'another source of the same bytes, also file:///path; repeatable', collect)
-    .option('--gateway <base>', 'an IPFS gateway; repeatable', collect)
-    .option('--hf-endpoint <url>', 'Hugging Face endpoint')
-    .option('--connections <n>', 'most connections per source')
-    .option('--limit-rate <rate>', 'most bytes per second, such as 50M')
+    .option('--gateway <base>', 'an IPFS gateway; repeatable; default: IPFS_GATEWAYS', collect)
+    .option('--hf-endpoint <url>', 'Hugging Face endpoint; default: HF_ENDPOINT, else the public hub')
+    .option('--connections <n>', 'most connections per source; default: 4')
+    .option('--limit-rate <rate>', 'most bytes per second, such as 50M; default: no limit')
     .option('--stall-timeout <duration>', 'no byte for this long is a failure', '30s')
     .option('--strategy <strategy>', 'ordered or parallel', 'ordered')
     .option('--allow-private', 'follow redirects into private addresses')
@@ -119,8 +124,8 @@ function addModelCommands(program: Command, context: CommandContext): void {
     .option('--include <glob>', 'only files that match; repeatable', collect)
     .option('--version <version>', 'name of this version; default: the commit, the CID or a digest of the content')
     .option('--type <type>', 'what the model is for; default: model')
-    .option('--gateway <base>', 'an IPFS gateway; repeatable', collect)
-    .option('--hf-endpoint <url>', 'Hugging Face endpoint')
+    .option('--gateway <base>', 'an IPFS gateway; repeatable; default: IPFS_GATEWAYS', collect)
+    .option('--hf-endpoint <url>', 'Hugging Face endpoint; default: HF_ENDPOINT, else the public hub')
     .option('--allow-private', 'allow private addresses')
     .option('--use-system-ca', 'trust the certificate authorities of the system as well (Node 22.15 and later)')
     .option('--print', 'print the manifest instead of publishing it')
@@ -130,6 +135,7 @@ function addModelCommands(program: Command, context: CommandContext): void {
     .action(async (name, options) => (await import('./commands/model-add.ts')).modelAdd(name, options, context));
   model
     .command('list')
+    .description('the models that the API knows, and their current versions')
     .option('--json', 'one JSON object on stdout')
     .action(async (options) => (await import('./commands/model.ts')).modelList(options, context));
   model
@@ -142,6 +148,7 @@ function addModelCommands(program: Command, context: CommandContext): void {
     .action(async (what) => (await import('./commands/model.ts')).modelPin(what, true, context));
   model
     .command('unpin <model>')
+    .description('let the model follow its newest version again')
     .action(async (what) => (await import('./commands/model.ts')).modelPin(what, false, context));
 }
 

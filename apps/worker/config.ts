@@ -1,73 +1,13 @@
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { z } from 'zod';
-import { HostName } from '#contracts/download-job';
-import { DurationMs, parsedBy } from '#contracts/parsed-by';
-import { DEFAULT_REDIS_PREFIX } from '#contracts/redis-prefix';
-import { LAYERS, type Layer } from '#core/layer';
-import { DAY_MS, HOUR_MS, MIB, parseBytes } from '#core/units';
+import { resolve } from 'node:path';
+import { SETTINGS, settingsOf, type SettingOf } from '#core/settings';
+import type { Layer } from '#core/layer';
+import { parseAddressPolicy } from '#http/address-policy';
+import type { ProxySettings } from '#http/proxy';
 import { KNOWS_SYSTEM_AUTHORITIES, NO_SYSTEM_AUTHORITIES } from '#http/system-authorities';
-import { settingsOf, type Environment } from '#os/settings';
+import { homeFolder } from '#os/home-folder';
+import { readSettings, unknownSettings, type Environment, type SettingValues } from '#os/settings';
 import type { GatewayData } from '#sources/gateways';
 import { readGatewayData } from './gateway-data.ts';
-
-const DEFAULT_LAYERS: Layer[] = ['cache', 'ipfs', 'huggingface', 'bundled', 'peer'];
-
-/** @throws RangeError that shows the accepted form */
-function parseSourceLimit(text: string): [host: string, bytesPerSecond: number] {
-  const [, host, rate] = /^([a-z0-9.-]+(?::\d+)?)=(.+)$/i.exec(text) ?? [];
-  const bytesPerSecond = rate === undefined ? 0 : parseBytes(rate);
-  if (host === undefined || bytesPerSecond < 1)
-    throw new RangeError(`"${text}" is no limit of a source: write for example gateway.example=20M`);
-  return [host.toLowerCase(), bytesPerSecond];
-}
-
-const bytes = parsedBy(z.string(), parseBytes);
-const flag = z.enum(['0', '1', 'false', 'true'], 'write 1 or 0').transform((text) => text === '1' || text === 'true');
-const list = z.string().transform((text) =>
-  text
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== ''),
-);
-const httpUrl = z.url({ protocol: /^https?$/, error: 'write an http:// or https:// URL' });
-
-const Env = z.object({
-  HAULIER_HOME: z.string().min(1).default(join(homedir(), '.haulier')),
-  REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'write a URL such as redis://127.0.0.1:6379' }),
-  HAULIER_REDIS_PREFIX: z.string().min(1).max(60).default(DEFAULT_REDIS_PREFIX),
-  HAULIER_HOST: HostName.optional(),
-  HAULIER_POOL: flag.optional(),
-  HAULIER_CONCURRENCY: z.coerce
-    .number('write a whole number')
-    .int()
-    .min(1, 'at least 1')
-    .max(64, 'at most 64')
-    .default(3),
-  HAULIER_LAYERS: list.pipe(z.array(z.enum(LAYERS)).min(1)).default(DEFAULT_LAYERS),
-  HAULIER_STRATEGY: z.enum(['ordered', 'parallel']).default('ordered'),
-  IPFS_GATEWAYS: list.pipe(z.array(httpUrl)).default([]),
-  HAULIER_GATEWAY_DATA: parsedBy(z.string(), readGatewayData).optional(),
-  HF_ENDPOINT: httpUrl.default('https://huggingface.co'),
-  HF_TOKEN: z.string().min(1).optional(),
-  HAULIER_ALLOW_ADDRESSES: list.default([]),
-  HAULIER_ALLOW_DOWNGRADE: flag.default(false),
-  HAULIER_USE_SYSTEM_CA: flag
-    .refine((wanted) => !wanted || KNOWS_SYSTEM_AUTHORITIES, NO_SYSTEM_AUTHORITIES)
-    .default(false),
-  HAULIER_BUNDLES: list.default([]),
-  HAULIER_LIMIT_RATE: bytes.optional(),
-  HAULIER_SOURCE_LIMITS: list.pipe(z.array(parsedBy(z.string(), parseSourceLimit))).default([]),
-  HAULIER_STALL_TIMEOUT: DurationMs.default(30_000),
-  HAULIER_STORE_WARN_BYTES: bytes.default(2e9),
-  HAULIER_STORE_MAX_BYTES: bytes.optional(),
-  HAULIER_STORE_SWEEP_EVERY: DurationMs.default(HOUR_MS),
-  HAULIER_STORE_KEEP_QUARANTINE: DurationMs.default(7 * DAY_MS),
-  HAULIER_STORE_KEEP_PARTIALS: DurationMs.default(HOUR_MS),
-  HAULIER_STORE_KEEP_VERSIONS: DurationMs.default(90 * DAY_MS),
-  HAULIER_VERIFY_RATE: bytes.default(100 * MIB),
-  HAULIER_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
-});
 
 export interface WorkerConfig {
   /** Folder of everything this worker keeps. */
@@ -107,10 +47,16 @@ export interface WorkerConfig {
     readonly partialsMs: number;
     readonly versionsMs: number;
   };
-  /** Disk reads of a check that somebody asked for. */
+  /** Most bytes per second that a check of the store reads. */
   readonly verifyBytesPerSecond: number;
+  /** Proxies of sources. */
+  readonly proxy: ProxySettings;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  /** What is odd about the environment and no reason to refuse it, as sentences. */
+  readonly warnings: readonly string[];
 }
+
+type Values = SettingValues<typeof SETTINGS, SettingOf<'worker'>>;
 
 /**
  * Reads the configuration of a worker; docs/configuration.md lists the variables.
@@ -118,49 +64,56 @@ export interface WorkerConfig {
  * @throws Error that names every bad variable, and what would be right
  */
 export function readConfig(env: Environment): WorkerConfig {
-  const { given, problems } = settingsOf(env, Object.keys(Env.shape));
-  const parsed = Env.safeParse(given);
-  for (const issue of parsed.error?.issues ?? [])
-    problems.push(`${issue.path.map(String).join('.')}: ${issue.message}`);
-  const host = parsed.data?.HAULIER_HOST;
-  const pool = parsed.data?.HAULIER_POOL ?? host === undefined;
-  if (parsed.success && host === undefined && !pool)
-    problems.push(
-      'HAULIER_POOL: a worker without HAULIER_HOST serves the pool: name the host, or leave HAULIER_POOL out',
-    );
-  if (!parsed.success || problems.length > 0)
-    throw new Error(`bad configuration of the worker:\n${problems.map((line) => `  ${line}`).join('\n')}`);
-  return Object.freeze(toConfig(parsed.data, pool));
+  const { values, problems } = readSettings(SETTINGS, settingsOf('worker'), env, { required: ['REDIS_URL'] });
+  const all = [...problems];
+  const reading = <Value>(prefix: string, read: () => Value): Value | undefined => {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      all.push(`${prefix}${error.message}`);
+      return undefined;
+    }
+  };
+  const pool = values.HAULIER_POOL ?? values.HAULIER_HOST === undefined;
+  if (values.HAULIER_HOST === undefined && !pool)
+    all.push('HAULIER_POOL: a worker without HAULIER_HOST serves the pool: name the host, or leave HAULIER_POOL out');
+  const home = reading('', () => homeFolder(values.HAULIER_HOME));
+  const { HAULIER_GATEWAY_DATA: dataPath } = values;
+  const gatewayData = reading('HAULIER_GATEWAY_DATA: ', () => (dataPath ? readGatewayData(dataPath) : undefined));
+  if (values.HAULIER_USE_SYSTEM_CA && !KNOWS_SYSTEM_AUTHORITIES)
+    all.push(`HAULIER_USE_SYSTEM_CA: ${NO_SYSTEM_AUTHORITIES}`);
+  reading('HAULIER_ALLOW_ADDRESSES: ', () => parseAddressPolicy(values.HAULIER_ALLOW_ADDRESSES));
+  if (all.length > 0 || home === undefined)
+    throw new Error(`bad configuration of the worker:\n${all.map((line) => `  ${line}`).join('\n')}`);
+  const warnings = unknownSettings(SETTINGS, env);
+  return Object.freeze({ ...toConfig(values), home, pool, gatewayData, warnings });
 }
 
-function toConfig(e: z.infer<typeof Env>, pool: boolean): WorkerConfig {
-  return {
-    home: resolve(e.HAULIER_HOME),
-    redis: { url: e.REDIS_URL, prefix: e.HAULIER_REDIS_PREFIX },
-    host: e.HAULIER_HOST,
-    pool,
-    concurrency: e.HAULIER_CONCURRENCY,
-    layers: e.HAULIER_LAYERS,
-    strategy: e.HAULIER_STRATEGY,
-    ipfsGateways: e.IPFS_GATEWAYS,
-    gatewayData: e.HAULIER_GATEWAY_DATA,
-    huggingFace: { endpoint: e.HF_ENDPOINT, token: e.HF_TOKEN },
-    allowAddresses: e.HAULIER_ALLOW_ADDRESSES,
-    allowDowngrade: e.HAULIER_ALLOW_DOWNGRADE,
-    useSystemCa: e.HAULIER_USE_SYSTEM_CA,
-    bundles: e.HAULIER_BUNDLES.map((text) => (/^https?:\/\//i.test(text) ? text : resolve(text))),
-    limitBytesPerSecond: e.HAULIER_LIMIT_RATE,
-    sourceLimits: new Map(e.HAULIER_SOURCE_LIMITS),
-    stallTimeoutMs: e.HAULIER_STALL_TIMEOUT,
-    storeWarnBytes: e.HAULIER_STORE_WARN_BYTES,
-    storeMaxBytes: e.HAULIER_STORE_MAX_BYTES,
-    sweep: {
-      everyMs: e.HAULIER_STORE_SWEEP_EVERY,
-      quarantineMs: e.HAULIER_STORE_KEEP_QUARANTINE,
-      partialsMs: e.HAULIER_STORE_KEEP_PARTIALS,
-      versionsMs: e.HAULIER_STORE_KEEP_VERSIONS,
-    },
-    verifyBytesPerSecond: e.HAULIER_VERIFY_RATE,
-    logLevel: e.HAULIER_LOG_LEVEL,
-  };
-}
+const toConfig = (values: Values): Omit<WorkerConfig, 'home' | 'pool' | 'gatewayData' | 'warnings'> => ({
+  redis: { url: values.REDIS_URL ?? '', prefix: values.HAULIER_REDIS_PREFIX },
+  host: values.HAULIER_HOST,
+  concurrency: values.HAULIER_CONCURRENCY,
+  layers: values.HAULIER_LAYERS,
+  strategy: values.HAULIER_STRATEGY,
+  ipfsGateways: values.IPFS_GATEWAYS,
+  huggingFace: { endpoint: values.HF_ENDPOINT, token: values.HF_TOKEN },
+  allowAddresses: values.HAULIER_ALLOW_ADDRESSES,
+  allowDowngrade: values.HAULIER_ALLOW_DOWNGRADE,
+  useSystemCa: values.HAULIER_USE_SYSTEM_CA,
+  bundles: values.HAULIER_BUNDLES.map((text) => (/^https?:\/\//i.test(text) ? text : resolve(text))),
+  limitBytesPerSecond: values.HAULIER_LIMIT_RATE,
+  sourceLimits: new Map(values.HAULIER_SOURCE_LIMITS),
+  stallTimeoutMs: values.HAULIER_STALL_TIMEOUT,
+  storeWarnBytes: values.HAULIER_STORE_WARN_BYTES,
+  storeMaxBytes: values.HAULIER_STORE_MAX_BYTES,
+  sweep: {
+    everyMs: values.HAULIER_STORE_SWEEP_EVERY,
+    quarantineMs: values.HAULIER_STORE_KEEP_QUARANTINE,
+    partialsMs: values.HAULIER_STORE_KEEP_PARTIALS,
+    versionsMs: values.HAULIER_STORE_KEEP_VERSIONS,
+  },
+  verifyBytesPerSecond: values.HAULIER_VERIFY_RATE,
+  proxy: { http: values.HTTP_PROXY, https: values.HTTPS_PROXY, noProxy: values.NO_PROXY },
+  logLevel: values.HAULIER_LOG_LEVEL,
+});

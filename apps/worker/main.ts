@@ -1,5 +1,4 @@
-import { pino } from 'pino';
-import type { ProxySettings } from '#http/proxy';
+import { programLog } from '#os/program-log';
 import { openStore } from '#store/open-store';
 import { messageOf } from '#core/error-facts';
 import { checkWorker } from './check.ts';
@@ -18,12 +17,16 @@ async function main(): Promise<void> {
     process.stdout.write(`${await checkWorker(config)}\n`);
     return;
   }
-  const logger = pino({ name: 'haulier-worker', level: config.logLevel });
+  const logger = await programLog({
+    ...{ name: 'haulier-worker', level: config.logLevel },
+    ...{ output: process.stdout, colours: !process.env['NO_COLOR'] },
+  });
+  for (const warning of config.warnings) logger.warn(warning);
   const identity = await holdIdentity(config.home);
   const storeNotices = new StoreNotices();
   const { home } = config;
   const store = await openStore({ home, logger, onNotice: (notice) => storeNotices.tell(notice) });
-  const http = createWorkerHttp(config, proxyOf(process.env));
+  const http = createWorkerHttp(config, config.proxy);
   const workerVersion = programVersion(import.meta.url);
   const worker = createWorker(config, identity, { store, http, storeNotices, workerVersion }, logger);
 
@@ -49,11 +52,6 @@ async function main(): Promise<void> {
   if (!stopping) await worker.start();
   const { workerId, bootId } = identity;
   logger.info({ workerId, bootId, host: config.host ?? null, pool: config.pool }, 'worker takes jobs');
-}
-
-function proxyOf(env: NodeJS.ProcessEnv): ProxySettings {
-  const value = (name: string): string | undefined => env[name] ?? env[name.toLowerCase()];
-  return { http: value('HTTP_PROXY'), https: value('HTTPS_PROXY'), noProxy: value('NO_PROXY') };
 }
 
 await main().catch((error: unknown) => {

@@ -18,7 +18,10 @@ export function partialPlaceOf(target: string): PartialPlace {
   return { folder: dirname(target), key: `.${short}.haulier-part` };
 }
 
-/** @param id of the program that writes there; 8 hexadecimal digits */
+/**
+ * @internal for tests: the path that a program of this id writes
+ * @param id 8 hexadecimal digits
+ */
 export const partialPathOf = (target: string, id = '00000000'): string => pathOfPartial(partialPlaceOf(target), id);
 
 const shortOf = (name: string): string =>

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { HOST_NAME, HOST_NAME_RULE } from '#core/host-name';
 import { LAYERS } from '#core/layer';
 import { JobFile } from './file-spec.ts';
 import { ModelName, ModelVersion } from './manifest.ts';
@@ -46,9 +47,7 @@ export type DownloadJob = z.infer<typeof downloadJob.payload>;
 /** `downloads` is the pool queue: workers without a host name share it. */
 export const POOL_QUEUE = 'downloads';
 
-export const HostName = z
-  .string()
-  .regex(/^[a-z0-9][a-z0-9.-]{0,99}$/, 'a host name is 1 to 100 of a-z 0-9 . -, such as "gpu-017"');
+export const HostName = z.string().regex(HOST_NAME, HOST_NAME_RULE);
 
 /** @returns the queue that only the named host consumes; without a name, the pool queue. */
 export const queueOf = (host: string | undefined | null): string => (host ? `${POOL_QUEUE}.${host}` : POOL_QUEUE);

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { messageOf } from '#core/error-facts';
-import { parseDuration } from '#core/units';
 
 /**
  * A text read by a parser; what the parser says of a text that it cannot read is what the schema says.
@@ -16,6 +15,3 @@ export const parsedBy = <Text extends z.ZodType<string>, Value>(text: Text, pars
       return z.NEVER;
     }
   });
-
-/** A duration as people write it, in milliseconds. */
-export const DurationMs = parsedBy(z.string(), parseDuration);

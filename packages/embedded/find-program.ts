@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { messageOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
 import { runCommand } from './command.ts';
-import { hasApt, unpackPackages } from './unpack-packages.ts';
+import { hasApt, unpackPackages, type UnpackOptions } from './unpack-packages.ts';
 
 export interface Program {
   readonly path: string;
@@ -11,7 +11,7 @@ export interface Program {
   readonly env: Readonly<Record<string, string>>;
 }
 
-export interface FindOptions {
+export interface FindOptions extends UnpackOptions {
   /** The distribution's packages to unpack when the program is not installed, e.g. `['redis-server']`. */
   readonly packages: readonly string[];
   /** Where they are unpacked; may be shared by several processes. */
@@ -43,7 +43,7 @@ export async function findProgram(name: string, options: FindOptions): Promise<P
   if (unpacked) return unpacked;
   await rm(folder, { recursive: true, force: true });
   options.onProgress?.(`unpacking ${name} from the distribution's packages`);
-  const reason = await unpackPackages(options.packages, folder).then(
+  const reason = await unpackPackages(options.packages, folder, options).then(
     () => 'the unpacked program does not run',
     messageOf,
   );

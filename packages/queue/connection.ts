@@ -77,14 +77,36 @@ function reconnectPauseMs(times: number): number {
   return Math.round(whole / 2 + (whole / 2) * Math.random());
 }
 
+/** What a Redis that answers and refuses says, and what to change. Waiting does not heal it, but an operator may, at any time. */
+const REFUSALS: readonly (readonly [said: RegExp, advice: string])[] = [
+  [/NOAUTH/, 'Redis wants a password: write it into REDIS_URL, redis://:password@host:6379'],
+  [/WRONGPASS|invalid password/, 'Redis refuses the user name or the password of REDIS_URL: correct them'],
+  [/DENIED Redis is running in protected mode/, 'Redis is in protected mode: give it a password, and REDIS_URL too'],
+];
+
+const refusals = new WeakMap<object, string>();
+
+/**
+ * @param error what a command of this connection failed with
+ * @returns why Redis refuses this connection, with what to change; undefined where it does not, as far as is known
+ */
+export const refusalOf = (redis: RedisClient, error?: unknown): string | undefined =>
+  (error instanceof Error ? adviceOn(error) : undefined) ?? refusals.get(redis);
+
+const adviceOn = (error: Error): string | undefined => REFUSALS.find(([said]) => said.test(error.message))?.[1];
+
 /** Two lines per outage instead of one per reconnect. The listener also keeps Node from ending the process. */
 function logOutages(redis: RedisClient, role: string, logger: Logger): void {
   let away = false;
   redis.on('error', (error: Error) => {
-    if (!away) logger.warn({ role, err: error }, 'redis connection lost');
+    const advice = adviceOn(error);
+    if (advice !== undefined && advice !== refusals.get(redis)) logger.error({ role }, advice);
+    else if (!away) logger.warn({ role, err: error }, 'redis connection lost');
+    if (advice !== undefined) refusals.set(redis, advice);
     away = true;
   });
   redis.on('ready', () => {
+    refusals.delete(redis);
     if (away) logger.info({ role }, 'redis connection is back');
     away = false;
   });

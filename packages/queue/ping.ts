@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { silentLogger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
-import { connectPatiently, disconnect, type RedisSettings } from './connection.ts';
+import { connectPatiently, disconnect, refusalOf, type RedisSettings } from './connection.ts';
 
 /**
  * Asks Redis for a sign of life over a connection of its own.
@@ -10,16 +10,17 @@ import { connectPatiently, disconnect, type RedisSettings } from './connection.t
  */
 export async function pingRedis(settings: RedisSettings, timeoutMs = 5 * SECOND_MS): Promise<void> {
   const redis = connectPatiently(settings, 'check', silentLogger);
-  let reason = `no answer within ${timeoutMs / SECOND_MS} s`;
-  redis.on('error', (error: Error) => (reason = error.message));
+  let last = `no answer within ${timeoutMs / SECOND_MS} s`;
+  redis.on('error', (error: Error) => (last = error.message));
   const over = new AbortController();
   const late = pause(timeoutMs, undefined, { signal: over.signal }).then(() => {
-    throw new Error(reason);
+    throw new Error(last);
   });
   try {
     await Promise.race([redis.ping(), late]);
   } catch (cause) {
-    throw new Error(`Redis does not answer: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    const reason = refusalOf(redis, cause) ?? (cause instanceof Error ? cause.message : String(cause));
+    throw new Error(`Redis does not answer: ${reason}`, { cause });
   } finally {
     over.abort();
     late.catch(() => undefined);

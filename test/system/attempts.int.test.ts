@@ -27,7 +27,7 @@ describe('the attempts of a download', () => {
     await database.close();
     await system.stop();
     await origin.close();
-  }, 30_000);
+  }, 60_000);
 
   it('RE3 ME5 are three at most, say why in each try, are counted in Postgres, and begin anew when a person resumes', async () => {
     origin.rules.push(THROTTLED);

@@ -47,7 +47,7 @@ onSmallDisk(`a disk that is full (needs the right to mount a tmpfs)`, () => {
     await origin.close();
     execFileSync('umount', [disk!]);
     await rm(disk!, { recursive: true });
-  }, 30_000);
+  }, 60_000);
 
   const sentOf = ({ path }: SampleFile): number =>
     origin.requests.filter((one) => one.path.includes(path)).reduce((sum, { bytesSent }) => sum + bytesSent, 0);
@@ -67,7 +67,7 @@ onSmallDisk(`a disk that is full (needs the right to mount a tmpfs)`, () => {
 
   it('RE10 G01 G21 in the middle of a file: it pauses with the reason, and goes on by itself when space is freed', async () => {
     const id = await order(middle);
-    await until(() => sentOf(middle) > 3 * MIB, { timeoutMs: 20_000, what: 'some of it is sent' });
+    await until(() => sentOf(middle) > 3 * MIB, { timeoutMs: 45_000, what: 'some of it is sent' });
     await fill();
     const paused = await system.awaitDownload(id, isFull);
     expect(paused.bytes).toBeGreaterThan(0);

@@ -43,7 +43,7 @@ describe('the layers of the fallback chain', () => {
     await system.stop();
     await origin.close();
     await rm(folder, { recursive: true, force: true });
-  }, 30_000);
+  }, 60_000);
 
   type How = Pick<CreateDownloadsInput, 'layers' | 'recheck'>;
   async function bring(file: SampleFile, how: How = {}) {

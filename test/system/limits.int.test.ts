@@ -14,12 +14,12 @@ describe('limits of bytes per second', () => {
   beforeEach(async () => {
     origin = await startOrigin(hubOf([file]));
     system = await startSystem({ origin });
-  }, 30_000);
+  }, 60_000);
 
   afterEach(async () => {
     await system.stop();
     await origin.close();
-  }, 30_000);
+  }, 60_000);
 
   const committed = async (id: string): Promise<number> => (await system.client.getDownload(id)).bytes;
 
@@ -52,7 +52,7 @@ describe('limits of bytes per second', () => {
     await system.startWorker('host-a');
     const before = await committed(id);
     const restartedAt = performance.now();
-    await until(async () => (await committed(id)) >= before + 4 * MIB, { timeoutMs: 40_000, what: 'bytes again' });
+    await until(async () => (await committed(id)) >= before + 4 * MIB, { timeoutMs: 45_000, what: 'bytes again' });
     expect(performance.now() - restartedAt).toBeGreaterThan(1500);
 
     const set = await system.client.limitHost('host-a', { workerBytesPerSecond: null });

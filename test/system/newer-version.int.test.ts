@@ -22,11 +22,11 @@ describe('a newer version at the origin', () => {
   beforeEach(async () => {
     origin = await startOrigin(repo(OLD));
     system = await startSystem({ origin });
-  }, 30_000);
+  }, 60_000);
   afterEach(async () => {
     await system.stop();
     await origin.close();
-  }, 30_000);
+  }, 60_000);
 
   const newerVersions = async () => (await system.client.getStatus()).newerVersions;
   const asked = (): number => origin.requests.filter(({ path }) => path.includes('/revision/')).length;

@@ -28,7 +28,7 @@ describe('without any network source', () => {
     await system.stop();
     await origin.close();
     await rm(folder, { recursive: true, force: true });
-  }, 30_000);
+  }, 60_000);
 
   async function writeBundle(out: string, { content, sha256, path }: SampleFile): Promise<void> {
     const filePath = join(folder, path);

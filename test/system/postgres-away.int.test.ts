@@ -54,7 +54,7 @@ describe('a Postgres that is away', () => {
     expect((await fetch(`${system.apiUrl}/livez`)).status).toBe(200);
 
     await again();
-    const made = await until(() => system.client.createDownloads(body), { timeoutMs: 20_000, what: 'it is taken' });
+    const made = await until(() => system.client.createDownloads(body), { timeoutMs: 45_000, what: 'it is taken' });
     expect(made.request).toMatchObject({ created: 1, existing: 0 });
   }, 60_000);
 
@@ -81,7 +81,7 @@ describe('a Postgres that is away', () => {
       ]).toContainEqual(counts);
     }
     const repeated = await until(() => system.client.publishVersion({ name: 'large', version: '1', files }), {
-      timeoutMs: 20_000,
+      timeoutMs: 45_000,
       what: 'it is published',
     });
     expect(repeated.fileCount).toBe(5000);
@@ -92,7 +92,7 @@ describe('a Postgres that is away', () => {
     await postgres.stop();
     await system.startApi();
     const alive = async (): Promise<boolean> => (await fetch(`${system.apiUrl}/livez`)).ok;
-    await until(alive, { timeoutMs: 20_000, what: 'the API listens' });
+    await until(alive, { timeoutMs: 45_000, what: 'the API listens' });
     const readiness = await system.client.getReadiness();
     expect(readiness.missing.join('\n')).toMatch(/postgres: .+\n?.*database: migrations/s);
     await expect(system.client.listDownloads()).rejects.toMatchObject(unavailable);

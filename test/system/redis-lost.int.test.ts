@@ -31,12 +31,12 @@ describe('a Redis that loses what it knew', () => {
     await origin.close();
     await redis.cleanup();
     await server.end();
-  }, 30_000);
+  }, 60_000);
 
   const sentOf = ({ path }: SampleFile): number =>
     origin.requests.filter((one) => one.path.includes(path)).reduce((sum, { bytesSent }) => sum + bytesSent, 0);
   const untilMoves = (file: SampleFile) =>
-    until(() => sentOf(file) > 2 * MIB, { timeoutMs: 20_000, what: `${file.path} moves` });
+    until(() => sentOf(file) > 2 * MIB, { timeoutMs: 45_000, what: `${file.path} moves` });
 
   async function order(file: SampleFile): Promise<string> {
     const name = file.path.replace('.bin', '');
@@ -66,7 +66,7 @@ describe('a Redis that loses what it knew', () => {
     await untilMoves(file);
     await system.kill(system.api);
     const jobKey = `${system.services.prefix}:downloads.host-a:${id}.g1`;
-    await until(() => redis.redis.hexists(jobKey, 'finishedOn'), { timeoutMs: 20_000, what: 'the job is over' });
+    await until(() => redis.redis.hexists(jobKey, 'finishedOn'), { timeoutMs: 45_000, what: 'the job is over' });
     expect(await blobsOf(system.homeOf('host-a'))).toContain(file.sha256);
     expect(await redis.redis.del(`${system.services.prefix}:events`)).toBe(1);
 
@@ -107,7 +107,7 @@ describe('a Redis that is not there when the others start', () => {
     await system.stop();
     await origin.close();
     await server.end();
-  }, 30_000);
+  }, 60_000);
 
   const order = async (file: SampleFile): Promise<string> => {
     const { path, sha256, content } = file;
@@ -124,10 +124,10 @@ describe('a Redis that is not there when the others start', () => {
 
     await system.startApi();
     await system.startWorker('host-a');
-    const readiness = await until(() => system.client.getReadiness(), { timeoutMs: 20_000, what: 'the API answers' });
+    const readiness = await until(() => system.client.getReadiness(), { timeoutMs: 45_000, what: 'the API answers' });
     expect(readiness.status).toBe('not_ready');
     expect(readiness.missing.join()).toContain('redis');
-    const second = await until(() => order(late), { timeoutMs: 20_000, what: 'a request is taken' });
+    const second = await until(() => order(late), { timeoutMs: 45_000, what: 'a request is taken' });
     expect((await system.client.getDownload(second)).reason).toBe('not_queued_yet');
     await until(async () => (await system.logOf('worker-host-a')).includes('redis connection lost'), {
       what: 'the worker waits',

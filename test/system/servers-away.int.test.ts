@@ -53,7 +53,7 @@ describe('a server that goes away for ten seconds while a file moves', () => {
     await system.client.publishVersion(sampleManifest('sample', [file]));
     const { downloads } = await system.client.createDownloads({ model: 'sample', host: 'host-a' });
     const sent = (): number => origin.requests.reduce((sum, request) => sum + request.bytesSent, 0);
-    await until(() => sent() > 0.1 * file.content.size, { timeoutMs: 30_000, what: 'bytes to arrive' });
+    await until(() => sent() > 0.1 * file.content.size, { timeoutMs: 45_000, what: 'bytes to arrive' });
     return downloads[0]!.id;
   };
 

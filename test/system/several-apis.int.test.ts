@@ -6,6 +6,7 @@ import { startOrigin, type Origin } from '../helpers/origin.ts';
 import { sampleFile, sampleManifest } from '../helpers/sample-file.ts';
 import { startSystem, type System } from '../helpers/system.ts';
 import { hubOf } from './hub-of.ts';
+import { expectWithin } from '../helpers/within.ts';
 
 describe('several APIs on one database and one Redis', () => {
   const files = Array.from({ length: 16 }, (_, n) => sampleFile(`part-${n}.bin`, MIB + n, `part ${n}`));
@@ -26,7 +27,7 @@ describe('several APIs on one database and one Redis', () => {
   afterAll(async () => {
     await system.stop();
     await origin.close();
-  }, 30_000);
+  }, 60_000);
 
   it('share the work of queueing and recording, each thing once', async () => {
     const orders = files.map(async (file, n) => {
@@ -48,8 +49,6 @@ describe('several APIs on one database and one Redis', () => {
     await system.awaitDownload(id, ({ reason }) => reason !== 'not_queued_yet');
     const waiting = system.client.waitForDownload(id, { waitMs: 30_000, until: 'final' });
     await second.cancelDownload(id);
-    const cancelledAt = performance.now();
-    expect((await waiting).status).toBe('cancelled');
-    expect(performance.now() - cancelledAt).toBeLessThan(1000);
+    expect((await expectWithin(1000, () => waiting)).status).toBe('cancelled');
   }, 60_000);
 });

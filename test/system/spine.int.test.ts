@@ -13,12 +13,12 @@ describe('from a request to a verified file', () => {
   beforeEach(async () => {
     origin = await startOrigin(hubOf(files));
     system = await startSystem({ origin });
-  }, 30_000);
+  }, 60_000);
 
   afterEach(async () => {
     await system.stop();
     await origin.close();
-  }, 30_000);
+  }, 60_000);
 
   it('SY1 SY2 SY3 CH3 brings a model of two files to a host and tells how', async () => {
     await system.client.publishVersion(sampleManifest('sample', files));

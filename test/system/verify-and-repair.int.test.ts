@@ -24,12 +24,12 @@ describe('a published file that rots', () => {
   beforeEach(async () => {
     origin = await startOrigin(hubOf([file]));
     system = await startSystem({ origin });
-  }, 30_000);
+  }, 60_000);
 
   afterEach(async () => {
     await system.stop();
     await origin.close();
-  }, 30_000);
+  }, 60_000);
 
   const publishSample = async (): Promise<{ id: string; path: string }> => {
     await system.client.publishVersion(sampleManifest('sample', [file]));

@@ -24,7 +24,7 @@ describe('a new version on a host that has an older one', () => {
   afterEach(async () => {
     await system.stop();
     await origin.close();
-  }, 30_000);
+  }, 60_000);
 
   const shown = (path: string): string => join(system.homeOf('host-a'), 'models', 'sample', path);
   const shownDigests = (): Promise<string[]> => Promise.all(old.map(({ path }) => sha256OfFile(shown(path))));

@@ -5,6 +5,7 @@ import { sampleFile, sampleManifest, sha256OfFile } from '../helpers/sample-file
 import { startSystem, type System } from '../helpers/system.ts';
 import { until } from '../helpers/until.ts';
 import { hubOf } from './hub-of.ts';
+import { expectWithin } from '../helpers/within.ts';
 
 const CHECKPOINT_BYTES = 64 * MIB;
 const BYTES_PER_SECOND = 80 * MIB;
@@ -17,12 +18,12 @@ describe('a worker that is killed', () => {
   beforeEach(async () => {
     origin = await startOrigin(hubOf([file]), [], { bytesPerSecond: BYTES_PER_SECOND });
     system = await startSystem({ origin });
-  }, 30_000);
+  }, 60_000);
 
   afterEach(async () => {
     await system.stop();
     await origin.close();
-  }, 30_000);
+  }, 60_000);
 
   const sentBytes = (): number => origin.requests.reduce((sum, request) => sum + request.bytesSent, 0);
 
@@ -31,7 +32,7 @@ describe('a worker that is killed', () => {
     async (share) => {
       await system.client.publishVersion(sampleManifest('sample', [file]));
       const { downloads } = await system.client.createDownloads({ model: 'sample', host: 'host-a' });
-      await until(() => sentBytes() >= share * file.content.size, { timeoutMs: 30_000, what: 'bytes to arrive' });
+      await until(() => sentBytes() >= share * file.content.size, { timeoutMs: 45_000, what: 'bytes to arrive' });
       await system.kill(system.workers[0]!);
       const before = sentBytes();
 
@@ -49,11 +50,9 @@ describe('a worker that is killed', () => {
   it('H02 SIGTERM puts the job back within two seconds and burns no attempt', async () => {
     await system.client.publishVersion(sampleManifest('sample', [file]));
     const { downloads } = await system.client.createDownloads({ model: 'sample', host: 'host-a' });
-    await until(() => sentBytes() >= 0.3 * file.content.size, { timeoutMs: 30_000, what: 'bytes to arrive' });
+    await until(() => sentBytes() >= 0.3 * file.content.size, { timeoutMs: 45_000, what: 'bytes to arrive' });
 
-    const stoppedAt = performance.now();
-    await system.workers[0]!.stop();
-    expect(performance.now() - stoppedAt).toBeLessThan(2500);
+    await expectWithin(2500, () => system.workers[0]!.stop());
     const paused = await system.awaitDownload(downloads[0]!.id, (download) => download.status === 'paused');
     expect(paused.reason).toBe('worker_shutdown');
 
@@ -68,11 +67,9 @@ describe('a worker that is killed', () => {
     await system.client.publishVersion(sampleManifest('sample', [file]));
     const { downloads } = await system.client.createDownloads({ model: 'sample', host: 'host-a' });
     const { id } = downloads[0]!;
-    await until(() => sentBytes() >= file.content.size, { timeoutMs: 30_000, what: 'the last byte to be sent' });
+    await until(() => sentBytes() >= file.content.size, { timeoutMs: 45_000, what: 'the last byte to be sent' });
 
-    const stoppedAt = performance.now();
-    await system.workers[0]!.stop();
-    expect(performance.now() - stoppedAt).toBeLessThan(2500);
+    await expectWithin(2500, () => system.workers[0]!.stop());
     const left = await system.awaitDownload(id, ({ status }) => status === 'paused' || status === 'success');
     expect(['paused worker_shutdown', 'success verified']).toContain(`${left.status} ${left.reason}`);
 

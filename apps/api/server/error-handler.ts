@@ -15,12 +15,14 @@ const CODE_OF_FASTIFY: Record<string, ProblemCode> = {
   FST_ERR_CTP_EMPTY_JSON_BODY: 'invalid-request',
   FST_ERR_CTP_INVALID_JSON_BODY: 'invalid-request',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'invalid-request',
+  FST_ERR_BAD_URL: 'invalid-request',
 };
 
 const DETAIL_OF_FASTIFY: Record<string, string> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'the body must be JSON: send it with "Content-Type: application/json"',
   FST_ERR_CTP_EMPTY_JSON_BODY: 'the body is empty: send a JSON object',
   FST_ERR_CTP_INVALID_JSON_BODY: 'the body is not valid JSON',
+  FST_ERR_BAD_URL: 'the path is not percent-encoded UTF-8',
 };
 
 interface Answer {
@@ -57,7 +59,8 @@ export function checkRequests(
   });
 }
 
-function answerError(request: FastifyRequest, reply: FastifyReply, error: FastifyError): FastifyReply {
+/** Also what Fastify refuses before there is a route, such as a path whose percent-encoding is wrong. */
+export function answerError(request: FastifyRequest, reply: FastifyReply, error: FastifyError): FastifyReply {
   const answer = answerTo(error, request);
   logAnswer(request, error, answer);
   return sendProblem(request, reply, answer);

@@ -39,7 +39,7 @@ function badField(mistake: Mistake, part: RequestPart, sent: unknown): FieldErro
   return { pointer, detail: mistake.message, ...(value === undefined ? {} : { value: shortened(value) }) };
 }
 
-function pointerTo(path: readonly PropertyKey[], part: RequestPart): string {
+export function pointerTo(path: readonly PropertyKey[], part: RequestPart): string {
   if (part === 'querystring') return `?${path.map(String).join('.')}`;
   if (part === 'params') return `:${path.map(String).join('.')}`;
   return path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');

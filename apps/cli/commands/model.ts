@@ -18,7 +18,7 @@ export async function modelList(options: { json?: boolean }, context: CommandCon
     model.pinnedVersion === null ? '' : 'pinned',
     model.newerVersion === null ? '' : `newer: ${model.newerVersion}`,
   ]);
-  context.stdout.write(`${formatTable(['model', 'type', 'current', '', ''], rows)}\n`);
+  context.stdout.write(`${formatTable(['model', 'type', 'current', '', ''], rows, [], context.stdout.columns)}\n`);
 }
 
 /** Prints the manifest of `name` or `name@version`. */

@@ -25,6 +25,8 @@ export async function status(id: string, options: { json?: boolean }, context: C
     one.errorMessage ?? '',
   ]);
   if (tries.length > 0)
-    lines.push(formatTable(['at', 'layer', 'source', 'result', 'bytes', 'took', 'error'], tries, [4, 5]));
+    lines.push(
+      formatTable(['at', 'layer', 'source', 'result', 'bytes', 'took', 'error'], tries, [4, 5], context.stdout.columns),
+    );
   context.stdout.write(`${lines.join('\n')}\n`);
 }

@@ -1,9 +1,11 @@
 import { hostname } from 'node:os';
-import { HostName } from '#contracts/download-job';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
+import { settingsFrom } from '../settings.ts';
 import { stackConfig } from '../stack/stack-config.ts';
 import { startStack } from '../stack/start-stack.ts';
+
+const MAX_HOST_NAME_CHARS = 100;
 
 /** Runs the whole stack until it is interrupted or one of its processes ends. */
 export async function up(options: { workers: string }, context: CommandContext): Promise<void> {
@@ -11,7 +13,7 @@ export async function up(options: { workers: string }, context: CommandContext):
   if (!Number.isInteger(count) || count < 0 || count > 64)
     throw new CliError(EXIT.usage, `--workers is "${options.workers}": write a whole number from 0 to 64`);
   const config = stackConfig(context.env);
-  const host = hostOf(context.env['HAULIER_HOST']);
+  const host = settingsFrom(context.env, 'HAULIER_HOST').HAULIER_HOST ?? machineName();
   const stack = await startStack({
     ...config,
     distDir: context.distDir,
@@ -31,19 +33,13 @@ export async function up(options: { workers: string }, context: CommandContext):
   }
 }
 
-/** @throws CliError when the name that was given is no host name; that of the machine is made one */
-function hostOf(given: string | undefined): string {
-  if (!given)
-    return (
-      hostname()
-        .toLowerCase()
-        .replace(/[^a-z0-9.-]+/g, '-')
-        .replace(/^[.-]+/, '') || 'localhost'
-    );
-  const named = HostName.safeParse(given);
-  if (named.success) return named.data;
-  throw new CliError(EXIT.usage, `HAULIER_HOST is "${given}": ${named.error.issues[0]?.message}`);
-}
+/** @returns the name of the machine, made a host name */
+const machineName = (): string =>
+  hostname()
+    .toLowerCase()
+    .replace(/[^a-z0-9.-]+/g, '-')
+    .replace(/^[.-]+/, '')
+    .slice(0, MAX_HOST_NAME_CHARS) || 'localhost';
 
 /** The first worker is the host's; further ones have their own store and share the pool queue. */
 function workerOptions(home: string, host: string, index: number): { name: string; env: NodeJS.ProcessEnv } {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { formatBytes, parseBytes, parseDuration } from '#core/units';
+import { formatBytes } from '#core/units';
 import { filesOf, type ModelRecords } from '#store/model-records';
 import { openStore, type Store } from '#store/open-store';
 import type { SweepAction, SweepLimits } from '#store/sweep-plan';
@@ -10,11 +10,11 @@ import type { VerifyReport } from '#store/verify';
 import { cliErrorOf } from '../cli-error-of.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT, ProcessEnded } from '../exit-code.ts';
+import { settingsFrom } from '../settings.ts';
 import { haulierHome } from '../stack/stack-config.ts';
 import { longWork } from '../terminal/long-work.ts';
 import { createProgress, type ProgressMode } from '../terminal/progress.ts';
 import { formatTable } from '../terminal/table.ts';
-import { usageOf } from '../usage.ts';
 
 /**
  * Runs a worker in the foreground. It has a process group of its own, so that Ctrl-C reaches it once, through us, and a channel, so
@@ -54,7 +54,8 @@ export async function workerVerify(
   if (options.json) context.stdout.write(`${JSON.stringify({ ...report, problems })}\n`);
   else {
     const rows = problems.map(({ files, sha256, reason, message }) => [files.join(', ') || sha256, reason, message]);
-    if (rows.length > 0) context.stdout.write(`${formatTable(['file', 'wrong', 'what was found'], rows)}\n`);
+    if (rows.length > 0)
+      context.stdout.write(`${formatTable(['file', 'wrong', 'what was found'], rows, [], context.stdout.columns)}\n`);
     for (const view of report.repairedViews) context.stdout.write(`made anew: ${view}\n`);
     context.stdout.write(
       `${report.checkedFiles} contents, ${formatBytes(report.checkedBytes)} are right, ${rows.length} are not\n`,
@@ -70,7 +71,7 @@ export async function workerGc(
   context: CommandContext,
 ): Promise<void> {
   const dryRun = options.dryRun ?? false;
-  const limits = usageOf(() => limitsOf(context.env));
+  const limits = limitsOf(context.env);
   const store = await hostStore(context);
   const report = await store.sweep({ ...limits, dryRun }).catch(refusedByDisk);
   const actions = dryRun ? report.actions : report.done;
@@ -81,7 +82,8 @@ export async function workerGc(
     return;
   }
   const rows = actions.map((action) => [whatOf(action), action.reason, formatBytes(action.sizeBytes)]);
-  if (rows.length > 0) context.stdout.write(`${formatTable(['what', 'why', 'bytes'], rows, [2])}\n`);
+  if (rows.length > 0)
+    context.stdout.write(`${formatTable(['what', 'why', 'bytes'], rows, [2], context.stdout.columns)}\n`);
   const verb = dryRun ? 'would delete' : 'deleted';
   context.stdout.write(
     `${verb} ${rows.length} things, ${formatBytes(freedBytes)} of ${formatBytes(report.storeBytes)}\n`,
@@ -135,25 +137,22 @@ const usesOf = (records: ModelRecords, sha256: string): string[] =>
 
 /** The limits that the worker of this host has too (docs/configuration.md). */
 function limitsOf(env: NodeJS.ProcessEnv): Partial<SweepLimits> {
-  const given = {
-    quarantineMs: read(env, 'HAULIER_STORE_KEEP_QUARANTINE', parseDuration),
-    temporaryMs: read(env, 'HAULIER_STORE_KEEP_PARTIALS', parseDuration),
-    versionMs: read(env, 'HAULIER_STORE_KEEP_VERSIONS', parseDuration),
-    warnBytes: read(env, 'HAULIER_STORE_WARN_BYTES', parseBytes),
-    hardLimitBytes: read(env, 'HAULIER_STORE_MAX_BYTES', parseBytes),
+  const settings = settingsFrom(
+    env,
+    'HAULIER_STORE_KEEP_QUARANTINE',
+    'HAULIER_STORE_KEEP_PARTIALS',
+    'HAULIER_STORE_KEEP_VERSIONS',
+    'HAULIER_STORE_WARN_BYTES',
+    'HAULIER_STORE_MAX_BYTES',
+  );
+  const { HAULIER_STORE_MAX_BYTES: hardLimitBytes } = settings;
+  return {
+    quarantineMs: settings.HAULIER_STORE_KEEP_QUARANTINE,
+    temporaryMs: settings.HAULIER_STORE_KEEP_PARTIALS,
+    versionMs: settings.HAULIER_STORE_KEEP_VERSIONS,
+    warnBytes: settings.HAULIER_STORE_WARN_BYTES,
+    ...(hardLimitBytes === undefined ? {} : { hardLimitBytes }),
   };
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-}
-
-function read(env: NodeJS.ProcessEnv, name: string, parse: (text: string) => number): number | undefined {
-  const text = env[name];
-  if (!text) return undefined;
-  try {
-    return parse(text);
-  } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
-    throw new RangeError(`${name}: ${cause.message}`, { cause });
-  }
 }
 
 function whatOf(action: SweepAction): string {

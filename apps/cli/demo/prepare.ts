@@ -6,8 +6,9 @@ import { messageOf } from '#core/error-facts';
 import { takeServerLock } from '#embedded/server-lock';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
+import { settingsFrom } from '../settings.ts';
 import { isFree } from '../stack/port.ts';
-import { haulierHome, portOf } from '../stack/stack-config.ts';
+import { haulierHome } from '../stack/stack-config.ts';
 import { makeHome, startStack, type Stack } from '../stack/start-stack.ts';
 import { makeDemoFile, type DemoFile } from './demo-file.ts';
 import { startDemoOrigin, type DemoOrigin } from './origin.ts';
@@ -77,7 +78,7 @@ async function startDemoStack({
   workerEnv: NodeJS.ProcessEnv;
   report: (step: string) => void;
 }): Promise<Stack> {
-  const wanted = context.env['HAULIER_PORT'] ? portOf(context.env) : USUAL_PORT;
+  const { HAULIER_PORT: wanted } = settingsFrom(context.env, 'HAULIER_PORT');
   return startStack({
     home,
     cacheDir: haulierHome(context.env),

@@ -7,6 +7,7 @@ import { IDENTITY } from '#content/multihash';
 import { DIGEST_ALGORITHMS, type DigestAlgorithm, type Digests, type Strategy } from '#core/file-spec';
 import { parseBytes, parseDuration } from '#core/units';
 import { authoritiesOf, gatewaysOf, httpUrl, proxyOf } from '../network.ts';
+import { settingsFrom } from '../settings.ts';
 import { secret } from '../stack/stack-config.ts';
 import type { ProgressMode } from '../terminal/progress.ts';
 
@@ -57,7 +58,7 @@ export function requestOf(what: string, options: FetchOptions, env: NodeJS.Proce
     to: targetOf(options.output, nameOf(locator)),
     mirrors,
     gateways,
-    hfEndpoint: options.hfEndpoint ?? (env['HF_ENDPOINT'] || undefined),
+    hfEndpoint: options.hfEndpoint ?? settingsFrom(env, 'HF_ENDPOINT').HF_ENDPOINT,
     hfToken: secret(env, 'HF_TOKEN'),
     sizeBytes: wholeNumber('--size', options.size, 0),
     digests,

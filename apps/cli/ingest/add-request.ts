@@ -4,6 +4,7 @@ import { pathFilter } from '#chain/ingest/path-filter';
 import { parseCid } from '#content/cid';
 import { ModelName, ModelVersion } from '#contracts/manifest';
 import { authoritiesOf, gatewaysOf, httpUrl } from '../network.ts';
+import { settingsFrom } from '../settings.ts';
 import { secret } from '../stack/stack-config.ts';
 import type { ProgressMode } from '../terminal/progress.ts';
 import { readRecipe, type Recipe } from './recipe.ts';
@@ -103,7 +104,7 @@ function originOf(options: ModelAddOptions, recipe: Recipe | undefined, env: Nod
 
 function hubOf(options: ModelAddOptions, recipe: Recipe['hf'] | undefined, env: NodeJS.ProcessEnv): HubOrigin {
   const named = recipe ?? parseRepo(options.hf!);
-  const endpoint = options.hfEndpoint ?? (env['HF_ENDPOINT'] || undefined);
+  const endpoint = options.hfEndpoint ?? settingsFrom(env, 'HF_ENDPOINT').HF_ENDPOINT;
   if (options.ipfs !== undefined && isManifestCid(options.ipfs))
     throw new RangeError('--ipfs names a manifest: it is complete, so give it alone');
   return {

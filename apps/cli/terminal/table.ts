@@ -1,18 +1,46 @@
-/** Lays rows out in columns for people; numbers in `rightAligned` columns line up at their last digit. */
+import { cellsOf, clipEnd, padEnd, printable } from './cells.ts';
+
+const BETWEEN = '  ';
+/** A column is not made narrower than this. */
+const LEAST_CELLS = 8;
+
+/**
+ * Lays rows out in columns for people; numbers in `rightAligned` columns line up at their last digit.
+ *
+ * @param columns cells that a line may take, of a terminal; the widest columns are cut until it fits. Undefined: nothing is cut,
+ *   because a file or another program reads it
+ */
 export function formatTable(
   header: readonly string[],
   rows: readonly (readonly string[])[],
   rightAligned: readonly number[] = [],
+  columns?: number,
 ): string {
-  const widths = header.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => (row[column] ?? '').length)),
+  const shown = rows.map((row) => row.map(printable));
+  const widths = fitting(
+    header.map((title, column) => Math.max(cellsOf(title), ...shown.map((row) => cellsOf(row[column] ?? '')))),
+    columns ?? Infinity,
   );
   const line = (cells: readonly string[]): string =>
     cells
-      .map((cell, column) =>
-        rightAligned.includes(column) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!),
-      )
-      .join('  ')
+      .map((cell, column) => {
+        const text = clipEnd(cell, widths[column]!);
+        const isNumber = rightAligned.includes(column);
+        return isNumber ? ' '.repeat(widths[column]! - cellsOf(text)) + text : padEnd(text, widths[column]!);
+      })
+      .join(BETWEEN)
       .trimEnd();
-  return [line(header), line(widths.map((width) => '─'.repeat(width))), ...rows.map(line)].join('\n');
+  return [line(header), line(widths.map((width) => '─'.repeat(width))), ...shown.map(line)].join('\n');
+}
+
+/** Takes from the widest column, one cell at a time, until the line fits or every column is at its least. */
+function fitting(widths: readonly number[], columns: number): number[] {
+  const fit = [...widths];
+  const between = BETWEEN.length * (widths.length - 1);
+  for (let over = fit.reduce((sum, width) => sum + width, between) - columns; over > 0; over -= 1) {
+    const widest = Math.max(...fit);
+    if (widest <= LEAST_CELLS) break;
+    fit[fit.lastIndexOf(widest)] = widest - 1;
+  }
+  return fit;
 }

@@ -3,6 +3,7 @@ import type { DownloadJob } from '#contracts/download-job';
 import type { WorkerEvent } from '#contracts/worker-events';
 import type { SourceKind } from '#core/layer';
 import type { Source } from '#core/source';
+import { SECOND_MS } from '#core/units';
 import type { PublishedBlob } from '#store/publish';
 import type { TryRecord } from '#transfer/transfer-options';
 import type { SourceBytes } from './attempt-end.ts';
@@ -122,4 +123,19 @@ function finishedSources(obtained: Obtained, byTries: SourceBytes): SourceBytes 
   if (byTries.length > 0 || obtained.mainSource === undefined) return byTries;
   const layer = obtained.outcome === 'tertiary_peer_success' ? 'peer' : 'ipfs';
   return [{ source: obtained.mainSource, layer, bytes: obtained.sizeBytes, wastedBytes: 0, badLeaves: 0, errors: 0 }];
+}
+
+/** What the log says of a file that is here: where it is, where it came from and how fast. */
+export function publishedFacts(
+  { downloadId, file }: DownloadJob,
+  { blob, path, obtained, sources, durationMs }: Omit<FinishedAttempt, 'now'>,
+): Readonly<Record<string, unknown>> {
+  const senders = (obtained === undefined ? [] : finishedSources(obtained, sources)).filter(({ bytes }) => bytes > 0);
+  const fetchedBytes = senders.reduce((sum, { bytes }) => sum + bytes, 0);
+  return {
+    ...{ downloadId, file: file.path, path, sizeBytes: blob.sizeBytes, durationMs },
+    outcome: obtained?.outcome ?? 'cache_hit',
+    from: senders.map(({ source }) => source),
+    bytesPerSecond: durationMs > 0 ? Math.round((fetchedBytes * SECOND_MS) / durationMs) : null,
+  };
 }

@@ -16,7 +16,7 @@ import type { Progress } from '#transfer/transfer-options';
 import type { Fetcher } from '../fetcher.ts';
 import { stopCauseOf, type RunningDownload, type RunningDownloads } from '../running-downloads.ts';
 import { degradedNotice, endOf } from './attempt-end.ts';
-import { finishedEvent, TryReporter } from './attempt-events.ts';
+import { finishedEvent, publishedFacts, TryReporter } from './attempt-events.ts';
 import { viewOf } from './view-of.ts';
 
 export interface AttemptDeps {
@@ -73,6 +73,7 @@ export class Attempt {
       const path = await this.#pathOf(brought.blob);
       const sources = this.#tries.sourceBytes();
       this.#deps.publish(finishedEvent(this.#job, { ...brought, path, sources, durationMs, now: Date.now() }));
+      this.#deps.logger.info(publishedFacts(this.#job, { ...brought, path, sources, durationMs }), 'published');
       this.#deps.onServed(this.#job);
       await this.#deps.flush();
       return { do: 'done' };

@@ -189,11 +189,11 @@ describe('while Redis is down', () => {
   beforeAll(async () => {
     server = await privateRedis();
     cut = await startApp({ redisUrl: server.url });
-  }, 30_000);
+  }, 60_000);
   afterAll(async () => {
     await cut.stop();
     await server.end();
-  }, 30_000);
+  }, 60_000);
 
   it('I01 takes requests, and the relay heals them when it is back', async () => {
     await server.halt();
@@ -208,5 +208,5 @@ describe('while Redis is down', () => {
     await server.resume();
     await until(() => relayBatch(cut.deps).then(() => true), { what: 'the relay adds the job' });
     expect((await cut.call('GET', `/api/downloads/${id}`)).json<Download>().reason).toBe('queued');
-  }, 30_000);
+  }, 60_000);
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { readConfig } from '../../../apps/api/config.ts';
+import { makeToken } from '../../../apps/api/tokens/token-format.ts';
 
 const NEEDED = { DATABASE_URL: 'postgresql://u:p@db/haulier', REDIS_URL: 'redis://redis:6379' };
 const noFile = (path: string): string => {
@@ -13,8 +14,8 @@ describe('readConfig', () => {
 
   it('takes a secret from the file its twin names', () => {
     const env = { ...NEEDED, HAULIER_ADMIN_TOKEN_FILE: '/run/token' };
-    const config = readConfig(env, (path) => `${path} is a long secret\n`);
-    expect(config.adminToken).toBe('/run/token is a long secret');
+    const config = readConfig(env, (path) => `${path}-is-a-long-secret\n`);
+    expect(config.adminToken).toBe('/run/token-is-a-long-secret');
   });
 
   it('names every bad variable at once, and shows no secret', () => {
@@ -24,6 +25,29 @@ describe('readConfig', () => {
       expect(message).toContain(name);
     expect(message).not.toContain('hunter2');
     expect(message).not.toContain('"short"');
+  });
+
+  it('K32 refuses an admin token that could never be accepted, without showing it', () => {
+    const good = makeToken('pat');
+    expect(readConfig({ ...NEEDED, HAULIER_ADMIN_TOKEN: good }, noFile).adminToken).toBe(good);
+    const mistyped = good.slice(0, -1) + (good.endsWith('0') ? '1' : '0');
+    for (const token of [mistyped, 'haulier_admin_of_our_team', 'a token with spaces inside', 'pässwörter-sind-schön'])
+      expect(messageOf(() => readConfig({ ...NEEDED, HAULIER_ADMIN_TOKEN: token }, noFile))).toMatch(
+        /HAULIER_ADMIN_TOKEN (could never be accepted: it begins like|is not usable .*: write 20 to 200 ASCII)/,
+      );
+    expect(messageOf(() => readConfig({ ...NEEDED, HAULIER_ADMIN_TOKEN: mistyped }, noFile))).not.toContain(mistyped);
+  });
+
+  it('K31 warns of variables that are mistyped, and starts', () => {
+    const { warnings } = readConfig({ ...NEEDED, HAULIER_LOGLEVEL: 'debug' }, noFile);
+    expect(warnings).toEqual(['HAULIER_LOGLEVEL is no setting and has no effect: did you mean HAULIER_LOG_LEVEL?']);
+  });
+
+  it('needs no Redis where only the database is migrated', () => {
+    expect(readConfig({ DATABASE_URL: NEEDED.DATABASE_URL }, noFile, ['REDIS_URL']).databaseUrl).toBe(
+      NEEDED.DATABASE_URL,
+    );
+    expect(messageOf(() => readConfig({}, noFile, ['REDIS_URL']))).not.toContain('REDIS_URL');
   });
 
   it('says which file could not be read', () => {

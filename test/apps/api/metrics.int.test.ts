@@ -24,7 +24,7 @@ describe('the metrics of the API', () => {
     const [a, b] = made.json<DownloadRequest>().downloads;
     said = EventBatch.parse(told(a!.id, b!.id));
     await recordBatches(api.deps, [said]);
-  }, 30_000);
+  }, 60_000);
   afterAll(() => api.stop());
 
   const get = async <Body>(path: string): Promise<Body> => {

@@ -23,7 +23,9 @@ describe('what haulier model add was asked for', () => {
       ...{ kind: 'hub', repo: 'org/m', repoType: 'model', revision: 'refs/pr/3' },
       ...{ endpoint: 'http://hub', token: 'secret', ipfs: undefined },
     });
-    expect(request('m', { hf: 'org/m' }).origin).toMatchObject({ revision: 'main', endpoint: undefined });
+    expect(request('m', { hf: 'org/m' }).origin).toMatchObject({
+      ...{ revision: 'main', endpoint: 'https://huggingface.co' },
+    });
   });
 
   it('CH2 tells a folder on IPFS from a manifest on IPFS', () => {

@@ -56,7 +56,7 @@ describe('configuration of the worker', () => {
     };
     const message = messageOf(() => readConfig(bad));
     for (const name of Object.keys(bad)) expect(message).toContain(name);
-    expect(message).toContain('"fast" is not a size');
+    expect(message).toContain('HAULIER_LIMIT_RATE is "fast": write bytes per second, such as 50M');
   });
 
   describe('the gateway data file', () => {
@@ -111,7 +111,23 @@ describe('configuration of the worker', () => {
     });
   });
 
-  it('refuses a worker that serves nobody', () => {
+  it('names addresses that cannot be read', () => {
+    const said = messageOf(() => readConfig({ REDIS_URL, HAULIER_ALLOW_ADDRESSES: '10.0.0.0/99' }));
+    expect(said).toContain('HAULIER_ALLOW_ADDRESSES: ');
+    expect(said).toContain('10.0.0.0/99');
+  });
+
+  it('K31 warns of variables that are mistyped, and starts', () => {
+    const { warnings } = readConfig({ REDIS_URL, HAULIER_CONCURENCY: '5' });
+    expect(warnings).toEqual(['HAULIER_CONCURENCY is no setting and has no effect: did you mean HAULIER_CONCURRENCY?']);
+  });
+
+  it('reads proxies in both ways of writing them', () => {
+    const { proxy } = readConfig({ REDIS_URL, HTTPS_PROXY: 'http://a:1', http_proxy: 'b:2', no_proxy: 'c' });
+    expect(proxy).toEqual({ http: 'http://b:2', https: 'http://a:1', noProxy: 'c' });
+  });
+
+  it('refuses a worker without a queue', () => {
     expect(messageOf(() => readConfig({ REDIS_URL, HAULIER_POOL: '0' }))).toContain('HAULIER_POOL');
     expect(messageOf(() => readConfig({ REDIS_URL, HAULIER_ALLOW_DOWNGRADE: 'yes' }))).toContain(
       'HAULIER_ALLOW_DOWNGRADE: write 1 or 0',

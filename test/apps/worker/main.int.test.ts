@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { expectNoLeaks } from '../../helpers/leaks.ts';
 import { type TestRedis, testRedis } from '../../helpers/redis.ts';
+import { expectWithin } from '../../helpers/within.ts';
 
 expectNoLeaks();
 
@@ -43,20 +44,16 @@ describe('worker process', () => {
   it('H02 stops in order on SIGTERM within two seconds and exits 0', async () => {
     const child = start({ REDIS_URL: test.settings.url, HAULIER_REDIS_PREFIX: test.settings.prefix });
     await untilSaid(child, 'worker takes jobs');
-    const before = Date.now();
     child.kill('SIGTERM');
-    expect(await exitOf(child)).toBe(0);
-    expect(Date.now() - before).toBeLessThan(2_000);
-  }, 20_000);
+    expect(await expectWithin(2_000, () => exitOf(child))).toBe(0);
+  }, 60_000);
 
   it('I01 waits for a Redis that is away, and still stops within two seconds', async () => {
     const child = start({ REDIS_URL: 'redis://127.0.0.1:1' });
     await untilSaid(child, 'redis connection lost');
-    const before = Date.now();
     child.kill('SIGTERM');
-    expect(await exitOf(child)).toBe(0);
-    expect(Date.now() - before).toBeLessThan(2_000);
-  }, 20_000);
+    expect(await expectWithin(2_000, () => exitOf(child))).toBe(0);
+  }, 60_000);
 
   it('refuses a bad configuration with one message and exit code 1', async () => {
     const child = start({ REDIS_URL: 'localhost', HAULIER_CONCURRENCY: 'many' });
@@ -64,5 +61,5 @@ describe('worker process', () => {
     child.stderr!.on('data', (chunk) => chunks.push(String(chunk)));
     expect(await exitOf(child)).toBe(1);
     expect(chunks.join('')).toMatch(/REDIS_URL.*\n.*HAULIER_CONCURRENCY/);
-  }, 20_000);
+  }, 60_000);
 });

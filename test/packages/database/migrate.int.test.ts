@@ -119,5 +119,5 @@ describe('migrate', () => {
     user.release();
     expect(applied).toEqual(['29990101000000_more']);
     expect(waits).toBe(1);
-  }, 30_000);
+  }, 60_000);
 });

@@ -138,5 +138,5 @@ describe('check of Redis', () => {
       await test.cleanup();
       await server.end();
     }
-  }, 30_000);
+  }, 60_000);
 });

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { describe, expect, it } from '@jest/globals';
+import { describe, it } from '@jest/globals';
 import { downloadJob } from '#contracts/download-job';
 import { silentLogger } from '#core/logger';
 import { connectPatiently, disconnect } from '#queue/connection';
@@ -10,6 +10,7 @@ import { aJob } from '../../helpers/jobs.ts';
 import { expectNoLeaks } from '../../helpers/leaks.ts';
 import { privateRedis, testRedis } from '../../helpers/redis.ts';
 import { until } from '../../helpers/until.ts';
+import { expectWithin } from '../../helpers/within.ts';
 
 expectNoLeaks();
 
@@ -45,9 +46,7 @@ describe('job consumer while Redis is away', () => {
         what: 'the job is finished',
       });
       await server.halt();
-      const before = Date.now();
-      await consumer.stop();
-      expect(Date.now() - before).toBeLessThan(2_000);
+      await expectWithin(2_000, () => consumer.stop());
     } finally {
       await consumer.stop();
       disconnect(redis);

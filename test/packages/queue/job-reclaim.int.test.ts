@@ -10,6 +10,7 @@ import type { AttemptContext, HandlerResult } from '#queue/download-handler';
 import { ConsumerKit, DONE, stopped } from '../../helpers/consumer-kit.ts';
 import { expectNoLeaks } from '../../helpers/leaks.ts';
 import { until } from '../../helpers/until.ts';
+import { expectWithin } from '../../helpers/within.ts';
 
 expectNoLeaks();
 
@@ -40,16 +41,16 @@ describe('jobs of workers that died', () => {
     await gone;
     expect(await (await kit.found(job, 'gpu-1')).getState()).toBe('active');
     const attempts: number[] = [];
-    const before = Date.now();
-    await kit.consume({
-      host: 'gpu-1',
-      identity: { ...identity, bootId: randomUUID() },
-      handler: async (_job, { attempt }) => (attempts.push(attempt), DONE),
+    await expectWithin(3_000, async () => {
+      await kit.consume({
+        host: 'gpu-1',
+        identity: { ...identity, bootId: randomUUID() },
+        handler: async (_job, { attempt }) => (attempts.push(attempt), DONE),
+      });
+      await kit.untilState(job, 'completed', 'gpu-1');
     });
-    await kit.untilState(job, 'completed', 'gpu-1', 3_000);
-    expect(Date.now() - before).toBeLessThan(3_000);
     expect(attempts).toEqual([1]);
-  }, 20_000);
+  }, 60_000);
 
   it('I08 a job that stalls again and again is no failure and burns no attempt', async () => {
     const timings = { lockDurationMs: 10_000, stalledIntervalMs: 200 };
@@ -71,7 +72,7 @@ describe('jobs of workers that died', () => {
     expect(seen.map(({ attempt, timesStarted }) => [attempt, timesStarted])).toEqual([1, 2, 3, 4].map((n) => [1, n]));
     expect(kit.failures).toEqual([]);
     frozen?.();
-  }, 20_000);
+  }, 60_000);
 
   it('H14 a job whose worker stood still for three lock durations runs twice, and its result and its end are the same', async () => {
     const lockDurationMs = 600;
@@ -106,7 +107,7 @@ describe('jobs of workers that died', () => {
       child.kill('SIGKILL');
       await rm(folder, { recursive: true });
     }
-  }, 20_000);
+  }, 60_000);
 
   it('leaves the active jobs of a live worker alone', async () => {
     const running = await kit.consume({

@@ -37,7 +37,7 @@ function originOf(limit: number, refusal: Refusal = {}) {
         await Promise.resolve();
         if (state.busy >= limitOf()) throw refused(name, refusal);
         state.busy += 1;
-        to.head({ start: 0, end: 1, totalBytes: 1, etag: undefined });
+        to.head({ start: 0, end: 1, totalBytes: 1, validator: undefined });
         await new Promise<void>((resolve) => ends.push(resolve));
         state.busy -= 1;
       },

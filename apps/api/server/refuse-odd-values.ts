@@ -1,0 +1,54 @@
+import type { FastifyInstance } from 'fastify';
+import { RequestError } from '../request-error.ts';
+import { pointerTo, type Mistake, type RequestPart } from './field-errors.ts';
+
+/** Requests of the API have seven levels; what walks through a value by recursion ends somewhere above a thousand. */
+const MAX_DEPTH = 64;
+
+/**
+ * Refuses, before anything else looks at it, what is valid JSON and can be kept nowhere: the character U+0000, which PostgreSQL
+ * refuses, half of a surrogate pair, which has no UTF-8, and values inside values without end.
+ */
+export function refuseOddValues(app: FastifyInstance): void {
+  app.addHook('preValidation', async ({ params, query, body }) => {
+    refuse(params, 'params');
+    refuse(query, 'querystring');
+    refuse(body, 'body');
+  });
+}
+
+function refuse(value: unknown, part: RequestPart): void {
+  const mistake = oddValueIn(value);
+  if (mistake === undefined) return;
+  const pointer = pointerTo(mistake.path, part);
+  throw new RequestError('invalid-request', `${pointer || 'the body'}: ${mistake.message}`, {
+    errors: [{ pointer, detail: mistake.message }],
+  });
+}
+
+/** @returns the first odd value and its place; goes by a list of its own, because recursion is what such values break */
+export function oddValueIn(whole: unknown): Pick<Mistake, 'path' | 'message'> | undefined {
+  const open: { value: unknown; path: readonly string[] }[] = [{ value: whole, path: [] }];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { value, path } = next;
+    if (typeof value === 'string') {
+      const message = oddText(value);
+      if (message !== undefined) return { path, message };
+    }
+    if (typeof value !== 'object' || value === null) continue;
+    if (path.length === MAX_DEPTH)
+      return { path: [], message: `is nested too deep: at most ${MAX_DEPTH} levels are read` };
+    for (const [key, one] of Object.entries(value)) {
+      const message = oddText(key);
+      if (message !== undefined) return { path, message: `has a field whose name ${message}` };
+      open.push({ value: one, path: [...path, key] });
+    }
+  }
+  return undefined;
+}
+
+function oddText(text: string): string | undefined {
+  if (text.includes('\0')) return 'has the character U+0000, which cannot be stored';
+  if (/\p{Surrogate}/u.test(text)) return 'has half of a surrogate pair, which is no character';
+  return undefined;
+}

@@ -1,0 +1,51 @@
+import type { Command } from 'commander';
+import { nearestOf } from '#core/nearest';
+import { CliError, EXIT } from './exit-code.ts';
+
+/** What each exit code says, as docs/cli.md has it; shown below the help of the program and of every command. */
+const EXIT_CODES: readonly (readonly [code: string, meaning: string])[] = [
+  [`${EXIT.done}`, 'done'],
+  [`${EXIT.failed}`, 'it failed'],
+  [`${EXIT.usage}`, 'wrong usage or a bad setting'],
+  [`${EXIT.notAllowed}`, 'not authenticated, or not allowed'],
+  [`${EXIT.nothingToDo}`, 'what was asked for does not exist'],
+  [`${EXIT.cancelled}`, 'cancelled while it was waited for'],
+  [`${EXIT.unreachable}`, 'the API cannot be reached'],
+  [`${EXIT.serverError}`, 'error of the server, or a bug'],
+  [`${EXIT.timedOut}`, '--timeout is over; the download goes on'],
+  [`${EXIT.hungUp}, ${EXIT.interrupted}, ${EXIT.terminated}`, 'ended by SIGHUP, SIGINT (Ctrl-C), SIGTERM'],
+];
+
+/** Adds the exit codes to the help of every command, and `haulier help COMMAND…`, which commander has for one word only. */
+export function addHelp(program: Command): void {
+  const rows = EXIT_CODES.map(([code, meaning]) => `  ${code.padEnd('129, 130, 143'.length)}  ${meaning}`);
+  const text = `\nExit codes:\n${rows.join('\n')}\n\nSettings come from the environment: docs/configuration.md.`;
+  for (const command of withCommands(program)) command.addHelpText('after', text);
+  for (const command of [program, ...program.commands].filter(({ commands }) => commands.length > 0)) {
+    command.helpCommand(false);
+    command
+      .command('help [command...]')
+      .description('show the help of a command')
+      .action((names: readonly string[]) => commandOf(command, names).outputHelp());
+  }
+}
+
+const withCommands = (command: Command): readonly Command[] => [command, ...command.commands.flatMap(withCommands)];
+
+/** @throws CliError that names the command that is most likely meant */
+function commandOf(start: Command, names: readonly string[]): Command {
+  let found = start;
+  for (const name of names) {
+    const next = found.commands.find((command) => command.name() === name);
+    if (next === undefined) throw new CliError(EXIT.usage, `unknown command "${name}"${suggestion(found, name)}`);
+    found = next;
+  }
+  return found;
+}
+
+function suggestion(command: Command, name: string): string {
+  const names = command.commands.map((one) => one.name());
+  const near = nearestOf(name, names);
+  if (near !== undefined) return `: did you mean ${near}?`;
+  return names.length === 0 ? `: ${command.name()} has no commands of its own` : `: one of ${names.join(', ')}`;
+}

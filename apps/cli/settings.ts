@@ -1,0 +1,22 @@
+import { SETTINGS, type SettingOf } from '#core/settings';
+import { readSettings, unknownSettings, type Environment, type SettingValues } from '#os/settings';
+import { CliError, EXIT } from './exit-code.ts';
+
+export type CliSetting = SettingOf<'cli'>;
+
+/**
+ * Reads the settings that a command needs, so that a bad one stops only the commands that it concerns.
+ *
+ * @throws CliError that names each bad variable, its value unless it is a secret, and what would be right
+ */
+export function settingsFrom<Name extends CliSetting>(
+  env: Environment,
+  ...names: readonly Name[]
+): SettingValues<typeof SETTINGS, Name> {
+  const { values, problems } = readSettings(SETTINGS, names, env);
+  if (problems.length > 0) throw new CliError(EXIT.usage, problems.join('\n'));
+  return values;
+}
+
+/** One sentence for each variable that looks like one of ours and is not known. */
+export const unknownVariables = (env: Environment): readonly string[] => unknownSettings(SETTINGS, env);

@@ -1,0 +1,32 @@
+import { expect } from '@jest/globals';
+
+const SAMPLE_MS = 60;
+/** Above it, other work shares the processors. */
+const ALONE = 1.25;
+
+/**
+ * How much longer work takes now than it would alone: wall time of a little work over its processor time. About 1 on a machine
+ * that does nothing else, however slow it is; 3 where two other programs want the same processor.
+ */
+export function contention(): number {
+  const before = process.cpuUsage();
+  const startedAt = performance.now();
+  let passedMs = 0;
+  while (passedMs < SAMPLE_MS) passedMs = performance.now() - startedAt;
+  const { user, system } = process.cpuUsage(before);
+  return Math.max(1, passedMs / Math.max(1, (user + system) / 1000));
+}
+
+/**
+ * Awaits work that has to be prompt, and fails where it took longer than it may: the limit itself on a machine that does nothing
+ * else, more of it where other work shares the processors.
+ */
+export async function expectWithin<T>(limitMs: number, work: () => Promise<T>): Promise<T> {
+  const before = contention();
+  const startedAt = performance.now();
+  const result = await work();
+  const tookMs = performance.now() - startedAt;
+  const factor = Math.max(before, contention());
+  expect(tookMs).toBeLessThan(limitMs * (factor > ALONE ? 2 * factor : 1));
+  return result;
+}
