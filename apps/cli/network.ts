@@ -1,5 +1,7 @@
 import type { ProxySettings } from '#http/proxy';
+import { badTokenReason } from '#core/hub-name';
 import { parseGateway } from '#sources/gateways';
+import { secret } from './stack/stack-config.ts';
 
 /**
  * The gateways that were typed, else those of IPFS_GATEWAYS.
@@ -13,6 +15,34 @@ export function gatewaysOf(typed: readonly string[], env: NodeJS.ProcessEnv): re
     .split(',')
     .map((text) => text.trim())
     .filter((text) => text !== '');
+}
+
+/**
+ * The access token of the hub, `HF_TOKEN` or the file that `HF_TOKEN_FILE` names.
+ *
+ * @throws RangeError for a text that is no token; CliError when the file cannot be read
+ */
+export function hubToken(env: NodeJS.ProcessEnv): string | undefined {
+  const token = secret(env, 'HF_TOKEN');
+  const reason = token === undefined ? undefined : badTokenReason(token);
+  if (reason !== undefined) throw new RangeError(`HF_TOKEN ${reason}`);
+  return token;
+}
+
+/**
+ * The hub that was typed, else that of HF_ENDPOINT.
+ *
+ * @returns undefined where neither is given: the public hub is meant
+ * @throws RangeError that names the option or the variable
+ */
+export function hubEndpoint(typed: string | undefined, env: NodeJS.ProcessEnv): string | undefined {
+  const [name, text] = typed === undefined ? ['HF_ENDPOINT', env['HF_ENDPOINT']?.trim()] : ['--hf-endpoint', typed];
+  if (!text && typed === undefined) return undefined;
+  try {
+    return httpUrl(text ?? '');
+  } catch (cause) {
+    throw new RangeError(`${name}: ${(cause as RangeError).message}`, { cause });
+  }
 }
 
 /** @throws RangeError */

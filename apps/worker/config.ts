@@ -6,6 +6,7 @@ import { DurationMs, parsedBy } from '#contracts/parsed-by';
 import { DEFAULT_REDIS_PREFIX } from '#contracts/redis-prefix';
 import { LAYERS, type Layer } from '#core/layer';
 import { DAY_MS, HOUR_MS, MIB, parseBytes } from '#core/units';
+import { badTokenReason } from '#core/hub-name';
 import { settingsOf, type Environment } from '#os/settings';
 import type { GatewayData } from '#sources/gateways';
 import { readGatewayData } from './gateway-data.ts';
@@ -48,7 +49,13 @@ const Env = z.object({
   IPFS_GATEWAYS: list.pipe(z.array(httpUrl)).default([]),
   HAULIER_GATEWAY_DATA: parsedBy(z.string(), readGatewayData).optional(),
   HF_ENDPOINT: httpUrl.default('https://huggingface.co'),
-  HF_TOKEN: z.string().min(1).optional(),
+  HF_TOKEN: z
+    .string()
+    .superRefine((token, context) => {
+      const message = badTokenReason(token);
+      if (message !== undefined) context.addIssue({ code: 'custom', message });
+    })
+    .optional(),
   HAULIER_ALLOW_ADDRESSES: list.default([]),
   HAULIER_BUNDLES: list.default([]),
   HAULIER_LIMIT_RATE: bytes.optional(),

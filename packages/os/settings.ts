@@ -7,13 +7,15 @@ const readText = (path: string): string => readFileSync(path, 'utf8');
 
 /**
  * One setting of the environment: the variable, else the content of the file that its `_FILE` twin names, as Docker and systemd
- * hand secrets over. A variable set to nothing, as compose files do, counts as left out.
+ * hand secrets over. White space around a value, such as the newline of a file, is no part of it. A variable set to nothing, as compose
+ * files do, counts as left out.
  *
  * @throws Error that names the variable and the file that cannot be read
  */
 export function settingOf(env: Environment, name: string, readFile = readText): string | undefined {
   const path = env[`${name}_FILE`];
-  if (env[name] || !path) return env[name] || undefined;
+  const value = env[name]?.trim();
+  if (value || !path) return value || undefined;
   try {
     return readFile(path).trim() || undefined;
   } catch (cause) {

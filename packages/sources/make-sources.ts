@@ -6,6 +6,8 @@ import type { Source } from '#core/source';
 import type { Http } from '#http/pool';
 import type { ConfiguredBundle } from './configured-bundle.ts';
 import { parseGateway, type GatewayData } from './gateways.ts';
+import { hubPage } from './hub-page.ts';
+import { refuseUnsafe, type HubFile } from './hub-url.ts';
 import { huggingface } from './huggingface.ts';
 import { ipfsGateway } from './ipfs-gateway.ts';
 import type { OriginGates } from './limited.ts';
@@ -84,16 +86,31 @@ function gatewaySources(file: FileSpec, config: SourcesConfig): Source[] {
 }
 
 function namedSource(spec: SourceSpec, config: SourcesConfig): Source[] {
-  const { http, logger, health } = config;
   if (spec.kind === 'mirror') return mirrorSource(spec.url, config);
   const { repo, repoType = 'model', revision, path } = spec;
-  const file = { endpoint: config.hfEndpoint, repo, repoType, revision, path };
-  return [huggingface({ http, file, token: config.hfToken, trusted: true, logger, health })];
+  return hubSource({ repo, repoType, revision, path }, config);
+}
+
+/** The token goes along, so a name that would lead elsewhere on the hub makes no source. */
+function hubSource(file: Omit<HubFile, 'endpoint'>, config: SourcesConfig): Source[] {
+  const { http, logger, health, hfEndpoint: endpoint, hfToken: token } = config;
+  try {
+    refuseUnsafe(file);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    logger.warn({ repo: file.repo, reason: error.message }, 'hub source left out');
+    return [];
+  }
+  return [huggingface({ http, file: { ...file, endpoint }, token, trusted: true, logger, health })];
 }
 
 /** Whoever wrote a manifest or a job must not read files of this machine. */
-function mirrorSource(url: string, { http, logger, trustedUrls }: SourcesConfig): Source[] {
+function mirrorSource(url: string, config: SourcesConfig): Source[] {
+  const { http, logger, trustedUrls, hfEndpoint } = config;
   const trusted = trustedUrls?.includes(url) ?? false;
+  // A page of the hub is no file, and a gated file needs the token.
+  const page = hfEndpoint === '' || !URL.canParse(url) ? undefined : hubPage(new URL(url), hfEndpoint);
+  if (page !== undefined && !page.isFolder) return hubSource(page, config);
   if (!/^file:/i.test(url)) return [mirror({ http, url, trusted })];
   if (trusted) return [localFile(url)];
   logger.warn({ url }, 'a local file that nobody typed here is no source');

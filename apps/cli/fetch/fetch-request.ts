@@ -1,16 +1,20 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DownloadOptions } from '#chain/download';
-import { nameOf, parseLocator, parseUrl, type Locator } from '#chain/locator';
+import { PUBLIC_HUB, type DownloadOptions } from '#chain/download';
+import { nameOf, parseFileLocator, parseUrl, type Locator } from '#chain/locator';
 import { tryParseCid } from '#content/cid';
 import { IDENTITY } from '#content/multihash';
 import { DIGEST_ALGORITHMS, type DigestAlgorithm, type Digests, type Strategy } from '#core/file-spec';
 import { parseBytes, parseDuration } from '#core/units';
-import { gatewaysOf, httpUrl, proxyOf } from '../network.ts';
-import { secret } from '../stack/stack-config.ts';
+import { gatewaysOf, hubEndpoint, hubToken, proxyOf } from '../network.ts';
 import type { ProgressMode } from '../terminal/progress.ts';
 
 export interface FetchOptions {
+  readonly include?: readonly string[];
+  readonly exclude?: readonly string[];
+  readonly parallel?: string;
+  readonly inputFile?: string;
+  readonly baseUrl?: string;
   readonly output?: string;
   readonly sha256?: string;
   readonly sha512?: string;
@@ -40,25 +44,29 @@ const DIGEST_CHARS: Readonly<Record<DigestAlgorithm, number>> = { sha256: 64, sh
  * @throws RangeError, VerifyError that name the option, its value and what would be right
  */
 export function requestOf(what: string, options: FetchOptions, env: NodeJS.ProcessEnv): DownloadOptions {
-  const locator = parseLocator(what);
-  const { mirror: mirrors = [], gateway = [] } = options;
+  for (const name of ['include', 'exclude', 'parallel', 'baseUrl'] as const)
+    if (options[name] !== undefined) throw notForOneFile(name, what);
+  const common = commonOf(options, env);
+  const locator = parseFileLocator(what, common.hfEndpoint ?? PUBLIC_HUB);
+  const { mirror: mirrors = [] } = options;
   for (const url of mirrors) ofOption('--mirror', () => parseUrl(url));
-  ofOption('--hf-endpoint', () => options.hfEndpoint === undefined || httpUrl(options.hfEndpoint));
-  const gateways = ofOption('--gateway', () => gatewaysOf(gateway, env));
   const digests = digestsOf(options);
-  if (locator.kind === 'cid' && !isProvided(locator, gateways, mirrors, digests))
-    throw new RangeError(
-      'no IPFS gateway to ask: give --gateway BASE or set IPFS_GATEWAYS, or give --mirror URL and the digest of the file',
-    );
+  if (locator.kind === 'cid') refuseUnprovided(locator, common.gateways, mirrors, digests);
+  const sizeBytes = wholeNumber('--size', options.size, 0);
+  return { ...common, from: what, to: targetOf(options.output, nameOf(locator)), mirrors, sizeBytes, digests };
+}
+
+/** What holds for every file of a fetch. */
+export type CommonOptions = Omit<DownloadOptions, 'from' | 'to' | 'mirrors' | 'sizeBytes' | 'digests'> & {
+  readonly gateways: readonly string[];
+};
+
+/** @throws RangeError that names the option or variable, its value and what would be right */
+export function commonOf(options: FetchOptions, env: NodeJS.ProcessEnv): CommonOptions {
   return {
-    from: what,
-    to: targetOf(options.output, nameOf(locator)),
-    mirrors,
-    gateways,
-    hfEndpoint: options.hfEndpoint ?? (env['HF_ENDPOINT'] || undefined),
-    hfToken: secret(env, 'HF_TOKEN'),
-    sizeBytes: wholeNumber('--size', options.size, 0),
-    digests,
+    gateways: ofOption('--gateway', () => gatewaysOf(options.gateway ?? [], env)),
+    hfEndpoint: hubEndpoint(options.hfEndpoint, env),
+    hfToken: hubToken(env),
     connections: wholeNumber('--connections', options.connections, 1),
     limitBytesPerSecond:
       options.limitRate === undefined ? undefined : positive('--limit-rate', options.limitRate, parseBytes),
@@ -68,6 +76,29 @@ export function requestOf(what: string, options: FetchOptions, env: NodeJS.Proce
     strict: options.strict,
     proxy: proxyOf(env),
   };
+}
+
+const TYPED = { include: '--include', exclude: '--exclude', parallel: '--parallel', baseUrl: '--base-url' } as const;
+
+const notForOneFile = (name: keyof typeof TYPED, what: string): RangeError =>
+  new RangeError(
+    `${TYPED[name]} is for several files, and "${what}" names one: ` +
+      (name === 'baseUrl'
+        ? 'it goes with --input-file'
+        : 'leave it out, or name a repository, a folder or --input-file'),
+  );
+
+/** @throws RangeError when nothing is there that could give or prove a CID */
+export function refuseUnprovided(
+  locator: Extract<Locator, { kind: 'cid' }>,
+  gateways: readonly string[],
+  mirrors: readonly string[],
+  digests: Digests,
+): void {
+  if (isProvided(locator, gateways, mirrors, digests)) return;
+  throw new RangeError(
+    'no IPFS gateway to ask: give --gateway BASE or set IPFS_GATEWAYS, or give --mirror URL and the digest of the file',
+  );
 }
 
 /** A CID is proven with blocks, which only gateways give; a mirror's bytes need a digest. */
@@ -103,20 +134,23 @@ function isFolder(path: string): boolean {
   }
 }
 
-function digestsOf(options: FetchOptions): Digests {
+/** @throws RangeError that shows where it stood, the text and what would be right */
+export function digestOf(where: string, algorithm: DigestAlgorithm, text: string): string {
+  const chars = DIGEST_CHARS[algorithm];
+  if (text.length === chars && /^[0-9a-f]+$/i.test(text)) return text.toLowerCase();
+  throw new RangeError(`${where} is "${text}": write ${chars} hexadecimal digits`);
+}
+
+export function digestsOf(options: FetchOptions): Digests {
   const digests: { -readonly [name in DigestAlgorithm]?: string } = {};
   for (const name of DIGEST_ALGORITHMS) {
     const text = options[name];
-    if (text === undefined) continue;
-    const chars = DIGEST_CHARS[name];
-    if (text.length !== chars || !/^[0-9a-f]+$/i.test(text))
-      throw new RangeError(`--${name} is "${text}": write ${chars} hexadecimal digits`);
-    digests[name] = text.toLowerCase();
+    if (text !== undefined) digests[name] = digestOf(`--${name}`, name, text);
   }
   return digests;
 }
 
-function wholeNumber(option: string, text: string | undefined, least: number): number | undefined {
+export function wholeNumber(option: string, text: string | undefined, least: number): number | undefined {
   if (text === undefined) return undefined;
   const value = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least)
@@ -131,7 +165,7 @@ function positive(option: string, text: string, parse: (text: string) => number)
 }
 
 /** A parser knows the text, not the option that it stands for. */
-function ofOption<T>(option: string, parse: () => T): T {
+export function ofOption<T>(option: string, parse: () => T): T {
   try {
     return parse();
   } catch (cause) {

@@ -2,15 +2,15 @@ import { statSync } from 'node:fs';
 import { isManifestCid } from '#chain/ingest/draft-from-ipfs';
 import { pathFilter } from '#chain/ingest/path-filter';
 import { parseCid } from '#content/cid';
+import { parseHubRepo, type HubRepoType } from '#core/hub-name';
 import { ModelName, ModelVersion } from '#contracts/manifest';
-import { gatewaysOf, httpUrl } from '../network.ts';
-import { secret } from '../stack/stack-config.ts';
+import { gatewaysOf, hubEndpoint, hubToken } from '../network.ts';
 import type { ProgressMode } from '../terminal/progress.ts';
 import { readRecipe, type Recipe } from './recipe.ts';
 
 export interface ModelAddOptions {
   readonly hf?: string;
-  readonly repoType?: 'model' | 'dataset';
+  readonly repoType?: HubRepoType;
   readonly ipfs?: string;
   readonly dir?: string;
   readonly from?: string;
@@ -29,7 +29,7 @@ export interface ModelAddOptions {
 export interface HubOrigin {
   readonly kind: 'hub';
   readonly repo: string;
-  readonly repoType: 'model' | 'dataset';
+  readonly repoType: HubRepoType;
   readonly revision: string;
   readonly endpoint: string | undefined;
   readonly token: string | undefined;
@@ -98,8 +98,7 @@ function originOf(options: ModelAddOptions, recipe: Recipe | undefined, env: Nod
 }
 
 function hubOf(options: ModelAddOptions, recipe: Recipe['hf'] | undefined, env: NodeJS.ProcessEnv): HubOrigin {
-  const named = recipe ?? parseRepo(options.hf!);
-  const endpoint = options.hfEndpoint ?? (env['HF_ENDPOINT'] || undefined);
+  const named = recipe ?? parseHubRepo('--hf', options.hf!);
   if (options.ipfs !== undefined && isManifestCid(options.ipfs))
     throw new RangeError('--ipfs names a manifest: it is complete, so give it alone');
   return {
@@ -107,17 +106,10 @@ function hubOf(options: ModelAddOptions, recipe: Recipe['hf'] | undefined, env: 
     repo: named.repo,
     repoType: options.repoType ?? recipe?.repoType ?? 'model',
     revision: named.revision,
-    endpoint: endpoint === undefined ? undefined : httpUrl(endpoint),
-    token: secret(env, 'HF_TOKEN'),
+    endpoint: hubEndpoint(options.hfEndpoint, env),
+    token: hubToken(env),
     ipfs: options.ipfs,
   };
-}
-
-function parseRepo(text: string): { repo: string; revision: string } {
-  const match = /^([\w.-]+\/[\w.-]+)(?:@(\S+))?$/.exec(text);
-  if (!match)
-    throw new RangeError(`--hf is "${text}": write owner/repo@revision, such as onnx-community/whisper-base@main`);
-  return { repo: match[1]!, revision: match[2] ?? 'main' };
 }
 
 function existingFolder(path: string): string {

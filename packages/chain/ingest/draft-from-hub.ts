@@ -1,4 +1,5 @@
 import { SourceError } from '#core/failure';
+import type { HubRepoType } from '#core/hub-name';
 import type { Logger } from '#core/logger';
 import { silentLogger } from '#core/logger';
 import { DEFAULT_BUDGETS, type Budget } from '#core/policy';
@@ -15,7 +16,7 @@ import { retrying } from './retrying.ts';
 export interface HubIngestOptions {
   /** `owner/name`. */
   readonly repo: string;
-  readonly repoType: 'model' | 'dataset';
+  readonly repoType: HubRepoType;
   /** Branch, tag or commit; it is pinned to the commit it stands for now. */
   readonly revision: string;
   readonly endpoint: string;
