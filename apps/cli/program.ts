@@ -127,6 +127,8 @@ function addModelCommands(program: Command, context: CommandContext): void {
     .option('--dir <folder>', 'a local folder')
     .option('--from <recipe>', 'a recipe such as examples/models/whisper-base.json')
     .option('--include <glob>', 'only files that match; repeatable', collect)
+    .option('--exclude <glob>', 'leave out files that match; repeatable', collect)
+    .option('--no-store', 'do not copy the files of --dir into the store of this host')
     .option('--version <version>', 'name of this version; default: the commit, the CID or a digest of the content')
     .option('--type <type>', 'what the model is for; default: model')
     .option('--gateway <base>', 'an IPFS gateway; repeatable', collect)

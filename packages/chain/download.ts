@@ -1,26 +1,29 @@
 import { resolve } from 'node:path';
 import { parseCid } from '#content/cid';
 import { resolvePath } from '#content/resolve-path';
-import { VerifyError, type SourceError } from '#core/failure';
+import type { SourceError } from '#core/failure';
 import type { Digests, FileSpec, Strategy } from '#core/file-spec';
-import type { Layer, Outcome } from '#core/layer';
+import type { Layer } from '#core/layer';
 import { silentLogger, type Logger } from '#core/logger';
 import { DEFAULT_BUDGETS } from '#core/policy';
 import type { Source } from '#core/source';
 import type { ProxySettings } from '#http/proxy';
 import { makeSources } from '#sources/make-sources';
-import type { Progress, SourceReport, TryRecord } from '#transfer/transfer-options';
+import type { Progress, TryRecord } from '#transfer/transfer-options';
 import { blockFetcher } from './block-fetcher.ts';
-import { oldBytesAt, provenTarget, type ExistingTarget } from './existing-target.ts';
+import { reportOf, reportOfProven, type DownloadReport } from './download-report.ts';
+import { oldBytesAt, provenTarget } from './existing-target.ts';
 import { openSession, type DownloadSession } from './download-session.ts';
 import { hubFacts } from './hub-facts.ts';
 import { parseFileLocator, parseUrl, sourcesOf, type FileLocator } from './locator.ts';
 import { obtain, type NodesProgress, type Obtained } from './obtain.ts';
 import { publishTarget } from './publish-target.ts';
+import { HereAlready, ServedName } from './served-name.ts';
 import { leaseTarget, tidyTarget, type TargetLease } from './target-lease.ts';
 import { preparePlace } from './target-place.ts';
 
 /** What users of the library name: how it fails, and what it tells. */
+export type { DownloadReport } from './download-report.ts';
 export { ExhaustedError, StorageError, VerifyError } from '#core/failure';
 export type { SourceError, SourceFailure } from '#core/failure';
 export type { NodesProgress } from './obtain.ts';
@@ -35,6 +38,11 @@ export interface DownloadOptions {
   readonly from: string;
   /** Where the file shall be; missing folders are made. The partial and its journal grow beside it. */
   readonly to: string;
+  /**
+   * Put the file beside `to` under the name that its server gives it (Content-Disposition), where it gives one and no other file has that name;
+   * default false.
+   */
+  readonly nameByServer?: boolean | undefined;
   /** More URLs of the same bytes, also of files of this machine (`file:///path`): they are proven like any other's. */
   readonly mirrors?: readonly string[] | undefined;
   /** IPFS gateways, best first. */
@@ -71,22 +79,6 @@ export interface DownloadOptions {
   readonly logger?: Logger | undefined;
   /** What several downloads share; default one of its own. Its options go before those of this download. */
   readonly session?: DownloadSession | undefined;
-}
-
-export interface DownloadReport {
-  /** Absolute. */
-  readonly path: string;
-  readonly sizeBytes: number;
-  readonly sha256: string;
-  /** Undefined also when one was asked for and only a digest proved the bytes. */
-  readonly cid: string | undefined;
-  readonly outcome: Outcome;
-  /** False when nothing proved the bytes. */
-  readonly verified: boolean;
-  readonly resumedBytes: number;
-  readonly wastedBytes: number;
-  readonly badLeaves: number;
-  readonly sources: readonly SourceReport[];
 }
 
 export const PUBLIC_HUB = 'https://huggingface.co';
@@ -182,11 +174,20 @@ async function downloadAlone(
   signal: AbortSignal,
 ): Promise<DownloadReport> {
   const file = await fileOf(locator, options, session, signal);
-  const sources = sourcesFor(file, locator, options, session);
-  const obtained = await obtainBeside(target, lease, file, sources, options, session, signal);
-  await lease.assertMine();
-  await publishTarget(obtained.partialPath, target);
-  return reportOf(target, obtained);
+  const name = new ServedName(target, { sizeBytes: file.sizeBytes, digests: file.digests });
+  const own = sourcesFor(file, locator, options, session);
+  const sources = options.nameByServer ? own.map(name.heardBy) : own;
+  try {
+    const anyEnd = AbortSignal.any([signal, name.found]);
+    const obtained = await obtainBeside(target, lease, file, sources, options, session, anyEnd);
+    const place = await name.placeFor(obtained.digests.sha256!);
+    await lease.assertMine();
+    await publishTarget(obtained.partialPath, place);
+    return reportOf(place, obtained);
+  } catch (error) {
+    if (signal.aborted || !(name.found.reason instanceof HereAlready)) throw error;
+    return reportOfProven(name.found.reason.path, name.found.reason.existing);
+  }
 }
 
 /** What is wanted, as the chain knows it: a path below a CID is resolved to the file's own CID first. */
@@ -264,14 +265,6 @@ function sourcesFor(
 const pastedGateway = (locator: FileLocator): string[] =>
   locator.kind === 'cid' && locator.pasted ? [locator.pasted.gateway] : [];
 
-function reportOf(path: string, obtained: Obtained): DownloadReport {
-  const { sha256 } = obtained.digests;
-  if (sha256 === undefined) throw new VerifyError('unproven', `the transfer of ${path} ended without a digest`);
-  const { sizeBytes, cid, outcome, resumedBytes, wastedBytes, badLeaves, sources } = obtained;
-  const verified = obtained.verified !== 'none';
-  return { path, sizeBytes, sha256, cid, outcome, verified, resumedBytes, wastedBytes, badLeaves, sources };
-}
-
 async function reportOfExisting(
   path: string,
   options: DownloadOptions,
@@ -283,16 +276,3 @@ async function reportOfExisting(
   const existing = await provenTarget(path, expected, signal);
   return existing && reportOfProven(path, existing);
 }
-
-const reportOfProven = (path: string, { sizeBytes, digests, cid }: ExistingTarget): DownloadReport => ({
-  path,
-  sizeBytes,
-  sha256: digests.sha256!,
-  cid,
-  outcome: 'cache_hit',
-  verified: true,
-  resumedBytes: sizeBytes,
-  wastedBytes: 0,
-  badLeaves: 0,
-  sources: [],
-});

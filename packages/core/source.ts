@@ -27,6 +27,8 @@ export interface ResponseHead {
   readonly totalBytes: number | undefined;
   /** Strong validator of what is being sent; undefined when there is none. */
   readonly etag: string | undefined;
+  /** What the server calls the file; from a stranger, not checked. */
+  readonly fileName?: string | undefined;
   /** The file itself continues under another name, such as a repository's commit. */
   readonly revision?: string | undefined;
 }

@@ -147,7 +147,8 @@ async function headOf(
   return response.url.origin === new URL(repo.endpoint).origin ? [first, response] : [first];
 }
 
-function factsOf({ headers }: HopHead): HubHeadFacts[] {
+function factsOf({ status, headers }: HopHead): HubHeadFacts[] {
+  if (status >= 400) return [];
   const linked = hex(bareEtag(headers['x-linked-etag']), 64);
   const etag = headers['x-repo-commit'] === undefined ? undefined : bareEtag(headers['etag']);
   const sha256 = linked ?? hex(etag, 64);

@@ -1,6 +1,7 @@
 import { SourceError } from '#core/failure';
 import type { ByteSink, ReadRequest, ResponseHead, Source } from '#core/source';
 import type { Http } from '#http/pool';
+import { fileNameOf } from '#http/content-disposition';
 import { redactUrl } from '#http/redaction';
 import type { HttpResponse } from '#http/request';
 import type { RangedGet } from './ranged-get.ts';
@@ -107,7 +108,7 @@ class MirrorReader {
     }
     const value = head.etag ?? strongDate(response);
     if (this.#validator?.origin !== origin) this.#validator = value === undefined ? undefined : { value, origin };
-    return head;
+    return { ...head, fileName: fileNameOf(response.headers['content-disposition']) };
   }
 }
 

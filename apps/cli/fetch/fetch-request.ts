@@ -53,7 +53,11 @@ export function requestOf(what: string, options: FetchOptions, env: NodeJS.Proce
   const digests = digestsOf(options);
   if (locator.kind === 'cid') refuseUnprovided(locator, common.gateways, mirrors, digests);
   const sizeBytes = wholeNumber('--size', options.size, 0);
-  return { ...common, from: what, to: targetOf(options.output, nameOf(locator)), mirrors, sizeBytes, digests };
+  const name = nameOf(locator);
+  const to = targetOf(options.output, name);
+  // A name that was typed is the user's; one that is only the end of a URL gives way to the server's.
+  const nameByServer = locator.kind === 'url' && to !== options.output;
+  return { ...common, from: what, to, ...(nameByServer && { nameByServer }), mirrors, sizeBytes, digests };
 }
 
 /** What holds for every file of a fetch. */

@@ -3,7 +3,7 @@ import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { PUBLIC_HUB, type DownloadOptions } from '#chain/download';
 import { LOCAL_PATH_RULES } from '#chain/list-files';
 import { nameOf, parseFileLocator, parseUrl, type FileLocator, type Locator } from '#chain/locator';
-import { pathFilter } from '#chain/ingest/path-filter';
+import { selection } from '#chain/ingest/path-filter';
 import { messageOf } from '#core/error-facts';
 import { DIGEST_ALGORITHMS } from '#core/file-spec';
 import { foldedPath, unsafePathReason } from '#core/safe-path';
@@ -58,15 +58,11 @@ export function manyRequestOf(name: string, options: FetchOptions, env: NodeJS.P
   if (parallel > MOST_PARALLEL)
     throw new RangeError(`--parallel is "${options.parallel}": write a whole number from 1 to ${MOST_PARALLEL}`);
   const { include = [], exclude = [] } = options;
-  const [isIncluded, isExcluded] = [
-    ofOption('--include', () => pathFilter(include)),
-    ofOption('--exclude', () => pathFilter(exclude)),
-  ];
   return {
     common: commonOf(options, env),
     folder: options.output ?? name,
     parallel,
-    isWanted: (path) => isIncluded(path) && !(exclude.length > 0 && isExcluded(path)),
+    isWanted: selection({ include, exclude }),
   };
 }
 

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { isManifestCid } from '#chain/ingest/draft-from-ipfs';
-import { pathFilter } from '#chain/ingest/path-filter';
+import { selection } from '#chain/ingest/path-filter';
 import { parseCid } from '#content/cid';
 import { parseHubRepo, type HubRepoType } from '#core/hub-name';
 import { ModelName, ModelVersion } from '#contracts/manifest';
@@ -15,6 +15,8 @@ export interface ModelAddOptions {
   readonly dir?: string;
   readonly from?: string;
   readonly include?: readonly string[];
+  readonly exclude?: readonly string[];
+  readonly store?: boolean;
   readonly version?: string;
   readonly type?: string;
   readonly gateway?: readonly string[];
@@ -51,6 +53,7 @@ export interface AddRequest {
   readonly version: string | undefined;
   readonly origin: Origin;
   readonly include: readonly string[];
+  readonly exclude: readonly string[];
   readonly minBytes: Readonly<Record<string, number>>;
   readonly gateways: readonly string[];
   readonly allowPrivate: boolean;
@@ -60,18 +63,23 @@ export interface AddRequest {
 export function addRequest(name: string | undefined, options: ModelAddOptions, env: NodeJS.ProcessEnv): AddRequest {
   const recipe = options.from === undefined ? undefined : readRecipe(options.from);
   const origin = originOf(options, recipe, env);
-  const include = options.include ?? recipe?.include ?? [];
-  pathFilter(include);
+  const wanted = selectionOf(options, recipe);
   return {
     name: modelName(name ?? recipe?.name),
     type: modelType(options.type ?? recipe?.type),
     version: modelVersion(options.version),
     origin,
-    include,
+    ...wanted,
     minBytes: recipe?.minBytes ?? {},
     gateways: neededGateways(options, env),
     allowPrivate: options.allowPrivate ?? false,
   };
+}
+
+function selectionOf(options: ModelAddOptions, recipe: Recipe | undefined): Pick<AddRequest, 'include' | 'exclude'> {
+  const { include = recipe?.include ?? [], exclude = recipe?.exclude ?? [] } = options;
+  selection({ include, exclude });
+  return { include, exclude };
 }
 
 function neededGateways(options: ModelAddOptions, env: NodeJS.ProcessEnv): readonly string[] {
@@ -119,7 +127,12 @@ function existingFolder(path: string): string {
 
 /** A manifest that was published is taken as it is: its CID names all of it. */
 function refuseChanges(options: ModelAddOptions): void {
-  const changes = { version: options.version, type: options.type, include: options.include?.[0] };
+  const changes = {
+    version: options.version,
+    type: options.type,
+    include: options.include?.[0],
+    exclude: options.exclude?.[0],
+  };
   for (const [name, value] of Object.entries(changes))
     if (value !== undefined)
       throw new RangeError(`--${name} cannot change a manifest that is named by its CID: leave it out`);

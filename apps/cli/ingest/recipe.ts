@@ -18,6 +18,7 @@ const Recipe = z.strictObject({
     revision: Revision.default('main'),
   }),
   include: z.array(Glob).max(200).default([]),
+  exclude: z.array(Glob).max(200).default([]),
   /** Least length in bytes by glob; each glob must match a file. */
   minBytes: z.record(Glob, z.number().int().min(0)).default({}),
 });

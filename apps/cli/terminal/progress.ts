@@ -127,18 +127,25 @@ function manySteps(
 ): ManyDisplay {
   let shownStep = 0;
   let shownAt = now();
+  /** What was not shown yet. */
+  let latest: [() => readonly ProgressItem[], ProgressTotal] | undefined;
   return {
     update(items, total) {
+      latest = [items, total];
       // Sizes are not always known, the number of files is.
       const share = total.totalBytes === undefined ? total.doneFiles / total.files : percentOf([total]) / 100;
       const step = Math.floor((share * 100) / PLAIN_STEP_PERCENT);
       if (step <= shownStep && now() - shownAt < PLAIN_EVERY_MS) return;
       shownStep = Math.max(step, shownStep);
       shownAt = now();
+      latest = undefined;
       show(items(), total);
     },
     ended: () => undefined,
-    end: () => undefined,
+    end() {
+      if (latest !== undefined) show(latest[0](), latest[1]);
+      latest = undefined;
+    },
   };
 }
 
