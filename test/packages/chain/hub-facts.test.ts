@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { download, type DownloadOptions, type DownloadReport } from '#chain/download';
+import { hubFacts } from '#chain/hub-facts';
+import { quickHttp } from '../sources/collect.ts';
 import { gitBlobSha1, sha256Of, someBytes } from '../../helpers/origin-content.ts';
 import type { Fault } from '../../helpers/origin-fault.ts';
 import { startOrigin, type Origin } from '../../helpers/origin.ts';
@@ -52,7 +54,7 @@ describe('a file of a hub', () => {
   it.each([
     ['a large one', 'hf:org/m/onnx/model.onnx'],
     ['a small one', 'hf:org/m/config.json'],
-  ])('proves %s by its headers where a mirror has no lists', async (_what, from) => {
+  ])('F35 proves %s by its headers where a mirror has no lists', async (_what, from) => {
     withoutTree();
     expect(await fetch(from)).toMatchObject({ verified: true });
   });
@@ -66,20 +68,30 @@ describe('a file of a hub', () => {
 
   it('reads the headers of the hub and not those of the content host behind it', async () => {
     const cdn = await startOrigin({ repos: { 'org/m': { commit: COMMIT, files } } });
+    const http = quickHttp();
     const hub = await startOrigin({ repos: { 'org/m': { commit: COMMIT, files } } }, [], { cdn: cdn.url });
     try {
       hub.rules.push({ path: '/api/models/org/m/tree/main/onnx', fault: { do: 'status', status: 404 } });
-      expect(await fetch('hf:org/m/onnx/model.onnx', { hfEndpoint: hub.url, allowPrivate: true })).toMatchObject({
-        verified: true,
-      });
-      expect(cdn.requests.filter(({ method }) => method === 'HEAD')).toEqual([]);
+      const at = {
+        http,
+        endpoint: hub.url,
+        repo: 'org/m',
+        repoType: 'model',
+        revision: 'main',
+        trusted: true,
+      } as const;
+      const { signal } = new AbortController();
+      const facts = await hubFacts(at, 'onnx/model.onnx', { signal });
+      expect(facts).toEqual({ sizeBytes: large.length, digests: { sha256: sha256Of(large) } });
+      expect(cdn.requests).toEqual([]);
     } finally {
+      http.close();
       await hub.close();
       await cdn.close();
     }
   });
 
-  it('is unverified only where the hub has neither', async () => {
+  it('F35 is unverified only where the hub has neither', async () => {
     withoutTree();
     always(/resolve/, { do: 'headers', set: { etag: '"64fe-1"', 'x-linked-etag': null } });
     await expect(fetch('hf:org/m/onnx/model.onnx')).rejects.toMatchObject({ kind: 'unproven' });
@@ -93,7 +105,7 @@ describe('a file of a hub', () => {
     expect(await fetch('hf:org/m/config.json', { strict: false })).toMatchObject({ verified: false });
   });
 
-  it('F10 believes the list before the headers, and the bytes before both', async () => {
+  it('F10 F35 believes the list before the headers, and the bytes before both', async () => {
     always(/resolve/, { do: 'headers', set: { 'x-linked-etag': `"${sha256Of(other)}"` } });
     expect(await fetch('hf:org/m/onnx/model.onnx')).toMatchObject({ verified: true, sha256: sha256Of(large) });
     withoutTree();
@@ -123,7 +135,7 @@ describe('a file of a hub', () => {
   });
 
   it.each(['blob', 'resolve', 'raw'])(
-    'K18 a /%s/ URL of the configured hub is that file, and the token goes along',
+    'F34 a /%s/ URL of the configured hub is that file, and the token goes along',
     async (view) => {
       const url = `${origin.url}/org/m/${view}/main/onnx/model.onnx?download=true`;
       expect(await fetch(url, { hfToken: 'hf_secret' })).toMatchObject({ verified: true });
@@ -132,7 +144,7 @@ describe('a file of a hub', () => {
     },
   );
 
-  it('K18 the token does not go to a mirror that is no hub, and goes to one that is', async () => {
+  it('F34 the token does not go to a mirror that is no hub, and goes to one that is', async () => {
     const stranger = await startOrigin({ files: { other: large } });
     try {
       const digests = { sha256: sha256Of(large) };

@@ -19,7 +19,7 @@ describe('a URL of the configured hub', () => {
     [`${HUB}/spaces/org/s/raw/main/app.py`, 'space', 'org/s', 'main', 'app.py'],
     [`http://huggingface.co/org/m/blob/main/a.bin`, 'model', 'org/m', 'main', 'a.bin'],
     [`https://hf.co/org/m/blob/main/a.bin#L1`, 'model', 'org/m', 'main', 'a.bin'],
-  ])('%s names a file', (url, repoType, repo, revision, path) => {
+  ])('F34 %s names a file', (url, repoType, repo, revision, path) => {
     expect(hubPage(new URL(url), HUB)).toEqual({ repoType, repo, revision, path, isFolder: false });
   });
 

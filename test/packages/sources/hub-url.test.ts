@@ -37,7 +37,7 @@ describe('the URL of a file on a hub', () => {
     ['path', { path: '../../../api/whoami' }],
     ['path', { path: 'a/./b' }],
     ['path', { path: 'a//b' }],
-  ])('K19 a %s that would lead elsewhere with the token makes no URL: %p', (what, part) => {
+  ])('F32 a %s that would lead elsewhere with the token makes no URL: %p', (what, part) => {
     const hostile = { ...file, revision: 'main', ...part };
     expect(() => resolveUrl(hostile)).toThrow(`the ${what} ${JSON.stringify(Object.values(part)[0])}`);
     if (what !== 'path') expect(() => apiUrl(hostile, 'tree')).toThrow(RangeError);
