@@ -23,6 +23,10 @@ process.stderr.on('error', (error: NodeJS.ErrnoException) => {
 
 const context: CommandContext = {
   env: process.env,
+  // Touching it opens it, which most commands have no use for.
+  get stdin() {
+    return process.stdin;
+  },
   stdout: process.stdout,
   stderr: process.stderr,
   distDir: fileURLToPath(new URL('../..', import.meta.url)),

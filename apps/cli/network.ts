@@ -16,6 +16,27 @@ export function gatewaysOf(typed: readonly string[], env: NodeJS.ProcessEnv): re
   return settingsFrom(env, 'IPFS_GATEWAYS').IPFS_GATEWAYS;
 }
 
+/**
+ * The access token of the hub, `HF_TOKEN` or the file that `HF_TOKEN_FILE` names.
+ *
+ * @throws CliError for a text that is no token, or when the file cannot be read
+ */
+export const hubToken = (env: NodeJS.ProcessEnv): string | undefined => settingsFrom(env, 'HF_TOKEN').HF_TOKEN;
+
+/**
+ * The hub that was typed, else that of HF_ENDPOINT, else the public one.
+ *
+ * @throws RangeError that names the option; CliError that names the variable
+ */
+export function hubEndpoint(typed: string | undefined, env: NodeJS.ProcessEnv): string {
+  if (typed === undefined) return settingsFrom(env, 'HF_ENDPOINT').HF_ENDPOINT;
+  try {
+    return httpUrl(typed);
+  } catch (cause) {
+    throw new RangeError(`--hf-endpoint: ${(cause as RangeError).message}`, { cause });
+  }
+}
+
 /** @throws RangeError */
 export function httpUrl(text: string): string {
   if (/^https?:\/\//i.test(text) && URL.canParse(text)) return text;

@@ -86,9 +86,19 @@ function addDownloadCommands(program: Command, context: CommandContext): void {
 
 function addFetchCommand(program: Command, context: CommandContext): void {
   program
-    .command('fetch <what>')
-    .description('fetch one file without any server: a CID, CID/path, URL or hf:repo/path@revision')
-    .option('-o, --output <path>', 'where to put it; default: the name of the file, here')
+    .command('fetch [what]')
+    .description(
+      'fetch without any server: a file or folder by CID or CID/path, a URL, hf:owner/repo/path@revision, a whole repository hf:owner/repo@revision, or --input-file',
+    )
+    .option('-o, --output <path>', 'where to put it; default: the name of the file, here; for several files the folder')
+    .option(
+      '-i, --input-file <list>',
+      'the files of a list, in the format of aria2 or of sha256sum; - is standard input',
+    )
+    .option('--base-url <url>', 'where the paths of a sha256sum list are')
+    .option('--include <glob>', 'of several files only those that match; repeatable', collect)
+    .option('--exclude <glob>', 'of several files not those that match; repeatable', collect)
+    .option('--parallel <n>', 'files under way at once, 1 to 64; default: 8')
     .option('--sha256 <hex>', 'what the file must hash to')
     .option('--md5 <hex>', 'what the file must hash to')
     .option('--sha1 <hex>', 'what the file must hash to')
@@ -108,7 +118,7 @@ function addFetchCommand(program: Command, context: CommandContext): void {
     .option('--strict', 'refuse bytes that nothing proves')
     .option('--json', 'one JSON object on stdout')
     .addOption(PROGRESS)
-    .action(async (what, options) => (await import('./commands/fetch.ts')).fetchFile(what, options, context));
+    .action(async (what, options) => (await import('./commands/fetch.ts')).fetchCommand(what, options, context));
 }
 
 function addModelCommands(program: Command, context: CommandContext): void {
@@ -117,11 +127,15 @@ function addModelCommands(program: Command, context: CommandContext): void {
     .command('add [name]')
     .description('make a manifest from a hub, IPFS or a folder, and publish it to the API')
     .option('--hf <repo@revision>', 'a Hugging Face repository')
-    .addOption(new Option('--repo-type <type>', 'what the repository is; default: model').choices(['model', 'dataset']))
+    .addOption(
+      new Option('--repo-type <type>', 'what the repository is; default: model').choices(['model', 'dataset', 'space']),
+    )
     .option('--ipfs <cid>', 'an IPFS folder or file, alone or beside --hf; or a dag-json manifest')
     .option('--dir <folder>', 'a local folder')
     .option('--from <recipe>', 'a recipe such as examples/models/whisper-base.json')
     .option('--include <glob>', 'only files that match; repeatable', collect)
+    .option('--exclude <glob>', 'leave out files that match; repeatable', collect)
+    .option('--no-store', 'do not copy the files of --dir into the store of this host')
     .option('--version <version>', 'name of this version; default: the commit, the CID or a digest of the content')
     .option('--type <type>', 'what the model is for; default: model')
     .option('--gateway <base>', 'an IPFS gateway; repeatable; default: IPFS_GATEWAYS', collect)

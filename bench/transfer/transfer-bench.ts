@@ -4,6 +4,7 @@ import { interleave } from '../rounds.ts';
 import { markdownOf, rowOf, type BenchReport, type CaseReport } from '../table.ts';
 import type { BenchCase } from './bench-case.ts';
 import { byCidCases } from './by-cid.ts';
+import { listedFilesCase } from './listed-files.ts';
 import { openLab, type Lab, type LabOptions } from './lab.ts';
 import { limitedCase } from './limited.ts';
 import { levelGround } from './level-ground.ts';
@@ -18,6 +19,7 @@ const CASES: readonly BenchCase[] = [
   ...byCidCases,
   limitedCase,
   smallFilesCase,
+  listedFilesCase,
   manyAtOnceCase,
   throttledCase,
   resumedCase,

@@ -1,30 +1,29 @@
-import { realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseCid } from '#content/cid';
 import { resolvePath } from '#content/resolve-path';
-import { VerifyError, type SourceError } from '#core/failure';
+import type { SourceError } from '#core/failure';
 import type { Digests, FileSpec, Strategy } from '#core/file-spec';
-import type { Layer, Outcome } from '#core/layer';
+import type { Layer } from '#core/layer';
 import { silentLogger, type Logger } from '#core/logger';
 import { DEFAULT_BUDGETS } from '#core/policy';
 import type { Source } from '#core/source';
-import { parseAddressPolicy } from '#http/address-policy';
-import { createHttp, type Http } from '#http/pool';
 import type { ProxySettings } from '#http/proxy';
-import { OriginGates } from '#sources/limited';
 import { makeSources } from '#sources/make-sources';
-import { SourceHealth } from '#sources/source-health';
-import { createThrottle } from '#transfer/throttle';
-import type { Progress, SourceReport, TryRecord } from '#transfer/transfer-options';
+import type { Progress, TryRecord } from '#transfer/transfer-options';
 import { blockFetcher } from './block-fetcher.ts';
-import { provenTarget, type ExistingTarget } from './existing-target.ts';
-import { parseLocator, parseUrl, sourcesOf, type Locator } from './locator.ts';
+import { reportOf, reportOfProven, type DownloadReport } from './download-report.ts';
+import { oldBytesAt, provenTarget } from './existing-target.ts';
+import { openSession, type DownloadSession } from './download-session.ts';
+import { hubFacts } from './hub-facts.ts';
+import { parseFileLocator, parseUrl, sourcesOf, type FileLocator } from './locator.ts';
 import { obtain, type NodesProgress, type Obtained } from './obtain.ts';
 import { publishTarget } from './publish-target.ts';
+import { HereAlready, ServedName } from './served-name.ts';
 import { leaseTarget, tidyTarget, type TargetLease } from './target-lease.ts';
 import { preparePlace } from './target-place.ts';
 
 /** What users of the library name: how it fails, and what it tells. */
+export type { DownloadReport } from './download-report.ts';
 export { ExhaustedError, StorageError, VerifyError } from '#core/failure';
 export type { SourceError, SourceFailure } from '#core/failure';
 export type { NodesProgress } from './obtain.ts';
@@ -32,12 +31,18 @@ export type { Progress, SourceProgress, SourceReport, TryRecord } from '#transfe
 
 export interface DownloadOptions {
   /**
-   * `<cid>`, `<cid>/<path>`, `ipfs://…`, `http(s)://…`, `file:///…` or `hf:[datasets/]owner/repo/path[@revision]`. A URL of an IPFS gateway
+   * `<cid>`, `<cid>/<path>`, `ipfs://…`, `http(s)://…`, `file:///…` or `hf:[datasets/|spaces/]owner/repo/path[@revision]`. A file of a hub is
+   * proven by the digest that the hub has of it, unless `digests` says one. A URL of an IPFS gateway
    * (`https://<gateway>/ipfs/<cid>`, `https://<cid>.ipfs.<host>`) means that CID, and the gateway is asked first.
    */
   readonly from: string;
   /** Where the file shall be; missing folders are made. The partial and its journal grow beside it. */
   readonly to: string;
+  /**
+   * Put the file beside `to` under the name that its server gives it (Content-Disposition), where it gives one and no other file has that name;
+   * default false.
+   */
+  readonly nameByServer?: boolean | undefined;
   /** More URLs of the same bytes, also of files of this machine (`file:///path`): they are proven like any other's. */
   readonly mirrors?: readonly string[] | undefined;
   /** IPFS gateways, best first. */
@@ -76,22 +81,8 @@ export interface DownloadOptions {
   readonly onWaiting?: ((holder: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly logger?: Logger | undefined;
-}
-
-export interface DownloadReport {
-  /** Absolute. */
-  readonly path: string;
-  readonly sizeBytes: number;
-  readonly sha256: string;
-  /** Undefined also when one was asked for and only a digest proved the bytes. */
-  readonly cid: string | undefined;
-  readonly outcome: Outcome;
-  /** False when nothing proved the bytes. */
-  readonly verified: boolean;
-  readonly resumedBytes: number;
-  readonly wastedBytes: number;
-  readonly badLeaves: number;
-  readonly sources: readonly SourceReport[];
+  /** What several downloads share; default one of its own. Its options go before those of this download. */
+  readonly session?: DownloadSession | undefined;
 }
 
 export const PUBLIC_HUB = 'https://huggingface.co';
@@ -106,18 +97,51 @@ const LAYERS: readonly Layer[] = ['ipfs', 'huggingface'];
  *   the signal's reason
  */
 export async function download(options: DownloadOptions): Promise<DownloadReport> {
-  const locator = parseLocator(options.from);
+  const session = options.session ?? openSession(options);
+  try {
+    const locator = parseFileLocator(options.from, options.hfEndpoint ?? PUBLIC_HUB);
+    const signal = options.signal ?? new AbortController().signal;
+    return await downloadIn(session, locator, await knownOf(options, locator, session, signal), signal);
+  } finally {
+    if (options.session === undefined) session.close();
+  }
+}
+
+/** What a hub says of its file proves it, unless the caller knows better. */
+async function knownOf(
+  options: DownloadOptions,
+  locator: FileLocator,
+  { http }: DownloadSession,
+  signal: AbortSignal,
+): Promise<DownloadOptions> {
+  if (locator.kind !== 'hub' || Object.keys(options.digests ?? {}).length > 0) return options;
+  const { hfEndpoint: endpoint = PUBLIC_HUB, hfToken: token, onBlockFailure: onFailure } = options;
+  const { path, repoType = 'model', ...place } = locator.source;
+  const facts = await hubFacts({ http, endpoint, token, ...place, repoType, trusted: true }, path, {
+    signal,
+    onFailure,
+  });
+  return { ...options, digests: facts.digests, sizeBytes: options.sizeBytes ?? facts.sizeBytes };
+}
+
+async function downloadIn(
+  session: DownloadSession,
+  locator: FileLocator,
+  options: DownloadOptions,
+  signal: AbortSignal,
+): Promise<DownloadReport> {
   const target = resolve(options.to);
-  const signal = options.signal ?? new AbortController().signal;
   const existing = await reportOfExisting(target, options, locator, signal);
   if (existing) {
-    await tidyTarget(target, options.logger);
+    if (await session.leftovers.areAt(target)) await tidyTarget(target, options.logger);
     return existing;
   }
   const cleanUp = await preparePlace(target);
   try {
-    const lease = await leaseTarget(target, { signal, onWaiting: options.onWaiting, logger: options.logger });
-    const report = await reportWith(lease, target, locator, options, AbortSignal.any([signal, lease.lost]));
+    const { onWaiting, logger } = options;
+    const lease = await leaseTarget(target, { signal, onWaiting, logger, leftovers: session.leftovers });
+    const anyEnd = AbortSignal.any([signal, lease.lost]);
+    const report = await reportWith(lease, target, locator, options, session, anyEnd);
     await lease.discard();
     return report;
   } catch (error) {
@@ -130,13 +154,14 @@ export async function download(options: DownloadOptions): Promise<DownloadReport
 async function reportWith(
   lease: TargetLease,
   target: string,
-  locator: Locator,
+  locator: FileLocator,
   options: DownloadOptions,
+  session: DownloadSession,
   signal: AbortSignal,
 ): Promise<DownloadReport> {
   try {
     const found = lease.hasWaited ? await reportOfExisting(target, options, locator, signal) : undefined;
-    return found ?? (await downloadAlone(target, locator, options, lease, signal));
+    return found ?? (await downloadAlone(target, locator, options, lease, session, signal));
   } catch (error) {
     await lease.release();
     lease.lost.throwIfAborted();
@@ -146,37 +171,36 @@ async function reportWith(
 
 async function downloadAlone(
   target: string,
-  locator: Locator,
+  locator: FileLocator,
   options: DownloadOptions,
   lease: TargetLease,
+  session: DownloadSession,
   signal: AbortSignal,
 ): Promise<DownloadReport> {
-  const http = createHttp({
-    addressPolicy: parseAddressPolicy([], options.allowPrivate ?? false),
-    ...(options.stallTimeoutMs === undefined ? {} : { timeouts: timeoutsOf(options.stallTimeoutMs) }),
-    proxy: options.proxy,
-    ca: options.ca,
-  });
+  const file = await fileOf(locator, options, session, signal);
+  const name = new ServedName(target, { sizeBytes: file.sizeBytes, digests: file.digests });
+  const own = sourcesFor(file, locator, options, session);
+  const sources = options.nameByServer ? own.map(name.heardBy) : own;
   try {
-    const file = await fileOf(locator, options, http, signal);
-    const sources = sourcesFor(file, locator, options, http);
-    const obtained = await obtainBeside(target, lease, file, sources, options, signal);
+    const anyEnd = AbortSignal.any([signal, name.found]);
+    const obtained = await obtainBeside(target, lease, file, sources, options, session, anyEnd);
+    const place = await name.placeFor(obtained.digests.sha256!);
     await lease.assertMine();
-    await publishTarget(obtained.partialPath, target);
-    return reportOf(target, obtained);
-  } finally {
-    http.close();
+    await publishTarget(obtained.partialPath, place);
+    return reportOf(place, obtained);
+  } catch (error) {
+    if (signal.aborted || !(name.found.reason instanceof HereAlready)) throw error;
+    return reportOfProven(name.found.reason.path, name.found.reason.existing);
   }
 }
 
-const timeoutsOf = (stallMs: number) => ({
-  stallMs,
-  headersMs: Math.max(stallMs, 1000),
-  lowSpeedMs: Math.max(stallMs, 1000),
-});
-
 /** What is wanted, as the chain knows it: a path below a CID is resolved to the file's own CID first. */
-async function fileOf(locator: Locator, options: DownloadOptions, http: Http, signal: AbortSignal): Promise<FileSpec> {
+async function fileOf(
+  locator: FileLocator,
+  options: DownloadOptions,
+  session: DownloadSession,
+  signal: AbortSignal,
+): Promise<FileSpec> {
   const mirrors = (options.mirrors ?? []).map((url) => ({ kind: 'mirror' as const, url: parseUrl(url).href }));
   const file: FileSpec = {
     path: options.to,
@@ -187,7 +211,7 @@ async function fileOf(locator: Locator, options: DownloadOptions, http: Http, si
   if (locator.kind !== 'cid') return file;
   const { cid, original } = parseCid(locator.cid);
   if (locator.path === '') return { ...file, cid: original };
-  const folder = sourcesFor({ ...file, cid }, locator, options, http);
+  const folder = sourcesFor({ ...file, cid }, locator, options, session);
   const { fetchBlock } = blockFetcher(folder, {
     budgets: DEFAULT_BUDGETS,
     now: () => performance.now(),
@@ -203,9 +227,9 @@ async function obtainBeside(
   file: FileSpec,
   sources: readonly Source[],
   options: DownloadOptions,
+  { throttles }: DownloadSession,
   signal: AbortSignal,
 ): Promise<Obtained> {
-  const { limitBytesPerSecond } = options;
   return obtain(file, {
     sources,
     layers: LAYERS,
@@ -213,7 +237,7 @@ async function obtainBeside(
     partialPath: lease.partialPath,
     salvage: [...(await oldBytesAt(target)), ...lease.salvage],
     connections: options.connections,
-    throttles: limitBytesPerSecond === undefined ? [] : [createThrottle(limitBytesPerSecond)],
+    throttles,
     strict: options.strict,
     onProgress: options.onProgress,
     onTry: options.onTry,
@@ -224,7 +248,12 @@ async function obtainBeside(
   });
 }
 
-function sourcesFor(file: FileSpec, locator: Locator, options: DownloadOptions, http: Http): Source[] {
+function sourcesFor(
+  file: FileSpec,
+  locator: FileLocator,
+  options: DownloadOptions,
+  { http, health, gates }: DownloadSession,
+): Source[] {
   const typed = file.sources.flatMap((source) => (source.kind === 'mirror' ? [source.url] : []));
   return makeSources(file, {
     gateways: [...pastedGateway(locator), ...(options.gateways ?? [])],
@@ -233,37 +262,18 @@ function sourcesFor(file: FileSpec, locator: Locator, options: DownloadOptions, 
     layers: LAYERS,
     trustedUrls: typed,
     allowDowngrade: options.allowDowngrade,
-    http,
-    health: new SourceHealth(),
-    gates: new OriginGates(),
+    ...{ http, health, gates },
     logger: options.logger ?? silentLogger,
   });
 }
 
-const pastedGateway = (locator: Locator): string[] =>
+const pastedGateway = (locator: FileLocator): string[] =>
   locator.kind === 'cid' && locator.pasted ? [locator.pasted.gateway] : [];
-
-/** What is at the target may have good leaves; so may what a link there leads to, which is only read. */
-async function oldBytesAt(target: string): Promise<string[]> {
-  try {
-    return (await stat(target)).isFile() ? [await realpath(target)] : [];
-  } catch {
-    return []; // nothing that could be read is nothing to begin with
-  }
-}
-
-function reportOf(path: string, obtained: Obtained): DownloadReport {
-  const { sha256 } = obtained.digests;
-  if (sha256 === undefined) throw new VerifyError('unproven', `the transfer of ${path} ended without a digest`);
-  const { sizeBytes, cid, outcome, resumedBytes, wastedBytes, badLeaves, sources } = obtained;
-  const verified = obtained.verified !== 'none';
-  return { path, sizeBytes, sha256, cid, outcome, verified, resumedBytes, wastedBytes, badLeaves, sources };
-}
 
 async function reportOfExisting(
   path: string,
   options: DownloadOptions,
-  locator: Locator,
+  locator: FileLocator,
   signal: AbortSignal,
 ): Promise<DownloadReport | undefined> {
   const cid = locator.kind === 'cid' && locator.path === '' ? parseCid(locator.cid).original : undefined;
@@ -271,16 +281,3 @@ async function reportOfExisting(
   const existing = await provenTarget(path, expected, signal);
   return existing && reportOfProven(path, existing);
 }
-
-const reportOfProven = (path: string, { sizeBytes, digests, cid }: ExistingTarget): DownloadReport => ({
-  path,
-  sizeBytes,
-  sha256: digests.sha256!,
-  cid,
-  outcome: 'cache_hit',
-  verified: true,
-  resumedBytes: sizeBytes,
-  wastedBytes: 0,
-  badLeaves: 0,
-  sources: [],
-});

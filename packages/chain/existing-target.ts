@@ -1,5 +1,5 @@
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { createReadStream, type Stats } from 'node:fs';
+import { realpath, stat } from 'node:fs/promises';
 import { canonicalCid } from '#content/canonical-cid';
 import { compareDigests } from '#content/digests';
 import { createFileDigester } from '#content/file-digester';
@@ -23,9 +23,10 @@ export interface ExpectedTarget {
 }
 
 /**
- * Looks at what is at the target: a file that hashes to the wanted digests needs no request at all.
+ * Looks at what is at the target: a file that hashes to the wanted digests, or leads to the wanted CID when it is cut as is usual, needs
+ * no request at all.
  *
- * @returns undefined when there is none, it has another size, or no digest says what it should hash to
+ * @returns undefined when there is none, it has another size, or nothing says what it should be
  */
 export async function provenTarget(
   target: string,
@@ -33,12 +34,13 @@ export async function provenTarget(
   signal: AbortSignal,
 ): Promise<ExistingTarget | undefined> {
   const named = Object.keys(expected.digests) as DigestAlgorithm[];
-  if (named.length === 0) return undefined;
-  const found = await stat(target).catch(() => undefined); // whatever hides it, the transfer will say
-  if (!found?.isFile() || (expected.sizeBytes !== undefined && found.size !== expected.sizeBytes)) return undefined;
+  const dagProfile = expected.cid === undefined ? undefined : likelyProfile(expected.cid);
+  if (named.length === 0 && dagProfile === undefined) return undefined;
+  const found = await fileAt(target, expected.sizeBytes);
+  if (found === undefined) return undefined;
   const digester = createFileDigester({
     algorithms: [...new Set<DigestAlgorithm>(['sha256', ...named])],
-    dagProfile: expected.cid === undefined ? undefined : likelyProfile(expected.cid),
+    dagProfile,
     sizeBytes: found.size,
   });
   for await (const chunk of createReadStream(target, { highWaterMark: MIB })) {
@@ -47,6 +49,21 @@ export async function provenTarget(
   }
   const { digests, dag } = digester.finish();
   if (compareDigests(expected.digests, digests) !== undefined) return undefined;
-  const isOfCid = expected.cid !== undefined && dag?.cid === canonicalCid(expected.cid);
-  return { sizeBytes: found.size, digests, cid: isOfCid ? dag.cid : undefined };
+  const cid = expected.cid !== undefined && dag?.cid === canonicalCid(expected.cid) ? dag.cid : undefined;
+  return named.length === 0 && cid === undefined ? undefined : { sizeBytes: found.size, digests, cid };
+}
+
+/** Whatever hides it, the transfer will say. */
+async function fileAt(target: string, sizeBytes: number | undefined): Promise<Stats | undefined> {
+  const found = await stat(target).catch(() => undefined);
+  return found?.isFile() && (sizeBytes === undefined || found.size === sizeBytes) ? found : undefined;
+}
+
+/** What is at the target may have good leaves; so may what a link there leads to, which is only read. */
+export async function oldBytesAt(target: string): Promise<string[]> {
+  try {
+    return (await stat(target)).isFile() ? [await realpath(target)] : [];
+  } catch {
+    return []; // nothing that could be read is nothing to begin with
+  }
 }

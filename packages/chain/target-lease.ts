@@ -15,6 +15,8 @@ export interface LeaseTargetOptions {
   readonly signal: AbortSignal;
   /** Told once, who is waited for. */
   readonly onWaiting?: ((holder: string) => void) | undefined;
+  /** What lies in the folder from before, read once for many targets. */
+  readonly leftovers?: Leftovers | undefined;
   /** Silence after which a holder that cannot be seen counts as gone; milliseconds; default 15,000. */
   readonly ttlMs?: number | undefined;
   readonly logger?: Logger | undefined;
@@ -35,11 +37,31 @@ export async function leaseTarget(target: string, options: LeaseTargetOptions): 
       hasWaited = true;
       options.onWaiting?.(nameOf(heldBy));
     },
+    isEmpty: options.leftovers && (async () => !(await options.leftovers!.areAt(target))),
     signal,
     ttlMs,
   });
   if ('found' in outcome) return outcome.found;
   return { ...outcome.partial, hasWaited };
+}
+
+/** What programs left beside targets before, by one look at each folder: a folder of thousands of targets is not read for each of them. */
+export class Leftovers {
+  readonly #keysByFolder = new Map<string, Promise<ReadonlySet<string>>>();
+
+  /** Whether something of an earlier fetch lies beside the target. */
+  async areAt(target: string): Promise<boolean> {
+    const { folder, key } = partialPlaceOf(target);
+    const known = this.#keysByFolder.get(folder) ?? keysIn(folder);
+    this.#keysByFolder.set(folder, known);
+    return (await known).has(key);
+  }
+}
+
+/** A folder that cannot be read says nothing here; writing there will say why. */
+async function keysIn(folder: string): Promise<ReadonlySet<string>> {
+  const names = await nodeFiles.readdir(folder).catch((): string[] => []);
+  return new Set(names.flatMap((name) => /^\..*\.haulier-part(?=\.)/.exec(name)?.[0] ?? []));
 }
 
 /**

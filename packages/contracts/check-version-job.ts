@@ -1,14 +1,16 @@
 import { z } from 'zod';
+import { HUB_REPO_TYPES } from '#core/hub-name';
+import { Repo, Revision } from './file-spec.ts';
 import { ModelName, ModelVersion } from './manifest.ts';
 
 /** Where a model's newer versions would appear (VE2). */
 export const WatchedOrigin = z.strictObject({
   huggingface: z
     .strictObject({
-      repo: z.string().max(200),
-      repoType: z.enum(['model', 'dataset']).optional(),
+      repo: Repo,
+      repoType: z.enum(HUB_REPO_TYPES).optional(),
       /** Branch or tag that moves, such as `main`. */
-      revision: z.string().max(200),
+      revision: Revision,
       /** The commit that the current version was made from. */
       commit: z.string().max(200).optional(),
     })

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { HUB_REPO_TYPES, badHubPathReason, badRepoReason, badRevisionReason } from '#core/hub-name';
 import { FilePath } from './file-path.ts';
 
 const hex = (length: number, name: string) =>
@@ -41,20 +42,29 @@ const MirrorUrl = z
     return username === '' && password === '';
   }, 'a URL here must not carry a user name or password: give the worker the credential instead');
 
-const Repo = z
-  .string()
-  .regex(/^[\w.-]+(\/[\w.-]+)?$/, 'a repository is "owner/name"')
-  .max(200);
-const Revision = z.string().min(1).max(200);
+/** A repository of a hub: `owner/name`, or a single name as the oldest ones have. */
+export const Repo = z.string().superRefine(refusing('a repository is "owner/name"', badRepoReason));
+/** A branch, tag or commit. */
+export const Revision = z.string().superRefine(refusing('a revision is a branch, tag or commit', badRevisionReason));
+/** Path of a file in a repository: of more names than a host may have. */
+const HubPath = z.string().max(1024).superRefine(refusing('a path in a repository is "folder/file"', badHubPathReason));
+
+function refusing(rule: string, reasonOf: (text: string) => string | undefined) {
+  return (text: string, context: z.RefinementCtx): void => {
+    const reason = reasonOf(text);
+    if (reason !== undefined)
+      context.addIssue({ code: 'custom', message: `${rule}; ${JSON.stringify(text)} ${reason}` });
+  };
+}
 
 /** Where a file may come from; a path left out is the file's own. */
 export const SourceInput = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('huggingface'),
     repo: Repo,
-    repoType: z.enum(['model', 'dataset']).optional(),
+    repoType: z.enum(HUB_REPO_TYPES).optional(),
     revision: Revision.default('main'),
-    path: FilePath.optional(),
+    path: HubPath.optional(),
   }),
   z.strictObject({ kind: z.literal('mirror'), url: MirrorUrl }),
 ]);
@@ -125,9 +135,9 @@ export const JobFile = z.strictObject({
         z.strictObject({
           kind: z.literal('huggingface'),
           repo: Repo,
-          repoType: z.enum(['model', 'dataset']).optional(),
+          repoType: z.enum(HUB_REPO_TYPES).optional(),
           revision: Revision,
-          path: FilePath,
+          path: HubPath,
         }),
         z.strictObject({ kind: z.literal('mirror'), url: MirrorUrl }),
       ]),

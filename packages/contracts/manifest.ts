@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { clashReason, pathIndex } from '#core/safe-path';
-import { ManifestFile, SourceInput } from './file-spec.ts';
+import { ManifestFile, Revision, SourceInput } from './file-spec.ts';
 
 export const ModelName = z
   .string()
@@ -33,7 +33,7 @@ export const Manifest = z
     watch: z
       .strictObject({
         /** Branch or tag of the first hub source. */
-        huggingface: z.strictObject({ revision: z.string().min(1).max(200).default('main') }).optional(),
+        huggingface: z.strictObject({ revision: Revision.default('main') }).optional(),
         /** A name that can move, such as a key or a domain; compared with `cid`. */
         ipns: z
           .string()

@@ -1,3 +1,5 @@
+import type { HubRepoType } from './hub-name.ts';
+
 /** Digest algorithms a manifest may name (EX3); `git` is the git blob SHA-1 that hubs give for small files. */
 export const DIGEST_ALGORITHMS = ['sha256', 'sha512', 'sha1', 'md5', 'git'] as const;
 
@@ -24,7 +26,7 @@ export type SourceSpec =
   | {
       readonly kind: 'huggingface';
       readonly repo: string;
-      readonly repoType?: 'model' | 'dataset' | undefined;
+      readonly repoType?: HubRepoType | undefined;
       /** Branch, tag or commit. */
       readonly revision: string;
       /** Path inside the repository. */

@@ -15,18 +15,20 @@ const isLonger = (text: string, maxBytes: number): boolean =>
   text.length * 3 > maxBytes && encoder.encode(text).byteLength > maxBytes;
 
 /**
- * Why a relative file path is unsafe, or undefined when it is safe under POSIX and Windows rules alike.
+ * Why a relative file path is unsafe, or undefined when it is safe.
  *
+ * @param rules `portable` takes what is safe under POSIX and Windows rules alike, for hosts that are not known; `posix` also takes names
+ *   that only Windows refuses
  * @see docs/fault-model.md K01 to K08
  */
-export function unsafePathReason(path: string): string | undefined {
+export function unsafePathReason(path: string, rules: 'portable' | 'posix' = 'portable'): string | undefined {
   if (path === '') return 'is empty';
   if (isLonger(path, MAX_PATH_BYTES)) return `is longer than ${MAX_PATH_BYTES} bytes`;
   if (UNPRINTABLE.test(path)) return 'has control or direction characters';
   if (path.includes('\\')) return 'has a backslash; separate folders with "/"';
   if (path.startsWith('/')) return 'is absolute; make it relative to the model';
   for (const segment of path.split('/')) {
-    const reason = unsafeSegmentReason(segment);
+    const reason = unsafeSegmentReason(segment) ?? (rules === 'portable' ? refusedByWindows(segment) : undefined);
     if (reason !== undefined) return reason;
   }
   return undefined;
@@ -36,6 +38,10 @@ function unsafeSegmentReason(segment: string): string | undefined {
   if (segment === '') return 'has an empty segment';
   if (segment === '.' || segment === '..') return `has the segment "${segment}"`;
   if (isLonger(segment, MAX_SEGMENT_BYTES)) return `has a segment over ${MAX_SEGMENT_BYTES} bytes`;
+  return undefined;
+}
+
+function refusedByWindows(segment: string): string | undefined {
   if (/[:*?"<>|]/.test(segment)) return 'has one of : * ? " < > |, which Windows refuses';
   if (/[. ]$/.test(segment)) return 'has a segment that ends in a dot or a space';
   if (MAY_BE_RESERVED.test(segment) && RESERVED.test(segment)) return `has the reserved name "${segment}"`;
@@ -89,3 +95,9 @@ export const clashReason = (path: string, other: string): string =>
   foldedPath(path) === foldedPath(other)
     ? `"${path}" collides with "${other}" on a disk that folds case or Unicode; rename one`
     : `"${path}" and "${other}" need a file and a folder of one name; rename one`;
+
+/** @returns the name with `_` for each character, and before each reserved name, that a host of another system would refuse */
+export function portableName(name: string): string {
+  const plain = name.replace(/[:*?"<>|]/g, '_').replace(/[. ]+$/, (end) => '_'.repeat(end.length));
+  return RESERVED.test(plain) ? `_${plain}` : plain;
+}

@@ -30,6 +30,8 @@ export interface ResponseHead {
   readonly validator: Validator | undefined;
   /** Content coding that the source names although none was asked for; the bytes are never decoded. */
   readonly encoding?: string | undefined;
+  /** What the server calls the file; from a stranger, not checked. */
+  readonly fileName?: string | undefined;
   /** The file itself continues under another name, such as a repository's commit. */
   readonly revision?: string | undefined;
 }

@@ -43,6 +43,11 @@ export interface LeasePartialOptions<Found> {
   readonly signal?: AbortSignal | undefined;
   /** Told once when somebody else is at it, for logs and status (HD9: who, and since when). */
   readonly onWaiting?: ((heldBy: LeaseRecord | undefined) => void) | undefined;
+  /**
+   * Whether nothing of an earlier attempt lies in the place, as one look at its folder showed for all places in there: then the folder,
+   * which may have thousands of files, is not read again. What other programs left since then shows by its lease or record.
+   */
+  readonly isEmpty?: (() => Promise<boolean>) | undefined;
   readonly pollMs?: number | undefined;
   readonly ttlMs?: number | undefined;
 }
@@ -79,7 +84,11 @@ export async function leasePartial<Found>(
       if ('lease' in outcome) await outcome.lease.release();
       return { found };
     }
-    if ('lease' in outcome) return { partial: await takePartial(parts, place, fresh, outcome) };
+    if ('lease' in outcome) {
+      const waited = observation !== undefined || outcome.displaced !== undefined;
+      const isEmpty = waited ? undefined : options.isEmpty;
+      return { partial: await takePartial(parts, place, fresh, outcome, isEmpty) };
+    }
     if (observation === undefined) options.onWaiting?.(outcome.heldBy);
     observation = outcome.observation;
     await parts.clock.wait(options.pollMs ?? POLL_MS, options.signal);
@@ -115,8 +124,11 @@ async function takePartial(
   place: PartialPlace,
   fresh: string,
   taken: TakenLease,
+  isEmpty?: () => Promise<boolean>,
 ): Promise<LeasedPartial> {
   try {
+    if (isEmpty !== undefined && (await isEmpty()) && (await readKept(parts, place)) === undefined)
+      return holdPartial(parts, place, fresh, taken.lease, { resumed: false, salvage: [] }, true);
     const left = (await parts.fs.readdir(place.folder)).filter((name) => endingOf(place, name) === '').sort();
     const adopted = await cleanlyLeft(parts, place, left, taken);
     if (adopted !== undefined) await taken.lease.tell(adopted);
@@ -178,6 +190,7 @@ function holdPartial(
   name: string,
   lease: Lease,
   facts: Pick<LeasedPartial, 'resumed' | 'salvage'>,
+  isAlone = false,
 ): LeasedPartial {
   const partialPath = join(place.folder, name);
   /** The work is done, or its failure is told: what the disk refuses now changes nothing about that. */
@@ -206,6 +219,7 @@ function holdPartial(
       }),
     discard: () =>
       end(async () => {
+        if (isAlone) return removeOne(parts, partialPath);
         await removePartials(parts, place, () => true);
         await unlinkIfPresent(parts.fs, keptPath(place));
       }),
@@ -225,6 +239,13 @@ async function keep(parts: Parts, path: string, lease: Lease, kept: KeptPartial)
 async function dropOrphans(parts: Parts, place: PartialPlace, name: string): Promise<void> {
   if ((await ifPresent(parts.fs.stat(join(place.folder, name)))) !== undefined) return;
   await removePartials(parts, place, (other) => other.startsWith(name));
+}
+
+/** What a transfer keeps beside its partial. */
+const BESIDE = ['.journal', '.journal.new'];
+
+async function removeOne({ fs }: Parts, partialPath: string): Promise<void> {
+  for (const ending of ['', ...BESIDE]) await unlinkIfPresent(fs, partialPath + ending);
 }
 
 /** Removes partials, and after them what lies beside them: whoever still writes there then sees that its partial is gone. */

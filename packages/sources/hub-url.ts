@@ -1,27 +1,51 @@
+import { badHubPathReason, badRepoReason, badRevisionReason, type HubRepoType } from '#core/hub-name';
+
 /** Where one file of a hub lies. */
 export interface HubFile {
   /** Without trailing slash; may have a path prefix. */
   readonly endpoint: string;
   readonly repo: string;
-  readonly repoType: 'model' | 'dataset';
+  readonly repoType: HubRepoType;
   readonly revision: string;
   readonly path: string;
 }
 
 /** @returns the repository as the hub and `hf:` addresses name it, such as `datasets/owner/name`; nothing is encoded */
 export const repoPath = ({ repo, repoType }: Pick<HubFile, 'repo' | 'repoType'>): string =>
-  repoType === 'dataset' ? `datasets/${repo}` : repo;
+  repoType === 'model' ? repo : `${repoType}s/${repo}`;
 
-/** @returns the logical URL of a file; the repository's slash stays, everything else is encoded by segment (HN4). */
+/**
+ * @returns the logical URL of a file; the repository's slash stays, everything else is encoded by segment, the revision as one
+ * @throws RangeError for a name that would lead to another path of the hub, to which the token would go
+ */
 export function resolveUrl(file: HubFile): string {
+  refuseUnsafe(file);
   const [repo, path] = [segments(repoPath(file)), segments(file.path)];
   return `${base(file.endpoint)}/${repo}/resolve/${encodeURIComponent(file.revision)}/${path}`;
 }
 
-/** @param what `revision/<rev>` or `tree/<rev>`, its revision not yet encoded */
+/**
+ * @param what `revision/<rev>` or `tree/<rev>`, its revision not yet encoded
+ * @throws RangeError as resolveUrl
+ */
 export function apiUrl(repo: Omit<HubFile, 'path'>, what: 'revision' | 'tree'): string {
-  const type = repo.repoType === 'dataset' ? 'datasets' : 'models';
-  return `${base(repo.endpoint)}/api/${type}/${segments(repo.repo)}/${what}/${encodeURIComponent(repo.revision)}`;
+  refuseUnsafe(repo);
+  return `${base(repo.endpoint)}/api/${repo.repoType}s/${segments(repo.repo)}/${what}/${encodeURIComponent(repo.revision)}`;
+}
+
+/** @throws RangeError that names the part, its value and what is wrong with it */
+export function refuseUnsafe({
+  repo,
+  revision,
+  path,
+}: Pick<HubFile, 'repo' | 'revision'> & { readonly path?: string | undefined }): void {
+  const problems = [
+    ['repository', repo, badRepoReason(repo)],
+    ['revision', revision, badRevisionReason(revision)],
+    ['path', path, path === undefined ? undefined : badHubPathReason(path)],
+  ] as const;
+  for (const [what, value, reason] of problems)
+    if (reason !== undefined) throw new RangeError(`the ${what} ${JSON.stringify(value)} of a hub ${reason}`);
 }
 
 const base = (endpoint: string): string => endpoint.replace(/\/+$/, '');

@@ -7,6 +7,8 @@ import type { Http } from '#http/pool';
 import { redactUserInfo } from '#http/redaction';
 import type { ConfiguredBundle } from './configured-bundle.ts';
 import { parseGateway, type GatewayData } from './gateways.ts';
+import { hubPage } from './hub-page.ts';
+import { refuseUnsafe, type HubFile } from './hub-url.ts';
 import { huggingface } from './huggingface.ts';
 import { ipfsGateway } from './ipfs-gateway.ts';
 import type { OriginGates } from './limited.ts';
@@ -91,22 +93,32 @@ function gatewaySources(file: FileSpec, config: SourcesConfig): Source[] {
 const isProvable = ({ cid, digests }: FileSpec): boolean => cid !== undefined || Object.keys(digests).length > 0;
 
 function namedSource(spec: SourceSpec, isProvable: boolean, config: SourcesConfig): Source[] {
-  const { http, logger, health, allowDowngrade } = config;
   if (spec.kind === 'mirror') return mirrorSource(spec.url, isProvable, config);
   const { repo, repoType = 'model', revision, path } = spec;
-  const file = { endpoint: config.hfEndpoint, repo, repoType, revision, path };
-  return [
-    huggingface({ http, file, token: config.hfToken, trusted: true, isProvable, allowDowngrade, logger, health }),
-  ];
+  return hubSource({ repo, repoType, revision, path }, isProvable, config);
+}
+
+/** The token goes along, so a name that would lead elsewhere on the hub makes no source. */
+function hubSource(file: Omit<HubFile, 'endpoint'>, isProvable: boolean, config: SourcesConfig): Source[] {
+  const { http, logger, health, hfEndpoint: endpoint, hfToken: token, allowDowngrade } = config;
+  try {
+    refuseUnsafe(file);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    logger.warn({ repo: file.repo, reason: error.message }, 'hub source left out');
+    return [];
+  }
+  const options = { http, token, trusted: true, isProvable, allowDowngrade, logger, health };
+  return [huggingface({ ...options, file: { ...file, endpoint } })];
 }
 
 /** Whoever wrote a manifest or a job must not read files of this machine. */
-function mirrorSource(
-  url: string,
-  isProvable: boolean,
-  { http, logger, trustedUrls, allowDowngrade }: SourcesConfig,
-): Source[] {
+function mirrorSource(url: string, isProvable: boolean, config: SourcesConfig): Source[] {
+  const { http, logger, trustedUrls, hfEndpoint, allowDowngrade } = config;
   const trusted = trustedUrls?.includes(url) ?? false;
+  // A page of the hub is no file, and a gated file needs the token.
+  const page = hfEndpoint === '' || !URL.canParse(url) ? undefined : hubPage(new URL(url), hfEndpoint);
+  if (page !== undefined && !page.isFolder) return hubSource(page, isProvable, config);
   if (!/^file:/i.test(url)) return [mirror({ http, url, trusted, isProvable, allowDowngrade })];
   if (trusted) return [localFile(url)];
   logger.warn({ url }, 'a local file that nobody typed here is no source');

@@ -1,7 +1,8 @@
 import { SourceError } from '#core/failure';
-import type { ByteSink, ReadRequest, Source } from '#core/source';
+import type { ByteSink, ReadRequest, ResponseHead, Source } from '#core/source';
 import { statusError } from '#http/http-error';
 import type { Http } from '#http/pool';
+import { fileNameOf } from '#http/content-disposition';
 import { redactUrl } from '#http/redaction';
 import type { HttpResponse } from '#http/request';
 import { basicAuthorization } from '#http/user-info';
@@ -84,8 +85,13 @@ class MirrorReader {
         ...(ifRange !== undefined && { 'if-range': ifRange }),
       },
       learnRange: (serves) => void (this.servesRange = serves),
-      refine: (response, head) => (this.#resolved.learn(response), head),
+      refine: (response, head) => this.#learn(response, head),
     };
+  }
+
+  #learn(response: HttpResponse, head: ResponseHead): ResponseHead {
+    this.#resolved.learn(response);
+    return { ...head, fileName: fileNameOf(response.headers['content-disposition']) };
   }
 
   /** The login in the URL is for its own origin, also where a redirect within it led. */

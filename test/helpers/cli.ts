@@ -8,6 +8,8 @@ const MAIN = fileURLToPath(new URL('../../dist/bundles/cli/main.js', import.meta
 export interface CliOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** What it reads from its standard input; without it there is none. */
+  readonly stdin?: string;
   /** Options of Node itself. */
   readonly node?: readonly string[];
 }
@@ -27,8 +29,9 @@ export function startCli(
   const child = spawn(process.execPath, [...(options.node ?? []), MAIN, ...args], {
     cwd: options.cwd ?? ROOT,
     env: { PATH: process.env['PATH'], ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [options.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
+  child.stdin?.end(options.stdin);
   const closed = new Promise<number | NodeJS.Signals>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code, signal) => resolve(code ?? signal!));

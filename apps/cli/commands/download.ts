@@ -1,8 +1,9 @@
 import type { CreateDownloadsInput, Download, DownloadDetail } from '#contracts/http/downloads';
-import { nameOf, parseLocator, sourcesOf, type Locator } from '#chain/locator';
+import { nameOf, parseFileLocator, sourcesOf, type FileLocator } from '#chain/locator';
 import { canonicalCid } from '#content/canonical-cid';
 import { tryParseCid } from '#content/cid';
 import type { SourceSpec } from '#core/file-spec';
+import { portableName } from '#core/safe-path';
 import { formatBytes, parseDuration } from '#core/units';
 import { clientFrom, withApi } from '../api-client.ts';
 import type { CommandContext } from '../context.ts';
@@ -53,7 +54,7 @@ function requestOf(what: string, options: DownloadOptions): CreateDownloadsInput
   const where = options.host === undefined ? {} : { host: options.host };
   const model = /^([a-z0-9][a-z0-9._-]*)(?:@(.+))?$/.exec(what);
   if (model && !looksLikeCid(what)) return { model: model[1]!, ...(model[2] ? { version: model[2] } : {}), ...where };
-  const locator = usageOf(() => parseLocator(what));
+  const locator = usageOf(() => parseFileLocator(what));
   const file = {
     ...placeOf(what, locator),
     ...(options.sha256 ? { sha256: options.sha256 } : {}),
@@ -70,8 +71,9 @@ interface Place {
 }
 
 /** A worker proves a CID with the gateways that it knows; the URL that the CID was pasted in is one more source of the bytes. */
-function placeOf(what: string, locator: Locator): Place {
-  const path = nameOf(locator);
+function placeOf(what: string, locator: FileLocator): Place {
+  // The worker's host may be of another system than this one.
+  const path = portableName(nameOf(locator));
   if (locator.kind !== 'cid') return { path, sources: sourcesOf(locator).slice() };
   const sources = locator.pasted === undefined ? [] : [{ kind: 'mirror' as const, url: locator.pasted.url }];
   if (locator.path === '') return { path, sources, cid: canonicalCid(locator.cid) };

@@ -1,23 +1,69 @@
 import { basename } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import { download, type DownloadOptions } from '#chain/download';
-import { parseLocator } from '#chain/locator';
+import { download, PUBLIC_HUB, type DownloadOptions } from '#chain/download';
+import { parseLocator, type Locator } from '#chain/locator';
 import { tryParseCid } from '#content/cid';
 import { hashSpec } from '#content/multihash';
 import { messageOf } from '#core/error-facts';
+import { VerifyError } from '#core/failure';
 import type { CommandContext } from '../context.ts';
+import { CliError, EXIT } from '../exit-code.ts';
 import { FetchAccount } from '../fetch/fetch-account.ts';
 import { failureOf } from '../fetch/fetch-failure.ts';
 import { requestOf, type FetchOptions } from '../fetch/fetch-request.ts';
 import { followFetch } from '../fetch/follow-fetch.ts';
 import { documentOfFailure, documentOfSuccess, oneConnectionNotice, summaryLines } from '../fetch/tell-fetch.ts';
+import { hubEndpoint } from '../network.ts';
 import { createProgress } from '../terminal/progress.ts';
 import { usageOf } from '../usage.ts';
 
 const now = (): number => performance.now();
 
-/** Fetches one file without any server; run again after an interruption, it goes on. */
-export async function fetchFile(what: string, options: FetchOptions, context: CommandContext): Promise<void> {
+/** Fetches a file, a repository, a folder or the files of a list without any server; run again after an interruption, it goes on. */
+export async function fetchCommand(
+  what: string | undefined,
+  options: FetchOptions,
+  context: CommandContext,
+): Promise<void> {
+  const { inputFile } = options;
+  const isOne = (what === undefined) !== (inputFile === undefined);
+  if (!isOne) throw new CliError(EXIT.usage, 'give one: what to fetch, or --input-file LIST');
+  if (inputFile !== undefined) return (await many()).fetchList(inputFile, options, context);
+  const locator = usageOf(() => locatorOf(what!, options, context.env));
+  const isSeveral = options.include !== undefined || options.exclude !== undefined || options.parallel !== undefined;
+  if (locator?.kind === 'repo' || (locator?.kind === 'cid' && isSeveral))
+    return (await many()).fetchFolder(locator, options, context);
+  try {
+    await fetchFile(what!, options, context);
+  } catch (error) {
+    // That a CID names a folder is known when its first block is here.
+    if (!(error instanceof FolderInstead)) throw error;
+    await (await many()).fetchFolder(error.locator, options, context);
+  }
+}
+
+const many = () => import('../fetch/fetch-many.ts');
+
+/** @returns undefined for a text that names nothing: the refusal has the form of every other one */
+function locatorOf(what: string, options: FetchOptions, env: NodeJS.ProcessEnv): Locator | undefined {
+  try {
+    return parseLocator(what, hubEndpoint(options.hfEndpoint, env) ?? PUBLIC_HUB);
+  } catch (error) {
+    if (error instanceof RangeError || error instanceof VerifyError) return undefined;
+    throw error;
+  }
+}
+
+class FolderInstead extends Error {
+  readonly locator: Extract<Locator, { kind: 'cid' }>;
+
+  constructor(locator: Extract<Locator, { kind: 'cid' }>) {
+    super(`${locator.cid} is a folder`);
+    this.locator = locator;
+  }
+}
+
+async function fetchFile(what: string, options: FetchOptions, context: CommandContext): Promise<void> {
   const account = new FetchAccount();
   let request: DownloadOptions | undefined;
   try {
@@ -26,6 +72,9 @@ export async function fetchFile(what: string, options: FetchOptions, context: Co
     if (!needsFastWebAssembly(request)) setFlagsFromString('--liftoff-only');
     await fetchAs(request, options, account, context);
   } catch (error) {
+    const locator = request === undefined ? undefined : parseLocator(request.from);
+    if (error instanceof VerifyError && error.kind === 'is-directory' && locator?.kind === 'cid')
+      throw new FolderInstead(locator);
     const failure = failureOf(error, context.signal, isProvable(request), account);
     if (options.json) write(documentOfFailure(request?.to, error, messageOf(failure), account), context);
     throw failure;

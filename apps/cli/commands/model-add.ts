@@ -4,13 +4,17 @@ import { SourceError, StorageError } from '#core/failure';
 import { formatBytes } from '#core/units';
 import { parseAddressPolicy } from '#http/address-policy';
 import { createHttp } from '#http/pool';
+import { openStore } from '#store/open-store';
 import { clientFrom, withApi } from '../api-client.ts';
 import { cliErrorOf } from '../cli-error-of.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
 import { addRequest, type AddRequest, type ModelAddOptions } from '../ingest/add-request.ts';
 import { composeManifest, type ComposedManifest } from '../ingest/compose-manifest.ts';
+import { storeFolder, type StoredFolder } from '../ingest/store-folder.ts';
+import { whereFrom } from '../ingest/where-from.ts';
 import { proxyOf } from '../network.ts';
+import { haulierHome } from '../stack/stack-config.ts';
 import { longWork, type LongWork } from '../terminal/long-work.ts';
 import type { ProgressItem } from '../terminal/progress-lines.ts';
 import { createProgress } from '../terminal/progress.ts';
@@ -27,15 +31,36 @@ export async function modelAdd(
   const work = longWork(context.stderr, createProgress(options.progress, context.stderr, context.env, now), now);
   try {
     const composed = await compose(request, work, context);
+    const stored = await storedFiles(request, composed, options, work, context);
     if (options.output !== undefined) await writeBlock(options.output, composed);
     if (!options.print) {
       work.step('publishing the manifest');
       await withApi(() => clientFrom(context.env).publishVersion(composed.manifest));
+      await stored?.show();
     }
     work.end();
     tell(composed, options, context);
+    if (!options.print) context.stderr.write(`${whereFrom(request, composed, stored !== undefined)}\n`);
   } finally {
     work.end();
+  }
+}
+
+/** The files of a folder are nowhere else: they enter the store of this host before anyone may ask for them. */
+async function storedFiles(
+  { origin }: AddRequest,
+  { manifest }: ComposedManifest,
+  options: ModelAddOptions,
+  work: LongWork,
+  { env, signal }: CommandContext,
+): Promise<StoredFolder | undefined> {
+  if (origin.kind !== 'folder' || options.print || options.store === false) return undefined;
+  work.step(`copying the files into the store of this host`);
+  try {
+    const store = await openStore({ home: haulierHome(env) });
+    return await storeFolder(store, origin.folder, manifest, { signal, onBytes: (progress) => work.update(progress) });
+  } catch (error) {
+    throw signal.aborted ? error : cliErrorOf(error);
   }
 }
 

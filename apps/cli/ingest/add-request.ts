@@ -1,21 +1,22 @@
 import { statSync } from 'node:fs';
 import { isManifestCid } from '#chain/ingest/draft-from-ipfs';
-import { pathFilter } from '#chain/ingest/path-filter';
+import { selection } from '#chain/ingest/path-filter';
 import { parseCid } from '#content/cid';
+import { parseHubRepo, type HubRepoType } from '#core/hub-name';
 import { ModelName, ModelVersion } from '#contracts/manifest';
-import { authoritiesOf, gatewaysOf, httpUrl } from '../network.ts';
-import { settingsFrom } from '../settings.ts';
-import { secret } from '../stack/stack-config.ts';
+import { authoritiesOf, gatewaysOf, hubEndpoint, hubToken } from '../network.ts';
 import type { ProgressMode } from '../terminal/progress.ts';
 import { readRecipe, type Recipe } from './recipe.ts';
 
 export interface ModelAddOptions {
   readonly hf?: string;
-  readonly repoType?: 'model' | 'dataset';
+  readonly repoType?: HubRepoType;
   readonly ipfs?: string;
   readonly dir?: string;
   readonly from?: string;
   readonly include?: readonly string[];
+  readonly exclude?: readonly string[];
+  readonly store?: boolean;
   readonly version?: string;
   readonly type?: string;
   readonly gateway?: readonly string[];
@@ -31,7 +32,7 @@ export interface ModelAddOptions {
 export interface HubOrigin {
   readonly kind: 'hub';
   readonly repo: string;
-  readonly repoType: 'model' | 'dataset';
+  readonly repoType: HubRepoType;
   readonly revision: string;
   readonly endpoint: string | undefined;
   readonly token: string | undefined;
@@ -53,6 +54,7 @@ export interface AddRequest {
   readonly version: string | undefined;
   readonly origin: Origin;
   readonly include: readonly string[];
+  readonly exclude: readonly string[];
   readonly minBytes: Readonly<Record<string, number>>;
   readonly gateways: readonly string[];
   readonly allowPrivate: boolean;
@@ -64,19 +66,24 @@ export interface AddRequest {
 export function addRequest(name: string | undefined, options: ModelAddOptions, env: NodeJS.ProcessEnv): AddRequest {
   const recipe = options.from === undefined ? undefined : readRecipe(options.from);
   const origin = originOf(options, recipe, env);
-  const include = options.include ?? recipe?.include ?? [];
-  pathFilter(include);
+  const wanted = selectionOf(options, recipe);
   return {
     name: modelName(name ?? recipe?.name),
     type: modelType(options.type ?? recipe?.type),
     version: modelVersion(options.version),
     origin,
-    include,
+    ...wanted,
     minBytes: recipe?.minBytes ?? {},
     gateways: neededGateways(options, env),
     allowPrivate: options.allowPrivate ?? false,
     ca: authoritiesOf(options.useSystemCa, env),
   };
+}
+
+function selectionOf(options: ModelAddOptions, recipe: Recipe | undefined): Pick<AddRequest, 'include' | 'exclude'> {
+  const { include = recipe?.include ?? [], exclude = recipe?.exclude ?? [] } = options;
+  selection({ include, exclude });
+  return { include, exclude };
 }
 
 function neededGateways(options: ModelAddOptions, env: NodeJS.ProcessEnv): readonly string[] {
@@ -103,8 +110,7 @@ function originOf(options: ModelAddOptions, recipe: Recipe | undefined, env: Nod
 }
 
 function hubOf(options: ModelAddOptions, recipe: Recipe['hf'] | undefined, env: NodeJS.ProcessEnv): HubOrigin {
-  const named = recipe ?? parseRepo(options.hf!);
-  const endpoint = options.hfEndpoint ?? settingsFrom(env, 'HF_ENDPOINT').HF_ENDPOINT;
+  const named = recipe ?? parseHubRepo('--hf', options.hf!);
   if (options.ipfs !== undefined && isManifestCid(options.ipfs))
     throw new RangeError('--ipfs names a manifest: it is complete, so give it alone');
   return {
@@ -112,17 +118,10 @@ function hubOf(options: ModelAddOptions, recipe: Recipe['hf'] | undefined, env: 
     repo: named.repo,
     repoType: options.repoType ?? recipe?.repoType ?? 'model',
     revision: named.revision,
-    endpoint: endpoint === undefined ? undefined : httpUrl(endpoint),
-    token: secret(env, 'HF_TOKEN'),
+    endpoint: hubEndpoint(options.hfEndpoint, env),
+    token: hubToken(env),
     ipfs: options.ipfs,
   };
-}
-
-function parseRepo(text: string): { repo: string; revision: string } {
-  const match = /^([\w.-]+\/[\w.-]+)(?:@(\S+))?$/.exec(text);
-  if (!match)
-    throw new RangeError(`--hf is "${text}": write owner/repo@revision, such as onnx-community/whisper-base@main`);
-  return { repo: match[1]!, revision: match[2] ?? 'main' };
 }
 
 function existingFolder(path: string): string {
@@ -132,7 +131,12 @@ function existingFolder(path: string): string {
 
 /** A manifest that was published is taken as it is: its CID names all of it. */
 function refuseChanges(options: ModelAddOptions): void {
-  const changes = { version: options.version, type: options.type, include: options.include?.[0] };
+  const changes = {
+    version: options.version,
+    type: options.type,
+    include: options.include?.[0],
+    exclude: options.exclude?.[0],
+  };
   for (const [name, value] of Object.entries(changes))
     if (value !== undefined)
       throw new RangeError(`--${name} cannot change a manifest that is named by its CID: leave it out`);

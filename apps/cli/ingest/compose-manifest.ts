@@ -4,7 +4,7 @@ import { draftFromIpfs } from '#chain/ingest/draft-from-ipfs';
 import type { Draft, OnIngestProgress } from '#chain/ingest/draft';
 import { gatewayBlocks } from '#chain/ingest/gateway-blocks';
 import { refuseShortFiles } from '#chain/ingest/least-bytes';
-import { pathFilter } from '#chain/ingest/path-filter';
+import { selection } from '#chain/ingest/path-filter';
 import { withCids, type WithCids } from '#chain/ingest/with-cids';
 import { PUBLIC_HUB } from '#chain/download';
 import { parseCid } from '#content/cid';
@@ -34,17 +34,20 @@ export interface ComposeHooks {
  * @throws RangeError for input that cannot be a manifest; SourceError, ExhaustedError, VerifyError, StorageError
  */
 export async function composeManifest(request: AddRequest, hooks: ComposeHooks): Promise<ComposedManifest> {
-  const { origin, include } = request;
+  const { origin, include, exclude } = request;
   switch (origin.kind) {
     case 'manifest':
       return publishedManifest(origin.cid, request, hooks);
     case 'hub':
       return named(request, await hubDraft(origin, request, hooks));
     case 'ipfs':
-      return named(request, { draft: await ipfsDraft(origin.cid, pathFilter(include), request, hooks), unmatched: [] });
+      return named(request, { draft: await ipfsDraft(origin.cid, selection(request), request, hooks), unmatched: [] });
     case 'folder':
       hooks.onStep(`reading ${origin.folder}`);
-      return named(request, { draft: await draftFromFolder(origin.folder, { include, ...hooks }), unmatched: [] });
+      return named(request, {
+        draft: await draftFromFolder(origin.folder, { include, exclude, ...hooks }),
+        unmatched: [],
+      });
   }
 }
 
@@ -93,7 +96,7 @@ async function hubDraft(origin: HubOrigin, request: AddRequest, hooks: ComposeHo
   const { repo, repoType, revision, endpoint = PUBLIC_HUB, token, ipfs } = origin;
   const { http, signal, onProgress } = hooks;
   hooks.onStep(`asking ${new URL(endpoint).host} for the files of ${repo}@${revision}`);
-  const at = { repo, repoType, revision, endpoint, token, include: request.include };
+  const at = { repo, repoType, revision, endpoint, token, include: request.include, exclude: request.exclude };
   const hub = await draftFromHub({ ...at, http, signal, onProgress });
   if (ipfs === undefined) return { draft: hub, unmatched: [] };
   const paths = new Set(hub.files.map(({ path }) => path));

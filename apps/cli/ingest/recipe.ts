@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { HUB_REPO_TYPES } from '#core/hub-name';
+import { Repo, Revision } from '#contracts/file-spec';
 import { ModelName } from '#contracts/manifest';
 import { messageOf } from '#core/error-facts';
 
@@ -11,11 +13,12 @@ const Recipe = z.strictObject({
   name: ModelName,
   type: z.string().min(1).max(60).optional(),
   hf: z.strictObject({
-    repo: z.string().regex(/^[\w.-]+\/[\w.-]+$/, 'a repository is "owner/name"'),
-    repoType: z.enum(['model', 'dataset']).optional(),
-    revision: z.string().min(1).max(200).default('main'),
+    repo: Repo.refine((repo) => repo.includes('/'), 'a repository is "owner/name"'),
+    repoType: z.enum(HUB_REPO_TYPES).optional(),
+    revision: Revision.default('main'),
   }),
   include: z.array(Glob).max(200).default([]),
+  exclude: z.array(Glob).max(200).default([]),
   /** Least length in bytes by glob; each glob must match a file. */
   minBytes: z.record(Glob, z.number().int().min(0)).default({}),
 });

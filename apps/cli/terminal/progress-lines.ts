@@ -47,6 +47,27 @@ export function barLines(items: readonly ProgressItem[], columns: number, rows: 
     : [...lines, clipEnd(`${'…'.padEnd(labelCells)} ${sumUp(items, hidden)}`, columns)];
 }
 
+/** All files of one command together. */
+export interface ProgressTotal extends ProgressItem {
+  readonly files: number;
+  readonly doneFiles: number;
+}
+
+/** One line for each item as barLines, and a last one for all files together. */
+export function manyLines(
+  items: readonly ProgressItem[],
+  total: ProgressTotal,
+  columns: number,
+  rows: number,
+): string[] {
+  const shown = selectShown(items, Math.max(1, rows - 1)).shown;
+  return barLines([...shown, total], columns, shown.length + 1);
+}
+
+/** The line of a log for all files together. */
+export const totalLine = (total: ProgressTotal): string =>
+  [`${total.label} ${percentText([total], ' ')}${amountOf(total)}`, tailOf(total)].join('  ').trimEnd();
+
 /** One line for a log: at most three items by name, many as a sum. */
 export function plainLine(items: readonly ProgressItem[]): string {
   const { shown, hidden } = selectShown(items, 3);

@@ -1,4 +1,12 @@
-import { barLines, percentOf, plainLine, type ProgressItem } from './progress-lines.ts';
+import {
+  barLines,
+  manyLines,
+  percentOf,
+  plainLine,
+  totalLine,
+  type ProgressItem,
+  type ProgressTotal,
+} from './progress-lines.ts';
 
 export const PROGRESS_MODES = ['auto', 'bar', 'plain', 'json', 'none'] as const;
 
@@ -67,17 +75,124 @@ export function createProgress(
   }
 }
 
-function barDisplay(stream: ProgressStream, now: () => number): ProgressDisplay {
+export interface ManyDisplay {
+  /** @param items files to show: all of a few, of many those under way */
+  update(items: () => readonly ProgressItem[], total: ProgressTotal): void;
+  /** One file has ended; the sentence says how. */
+  ended(sentence: string): void;
+  /** Leaves the last state readable and gives the terminal back. */
+  end(): void;
+}
+
+/**
+ * Shows many files on stderr: on a terminal a redrawn block with a line for each file and one for all of them; in a log a line for each file
+ * that has ended, and one for all of them at every 5 % and at least every 30 s; one JSON object a line for programs.
+ */
+export function createManyProgress(
+  mode: ProgressMode,
+  stream: ProgressStream,
+  env: ProgressEnvironment,
+  now: () => number,
+): ManyDisplay {
+  switch (resolveMode(mode, stream, env)) {
+    case 'bar':
+      return manyBars(stream, now);
+    case 'json':
+      return manySteps(now, (items, total) => stream.write(`${JSON.stringify({ progress: items, total })}\n`));
+    case 'none':
+      return { update: () => undefined, ended: () => undefined, end: () => undefined };
+    default:
+      return {
+        ...manySteps(now, (_items, total) => stream.write(`${totalLine(total)}\n`)),
+        ended: (sentence) => void stream.write(`${sentence}\n`),
+      };
+  }
+}
+
+function manyBars(stream: ProgressStream, now: () => number): ManyDisplay {
+  const block = redrawnBlock(stream);
+  let drawnAt = -Infinity;
+  let latest: [() => readonly ProgressItem[], ProgressTotal] | undefined;
+  const draw = (): void => {
+    if (latest === undefined) return;
+    const [items, total] = latest;
+    block.draw((columns, rows) => manyLines(items(), total, columns, rows));
+    drawnAt = now();
+  };
+  return {
+    update(items, total) {
+      latest = [items, total];
+      if (now() - drawnAt >= REDRAW_MS) draw();
+    },
+    ended: () => undefined,
+    end: draw,
+  };
+}
+
+function manySteps(
+  now: () => number,
+  show: (items: readonly ProgressItem[], total: ProgressTotal) => void,
+): ManyDisplay {
+  let shownStep = 0;
+  let shownAt = now();
+  /** What was not shown yet. */
+  let latest: [() => readonly ProgressItem[], ProgressTotal] | undefined;
+  return {
+    update(items, total) {
+      latest = [items, total];
+      // Sizes are not always known, the number of files is.
+      const share = total.totalBytes === undefined ? total.doneFiles / total.files : percentOf([total]) / 100;
+      const step = Math.floor((share * 100) / PLAIN_STEP_PERCENT);
+      if (step <= shownStep && now() - shownAt < PLAIN_EVERY_MS) return;
+      shownStep = Math.max(step, shownStep);
+      shownAt = now();
+      latest = undefined;
+      show(items(), total);
+    },
+    ended: () => undefined,
+    end() {
+      if (latest !== undefined) show(latest[0](), latest[1]);
+      latest = undefined;
+    },
+  };
+}
+
+interface RedrawnBlock {
+  /** Draws lines in place of those that were drawn before. */
+  draw(linesOf: (columns: number, rows: number) => readonly string[]): void;
+  /** Writes a line in place of the block, which is drawn below it next time. */
+  say(line: string): void;
+}
+
+function redrawnBlock(stream: ProgressStream): RedrawnBlock {
   let drawnLines = 0;
+  const draw: RedrawnBlock['draw'] = (linesOf) => {
+    // The last column stays empty: some terminals wrap when it is written.
+    const columns = Math.max(1, (stream.columns || USUAL_COLUMNS) - 1);
+    const lines = linesOf(columns, Math.max(1, (stream.rows || USUAL_ROWS) - SPARE_ROWS));
+    const up = drawnLines > 0 ? `\u001b[${drawnLines}A` : '';
+    // A block that became shorter leaves nothing of the longer one below it.
+    stream.write(
+      `${up}${lines.map((line) => `\u001b[2K${line}\n`).join('')}${lines.length < drawnLines ? '\u001b[J' : ''}`,
+    );
+    drawnLines = lines.length;
+  };
+  return {
+    draw,
+    say(line) {
+      const up = drawnLines > 0 ? `\u001b[${drawnLines}A\u001b[J` : '';
+      stream.write(`${up}${line}\n`);
+      drawnLines = 0;
+    },
+  };
+}
+
+function barDisplay(stream: ProgressStream, now: () => number): ProgressDisplay {
+  const block = redrawnBlock(stream);
   let drawnAt = -Infinity;
   let latest: readonly ProgressItem[] = [];
   const draw = (): void => {
-    // The last column stays empty: some terminals wrap when it is written.
-    const columns = Math.max(1, (stream.columns || USUAL_COLUMNS) - 1);
-    const lines = barLines(latest, columns, Math.max(1, (stream.rows || USUAL_ROWS) - SPARE_ROWS));
-    const up = drawnLines > 0 ? `\u001b[${drawnLines}A` : '';
-    stream.write(up + lines.map((line) => `\u001b[2K${line}\n`).join(''));
-    drawnLines = lines.length;
+    block.draw((columns, rows) => barLines(latest, columns, rows));
     drawnAt = now();
   };
   return {
@@ -86,9 +201,7 @@ function barDisplay(stream: ProgressStream, now: () => number): ProgressDisplay 
       if (latest.length > 0 && now() - drawnAt >= REDRAW_MS) draw();
     },
     say(line) {
-      const up = drawnLines > 0 ? `\u001b[${drawnLines}A\u001b[J` : '';
-      stream.write(`${up}${line}\n`);
-      drawnLines = 0;
+      block.say(line);
       drawnAt = -Infinity;
     },
     end: () => {

@@ -6,11 +6,9 @@ import { StorageError } from '#core/failure';
 import { unsafePathReason } from '#core/safe-path';
 import { MIB } from '#core/units';
 import type { Draft, DraftFile, OnIngestProgress } from './draft.ts';
-import { pathFilter } from './path-filter.ts';
+import { selection, selectionText, type PathSelection } from './path-filter.ts';
 
-export interface FolderIngestOptions {
-  /** Globs; none takes every file. */
-  readonly include: readonly string[];
+export interface FolderIngestOptions extends PathSelection {
   readonly signal: AbortSignal;
   readonly onProgress?: OnIngestProgress | undefined;
 }
@@ -24,14 +22,14 @@ const VERSION_CHARS = 16;
 
 /**
  * Reads every file of a folder once: its length, SHA-256 and CID (profile `unixfs-v1-2025`). Links to files count as files, as in
- * the caches of hub clients; links to folders are not followed. Without a name of its own, the state is named by its content.
+ * the caches of hub clients; links to folders are not followed. What git keeps of a clone (`.git`) is left out. Without a name of its own, the state is named by its content.
  *
- * @throws RangeError when there is no file, or one has a path that is unsafe elsewhere; StorageError
+ * @throws RangeError when there is no file, one has a path that is unsafe elsewhere, or is a Git LFS pointer; StorageError
  */
 export async function draftFromFolder(folder: string, options: FolderIngestOptions): Promise<Draft> {
-  const isWanted = pathFilter(options.include);
-  const found = (await filesBelow(folder)).filter(({ path }) => isWanted(path));
-  if (found.length === 0) throw noFile(folder, options.include);
+  const isWanted = selection(options);
+  const found = (await filesBelow(folder)).filter(({ path }) => !isOfGit(path) && isWanted(path));
+  if (found.length === 0) throw new RangeError(`there is no file in ${folder}${selectionText(options)}`);
   for (const { path } of found) refuseUnsafe(path);
   const totalBytes = found.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   let doneBytes = 0;
@@ -46,17 +44,13 @@ export async function draftFromFolder(folder: string, options: FolderIngestOptio
   return { files, version: contentVersion(files) };
 }
 
-const noFile = (folder: string, include: readonly string[]): RangeError =>
-  new RangeError(
-    include.length === 0
-      ? `there is no file in ${folder}`
-      : `there is no file in ${folder} that matches ${include.map((glob) => `"${glob}"`).join(' or ')}`,
-  );
+/** What git keeps of a clone: a folder, and in submodules and worktrees a file. */
+const isOfGit = (path: string): boolean => path.split('/').includes('.git');
 
 function refuseUnsafe(path: string): void {
   const reason = unsafePathReason(path);
   if (reason !== undefined)
-    throw new RangeError(`${JSON.stringify(path)} ${reason}: rename it, or leave it out with --include`);
+    throw new RangeError(`${JSON.stringify(path)} ${reason}: rename it, or leave it out with --exclude`);
 }
 
 /** In the order of their paths, whatever order the disk has. */
@@ -92,6 +86,7 @@ async function digested(
         signal.throwIfAborted();
         const { bytesRead } = await file.read(buffer, 0, MIB, null);
         if (bytesRead === 0) break;
+        if (sizeBytes <= POINTER_MOST_BYTES) refusePointer(folder, path, buffer.subarray(0, bytesRead));
         digester.update(buffer.subarray(0, bytesRead));
         onBytes(bytesRead);
       }
@@ -100,12 +95,24 @@ async function digested(
     }
   } catch (error) {
     signal.throwIfAborted();
+    if (error instanceof RangeError) throw error;
     throw StorageError.from(error, whole);
   }
   const { digests, sizeBytes: readBytes, dag } = digester.finish();
   if (readBytes !== sizeBytes)
     throw new RangeError(`${whole} changed while it was read: it had ${sizeBytes} bytes and gave ${readBytes}`);
   return { path, sizeBytes, sha256: digests.sha256, cid: dag!.cid };
+}
+
+/** A clone without Git LFS has small text files in place of the large ones; the specification bounds their length. */
+const POINTER_MOST_BYTES = 1024;
+const POINTER = 'version https://git-lfs.github.com/spec/v1\n';
+
+function refusePointer(folder: string, path: string, bytes: Buffer): void {
+  if (bytes.toString('latin1', 0, POINTER.length) === POINTER)
+    throw new RangeError(
+      `${JSON.stringify(path)} is a Git LFS pointer and not the file it stands for: run "git lfs pull" in ${folder}, or leave it out with --exclude`,
+    );
 }
 
 /** The same files have the same version, wherever they are. */

@@ -1,4 +1,5 @@
 import { SourceError } from '#core/failure';
+import type { HubRepoType } from '#core/hub-name';
 import type { Logger } from '#core/logger';
 import { silentLogger } from '#core/logger';
 import { DEFAULT_BUDGETS, type Budget } from '#core/policy';
@@ -9,20 +10,18 @@ import { huggingface } from '#sources/huggingface';
 import type { Draft, DraftFile, OnIngestProgress } from './draft.ts';
 import { hashSource } from './hash-source.ts';
 import { mapConcurrently } from './map-concurrently.ts';
-import { pathFilter } from './path-filter.ts';
+import { selection, selectionText, type PathSelection } from './path-filter.ts';
 import { retrying } from './retrying.ts';
 
-export interface HubIngestOptions {
+export interface HubIngestOptions extends PathSelection {
   /** `owner/name`. */
   readonly repo: string;
-  readonly repoType: 'model' | 'dataset';
+  readonly repoType: HubRepoType;
   /** Branch, tag or commit; it is pinned to the commit it stands for now. */
   readonly revision: string;
   readonly endpoint: string;
   /** Sent to the endpoint's own origin and nowhere else. */
   readonly token?: string | undefined;
-  /** Globs; none takes every file. */
-  readonly include: readonly string[];
   readonly http: Http;
   readonly signal: AbortSignal;
   readonly budget?: Budget | undefined;
@@ -41,7 +40,7 @@ const CONNECTIONS = 8;
  */
 export async function draftFromHub(options: HubIngestOptions): Promise<Draft> {
   const { http, endpoint, token, repo, repoType, signal } = options;
-  const isWanted = pathFilter(options.include);
+  const isWanted = selection(options);
   const budget = options.budget ?? DEFAULT_BUDGETS.huggingface;
   const ask = <T>(work: () => Promise<T>): Promise<T> => retrying(work, { budget, signal });
   const at = (revision: string): HubRepo => ({ http, endpoint, token, repo, repoType, revision, trusted: true });
@@ -56,17 +55,17 @@ export async function draftFromHub(options: HubIngestOptions): Promise<Draft> {
   };
 }
 
-const noFile = ({ repo, revision, include }: HubIngestOptions): RangeError =>
-  new RangeError(
-    include.length === 0
-      ? `${repo}@${revision} has no file`
-      : `${repo}@${revision} has no file that matches ${include.map((glob) => `"${glob}"`).join(' or ')}`,
-  );
+const noFile = (options: HubIngestOptions): RangeError =>
+  new RangeError(`${options.repo}@${options.revision} has no file${selectionText(options)}`);
 
 /** What a hub lists is not trusted: a path that would leave its folder never gets into a manifest. */
 function refuseUnusable({ path, sha256, gitSha1 }: HubEntry, { endpoint, repo }: HubIngestOptions): void {
   const refuse = (what: string): SourceError =>
-    new SourceError('bad-response', `${new URL(endpoint).host}/${repo}`, `lists ${JSON.stringify(path)}, ${what}`);
+    new SourceError(
+      'bad-response',
+      `${new URL(endpoint).host}/${repo}`,
+      `lists ${JSON.stringify(path)}, ${what}: leave it out with --exclude`,
+    );
   const unsafe = unsafePathReason(path);
   if (unsafe !== undefined) throw refuse(`a path that ${unsafe}`);
   if (sha256 === undefined && gitSha1 === undefined) throw refuse('a file without any digest');

@@ -11,6 +11,30 @@ export function pathFilter(globs: readonly string[]): (path: string) => boolean 
   return (path) => patterns.length === 0 || patterns.some((pattern) => pattern.test(path));
 }
 
+/** Which files of a folder or repository are wanted. */
+export interface PathSelection {
+  /** Globs; none takes every file. */
+  readonly include: readonly string[];
+  /** Globs of files that are left out, whatever `include` says. */
+  readonly exclude?: readonly string[] | undefined;
+}
+
+/** @throws RangeError as pathFilter */
+export function selection({ include, exclude = [] }: PathSelection): (path: string) => boolean {
+  const isIncluded = pathFilter(include);
+  const isExcluded = exclude.length === 0 ? (): boolean => false : pathFilter(exclude);
+  return (path) => isIncluded(path) && !isExcluded(path);
+}
+
+/** @returns what to add to `no file` in a sentence; empty where every file is wanted */
+export function selectionText({ include, exclude = [] }: PathSelection): string {
+  const listed = (globs: readonly string[]): string => globs.map((glob) => `"${glob}"`).join(' or ');
+  return (
+    (include.length === 0 ? '' : ` that matches ${listed(include)}`) +
+    (exclude.length === 0 ? '' : `${include.length === 0 ? ' that matches' : ' and'} not ${listed(exclude)}`)
+  );
+}
+
 function patternOf(glob: string): RegExp {
   const isRooted = glob.includes('/');
   const relative = glob.replace(/^\.?\//, '');

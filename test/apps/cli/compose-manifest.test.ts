@@ -36,7 +36,7 @@ describe('composing a manifest', () => {
 
   function compose(from: AddRequest['origin'], more: Partial<AddRequest> = {}): Promise<ComposedManifest> {
     const request: AddRequest = {
-      ...{ name: 'whisper', type: 'stt', version: undefined, origin: from, include: [], minBytes: {} },
+      ...{ name: 'whisper', type: 'stt', version: undefined, origin: from, include: [], exclude: [], minBytes: {} },
       ...{ gateways: [origin.url], allowPrivate: true, ca: undefined },
       ...more,
     };

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { Readable } from 'node:stream';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
@@ -36,7 +37,7 @@ describe('what haulier download asks the API for', () => {
       { progress: 'none' },
       {
         ...{ env: { HAULIER_URL: `http://127.0.0.1:${port}` }, distDir: '', signal: new AbortController().signal },
-        ...{ stdout: { write }, stderr: { write } },
+        ...{ stdin: Readable.from([]), stdout: { write }, stderr: { write } },
       },
     );
     return bodies.at(-1);

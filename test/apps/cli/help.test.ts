@@ -1,4 +1,4 @@
-import { Writable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import { describe, expect, it } from '@jest/globals';
 import type { Command } from 'commander';
 import type { CliError } from '../../../apps/cli/exit-code.ts';
@@ -11,7 +11,14 @@ async function run(...words: string[]) {
   const into = (name: 'stdout' | 'stderr') =>
     new Writable({ write: (chunk, _encoding, done) => done(void (said[name] += String(chunk))) });
   const signal = new AbortController().signal;
-  const context = { env: {}, stdout: into('stdout'), stderr: into('stderr'), distDir: '/none', signal };
+  const context = {
+    env: {},
+    stdout: into('stdout'),
+    stderr: into('stderr'),
+    distDir: '/none',
+    signal,
+    stdin: Readable.from([]),
+  };
   const ended = await createProgram(context)
     .parseAsync(['node', 'haulier', ...words])
     .then(
@@ -22,7 +29,7 @@ async function run(...words: string[]) {
 }
 
 const program = createProgram({
-  ...{ env: {}, stdout: process.stdout, stderr: process.stderr, distDir: '/none' },
+  ...{ env: {}, stdout: process.stdout, stderr: process.stderr, distDir: '/none', stdin: process.stdin },
   signal: new AbortController().signal,
 });
 const everyCommand = (command: Command, path: string[] = []): { command: Command; path: string[] }[] =>

@@ -53,7 +53,10 @@ describe('haulier model add', () => {
   });
 
   const add = (...args: string[]): Promise<CliEnd> =>
-    runCli(['model', 'add', ...args], { cwd: home, env: { HAULIER_URL: apiUrl, HF_ENDPOINT: origin.url } });
+    runCli(['model', 'add', ...args], {
+      cwd: home,
+      env: { HAULIER_URL: apiUrl, HF_ENDPOINT: origin.url, HAULIER_HOME: join(home, 'store') },
+    });
 
   it('publishes a repository and prints the CID of the manifest', async () => {
     const { code, stdout, stderr } = await add('whisper', '--hf', 'org/m@main', '--type', 'stt');
@@ -94,6 +97,60 @@ describe('haulier model add', () => {
     expect(stderr).toContain(encodeManifestBlock(manifest).cid);
     expect(manifest).toMatchObject({ name: 'tiny', version: '1', files: [{ path: 'config.json', sizeBytes: 7 }] });
     expect(published).toEqual([]);
+  });
+
+  it('leaves out what --exclude names, and says from where hosts get the rest', async () => {
+    const { code, stderr } = await add('whisper', '--hf', 'org/m@main', '--exclude', '*.json');
+    expect([code, published[0]!.manifest.files]).toEqual([0, [expect.objectContaining({ path: 'onnx/encoder.onnx' })]]);
+    expect(stderr).toContain(`hosts get it from ${new URL(origin.url).host}, repository org/m`);
+  });
+
+  it('puts the files of a folder into the store of this host, proven, and says from where other hosts get them', async () => {
+    await mkdir(join(home, 'm/.git/objects'), { recursive: true });
+    await mkdir(join(home, 'm/sub'));
+    await writeFile(join(home, 'm/.git/objects/pack'), 'x');
+    await writeFile(join(home, 'm/sub/.git'), 'gitdir: elsewhere');
+    await writeFile(join(home, 'm/config.json'), config);
+    await writeFile(join(home, 'm/encoder.bin'), encoder);
+    const { code, stderr } = await add('tiny', '--dir', 'm', '--version', '1');
+    expect([code, stderr]).toEqual([0, expect.stringContaining('the files are in the store of this host')]);
+    expect(stderr).toContain('haulier bundle create tiny@1 -o tiny.tar');
+    expect(published[0]!.manifest.files).toMatchObject([{ path: 'config.json' }, { path: 'encoder.bin' }]);
+    expect(await readFile(join(home, 'store', 'models', 'tiny', 'encoder.bin'))).toEqual(encoder);
+    await rm(join(home, 'm'), { recursive: true });
+    const env = { HAULIER_HOME: join(home, 'store') };
+    expect(await runCli(['worker', 'verify', 'tiny'], { env })).toMatchObject({ code: 0 });
+    const bundled = await runCli(['bundle', 'create', 'tiny', '-o', 'tiny.tar'], { cwd: home, env });
+    expect(bundled).toMatchObject({ code: 0, stdout: expect.stringContaining('2 contents of tiny@1') });
+  });
+
+  it('K38 refuses a Git LFS pointer by its name, unless it is left out', async () => {
+    await mkdir(join(home, 'm'));
+    const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${'a'.repeat(64)}\nsize 5\n`;
+    await writeFile(join(home, 'm/model.onnx'), pointer);
+    await writeFile(join(home, 'm/config.json'), config);
+    const refused = await add('tiny', '--dir', 'm');
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('"model.onnx" is a Git LFS pointer') });
+    expect(published).toEqual([]);
+    expect(await add('tiny', '--dir', 'm', '--exclude', 'model.onnx', '--no-store')).toMatchObject({ code: 0 });
+  });
+
+  it('F33 takes HF_TOKEN without the white space around it, and refuses one that has some inside', async () => {
+    const withToken = (HF_TOKEN: string): Promise<CliEnd> =>
+      runCli(['model', 'add', 'm', '--hf', 'org/m', '--print'], {
+        cwd: home,
+        env: { HF_ENDPOINT: origin.url, HF_TOKEN },
+      });
+    expect(await withToken(' hf_secret\n')).toMatchObject({ code: 0 });
+    expect(origin.requests.every(({ headers }) => headers['authorization'] === 'Bearer hf_secret')).toBe(true);
+    origin.requests.splice(0);
+    expect(await withToken(' \n')).toMatchObject({ code: 0 });
+    expect(origin.requests.every(({ headers }) => headers['authorization'] === undefined)).toBe(true);
+    origin.requests.splice(0);
+    const refused = await withToken('hf_one\nhf_two');
+    expect([refused.code, origin.requests]).toEqual([2, []]);
+    expect(refused.stderr).toContain('HF_TOKEN has a space or a line break inside');
+    expect(refused.stderr).not.toContain('hf_one');
   });
 
   it('K24 ends with 2 for input that cannot be right, without a request', async () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { bases } from 'multiformats/basics';
 import { CID as LibraryCid } from 'multiformats/cid';
 import * as Digest from 'multiformats/hashes/digest';
-import { nameOf, parseLocator, sourcesOf } from '#chain/locator';
+import { nameOf, parseFileLocator, parseLocator, sourcesOf } from '#chain/locator';
 
 const CID = 'bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi';
 const V0 = 'QmbFMke1KXqnYyBBWxB74N4c5SBnJMVAiMNRcGu6x1AwQH';
@@ -46,7 +46,7 @@ describe('what a person may type to name a file', () => {
     ['HTTP://Host', { kind: 'url', url: 'http://host/' }, 'download'],
   ])('%s', (text, locator, name) => {
     expect(parseLocator(text)).toEqual(locator);
-    expect(nameOf(parseLocator(text))).toBe(name);
+    expect(nameOf(parseFileLocator(text))).toBe(name);
   });
 
   it.each([
@@ -55,13 +55,13 @@ describe('what a person may type to name a file', () => {
     ['hf:datasets/org/d/a/b.txt@refs/pr/1', 'dataset', 'org/d', 'a/b.txt', 'refs/pr/1'],
     ['hf:models/org/m/x', 'model', 'org/m', 'x', 'main'],
   ])('%s', (text, repoType, repo, path, revision) => {
-    const locator = parseLocator(text);
+    const locator = parseFileLocator(text);
     expect(sourcesOf(locator)).toEqual([{ kind: 'huggingface', repo, repoType, revision, path }]);
   });
 
   it('names its own sources: a CID has none, a URL is a mirror', () => {
-    expect(sourcesOf(parseLocator(CID))).toEqual([]);
-    expect(sourcesOf(parseLocator('http://h/x'))).toEqual([{ kind: 'mirror', url: 'http://h/x' }]);
+    expect(sourcesOf(parseFileLocator(CID))).toEqual([]);
+    expect(sourcesOf(parseFileLocator('http://h/x'))).toEqual([{ kind: 'mirror', url: 'http://h/x' }]);
   });
 
   const B36 = cid.toString(bases.base36);
@@ -81,7 +81,7 @@ describe('what a person may type to name a file', () => {
       ...([SLASHED.toString(bases.base64), 'a', 'https://gw.example', 'a'] as const),
     ],
   ])('%s is the CID in it, and its gateway', (text, found, path, gateway, name) => {
-    const locator = parseLocator(text);
+    const locator = parseFileLocator(text);
     const pasted = expect.objectContaining({ gateway, url: expect.stringMatching(/^https?:/) });
     expect(locator).toEqual({ kind: 'cid', cid: found, path, pasted });
     expect(nameOf(locator)).toBe(name);
@@ -109,7 +109,6 @@ describe('what a person may type to name a file', () => {
   it.each([
     ['', 'names no file: write a CID, CID/path, an http(s) or file:/// URL or hf:owner/repo/path@revision'],
     ['a b', '"a b" names no file'],
-    ['hf:org/m', 'write hf:owner/repo/path@revision'],
     ['hf:org', 'names no file of a hub'],
     ['http://', '"http://" is no URL: write https://host/path'],
     ['file:model.onnx', 'write file:///path'],

@@ -232,6 +232,16 @@ describe('the API of a hub', () => {
     await expect(hubCommit(repoOf(hub, 'org/none'), never)).rejects.toMatchObject({ kind: 'missing' });
   });
 
+  it('F31 follows the absolute links of a hub that a mirror passes on, at the mirror itself', async () => {
+    const hub = await startHub();
+    const [all, requests] = [await hubTree(repoOf(hub), never), hub.hub.requests];
+    const query = 'recursive=true&expand=false&limit=1&cursor=0';
+    const link = `<https://huggingface.co/api/models/org/m/tree/main?${query}>; rel="first next"; title="a, b", <https://x/>; rel=prev`;
+    hub.hub.faults.push(...Array.from({ length: requests.length }, () => []), { do: 'headers', set: { link } });
+    expect((await hubTree(repoOf(hub), never)).length).toBe(2 * all.length);
+    expect(requests.at(-1)?.path).toBe(`/api/models/org/m/tree/main?${query}`);
+  });
+
   it('D10 does not follow a page to another host with the token', async () => {
     const hub = await startHub();
     hub.hub.faults.push({ do: 'headers', set: { link: '<http://evil.example/next>; rel="next"' } });

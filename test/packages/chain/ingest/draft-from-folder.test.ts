@@ -63,7 +63,7 @@ describe('draftFromFolder', () => {
   it('K08 refuses a name that is unsafe on some host, and says what to do', async () => {
     await writeFile(join(folder, 'aux.onnx'), 'x');
     await expect(draftFromFolder(folder, { include: [], signal })).rejects.toThrow(
-      '"aux.onnx" has the reserved name "aux.onnx": rename it, or leave it out with --include',
+      '"aux.onnx" has the reserved name "aux.onnx": rename it, or leave it out with --exclude',
     );
   });
 
