@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import type { JobFile } from '#contracts/file-spec';
-import type { DownloadStatus } from '#core/download-status';
 import type { Strategy } from '#core/file-spec';
 import type { Layer } from '#core/layer';
 import type { Database } from './connect.ts';
@@ -18,19 +17,14 @@ export interface DownloadRequest {
   readonly limitBytesPerSecond?: number | undefined;
 }
 
-export interface CreatedDownload {
-  readonly id: string;
-  /** False: the same wish was already open, and this request attached to it (CH8). */
-  readonly created: boolean;
-  readonly host: string | null;
-  readonly path: string;
-  readonly status: DownloadStatus;
-  readonly generation: number;
+/** Which rows answer a request besides those that are open. */
+export interface Trust {
+  /** Hosts whose finished rows are believed: no new row is made for what they say is there. Null is the pool. */
+  readonly finishedOn: readonly (string | null)[];
 }
 
 /*
- * Rows go in by the order of their key, so that two equal requests at once do not wait for each other
- * crosswise. The update changes nothing: it only makes an existing row come back. An inserted row has no xmax.
+ * Rows go in by the order of their key, so that two equal requests at once do not wait for each other crosswise.
  */
 const CREATE_SQL = `
   WITH wanted AS MATERIALIZED (
@@ -40,30 +34,36 @@ const CREATE_SQL = `
     INSERT INTO file_specs (id, file) SELECT DISTINCT ON (f.file_id) f.file_id, f.file FROM wanted f ORDER BY f.file_id
     ON CONFLICT DO NOTHING
   )
-  INSERT INTO downloads AS d (host, model, model_type, version, path, cid, hash, content_key, file_id,
+  INSERT INTO downloads (host, model, model_type, version, path, cid, hash, content_key, file_id,
     layers, strategy, limit_bytes_per_second, total_bytes, created_at, updated_at)
   SELECT h.host, $2, $3, $4, f.path, f.cid, f.hash, f.content_key, f.file_id,
     $5::text[], $6, $7, f.total_bytes, $8, $8
   FROM unnest($1::text[]) AS h (host)
   CROSS JOIN wanted f
+  WHERE NOT (coalesce(h.host, '') = ANY($10::text[]) AND EXISTS (
+    SELECT 1 FROM downloads d WHERE d.content_key = f.content_key AND d.path = f.path
+      AND coalesce(d.host, '') = coalesce(h.host, '') AND d.status = 'success'
+      AND coalesce(d.model, '') = coalesce($2, '') AND coalesce(d.version, '') = coalesce($4, '')
+  ))
   ORDER BY f.content_key, f.path, h.host
   ON CONFLICT (content_key, path, (coalesce(host, '')), (coalesce(model, '')), (coalesce(version, '')))
     WHERE status IN ('pending', 'in_progress', 'resuming', 'paused')
-  DO UPDATE SET updated_at = d.updated_at
-  RETURNING d.id, d.xmax = 0 AS created, d.host, d.path, d.status, d.generation`;
+  DO NOTHING`;
 
 /**
- * Writes one row per host and file in one statement, or attaches to the row that wants the same content at the
- * same place and is not finished.
+ * Writes one row per host and file in one statement. What is on its way already is shared: no second row is made for
+ * the same content at the same place while one is not finished.
  *
+ * @param trust whose finished rows count as an answer
  * @param now becomes `createdAt` of new rows
- * @returns one entry per distinct host and file
+ * @returns how many rows are new
  */
 export async function createDownloads(
   database: Database,
   request: DownloadRequest,
+  trust: Trust,
   now: Date,
-): Promise<CreatedDownload[]> {
+): Promise<number> {
   const { model, layers, strategy, limitBytesPerSecond } = request;
   const parameters = [
     [...new Set(request.hosts)],
@@ -75,8 +75,9 @@ export async function createDownloads(
     limitBytesPerSecond ?? null,
     now,
     JSON.stringify(distinct(request.files.map(toColumns))),
+    trust.finishedOn.map((host) => host ?? ''),
   ];
-  return inTransaction(database, async (client) => (await client.query<CreatedDownload>(CREATE_SQL, parameters)).rows);
+  return inTransaction(database, async (client) => (await client.query(CREATE_SQL, parameters)).rowCount ?? 0);
 }
 
 const toColumns = (file: JobFile) => ({

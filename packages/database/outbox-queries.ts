@@ -35,25 +35,37 @@ type OutboxDownload = Pick<
   | 'limitBytesPerSecond'
 >;
 
-/** Two cases, because each has an index of its own. */
-const FILE_COUNT_SQL = `CASE WHEN d.model IS NULL THEN 0 WHEN d.host IS NULL THEN (
+/** One count for each host and version of the batch. Two cases, because each has an index of its own. */
+const FILE_COUNT_SQL = `CASE WHEN v.host IS NULL THEN (
     SELECT count(DISTINCT w.path) FROM downloads w
-    WHERE w.host IS NULL AND w.model = d.model AND w.version = d.version AND w.status <> 'cancelled'
+    WHERE w.host IS NULL AND w.model = v.model AND w.version = v.version AND w.status <> 'cancelled'
   ) ELSE (
     SELECT count(DISTINCT w.path) FROM downloads w
-    WHERE w.host = d.host AND w.model = d.model AND w.version = d.version AND w.status <> 'cancelled'
+    WHERE w.host = v.host AND w.model = v.model AND w.version = v.version AND w.status <> 'cancelled'
   ) END`;
 
-/** @returns the oldest rows whose present generation is not in the queue yet; no lock is held. */
+/** @returns the oldest rows whose present generation is not in the queue yet, host by host; no lock is held. */
 export async function unqueuedDownloads(database: Database, limit: number): Promise<OutboxRow[]> {
-  const sql = `SELECT d.id, d.generation, d.host, d.attempts_before AS "attemptsBefore", ${FILE_COLUMN}, d.model,
+  const sql = `WITH batch AS MATERIALIZED (
+      SELECT d.* FROM downloads d
+      WHERE d.status IN ('pending', 'in_progress', 'resuming') AND d.enqueued_generation < d.generation
+      ORDER BY d.created_at, d.host, d.id LIMIT $1
+    ), counts AS MATERIALIZED (
+      SELECT v.host, v.model, v.version, ${FILE_COUNT_SQL} AS files
+      FROM (SELECT DISTINCT b.host, b.model, b.version FROM batch b WHERE b.model IS NOT NULL) v
+    ), versions AS MATERIALIZED (
+      SELECT v.model, v.version,
+        (SELECT m.cid FROM manifests m WHERE m.model = v.model AND m.version = v.version) AS cid,
+        (SELECT max(c.answered_at) FROM version_checks c WHERE c.model = v.model) AS checked_at
+      FROM (SELECT DISTINCT b.model, b.version FROM batch b WHERE b.model IS NOT NULL) v
+    )
+    SELECT d.id, d.generation, d.host, d.attempts_before AS "attemptsBefore", ${FILE_COLUMN}, d.model,
       d.model_type AS "modelType", d.version, d.layers, d.strategy, d.limit_bytes_per_second AS "limitBytesPerSecond",
-      ${FILE_COUNT_SQL} AS "fileCount",
-      (SELECT m.cid FROM manifests m WHERE m.model = d.model AND m.version = d.version) AS "versionCid",
-      (SELECT max(c.answered_at) FROM version_checks c WHERE c.model = d.model) AS "checkedAt"
-    FROM downloads d
-    WHERE d.status IN ('pending', 'in_progress', 'resuming') AND d.enqueued_generation < d.generation
-    ORDER BY d.created_at, d.id LIMIT $1`;
+      coalesce(c.files, 0) AS "fileCount", v.cid AS "versionCid", v.checked_at AS "checkedAt"
+    FROM batch d
+    LEFT JOIN counts c ON c.host IS NOT DISTINCT FROM d.host AND c.model = d.model AND c.version = d.version
+    LEFT JOIN versions v ON v.model = d.model AND v.version = d.version
+    ORDER BY d.created_at, d.host, d.id`;
   return (await database.pool.query<OutboxRow>(sql, [limit])).rows;
 }
 

@@ -45,7 +45,7 @@ describe('the layers of the fallback chain', () => {
     await rm(folder, { recursive: true, force: true });
   }, 60_000);
 
-  type How = Pick<CreateDownloadsInput, 'layers' | 'recheck'>;
+  type How = Pick<CreateDownloadsInput, 'layers'>;
   async function bring(file: SampleFile, how: How = {}) {
     const { path, sha256, content } = file;
     const { cid } = cidOf.get(file)!;
@@ -58,7 +58,7 @@ describe('the layers of the fallback chain', () => {
     const fromHub = await bring(everywhere, { layers: ['huggingface', 'ipfs'] });
     expect(fromHub).toMatchObject({ outcome: 'secondary_success', status: 'success' });
     expect(origin.requests.filter(({ path }) => path.startsWith('/ipfs/') && !path.includes('format=raw'))).toEqual([]);
-    expect(await bring(everywhere, { recheck: true })).toMatchObject({ outcome: 'cache_hit', reason: 'cache_hit' });
+    expect(await bring(everywhere)).toMatchObject({ outcome: 'cache_hit', reason: 'cache_hit' });
   }, 60_000);
 
   it('CH7 are left for the next one when they do not have the file', async () => {

@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { MIB } from '#core/units';
 import { startOrigin, type Origin } from '../helpers/origin.ts';
@@ -65,5 +67,23 @@ describe('from a request to a verified file', () => {
       expect(done.outcome).toBe('cache_hit');
     }
     expect(origin.requests).toHaveLength(requests);
+  }, 60_000);
+
+  it('CH8 a file that was deleted on its host since is fetched again, because the host is asked', async () => {
+    await system.client.publishVersion(sampleManifest('sample', files));
+    const first = await system.client.createDownloads({ model: 'sample', host: 'host-a' });
+    const done = [];
+    for (const { id } of first.downloads)
+      done.push(await system.awaitDownload(id, (download) => download.status === 'success'));
+    const { path, sha256, file } = done[0]!;
+    const blobs = join(system.homeOf('host-a'), 'blobs', 'sha256');
+    await Promise.all([rm(path!), rm(join(blobs, sha256!.slice(0, 2), sha256!))]);
+
+    const again = await system.client.createDownloads({ model: 'sample', host: 'host-a' });
+    for (const { id } of again.downloads) {
+      const now = await system.awaitDownload(id, (download) => download.status === 'success');
+      expect(now.outcome).toBe(now.file === file ? 'secondary_success' : 'cache_hit');
+    }
+    expect(await sha256OfFile(path!)).toBe(sha256);
   }, 60_000);
 });

@@ -1,67 +1,70 @@
-import type { CreateDownloadsBody } from '#contracts/http/downloads';
+import type { CreateDownloadsBody, CreateDownloadsQuery } from '#contracts/http/downloads';
+import { isFinal } from '#core/download-status';
 import { createDownloads as insertDownloads } from '#database/create-downloads';
 import type { DownloadRequest } from '#database/create-downloads';
-import { downloadsById } from '#database/download-queries';
 import type { DownloadRow } from '#database/download-row';
-import { finishedDownloads } from '#database/finished-downloads';
-import type { Database } from '#database/connect';
+import { wishedDownloads } from '#database/wished-downloads';
 import type { Dependencies } from '../dependencies.ts';
+import { awaitDownload } from '../live/await-download.ts';
 import { orderFiles } from './order-files.ts';
+
+/** An answer shows its downloads up to this many; beyond, it links to them. */
+export const MAX_ROWS_IN_ANSWER = 100;
+
+/** An online worker says within this time that a file is there; the answer waits no longer for it. Milliseconds. */
+const ASK_WORKER_MS = 100;
 
 export interface CreatedDownloads {
   readonly order: DownloadRequest;
-  /** By host and path. */
-  readonly rows: readonly DownloadRow[];
-  /** How many of the rows are new. */
+  /** By host and path; undefined when there are too many to show. */
+  readonly rows: readonly DownloadRow[] | undefined;
+  /** How many downloads the request is about. */
+  readonly count: number;
+  /** How many of them are new. */
   readonly created: number;
 }
 
+type Deps = Pick<Dependencies, 'database' | 'now' | 'nudgeRelay' | 'changes'>;
+
 /**
- * Writes down what is wanted (CH8): what is on its way already is shared, what is complete already is answered, and
- * only the rest becomes new rows. Redis is not touched; the relay makes the jobs.
+ * Writes down what is wanted: what is on its way already is shared. A file that is recorded as complete on a host is
+ * asked for again, because a record does not see what was deleted since; an online worker answers at once that it has
+ * the file. `trust=rows` takes the record for an answer, and so does a request to the pool, where no worker is named
+ * that could be asked. Redis is not touched; the relay makes the jobs.
+ *
+ * @param signal aborts when the client is gone
  */
 export async function createDownloads(
-  deps: Pick<Dependencies, 'database' | 'now' | 'nudgeRelay'>,
+  deps: Deps,
   body: CreateDownloadsBody,
+  { trust }: CreateDownloadsQuery,
+  signal: AbortSignal,
 ): Promise<CreatedDownloads> {
-  const order = await orderFiles(deps.database, body);
-  const finished = body.recheck === true ? [] : await finishedDownloads(deps.database, order);
-  const made = await insertMissing(deps, order, finished);
-  const created = made.filter((row) => row.created).length;
+  const { database, now } = deps;
+  const order = await orderFiles(database, body);
+  const count = new Set(order.hosts).size * order.files.length;
+  const isShown = count <= MAX_ROWS_IN_ANSWER;
+  const asked = order.hosts.filter((host) => host !== null);
+  const before = isShown ? await wishedDownloads(database, { ...order, hosts: asked }, ['success']) : [];
+  const finishedOn = trust === 'rows' ? order.hosts : order.hosts.filter((host) => host === null);
+  const created = await insertDownloads(database, order, { finishedOn }, now());
   if (created > 0) deps.nudgeRelay();
-  const rows = [
-    ...finished,
-    ...(await rowsOf(
-      deps.database,
-      made.map(({ id }) => id),
-    )),
-  ];
-  return { order, rows: rows.sort(byHostAndPath), created };
+  if (!isShown) return { order, rows: undefined, count, created };
+  const rows = await wishedDownloads(database, order);
+  const answered = await Promise.all(rows.map((row) => afterAsking(deps, row, before, signal)));
+  return { order, rows: answered.sort(byHostAndPath), count, created };
 }
 
-/** One statement per set of files, because hosts differ in what they have already. */
-async function insertMissing(
-  { database, now }: Pick<Dependencies, 'database' | 'now'>,
-  order: DownloadRequest,
-  finished: readonly DownloadRow[],
-): Promise<{ id: string; created: boolean }[]> {
-  const done = new Set(finished.map((row) => `${row.host ?? ''} ${row.path}`));
-  const groups = new Map<string, { hosts: (string | null)[]; files: DownloadRequest['files'] }>();
-  for (const host of new Set(order.hosts)) {
-    const files = order.files.filter((file) => !done.has(`${host ?? ''} ${file.path}`));
-    if (files.length === 0) continue;
-    const key = JSON.stringify(files.map((file) => file.path));
-    const group = groups.get(key) ?? { hosts: [], files };
-    group.hosts.push(host);
-    groups.set(key, group);
-  }
-  const made = [];
-  for (const group of groups.values()) made.push(...(await insertDownloads(database, { ...order, ...group }, now())));
-  return made;
+/** A file that was complete before is most likely there still, so its worker gets a moment to say so. */
+async function afterAsking(
+  deps: Deps,
+  row: DownloadRow,
+  before: readonly DownloadRow[],
+  signal: AbortSignal,
+): Promise<DownloadRow> {
+  if (isFinal(row.status) || !before.some(({ host, path }) => host === row.host && path === row.path)) return row;
+  return (await awaitDownload(deps, row.id, { wait: ASK_WORKER_MS, until: 'final' }, signal)) ?? row;
 }
-
-const rowsOf = async (database: Database, ids: readonly string[]): Promise<DownloadRow[]> =>
-  ids.length === 0 ? [] : downloadsById(database, ids);
 
 const byHostAndPath = (a: DownloadRow, b: DownloadRow): number =>
   compare(a.host ?? '', b.host ?? '') || compare(a.path, b.path);

@@ -13,7 +13,7 @@ import { findVersion } from './find-version.ts';
 
 /** Room in a job for everything but its file. */
 const MAX_FILE_JSON_BYTES = downloadJob.maxPayloadBytes - 1024;
-const MAX_DOWNLOADS = 10_000;
+const MAX_DOWNLOADS = 1_000_000;
 
 /**
  * Turns a request into the files and hosts that are wanted.

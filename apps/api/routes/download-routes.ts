@@ -1,14 +1,20 @@
-import { CreateDownloadsBody, DownloadList, DownloadRequest, ListDownloadsQuery } from '#contracts/http/downloads';
+import {
+  CreateDownloadsBody,
+  CreateDownloadsQuery,
+  type Download,
+  DownloadList,
+  DownloadRequest,
+  ListDownloadsQuery,
+} from '#contracts/http/downloads';
 import { downloadsById, listDownloads } from '#database/download-queries';
 import { createDownloads } from '../commands/create-downloads.ts';
 import type { CreatedDownloads } from '../commands/create-downloads.ts';
 import type { Dependencies } from '../dependencies.ts';
+import { whenGone } from '../server/when-gone.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import type { App } from '../server/app-type.ts';
 import { decodeCursor, encodeCursor } from '../views/cursor.ts';
 import { downloadView } from '../views/download-view.ts';
-
-const MAX_IDS_IN_LINK = 100;
 
 export function registerDownloadRoutes(app: App, deps: Dependencies): void {
   registerCreate(app, deps);
@@ -25,42 +31,42 @@ function registerCreate(app: App, deps: Dependencies): void {
         summary: 'Ask for files on hosts',
         description:
           'Files of a published model version (`model`), or files described here (`files`). Repeating a request ' +
-          'shares what is on its way and answers what is complete; nothing is transferred twice. `Location` leads to ' +
-          'the download, or to the list of them.',
+          'shares what is on its way; a host that has the file says so, and nothing is transferred twice. `Location` ' +
+          'leads to the download, or to the list of them.',
         tags: ['downloads'],
         security: TOKEN_REQUIRED,
         body: CreateDownloadsBody,
+        querystring: CreateDownloadsQuery,
         response: { 202: DownloadRequest, ...problems(400, 404, 413, 415) },
       },
     },
     async (request, reply) => {
-      const made = await createDownloads(deps, request.body);
+      const made = await createDownloads(deps, request.body, request.query, whenGone(reply));
       const answer = requestView(made);
       return reply.code(202).header('location', answer.links.self).send(answer);
     },
   );
 }
 
-function requestView({ order, rows, created }: CreatedDownloads): DownloadRequest {
-  const downloads = rows.map(downloadView);
+function requestView({ order, rows, count, created }: CreatedDownloads): DownloadRequest {
+  const downloads = rows?.map(downloadView);
   return {
     request: {
       model: order.model?.name ?? null,
       version: order.model?.version ?? null,
       hosts: order.hosts.filter((host) => host !== null),
       created,
-      existing: rows.length - created,
+      existing: count - created,
     },
-    downloads,
+    downloads: downloads ?? [],
     links: { self: linkTo(order, downloads) },
   };
 }
 
 /** Where all downloads of a request can be seen. */
-function linkTo(order: CreatedDownloads['order'], downloads: DownloadRequest['downloads']): string {
-  const [first] = downloads;
-  if (downloads.length === 1 && first !== undefined) return first.links.self;
-  if (downloads.length <= MAX_IDS_IN_LINK) return `/api/downloads?id=${downloads.map(({ id }) => id).join(',')}`;
+function linkTo(order: CreatedDownloads['order'], downloads: readonly Download[] | undefined): string {
+  if (downloads?.length === 1) return downloads[0]!.links.self;
+  if (downloads !== undefined) return `/api/downloads?id=${downloads.map(({ id }) => id).join(',')}`;
   const [host] = order.hosts;
   const query = new URLSearchParams({
     ...(order.model === undefined ? {} : { model: order.model.name, version: order.model.version }),

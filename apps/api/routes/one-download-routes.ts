@@ -1,10 +1,10 @@
-import type { FastifyReply } from 'fastify';
 import { Download, DownloadDetail, DownloadParams, GetDownloadQuery, LimitBody } from '#contracts/http/downloads';
 import { triesOf } from '#database/metrics-queries';
 import type { DownloadRow } from '#database/download-row';
 import { cancel, limit, pause, resume, unknownDownload } from '../commands/act-on-download.ts';
 import { awaitDownload } from '../live/await-download.ts';
 import type { Dependencies } from '../dependencies.ts';
+import { whenGone } from '../server/when-gone.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import type { App } from '../server/app-type.ts';
 import { downloadView } from '../views/download-view.ts';
@@ -36,7 +36,7 @@ function registerGet(app: App, deps: Dependencies): void {
       },
     },
     async (request, reply) => {
-      const row = await awaitDownload(deps, request.params.id, request.query, abortedWith(reply));
+      const row = await awaitDownload(deps, request.params.id, request.query, whenGone(reply));
       if (row === undefined) throw unknownDownload(request.params.id);
       const answer = await detailView(deps, row);
       return reply.header('etag', `"${answer.version}"`).send(answer);
@@ -47,14 +47,6 @@ function registerGet(app: App, deps: Dependencies): void {
 async function detailView({ database }: Dependencies, row: DownloadRow): Promise<DownloadDetail> {
   const tries = await triesOf(database, row, MAX_TRIES_SHOWN);
   return { ...downloadView(row), tries: tries.map(tryView).reverse() };
-}
-
-/** Aborts when the client goes away, so that nobody waits for nobody. */
-function abortedWith(reply: FastifyReply): AbortSignal {
-  const gone = new AbortController();
-  // Of the answer, not of its connection: that one is kept for further requests, and would keep a listener for each.
-  reply.raw.once('close', () => gone.abort());
-  return gone.signal;
 }
 
 function registerAction(

@@ -1,4 +1,5 @@
-import type { CreateDownloadsInput, Download, DownloadDetail } from '#contracts/http/downloads';
+import type { Client } from '#client/client';
+import type { CreateDownloadsInput, Download, DownloadDetail, DownloadRequest } from '#contracts/http/downloads';
 import { nameOf, parseFileLocator, sourcesOf, type FileLocator } from '#chain/locator';
 import { canonicalCid } from '#content/canonical-cid';
 import { tryParseCid } from '#content/cid';
@@ -28,7 +29,7 @@ export interface DownloadOptions {
 export async function download(what: string, options: DownloadOptions, context: CommandContext): Promise<void> {
   const client = clientFrom(context.env);
   const request = requestOf(what, options);
-  const { downloads } = await withApi(() => client.createDownloads(request));
+  const downloads = await withApi(async () => downloadsOf(client, await client.createDownloads(request)));
   if (!options.wait) {
     context.stdout.write(options.json ? `${JSON.stringify({ downloads })}\n` : `${downloads.map(lineOf).join('\n')}\n`);
     return;
@@ -48,6 +49,25 @@ export async function download(what: string, options: DownloadOptions, context: 
         .join('; '),
     );
 }
+
+/** An answer leaves out its downloads when there are many; the list has them. */
+async function downloadsOf(client: Client, { downloads, request }: DownloadRequest): Promise<readonly Download[]> {
+  const all = [...downloads];
+  const { model, version, hosts, created, existing } = request;
+  if (all.length > 0 || created + existing === 0 || model === null) return all;
+  const filter = { model, version: version ?? undefined, host: hosts[0], limit: 500 };
+  for (let cursor: string | undefined; ;) {
+    const page = await client.listDownloads({ ...filter, cursor });
+    all.push(...page.downloads);
+    if (page.nextCursor === null) return newestOfEachFile(all);
+    cursor = page.nextCursor;
+  }
+}
+
+/** The list is newest first, and may hold what earlier requests asked for. */
+const newestOfEachFile = (all: readonly Download[]): Download[] => [
+  ...new Map(all.toReversed().map((one) => [`${one.host ?? ''} ${one.file}`, one])).values(),
+];
 
 /** A model's name has neither a scheme nor a slash, and is no CID. */
 function requestOf(what: string, options: DownloadOptions): CreateDownloadsInput {

@@ -7,7 +7,7 @@ import { FilePath } from '../file-path.ts';
 import { ModelName, ModelVersion } from '../manifest.ts';
 import { Count, Cursor, Limit, Moment, NextCursor, Wait } from './parameters.ts';
 
-const MAX_HOSTS = 1000;
+const MAX_HOSTS = 100_000;
 const MAX_INLINE_FILES = 1000;
 
 /** How the files are fetched; the same for every host of the request. */
@@ -17,10 +17,6 @@ const How = {
   layers: z.array(z.enum(LAYERS)).min(1).max(LAYERS.length).optional().describe('order of the fallback chain'),
   strategy: z.enum(['ordered', 'parallel']).optional(),
   limitBytesPerSecond: z.number().int().min(1, 'a limit is at least 1 byte per second').optional(),
-  recheck: z
-    .boolean()
-    .optional()
-    .describe('true: ask the host again even for files that are recorded as complete there'),
 };
 
 const ModelRequest = z.strictObject({
@@ -80,6 +76,17 @@ export const CreateDownloadsBody = z
   });
 
 export type CreateDownloadsBody = z.infer<typeof CreateDownloadsBody>;
+
+export const CreateDownloadsQuery = z.strictObject({
+  trust: z
+    .enum(['worker', 'rows'])
+    .default('worker')
+    .describe(
+      '`worker`: the host is asked again for files that are recorded as complete; `rows`: the record is the answer',
+    ),
+});
+
+export type CreateDownloadsQuery = z.infer<typeof CreateDownloadsQuery>;
 
 const SourceShare = z.strictObject({
   source: z.string(),
@@ -166,8 +173,8 @@ export const DownloadRequest = z
       created: Count.describe('downloads that are new'),
       existing: Count.describe('downloads that were there already; their transfers are shared, not repeated'),
     }),
-    downloads: z.array(Download),
-    links: z.strictObject({ self: z.string() }),
+    downloads: z.array(Download).describe('empty when there are more than 100: follow `links.self`'),
+    links: z.strictObject({ self: z.string().describe('the download, or the list of them') }),
   })
   .meta({ id: 'DownloadRequest' });
 

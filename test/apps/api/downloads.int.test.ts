@@ -61,19 +61,62 @@ describe('POST /api/downloads', () => {
     expect(answers.reduce((sum, answer) => sum + answer.request.created, 0)).toBe(2);
   });
 
-  it('CH8 answers a complete file with its finished download, and asks the host again on request', async () => {
-    const first = await createOne('complete', { host: 'gpu-3' });
-    await api.deps.database.pool.query(
+  const complete = (id: string) =>
+    api.deps.database.pool.query(
       `UPDATE downloads SET status = 'success', outcome = 'primary_success', verified = true WHERE id = $1`,
-      [first.id],
+      [id],
     );
-    const again = await create({ files: [file('complete')], host: 'gpu-3' });
-    expect(again.downloads[0]).toMatchObject({ id: first.id, status: 'success', percent: 100 });
-    expect(again.request).toMatchObject({ created: 0, existing: 1 });
-    const elsewhere = await create({ files: [file('complete')], host: 'gpu-4' });
-    expect(elsewhere.request.created).toBe(1);
-    const rechecked = await create({ files: [file('complete')], host: 'gpu-3', recheck: true });
-    expect(rechecked.downloads[0]!.id).not.toBe(first.id);
+
+  it('CH8 asks the host again for a file that is recorded as complete, and believes the record on request', async () => {
+    const first = await createOne('complete', { host: 'gpu-3' });
+    await complete(first.id);
+    const body = { files: [file('complete')], host: 'gpu-3' };
+    const trusting = await api.call('POST', '/api/downloads?trust=rows', body);
+    expect(trusting.json<DownloadRequest>()).toMatchObject({
+      request: { created: 0, existing: 1 },
+      downloads: [{ id: first.id, status: 'success', percent: 100 }],
+    });
+    const again = await create(body);
+    expect(again.request).toMatchObject({ created: 1, existing: 0 });
+    expect(again.downloads[0]!.id).not.toBe(first.id);
+    expect((await create({ files: [file('complete')], host: 'gpu-4' })).request.created).toBe(1);
+  });
+
+  it('CH8 waits a moment for a worker that had the file, and answers with what it says', async () => {
+    const first = await createOne('asked', { host: 'gpu-3' });
+    await complete(first.id);
+    const stop = new AbortController();
+    const answering = (async () => {
+      while (!stop.signal.aborted) {
+        const found = await api.deps.database.pool.query<{ id: string }>(
+          `UPDATE downloads SET status = 'success', outcome = 'cache_hit' WHERE path = 'asked.bin' AND status = 'pending'
+           RETURNING id`,
+        );
+        api.deps.changes.notify(found.rows.map(({ id }) => id));
+      }
+    })();
+    const again = await create({ files: [file('asked')], host: 'gpu-3' });
+    stop.abort();
+    await answering;
+    expect(again.downloads[0]).toMatchObject({ status: 'success', outcome: 'cache_hit' });
+    expect(again.downloads[0]!.id).not.toBe(first.id);
+  });
+
+  it('links to more downloads than an answer shows', async () => {
+    const hosts = Array.from({ length: 101 }, (_, n) => `many-${n}`);
+    const made = await create({ files: [file('wide')], name: 'wide', hosts });
+    expect(made).toMatchObject({ request: { created: 101, existing: 0 }, downloads: [] });
+    const list = (await api.call('GET', `${made.links.self}&limit=500`)).json<DownloadList>();
+    expect(list.downloads).toHaveLength(101);
+    expect((await create({ files: [file('wide')], name: 'wide', hosts })).request).toMatchObject({ existing: 101 });
+  });
+
+  it('refuses more than a million downloads at once, with the numbers', async () => {
+    const hosts = Array.from({ length: 10_001 }, (_, n) => `too-${n}`);
+    const files = Array.from({ length: 100 }, (_, n) => file(`too-many-${n}`));
+    const response = await api.call('POST', '/api/downloads', { files, hosts });
+    expect(response.statusCode).toBe(400);
+    expect(response.json<Problem>().detail).toContain('100 files on 10001 hosts are 1000100 downloads');
   });
 
   it('names every bad field, with its value and what would be right', async () => {
@@ -213,61 +256,5 @@ describe('GET /api/downloads/:id', () => {
   it.each(['wait=2h', 'wait=soon', 'until=doomsday'])('refuses ?%s', async (query) => {
     const { id } = await createOne('refusal');
     expect((await api.call('GET', `/api/downloads/${id}?${query}`)).statusCode).toBe(400);
-  });
-});
-
-describe('actions', () => {
-  const act = (id: string, name: string) => api.call('POST', `/api/downloads/${id}/${name}`);
-
-  it('RE11 pause, resume and cancel may be repeated', async () => {
-    const { id } = await createOne('steered', { host: 'gpu-9' });
-    for (const [action, status] of [
-      ['pause', 'paused'],
-      ['pause', 'paused'],
-      ['resume', 'pending'],
-      ['resume', 'pending'],
-      ['cancel', 'cancelled'],
-      ['cancel', 'cancelled'],
-      ['resume', 'pending'],
-    ] as const) {
-      const response = await act(id, action);
-      expect([action, response.statusCode, response.json<DownloadDetail>().status]).toEqual([action, 200, status]);
-    }
-  });
-
-  it('RE9 refuses an illegal move with 409 and the reason', async () => {
-    const { id } = await createOne('done');
-    await api.deps.database.pool.query(`UPDATE downloads SET status = 'success' WHERE id = $1`, [id]);
-    for (const action of ['resume', 'pause', 'cancel']) {
-      const response = await act(id, action);
-      expect([response.statusCode, response.json<Problem>().code]).toEqual([409, 'illegal-move']);
-      expect(response.json<Problem>().detail).toContain('the file is there');
-    }
-  });
-
-  it('turns a pause of the worker into one of the person', async () => {
-    const { id } = await createOne('full');
-    await api.deps.database.pool.query(
-      `UPDATE downloads SET status = 'paused', pause_reason = 'disk_full' WHERE id = $1`,
-      [id],
-    );
-    expect((await act(id, 'pause')).json<DownloadDetail>()).toMatchObject({ status: 'paused', reason: 'requested' });
-  });
-
-  it('refuses to resume what another download of the same file does already', async () => {
-    const { id } = await createOne('rival', { host: 'gpu-8' });
-    await act(id, 'cancel');
-    await createOne('rival', { host: 'gpu-8' });
-    expect((await act(id, 'resume')).statusCode).toBe(409);
-  });
-
-  it('answers 404 for an unknown download', async () => {
-    expect((await act('00000000-0000-4000-8000-000000000000', 'cancel')).statusCode).toBe(404);
-  });
-
-  it('needs no body, and takes an empty JSON one', async () => {
-    const { id } = await createOne('bodiless');
-    const response = await api.call('POST', `/api/downloads/${id}/pause`, '', { 'content-type': 'application/json' });
-    expect(response.statusCode).toBe(200);
   });
 });

@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { allowedFrom, DOWNLOAD_STATUSES, nextStatus, type DownloadStatus } from '#core/download-status';
 import type { Database } from '#database/connect';
-import { createDownloads } from '#database/create-downloads';
+import { createDownloads, type DownloadRequest } from '#database/create-downloads';
 import { cancelDownload, pauseDownload, resumeDownload } from '#database/download-actions';
 import { countDownloads, downloadById, listDownloads, type ListPosition } from '#database/download-queries';
 import { applyEvents } from '#database/event-queries';
+import { wishedDownloads } from '#database/wished-downloads';
 import { createTestDatabase, type TestDatabase } from '../../helpers/database.ts';
 import {
   at,
@@ -84,25 +85,41 @@ describe('downloads', () => {
     await expect(update).rejects.toThrow('downloads_status_check');
   });
 
+  const create = (request: DownloadRequest, seconds = 0, finishedOn: readonly (string | null)[] = []) =>
+    createDownloads(database, request, { finishedOn }, at(seconds));
+
   it('CH8 makes one row of the same request sent twenty times at once', async () => {
     const request = { hosts: ['gpu-1', 'gpu-2', null], files: [file('same/a.bin'), file('same/b.bin')] };
-    const answers = await Promise.all(Array.from({ length: 20 }, () => createDownloads(database, request, START)));
-    expect(answers.flat().filter(({ created }) => created)).toHaveLength(6);
-    expect(new Set(answers.flat().map(({ id }) => id)).size).toBe(6);
-    for (const answer of answers) expect(answer).toHaveLength(6);
+    const created = await Promise.all(Array.from({ length: 20 }, () => create(request)));
+    expect(created.reduce((sum, count) => sum + count)).toBe(6);
+    expect(new Set((await wishedDownloads(database, request)).map(({ id }) => id)).size).toBe(6);
   });
 
   it('CH8 attaches while the wish is open and makes a new row when it has ended', async () => {
     const request = { hosts: ['gpu-1'], files: [file('again.bin'), file('again.bin')] };
-    const [first, ...none] = await createDownloads(database, request, START);
-    expect(none).toEqual([]);
-    await pauseDownload(database, first!.id, at(1));
-    expect(await createDownloads(database, request, at(2))).toEqual([{ ...first, created: false, status: 'paused' }]);
-    await cancelDownload(database, first!.id, at(3));
-    const [second] = await createDownloads(database, request, at(4));
-    expect(second).toMatchObject({ created: true, status: 'pending' });
-    expect(second!.id).not.toBe(first!.id);
-    expect(await resumeDownload(database, first!.id, at(5))).toMatchObject({ done: false, why: 'duplicate' });
+    const standing = async () => (await wishedDownloads(database, request)).map(({ id, status }) => [id, status]);
+    expect(await create(request)).toBe(1);
+    const [[first]] = (await standing()) as [[string, string]];
+    await pauseDownload(database, first, at(1));
+    expect(await create(request, 2)).toBe(0);
+    expect(await standing()).toEqual([[first, 'paused']]);
+    await cancelDownload(database, first, at(3));
+    expect(await create(request, 4)).toBe(1);
+    expect(await standing()).toEqual([[expect.not.stringContaining(first), 'pending']]);
+    expect(await resumeDownload(database, first, at(5))).toMatchObject({ done: false, why: 'duplicate' });
+  });
+
+  it('CH8 makes no row for what is recorded as complete on a host whose record is believed', async () => {
+    const request = { hosts: ['gpu-1', 'gpu-2', null], files: [file('recorded.bin')] };
+    await create(request);
+    await database.pool.query(`UPDATE downloads SET status = 'success' WHERE path = 'recorded.bin'`);
+    expect(await create(request, 1, ['gpu-1', null])).toBe(1);
+    expect((await wishedDownloads(database, request)).map(({ host, status }) => [host, status])).toEqual([
+      [null, 'success'],
+      ['gpu-1', 'success'],
+      ['gpu-2', 'pending'],
+    ]);
+    expect(await wishedDownloads(database, request, ['success'])).toHaveLength(3);
   });
 
   it('keeps wishes apart that differ in content, place, host, model or version', async () => {
@@ -116,8 +133,7 @@ describe('downloads', () => {
       { hosts: ['gpu-1'], files: [file('apart.bin')], model },
       { hosts: ['gpu-1'], files: [file('apart.bin')], model: { ...model, version: '2' } },
     ];
-    for (const request of requests)
-      expect(await createDownloads(database, request, START)).toMatchObject([{ created: true }]);
+    for (const request of requests) expect(await create(request)).toBe(1);
   });
 
   it('gives back the file, the model and the options of the request', async () => {
@@ -165,7 +181,7 @@ describe('downloads', () => {
     const host = `pages-${randomUUID()}`;
     for (let second = 0; second < 3; second += 1) {
       const files = [0, 1, 2, 3].map((n) => file(`${second}/${n}.bin`));
-      await createDownloads(database, { hosts: [host], files }, at(second));
+      await create({ hosts: [host], files }, second);
     }
     const seen: string[] = [];
     let after: ListPosition | undefined;

@@ -4,6 +4,7 @@ import type { EventBatch, InventoryEntry, WorkerEvent } from '#contracts/worker-
 import type { Database } from '#database/connect';
 import { createDownloads, type DownloadRequest } from '#database/create-downloads';
 import { downloadById } from '#database/download-queries';
+import { wishedDownloads } from '#database/wished-downloads';
 import type { DownloadRow } from '#database/download-row';
 import type { VersionCheck } from '#database/generated/client';
 
@@ -24,8 +25,9 @@ export const file = (path: string, more: Partial<JobFile> = {}): JobFile => ({
 
 export async function oneDownload(database: Database, more: Partial<DownloadRequest> = {}): Promise<DownloadRow> {
   const request = { hosts: ['gpu-1'], files: [file(`onnx/${randomUUID()}.onnx`)], ...more };
-  const [created] = await createDownloads(database, request, START);
-  return mustFind(database, created!.id);
+  await createDownloads(database, request, { finishedOn: [] }, START);
+  const [row] = await wishedDownloads(database, request);
+  return row!;
 }
 
 export async function mustFind(database: Database, id: string): Promise<DownloadRow> {
