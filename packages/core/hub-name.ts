@@ -55,15 +55,6 @@ export function badHubPathReason(path: string): string | undefined {
 }
 
 /**
- * Why a text cannot be the access token of a hub, or undefined when it can: it travels in a header (RFC 6750 section 2.1). The reason
- * never shows the token.
- */
-export function badTokenReason(token: string): string | undefined {
-  if (/\s/.test(token)) return 'has a space or a line break inside: write the token alone, such as hf_…';
-  return /^[\x21-\x7e]+$/.test(token) ? undefined : 'has characters that no token has: write it as the hub shows it';
-}
-
-/**
  * Reads `owner/name@revision` or `owner/name`.
  *
  * @param what names the text in the error, such as `--hf`

@@ -1,4 +1,4 @@
-import { SourceError } from '#core/failure';
+import type { SourceError } from '#core/failure';
 import type { ByteSink, ReadRequest, ResponseHead, Source } from '#core/source';
 import { statusError } from '#http/http-error';
 import type { Http } from '#http/pool';

@@ -29,7 +29,3 @@ export function stackConfig(env: NodeJS.ProcessEnv): StackConfig {
     redisUrl: settings.REDIS_URL,
   };
 }
-
-/** @throws CliError when it cannot be read or used; never with its value */
-export const secret = (env: NodeJS.ProcessEnv, name: 'HF_TOKEN' | 'HAULIER_TOKEN'): string | undefined =>
-  settingsFrom(env, name)[name];

@@ -1,5 +1,5 @@
 import { Duplex } from 'node:stream';
-import * as zlib from 'node:zlib';
+import zlib from 'node:zlib';
 import type { Compression } from './decompress.ts';
 
 /** @returns what compresses one stream as it comes, at the usual level of its format */

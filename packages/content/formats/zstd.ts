@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import * as zlib from 'node:zlib';
+import zlib from 'node:zlib';
 import { cutAtFrames } from './zstd-frames.ts';
 import { decodeInWasm } from './zstd-wasm.ts';
 
