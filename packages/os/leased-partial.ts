@@ -244,7 +244,9 @@ async function dropOrphans(parts: Parts, place: PartialPlace, name: string): Pro
 /** What a transfer keeps beside its partial. */
 const BESIDE = ['.journal', '.journal.new'];
 
+/** A partial that was published is gone, and what lay beside it with it. */
 async function removeOne({ fs }: Parts, partialPath: string): Promise<void> {
+  if ((await ifPresent(fs.stat(partialPath))) === undefined) return;
   for (const ending of ['', ...BESIDE]) await unlinkIfPresent(fs, partialPath + ending);
 }
 

@@ -15,8 +15,17 @@ export interface ProcessIdentity {
   readonly started: string;
 }
 
+/** What was found out completely, by the calls that told it: a process stays who it is, and a fetch of many files asks for each. */
+const known = new WeakMap<FileCalls, ProcessIdentity>();
+
 /** Who we are. Where the system tells nothing, nothing can be proven later, and the heartbeat decides alone. */
 export async function processIdentity(fs: FileCalls): Promise<ProcessIdentity> {
+  const found = known.get(fs) ?? (await lookUp(fs));
+  if (found.machine !== '' && found.place !== '' && found.started !== '') known.set(fs, found);
+  return found;
+}
+
+async function lookUp(fs: FileCalls): Promise<ProcessIdentity> {
   const [machine, place, started] = await Promise.all([
     readMachine(fs),
     readPlace(fs),

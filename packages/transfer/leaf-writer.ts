@@ -1,5 +1,5 @@
 import { StorageError } from '#core/failure';
-import { MIB } from '#core/units';
+import { KIB, MIB } from '#core/units';
 import { writeFully, type OpenFile } from './file-operations.ts';
 import type { SpanBoard } from './span-board.ts';
 
@@ -12,8 +12,14 @@ const MAX_SPARE_BLOCKS = 16;
 
 const spare: Buffer[] = [];
 
+/** Smaller files get memory of their own: a whole block would be mostly empty. */
+const LEAST_POOLED_BYTES = 256 * KIB;
+
+/** @returns a block of at least so many bytes; fresh memory is slow at its first touch, so files of about a block share theirs */
 const takeBlock = (bytes: number): Buffer =>
-  bytes === BLOCK_BYTES ? (spare.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES)) : Buffer.allocUnsafe(bytes);
+  bytes > LEAST_POOLED_BYTES && bytes <= BLOCK_BYTES
+    ? (spare.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES))
+    : Buffer.allocUnsafe(bytes);
 
 function giveBlock(block: Buffer): void {
   if (block.length === BLOCK_BYTES && spare.length < MAX_SPARE_BLOCKS) spare.push(block);
