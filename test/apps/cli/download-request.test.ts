@@ -17,7 +17,8 @@ describe('what haulier download asks the API for', () => {
     server = createServer((request, response) => {
       void json(request).then((body) => {
         bodies.push(body);
-        response.writeHead(202, { 'content-type': 'application/json' }).end('{"downloads":[]}');
+        const answer = { request: { model: null, version: null, hosts: [], created: 0, existing: 0 }, downloads: [] };
+        response.writeHead(202, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
       });
     }).listen(0, '127.0.0.1');
     await once(server, 'listening');

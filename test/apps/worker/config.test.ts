@@ -129,9 +129,11 @@ describe('configuration of the worker', () => {
 
   it('refuses a worker without a queue', () => {
     expect(messageOf(() => readConfig({ REDIS_URL, HAULIER_POOL: '0' }))).toContain('HAULIER_POOL');
-    expect(messageOf(() => readConfig({ REDIS_URL, HAULIER_ALLOW_DOWNGRADE: 'yes' }))).toContain(
-      'HAULIER_ALLOW_DOWNGRADE: write 1 or 0',
-    );
+  });
+
+  it('refuses a flag that is neither on nor off, with its value', () => {
+    const message = messageOf(() => readConfig({ REDIS_URL, HAULIER_ALLOW_DOWNGRADE: 'maybe' }));
+    expect(message).toContain('HAULIER_ALLOW_DOWNGRADE is "maybe"');
   });
 
   it('reads secrets from files and says which file cannot be read', () => {
