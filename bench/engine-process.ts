@@ -1,19 +1,19 @@
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { obtain } from '#chain/obtain';
-import { partialPathOf } from '#chain/partial-path';
-import { publishTarget } from '#chain/publish-target';
+import { obtain } from '#fetch/obtain';
+import { partialPathOf } from '#fetch/target/partial-path';
+import { publishTarget } from '#fetch/target/publish-target';
 import type { FileSpec } from '#core/file-spec';
 import type { Layer } from '#core/layer';
 import { silentLogger } from '#core/logger';
 import type { Source } from '#core/source';
-import { parseAddressPolicy } from '#http/address-policy';
+import { parseAddressPolicy } from '#http/address/address-policy';
 import { createHttp } from '#http/pool';
-import { OriginGates } from '#sources/limited';
+import { OriginGates } from '#sources/guards/limited';
 import { makeSources } from '#sources/make-sources';
-import { SourceHealth } from '#sources/source-health';
-import { journalPathOf } from '#transfer/partial';
-import { createThrottle, type Throttle } from '#transfer/throttle';
+import { SourceHealth } from '#sources/guards/source-health';
+import { journalPathOf } from '#transfer/disk/partial';
+import { createThrottle, type Throttle } from '#transfer/report/throttle';
 import type { EngineAnswer, EngineOrder, EngineReport, FileOrder } from './engine-order.ts';
 import { forgetPeak, peakBytesOf } from './process-facts.ts';
 

@@ -47,7 +47,7 @@ export async function build() {
 async function bundleCli() {
   rmSync(at(BUNDLES), { recursive: true, force: true });
   // By itself: what the thread shares with the command would be further files to load for both.
-  await bundleOf('dist/packages/transfer/digest-thread.js');
+  await bundleOf('dist/packages/transfer/proof/digest-thread.js');
   const inputs = await bundleOf('dist/apps/cli/main.js');
   writeFileSync(join(at(BUNDLES), 'modules.json'), JSON.stringify(inputs));
 }

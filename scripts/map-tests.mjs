@@ -1,9 +1,9 @@
-// Writes, into the last column of the tables of docs/requirements.md, docs/fault-model.md and docs/ipfs.md, the test files whose test names begin with
+// Writes, into the last column of the tables of docs/requirements.md, docs/fault-model.md and docs/rules/ipfs.md, the test files whose test names begin with
 // the row's id. `--check` changes nothing and fails when a page is out of date.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const PAGES = ['docs/requirements.md', 'docs/fault-model.md', 'docs/ipfs.md'];
+const PAGES = ['docs/requirements.md', 'docs/fault-model.md', 'docs/rules/ipfs.md'];
 /** After `it(`, or after the table of an `it.each(…)(`. */
 const TEST_NAME = /(?:\b(?:it|test|describe)|\))\(\s*[`'"]((?:[A-Z]{1,2}\d{1,2}\b[ ,/and]*)+)/g;
 /** The first text of a row of `it.each` stands in the test's name. */

@@ -25,7 +25,7 @@ describe('the documentation', () => {
   });
 
   it('names a test for every edge case of a CID', () => {
-    const rows = readFileSync(join(ROOT, 'docs/ipfs.md'), 'utf8').match(/^\| EC\d+ \|.*$/gm) ?? [];
+    const rows = readFileSync(join(ROOT, 'docs/rules/ipfs.md'), 'utf8').match(/^\| EC\d+ \|.*$/gm) ?? [];
     expect(rows.length).toBeGreaterThanOrEqual(25);
     expect(rows.filter((row) => row.endsWith('| – |'))).toEqual([]);
   });

@@ -1,27 +1,27 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyBaseLogger } from 'fastify';
-import { connect } from '#database/connect';
-import type { Database } from '#database/connect';
-import { listHosts } from '#database/host-queries';
+import { connect } from '#database/sql/connect';
+import type { Database } from '#database/sql/connect';
+import { listHosts } from '#database/hosts/host-queries';
 import { checkRedis } from '#queue/check-redis';
-import { DownloadQueues } from '#queue/download-queue';
-import { MaintenanceQueue } from '#queue/maintenance-queue';
+import { DownloadQueues } from '#queue/jobs/download-queue';
+import { MaintenanceQueue } from '#queue/jobs/maintenance-queue';
 import { createApp } from './app.ts';
 import type { ApiConfig } from './config.ts';
 import type { Dependencies } from './dependencies.ts';
-import { createHealth } from './health.ts';
-import type { Health } from './health.ts';
+import { createHealth } from './system/health.ts';
+import type { Health } from './system/health.ts';
 import { createChanges } from './live/changes.ts';
-import type { Loop } from './live/loop.ts';
-import { createQueueBoard } from './queue-board.ts';
-import type { QueueBoard } from './queue-board-type.ts';
-import { createReconciler } from './reconciler/reconciler.ts';
-import { createRecorder } from './recorder/recorder.ts';
-import { createRelay } from './relay/relay.ts';
+import type { Loop } from './background/loop.ts';
+import { createQueueBoard } from './system/queue-board.ts';
+import type { QueueBoard } from './system/queue-board-type.ts';
+import { createReconciler } from './background/reconciler.ts';
+import { createRecorder } from './background/recorder.ts';
+import { createRelay } from './background/relay.ts';
 import type { ProjectFiles } from './project-files.ts';
 import { prepareDatabase } from './start-up.ts';
-import { createAuthenticator } from './tokens/authenticate.ts';
-import { createVersionChecks } from './versions/version-checks.ts';
+import { createAuthenticator } from './access/authenticate.ts';
+import { createVersionChecks } from './background/version-checks.ts';
 
 /** The whole API as one thing that starts and stops. */
 export interface ApiProcess {

@@ -5,18 +5,18 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { randomUUID } from 'node:crypto';
 import { MINUTE_MS, SECOND_MS } from '#core/units';
 import type { Dependencies } from './dependencies.ts';
-import { QUEUE_BOARD_PATH } from './queue-board-type.ts';
-import type { QueueBoard } from './queue-board-type.ts';
-import { registerCidRoutes } from './routes/cid-routes.ts';
-import { registerDownloadRoutes } from './routes/download-routes.ts';
-import { registerHostRoutes } from './routes/host-routes.ts';
-import { registerMetricsRoutes } from './routes/metrics-routes.ts';
-import { registerModelRoutes } from './routes/model-routes.ts';
-import { registerOneDownloadRoutes } from './routes/one-download-routes.ts';
-import { registerHealthRoutes, registerProblemRoutes, registerSystemRoutes } from './routes/system-routes.ts';
-import type { SystemFacts } from './routes/system-routes.ts';
-import { registerPrometheusRoutes } from './routes/prometheus-routes.ts';
-import { registerVersionRoutes } from './routes/version-routes.ts';
+import { QUEUE_BOARD_PATH } from './system/queue-board-type.ts';
+import type { QueueBoard } from './system/queue-board-type.ts';
+import { registerCidRoutes } from './models/cid-routes.ts';
+import { registerDownloadRoutes } from './downloads/routes.ts';
+import { registerHostRoutes } from './hosts/routes.ts';
+import { registerMetricsRoutes } from './metrics/routes.ts';
+import { registerModelRoutes } from './models/routes.ts';
+import { registerOneDownloadRoutes } from './downloads/one-download-routes.ts';
+import { registerHealthRoutes, registerProblemRoutes, registerSystemRoutes } from './system/routes.ts';
+import type { SystemFacts } from './system/routes.ts';
+import { registerPrometheusRoutes } from './metrics/prometheus-routes.ts';
+import { registerVersionRoutes } from './models/version-routes.ts';
 import type { App } from './server/app-type.ts';
 import { answerError, registerErrorHandler } from './server/error-handler.ts';
 import { acceptOnlyJson } from './server/json-only.ts';
@@ -24,8 +24,8 @@ import { registerOpenApi, registerOpenApiDocument } from './server/openapi.ts';
 import { refuseOddValues } from './server/refuse-odd-values.ts';
 import { registerSecurityHeaders } from './server/security-headers.ts';
 import { endUnusedConnections } from './server/unused-connections.ts';
-import { guard } from './tokens/guard.ts';
-import type { Authenticator } from './tokens/authenticate.ts';
+import { guard } from './access/guard.ts';
+import type { Authenticator } from './access/authenticate.ts';
 
 export interface AppOptions extends SystemFacts {
   readonly deps: Dependencies;
@@ -69,7 +69,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   await registerApi(app, options);
   await registerBoard(app, options);
   registerOpenApiDocument(app);
-  if (options.docs) await (await import('./server/docs-pages.ts')).registerDocsPages(app);
+  if (options.docs) await (await import('./system/docs-pages.ts')).registerDocsPages(app);
   return app;
 }
 

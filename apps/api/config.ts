@@ -1,6 +1,6 @@
-import { SETTINGS, settingsOf, type SettingOf } from '#core/settings';
+import { SETTINGS, settingsOf, type SettingOf } from '#core/settings/settings';
 import { readSettings, unknownSettings, type Environment, type SettingValues } from '#os/settings';
-import { mayBeToken } from './tokens/token-format.ts';
+import { mayBeToken } from './access/token-format.ts';
 
 /** What the process needs to know; every value is decided before anything starts. */
 export interface ApiConfig {

@@ -1,6 +1,6 @@
 import type { Logger } from '#core/logger';
-import type { Database } from '#database/connect';
-import type { DownloadQueues } from '#queue/download-queue';
+import type { Database } from '#database/sql/connect';
+import type { DownloadQueues } from '#queue/jobs/download-queue';
 import type { Changes } from './live/changes.ts';
 
 /** What routes and business steps work with; made once in `main.ts` or by a test. */

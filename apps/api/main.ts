@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { messageOf } from '#core/error-facts';
 import type { Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
-import { connect } from '#database/connect';
+import { connect } from '#database/sql/connect';
 import { programLog } from '#os/program-log';
 import { createApiProcess } from './api-process.ts';
 import { readConfig } from './config.ts';
 import type { ApiConfig } from './config.ts';
-import { LOG_REDACTION } from './log-redaction.ts';
+import { LOG_REDACTION } from './server/log-redaction.ts';
 import { findProjectFiles } from './project-files.ts';
 import { migrateWhenUp } from './start-up.ts';
 

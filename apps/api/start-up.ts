@@ -2,10 +2,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { messageOf } from '#core/error-facts';
 import type { Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
-import type { Database } from '#database/connect';
-import { migrate } from '#database/migrate';
-import { ensureAdminToken } from './tokens/first-admin-token.ts';
-import { isUnavailable } from './unavailable.ts';
+import type { Database } from '#database/sql/connect';
+import { migrate } from '#database/sql/migrate';
+import { ensureAdminToken } from './access/first-admin-token.ts';
+import { isUnavailable } from './server/unavailable.ts';
 
 export interface StartUpOptions {
   readonly database: Database;

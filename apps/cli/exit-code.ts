@@ -1,4 +1,4 @@
-/** What the process says to a pipeline; never renumbered (docs/cli.md). */
+/** What the process says to a pipeline; never renumbered (docs/guide/cli.md). */
 export const EXIT = {
   done: 0,
   failed: 1,

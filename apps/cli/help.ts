@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { nearestOf } from '#core/nearest';
+import { nearestOf } from '#core/text/nearest';
 import { CliError, EXIT } from './exit-code.ts';
 
-/** What each exit code says, as docs/cli.md has it; shown below the help of the program and of every command. */
+/** What each exit code says, as docs/guide/cli.md has it; shown below the help of the program and of every command. */
 const EXIT_CODES: readonly (readonly [code: string, meaning: string])[] = [
   [`${EXIT.done}`, 'done'],
   [`${EXIT.failed}`, 'it failed'],
@@ -19,7 +19,7 @@ const EXIT_CODES: readonly (readonly [code: string, meaning: string])[] = [
 /** Adds the exit codes to the help of every command, and `haulier help COMMAND…`, which commander has for one word only. */
 export function addHelp(program: Command): void {
   const rows = EXIT_CODES.map(([code, meaning]) => `  ${code.padEnd('129, 130, 143'.length)}  ${meaning}`);
-  const text = `\nExit codes:\n${rows.join('\n')}\n\nSettings come from the environment: docs/configuration.md.`;
+  const text = `\nExit codes:\n${rows.join('\n')}\n\nSettings come from the environment: docs/guide/configuration.md.`;
   for (const command of withCommands(program)) command.addHelpText('after', text);
   for (const command of [program, ...program.commands].filter(({ commands }) => commands.length > 0)) {
     command.helpCommand(false);

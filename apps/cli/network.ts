@@ -1,7 +1,7 @@
-import type { ProxySettings } from '#http/proxy';
+import type { ProxySettings } from '#http/connection/proxy';
 import { redactUserInfo } from '#http/redaction';
-import { systemAuthorities } from '#http/system-authorities';
-import { parseGateway } from '#sources/gateways';
+import { systemAuthorities } from '#http/connection/system-authorities';
+import { parseGateway } from '#sources/gateway/gateways';
 import { settingsFrom } from './settings.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { SETTINGS, type SettingOf } from '#core/settings';
+import { SETTINGS, type SettingOf } from '#core/settings/settings';
 import { readSettings, unknownSettings, type Environment, type SettingValues } from '#os/settings';
 import { CliError, EXIT } from './exit-code.ts';
 

@@ -1,12 +1,12 @@
 import { resolve } from 'node:path';
-import { SETTINGS, settingsOf, type SettingOf } from '#core/settings';
+import { SETTINGS, settingsOf, type SettingOf } from '#core/settings/settings';
 import type { Layer } from '#core/layer';
-import { parseAddressPolicy } from '#http/address-policy';
-import type { ProxySettings } from '#http/proxy';
-import { KNOWS_SYSTEM_AUTHORITIES, NO_SYSTEM_AUTHORITIES } from '#http/system-authorities';
+import { parseAddressPolicy } from '#http/address/address-policy';
+import type { ProxySettings } from '#http/connection/proxy';
+import { KNOWS_SYSTEM_AUTHORITIES, NO_SYSTEM_AUTHORITIES } from '#http/connection/system-authorities';
 import { homeFolder } from '#os/home-folder';
 import { readSettings, unknownSettings, type Environment, type SettingValues } from '#os/settings';
-import type { GatewayData } from '#sources/gateways';
+import type { GatewayData } from '#sources/gateway/gateways';
 import { readGatewayData } from './gateway-data.ts';
 
 export interface WorkerConfig {
@@ -59,7 +59,7 @@ export interface WorkerConfig {
 type Values = SettingValues<typeof SETTINGS, SettingOf<'worker'>>;
 
 /**
- * Reads the configuration of a worker; docs/configuration.md lists the variables.
+ * Reads the configuration of a worker; docs/guide/configuration.md lists the variables.
  *
  * @throws Error that names every bad variable, and what would be right
  */

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { GatewayDataFile } from '#contracts/gateway-data';
 import { messageOf } from '#core/error-facts';
-import { parseJson } from '#core/parse-json';
-import type { GatewayData } from '#sources/gateways';
+import { parseJson } from '#core/text/parse-json';
+import type { GatewayData } from '#sources/gateway/gateways';
 
 /**
  * Reads what an operator knows of gateways (HAULIER_GATEWAY_DATA).

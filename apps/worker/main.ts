@@ -4,10 +4,10 @@ import { messageOf } from '#core/error-facts';
 import { checkWorker } from './check.ts';
 import { readConfig } from './config.ts';
 import { programVersion } from './program-version.ts';
-import { StoreNotices } from './store-notices.ts';
+import { StoreNotices } from './host/store-notices.ts';
 import { createWorker } from './worker.ts';
 import { holdIdentity } from './worker-identity.ts';
-import { createWorkerHttp } from './worker-sources.ts';
+import { createWorkerHttp } from './downloads/worker-sources.ts';
 
 const SIGNAL_EXIT_CODE = 1;
 

@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { codeOf } from '#core/error-facts';
-import { parseJson } from '#core/parse-json';
+import { parseJson } from '#core/text/parse-json';
 import { SECOND_MS } from '#core/units';
 import { nodeFiles } from '#os/file-calls';
 import { readIfPresent } from '#os/if-present';

@@ -1,27 +1,27 @@
-import type { DownloadJob } from '#contracts/download-job';
-import type { WorkerEvent } from '#contracts/worker-events';
+import type { DownloadJob } from '#contracts/worker/download-job';
+import type { WorkerEvent } from '#contracts/worker/worker-events';
 import type { Logger } from '#core/logger';
 import type { Http } from '#http/pool';
 import { checkRedis } from '#queue/check-redis';
-import { CommandListener } from '#queue/commands';
+import { CommandListener } from '#queue/commands/commands';
 import { connectPatiently, disconnect, type RedisClient } from '#queue/connection';
-import { EventPublisher } from '#queue/event-publisher';
-import { JobConsumer } from '#queue/job-consumer';
-import { SourceHealth } from '#sources/source-health';
+import { EventPublisher } from '#queue/events/event-publisher';
+import { JobConsumer } from '#queue/jobs/job-consumer';
+import { SourceHealth } from '#sources/guards/source-health';
 import type { Store } from '#store/open-store';
 import type { WorkerConfig } from './config.ts';
-import { createFetcher, type Fetcher } from './fetcher.ts';
-import { createDownloadHandler } from './handlers/download-file.ts';
-import { storeLeafTables } from './leaf-table-cache.ts';
-import { storeChange } from './maintenance/inventory-reporter.ts';
-import { createMaintenance } from './maintenance/maintenance.ts';
-import { ProgressReporter } from './progress-reporter.ts';
-import { RunningDownloads } from './running-downloads.ts';
-import { noticeEvents, type StoreNotices } from './store-notices.ts';
-import { TransferLimits } from './transfer-limits.ts';
-import { unhandledFailureEvent } from './unhandled-failure.ts';
+import { createFetcher, type Fetcher } from './downloads/fetcher.ts';
+import { createDownloadHandler } from './downloads/download-file.ts';
+import { storeLeafTables } from './downloads/leaf-table-cache.ts';
+import { storeChange } from './host/inventory-reporter.ts';
+import { createMaintenance } from './host/maintenance.ts';
+import { ProgressReporter } from './downloads/progress-reporter.ts';
+import { RunningDownloads } from './downloads/running-downloads.ts';
+import { noticeEvents, type StoreNotices } from './host/store-notices.ts';
+import { TransferLimits } from './downloads/transfer-limits.ts';
+import { unhandledFailureEvent } from './downloads/unhandled-failure.ts';
 import type { HeldIdentity } from './worker-identity.ts';
-import { workerSources } from './worker-sources.ts';
+import { workerSources } from './downloads/worker-sources.ts';
 
 export interface Worker {
   /** Resolves once jobs are taken; waits for Redis. */

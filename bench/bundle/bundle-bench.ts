@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findProgram, type Program } from '#embedded/find-program';
 import { blobPath, storePaths, type StorePaths } from '#store/layout';
-import { encodeRecords, type FileRecord } from '#store/model-records';
+import { encodeRecords, type FileRecord } from '#store/models/model-records';
 import { judge, peakMib, wallRatio, type Goal } from '../goals.ts';
 import { describeMachine } from '../machine.ts';
 import { measureCommands, type Command } from '../measure-commands.ts';

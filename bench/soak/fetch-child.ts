@@ -1,4 +1,4 @@
-import { download } from '#chain/download';
+import { download } from '#fetch/download';
 
 /** Fetches one file by CID from a gateway, or by its SHA-256 from a URL, and publishes it: the program that the kill matrix kills. */
 const [to = '', from = '', gateway = '', sha256 = ''] = process.argv.slice(2);

@@ -2,7 +2,7 @@ import { createCipheriv, createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createDagBuilder, type BuiltDag } from '#content/dag-builder';
+import { createDagBuilder, type BuiltDag } from '#content/dag/dag-builder';
 
 const SLICE_BYTES = 256 * 1024;
 

@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { leafGrid, pieceGrid, type Grid } from '#transfer/grid';
-import { bitOf, decodeJournal } from '#transfer/journal';
-import { journalPathOf } from '#transfer/partial';
+import { leafGrid, pieceGrid, type Grid } from '#transfer/plan/grid';
+import { bitOf, decodeJournal } from '#transfer/disk/journal';
+import { journalPathOf } from '#transfer/disk/partial';
 import { soakFile, startSoakGateway, type SoakFile, type SoakGateway } from './gateway.ts';
 import { seededRandom } from './random.ts';
 

@@ -1,4 +1,4 @@
-import type { DagProfile } from '#content/dag-builder';
+import type { DagProfile } from '#content/dag/dag-builder';
 import { cpuSeconds } from '../goals.ts';
 import type { BenchCase } from './bench-case.ts';
 import { serveByCid } from './make-files.ts';

@@ -1,8 +1,8 @@
 import { createCipheriv, createHash } from 'node:crypto';
 import { link, mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createDagBuilder, type DagProfile } from '#content/dag-builder';
-import { readFully, nodeFileOperations } from '#transfer/file-operations';
+import { createDagBuilder, type DagProfile } from '#content/dag/dag-builder';
+import { readFully, nodeFileOperations } from '#transfer/disk/file-operations';
 import { MIB } from '#core/units';
 
 export interface OriginFile {

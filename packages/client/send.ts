@@ -1,4 +1,4 @@
-import { parseJson } from '#core/parse-json';
+import { parseJson } from '#core/text/parse-json';
 import { SECOND_MS } from '#core/units';
 import { UnreachableError, apiErrorOf } from './api-error.ts';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { unsafePathReason } from '#core/safe-path';
+import { unsafePathReason } from '#core/text/safe-path';
 
 /** A relative path that is safe to create under any folder of any host. */
 export const FilePath = z.string().superRefine((path, context) => {

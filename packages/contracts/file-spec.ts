@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { HUB_REPO_TYPES, badHubPathReason, badRepoReason, badRevisionReason } from '#core/hub-name';
+import { HUB_REPO_TYPES, badHubPathReason, badRepoReason, badRevisionReason } from '#core/text/hub-name';
 import { FilePath } from './file-path.ts';
 
 const hex = (length: number, name: string) =>

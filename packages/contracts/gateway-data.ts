@@ -20,7 +20,7 @@ const Entry = z.strictObject({
   blocksOnly: z.boolean('write true or false').optional(),
 });
 
-/** The gateway data file of an operator (HAULIER_GATEWAY_DATA); docs/configuration.md describes it. */
+/** The gateway data file of an operator (HAULIER_GATEWAY_DATA); docs/guide/configuration.md describes it. */
 export const GatewayDataFile = z.strictObject({
   gateways: z.record(Host, Entry, { error: ({ code }) => (code === 'invalid_key' ? NOT_A_HOST : undefined) }),
 });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { clashReason, pathIndex } from '#core/safe-path';
+import { clashReason, pathIndex } from '#core/text/safe-path';
 import { ManifestFile, Revision, SourceInput } from './file-spec.ts';
 
 export const ModelName = z

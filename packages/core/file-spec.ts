@@ -1,4 +1,4 @@
-import type { HubRepoType } from './hub-name.ts';
+import type { HubRepoType } from './text/hub-name.ts';
 
 /** Digest algorithms a manifest may name (EX3); `git` is the git blob SHA-1 that hubs give for small files. */
 export const DIGEST_ALGORITHMS = ['sha256', 'sha512', 'sha1', 'md5', 'git'] as const;

@@ -34,7 +34,7 @@ export const DEFAULT_BUDGETS: Readonly<Record<Layer, Budget>> = {
   peer: { ...ORIGIN, triesPerSource: 2 },
 };
 
-/** A gateway that answers with a web page shows everybody a captcha or an error: nobody asks it for so long (docs/ipfs.md). */
+/** A gateway that answers with a web page shows everybody a captcha or an error: nobody asks it for so long (docs/rules/ipfs.md). */
 export const PAGE_REST_MS = 10 * MINUTE_MS;
 /** A gateway that sent corrupt leaves until it was dropped is left alone for so long. */
 export const CORRUPT_REST_MS = HOUR_MS;

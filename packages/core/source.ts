@@ -18,7 +18,7 @@ export interface SourceCapabilities {
   readonly requestsPerMinutePerCid?: number | undefined;
 }
 
-/** What a response says before its first byte. All of it is already checked against the request (docs/http-rules.md). */
+/** What a response says before its first byte. All of it is already checked against the request (docs/rules/http.md). */
 export interface ResponseHead {
   /** Position in the file of the first byte that follows. */
   readonly start: number;

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { StorageError } from '#core/failure';
-import { parseJson } from '#core/parse-json';
+import { parseJson } from '#core/text/parse-json';
 import { nodeFiles } from '#os/file-calls';
 import { readIfPresent } from '#os/if-present';
 import { processStart } from '#os/process-start';

@@ -1,13 +1,13 @@
 import { createSecureContext } from 'node:tls';
 import { SECOND_MS } from '#core/units';
-import type { AddressPolicy } from './address-policy.ts';
-import { parseAddressPolicy } from './address-policy.ts';
-import { ConnectionPool } from './connection-pool.ts';
-import type { ConnectTimeouts } from './connector.ts';
-import type { Resolve } from './guarded-lookup.ts';
-import { resolveWithSystem } from './guarded-lookup.ts';
-import type { ProgressTimeouts } from './progress-watch.ts';
-import type { ProxySettings } from './proxy.ts';
+import type { AddressPolicy } from './address/address-policy.ts';
+import { parseAddressPolicy } from './address/address-policy.ts';
+import { ConnectionPool } from './connection/connection-pool.ts';
+import type { ConnectTimeouts } from './connection/connector.ts';
+import type { Resolve } from './address/guarded-lookup.ts';
+import { resolveWithSystem } from './address/guarded-lookup.ts';
+import type { ProgressTimeouts } from './connection/progress-watch.ts';
+import type { ProxySettings } from './connection/proxy.ts';
 import type { HttpRequest, HttpResponse, ResponseConsumer } from './request.ts';
 import { sendRequest } from './request.ts';
 

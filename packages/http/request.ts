@@ -1,13 +1,13 @@
 import { setMaxListeners } from 'node:events';
 import { codeOf } from '#core/error-facts';
 import { SourceError } from '#core/failure';
-import type { Connection } from './connection.ts';
-import type { AddressMode, ConnectionPool } from './connection-pool.ts';
-import type { ExchangeConsumer, ExchangeFailure, ExchangeRequest, ResponseHeaders } from './exchange.ts';
-import { exchange } from './exchange.ts';
+import type { Connection } from './connection/connection.ts';
+import type { AddressMode, ConnectionPool } from './connection/connection-pool.ts';
+import type { ExchangeConsumer, ExchangeFailure, ExchangeRequest, ResponseHeaders } from './connection/exchange.ts';
+import { exchange } from './connection/exchange.ts';
 import { toSourceError } from './http-error.ts';
-import type { ProgressTimeouts } from './progress-watch.ts';
-import { portOf } from './proxy.ts';
+import type { ProgressTimeouts } from './connection/progress-watch.ts';
+import { portOf } from './connection/proxy.ts';
 import { headersAcross, isRedirect, nextHop } from './redirects.ts';
 import { basicAuthorization, withoutUserInfo } from './user-info.ts';
 

@@ -56,7 +56,7 @@ export function isAllowanceUsedUp(headers: HeaderMap): boolean {
   return USED_UP.some((name) => headers[name]?.trim() === '0');
 }
 
-/** No word of a server is believed for longer (docs/ipfs.md): whoever means a day is asked again, and says so again. */
+/** No word of a server is believed for longer (docs/rules/ipfs.md): whoever means a day is asked again, and says so again. */
 const LONGEST_WAIT_MS = 10 * MINUTE_MS;
 
 /** How long a server wants to be left alone. */

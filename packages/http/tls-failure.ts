@@ -1,5 +1,5 @@
 import { codeOf } from '#core/error-facts';
-import { KNOWS_SYSTEM_AUTHORITIES } from './system-authorities.ts';
+import { KNOWS_SYSTEM_AUTHORITIES } from './connection/system-authorities.ts';
 
 const CLOCK = 'or the clock of this machine is wrong';
 const EXTRA = 'set NODE_EXTRA_CA_CERTS to a file with the certificate to be trusted, if you know whose it is';

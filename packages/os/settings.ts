@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { messageOf } from '#core/error-facts';
-import { nearestOf } from '#core/nearest';
-import { withoutUser } from '#core/setting-kinds';
+import { nearestOf } from '#core/text/nearest';
+import { withoutUser } from '#core/settings/setting-kinds';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -14,7 +14,7 @@ const OLDEST_VERSION = [6, 2];
 const MAX_CLOCK_SKEW_MS = 5 * SECOND_MS;
 
 /**
- * Looks whether this Redis can carry jobs (docs/queues.md).
+ * Looks whether this Redis can carry jobs (docs/rules/queues.md).
  *
  * @throws Error that says what to change, when Redis may evict keys (locks carry a TTL, so even the volatile-*
  * policies would) or is older than 6.2

@@ -1,25 +1,25 @@
-import { canonicalCid } from '#content/canonical-cid';
+import { canonicalCid } from '#content/cid/canonical-cid';
 import type { FileSpec, SourceSpec } from '#core/file-spec';
 import type { Layer } from '#core/layer';
 import type { Logger } from '#core/logger';
 import type { Source } from '#core/source';
 import type { Http } from '#http/pool';
 import { redactUserInfo } from '#http/redaction';
-import type { ConfiguredBundle } from './configured-bundle.ts';
-import { parseGateway, type GatewayData } from './gateways.ts';
-import { hubPage } from './hub-page.ts';
-import { refuseUnsafe, type HubFile } from './hub-url.ts';
-import { huggingface } from './huggingface.ts';
-import { ipfsGateway } from './ipfs-gateway.ts';
-import type { OriginGates } from './limited.ts';
-import { learningLimits } from './learning-limits.ts';
-import { limited } from './limited.ts';
+import type { ConfiguredBundle } from './bundle/configured-bundle.ts';
+import { parseGateway, type GatewayData } from './gateway/gateways.ts';
+import { hubPage } from './hub/hub-page.ts';
+import { refuseUnsafe, type HubFile } from './hub/hub-url.ts';
+import { huggingface } from './hub/huggingface.ts';
+import { ipfsGateway } from './gateway/ipfs-gateway.ts';
+import type { OriginGates } from './guards/limited.ts';
+import { learningLimits } from './guards/learning-limits.ts';
+import { limited } from './guards/limited.ts';
 import { localFile } from './local-file.ts';
 import { mirror } from './mirror.ts';
-import type { SourceObservation } from './observed.ts';
-import { observed } from './observed.ts';
-import type { SourceHealth } from './source-health.ts';
-import { withHealth } from './with-health.ts';
+import type { SourceObservation } from './guards/observed.ts';
+import { observed } from './guards/observed.ts';
+import type { SourceHealth } from './guards/source-health.ts';
+import { withHealth } from './guards/with-health.ts';
 
 export interface SourcesConfig {
   /** IPFS_GATEWAYS, best first; their own addresses are not questioned. */

@@ -38,7 +38,7 @@ const ENOUGH = Symbol('enough');
 const MISPLACED = Symbol('misplaced');
 
 /**
- * Asks for bytes and hands to the sink only what passes every rule of docs/http-rules.md.
+ * Asks for bytes and hands to the sink only what passes every rule of docs/rules/http.md.
  *
  * @returns the head of the last answer
  * @throws SourceError; what the sink throws passes unchanged

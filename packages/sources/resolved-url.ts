@@ -1,8 +1,8 @@
 import type { SourceFailureKind } from '#core/failure';
 import { SourceError } from '#core/failure';
-import type { AddressMode } from '#http/connection-pool';
+import type { AddressMode } from '#http/connection/connection-pool';
 import type { HttpResponse } from '#http/request';
-import { usableUntil } from './hub-url.ts';
+import { usableUntil } from './hub/hub-url.ts';
 
 /** Where an answer came from in the end, and how its address was judged. */
 export interface Resolved {

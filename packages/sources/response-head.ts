@@ -34,7 +34,7 @@ export interface Refusal {
 const refuse = (kind: SourceFailureKind, why: string): Refusal => ({ refuse: kind, why });
 
 /**
- * Judges an answer before its first byte, by docs/http-rules.md. Pure.
+ * Judges an answer before its first byte, by docs/rules/http.md. Pure.
  *
  * @param fileName last part of the file's path: HTML and JSON are suspicious only where they are not expected
  */

@@ -1,8 +1,8 @@
-import type { LeafTable } from '#content/leaf-table';
+import type { LeafTable } from '#content/leaf/leaf-table';
 import type { Logger } from '#core/logger';
 import type { Clock } from '#os/clock';
 import type { StorePaths } from './layout.ts';
-import type { PublishStep } from './publish-steps.ts';
+import type { PublishStep } from './blobs/publish-steps.ts';
 import type { StoreFs } from './store-fs.ts';
 
 /** `auto`: hard link, else reflink, else copy. `symlink` only by choice: some applications resolve or refuse them. */

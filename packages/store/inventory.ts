@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { readFacts, type BlobFacts } from './blob-facts.ts';
-import { listBlobs } from './blob-list.ts';
+import { readFacts, type BlobFacts } from './blobs/blob-facts.ts';
+import { listBlobs } from './blobs/blob-list.ts';
 import type { StoreContext } from './context.ts';
-import { filesOf, type FileUse } from './model-records.ts';
-import type { RecordStore } from './record-store.ts';
+import { filesOf, type FileUse } from './models/model-records.ts';
+import type { RecordStore } from './models/record-store.ts';
 
 /** One content under one name; content that no model names stands alone. */
 export interface InventoryEntry {

@@ -5,7 +5,7 @@ import { syncFolders } from '#os/sync';
 import { writeDurably } from '#os/write-file';
 import type { StoreFs } from './store-fs.ts';
 
-/** The layout that this program writes; docs/store.md draws it. */
+/** The layout that this program writes; docs/rules/store.md draws it. */
 export const LAYOUT_VERSION = 1;
 
 /** Every place of the store, as absolute paths. */

@@ -1,19 +1,19 @@
 import { resolve } from 'node:path';
-import { canonicalCid } from '#content/canonical-cid';
-import { verifyLeaf } from '#content/leaf-block';
-import { decodeLeafTable } from '#content/leaf-table-file';
+import { canonicalCid } from '#content/cid/canonical-cid';
+import { verifyLeaf } from '#content/leaf/leaf-block';
+import { decodeLeafTable } from '#content/leaf/leaf-table-file';
 import type { ByteRange } from '#core/byte-range';
 import { silentLogger, type Logger } from '#core/logger';
 import { systemClock, type Clock } from '#os/clock';
-import type { LeasePartialOptions, PartialOutcome } from '#os/leased-partial';
-import type { CheckOptions } from './check-blob.ts';
+import type { LeasePartialOptions, PartialOutcome } from '#os/lease/leased-partial';
+import type { CheckOptions } from './blobs/check-blob.ts';
 import type { LeafReader, LinkMode, StoreContext, StoreNotice } from './context.ts';
 import { freeBytes } from './disk-space.ts';
-import { badRanges } from './bad-leaves.ts';
-import { find, type FindSpec } from './find.ts';
+import { badRanges } from './upkeep/bad-leaves.ts';
+import { find, type FindSpec } from './blobs/find.ts';
 import { inventory, type Inventory } from './inventory.ts';
 import { prepareLayout, storePaths, type StorePaths } from './layout.ts';
-import { readLeaves, writeLeaves, type LeafFiles } from './leaf-files.ts';
+import { readLeaves, writeLeaves, type LeafFiles } from './blobs/leaf-files.ts';
 import {
   reconcileViews,
   showContent,
@@ -21,22 +21,22 @@ import {
   type StoredContent,
   type VersionRequest,
   type ViewRequest,
-} from './model-views.ts';
-import type { ModelRecords } from './model-records.ts';
-import { leasePartial } from './partial-lease.ts';
-import { publish, type PublishedBlob, type PublishRequest } from './publish.ts';
-import type { PublishStep } from './publish-steps.ts';
-import { repairCandidate } from './quarantine.ts';
-import { repairOf, type Repair } from './repair.ts';
-import { recordStore } from './record-store.ts';
-import { rollingVerify, type RollingVerify, type RollingVerifyOptions } from './rolling-verify.ts';
+} from './models/model-views.ts';
+import type { ModelRecords } from './models/model-records.ts';
+import { leasePartial } from './blobs/partial-lease.ts';
+import { publish, type PublishedBlob, type PublishRequest } from './blobs/publish.ts';
+import type { PublishStep } from './blobs/publish-steps.ts';
+import { repairCandidate } from './upkeep/quarantine.ts';
+import { repairOf, type Repair } from './upkeep/repair.ts';
+import { recordStore } from './models/record-store.ts';
+import { rollingVerify, type RollingVerify, type RollingVerifyOptions } from './upkeep/rolling-verify.ts';
 import { nodeFs, type StoreFs } from './store-fs.ts';
-import { sweep, type SweepReport } from './sweep.ts';
-import type { SweepLimits } from './sweep-plan.ts';
-import { takeContent, type LocalContent } from './take-content.ts';
-import { unpack, type Unpacked, type UnpackRequest } from './unpack.ts';
-import { verify, type VerifyOptions, type VerifyReport } from './verify.ts';
-import { activateVersion, pinVersion, rollback } from './versions.ts';
+import { sweep, type SweepReport } from './upkeep/sweep.ts';
+import type { SweepLimits } from './upkeep/sweep-plan.ts';
+import { takeContent, type LocalContent } from './blobs/take-content.ts';
+import { unpack, type Unpacked, type UnpackRequest } from './blobs/unpack.ts';
+import { verify, type VerifyOptions, type VerifyReport } from './upkeep/verify.ts';
+import { activateVersion, pinVersion, rollback } from './models/versions.ts';
 
 export interface StoreOptions {
   /** HAULIER_HOME. */

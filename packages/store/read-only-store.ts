@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { StorageError } from '#core/failure';
 import { ifPresent } from '#os/if-present';
 import { readVersion, storePaths, type StorePaths } from './layout.ts';
-import { decodeRecords, type ModelRecords } from './model-records.ts';
+import { decodeRecords, type ModelRecords } from './models/model-records.ts';
 import { nodeFs } from './store-fs.ts';
 
 export interface ReadOnlyStore {

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { GatewayDataFile } from '#contracts/gateway-data';
 import { HostLimitsBody } from '#contracts/http/hosts';
-import { SETTINGS, type Setting } from '#core/settings';
+import { SETTINGS, type Setting } from '#core/settings/settings';
 
 const ROOT = join(import.meta.dirname, '../..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
-const page = read('docs/configuration.md');
+const page = read('docs/guide/configuration.md');
 
 /** Not settings: marks of the terminal that every program honours. */
 const OF_THE_TERMINAL = ['NO_COLOR'];
@@ -19,7 +19,7 @@ const rowOf = ([name, setting]: [string, Setting]): string => {
 
 const namesIn = (text: string, pattern: RegExp): string[] => [...text.matchAll(pattern)].map((match) => match[1]!);
 
-describe('docs/configuration.md', () => {
+describe('docs/guide/configuration.md', () => {
   it('has a row for every setting, as the table of the code says it, and none for others', () => {
     const rows = page.split('\n').filter((line) => /^\| `[A-Z_]+` \| \w/.test(line));
     expect(rows).toEqual(Object.entries(SETTINGS).map(rowOf));

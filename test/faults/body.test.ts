@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { SourceHealth } from '#sources/source-health';
+import { SourceHealth } from '#sources/guards/source-health';
 import {
   failuresOf,
   fileOf,
@@ -11,7 +11,7 @@ import {
   testFile,
 } from '../helpers/obtaining.ts';
 import { expectNoLeaks } from '../helpers/leaks.ts';
-import type { Fault } from '../helpers/origin-fault.ts';
+import type { Fault } from '../helpers/origin/origin-fault.ts';
 
 expectNoLeaks();
 const bench = obtaining();

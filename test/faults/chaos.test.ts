@@ -1,6 +1,6 @@
 import { expect, it } from '@jest/globals';
 import { seededRandom } from '../../bench/soak/random.ts';
-import type { Fault } from '../helpers/origin-fault.ts';
+import type { Fault } from '../helpers/origin/origin-fault.ts';
 import { expectNoLeaks } from '../helpers/leaks.ts';
 import { LEAF_BYTES, obtaining, testFile } from '../helpers/obtaining.ts';
 

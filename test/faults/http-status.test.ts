@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { SourceHealth } from '#sources/source-health';
+import { SourceHealth } from '#sources/guards/source-health';
 import {
   failuresOf,
   damage,
@@ -10,7 +10,7 @@ import {
   testFile,
   type ObtainRequest,
 } from '../helpers/obtaining.ts';
-import type { Fault } from '../helpers/origin-fault.ts';
+import type { Fault } from '../helpers/origin/origin-fault.ts';
 import { expectNoLeaks } from '../helpers/leaks.ts';
 import { QUICK_BUDGETS } from '../helpers/transfer-kit.ts';
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import { silentLogger } from '#core/logger';
-import { faultyDisk } from '../helpers/faulty-disk.ts';
-import { gitBlobSha1 } from '../helpers/origin-content.ts';
-import { SourceHealth } from '#sources/source-health';
-import type { Fault, FaultRule } from '../helpers/origin-fault.ts';
+import { faultyDisk } from '../helpers/disk/faulty-disk.ts';
+import { gitBlobSha1 } from '../helpers/origin/origin-content.ts';
+import { SourceHealth } from '#sources/guards/source-health';
+import type { Fault, FaultRule } from '../helpers/origin/origin-fault.ts';
 import { COMMIT, failuresOf, fileOf, LEAF_BYTES, obtaining, PLAIN, REPO, testFile } from '../helpers/obtaining.ts';
 import { expectNoLeaks } from '../helpers/leaks.ts';
 import { bytesOf, sha256Of } from '../helpers/transfer-kit.ts';

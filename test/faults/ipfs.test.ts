@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Logger } from '#core/logger';
-import { SourceHealth } from '#sources/source-health';
-import { toV0 } from '../helpers/cid-forms.ts';
-import { leafCid } from '#content/leaf-block';
-import type { Fault, FaultRule } from '../helpers/origin-fault.ts';
+import { SourceHealth } from '#sources/guards/source-health';
+import { toV0 } from '../helpers/dag/cid-forms.ts';
+import { leafCid } from '#content/leaf/leaf-block';
+import type { Fault, FaultRule } from '../helpers/origin/origin-fault.ts';
 import {
   failuresOf,
   fileOf,

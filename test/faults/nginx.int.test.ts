@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { MIB } from '#core/units';
-import { parseAddressPolicy } from '#http/address-policy';
+import { parseAddressPolicy } from '#http/address/address-policy';
 import { createHttp } from '#http/pool';
 import { mirror } from '#sources/mirror';
 import { expectNoLeaks } from '../helpers/leaks.ts';
 import { startNginx, type Nginx } from '../helpers/nginx.ts';
 import { obtaining, testFile } from '../helpers/obtaining.ts';
-import { LOOPBACK_TLS } from '../helpers/origin-tls.ts';
+import { LOOPBACK_TLS } from '../helpers/origin/origin-tls.ts';
 import { testCacheDir } from '../helpers/services.ts';
 import { collect } from '../packages/sources/collect.ts';
 

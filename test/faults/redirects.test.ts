@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Fault } from '../helpers/origin-fault.ts';
+import type { Fault } from '../helpers/origin/origin-fault.ts';
 import { COMMIT, failuresOf, LEAF_BYTES, obtaining, REPO, testFile, type ObtainRequest } from '../helpers/obtaining.ts';
 import { expectNoLeaks } from '../helpers/leaks.ts';
 

@@ -2,9 +2,9 @@ import { access, stat, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from '@jest/globals';
 import { nextStatus, type DownloadEvent } from '#core/download-status';
 import { MIB } from '#core/units';
-import { journalPathOf } from '#transfer/partial';
-import { diskError, faultyDisk } from '../helpers/faulty-disk.ts';
-import type { Fault } from '../helpers/origin-fault.ts';
+import { journalPathOf } from '#transfer/disk/partial';
+import { diskError, faultyDisk } from '../helpers/disk/faulty-disk.ts';
+import type { Fault } from '../helpers/origin/origin-fault.ts';
 import {
   damage,
   failuresOf,

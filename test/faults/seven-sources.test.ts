@@ -1,8 +1,8 @@
 import { expect, it } from '@jest/globals';
-import { leafCid } from '#content/leaf-block';
+import { leafCid } from '#content/leaf/leaf-block';
 import { KIB, MIB } from '#core/units';
 import { obtaining, PLAIN, rangesOf, testFile } from '../helpers/obtaining.ts';
-import type { Origin } from '../helpers/origin.ts';
+import type { Origin } from '../helpers/origin/origin.ts';
 import { expectNoLeaks } from '../helpers/leaks.ts';
 
 expectNoLeaks();

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { type DownloadJob, downloadJob } from '#contracts/download-job';
+import { type DownloadJob, downloadJob } from '#contracts/worker/download-job';
 import { silentLogger } from '#core/logger';
-import type { AttemptContext, HandlerResult } from '#queue/download-handler';
-import { DownloadQueues } from '#queue/download-queue';
-import { type ConsumerOptions, JobConsumer } from '#queue/job-consumer';
+import type { AttemptContext, HandlerResult } from '#queue/jobs/download-handler';
+import { DownloadQueues } from '#queue/jobs/download-queue';
+import { type ConsumerOptions, JobConsumer } from '#queue/jobs/job-consumer';
 import { aJob } from './jobs.ts';
 import { type TestRedis, testRedis } from './redis.ts';
 import { until } from './until.ts';

@@ -2,9 +2,9 @@ import { createHash, randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { silentLogger } from '#core/logger';
-import { connect, type Database } from '#database/connect';
-import { migrate } from '#database/migrate';
-import { readMigrations } from '#database/migration-files';
+import { connect, type Database } from '#database/sql/connect';
+import { migrate } from '#database/sql/migrate';
+import { readMigrations } from '#database/sql/migration-files';
 import { testPostgresUrl } from './services.ts';
 
 export const MIGRATIONS_FOLDER = fileURLToPath(new URL('../../prisma/migrations', import.meta.url));

@@ -1,5 +1,5 @@
 import type { Source } from '#core/source';
-import { nodeFileOperations, type FileOperations } from '#transfer/file-operations';
+import { nodeFileOperations, type FileOperations } from '#transfer/disk/file-operations';
 
 /** A disk that stands still from one moment on, as that of a program that was killed. */
 export function mortalDisk(isDead: () => boolean): FileOperations {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { DownloadJob } from '#contracts/download-job';
+import type { DownloadJob } from '#contracts/worker/download-job';
 
 /** A job as the relay makes it; any part may be replaced. */
 export const aJob = (parts: Partial<DownloadJob> = {}): DownloadJob => ({

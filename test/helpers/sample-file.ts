@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
 import type { ManifestInput } from '#contracts/manifest';
-import { generatedContent, sha256Of, type GeneratedContent } from './origin-content.ts';
+import { generatedContent, sha256Of, type GeneratedContent } from './origin/origin-content.ts';
 
 export interface SampleFile {
   readonly path: string;

@@ -8,7 +8,7 @@ import type { DownloadDetail } from '#contracts/http/downloads';
 import { startNodeProcess, type NodeProcess } from '../../apps/cli/stack/node-process.ts';
 import { startStack } from '../../apps/cli/stack/start-stack.ts';
 import { createTestDatabase } from './database.ts';
-import type { Origin } from './origin.ts';
+import type { Origin } from './origin/origin.ts';
 import { testRedisUrl } from './services.ts';
 import { until } from './until.ts';
 

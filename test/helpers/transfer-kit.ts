@@ -3,12 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createCipheriv } from 'node:crypto';
-import { createDagBuilder, type DagProfile } from '#content/dag-builder';
-import type { LeafTable } from '#content/leaf-table';
+import { createDagBuilder, type DagProfile } from '#content/dag/dag-builder';
+import type { LeafTable } from '#content/leaf/leaf-table';
 import { LAYERS, type Layer } from '#core/layer';
 import { DEFAULT_BUDGETS, type Budget } from '#core/policy';
 import type { Source } from '#core/source';
-import type { TransferOptions } from '#transfer/transfer-options';
+import type { TransferOptions } from '#transfer/report/transfer-options';
 
 /** Reproducible bytes: a ChaCha20 keystream. */
 export function bytesOf(length: number, seed = 'haulier'): Buffer {

@@ -8,8 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { MIB } from '#core/units';
 import { createHttp } from '#http/pool';
 import { mirror } from '#sources/mirror';
-import { LOOPBACK_TLS } from '../helpers/origin-tls.ts';
-import { someBytes } from '../helpers/origin-content.ts';
+import { LOOPBACK_TLS } from '../helpers/origin/origin-tls.ts';
+import { someBytes } from '../helpers/origin/origin-content.ts';
 import { collect } from '../packages/sources/collect.ts';
 import { install, interopFolder } from './installed.ts';
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { silentLogger } from '#core/logger';
 import { MIB } from '#core/units';
-import { connect, type Database } from '#database/connect';
-import { downloadById } from '#database/download-queries';
-import { startOrigin, type Origin } from '../helpers/origin.ts';
+import { connect, type Database } from '#database/sql/connect';
+import { downloadById } from '#database/downloads/download-queries';
+import { startOrigin, type Origin } from '../helpers/origin/origin.ts';
 import { sampleFile, sampleManifest, sha256OfFile } from '../helpers/sample-file.ts';
 import { startSystem, type System } from '../helpers/system.ts';
 import { until } from '../helpers/until.ts';

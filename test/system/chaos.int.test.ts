@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { MIB } from '#core/units';
-import { startOrigin, type Origin } from '../helpers/origin.ts';
+import { startOrigin, type Origin } from '../helpers/origin/origin.ts';
 import { sampleFile, sampleManifest, sha256OfFile } from '../helpers/sample-file.ts';
 import { startSystem, type System } from '../helpers/system.ts';
 import { until } from '../helpers/until.ts';

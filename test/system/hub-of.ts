@@ -1,4 +1,4 @@
-import type { Served } from '../helpers/origin-routes.ts';
+import type { Served } from '../helpers/origin/origin-routes.ts';
 import type { SampleFile } from '../helpers/sample-file.ts';
 
 /** The files as the repository `acme/sample` of the fake origin's hub. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { silentLogger } from '#core/logger';
-import { connect } from '#database/connect';
+import { connect } from '#database/sql/connect';
 import { startPostgres } from '#embedded/postgres';
 import { testCacheDir } from '../helpers/services.ts';
 import { startSystem, type System } from '../helpers/system.ts';

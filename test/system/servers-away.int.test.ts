@@ -7,7 +7,7 @@ import { silentLogger } from '#core/logger';
 import { MIB } from '#core/units';
 import { startPostgres } from '#embedded/postgres';
 import { startRedis } from '#embedded/redis';
-import { startOrigin, type Origin } from '../helpers/origin.ts';
+import { startOrigin, type Origin } from '../helpers/origin/origin.ts';
 import { sampleFile, sampleManifest, sha256OfFile } from '../helpers/sample-file.ts';
 import { testCacheDir } from '../helpers/services.ts';
 import { startSystem, type System } from '../helpers/system.ts';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createClient, type Client } from '#client/client';
 import { MIB } from '#core/units';
 import { freePort } from '#os/port';
-import { startOrigin, type Origin } from '../helpers/origin.ts';
+import { startOrigin, type Origin } from '../helpers/origin/origin.ts';
 import { sampleFile, sampleManifest } from '../helpers/sample-file.ts';
 import { startSystem, type System } from '../helpers/system.ts';
 import { hubOf } from './hub-of.ts';

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { DownloadStatus } from '#core/download-status';
 import { MIB } from '#core/units';
-import { makeBlocks } from '../helpers/dag.ts';
-import { wholeContent } from '../helpers/origin-content.ts';
-import { startOrigin, type Origin, type RecordedRequest } from '../helpers/origin.ts';
+import { makeBlocks } from '../helpers/dag/dag.ts';
+import { wholeContent } from '../helpers/origin/origin-content.ts';
+import { startOrigin, type Origin, type RecordedRequest } from '../helpers/origin/origin.ts';
 import { sampleFile, sampleManifest, sha256OfFile, type SampleFile } from '../helpers/sample-file.ts';
 import { startSystem, type System } from '../helpers/system.ts';
 import { until } from '../helpers/until.ts';

@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { startOrigin, type Origin } from '../helpers/origin.ts';
-import { someBytes } from '../helpers/origin-content.ts';
+import { startOrigin, type Origin } from '../helpers/origin/origin.ts';
+import { someBytes } from '../helpers/origin/origin-content.ts';
 import { startSystem, type System } from '../helpers/system.ts';
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');

@@ -1,10 +1,10 @@
 import type { GetDownloadQuery } from '#contracts/http/downloads';
 import { isFinal } from '#core/download-status';
 import { SECOND_MS } from '#core/units';
-import { downloadById } from '#database/download-queries';
-import type { DownloadRow } from '#database/download-row';
+import { downloadById } from '#database/downloads/download-queries';
+import type { DownloadRow } from '#database/downloads/download-row';
 import type { Dependencies } from '../dependencies.ts';
-import { downloadView } from '../views/download-view.ts';
+import { downloadView } from '../downloads/view.ts';
 
 /** How soon a change that another process wrote is seen. */
 const LOOK_EVERY_MS = SECOND_MS / 2;

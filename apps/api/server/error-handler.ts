@@ -2,8 +2,8 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { PROBLEM_MEDIA_TYPE } from '#contracts/http/problem';
 import type { FieldError, ProblemCode } from '#contracts/http/problem';
-import { RequestError } from '../request-error.ts';
-import { isUnavailable } from '../unavailable.ts';
+import { RequestError } from './request-error.ts';
+import { isUnavailable } from './unavailable.ts';
 import { fieldErrors } from './field-errors.ts';
 import type { Mistake, RequestPart } from './field-errors.ts';
 import { problemDocument } from './problem-document.ts';

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { RequestError } from '../request-error.ts';
+import { RequestError } from './request-error.ts';
 import { pointerTo, type Mistake, type RequestPart } from './field-errors.ts';
 
 /** Requests of the API have seven levels; what walks through a value by recursion ends somewhere above a thousand. */

@@ -1,7 +1,7 @@
 import { toJobFile } from '#contracts/file-spec';
 import { Manifest } from '#contracts/manifest';
-import { parseKnown } from '#contracts/parse-known';
-import { unsafePathReason } from '#core/safe-path';
+import { parseKnown } from '#contracts/worker/parse-known';
+import { unsafePathReason } from '#core/text/safe-path';
 
 /** A model as the manifest of a bundle says it; the bundle proves none of it. */
 export interface BundledModel {

@@ -1,12 +1,12 @@
-import { canonicalCid } from '#content/canonical-cid';
-import { tryParseCid } from '#content/cid';
-import { CODEC } from '#content/cid-bytes';
+import { canonicalCid } from '#content/cid/canonical-cid';
+import { tryParseCid } from '#content/cid/cid';
+import { CODEC } from '#content/cid/cid-bytes';
 import { checkFormat, guessFormat } from '#content/formats/check-format';
-import { SHA2_256 } from '#content/multihash';
+import { SHA2_256 } from '#content/digest/multihash';
 import { StorageError, VerifyError } from '#core/failure';
 import { blobPath } from '#store/layout';
-import type { ModelRecords } from '#store/model-records';
-import type { VersionFile } from '#store/model-views';
+import type { ModelRecords } from '#store/models/model-records';
+import type { VersionFile } from '#store/models/model-views';
 import type { Store } from '#store/open-store';
 import type { BundledFile, BundledModel } from './bundle-manifests.ts';
 

@@ -1,15 +1,15 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { likelyProfile } from '#chain/likely-profile';
-import type { BundleMember } from '#content/formats/bundle-index';
+import { likelyProfile } from '#fetch/likely-profile';
+import type { BundleMember } from '#content/archives/bundle-index';
 import { SourceError, VerifyError } from '#core/failure';
 import { MIB } from '#core/units';
-import { openBundleArchive, type BundleArchive } from '#sources/bundle-archive';
-import { wantedContents, type BundleContent } from '#sources/bundle-contents';
-import { localBundle } from '#sources/bundle-reader';
+import { openBundleArchive, type BundleArchive } from '#sources/bundle/bundle-archive';
+import { wantedContents, type BundleContent } from '#sources/bundle/bundle-contents';
+import { localBundle } from '#sources/bundle/bundle-reader';
 import type { Store } from '#store/open-store';
 import { isSame, readManifests, type BundledModel } from './bundle-manifests.ts';
-import { reserveDisk } from '#transfer/disk-reservation';
+import { reserveDisk } from '#transfer/disk/disk-reservation';
 import { enterModels, type ModelOutcome } from './enter-models.ts';
 
 export interface InstallReport {

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { StorageError } from '#core/failure';
 import { formatBytes } from '#core/units';
-import { verifyBundle, type BundleReport } from '#sources/bundle-verify';
+import { verifyBundle, type BundleReport } from '#sources/bundle/bundle-verify';
 import { bundleProgress } from '../bundle/bundle-progress.ts';
 import { readManifests, type BundledModel } from '../bundle/bundle-manifests.ts';
 import { listed, namesOf } from '../bundle/listed.ts';

@@ -1,10 +1,10 @@
 import type { Client } from '#client/client';
 import type { CreateDownloadsInput, Download, DownloadDetail, DownloadRequest } from '#contracts/http/downloads';
-import { nameOf, parseFileLocator, sourcesOf, type FileLocator } from '#chain/locator';
-import { canonicalCid } from '#content/canonical-cid';
-import { tryParseCid } from '#content/cid';
+import { nameOf, parseFileLocator, sourcesOf, type FileLocator } from '#fetch/locator';
+import { canonicalCid } from '#content/cid/canonical-cid';
+import { tryParseCid } from '#content/cid/cid';
 import type { SourceSpec } from '#core/file-spec';
-import { portableName } from '#core/safe-path';
+import { portableName } from '#core/text/safe-path';
 import { formatBytes, parseDuration } from '#core/units';
 import { clientFrom, withApi } from '../api-client.ts';
 import type { CommandContext } from '../context.ts';

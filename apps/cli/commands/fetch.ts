@@ -1,9 +1,9 @@
 import { basename } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import { download, PUBLIC_HUB, type DownloadOptions } from '#chain/download';
-import { parseLocator, type Locator } from '#chain/locator';
-import { tryParseCid } from '#content/cid';
-import { hashSpec } from '#content/multihash';
+import { download, PUBLIC_HUB, type DownloadOptions } from '#fetch/download';
+import { parseLocator, type Locator } from '#fetch/locator';
+import { tryParseCid } from '#content/cid/cid';
+import { hashSpec } from '#content/digest/multihash';
 import { messageOf } from '#core/error-facts';
 import { VerifyError } from '#core/failure';
 import type { CommandContext } from '../context.ts';

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
-import type { IngestProgress } from '#chain/ingest/draft';
+import type { IngestProgress } from '#ingest/draft';
 import { SourceError, StorageError } from '#core/failure';
 import { formatBytes } from '#core/units';
-import { parseAddressPolicy } from '#http/address-policy';
+import { parseAddressPolicy } from '#http/address/address-policy';
 import { createHttp } from '#http/pool';
 import { openStore } from '#store/open-store';
 import { clientFrom, withApi } from '../api-client.ts';

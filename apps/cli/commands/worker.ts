@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { formatBytes } from '#core/units';
-import { filesOf, type ModelRecords } from '#store/model-records';
+import { filesOf, type ModelRecords } from '#store/models/model-records';
 import { openStore, type Store } from '#store/open-store';
-import type { SweepAction, SweepLimits } from '#store/sweep-plan';
-import type { VerifyReport } from '#store/verify';
+import type { SweepAction, SweepLimits } from '#store/upkeep/sweep-plan';
+import type { VerifyReport } from '#store/upkeep/verify';
 import { cliErrorOf } from '../cli-error-of.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT, ProcessEnded } from '../exit-code.ts';
@@ -135,7 +135,7 @@ const usesOf = (records: ModelRecords, sha256: string): string[] =>
     .filter(({ file }) => file.sha256 === sha256)
     .map(({ model, version, path }) => `${model}@${version}/${path}`);
 
-/** The limits that the worker of this host has too (docs/configuration.md). */
+/** The limits that the worker of this host has too (docs/guide/configuration.md). */
 function limitsOf(env: NodeJS.ProcessEnv): Partial<SweepLimits> {
   const settings = settingsFrom(
     env,

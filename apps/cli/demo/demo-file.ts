@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { createDagBuilder } from '#content/dag-builder';
-import { leafCid } from '#content/leaf-block';
+import { createDagBuilder } from '#content/dag/dag-builder';
+import { leafCid } from '#content/leaf/leaf-block';
 import { keystream } from './keystream.ts';
 
 /** A generated file with everything that a manifest and a gateway need to know of it. */

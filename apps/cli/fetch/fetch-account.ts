@@ -1,7 +1,7 @@
-import { FailureLog } from '#chain/failure-log';
+import { FailureLog } from '#fetch/failure-log';
 import type { SourceFailure } from '#core/failure';
 import type { Layer } from '#core/layer';
-import type { Progress, SourceMode, SourceReport, TryRecord } from '#transfer/transfer-options';
+import type { Progress, SourceMode, SourceReport, TryRecord } from '#transfer/report/transfer-options';
 
 interface SourceTotals extends Omit<SourceReport, 'leftBecause'> {
   readonly layer: Layer;

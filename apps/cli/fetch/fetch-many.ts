@@ -1,10 +1,10 @@
 import { resolve } from 'node:path';
-import { download, PUBLIC_HUB, type DownloadReport } from '#chain/download';
-import { downloadMany } from '#chain/download-many';
-import { openSession, type DownloadSession } from '#chain/download-session';
-import { gatewayBlocks } from '#chain/ingest/gateway-blocks';
-import { listIpfsFolder, listRepo, type FolderFile } from '#chain/list-files';
-import { parseFileLocator, type Locator } from '#chain/locator';
+import { download, PUBLIC_HUB, type DownloadReport } from '#fetch/download';
+import { downloadMany } from '#fetch/download-many';
+import { openSession, type DownloadSession } from '#fetch/download-session';
+import { gatewayBlocks } from '#ingest/gateway-blocks';
+import { listIpfsFolder, listRepo, type FolderFile } from '#fetch/list-files';
+import { parseFileLocator, type Locator } from '#fetch/locator';
 import { messageOf } from '#core/error-facts';
 import { formatBytes } from '#core/units';
 import { cliErrorOf } from '../cli-error-of.ts';

@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DownloadOptions } from '#chain/download';
-import { nameOf, parseFileLocator, parseUrl, type Locator } from '#chain/locator';
-import { tryParseCid } from '#content/cid';
-import { IDENTITY } from '#content/multihash';
+import type { DownloadOptions } from '#fetch/download';
+import { nameOf, parseFileLocator, parseUrl, type Locator } from '#fetch/locator';
+import { tryParseCid } from '#content/cid/cid';
+import { IDENTITY } from '#content/digest/multihash';
 import { DIGEST_ALGORITHMS, type DigestAlgorithm, type Digests, type Strategy } from '#core/file-spec';
 import { parseBytes, parseDuration } from '#core/units';
 import { authoritiesOf, gatewaysOf, hubEndpoint, hubToken, proxyOf } from '../network.ts';

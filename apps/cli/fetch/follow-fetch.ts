@@ -1,6 +1,6 @@
-import type { NodesProgress } from '#chain/obtain';
+import type { NodesProgress } from '#fetch/obtain';
 import { formatDuration, SECOND_MS } from '#core/units';
-import type { Progress } from '#transfer/transfer-options';
+import type { Progress } from '#transfer/report/transfer-options';
 import type { ProgressDisplay } from '../terminal/progress.ts';
 import type { FetchAccount } from './fetch-account.ts';
 import { SteadyRate } from './steady-rate.ts';

@@ -1,4 +1,4 @@
-import type { Progress } from '#transfer/transfer-options';
+import type { Progress } from '#transfer/report/transfer-options';
 import type { ProgressItem, ProgressTotal } from '../terminal/progress-lines.ts';
 import type { ManyDisplay } from '../terminal/progress.ts';
 import { SteadyRate } from './steady-rate.ts';

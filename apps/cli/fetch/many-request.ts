@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
-import { PUBLIC_HUB, type DownloadOptions } from '#chain/download';
-import { LOCAL_PATH_RULES } from '#chain/list-files';
-import { nameOf, parseFileLocator, parseUrl, type FileLocator, type Locator } from '#chain/locator';
-import { selection } from '#chain/ingest/path-filter';
+import { PUBLIC_HUB, type DownloadOptions } from '#fetch/download';
+import { LOCAL_PATH_RULES } from '#fetch/list-files';
+import { nameOf, parseFileLocator, parseUrl, type FileLocator, type Locator } from '#fetch/locator';
+import { selection } from '#ingest/path-filter';
 import { messageOf } from '#core/error-facts';
 import { DIGEST_ALGORITHMS } from '#core/file-spec';
-import { foldedPath, unsafePathReason } from '#core/safe-path';
+import { foldedPath, unsafePathReason } from '#core/text/safe-path';
 import { MIB } from '#core/units';
 import { httpUrl } from '../network.ts';
 import {

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
-import type { DownloadOptions, DownloadReport } from '#chain/download';
-import { parseLocator } from '#chain/locator';
+import type { DownloadOptions, DownloadReport } from '#fetch/download';
+import { parseLocator } from '#fetch/locator';
 import { ExhaustedError } from '#core/failure';
 import type { Outcome } from '#core/layer';
 import { formatBytes, formatDuration, SECOND_MS } from '#core/units';

@@ -1,5 +1,5 @@
-import type { DownloadReport } from '#chain/download';
-import type { FileEnd } from '#chain/download-many';
+import type { DownloadReport } from '#fetch/download';
+import type { FileEnd } from '#fetch/download-many';
 import { messageOf } from '#core/error-facts';
 import { formatBytes, formatDuration, SECOND_MS } from '#core/units';
 import type { CommandContext } from '../context.ts';

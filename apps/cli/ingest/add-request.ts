@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs';
-import { isManifestCid } from '#chain/ingest/draft-from-ipfs';
-import { selection } from '#chain/ingest/path-filter';
-import { parseCid } from '#content/cid';
-import { parseHubRepo, type HubRepoType } from '#core/hub-name';
+import { isManifestCid } from '#ingest/draft-from-ipfs';
+import { selection } from '#ingest/path-filter';
+import { parseCid } from '#content/cid/cid';
+import { parseHubRepo, type HubRepoType } from '#core/text/hub-name';
 import { ModelName, ModelVersion } from '#contracts/manifest';
 import { authoritiesOf, gatewaysOf, hubEndpoint, hubToken } from '../network.ts';
 import type { ProgressMode } from '../terminal/progress.ts';

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { HUB_REPO_TYPES } from '#core/hub-name';
+import { HUB_REPO_TYPES } from '#core/text/hub-name';
 import { Repo, Revision } from '#contracts/file-spec';
 import { ModelName } from '#contracts/manifest';
 import { messageOf } from '#core/error-facts';
 
 const Glob = z.string().min(1).max(300);
 
-/** A model before its sizes and digests are known: what `haulier model add --from` completes (VE7, docs/cli.md). */
+/** A model before its sizes and digests are known: what `haulier model add --from` completes (VE7, docs/guide/cli.md). */
 const Recipe = z.strictObject({
   schema: z.literal('haulier.recipe/v1', 'write "haulier.recipe/v1"'),
   name: ModelName,

@@ -5,7 +5,7 @@ import type { Manifest } from '#contracts/manifest';
 import { StorageError, VerifyError } from '#core/failure';
 import { MIB } from '#core/units';
 import type { Store } from '#store/open-store';
-import type { PublishedBlob } from '#store/publish';
+import type { PublishedBlob } from '#store/blobs/publish';
 import type { ProgressItem } from '../terminal/progress-lines.ts';
 
 /** The files of a folder in the store of this host, under their digests. */

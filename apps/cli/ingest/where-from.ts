@@ -1,4 +1,4 @@
-import { PUBLIC_HUB } from '#chain/download';
+import { PUBLIC_HUB } from '#fetch/download';
 import type { AddRequest } from './add-request.ts';
 import type { ComposedManifest } from './compose-manifest.ts';
 

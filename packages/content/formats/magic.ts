@@ -1,7 +1,7 @@
 import type { ReadAt } from './read-at.ts';
 import { nameOfBytes } from './known-bytes.ts';
-import { tarHeaderProblem } from './tar-header.ts';
-import { hasZipEndRecord } from './zip-end.ts';
+import { tarHeaderProblem } from '../archives/tar-header.ts';
+import { hasZipEndRecord } from '../archives/zip-end.ts';
 
 const MAGIC = {
   gzip: [[0x1f, 0x8b, 0x08]],

@@ -1,4 +1,4 @@
-import { parseJson } from '#core/parse-json';
+import { parseJson } from '#core/text/parse-json';
 import type { ReadAt } from './read-at.ts';
 
 const LENGTH_BYTES = 8;

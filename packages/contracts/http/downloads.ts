@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { DOWNLOAD_STATUSES } from '#core/download-status';
 import { LAYERS, OUTCOMES, SOURCE_KINDS } from '#core/layer';
-import { HostName } from '../download-job.ts';
+import { HostName } from '../worker/download-job.ts';
 import { Cid, ManifestFile, SourceInput } from '../file-spec.ts';
 import { FilePath } from '../file-path.ts';
 import { ModelName, ModelVersion } from '../manifest.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { HostName } from '../download-job.ts';
+import { HostName } from '../worker/download-job.ts';
 import { ModelName } from '../manifest.ts';
-import { bySource } from '../worker-events.ts';
+import { bySource } from '../worker/worker-events.ts';
 import { Moment } from './parameters.ts';
 
 export const HostParams = z.strictObject({ name: HostName });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { readConfig } from '../../../apps/api/config.ts';
-import { makeToken } from '../../../apps/api/tokens/token-format.ts';
+import { makeToken } from '../../../apps/api/access/token-format.ts';
 
 const NEEDED = { DATABASE_URL: 'postgresql://u:p@db/haulier', REDIS_URL: 'redis://redis:6379' };
 const noFile = (path: string): string => {

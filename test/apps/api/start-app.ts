@@ -1,14 +1,14 @@
 import Fastify from 'fastify';
 import { createApp } from '../../../apps/api/app.ts';
 import type { Dependencies } from '../../../apps/api/dependencies.ts';
-import { createHealth } from '../../../apps/api/health.ts';
+import { createHealth } from '../../../apps/api/system/health.ts';
 import { createChanges } from '../../../apps/api/live/changes.ts';
 import type { App } from '../../../apps/api/server/app-type.ts';
-import { createAuthenticator, hashOfToken, pepperOf } from '../../../apps/api/tokens/authenticate.ts';
-import { makeToken } from '../../../apps/api/tokens/token-format.ts';
+import { createAuthenticator, hashOfToken, pepperOf } from '../../../apps/api/access/authenticate.ts';
+import { makeToken } from '../../../apps/api/access/token-format.ts';
 import { silentLogger } from '#core/logger';
-import { createToken } from '#database/token-queries';
-import { DownloadQueues } from '#queue/download-queue';
+import { createToken } from '#database/access/token-queries';
+import { DownloadQueues } from '#queue/jobs/download-queue';
 import { createTestDatabase } from '../../helpers/database.ts';
 import { testRedis } from '../../helpers/redis.ts';
 

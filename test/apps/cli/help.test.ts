@@ -68,7 +68,7 @@ describe('the help of haulier', () => {
         expect([option.flags, option.description]).toEqual([option.flags, expect.stringMatching(/./)]);
       const { stdout } = await run('help', ...path);
       expect(stdout).toMatch(/Exit codes:\n {2}0 +done\n {2}1 +it failed/);
-      expect(stdout).toContain('docs/configuration.md');
+      expect(stdout).toContain('docs/guide/configuration.md');
     },
   );
 

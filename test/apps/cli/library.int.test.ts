@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, it } from '@jest/globals';
-import { sha256Of, someBytes } from '../../helpers/origin-content.ts';
-import { startOrigin } from '../../helpers/origin.ts';
+import { sha256Of, someBytes } from '../../helpers/origin/origin-content.ts';
+import { startOrigin } from '../../helpers/origin/origin.ts';
 
 const PROGRAM = fileURLToPath(new URL('use-library.mjs', import.meta.url));
 
-it('IN3 is a library: haulier/transfer fetches, proves, tells its progress, stops when told and names its failures in anybody’s process', async () => {
+it('IN3 is a library: haulier/fetch fetches, proves, tells its progress, stops when told and names its failures in anybody’s process', async () => {
   const bytes = someBytes(2_000_000, 'library');
   const home = await mkdtemp(join(tmpdir(), 'haulier-library-'));
   const origin = await startOrigin({ files: { x: bytes } });

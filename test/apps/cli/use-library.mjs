@@ -1,6 +1,6 @@
 // A program that uses the library by its public name: FROM, TO and SHA256 say what to fetch.
 import process from 'node:process';
-import { download, ExhaustedError } from 'haulier/transfer';
+import { download, ExhaustedError } from 'haulier/fetch';
 
 const options = { from: process.env.FROM, to: process.env.TO, digests: { sha256: process.env.SHA256 } };
 

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { JobFile } from '#contracts/file-spec';
-import type { EventBatch, InventoryEntry, WorkerEvent } from '#contracts/worker-events';
-import type { Database } from '#database/connect';
-import { createDownloads, type DownloadRequest } from '#database/create-downloads';
-import { downloadById } from '#database/download-queries';
-import { wishedDownloads } from '#database/wished-downloads';
-import type { DownloadRow } from '#database/download-row';
+import type { EventBatch, InventoryEntry, WorkerEvent } from '#contracts/worker/worker-events';
+import type { Database } from '#database/sql/connect';
+import { createDownloads, type DownloadRequest } from '#database/downloads/create-downloads';
+import { downloadById } from '#database/downloads/download-queries';
+import { wishedDownloads } from '#database/downloads/wished-downloads';
+import type { DownloadRow } from '#database/downloads/download-row';
 import type { VersionCheck } from '#database/generated/client';
 
 /** The moment at which every test begins; `at(5)` is five seconds later. */

@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { parseAddressPolicy } from '#http/address-policy';
+import { parseAddressPolicy } from '#http/address/address-policy';
 import { createHttp, type Http } from '#http/pool';
 import { requestBytes } from '#http/small-request';
 import { basicAuthorization } from '#http/user-info';
-import { LOOPBACK_TLS } from '../../helpers/origin-tls.ts';
-import { startRawServer, type RawServer } from '../../helpers/raw-server.ts';
+import { LOOPBACK_TLS } from '../../helpers/origin/origin-tls.ts';
+import { startRawServer, type RawServer } from '../../helpers/origin/raw-server.ts';
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {

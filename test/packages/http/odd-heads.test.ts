@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { parseAddressPolicy } from '#http/address-policy';
+import { parseAddressPolicy } from '#http/address/address-policy';
 import { createHttp } from '#http/pool';
 import { requestBytes } from '#http/small-request';
-import { someBytes } from '../../helpers/origin-content.ts';
-import { startRawServer, type RawAnswer } from '../../helpers/raw-server.ts';
+import { someBytes } from '../../helpers/origin/origin-content.ts';
+import { startRawServer, type RawAnswer } from '../../helpers/origin/raw-server.ts';
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {

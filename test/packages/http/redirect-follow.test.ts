@@ -2,16 +2,16 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { parseAddressPolicy } from '#http/address-policy';
+import { parseAddressPolicy } from '#http/address/address-policy';
 import type { Http, HttpOptions } from '#http/pool';
 import { createHttp } from '#http/pool';
 import type { HttpRequest } from '#http/request';
 import type { SmallResponse } from '#http/small-request';
 import { requestBytes } from '#http/small-request';
-import { someBytes } from '../../helpers/origin-content.ts';
-import { LOOPBACK_TLS } from '../../helpers/origin-tls.ts';
-import type { Origin } from '../../helpers/origin.ts';
-import { startOrigin } from '../../helpers/origin.ts';
+import { someBytes } from '../../helpers/origin/origin-content.ts';
+import { LOOPBACK_TLS } from '../../helpers/origin/origin-tls.ts';
+import type { Origin } from '../../helpers/origin/origin.ts';
+import { startOrigin } from '../../helpers/origin/origin.ts';
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {

@@ -2,14 +2,14 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
-import { parseAddressPolicy } from '#http/address-policy';
+import { parseAddressPolicy } from '#http/address/address-policy';
 import type { Http, HttpOptions } from '#http/pool';
 import { createHttp } from '#http/pool';
 import type { HttpRequest, HttpResponse } from '#http/request';
 import { requestBytes } from '#http/small-request';
-import type { Origin } from '../../helpers/origin.ts';
-import { startOrigin } from '../../helpers/origin.ts';
-import { generatedContent, someBytes } from '../../helpers/origin-content.ts';
+import type { Origin } from '../../helpers/origin/origin.ts';
+import { startOrigin } from '../../helpers/origin/origin.ts';
+import { generatedContent, someBytes } from '../../helpers/origin/origin-content.ts';
 import { startBlackHole } from '../../helpers/black-hole.ts';
 import { createHash } from 'node:crypto';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { decide, DEFAULT_BUDGETS, mayPass } from '#core/policy';
 import { kindOfError, kindOfStatus } from '#http/http-error';
-import { proxyFor } from '#http/proxy';
+import { proxyFor } from '#http/connection/proxy';
 import { redactUrl, redactUserInfo } from '#http/redaction';
 import { headersAcross, nextHop } from '#http/redirects';
 import { isAllowanceUsedUp, parseRateLimit, parseRetryAfter, waitOf } from '#http/retry-after';

@@ -1,12 +1,18 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { SourceError } from '#core/failure';
-import { parseAddressPolicy } from '#http/address-policy';
+import { parseAddressPolicy } from '#http/address/address-policy';
 import { createHttp } from '#http/pool';
 import { requestBytes } from '#http/small-request';
 import { tlsSentence } from '#http/tls-failure';
-import { someBytes } from '../../helpers/origin-content.ts';
-import { EARLY_TLS, EXPIRED_TLS, LOOPBACK_TLS, STRANGE_AUTHORITY, STRANGER_TLS } from '../../helpers/origin-tls.ts';
-import { startOrigin, type OriginOptions } from '../../helpers/origin.ts';
+import { someBytes } from '../../helpers/origin/origin-content.ts';
+import {
+  EARLY_TLS,
+  EXPIRED_TLS,
+  LOOPBACK_TLS,
+  STRANGE_AUTHORITY,
+  STRANGER_TLS,
+} from '../../helpers/origin/origin-tls.ts';
+import { startOrigin, type OriginOptions } from '../../helpers/origin/origin.ts';
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { SETTINGS } from '#core/settings';
-import { anyText, flag, wholeNumber } from '#core/setting-kinds';
+import { SETTINGS } from '#core/settings/settings';
+import { anyText, flag, wholeNumber } from '#core/settings/setting-kinds';
 import { readSettings, unknownSettings, type Environment } from '#os/settings';
 
 const readFile = (path: string): string => {

@@ -1,5 +1,5 @@
 import type { ByteSink, ReadRequest, ResponseHead, Source } from '#core/source';
-import { parseAddressPolicy } from '#http/address-policy';
+import { parseAddressPolicy } from '#http/address/address-policy';
 import type { Http, HttpOptions } from '#http/pool';
 import { createHttp } from '#http/pool';
 

@@ -5,13 +5,13 @@ import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { silentLogger } from '#core/logger';
 import type { Source } from '#core/source';
-import { parseGateway } from '#sources/gateways';
-import { huggingface } from '#sources/huggingface';
-import { ipfsGateway } from '#sources/ipfs-gateway';
+import { parseGateway } from '#sources/gateway/gateways';
+import { huggingface } from '#sources/hub/huggingface';
+import { ipfsGateway } from '#sources/gateway/ipfs-gateway';
 import { localFile } from '#sources/local-file';
 import { mirror } from '#sources/mirror';
-import { someBytes } from '../../helpers/origin-content.ts';
-import { startOrigin } from '../../helpers/origin.ts';
+import { someBytes } from '../../helpers/origin/origin-content.ts';
+import { startOrigin } from '../../helpers/origin/origin.ts';
 import { collect, quickHttp } from './collect.ts';
 
 const SIZE = 1_300_000;

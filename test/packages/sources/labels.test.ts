@@ -3,9 +3,9 @@ import { gzipSync } from 'node:zlib';
 import type { ReadRequest } from '#core/source';
 import { mirror } from '#sources/mirror';
 import { parseContentRange } from '#sources/response-head';
-import { someBytes } from '../../helpers/origin-content.ts';
-import type { Fault } from '../../helpers/origin-fault.ts';
-import { startOrigin } from '../../helpers/origin.ts';
+import { someBytes } from '../../helpers/origin/origin-content.ts';
+import type { Fault } from '../../helpers/origin/origin-fault.ts';
+import { startOrigin } from '../../helpers/origin/origin.ts';
 import { collect, quickHttp } from './collect.ts';
 
 const BYTES = Buffer.from(someBytes(600_000));

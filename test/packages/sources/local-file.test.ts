@@ -6,11 +6,11 @@ import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { JobFile, ManifestFile } from '#contracts/file-spec';
 import { silentLogger } from '#core/logger';
-import { OriginGates } from '#sources/limited';
+import { OriginGates } from '#sources/guards/limited';
 import { localFile, parseFileUrl } from '#sources/local-file';
 import { makeSources } from '#sources/make-sources';
-import { SourceHealth } from '#sources/source-health';
-import { someBytes } from '../../helpers/origin-content.ts';
+import { SourceHealth } from '#sources/guards/source-health';
+import { someBytes } from '../../helpers/origin/origin-content.ts';
 import { collect, quickHttp } from './collect.ts';
 
 const BYTES = someBytes(2_500_000, 'local');

@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Source } from '#core/source';
 import { mirror } from '#sources/mirror';
-import type { Fault } from '../../helpers/origin-fault.ts';
-import { someBytes } from '../../helpers/origin-content.ts';
-import type { Origin } from '../../helpers/origin.ts';
-import { startOrigin } from '../../helpers/origin.ts';
+import type { Fault } from '../../helpers/origin/origin-fault.ts';
+import { someBytes } from '../../helpers/origin/origin-content.ts';
+import type { Origin } from '../../helpers/origin/origin.ts';
+import { startOrigin } from '../../helpers/origin/origin.ts';
 import { collect, quickHttp, type Collected } from './collect.ts';
 
 const FILE = someBytes(5000);

@@ -1,6 +1,6 @@
 /** Opens a store and publishes one partial; dies by SIGKILL right after the named step. Bundled and run by crash-points.test.ts. */
 import { openStore } from '#store/open-store';
-import type { PublishRequest } from '#store/publish';
+import type { PublishRequest } from '#store/blobs/publish';
 
 const { home, request, dieAfter, linkMode } = JSON.parse(process.argv[2]!) as {
   home: string;

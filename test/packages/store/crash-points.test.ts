@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { openStore } from '#store/open-store';
-import { PUBLISH_STEPS } from '#store/publish-steps';
+import { PUBLISH_STEPS } from '#store/blobs/publish-steps';
 import { partialOf, removeTemporaryFolders, sha256Of, temporaryFolder } from './temp-store.ts';
 
 const run = promisify(execFile);

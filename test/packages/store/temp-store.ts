@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '#os/clock';
 import { openStore, type Store, type StoreOptions } from '#store/open-store';
-import type { PublishRequest } from '#store/publish';
-import type { ViewRequest } from '#store/model-views';
+import type { PublishRequest } from '#store/blobs/publish';
+import type { ViewRequest } from '#store/models/model-views';
 
 const folders: string[] = [];
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { checkFormat, guessFormat, type FileFormat } from '#content/formats/check-format';
-import { encodeTarHeader } from '#content/formats/tar-header';
+import { encodeTarHeader } from '#content/archives/tar-header';
 
 let folder: string;
 beforeAll(async () => {

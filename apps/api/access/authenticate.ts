@@ -1,0 +1,70 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { SECOND_MS } from '#core/units';
+import type { Database } from '#database/sql/connect';
+import { ensureSetting } from '#database/sql/setting-queries';
+import { touchToken, validToken } from '#database/access/token-queries';
+import { makePepper, mayBeToken } from './token-format.ts';
+
+/** Who is asking. */
+export interface Caller {
+  readonly tokenId: string;
+  readonly name: string;
+  readonly scopes: readonly string[];
+}
+
+export interface Authenticator {
+  /** @returns undefined for a token that is unknown, expired, revoked or mistyped */
+  authenticate(token: string): Promise<Caller | undefined>;
+}
+
+interface Known {
+  readonly caller: Caller;
+  readonly until: number;
+}
+
+/** A revoked token works for at most this long. */
+const REMEMBERED_MS = 5 * SECOND_MS;
+const MAX_REMEMBERED = 1000;
+
+/** Keyed hash of a token: what the database holds, and useless without the pepper. */
+export const hashOfToken = (token: string, pepper: string): string =>
+  createHmac('sha256', pepper).update(token, 'utf8').digest('hex');
+
+/** @returns the key of all token hashes of this installation; made at the first call */
+export const pepperOf = (database: Database, now: Date): Promise<string> =>
+  ensureSetting(database, 'token_pepper', makePepper(), now);
+
+/**
+ * Recognises tokens by their hash. The comparison does not depend on the token: what is looked up is a keyed hash
+ * that nobody outside can predict.
+ */
+export function createAuthenticator(database: Database, now: () => Date): Authenticator {
+  const known = new Map<string, Known>();
+  let pepper: string | undefined;
+
+  const lookUp = async (hash: string): Promise<Caller | undefined> => {
+    const row = await validToken(database, hash, now());
+    if (row === undefined || !isEqual(row.hash, hash)) return undefined;
+    await touchToken(database, row.id, now());
+    const caller = { tokenId: row.id, name: row.name, scopes: row.scopes };
+    const expiresAt = row.expiresAt?.getTime() ?? Infinity;
+    if (known.size >= MAX_REMEMBERED) known.clear();
+    known.set(hash, { caller, until: Math.min(expiresAt, now().getTime() + REMEMBERED_MS) });
+    return caller;
+  };
+
+  return {
+    async authenticate(token) {
+      if (!mayBeToken(token)) return undefined;
+      pepper ??= await pepperOf(database, now());
+      const hash = hashOfToken(token, pepper);
+      const remembered = known.get(hash);
+      if (remembered !== undefined && remembered.until > now().getTime()) return remembered.caller;
+      known.delete(hash);
+      return lookUp(hash);
+    },
+  };
+}
+
+const isEqual = (a: string, b: string): boolean =>
+  a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));

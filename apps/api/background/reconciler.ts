@@ -1,0 +1,53 @@
+import { DAY_MS, HOUR_MS, SECOND_MS } from '#core/units';
+import { dropAttemptPartitions, ensureAttemptPartitions } from '#database/history/attempt-partitions';
+import { runAsLeader } from '#database/sql/leader';
+import type { Dependencies } from '../dependencies.ts';
+import { createLoop } from './loop.ts';
+import type { Loop } from './loop.ts';
+import { checkEpoch } from './check-epoch.ts';
+import { sweep } from './reconciler-sweep.ts';
+
+export interface ReconcilerOptions {
+  readonly silentAfterMs: number;
+  readonly sweepEveryMs: number;
+  /** How long the history of tries is kept; milliseconds. */
+  readonly historyMs: number;
+}
+
+const EPOCH_EVERY_MS = SECOND_MS;
+
+/** Loops that hold Postgres and Redis together. Of several processes one at a time does the work. */
+export function createReconciler(deps: Dependencies, options: ReconcilerOptions): Loop[] {
+  const asLeader = async (name: string, work: () => Promise<boolean>): Promise<boolean> =>
+    (await runAsLeader(deps.database, name, work))?.result ?? false;
+  return [
+    createLoop({
+      name: 'epoch',
+      everyMs: EPOCH_EVERY_MS,
+      log: deps.log,
+      round: async () => {
+        await checkEpoch(deps);
+        return false;
+      },
+    }),
+    createLoop({
+      name: 'sweep',
+      everyMs: options.sweepEveryMs,
+      log: deps.log,
+      round: () => asLeader('sweep', () => sweep(deps, options)),
+    }),
+    createLoop({
+      name: 'partitions',
+      everyMs: HOUR_MS,
+      log: deps.log,
+      round: () => asLeader('partitions', () => keepPartitions(deps, options.historyMs)),
+    }),
+  ];
+}
+
+async function keepPartitions({ database, now, log }: Dependencies, historyMs: number): Promise<boolean> {
+  const made = await ensureAttemptPartitions(database, now());
+  const dropped = await dropAttemptPartitions(database, new Date(now().getTime() - Math.max(historyMs, DAY_MS)));
+  if (made.length + dropped.length > 0) log.info({ made, dropped }, 'history partitions changed');
+  return false;
+}

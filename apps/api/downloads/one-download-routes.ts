@@ -1,0 +1,94 @@
+import { Download, DownloadDetail, DownloadParams, GetDownloadQuery, LimitBody } from '#contracts/http/downloads';
+import { triesOf } from '#database/history/metrics-queries';
+import type { DownloadRow } from '#database/downloads/download-row';
+import { cancel, limit, pause, resume, unknownDownload } from './act-on-download.ts';
+import { awaitDownload } from '../live/await-download.ts';
+import type { Dependencies } from '../dependencies.ts';
+import { whenGone } from '../server/when-gone.ts';
+import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
+import type { App } from '../server/app-type.ts';
+import { downloadView } from './view.ts';
+import { tryView } from '../metrics/try-view.ts';
+
+const MAX_TRIES_SHOWN = 200;
+
+export function registerOneDownloadRoutes(app: App, deps: Dependencies): void {
+  registerGet(app, deps);
+  registerAction(app, deps, 'resume', resume, 'Go on, with a new budget of attempts');
+  registerAction(app, deps, 'pause', pause, 'Hold it until it is resumed; what is on disk stays');
+  registerAction(app, deps, 'cancel', cancel, 'End the wish for this file on this host');
+  registerLimit(app, deps);
+}
+
+function registerGet(app: App, deps: Dependencies): void {
+  app.get(
+    '/api/downloads/:id',
+    {
+      ...guardedBy('read'),
+      schema: {
+        operationId: 'getDownload',
+        summary: 'One download with its tries; `?wait=55s` answers at the next change',
+        tags: ['downloads'],
+        security: TOKEN_REQUIRED,
+        params: DownloadParams,
+        querystring: GetDownloadQuery,
+        response: { 200: DownloadDetail, ...problems(400, 404) },
+      },
+    },
+    async (request, reply) => {
+      const row = await awaitDownload(deps, request.params.id, request.query, whenGone(reply));
+      if (row === undefined) throw unknownDownload(request.params.id);
+      const answer = await detailView(deps, row);
+      return reply.header('etag', `"${answer.version}"`).send(answer);
+    },
+  );
+}
+
+async function detailView({ database }: Dependencies, row: DownloadRow): Promise<DownloadDetail> {
+  const tries = await triesOf(database, row, MAX_TRIES_SHOWN);
+  return { ...downloadView(row), tries: tries.map(tryView).reverse() };
+}
+
+function registerAction(
+  app: App,
+  deps: Dependencies,
+  name: 'resume' | 'pause' | 'cancel',
+  act: (deps: Dependencies, id: string) => Promise<DownloadRow>,
+  summary: string,
+): void {
+  app.post(
+    `/api/downloads/:id/${name}`,
+    {
+      ...guardedBy('write'),
+      schema: {
+        operationId: `${name}Download`,
+        summary,
+        description: 'Repeating it changes nothing.',
+        tags: ['downloads'],
+        security: TOKEN_REQUIRED,
+        params: DownloadParams,
+        response: { 200: Download, ...problems(400, 404, 409) },
+      },
+    },
+    async (request) => downloadView(await act(deps, request.params.id)),
+  );
+}
+
+function registerLimit(app: App, deps: Dependencies): void {
+  app.post(
+    '/api/downloads/:id/limit',
+    {
+      ...guardedBy('write'),
+      schema: {
+        operationId: 'limitDownload',
+        summary: 'Change the most bytes per second, at once where it runs',
+        tags: ['downloads'],
+        security: TOKEN_REQUIRED,
+        params: DownloadParams,
+        body: LimitBody,
+        response: { 200: Download, ...problems(400, 404) },
+      },
+    },
+    async (request) => downloadView(await limit(deps, request.params.id, request.body.bytesPerSecond)),
+  );
+}

@@ -1,0 +1,116 @@
+import {
+  CreateDownloadsBody,
+  CreateDownloadsQuery,
+  type Download,
+  DownloadList,
+  DownloadRequest,
+  ListDownloadsQuery,
+} from '#contracts/http/downloads';
+import { downloadsById, listDownloads } from '#database/downloads/download-queries';
+import { createDownloads } from './create-downloads.ts';
+import type { CreatedDownloads } from './create-downloads.ts';
+import type { Dependencies } from '../dependencies.ts';
+import { whenGone } from '../server/when-gone.ts';
+import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
+import type { App } from '../server/app-type.ts';
+import { decodeCursor, encodeCursor } from '../server/cursor.ts';
+import { downloadView } from './view.ts';
+
+export function registerDownloadRoutes(app: App, deps: Dependencies): void {
+  registerCreate(app, deps);
+  registerList(app, deps);
+}
+
+function registerCreate(app: App, deps: Dependencies): void {
+  app.post(
+    '/api/downloads',
+    {
+      ...guardedBy('write'),
+      schema: {
+        operationId: 'createDownloads',
+        summary: 'Ask for files on hosts',
+        description:
+          'Files of a published model version (`model`), or files described here (`files`). Repeating a request ' +
+          'shares what is on its way; a host that has the file says so, and nothing is transferred twice. `Location` ' +
+          'leads to the download, or to the list of them.',
+        tags: ['downloads'],
+        security: TOKEN_REQUIRED,
+        body: CreateDownloadsBody,
+        querystring: CreateDownloadsQuery,
+        response: { 202: DownloadRequest, ...problems(400, 404, 413, 415) },
+      },
+    },
+    async (request, reply) => {
+      const made = await createDownloads(deps, request.body, request.query, whenGone(reply));
+      const answer = requestView(made);
+      return reply.code(202).header('location', answer.links.self).send(answer);
+    },
+  );
+}
+
+function requestView({ order, rows, count, created }: CreatedDownloads): DownloadRequest {
+  const downloads = rows?.map(downloadView);
+  return {
+    request: {
+      model: order.model?.name ?? null,
+      version: order.model?.version ?? null,
+      hosts: order.hosts.filter((host) => host !== null),
+      created,
+      existing: count - created,
+    },
+    downloads: downloads ?? [],
+    links: { self: linkTo(order, downloads) },
+  };
+}
+
+/** Where all downloads of a request can be seen. */
+function linkTo(order: CreatedDownloads['order'], downloads: readonly Download[] | undefined): string {
+  if (downloads?.length === 1) return downloads[0]!.links.self;
+  if (downloads !== undefined) return `/api/downloads?id=${downloads.map(({ id }) => id).join(',')}`;
+  const [host] = order.hosts;
+  const query = new URLSearchParams({
+    ...(order.model === undefined ? {} : { model: order.model.name, version: order.model.version }),
+    ...(order.hosts.length === 1 && host ? { host } : {}),
+  });
+  return `/api/downloads?${query}`;
+}
+
+function registerList(app: App, deps: Dependencies): void {
+  app.get(
+    '/api/downloads',
+    {
+      ...guardedBy('read'),
+      schema: {
+        operationId: 'listDownloads',
+        summary: 'List downloads, newest first',
+        tags: ['downloads'],
+        security: TOKEN_REQUIRED,
+        querystring: ListDownloadsQuery,
+        response: { 200: DownloadList, ...problems(400) },
+      },
+    },
+    async (request) => listView(deps, request.query),
+  );
+}
+
+async function listView({ database }: Dependencies, query: ListDownloadsQuery): Promise<DownloadList> {
+  if (query.id !== undefined) {
+    const rows = await downloadsById(database, query.id);
+    return { downloads: rows.map(downloadView), nextCursor: null, links: { next: null } };
+  }
+  const { cursor, limit, status, cid, model, version, host } = query;
+  const after = cursor === undefined ? undefined : decodeCursor(cursor);
+  const page = await listDownloads(database, { status, cid, model, version, host, limit, after });
+  const nextCursor = page.next === undefined ? null : encodeCursor(page.next);
+  return {
+    downloads: page.rows.map(downloadView),
+    nextCursor,
+    links: { next: nextCursor === null ? null : nextLink(query, nextCursor) },
+  };
+}
+
+function nextLink({ limit, status, cid, model, version, host }: ListDownloadsQuery, cursor: string): string {
+  const given = { status: status?.join(','), cid, model, version, host, limit: String(limit), cursor };
+  const pairs = Object.entries(given).filter((pair): pair is [string, string] => pair[1] !== undefined);
+  return `/api/downloads?${new URLSearchParams(pairs)}`;
+}

@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto';
+import type { Download } from '#contracts/http/downloads';
+import { MAX_ATTEMPTS } from '#core/policy';
+import { isRunning } from '#core/download-status';
+import type { DownloadStatus } from '#core/download-status';
+import { formatBytes } from '#core/units';
+import type { DownloadRow } from '#database/downloads/download-row';
+import { momentOf, momentOrNull } from '../server/moment.ts';
+
+/** A row as the API shows it. Pure: the same row gives the same answer, and the same `version`. */
+export function downloadView(row: DownloadRow): Download {
+  const shown = {
+    id: row.id,
+    status: row.status,
+    reason: REASON[row.status](row),
+    message: MESSAGE[row.status](row),
+    model: row.model === null ? null : { name: row.model, version: row.version },
+    file: row.path,
+    host: row.host,
+    cid: row.cid,
+    sha256: row.hash,
+    sizeBytes: row.totalBytes,
+    ...progressOf(row),
+    attempts: row.attempts,
+    attemptsLeft: row.status === 'success' ? 0 : Math.max(0, MAX_ATTEMPTS - row.attemptsUsed),
+    source: row.source,
+    sources: row.sources ?? [],
+    outcome: row.outcome,
+    verified: row.verified,
+    path: row.publishedPath,
+    error: row.error,
+    createdAt: momentOf(row.createdAt),
+    startedAt: momentOrNull(row.startedAt),
+    lastAttemptAt: momentOrNull(row.lastAttemptAt),
+    completedAt: momentOrNull(row.completedAt),
+    updatedAt: momentOf(row.updatedAt),
+    links: linksOf(row.id),
+  };
+  return { ...shown, version: versionOf(shown) };
+}
+
+/** Short, stable, and different whenever anything that is shown is different. */
+const versionOf = (shown: object): string =>
+  createHash('sha256').update(JSON.stringify(shown)).digest('base64url').slice(0, 16);
+
+function progressOf(row: DownloadRow): Pick<Download, 'bytes' | 'percent' | 'bytesPerSecond' | 'etaMs'> {
+  const bytes = row.downloadedBytes;
+  const total = row.totalBytes;
+  const rate = isRunning(row.status) ? row.bytesPerSecond : null;
+  const left = total === null ? null : Math.max(0, total - bytes);
+  return {
+    bytes,
+    percent: percentOf(row),
+    bytesPerSecond: rate,
+    etaMs: rate !== null && rate > 0 && left !== null ? Math.round((left / rate) * 1000) : null,
+  };
+}
+
+/** Never 100 before the file is verified: the last tenth is earned by the digest. */
+function percentOf(row: DownloadRow): number | null {
+  if (row.status === 'success') return 100;
+  if (row.totalBytes === null || row.totalBytes === 0) return null;
+  return Math.min(99.9, Math.floor((row.downloadedBytes / row.totalBytes) * 1000) / 10);
+}
+
+const REASON: Record<DownloadStatus, (row: DownloadRow) => string> = {
+  pending: (row) => (isUnqueued(row) ? 'not_queued_yet' : row.hostKnown ? 'queued' : 'host_unknown'),
+  in_progress: () => 'running',
+  resuming: () => 'running',
+  paused: (row) => row.pauseReason ?? 'requested',
+  success: (row) => (row.outcome === 'cache_hit' ? 'cache_hit' : row.verified === false ? 'unverified' : 'verified'),
+  failed: (row) => row.errorKind ?? 'failed',
+  cancelled: () => 'cancelled',
+};
+
+const runningSentence = (row: DownloadRow): string =>
+  row.source === null ? 'a worker has it' : `it comes from ${row.source}`;
+
+const MESSAGE: Record<DownloadStatus, (row: DownloadRow) => string> = {
+  pending: (row) => row.reason ?? waitingSentence(row),
+  in_progress: (row) => row.reason ?? runningSentence(row),
+  resuming: (row) => row.reason ?? runningSentence(row),
+  paused: (row) => row.reason ?? 'it is paused and goes on where it stopped when it is resumed',
+  success: (row) => successSentence(row),
+  failed: (row) => row.error ?? row.reason ?? 'it failed; the tries say why',
+  cancelled: (row) => row.reason ?? 'it was cancelled',
+};
+
+const isUnqueued = (row: DownloadRow): boolean => row.enqueuedGeneration < row.generation;
+
+function waitingSentence(row: DownloadRow): string {
+  if (isUnqueued(row)) return 'it is written down and will be queued in a moment';
+  if (row.host === null) return 'it waits for a worker of the pool';
+  if (row.hostKnown) return `it waits for the worker of ${row.host}`;
+  return `no worker of ${row.host} was ever heard of: check the name, or start one with HAULIER_HOST=${row.host}`;
+}
+
+function successSentence(row: DownloadRow): string {
+  const size = formatBytes(row.totalBytes ?? row.downloadedBytes);
+  if (row.verified === false) return `${size} are there; nothing proved them, and the request allowed that`;
+  return row.outcome === 'cache_hit' ? `${size} were there already and are verified` : `${size} are there and verified`;
+}
+
+const linksOf = (id: string): Download['links'] => ({
+  self: `/api/downloads/${id}`,
+  resume: `/api/downloads/${id}/resume`,
+  pause: `/api/downloads/${id}/pause`,
+  cancel: `/api/downloads/${id}/cancel`,
+});

@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { DAY_MS } from '#core/units';
+import { countDownloads } from '#database/downloads/download-queries';
+import { listHosts } from '#database/hosts/host-queries';
+import { metricsSummary } from '#database/history/metrics-queries';
+import { createControlPlaneMetrics, type ControlPlaneSnapshot } from '#metrics/control-plane-metrics';
+import type { Dependencies } from '../dependencies.ts';
+import type { App } from '../server/app-type.ts';
+import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
+import { hostView } from '../hosts/view.ts';
+import { standingStoreWarnings } from '../hosts/store-warnings.ts';
+
+const MAX_HOSTS = 100_000;
+
+/** ME4: what Prometheus scrapes, with a bearer token of the scope `read`. */
+export function registerPrometheusRoutes(app: App, deps: Dependencies, version: string): void {
+  const metrics = createControlPlaneMetrics();
+  app.get(
+    '/metrics',
+    {
+      ...guardedBy('read'),
+      schema: {
+        operationId: 'scrapeMetrics',
+        summary: "Metrics in Prometheus' text format",
+        tags: ['metrics'],
+        security: TOKEN_REQUIRED,
+        response: { 200: z.string(), ...problems() },
+      },
+    },
+    async (_request, reply) =>
+      reply.type(metrics.contentType).send(await metrics.expose(await snapshot(deps, version))),
+  );
+}
+
+async function snapshot(deps: Dependencies, version: string): Promise<ControlPlaneSnapshot> {
+  const { database } = deps;
+  const now = deps.now();
+  const [downloads, hosts, warnings, summary] = await Promise.all([
+    countDownloads(database),
+    listHosts(database, MAX_HOSTS),
+    standingStoreWarnings(database),
+    metricsSummary(database, new Date(now.getTime() - DAY_MS)),
+  ]);
+  const states = hosts.map((host) => hostView(host, now).status);
+  const count = (state: (typeof states)[number]): number => states.filter((one) => one === state).length;
+  return {
+    version,
+    downloads,
+    hosts: { online: count('online'), offline: count('offline') },
+    storeBytes: hosts.reduce((sum, host) => sum + (host.storeBytes ?? 0), 0),
+    hostsOverStoreLimit: warnings.length,
+    tries: summary.layers.map(({ layer, attempts, successes }) => ({
+      layer,
+      successes,
+      failures: attempts - successes,
+    })),
+  };
+}

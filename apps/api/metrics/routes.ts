@@ -1,0 +1,177 @@
+import { z } from 'zod';
+import {
+  MetricsHealth,
+  MetricsList,
+  MetricsListQuery,
+  MetricsQuery,
+  MetricsReset,
+  MetricsSummary,
+} from '#contracts/http/metrics';
+import { LAYERS } from '#core/layer';
+import { layerHealth, listAttempts, metricsSummary, resetMetrics } from '#database/history/metrics-queries';
+import type { AttemptRow, MetricsSummary as Summary, TryStats } from '#database/history/metrics-queries';
+import { parseJson } from '#core/text/parse-json';
+import type { Dependencies } from '../dependencies.ts';
+import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
+import type { App } from '../server/app-type.ts';
+import { badCursor } from '../server/cursor.ts';
+import { momentOf, momentOrNull } from '../server/moment.ts';
+import { tryRecord } from './try-view.ts';
+
+const documented = { tags: ['metrics'], security: TOKEN_REQUIRED };
+
+/** ME3, from the rows of single tries. */
+export function registerMetricsRoutes(app: App, deps: Dependencies): void {
+  registerRecords(app, deps);
+  registerAggregates(app, deps);
+  app.post(
+    '/api/metrics/downloads/reset',
+    {
+      ...guardedBy('admin'),
+      schema: {
+        ...documented,
+        operationId: 'resetMetrics',
+        summary: 'Count anew from now on',
+        description: 'Older records are not counted or listed any more; they stay stored until their retention ends.',
+        response: { 200: MetricsReset, ...problems() },
+      },
+    },
+    async () => {
+      const at = deps.now();
+      await resetMetrics(deps.database, at);
+      return { resetAt: momentOf(at) };
+    },
+  );
+}
+
+function registerRecords(app: App, deps: Dependencies): void {
+  app.get(
+    '/api/metrics/downloads',
+    {
+      ...guardedBy('read'),
+      schema: {
+        ...documented,
+        operationId: 'listMetrics',
+        summary: 'Single tries, newest first',
+        querystring: MetricsListQuery,
+        response: { 200: MetricsList, ...problems(400) },
+      },
+    },
+    async (request) => {
+      const { window, layer, status, cursor, limit } = request.query;
+      const after = cursor === undefined ? undefined : decodeRecordCursor(cursor);
+      const rows = await listAttempts(deps.database, {
+        since: ago(deps, window),
+        layer,
+        status,
+        limit: limit + 1,
+        after,
+      });
+      const last = rows.length > limit ? rows[limit - 1] : undefined;
+      return {
+        records: rows.slice(0, limit).map(tryRecord),
+        nextCursor: last === undefined ? null : encodeRecordCursor(last),
+      };
+    },
+  );
+}
+
+function registerAggregates(app: App, deps: Dependencies): void {
+  app.get(
+    '/api/metrics/summary',
+    {
+      ...guardedBy('read'),
+      schema: {
+        ...documented,
+        operationId: 'getMetricsSummary',
+        summary: 'Success and latency by layer and gateway; what the cache saved',
+        querystring: MetricsQuery,
+        response: { 200: MetricsSummary, ...problems(400) },
+      },
+    },
+    async (request) => summaryView(await metricsSummary(deps.database, ago(deps, request.query.window)), deps.now()),
+  );
+  app.get(
+    '/api/metrics/health',
+    {
+      ...guardedBy('read'),
+      schema: {
+        ...documented,
+        operationId: 'getMetricsHealth',
+        summary: 'How each layer does',
+        querystring: MetricsQuery,
+        response: { 200: MetricsHealth, ...problems(400) },
+      },
+    },
+    async (request) => healthView(deps, ago(deps, request.query.window)),
+  );
+}
+
+const ago = ({ now }: Dependencies, windowMs: number): Date => new Date(now().getTime() - windowMs);
+
+function summaryView(summary: Summary, until: Date): MetricsSummary {
+  const tries = sum(summary.layers, (layer) => layer.attempts);
+  const successes = sum(summary.layers, (layer) => layer.successes);
+  return {
+    since: momentOf(summary.since),
+    until: momentOf(until),
+    total: {
+      tries,
+      successes,
+      successRate: tries === 0 ? null : successes / tries,
+      bytes: sum(summary.layers, (layer) => layer.bytes),
+    },
+    layers: summary.layers.map(({ layer, ...stats }) => ({ layer, ...statsView(stats) })),
+    gateways: summary.gateways.map(({ layer, gateway, ...stats }) => ({ layer, gateway, ...statsView(stats) })),
+    outcomes: summary.outcomes,
+    cacheEffectiveness: summary.cacheEffectiveness,
+  };
+}
+
+const statsView = ({ attempts, successes, successRate, averageMs, p50Ms, p95Ms, bytes }: TryStats) => ({
+  tries: attempts,
+  successes,
+  successRate,
+  averageMs,
+  p50Ms,
+  p95Ms,
+  bytes,
+});
+
+const sum = <Item>(items: readonly Item[], valueOf: (item: Item) => number): number =>
+  items.reduce((total, item) => total + valueOf(item), 0);
+
+async function healthView({ database }: Dependencies, since: Date): Promise<MetricsHealth> {
+  const known = new Map((await layerHealth(database, since)).map((layer) => [layer.layer, layer]));
+  return {
+    since: momentOf(since),
+    layers: LAYERS.map((layer) => {
+      const found = known.get(layer);
+      return {
+        layer,
+        status: found?.state ?? 'unknown',
+        tries: found?.attempts ?? 0,
+        successRate: found?.successRate ?? null,
+        lastSuccessAt: momentOrNull(found?.lastSuccessAt),
+        lastFailureAt: momentOrNull(found?.lastFailureAt),
+        lastError: found?.lastError ?? null,
+      };
+    }),
+  };
+}
+
+type RecordPosition = Pick<AttemptRow, 'at' | 'downloadId' | 'generation' | 'attempt' | 'sequence'>;
+
+/** No moment beyond the year 33658 and no number that Postgres could not compare. */
+const Milliseconds = z.number().int().min(0).max(1e15);
+const RecordCursor = z.tuple([Milliseconds, z.uuid(), z.int32(), z.int32(), z.int32()]);
+
+const encodeRecordCursor = ({ at, downloadId, generation, attempt, sequence }: RecordPosition): string =>
+  Buffer.from(JSON.stringify([at.getTime(), downloadId, generation, attempt, sequence])).toString('base64url');
+
+function decodeRecordCursor(cursor: string): RecordPosition {
+  const parsed = RecordCursor.safeParse(parseJson(Buffer.from(cursor, 'base64url').toString('utf8')));
+  if (!parsed.success) throw badCursor(cursor);
+  const [at, downloadId, generation, attempt, sequence] = parsed.data;
+  return { at: new Date(at), downloadId, generation, attempt, sequence };
+}

@@ -1,0 +1,39 @@
+import type { Try } from '#contracts/http/downloads';
+import type { MetricsList } from '#contracts/http/metrics';
+import type { SourceKind } from '#core/layer';
+import type { AttemptRow } from '#database/history/metrics-queries';
+import { momentOf } from '../server/moment.ts';
+
+export const tryView = (row: AttemptRow): Try => ({
+  at: momentOf(row.at),
+  generation: row.generation,
+  attempt: row.attempt,
+  sequence: row.sequence,
+  layer: row.layer,
+  kind: row.kind as SourceKind,
+  source: row.source,
+  status: row.status,
+  latencyMs: row.latencyMs,
+  bytes: row.bytes,
+  errorKind: row.errorKind,
+  errorMessage: row.errorMessage,
+  reason: row.reason,
+});
+
+/** A try in the words of the metrics: who served is a gateway, what went wrong has a type. */
+export const tryRecord = (row: AttemptRow): MetricsList['records'][number] => ({
+  at: momentOf(row.at),
+  downloadId: row.downloadId,
+  host: row.host,
+  model: row.model,
+  modelType: row.modelType,
+  layer: row.layer,
+  kind: row.kind as SourceKind,
+  gateway: row.source,
+  status: row.status,
+  latencyMs: row.latencyMs,
+  bytes: row.bytes,
+  totalBytes: row.totalBytes,
+  errorType: row.errorKind,
+  errorMessage: row.errorMessage,
+});

@@ -1,0 +1,22 @@
+import type { ListPosition } from '#database/downloads/download-queries';
+import { RequestError } from './request-error.ts';
+
+/** A position in a list as an opaque word. */
+export const encodeCursor = (position: ListPosition): string =>
+  Buffer.from(`${position.createdAt.getTime()}.${position.id}`).toString('base64url');
+
+/** @throws RequestError when the cursor was not made by `encodeCursor` */
+export function decodeCursor(cursor: string): ListPosition {
+  const match = /^(\d{1,15})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(
+    Buffer.from(cursor, 'base64url').toString('utf8'),
+  );
+  if (match === null) throw badCursor(cursor);
+  return { createdAt: new Date(Number(match[1])), id: match[2]! };
+}
+
+export const badCursor = (cursor: string): RequestError => {
+  const detail = 'copy it unchanged from the nextCursor of a page';
+  return new RequestError('invalid-request', `?cursor: ${detail}`, {
+    errors: [{ pointer: '?cursor', detail, value: cursor }],
+  });
+};

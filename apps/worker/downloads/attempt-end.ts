@@ -1,0 +1,133 @@
+import type { DownloadJob } from '#contracts/worker/download-job';
+import type { WorkerEvent } from '#contracts/worker/worker-events';
+import { ExhaustedError, StorageError, VerifyError } from '#core/failure';
+import { SECOND_MS } from '#core/units';
+import type { AttemptContext, HandlerResult } from '#queue/jobs/download-handler';
+import type { StopCause } from './running-downloads.ts';
+
+/** What is known of an attempt that did not publish its file. */
+export interface FailedAttempt {
+  readonly job: DownloadJob;
+  readonly context: Pick<AttemptContext, 'lastAttempt'>;
+  /** Why we stopped it ourselves, when we did. */
+  readonly stopCause: StopCause | undefined;
+  readonly committedBytes: number;
+  readonly sources: SourceBytes;
+  /** The older version of the model that applications go on using; undefined where there is none. */
+  readonly servedVersion?: string | undefined;
+  /** Wall clock, milliseconds since 1970. */
+  readonly now: number;
+}
+
+export type SourceBytes = Extract<WorkerEvent, { type: 'download.finished' }>['sources'];
+
+/** How an attempt ends for the rest of the world: what is told, and what becomes of the job. */
+export interface AttemptEnd {
+  /** Undefined when the row already says it (cancelled). */
+  readonly event: WorkerEvent | undefined;
+  readonly result: HandlerResult;
+}
+
+/** A full disk is looked at again this often; space that returns is noticed without anybody asking (RE10). */
+export const DISK_RETRY_MS = 15 * SECOND_MS;
+
+const MAX_MESSAGE_CHARS = 1000;
+
+/** Decides how a failed attempt ends. Pure: every branch is one row of docs/fault-model.md G, H or CH7. */
+export function endOf(error: unknown, attempt: FailedAttempt): AttemptEnd {
+  if (attempt.stopCause !== undefined) return stoppedByUs(attempt.stopCause, attempt);
+  if (error instanceof StorageError && error.kind === 'disk-full') return waitsForSpace(error, attempt);
+  const cause = error instanceof Error ? error : new Error(String(error));
+  if (!attempt.context.lastAttempt && mayHelpToRetry(cause))
+    return { event: interrupted('retry', cause.message, attempt, null), result: { do: 'retry', error: cause } };
+  return { event: failed(cause, attempt), result: { do: 'fail', error: cause } };
+}
+
+function stoppedByUs(cause: StopCause, attempt: FailedAttempt): AttemptEnd {
+  switch (cause) {
+    case 'shutdown':
+    case 'lock-lost': {
+      const message =
+        cause === 'shutdown'
+          ? 'the worker is stopping; the job goes on elsewhere or after its restart'
+          : 'another worker has the job now';
+      return {
+        event: interrupted('worker_shutdown', message, attempt, null),
+        result: { do: 'put-back', reason: cause },
+      };
+    }
+    case 'pause':
+      return { event: interrupted('requested', 'paused on request', attempt, null), result: { do: 'done' } };
+    case 'cancel':
+      return { event: undefined, result: { do: 'done' } };
+  }
+}
+
+function waitsForSpace(error: StorageError, attempt: FailedAttempt): AttemptEnd {
+  const untilMs = attempt.now + DISK_RETRY_MS;
+  return { event: interrupted('disk_full', error.message, attempt, untilMs), result: { do: 'delay', untilMs } };
+}
+
+/** Wrong content stays wrong; a disk that refuses by permission stays closed; the rest may be another day's weather. */
+function mayHelpToRetry(error: Error): boolean {
+  if (error instanceof ExhaustedError) return error.mayPass;
+  if (error instanceof StorageError) return error.kind === 'io' || error.kind === 'busy';
+  return !(error instanceof VerifyError);
+}
+
+function interrupted(
+  reason: 'worker_shutdown' | 'disk_full' | 'retry' | 'requested',
+  message: string,
+  { job, committedBytes, now }: FailedAttempt,
+  retryAt: number | null,
+): WorkerEvent {
+  const { downloadId, generation } = job;
+  const text = message.slice(0, MAX_MESSAGE_CHARS);
+  return {
+    type: 'download.interrupted',
+    downloadId,
+    generation,
+    at: now,
+    reason,
+    message: text,
+    committedBytes,
+    retryAt,
+  };
+}
+
+function failed(error: Error, { job, committedBytes, sources, servedVersion, now }: FailedAttempt): WorkerEvent {
+  const stays = servedVersion === undefined ? '' : `; version ${servedVersion} of ${job.model?.name} stays in place`;
+  return {
+    type: 'download.failed',
+    downloadId: job.downloadId,
+    generation: job.generation,
+    at: now,
+    outcome: error instanceof ExhaustedError ? 'all_layers_exhausted' : null,
+    errorKind: error instanceof ExhaustedError ? 'exhausted' : kindOf(error),
+    message: error.message.slice(0, 4 * MAX_MESSAGE_CHARS - stays.length) + stays,
+    committedBytes,
+    sources,
+  };
+}
+
+function kindOf(error: Error): string {
+  return error instanceof VerifyError || error instanceof StorageError ? error.kind : 'bug';
+}
+
+/** CH7, degraded mode: the version that was wanted cannot be had, and the older one goes on being served. */
+export function degradedNotice(
+  { model, file }: DownloadJob,
+  servedVersion: string,
+  at: number,
+): WorkerEvent | undefined {
+  if (model === undefined) return undefined;
+  return {
+    type: 'host.notice',
+    at,
+    notice: 'degraded',
+    model: model.name,
+    path: file.path,
+    message: `version ${model.version} of ${model.name} could not be fetched; version ${servedVersion} stays in place`,
+    facts: { wantedVersion: model.version, servedVersion },
+  };
+}

@@ -1,0 +1,62 @@
+import { obtain, type Obtained, type ObtainOptions } from '#fetch/obtain';
+import type { DownloadJob } from '#contracts/worker/download-job';
+import type { Source } from '#core/source';
+import type { SourceHealth } from '#sources/guards/source-health';
+import type { Throttle } from '#transfer/report/throttle';
+import type { WorkerConfig } from '../config.ts';
+import type { TransferLimits } from './transfer-limits.ts';
+
+export interface Fetcher {
+  /** Fetches a job's file into the partial; see `obtain` for what it throws. */
+  fetch(job: DownloadJob, hooks: FetchHooks): Promise<Obtained>;
+  /** The sources of the file in their configured order. */
+  sourcesOf(job: DownloadJob): Source[];
+}
+
+export interface FetchHooks extends Pick<
+  ObtainOptions,
+  'partialPath' | 'salvage' | 'signal' | 'onProgress' | 'onTry' | 'logger'
+> {
+  /** CID that the content is known to have here although the job does not say it: its kept leaf table proves salvaged leaves. */
+  readonly leavesOf?: string | undefined;
+  /** The download's own limit, beside those of the worker and of its sources. */
+  readonly throttle: Throttle;
+}
+
+export interface FetcherDeps {
+  readonly config: Pick<WorkerConfig, 'layers' | 'strategy'>;
+  /** Of the worker and of its sources, over all transfers. */
+  readonly limits: TransferLimits;
+  readonly sourcesOf: (job: DownloadJob) => Source[];
+  /** What all transfers of this worker learned of their sources. */
+  readonly health: SourceHealth;
+  readonly tables: ObtainOptions['tables'];
+}
+
+/** Everything a worker needs to turn a job into a verified partial. */
+export function createFetcher({ config, limits, sourcesOf, health, tables }: FetcherDeps): Fetcher {
+  return {
+    sourcesOf,
+    fetch: async (job, { leavesOf, throttle, ...hooks }) => {
+      const cid = job.file.cid ?? (await keptCid(tables, leavesOf));
+      return obtain(
+        { ...job.file, cid },
+        {
+          ...hooks,
+          sources: sourcesOf(job),
+          layers: job.layers ?? config.layers,
+          strategy: job.strategy ?? config.strategy,
+          tables,
+          throttles: [limits.worker, throttle],
+          sourceThrottles: ({ origin }) => limits.ofSource(origin),
+          health: ({ origin }) => health.of(origin),
+          dagProfile: cid === undefined ? 'unixfs-v1-2025' : undefined,
+        },
+      );
+    },
+  };
+}
+
+/** Only with its table at hand: no source is asked for a CID that the job does not name. */
+const keptCid = async (tables: FetcherDeps['tables'], cid: string | undefined): Promise<string | undefined> =>
+  cid !== undefined && (await tables?.load(cid)) ? cid : undefined;

@@ -1,0 +1,50 @@
+import type { HostLimits } from '#contracts/worker/worker-events';
+import { createThrottle, type ByteLimit, type Throttle } from '#transfer/report/throttle';
+import type { WorkerConfig } from '../config.ts';
+
+/** Limits of bytes per second over all downloads of a worker: its own, and those of the sites it fetches from (EX2). */
+export class TransferLimits {
+  readonly #configured: Pick<WorkerConfig, 'limitBytesPerSecond' | 'sourceLimits'>;
+  readonly #worker: Throttle;
+  /** By host; it keeps only those that are limited now. */
+  readonly #sources = new Map<string, Throttle>();
+
+  constructor(configured: Pick<WorkerConfig, 'limitBytesPerSecond' | 'sourceLimits'>) {
+    this.#configured = configured;
+    this.#worker = createThrottle(configured.limitBytesPerSecond);
+    for (const [host, rate] of configured.sourceLimits) this.#sources.set(host, createThrottle(rate));
+  }
+
+  get worker(): ByteLimit {
+    return this.#worker;
+  }
+
+  /**
+   * The limit of a site as it is at every moment: `gateway.example`, or `gateway.example:8080`, which goes before the former.
+   *
+   * @param origin of a source; what is no URL, such as a path of this machine, is no site
+   */
+  ofSource(origin: string): readonly ByteLimit[] {
+    if (!URL.canParse(origin)) return [];
+    const { host, hostname } = new URL(origin);
+    const throttle = (): Throttle | undefined => this.#sources.get(host) ?? this.#sources.get(hostname);
+    return [{ take: (bytes, signal) => throttle()?.take(bytes, signal) }];
+  }
+
+  /** Takes what a person set, at once and for transfers under way; what is not set is as it was configured. */
+  change({ workerBytesPerSecond, sources }: HostLimits): void {
+    const { limitBytesPerSecond, sourceLimits } = this.#configured;
+    this.#worker.setRate(workerBytesPerSecond ?? limitBytesPerSecond);
+    const wanted = new Map([...sourceLimits, ...Object.entries(sources)]);
+    for (const [host, throttle] of this.#sources) {
+      if (wanted.has(host)) continue;
+      throttle.setRate(undefined);
+      this.#sources.delete(host);
+    }
+    for (const [host, rate] of wanted) {
+      const throttle = this.#sources.get(host);
+      if (throttle === undefined) this.#sources.set(host, createThrottle(rate));
+      else throttle.setRate(rate);
+    }
+  }
+}

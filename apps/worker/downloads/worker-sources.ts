@@ -1,0 +1,46 @@
+import type { DownloadJob } from '#contracts/worker/download-job';
+import type { Logger } from '#core/logger';
+import type { Source } from '#core/source';
+import { parseAddressPolicy } from '#http/address/address-policy';
+import { createHttp, type Http } from '#http/pool';
+import type { ProxySettings } from '#http/connection/proxy';
+import { systemAuthorities } from '#http/connection/system-authorities';
+import { configuredBundles } from '#sources/bundle/configured-bundle';
+import { OriginGates } from '#sources/guards/limited';
+import { makeSources } from '#sources/make-sources';
+import type { SourceHealth } from '#sources/guards/source-health';
+import type { WorkerConfig } from '../config.ts';
+
+/** How this worker speaks HTTP to the outside. */
+export const createWorkerHttp = (config: WorkerConfig, proxy: ProxySettings): Http =>
+  createHttp({
+    addressPolicy: parseAddressPolicy(config.allowAddresses),
+    timeouts: { stallMs: config.stallTimeoutMs },
+    proxy,
+    ca: config.useSystemCa ? systemAuthorities() : undefined,
+  });
+
+/** Makes the sources of any job's file by this worker's configuration; limits and health are shared by all of them. */
+export function workerSources(
+  config: WorkerConfig,
+  http: Http,
+  health: SourceHealth,
+  logger: Logger,
+): (job: DownloadJob) => Source[] {
+  const gates = new OriginGates();
+  const bundles = configuredBundles(config.bundles, http);
+  return (job) =>
+    makeSources(job.file, {
+      gateways: config.ipfsGateways,
+      gatewayData: config.gatewayData,
+      hfEndpoint: config.huggingFace.endpoint,
+      hfToken: config.huggingFace.token,
+      layers: job.layers ?? config.layers,
+      bundles,
+      allowDowngrade: config.allowDowngrade,
+      http,
+      health,
+      gates,
+      logger,
+    });
+}

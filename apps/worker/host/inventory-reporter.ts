@@ -1,0 +1,129 @@
+import { INVENTORY_PAGE_ENTRIES, type InventoryEntry, type WorkerEvent } from '#contracts/worker/worker-events';
+import type { Logger } from '#core/logger';
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from '#core/units';
+import type { Inventory } from '#store/inventory';
+import type { Store } from '#store/open-store';
+
+export interface InventoryReporterOptions {
+  readonly store: Pick<Store, 'inventory' | 'freeBytes' | 'paths'>;
+  readonly publish: (event: WorkerEvent) => void;
+  /** Resolves when everything published is acknowledged. */
+  readonly flush: (signal?: AbortSignal) => Promise<void>;
+  readonly workerVersion: string;
+  readonly logger: Logger;
+  readonly everyMs?: number;
+  /** Changes that come this close together are told once; milliseconds. */
+  readonly gatherMs?: number;
+  /** The whole list is told again after this, even when nothing changed; milliseconds. */
+  readonly fullEveryMs?: number;
+}
+
+const FULL_EVERY_MS = 6 * HOUR_MS;
+
+/**
+ * Tells what this host has: a short report every minute and after each change, and the whole list whenever it differs from
+ * the one that was told last. It repairs the records elsewhere when events were lost, or when files rot.
+ */
+export class InventoryReporter {
+  readonly #options: InventoryReporterOptions;
+  readonly #stopping = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  #dueAt = Infinity;
+  #reporting = false;
+  #started = false;
+  #urgent = false;
+  #told: { readonly digest: string; readonly at: number } | undefined;
+
+  constructor(options: InventoryReporterOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#started = true;
+    this.#reportIn(0);
+  }
+
+  /**
+   * Something in the store changed.
+   *
+   * @param urgent tells the whole list at once; otherwise a host that fetches many files tells it once a minute
+   */
+  nudge(urgent = false): void {
+    this.#urgent ||= urgent;
+    if (this.#started) this.#reportIn(this.#options.gatherMs ?? SECOND_MS);
+  }
+
+  /** Safe twice and before start. */
+  stop(): void {
+    this.#stopping.abort();
+    clearTimeout(this.#timer);
+  }
+
+  #reportIn(ms: number): void {
+    const dueAt = performance.now() + ms;
+    if (this.#stopping.signal.aborted || this.#dueAt <= dueAt) return;
+    clearTimeout(this.#timer);
+    this.#dueAt = dueAt;
+    this.#timer = setTimeout(() => this.#due(), ms);
+  }
+
+  #due(): void {
+    this.#dueAt = Infinity;
+    if (this.#reporting) return this.#reportIn(this.#options.gatherMs ?? SECOND_MS);
+    this.#reporting = true;
+    void this.#report()
+      .catch((err: unknown) => {
+        if (!this.#stopping.signal.aborted) this.#options.logger.warn({ err }, 'what the store has could not be told');
+      })
+      .finally(() => {
+        this.#reporting = false;
+        this.#reportIn(this.#options.everyMs ?? MINUTE_MS);
+      });
+  }
+
+  async #report(): Promise<void> {
+    const { store, publish, workerVersion, everyMs = MINUTE_MS, fullEveryMs = FULL_EVERY_MS } = this.#options;
+    const at = Date.now();
+    const inventory = await store.inventory();
+    const { digest, storeBytes, fileCount } = inventory;
+    const freeBytes = Math.max(0, Math.floor(await store.freeBytes()));
+    publish({ type: 'host.report', at, inventoryDigest: digest, storeBytes, freeBytes, fileCount, workerVersion });
+    const isSame = this.#told?.digest === digest;
+    const waitMs = isSame ? fullEveryMs : this.#urgent ? 0 : everyMs;
+    if (this.#told !== undefined && at - this.#told.at < waitMs) return;
+    this.#urgent = false;
+    await this.#tellAll(inventory, at);
+    this.#told = { digest, at };
+  }
+
+  /** One page at a time, so that a large store does not crowd out other events. */
+  async #tellAll(inventory: Inventory, at: number): Promise<void> {
+    const { store, publish, flush } = this.#options;
+    const pages = Math.max(1, Math.ceil(inventory.entries.length / INVENTORY_PAGE_ENTRIES));
+    const modelsFolder = store.paths.models;
+    for (let page = 0; page < pages; page += 1) {
+      const from = page * INVENTORY_PAGE_ENTRIES;
+      const entries = inventory.entries.slice(from, from + INVENTORY_PAGE_ENTRIES).map(toEntry);
+      publish({ type: 'host.inventory', at, digest: inventory.digest, page, pages, modelsFolder, entries });
+      await flush(this.#stopping.signal);
+    }
+  }
+}
+
+const toEntry = ({
+  sha256,
+  sizeBytes,
+  cid,
+  model,
+  version,
+  path,
+  state,
+}: Inventory['entries'][number]): InventoryEntry => ({ sha256, sizeBytes, cid, model, version, path, state });
+
+/** What an event says about the store: a file came, one went, or nothing. */
+export function storeChange(event: WorkerEvent): 'added' | 'removed' | undefined {
+  if (event.type === 'download.finished') return 'added';
+  return event.type === 'host.notice' && (event.notice === 'corrupt' || event.notice === 'evicted')
+    ? 'removed'
+    : undefined;
+}

@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { HOST_NAME, HOST_NAME_RULE } from '#core/text/host-name';
+import { LAYERS } from '#core/layer';
+import { JobFile } from '../file-spec.ts';
+import { ModelName, ModelVersion } from '../manifest.ts';
+
+/**
+ * The job that carries one file to one host. The payload is all a worker needs and nothing more: no secrets,
+ * under 2 KB (docs/rules/queues.md). `generation` grows whenever the download is queued anew, because BullMQ
+ * ignores an `add` whose id it still knows.
+ */
+export const downloadJob = {
+  name: 'download-file',
+  maxPayloadBytes: 16 * 1024,
+  payload: z.strictObject({
+    version: z.literal(1),
+    downloadId: z.uuid(),
+    generation: z.number().int().min(1),
+    /** Attempts that earlier generations used up, since a person last asked (RE3). */
+    attemptsUsed: z.number().int().min(0).default(0),
+    file: JobFile,
+    model: z
+      .strictObject({
+        name: ModelName,
+        type: z.string(),
+        version: ModelVersion,
+        /** The IPFS folder or block that the version was published as. */
+        cid: z.string().max(300).optional(),
+        /** Files of this version that the host is to have: its views change when the last of them is there. */
+        fileCount: z.number().int().min(1).optional(),
+        /** When the model's origin last told which version is its newest; milliseconds since 1970 (VE4). */
+        checkedAt: z.number().int().optional(),
+      })
+      .optional(),
+    /** Order of the fallback chain for this download; the worker's own where it is left out. */
+    layers: z.array(z.enum(LAYERS)).min(1).optional(),
+    strategy: z.enum(['ordered', 'parallel']).optional(),
+    /** Most bytes per second for this download (EX2). */
+    limitBytesPerSecond: z.number().int().min(1).optional(),
+  }),
+  /** Parts join with '.', because BullMQ refuses ':' in custom ids. */
+  id: (job: { downloadId: string; generation: number }): string => `${job.downloadId}.g${job.generation}`,
+} as const;
+
+export type DownloadJob = z.infer<typeof downloadJob.payload>;
+
+/** `downloads` is the pool queue: workers without a host name share it. */
+export const POOL_QUEUE = 'downloads';
+
+export const HostName = z.string().regex(HOST_NAME, HOST_NAME_RULE);
+
+/** @returns the queue that only the named host consumes; without a name, the pool queue. */
+export const queueOf = (host: string | undefined | null): string => (host ? `${POOL_QUEUE}.${host}` : POOL_QUEUE);

@@ -1,0 +1,268 @@
+import { z } from 'zod';
+import { LAYERS, OUTCOMES, SOURCE_KINDS } from '#core/layer';
+import { ModelName, ModelVersion } from '../manifest.ts';
+
+const At = z.number().int().describe("milliseconds since 1970, the worker's clock");
+const Count = z.number().int().min(0);
+
+/** What no line, label or database can hold: control characters, lone surrogates, and characters that turn the text around. */
+const UNSHOWABLE = /[\p{Cc}\p{Cs}\u202a-\u202e\u2066-\u2069]/gu;
+
+/** Words of a source or of an error, which a stranger may have chosen. */
+const text = (maxChars: number) =>
+  z
+    .string()
+    .max(maxChars)
+    .transform((words) => words.replace(UNSHOWABLE, ' '));
+
+const OfDownload = { downloadId: z.uuid(), generation: z.number().int().min(1), at: At };
+
+const SourceBytes = z.strictObject({
+  source: text(200),
+  layer: z.enum(LAYERS),
+  bytes: Count,
+  wastedBytes: Count,
+  badLeaves: Count,
+  errors: Count,
+});
+
+/** A worker took the job: the first attempt, or a later one. */
+export const DownloadStarted = z.strictObject({
+  ...OfDownload,
+  type: z.literal('download.started'),
+  attempt: z.number().int().min(1),
+  /** Verified bytes found on disk: the exact resume point (RE3). */
+  resumedBytes: Count,
+});
+
+/** Sent for all running downloads of a worker together, once a second. Also the heartbeat. */
+export const DownloadProgress = z.strictObject({
+  ...OfDownload,
+  type: z.literal('download.progress'),
+  committedBytes: Count,
+  totalBytes: Count.nullable(),
+  bytesPerSecond: Count,
+  /** The source that gave most of the last second. */
+  source: text(200).nullable(),
+  retries: Count,
+});
+
+/** One try at one source ended (ME1): a row of the attempt history. */
+export const TryFinished = z.strictObject({
+  ...OfDownload,
+  type: z.literal('try.finished'),
+  attempt: z.number().int().min(1),
+  sequence: Count.describe('position among the tries of this attempt; with the attempt it makes a repeat harmless'),
+  layer: z.enum(LAYERS),
+  kind: z.enum(SOURCE_KINDS),
+  source: text(200),
+  status: z.enum(['success', 'failure']),
+  /** Time to the end of the try. */
+  latencyMs: Count,
+  bytes: Count,
+  errorKind: text(40).nullable(),
+  errorMessage: text(500).nullable(),
+  /** What `decide` and `rank` said, and why. */
+  reason: text(300).nullable(),
+});
+
+/** The attempt ended without the file: put back, waiting or paused; nothing is lost. */
+export const DownloadInterrupted = z.strictObject({
+  ...OfDownload,
+  type: z.literal('download.interrupted'),
+  reason: z.enum(['worker_shutdown', 'disk_full', 'source_wait', 'retry', 'requested']),
+  message: text(1000),
+  committedBytes: Count,
+  /** When the worker itself will try again. */
+  retryAt: At.nullable(),
+});
+
+/** The file is published and verified. */
+export const DownloadFinished = z.strictObject({
+  ...OfDownload,
+  type: z.literal('download.finished'),
+  outcome: z.enum(OUTCOMES),
+  sizeBytes: Count,
+  sha256: z.string(),
+  cid: z.string().nullable(),
+  /** False when nothing proved the bytes and the request allowed that. */
+  verified: z.boolean(),
+  /** Where the file is on its host. */
+  path: z.string().max(4096),
+  durationMs: Count,
+  resumedBytes: Count,
+  wastedBytes: Count,
+  sources: z.array(SourceBytes).max(64),
+});
+
+/** Every source failed, or the content itself is wrong. */
+export const DownloadFailed = z.strictObject({
+  ...OfDownload,
+  type: z.literal('download.failed'),
+  outcome: z.enum(OUTCOMES).nullable(),
+  errorKind: text(40),
+  message: text(4000),
+  committedBytes: Count,
+  sources: z.array(SourceBytes).max(64),
+});
+
+/** A published file was found wrong and is quarantined (VE3), or a check found something worth telling. */
+export const HostNotice = z.strictObject({
+  type: z.literal('host.notice'),
+  at: At,
+  notice: z.enum(['corrupt', 'store_over_limit', 'newer_version', 'degraded', 'evicted']),
+  model: text(100).nullable(),
+  path: z.string().max(4096).nullable(),
+  message: text(1000),
+  facts: z.record(z.string().max(60), z.union([text(500), z.number(), z.boolean(), z.null()])).default({}),
+});
+
+/** What the host has: a digest that is cheap to compare, and what the API shows of the host. */
+export const HostReport = z.strictObject({
+  type: z.literal('host.report'),
+  at: At,
+  inventoryDigest: z.string().max(80),
+  storeBytes: Count,
+  freeBytes: Count,
+  fileCount: Count,
+  workerVersion: text(40),
+});
+
+const InventoryEntry = z.strictObject({
+  sha256: z.string().max(64),
+  sizeBytes: Count,
+  cid: z.string().max(300).nullable(),
+  /** Null, as are version and path, for content that no model names. */
+  model: text(100).nullable(),
+  version: text(100).nullable(),
+  path: z.string().max(4096).nullable(),
+  /** `invalid`: the host knows the file and had to take it away; it is to be fetched again. */
+  state: z.enum(['valid', 'invalid']),
+});
+
+export type InventoryEntry = z.infer<typeof InventoryEntry>;
+
+export const INVENTORY_PAGE_ENTRIES = 500;
+
+/** One page of everything the host has; only a complete set of pages says anything. An empty store is one empty page. */
+export const HostInventory = z.strictObject({
+  type: z.literal('host.inventory'),
+  /** When the worker began to read its disk: what it published later may be missing. */
+  at: At,
+  digest: z.string().max(80),
+  page: Count,
+  pages: z.number().int().min(1).max(10_000),
+  /** Folder of the host under which `<model>/<path>` is found. */
+  modelsFolder: z.string().max(4096),
+  entries: z.array(InventoryEntry).max(INVENTORY_PAGE_ENTRIES),
+});
+
+/** What a worker learned about newer versions of a model (VE2). */
+export const VersionChecked = z.strictObject({
+  type: z.literal('version.checked'),
+  at: At,
+  model: ModelName,
+  /** The version that was compared. */
+  current: ModelVersion,
+  source: z.enum(['huggingface', 'ipfs']),
+  /** What the origin has now: a commit, or a CID. Null when it could not be learned. */
+  available: text(300).nullable(),
+  newer: z.boolean(),
+  error: text(1000).nullable(),
+});
+
+export const WorkerEvent = z.discriminatedUnion('type', [
+  DownloadStarted,
+  DownloadProgress,
+  TryFinished,
+  DownloadInterrupted,
+  DownloadFinished,
+  DownloadFailed,
+  HostNotice,
+  HostReport,
+  HostInventory,
+  VersionChecked,
+]);
+
+export type WorkerEvent = z.infer<typeof WorkerEvent>;
+
+/**
+ * What one worker appends to the event stream at once. `host` is null for a worker of the pool. `bootId` and
+ * `sequence` make a repeat recognisable; `signature` waits for enrolment.
+ */
+export const EventBatch = z.strictObject({
+  version: z.literal(1),
+  host: text(100).nullable(),
+  bootId: z.uuid(),
+  sequence: Count,
+  sentAt: At,
+  events: z.array(WorkerEvent).min(1).max(1000),
+  signature: z.string().max(200).optional(),
+});
+
+export type EventBatch = z.infer<typeof EventBatch>;
+
+/** A command from the API to the worker that runs a download (Redis pub/sub; the intent itself is in Postgres). */
+const OfRunningDownload = {
+  version: z.literal(1),
+  downloadId: z.uuid(),
+  /** Generations up to this one are meant. */
+  generation: z.number().int().min(1),
+};
+
+export const WorkerCommand = z.discriminatedUnion('command', [
+  z.strictObject({ ...OfRunningDownload, command: z.literal('pause') }),
+  z.strictObject({ ...OfRunningDownload, command: z.literal('cancel') }),
+  /** EX2: another limit from now on; null lifts it. */
+  z.strictObject({
+    ...OfRunningDownload,
+    command: z.literal('limit'),
+    bytesPerSecond: z.number().int().min(1).nullable(),
+  }),
+]);
+
+export type WorkerCommand = z.infer<typeof WorkerCommand>;
+
+const BytesPerSecond = z.number().int('a limit is a whole number').min(1, 'a limit is at least 1 byte per second');
+
+/** A host as limits of sources name it. */
+const LimitedHost = z
+  .string()
+  .max(260)
+  .regex(/^[a-z0-9.-]+(:\d{1,5})?$/);
+
+const NOT_A_HOST = 'a source is named as its host, such as gateway.example or gateway.example:8080';
+
+/** @param Value what is said of each source, by its host */
+export const bySource = <Value extends z.ZodType>(Value: Value) =>
+  z.record(LimitedHost, Value, { error: ({ code }) => (code === 'invalid_key' ? NOT_A_HOST : undefined) });
+
+/** EX2: what a person set for the worker of a host; what is not named here is as the worker was configured. */
+export const HostLimits = z.strictObject({
+  /** Over all its downloads. */
+  workerBytesPerSecond: BytesPerSecond.optional(),
+  /** By host of the source, over all its downloads from there. */
+  sources: bySource(BytesPerSecond),
+});
+
+export type HostLimits = z.infer<typeof HostLimits>;
+
+/** Tells the worker of a host, on the channel of its commands, that its limits are others now. */
+export const LimitsChanged = z.strictObject({ version: z.literal(1), command: z.literal('host-limits') });
+
+export type LimitsChanged = z.infer<typeof LimitsChanged>;
+
+/**
+ * What a person asks of a host as a whole. It is kept until the host's worker has done it; a later one for the same model
+ * takes its place.
+ */
+export const HostOrder = z.strictObject({
+  version: z.literal(1),
+  id: z.uuid(),
+  order: z.literal('verify'),
+  /** Null means everything the host has. */
+  model: ModelName.nullable(),
+  requestedAt: At,
+});
+
+export type HostOrder = z.infer<typeof HostOrder>;

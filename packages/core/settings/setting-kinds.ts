@@ -1,0 +1,162 @@
+import { DAY_MS, parseBytes, parseDuration } from '../units.ts';
+
+/**
+ * Reads the text of a setting.
+ *
+ * @throws RangeError whose message says what would be right, without the text itself
+ */
+export type SettingKind<Value> = (text: string) => Value;
+
+/** Longest pause that a timer of Node can have, in whole days: a longer one would end at once. */
+const LONGEST_TIMER_DAYS = 24;
+
+/** Any text of this form. */
+export const textLike =
+  (form: RegExp, right: string): SettingKind<string> =>
+  (text) => {
+    if (form.test(text)) return text;
+    throw new RangeError(right);
+  };
+
+/** Any text at all. */
+export const anyText: SettingKind<string> = (text) => text;
+
+/** What an HTTP header can carry as one word. */
+export const token = textLike(/^[\x21-\x7e]+$/, 'write it without spaces, line breaks and non-ASCII characters');
+
+export function wholeNumber(least: number, most: number, right?: string): SettingKind<number> {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+    throw new RangeError(right ?? `write a whole number from ${least} to ${most}`);
+  };
+}
+
+export function oneOf<const Word extends string>(words: readonly Word[]): SettingKind<Word> {
+  return (text) => {
+    const found = words.find((word) => word === text);
+    if (found !== undefined) return found;
+    throw new RangeError(`write ${words.slice(0, -1).join(', ')} or ${words.at(-1)}`);
+  };
+}
+
+const YES = ['1', 'true', 'on', 'yes'];
+const NO = ['0', 'false', 'off', 'no'];
+
+export const flag: SettingKind<boolean> = (text) => {
+  const word = text.toLowerCase();
+  if (YES.includes(word)) return true;
+  if (NO.includes(word)) return false;
+  throw new RangeError('write on or off (or 1 and 0, true and false, yes and no)');
+};
+
+/** Bytes, at least 1. */
+export const size: SettingKind<number> = (text) => {
+  const bytes = reading(parseBytes, text, 'write a size such as 64M, 1.5GiB or 200MB');
+  if (bytes >= 1) return bytes;
+  throw new RangeError('write at least 1 byte, or leave it out');
+};
+
+/** Bytes per second, at least 1; `50M/s` is `50M`. */
+export const rate: SettingKind<number> = (text) => {
+  const right = 'write bytes per second, such as 50M or 200MB';
+  const bytesPerSecond = reading(parseBytes, text.replace(/\/s(ec)?$/i, ''), right);
+  if (bytesPerSecond >= 1) return bytesPerSecond;
+  throw new RangeError('write at least 1 byte per second, or leave it out for no limit');
+};
+
+/** Milliseconds, above 0. */
+export const duration: SettingKind<number> = (text) => {
+  const ms = reading(parseDuration, text, 'write a duration such as 500ms, 30s, 5m, 2h or 7d');
+  if (ms > 0) return ms;
+  throw new RangeError('write a duration above 0');
+};
+
+/** Milliseconds that a timer counts. */
+export const timerDuration: SettingKind<number> = (text) => {
+  const ms = duration(text);
+  if (ms >= 1 && ms <= LONGEST_TIMER_DAYS * DAY_MS) return ms;
+  throw new RangeError(`write a duration from 1ms to ${LONGEST_TIMER_DAYS}d`);
+};
+
+/** Items between commas; empty ones are left out. */
+export const listOf =
+  <Value>(kind: SettingKind<Value>): SettingKind<readonly Value[]> =>
+  (text) =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== '')
+      .map((item) => inList(kind, item));
+
+function inList<Value>(kind: SettingKind<Value>, item: string): Value {
+  try {
+    return kind(item);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new RangeError(`"${withoutUser(item)}": ${cause.message}`, { cause });
+  }
+}
+
+/** A text without user name and password of the URL in it; a password may hold @ and / although it should not. */
+export const withoutUser = (text: string): string => text.replace(/\/\/.*@/, '//…@');
+
+/** A list that names at least one thing. */
+export const someOf =
+  <Value>(kind: SettingKind<Value>, right: string): SettingKind<readonly Value[]> =>
+  (text) => {
+    const items = listOf(kind)(text);
+    if (items.length > 0) return items;
+    throw new RangeError(right);
+  };
+
+/** The text of a URL of one of these protocols, as it was written; `host:6379` looks like one without `//`. */
+export function urlOf(
+  protocols: readonly string[],
+  right: string,
+  { needsHost = true }: { readonly needsHost?: boolean } = {},
+): SettingKind<string> {
+  return (text) => {
+    const url = text.includes('://') && URL.canParse(text) ? new URL(text) : undefined;
+    if (url !== undefined && protocols.includes(url.protocol) && (!needsHost || url.hostname !== '')) return text;
+    throw new RangeError(right);
+  };
+}
+
+export const httpUrl = urlOf(['http:', 'https:'], 'write an http:// or https:// URL');
+
+/** Where an API is: the token is the credential, so user name and password have no place in it. */
+export const apiUrl: SettingKind<string> = (text) => {
+  const { username, password } = new URL(httpUrl(text));
+  if (username === '' && password === '') return text;
+  throw new RangeError('write the URL without user name and password; the token goes into HAULIER_TOKEN');
+};
+
+/** A proxy, which may be written without its protocol. */
+export const proxyUrl: SettingKind<string> = (text) =>
+  urlOf(
+    ['http:', 'https:'],
+    'write http://host:port; other kinds of proxies are not supported',
+  )(text.includes('://') ? text : `http://${text}`);
+
+/** An address or a name that a server can listen on. */
+export const bindAddress = textLike(
+  /^([a-z0-9._-]+|[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*(%[\w.-]+)?)$/i,
+  'write an address or a name of this machine without port and brackets, such as 0.0.0.0 or ::',
+);
+
+/** `gateway.example=20M`: a host, with a port or without, and its most bytes per second. */
+export const sourceLimit: SettingKind<[host: string, bytesPerSecond: number]> = (text) => {
+  const [, host, limit] = /^([a-z0-9.-]+(?::\d+)?)=(.+)$/i.exec(text) ?? [];
+  if (host === undefined) throw new RangeError('write a host and its bytes per second, such as gateway.example=20M');
+  return [host.toLowerCase(), rate(limit!)];
+};
+
+function reading(parse: (text: string) => number, text: string, right: string): number {
+  try {
+    return parse(text);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new RangeError(right, { cause });
+  }
+}

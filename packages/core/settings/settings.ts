@@ -1,0 +1,336 @@
+/* eslint-disable max-lines -- one table of all settings, in one place */
+import { HOST_NAME, HOST_NAME_RULE } from '../text/host-name.ts';
+import { LAYERS } from '../layer.ts';
+import {
+  anyText,
+  apiUrl,
+  bindAddress,
+  duration,
+  flag,
+  httpUrl,
+  listOf,
+  oneOf,
+  proxyUrl,
+  rate,
+  size,
+  someOf,
+  sourceLimit,
+  textLike,
+  timerDuration,
+  token,
+  urlOf,
+  wholeNumber,
+  type SettingKind,
+} from './setting-kinds.ts';
+
+export type SettingReader = 'api' | 'worker' | 'cli';
+
+export interface Setting<Value = unknown> {
+  readonly kind: SettingKind<Value>;
+  readonly readBy: readonly SettingReader[];
+  /** The text that counts where none is given; left out: there is no value then. */
+  readonly default?: string;
+  /** What docs/guide/configuration.md shows instead of `default`, in Markdown. */
+  readonly shownDefault?: string;
+  /** In Markdown. */
+  readonly meaning: string;
+  /** Its value is never shown. */
+  readonly isSecret?: true;
+  /** Another name of the same variable, which counts after this one. */
+  readonly alias?: string;
+}
+
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+
+const POSTGRES_URL =
+  'write postgresql://user:password@host:5432/database, with special characters of the password percent-encoded (@ is %40)';
+const REDIS_URL = 'write redis://host:6379, with a password redis://:password@host:6379, with TLS rediss://';
+
+/** Every variable of the environment that Haulier reads. docs/guide/configuration.md shows it, and a test holds both together. */
+export const SETTINGS = {
+  DATABASE_URL: {
+    kind: urlOf(['postgres:', 'postgresql:'], POSTGRES_URL, { needsHost: false }),
+    readBy: ['api', 'cli'],
+    shownDefault: 'cli: starts PostgreSQL',
+    meaning: '`postgresql://user:password@host:5432/database`',
+    isSecret: true,
+  },
+  REDIS_URL: {
+    kind: urlOf(['redis:', 'rediss:'], REDIS_URL),
+    readBy: ['api', 'worker', 'cli'],
+    shownDefault: 'cli: starts Redis',
+    meaning: '`redis://` or `rediss://`; with AOF and `noeviction` in production',
+    isSecret: true,
+  },
+  HAULIER_REDIS_PREFIX: {
+    kind: textLike(/^\S{1,60}$/, 'write 1 to 60 characters without spaces, such as {haulier}'),
+    readBy: ['api', 'worker'],
+    default: '{haulier}',
+    meaning: 'before every key; the braces keep them in one slot of a cluster',
+  },
+  HAULIER_BIND: {
+    kind: bindAddress,
+    readBy: ['api', 'cli'],
+    default: '127.0.0.1',
+    meaning: 'address the API listens on',
+  },
+  HAULIER_PORT: {
+    kind: wholeNumber(0, 65_535, 'write a port from 0 (any free one) to 65535'),
+    readBy: ['api', 'cli'],
+    default: '7420',
+    meaning: 'port the API listens on; 0 takes a free one',
+  },
+  HAULIER_ADMIN_TOKEN: {
+    kind: textLike(/^[\x21-\x7e]{20,200}$/, 'write 20 to 200 ASCII characters without spaces'),
+    readBy: ['api'],
+    shownDefault: 'made at the first start',
+    meaning: 'an admin token of 20 to 200 characters; without it one is printed once',
+    isSecret: true,
+  },
+  HAULIER_QUEUE_BOARD: {
+    kind: oneOf(['read-only', 'writable', 'off']),
+    readBy: ['api'],
+    default: 'read-only',
+    meaning: '`read-only`, `writable` or `off`',
+  },
+  HAULIER_DOCS: {
+    kind: flag,
+    readBy: ['api'],
+    default: 'on',
+    meaning: 'pages that show the API at `/docs`: `on` or `off`',
+  },
+  HAULIER_DATABASE_POOL: {
+    kind: wholeNumber(2, 200),
+    readBy: ['api'],
+    default: '10',
+    meaning: 'most connections to Postgres, 2 to 200',
+  },
+  HAULIER_SILENT_AFTER: {
+    kind: duration,
+    readBy: ['api'],
+    default: '4m',
+    meaning: 'an open download without any news for this long is looked up in Redis',
+  },
+  HAULIER_SWEEP_EVERY: {
+    kind: timerDuration,
+    readBy: ['api'],
+    default: '30s',
+    meaning: 'how often Postgres and Redis are compared',
+  },
+  HAULIER_HISTORY: {
+    kind: duration,
+    readBy: ['api'],
+    default: '30d',
+    meaning: 'how long single tries are remembered',
+  },
+  HAULIER_VERSION_CHECK_INTERVAL: {
+    kind: duration,
+    readBy: ['api'],
+    default: '1d',
+    meaning: 'how often the origin of a model is asked for a newer version',
+  },
+  HAULIER_LOG_LEVEL: {
+    kind: oneOf(LOG_LEVELS),
+    readBy: ['api', 'worker'],
+    default: 'info',
+    meaning: '`debug`, `info`, `warn`, `error` or `silent`',
+  },
+  HAULIER_HOME: {
+    kind: anyText,
+    readBy: ['worker', 'cli'],
+    shownDefault: '`~/.haulier`',
+    meaning: 'folder of everything that is kept: store, logs, the servers of `haulier up`',
+  },
+  HAULIER_HOST: {
+    kind: textLike(HOST_NAME, HOST_NAME_RULE),
+    readBy: ['worker', 'cli'],
+    shownDefault: 'cli: name of the machine',
+    meaning: 'the worker takes the jobs of this host; without it those of the pool',
+  },
+  HAULIER_POOL: {
+    kind: flag,
+    readBy: ['worker'],
+    shownDefault: '`1` without a host',
+    meaning: '`1`: takes jobs of the pool too',
+  },
+  HAULIER_CONCURRENCY: {
+    kind: wholeNumber(1, 64),
+    readBy: ['worker'],
+    default: '3',
+    meaning: 'files at once, 1 to 64',
+  },
+  HAULIER_LAYERS: {
+    kind: someOf(oneOf(LAYERS), 'name at least one layer'),
+    readBy: ['worker'],
+    default: 'cache,ipfs,huggingface,bundled,peer',
+    meaning: 'layers in use, in order',
+  },
+  HAULIER_STRATEGY: {
+    kind: oneOf(['ordered', 'parallel']),
+    readBy: ['worker'],
+    default: 'ordered',
+    meaning: '`ordered`: the next layer joins when the one before is exhausted; `parallel`: all at once',
+  },
+  IPFS_GATEWAYS: {
+    kind: listOf(httpUrl),
+    readBy: ['worker', 'cli'],
+    default: '',
+    shownDefault: 'none',
+    meaning: 'IPFS gateways, best first; one of your own is best',
+  },
+  HAULIER_GATEWAY_DATA: {
+    kind: anyText,
+    readBy: ['worker'],
+    shownDefault: 'none',
+    meaning: 'path of a JSON file with what you know of gateways, see below',
+  },
+  HF_ENDPOINT: {
+    kind: httpUrl,
+    readBy: ['worker', 'cli'],
+    default: 'https://huggingface.co',
+    meaning: 'the hub, or a mirror of it',
+  },
+  HF_TOKEN: {
+    kind: token,
+    readBy: ['worker', 'cli'],
+    shownDefault: 'none',
+    meaning: "sent to the hub's own origin and nowhere else",
+    isSecret: true,
+  },
+  HAULIER_ALLOW_ADDRESSES: {
+    kind: listOf(anyText),
+    readBy: ['worker'],
+    default: '',
+    shownDefault: 'none',
+    meaning: 'private addresses that sources may have: `10.0.0.0/8`, `gateway.lan`, `gateway.lan:8080`',
+  },
+  HAULIER_ALLOW_DOWNGRADE: {
+    kind: flag,
+    readBy: ['worker'],
+    default: '0',
+    meaning: '`1`: a redirect from https to http is followed where a digest or a CID proves the file',
+  },
+  HAULIER_USE_SYSTEM_CA: {
+    kind: flag,
+    readBy: ['worker', 'cli'],
+    default: '0',
+    meaning:
+      '`1`: the certificate authorities of the system are trusted beside those of Node; needs Node 22.15 or later',
+  },
+  HAULIER_BUNDLES: {
+    kind: listOf(anyText),
+    readBy: ['worker'],
+    default: '',
+    shownDefault: 'none',
+    meaning: 'bundles of models: paths or http(s) URLs',
+  },
+  HAULIER_LIMIT_RATE: {
+    kind: rate,
+    readBy: ['worker'],
+    shownDefault: 'none',
+    meaning: 'most bytes per second, over all downloads of the worker',
+  },
+  HAULIER_SOURCE_LIMITS: {
+    kind: listOf(sourceLimit),
+    readBy: ['worker'],
+    default: '',
+    shownDefault: 'none',
+    meaning:
+      'most bytes per second by host, over all downloads of the worker: `gateway.example=20M,huggingface.co=50M`',
+  },
+  HAULIER_STALL_TIMEOUT: {
+    kind: timerDuration,
+    readBy: ['worker'],
+    default: '30s',
+    meaning: 'no byte for this long is a failure of the source',
+  },
+  HAULIER_STORE_WARN_BYTES: {
+    kind: size,
+    readBy: ['worker', 'cli'],
+    default: '2GB',
+    meaning: 'a warning above it',
+  },
+  HAULIER_STORE_MAX_BYTES: {
+    kind: size,
+    readBy: ['worker', 'cli'],
+    shownDefault: 'none',
+    meaning: 'above it, content that nothing names is evicted, least recently used first',
+  },
+  HAULIER_STORE_SWEEP_EVERY: {
+    kind: timerDuration,
+    readBy: ['worker'],
+    default: '1h',
+    meaning: 'how often the store is cleaned',
+  },
+  HAULIER_STORE_KEEP_QUARANTINE: {
+    kind: duration,
+    readBy: ['worker', 'cli'],
+    default: '7d',
+    meaning: 'how long corrupt files are kept aside',
+  },
+  HAULIER_STORE_KEEP_PARTIALS: {
+    kind: duration,
+    readBy: ['worker', 'cli'],
+    default: '1h',
+    meaning: 'how long a partial without a running download is kept',
+  },
+  HAULIER_STORE_KEEP_VERSIONS: {
+    kind: duration,
+    readBy: ['worker', 'cli'],
+    default: '90d',
+    meaning: 'how long a replaced version is kept; pinned, current and previous ones always',
+  },
+  HAULIER_VERIFY_RATE: {
+    kind: rate,
+    readBy: ['worker'],
+    default: '100M',
+    meaning: 'most bytes per second that are read to hash the store again',
+  },
+  HTTP_PROXY: {
+    kind: proxyUrl,
+    readBy: ['worker', 'cli'],
+    shownDefault: 'none',
+    meaning: 'proxy for `http://` sources, `http://host:port`; `http_proxy` counts after it',
+    alias: 'http_proxy',
+  },
+  HTTPS_PROXY: {
+    kind: proxyUrl,
+    readBy: ['worker', 'cli'],
+    shownDefault: 'none',
+    meaning: 'proxy for `https://` sources, `http://host:port`; `https_proxy` counts after it',
+    alias: 'https_proxy',
+  },
+  NO_PROXY: {
+    kind: anyText,
+    readBy: ['worker', 'cli'],
+    shownDefault: 'none',
+    meaning:
+      'hosts without a proxy: `*`, `host`, `.suffix`, `host:port`, an address or a CIDR block; `no_proxy` counts after it',
+    alias: 'no_proxy',
+  },
+  HAULIER_URL: {
+    kind: apiUrl,
+    readBy: ['cli'],
+    default: 'http://127.0.0.1:7420',
+    meaning: 'the API',
+  },
+  HAULIER_TOKEN: {
+    kind: token,
+    readBy: ['cli'],
+    shownDefault: 'none',
+    meaning: 'token for the API',
+    isSecret: true,
+  },
+} as const satisfies Readonly<Record<string, Setting>>;
+
+export type SettingName = keyof typeof SETTINGS;
+
+/** Names of the settings that one kind of program reads. */
+export type SettingOf<Reader extends SettingReader> = {
+  [Name in SettingName]: Reader extends (typeof SETTINGS)[Name]['readBy'][number] ? Name : never;
+}[SettingName];
+
+export const settingsOf = <Reader extends SettingReader>(reader: Reader): readonly SettingOf<Reader>[] =>
+  (Object.keys(SETTINGS) as SettingName[]).filter((name): name is SettingOf<Reader> =>
+    SETTINGS[name].readBy.some((one) => one === reader),
+  );

@@ -1,0 +1,99 @@
+import { createHash } from 'node:crypto';
+import type { JobFile } from '#contracts/file-spec';
+import type { Strategy } from '#core/file-spec';
+import type { Layer } from '#core/layer';
+import type { Database } from '../sql/connect.ts';
+import { contentKeyOf } from './content-key.ts';
+import { inTransaction } from '../sql/transaction.ts';
+
+/** Every file is wanted on every host. */
+export interface DownloadRequest {
+  /** Host names; null asks any worker of the pool. At least one. */
+  readonly hosts: readonly (string | null)[];
+  readonly files: readonly JobFile[];
+  readonly model?: { readonly name: string; readonly type: string; readonly version: string } | undefined;
+  readonly layers?: readonly Layer[] | undefined;
+  readonly strategy?: Strategy | undefined;
+  readonly limitBytesPerSecond?: number | undefined;
+}
+
+/** Which rows answer a request besides those that are open. */
+export interface Trust {
+  /** Hosts whose finished rows are believed: no new row is made for what they say is there. Null is the pool. */
+  readonly finishedOn: readonly (string | null)[];
+}
+
+/*
+ * Rows go in by the order of their key, so that two equal requests at once do not wait for each other crosswise.
+ */
+const CREATE_SQL = `
+  WITH wanted AS MATERIALIZED (
+    SELECT f.* FROM jsonb_to_recordset($9::jsonb)
+      AS f (path text, cid text, hash text, content_key text, file_id uuid, file jsonb, total_bytes bigint)
+  ), specs AS (
+    INSERT INTO file_specs (id, file) SELECT DISTINCT ON (f.file_id) f.file_id, f.file FROM wanted f ORDER BY f.file_id
+    ON CONFLICT DO NOTHING
+  )
+  INSERT INTO downloads (host, model, model_type, version, path, cid, hash, content_key, file_id,
+    layers, strategy, limit_bytes_per_second, total_bytes, created_at, updated_at)
+  SELECT h.host, $2, $3, $4, f.path, f.cid, f.hash, f.content_key, f.file_id,
+    $5::text[], $6, $7, f.total_bytes, $8, $8
+  FROM unnest($1::text[]) AS h (host)
+  CROSS JOIN wanted f
+  WHERE NOT (coalesce(h.host, '') = ANY($10::text[]) AND EXISTS (
+    SELECT 1 FROM downloads d WHERE d.content_key = f.content_key AND d.path = f.path
+      AND coalesce(d.host, '') = coalesce(h.host, '') AND d.status = 'success'
+      AND coalesce(d.model, '') = coalesce($2, '') AND coalesce(d.version, '') = coalesce($4, '')
+  ))
+  ORDER BY f.content_key, f.path, h.host
+  ON CONFLICT (content_key, path, (coalesce(host, '')), (coalesce(model, '')), (coalesce(version, '')))
+    WHERE status IN ('pending', 'in_progress', 'resuming', 'paused')
+  DO NOTHING`;
+
+/**
+ * Writes one row per host and file in one statement. What is on its way already is shared: no second row is made for
+ * the same content at the same place while one is not finished.
+ *
+ * @param trust whose finished rows count as an answer
+ * @param now becomes `createdAt` of new rows
+ * @returns how many rows are new
+ */
+export async function createDownloads(
+  database: Database,
+  request: DownloadRequest,
+  trust: Trust,
+  now: Date,
+): Promise<number> {
+  const { model, layers, strategy, limitBytesPerSecond } = request;
+  const parameters = [
+    [...new Set(request.hosts)],
+    model?.name ?? null,
+    model?.type ?? null,
+    model?.version ?? null,
+    layers ?? null,
+    strategy ?? null,
+    limitBytesPerSecond ?? null,
+    now,
+    JSON.stringify(distinct(request.files.map(toColumns))),
+    trust.finishedOn.map((host) => host ?? ''),
+  ];
+  return inTransaction(database, async (client) => (await client.query(CREATE_SQL, parameters)).rowCount ?? 0);
+}
+
+const toColumns = (file: JobFile) => ({
+  path: file.path,
+  cid: file.cid ?? null,
+  hash: file.digests.sha256 ?? null,
+  content_key: contentKeyOf(file),
+  file_id: uuidOf(JSON.stringify(file)),
+  file,
+  total_bytes: file.sizeBytes ?? null,
+});
+
+/** A uuid made from the content: 128 bits of its SHA-256. */
+const uuidOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32);
+
+/** One statement may not touch the same row twice. */
+function distinct(rows: ReturnType<typeof toColumns>[]): ReturnType<typeof toColumns>[] {
+  return [...new Map(rows.map((row) => [`${row.content_key} ${row.path}`, row])).values()];
+}

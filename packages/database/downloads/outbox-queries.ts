@@ -1,0 +1,167 @@
+import type { DownloadStatus } from '#core/download-status';
+import type { Database } from '../sql/connect.ts';
+import { DOWNLOAD_COLUMNS, FILE_COLUMN, type DownloadRow } from './download-row.ts';
+import { LIVE_SQL, nextStatusSql } from './status-sql.ts';
+import { inTransaction } from '../sql/transaction.ts';
+
+/** One generation of a download: what a job's id is made of. */
+export interface Generation {
+  readonly id: string;
+  readonly generation: number;
+}
+
+/** Everything a job's payload needs. `attemptsBefore` is the payload's `attemptsUsed`. */
+export interface OutboxRow extends OutboxDownload {
+  /** Files of the model's version that are wanted on the host. */
+  readonly fileCount: number;
+  /** The IPFS folder or block that the model's version was published as. */
+  readonly versionCid: string | null;
+  /** When the model's origin last answered a check of its version. */
+  readonly checkedAt: Date | null;
+}
+
+type OutboxDownload = Pick<
+  DownloadRow,
+  | 'id'
+  | 'generation'
+  | 'host'
+  | 'attemptsBefore'
+  | 'file'
+  | 'model'
+  | 'modelType'
+  | 'version'
+  | 'layers'
+  | 'strategy'
+  | 'limitBytesPerSecond'
+>;
+
+/** One count for each host and version of the batch. Two cases, because each has an index of its own. */
+const FILE_COUNT_SQL = `CASE WHEN v.host IS NULL THEN (
+    SELECT count(DISTINCT w.path) FROM downloads w
+    WHERE w.host IS NULL AND w.model = v.model AND w.version = v.version AND w.status <> 'cancelled'
+  ) ELSE (
+    SELECT count(DISTINCT w.path) FROM downloads w
+    WHERE w.host = v.host AND w.model = v.model AND w.version = v.version AND w.status <> 'cancelled'
+  ) END`;
+
+/** @returns the oldest rows whose present generation is not in the queue yet, host by host; no lock is held. */
+export async function unqueuedDownloads(database: Database, limit: number): Promise<OutboxRow[]> {
+  const sql = `WITH batch AS MATERIALIZED (
+      SELECT d.* FROM downloads d
+      WHERE d.status IN ('pending', 'in_progress', 'resuming') AND d.enqueued_generation < d.generation
+      ORDER BY d.created_at, d.host, d.id LIMIT $1
+    ), counts AS MATERIALIZED (
+      SELECT v.host, v.model, v.version, ${FILE_COUNT_SQL} AS files
+      FROM (SELECT DISTINCT b.host, b.model, b.version FROM batch b WHERE b.model IS NOT NULL) v
+    ), versions AS MATERIALIZED (
+      SELECT v.model, v.version,
+        (SELECT m.cid FROM manifests m WHERE m.model = v.model AND m.version = v.version) AS cid,
+        (SELECT max(c.answered_at) FROM version_checks c WHERE c.model = v.model) AS checked_at
+      FROM (SELECT DISTINCT b.model, b.version FROM batch b WHERE b.model IS NOT NULL) v
+    )
+    SELECT d.id, d.generation, d.host, d.attempts_before AS "attemptsBefore", ${FILE_COLUMN}, d.model,
+      d.model_type AS "modelType", d.version, d.layers, d.strategy, d.limit_bytes_per_second AS "limitBytesPerSecond",
+      coalesce(c.files, 0) AS "fileCount", v.cid AS "versionCid", v.checked_at AS "checkedAt"
+    FROM batch d
+    LEFT JOIN counts c ON c.host IS NOT DISTINCT FROM d.host AND c.model = d.model AND c.version = d.version
+    LEFT JOIN versions v ON v.model = d.model AND v.version = d.version
+    ORDER BY d.created_at, d.host, d.id`;
+  return (await database.pool.query<OutboxRow>(sql, [limit])).rows;
+}
+
+/** Notes that jobs exist for these generations; one that was replaced meanwhile stays to be queued. */
+export async function markEnqueued(database: Database, jobs: readonly Generation[], now: Date): Promise<number> {
+  const sql = `UPDATE downloads d SET enqueued_generation = j.generation, heartbeat_at = $2
+    FROM jsonb_to_recordset($1::jsonb) AS j (id uuid, generation int)
+    WHERE d.id = j.id AND d.enqueued_generation < j.generation AND j.generation <= d.generation`;
+  return await change(database, sql, [JSON.stringify(jobs), now]);
+}
+
+export interface SilentDownload extends Generation {
+  readonly host: string | null;
+  readonly status: DownloadStatus;
+}
+
+export interface SilenceLimits {
+  /** A running download sends a heartbeat every second; longer silence than this is suspicious. Milliseconds. */
+  readonly runningMs: number;
+  /** A queued one says nothing while it waits; look after it this often. Milliseconds. */
+  readonly waitingMs: number;
+}
+
+/** @returns queued rows without a sign of life, longest silence first: the sweep asks Redis about each. */
+export async function silentDownloads(
+  database: Database,
+  limits: SilenceLimits,
+  now: Date,
+  limit: number,
+): Promise<SilentDownload[]> {
+  const sql = `SELECT d.id, d.generation, d.host, d.status FROM downloads d
+    WHERE ${LIVE_SQL} AND d.status IN ('pending', 'in_progress', 'resuming', 'paused')
+      AND d.enqueued_generation = d.generation
+      AND greatest(d.heartbeat_at, d.retry_at) <
+        CASE WHEN d.status IN ('in_progress', 'resuming') THEN $1::timestamptz ELSE $2::timestamptz END
+    ORDER BY d.heartbeat_at LIMIT $3`;
+  const before = (ms: number): Date => new Date(now.getTime() - ms);
+  const parameters = [before(limits.runningMs), before(limits.waitingMs), limit];
+  return (await database.pool.query<SilentDownload>(sql, parameters)).rows;
+}
+
+/** The sweep found these jobs alive in Redis: the silence starts anew. */
+export async function confirmQueued(database: Database, jobs: readonly Generation[], now: Date): Promise<number> {
+  const sql = `UPDATE downloads d SET heartbeat_at = greatest(d.heartbeat_at, $2)
+    FROM jsonb_to_recordset($1::jsonb) AS j (id uuid, generation int)
+    WHERE d.id = j.id AND d.generation = j.generation`;
+  return await change(database, sql, [JSON.stringify(jobs), now]);
+}
+
+/*
+ * An attempt that was cut off by a lost job is not the download's fault, so it is not charged to its budget;
+ * one that failed on its own (`retry`) is.
+ */
+export const REQUEUE_SQL = `generation = d.generation + 1,
+  status = CASE WHEN d.status = 'paused' THEN ${nextStatusSql('resume')} ELSE d.status END,
+  attempts_before = CASE WHEN d.status = 'pending' OR d.pause_reason = 'retry' THEN d.attempts_used
+    ELSE greatest(d.attempts_used - 1, d.attempts_before) END,
+  attempts_used = CASE WHEN d.status = 'pending' OR d.pause_reason = 'retry' THEN d.attempts_used
+    ELSE greatest(d.attempts_used - 1, d.attempts_before) END,
+  pause_reason = NULL, retry_at = NULL, event_at = NULL, bytes_per_second = 0`;
+
+/**
+ * The jobs of these generations are gone or ended without a word: queue them anew as the next generation.
+ *
+ * @param maxRequeues after so many times since a person last asked the download fails instead: something kills its
+ *   worker before it can say a word
+ * @returns the rows that failed for that reason; a row that moved on meanwhile is left alone
+ */
+export async function requeueLost(
+  database: Database,
+  jobs: readonly Generation[],
+  maxRequeues: number,
+  now: Date,
+): Promise<{ requeued: number; failed: DownloadRow[] }> {
+  const found = `FROM jsonb_to_recordset($1::jsonb) AS j (id uuid, generation int)
+    WHERE d.id = j.id AND d.generation = j.generation AND ${LIVE_SQL}`;
+  const fail = `UPDATE downloads d SET status = ${nextStatusSql('exhaust')}, error_kind = 'lost',
+      error = 'queued anew ' || d.requeues || ' times and never heard of again: its worker dies before it can report',
+      pause_reason = NULL, retry_at = NULL, bytes_per_second = 0, completed_at = $2, updated_at = $2
+    ${found} AND d.requeues >= $3 RETURNING ${DOWNLOAD_COLUMNS}`;
+  const requeue = `UPDATE downloads d SET ${REQUEUE_SQL}, requeues = d.requeues + 1,
+      reason = 'its job was lost and is queued anew', updated_at = $2
+    ${found} AND d.requeues < $3`;
+  const parameters = [JSON.stringify(jobs), now, maxRequeues];
+  return inTransaction(database, async (client) => {
+    const failed = (await client.query<DownloadRow>(fail, parameters)).rows;
+    return { failed, requeued: (await client.query(requeue, parameters)).rowCount ?? 0 };
+  });
+}
+
+/** Redis lost everything: every row whose job may have existed is queued anew. @returns how many */
+export async function requeueEverything(database: Database, now: Date): Promise<number> {
+  const sql = `UPDATE downloads d SET ${REQUEUE_SQL}, reason = 'the queue was lost and is rebuilt', updated_at = $1
+    WHERE ${LIVE_SQL} AND d.enqueued_generation = d.generation`;
+  return await change(database, sql, [now]);
+}
+
+const change = (database: Database, sql: string, parameters: unknown[]): Promise<number> =>
+  inTransaction(database, async (client) => (await client.query(sql, parameters)).rowCount ?? 0);

@@ -1,0 +1,112 @@
+import type pg from 'pg';
+import type { EventBatch } from '#contracts/worker/worker-events';
+import { applyChecks, type NewerVersion } from './apply-checks.ts';
+import { applyInventories } from '../hosts/apply-inventory.ts';
+import type { Database } from '../sql/connect.ts';
+import { DOWNLOAD_COLUMNS, type DownloadRow } from '../downloads/download-row.ts';
+import * as sql from './event-sql.ts';
+import { planEvents, type DownloadStep, type EventPlan } from './event-waves.ts';
+import * as hostSql from '../hosts/host-event-sql.ts';
+import { inTransaction } from '../sql/transaction.ts';
+
+export interface AppliedEvents {
+  /** Rows that started, stopped, ended or went on; as they are now. Positions alone are not listed. */
+  readonly moved: DownloadRow[];
+  /** Events of downloads that changed nothing: repeats, stragglers, illegal moves, other hosts' downloads. */
+  readonly ignored: number;
+  /** Newer versions that nobody knew of (VE2). */
+  readonly newer: NewerVersion[];
+}
+
+/**
+ * Applies what workers said, in one transaction, so that a caller acknowledges the batches only when all of it is
+ * stored. Batches may come twice, late, or beside another recorder: the result is the same. The order of the batches of
+ * one host is the order in which it sent them.
+ *
+ * @param now our clock; a sign of life is measured by it, not by the worker's
+ */
+export async function applyEvents(
+  database: Database,
+  batches: readonly EventBatch[],
+  now: Date,
+): Promise<AppliedEvents> {
+  const plan = planEvents(batches);
+  return inTransaction(database, async (client) => {
+    await lockRows(client, plan);
+    const moved = new Set<string>();
+    let ignored = 0;
+    for (const wave of plan.waves) ignored += await applyWave(client, wave, now, moved);
+    if (plan.tries.length > 0) await client.query(sql.TRIES_SQL, [JSON.stringify(plan.tries)]);
+    await applyHosts(client, batches, plan, now);
+    for (const id of await applyInventories(client, plan.inventories, now)) moved.add(id);
+    const newer = await applyChecks(client, plan.checks, now);
+    return { moved: await rowsOf(client, [...moved]), ignored, newer };
+  });
+}
+
+/** Holds the rows in one order, so that two recorders queue up instead of blocking each other crosswise. */
+async function lockRows(client: pg.PoolClient, plan: EventPlan): Promise<void> {
+  const ids = plan.waves[0]?.map(({ downloadId }) => downloadId) ?? [];
+  if (ids.length === 0) return;
+  await client.query('SELECT 1 FROM downloads WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE', [ids]);
+}
+
+/** @returns how many events of the wave changed nothing */
+async function applyWave(
+  client: pg.PoolClient,
+  wave: readonly DownloadStep[],
+  now: Date,
+  moved: Set<string>,
+): Promise<number> {
+  let changed = 0;
+  const run = async (statement: string, steps: readonly object[]): Promise<string[]> => {
+    if (steps.length === 0) return [];
+    const { rows } = await client.query<{ id: string }>(statement, [JSON.stringify(steps), now]);
+    changed += rows.length;
+    return rows.map(({ id }) => id);
+  };
+  const of = (type: DownloadStep['type']) => wave.filter((step) => step.type === type);
+  const progress = of('download.progress');
+  const positioned = new Set(await run(sql.PROGRESS_SQL, progress));
+  const ids = [
+    ...(await run(
+      sql.MISSED_START_SQL,
+      progress.filter((step) => !positioned.has(step.downloadId)),
+    )),
+    ...(await run(sql.STARTED_SQL, of('download.started'))),
+    ...(await run(sql.INTERRUPTED_SQL, of('download.interrupted'))),
+    ...(await run(sql.FAILED_SQL, of('download.failed'))),
+    ...(await run(sql.FINISHED_SQL, of('download.finished').map(withGateway))),
+  ];
+  for (const id of ids) moved.add(id);
+  return wave.length - changed;
+}
+
+/** Names the source that gave most bytes: what `cids.gateway` and `downloads.source` show. */
+function withGateway(step: DownloadStep): DownloadStep & { gateway: string | null } {
+  const shares = step.type === 'download.finished' ? [...step.sources] : [];
+  return { ...step, gateway: shares.sort((a, b) => b.bytes - a.bytes)[0]?.source ?? null };
+}
+
+async function applyHosts(
+  client: pg.PoolClient,
+  batches: readonly EventBatch[],
+  plan: EventPlan,
+  now: Date,
+): Promise<void> {
+  const seen = batches
+    .filter(({ host }) => host !== null)
+    .map(({ host, bootId, sequence, sentAt }) => ({ host, bootId, sequence, sentAt }));
+  if (seen.length > 0) await client.query(hostSql.HOSTS_SEEN_SQL, [JSON.stringify(seen), now]);
+  if (plan.reports.length > 0) await client.query(hostSql.REPORTS_SQL, [JSON.stringify(plan.reports)]);
+  if (plan.notices.length > 0) {
+    await client.query(hostSql.NOTICES_SQL, [JSON.stringify(plan.notices)]);
+    await client.query(hostSql.NEWER_VERSIONS_SQL, [JSON.stringify(plan.notices)]);
+  }
+}
+
+async function rowsOf(client: pg.PoolClient, ids: readonly string[]): Promise<DownloadRow[]> {
+  if (ids.length === 0) return [];
+  const select = `SELECT ${DOWNLOAD_COLUMNS} FROM downloads d WHERE d.id = ANY($1::uuid[])`;
+  return (await client.query<DownloadRow>(select, [ids])).rows;
+}

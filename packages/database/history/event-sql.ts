@@ -1,0 +1,129 @@
+import { nextStatusSql } from '../downloads/status-sql.ts';
+
+/*
+ * One statement per type of event. Each takes the events as JSON ($1) and our clock ($2), and returns the ids of
+ * the rows it changed. What they share:
+ * - an event of another host's download changes nothing;
+ * - an event of another generation changes nothing, except `finished`: content names the file, so whoever
+ *   published it fulfilled the wish;
+ * - `event_at` is the worker's clock at the last event applied, so a repeat or a straggler changes nothing;
+ * - a row that a person paused is not started by a worker that has not heard yet.
+ */
+
+const OWN = '(d.host IS NULL OR d.host = e.host)';
+const AT = "'epoch'::timestamptz + e.at * interval '1 millisecond'";
+const THIS_GENERATION = `d.id = e."downloadId" AND d.generation = e.generation AND ${OWN}`;
+const NOT_HELD = "d.pause_reason IS DISTINCT FROM 'requested'";
+
+const events = (fields: string): string =>
+  `jsonb_to_recordset($1::jsonb) AS e ("downloadId" uuid, generation int, at bigint, host text, ${fields})`;
+
+/** The first attempt starts a download, every later one restarts it. `e.attempt` counts since a person last asked. */
+const STARTED_STATUS = `CASE WHEN d.status = 'pending' AND d.attempts = 0 THEN ${nextStatusSql('start')}
+  ELSE ${nextStatusSql('restart')} END`;
+
+export const STARTED_SQL = `
+  UPDATE downloads d SET status = ${STARTED_STATUS},
+    attempts = d.attempts + 1,
+    attempts_used = greatest(d.attempts_used, e.attempt),
+    last_attempt_at = ${AT}, started_at = coalesce(d.started_at, ${AT}), event_at = ${AT},
+    resumed_bytes = e."resumedBytes", downloaded_bytes = e."resumedBytes", current_size = e."resumedBytes",
+    bytes_per_second = 0, pause_reason = NULL, reason = NULL, retry_at = NULL, heartbeat_at = $2, updated_at = $2
+  FROM ${events('attempt int, "resumedBytes" bigint')}
+  WHERE ${THIS_GENERATION} AND ${NOT_HELD} AND ${STARTED_STATUS} IS NOT NULL
+    AND (d.event_at IS NULL OR d.event_at < ${AT})
+  RETURNING d.id`;
+
+/** Positions of running downloads. Progress of a row that does not run yet proves that its start was missed. */
+export const PROGRESS_SQL = `
+  UPDATE downloads d SET downloaded_bytes = e."committedBytes", total_bytes = coalesce(e."totalBytes", d.total_bytes),
+    bytes_per_second = e."bytesPerSecond", source = coalesce(e.source, d.source), retries = e.retries,
+    event_at = ${AT}, heartbeat_at = $2, updated_at = $2
+  FROM ${events('"committedBytes" bigint, "totalBytes" bigint, "bytesPerSecond" bigint, source text, retries int')}
+  WHERE ${THIS_GENERATION} AND d.status IN ('in_progress', 'resuming')
+    AND (d.event_at IS NULL OR d.event_at <= ${AT})
+  RETURNING d.id`;
+
+export const MISSED_START_SQL = `
+  UPDATE downloads d SET status = ${STARTED_STATUS},
+    attempts = d.attempts + 1, attempts_used = greatest(d.attempts_used, d.attempts_before + 1),
+    last_attempt_at = ${AT}, started_at = coalesce(d.started_at, ${AT}), event_at = ${AT},
+    downloaded_bytes = e."committedBytes", total_bytes = coalesce(e."totalBytes", d.total_bytes),
+    pause_reason = NULL, reason = NULL, retry_at = NULL, heartbeat_at = $2, updated_at = $2
+  FROM ${events('"committedBytes" bigint, "totalBytes" bigint')}
+  WHERE ${THIS_GENERATION} AND d.status IN ('pending', 'paused') AND ${NOT_HELD}
+    AND (d.event_at IS NULL OR d.event_at < ${AT})
+  RETURNING d.id`;
+
+/** A row whose start was missed goes through it; one that is paused already only learns where the file stands. */
+const INTERRUPTED_STATUS = `CASE WHEN d.status = 'paused' THEN d.status
+  WHEN d.status = 'pending' THEN ${nextStatusSql('interrupt', `(${nextStatusSql('start')})`)}
+  ELSE ${nextStatusSql('interrupt')} END`;
+
+export const INTERRUPTED_SQL = `
+  UPDATE downloads d SET status = ${INTERRUPTED_STATUS},
+    pause_reason = CASE WHEN d.pause_reason = 'requested' THEN d.pause_reason ELSE e.reason END,
+    reason = CASE WHEN d.pause_reason = 'requested' THEN d.reason ELSE e.message END,
+    retry_at = CASE WHEN d.pause_reason = 'requested' THEN NULL
+      ELSE 'epoch'::timestamptz + e."retryAt" * interval '1 millisecond' END,
+    downloaded_bytes = e."committedBytes", current_size = e."committedBytes", bytes_per_second = 0,
+    event_at = ${AT}, heartbeat_at = $2, updated_at = $2
+  FROM ${events('reason text, message text, "committedBytes" bigint, "retryAt" bigint')}
+  WHERE ${THIS_GENERATION} AND ${INTERRUPTED_STATUS} IS NOT NULL
+    AND (d.event_at IS NULL OR d.event_at <= ${AT})
+  RETURNING d.id`;
+
+export const FAILED_SQL = `
+  WITH moved AS (
+    UPDATE downloads d SET status = ${nextStatusSql('exhaust')}, outcome = e.outcome, error_kind = e."errorKind",
+      error = e.message, sources = e.sources, downloaded_bytes = e."committedBytes", current_size = e."committedBytes",
+      bytes_per_second = 0, pause_reason = NULL, reason = NULL, retry_at = NULL,
+      event_at = ${AT}, completed_at = ${AT}, heartbeat_at = $2, updated_at = $2
+    FROM ${events('outcome text, "errorKind" text, message text, "committedBytes" bigint, sources jsonb')}
+    WHERE ${THIS_GENERATION} AND ${nextStatusSql('exhaust')} IS NOT NULL
+    RETURNING d.id, d.cid
+  ), counted AS (
+    UPDATE cids c SET failure_count = c.failure_count + f.failures
+    FROM (SELECT cid, count(*) AS failures FROM moved WHERE cid IS NOT NULL GROUP BY cid) f WHERE c.cid = f.cid
+  )
+  SELECT id FROM moved`;
+
+export const FINISHED_SQL = `
+  WITH moved AS (
+    UPDATE downloads d SET status = ${nextStatusSql('verify')}, outcome = e.outcome,
+      hash = coalesce(nullif(e.sha256, ''), d.hash), cid = coalesce(d.cid, e.cid), verified = e.verified,
+      published_path = e.path, sources = e.sources, source = coalesce(e.gateway, d.source),
+      total_bytes = e."sizeBytes", downloaded_bytes = e."sizeBytes", current_size = e."sizeBytes",
+      resumed_bytes = e."resumedBytes", wasted_bytes = e."wastedBytes", bytes_per_second = 0,
+      pause_reason = NULL, reason = NULL, retry_at = NULL, error_kind = NULL, error = NULL,
+      started_at = coalesce(d.started_at, ${AT} - e."durationMs" * interval '1 millisecond'),
+      event_at = ${AT}, completed_at = ${AT}, heartbeat_at = $2, updated_at = $2
+    FROM ${events(`outcome text, sha256 text, cid text, verified boolean, path text, sources jsonb, gateway text,
+      "sizeBytes" bigint, "resumedBytes" bigint, "wastedBytes" bigint, "durationMs" bigint`)}
+    WHERE d.id = e."downloadId" AND e.generation <= d.generation AND ${OWN}
+      AND ${nextStatusSql('verify')} IS NOT NULL
+    RETURNING d.id, d.cid, d.model, d.model_type, d.hash, e.gateway, e.verified
+  ), recorded AS (
+    INSERT INTO cids AS c (cid, model, type, hash, gateway, cached_at, last_accessed_at, success_count)
+    SELECT cid, max(model), max(model_type), max(hash), max(gateway), $2, $2, count(*)
+    FROM moved WHERE cid IS NOT NULL AND verified GROUP BY cid ORDER BY cid
+    ON CONFLICT (cid) DO UPDATE SET model = coalesce(excluded.model, c.model), type = coalesce(excluded.type, c.type),
+      hash = coalesce(excluded.hash, c.hash), gateway = coalesce(excluded.gateway, c.gateway),
+      last_accessed_at = greatest(c.last_accessed_at, excluded.last_accessed_at),
+      success_count = c.success_count + excluded.success_count
+  )
+  SELECT id FROM moved`;
+
+/** The history of tries (ME1): model and total come from the download; a repeat finds its key taken.
+ * A stopped worker's attempt goes on under the same number, hence the time in the key. */
+export const TRIES_SQL = `
+  INSERT INTO attempts (day, download_id, generation, attempt, sequence, at, host, model, model_type, layer, kind, source,
+    status, latency_ms, bytes, total_bytes, error_kind, error_message, reason)
+  SELECT ((${AT}) AT TIME ZONE 'UTC')::date, e."downloadId", e.generation, e.attempt, e.sequence, ${AT}, e.host, d.model,
+    d.model_type, e.layer, e.kind, e.source, e.status, least(e."latencyMs", 2147483647), e.bytes, d.total_bytes,
+    e."errorKind", e."errorMessage", e.reason
+  FROM ${events(`attempt int, sequence int, layer text, kind text, source text, status text, "latencyMs" bigint,
+    bytes bigint, "errorKind" text, "errorMessage" text, reason text`)}
+  JOIN downloads d ON d.id = e."downloadId" AND ${OWN}
+  ORDER BY e."downloadId", e.generation, e.attempt, e.sequence
+  ON CONFLICT DO NOTHING`;

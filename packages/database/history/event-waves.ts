@@ -1,0 +1,95 @@
+import type { EventBatch, WorkerEvent } from '#contracts/worker/worker-events';
+
+type Of<T extends WorkerEvent['type']> = Extract<WorkerEvent, { type: T }>;
+
+/** The host that speaks; a download of another host is not its business. */
+type Spoken<E> = E & { readonly host: string | null };
+
+/** An event that can move one download. */
+export type DownloadStep = Spoken<
+  | Of<'download.started'>
+  | Of<'download.progress'>
+  | Of<'download.interrupted'>
+  | Of<'download.finished'>
+  | Of<'download.failed'>
+>;
+
+export type Try = Spoken<Of<'try.finished'>>;
+export type Report = Of<'host.report'> & { readonly host: string };
+export type Notice = Spoken<Of<'host.notice'>> & {
+  readonly bootId: string;
+  readonly sequence: number;
+  readonly position: number;
+};
+export type Inventory = Of<'host.inventory'> & { readonly host: string; readonly bootId: string };
+export type Checked = Spoken<Of<'version.checked'>> & {
+  readonly bootId: string;
+  readonly sequence: number;
+  readonly position: number;
+};
+
+export interface EventPlan {
+  /** Within a wave every download appears once, so that one statement per type can apply it. */
+  readonly waves: readonly (readonly DownloadStep[])[];
+  readonly tries: readonly Try[];
+  readonly reports: readonly Report[];
+  readonly notices: readonly Notice[];
+  readonly inventories: readonly Inventory[];
+  readonly checks: readonly Checked[];
+}
+
+/**
+ * Sorts batches into what can be applied by few statements. Of progress in a row only the last is kept:
+ * its numbers are absolute.
+ */
+export function planEvents(batches: readonly EventBatch[]): EventPlan {
+  const steps = new Map<string, DownloadStep[]>();
+  const tries: Try[] = [];
+  const reports = new Map<string, Report>();
+  const notices: Notice[] = [];
+  const inventories: Inventory[] = [];
+  const checks: Checked[] = [];
+  for (const { host, bootId, sequence, events } of batches) {
+    events.forEach((event, position) => {
+      if (event.type === 'try.finished') tries.push({ ...event, host });
+      else if (event.type === 'host.notice') notices.push({ ...event, host, bootId, sequence, position });
+      else if (event.type === 'host.report') keepLatest(reports, event, host);
+      else if (event.type === 'version.checked') checks.push({ ...event, host, bootId, sequence, position });
+      else if (event.type === 'host.inventory') {
+        if (host !== null) inventories.push({ ...event, host, bootId });
+      } else addStep(steps, { ...event, host });
+    });
+  }
+  return { waves: wavesOf([...steps.values()]), tries, reports: [...reports.values()], notices, inventories, checks };
+}
+
+function keepLatest(reports: Map<string, Report>, event: Of<'host.report'>, host: string | null): void {
+  if (host === null || (reports.get(host)?.at ?? 0) > event.at) return;
+  reports.set(host, { ...event, host });
+}
+
+function addStep(steps: Map<string, DownloadStep[]>, step: DownloadStep): void {
+  const known = steps.get(step.downloadId);
+  if (known === undefined) {
+    steps.set(step.downloadId, [step]);
+    return;
+  }
+  const last = known.at(-1);
+  if (!isSameProgress(last, step)) known.push(step);
+  else if (last!.at <= step.at) known[known.length - 1] = step;
+}
+
+const isSameProgress = (a: DownloadStep | undefined, b: DownloadStep): boolean =>
+  a?.type === 'download.progress' &&
+  b.type === 'download.progress' &&
+  a.generation === b.generation &&
+  a.host === b.host;
+
+function wavesOf(lists: readonly DownloadStep[][]): DownloadStep[][] {
+  const waves: DownloadStep[][] = [];
+  for (const list of lists)
+    list.forEach((step, index) => {
+      (waves[index] ??= []).push(step);
+    });
+  return waves;
+}

@@ -1,0 +1,175 @@
+import type { Layer, Outcome } from '#core/layer';
+import { DAY_MS } from '#core/units';
+import type { Database } from '../sql/connect.ts';
+import type { DownloadRow } from '../downloads/download-row.ts';
+import { readSetting, writeSetting } from '../sql/setting-queries.ts';
+
+/** One try at one source (ME1). */
+export interface AttemptRow {
+  readonly at: Date;
+  readonly downloadId: string;
+  readonly generation: number;
+  readonly attempt: number;
+  readonly sequence: number;
+  readonly host: string | null;
+  readonly model: string | null;
+  readonly modelType: string | null;
+  readonly layer: Layer;
+  readonly kind: string;
+  readonly source: string;
+  readonly status: 'success' | 'failure';
+  readonly latencyMs: number;
+  readonly bytes: number;
+  readonly totalBytes: number | null;
+  readonly errorKind: string | null;
+  readonly errorMessage: string | null;
+  readonly reason: string | null;
+}
+
+export interface AttemptFilter {
+  readonly layer?: Layer | undefined;
+  readonly status?: 'success' | 'failure' | undefined;
+  readonly since: Date;
+  /** Rows before this one in the list, which is newest first. */
+  readonly after?: Pick<AttemptRow, 'at' | 'downloadId' | 'generation' | 'attempt' | 'sequence'> | undefined;
+  readonly limit: number;
+}
+
+/** Tries of one layer, or of one gateway. */
+export interface TryStats {
+  readonly attempts: number;
+  readonly successes: number;
+  /** 0 to 1. */
+  readonly successRate: number;
+  readonly averageMs: number;
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+  readonly bytes: number;
+}
+
+export interface MetricsSummary {
+  /** What is older is not counted: the reset point, or the start of the window when that is later. */
+  readonly since: Date;
+  readonly layers: readonly (TryStats & { readonly layer: Layer })[];
+  readonly gateways: readonly (TryStats & { readonly layer: Layer; readonly gateway: string })[];
+  /** Downloads that ended, by how deep the chain had to go. */
+  readonly outcomes: Partial<Record<Outcome, number>>;
+  /** Of the downloads that succeeded, how many found the file in the host's store; 0 to 1, null without any. */
+  readonly cacheEffectiveness: number | null;
+}
+
+export interface LayerHealth {
+  readonly layer: Layer;
+  /** healthy: 90 % of the tries or more succeed; degraded: half or more; down: less. */
+  readonly state: 'healthy' | 'degraded' | 'down';
+  readonly attempts: number;
+  readonly successRate: number;
+  readonly lastSuccessAt: Date | null;
+  readonly lastFailureAt: Date | null;
+  readonly lastError: string | null;
+}
+
+const HEALTHY_FROM = 0.9;
+const DEGRADED_FROM = 0.5;
+
+const ATTEMPT_COLUMNS = `a.at, a.download_id AS "downloadId", a.generation, a.attempt, a.sequence, a.host, a.model,
+  a.model_type AS "modelType", a.layer, a.kind, a.source, a.status, a.latency_ms AS "latencyMs", a.bytes,
+  a.total_bytes AS "totalBytes", a.error_kind AS "errorKind", a.error_message AS "errorMessage", a.reason`;
+
+const STATS_COLUMNS = `count(*) AS attempts, count(*) FILTER (WHERE a.status = 'success') AS successes,
+  (count(*) FILTER (WHERE a.status = 'success'))::float8 / count(*) AS "successRate",
+  avg(a.latency_ms)::float8 AS "averageMs",
+  percentile_disc(0.5) WITHIN GROUP (ORDER BY a.latency_ms) AS "p50Ms",
+  percentile_disc(0.95) WITHIN GROUP (ORDER BY a.latency_ms) AS "p95Ms", sum(a.bytes)::bigint AS bytes`;
+
+/** Days bound what is read, because the history is partitioned by them. */
+const SINCE = `a.at >= $1 AND a.day >= ($1::timestamptz AT TIME ZONE 'UTC')::date`;
+
+const NEWEST_FIRST = 'ORDER BY a.at DESC, a.download_id DESC, a.generation DESC, a.attempt DESC, a.sequence DESC';
+
+/** How far the clock of a worker may be behind ours. */
+const CLOCK_SKEW_MS = DAY_MS;
+
+/** The newest tries of one download, newest first, whatever the metrics count from: they are its history. */
+export async function triesOf(
+  database: Database,
+  { id, createdAt }: Pick<DownloadRow, 'id' | 'createdAt'>,
+  limit: number,
+): Promise<AttemptRow[]> {
+  const sql = `SELECT ${ATTEMPT_COLUMNS} FROM attempts a WHERE ${SINCE} AND a.download_id = $2 ${NEWEST_FIRST} LIMIT $3`;
+  const since = new Date(createdAt.getTime() - CLOCK_SKEW_MS);
+  return (await database.pool.query<AttemptRow>(sql, [since, id, limit])).rows;
+}
+
+/** The history of tries since the reset point, newest first (ME3 `downloads`). */
+export async function listAttempts(database: Database, filter: AttemptFilter): Promise<AttemptRow[]> {
+  const parameters: unknown[] = [await startOf(database, filter.since)];
+  const given = (value: unknown): string => `$${parameters.push(value)}`;
+  const conditions = [SINCE];
+  if (filter.layer !== undefined) conditions.push(`a.layer = ${given(filter.layer)}`);
+  if (filter.status !== undefined) conditions.push(`a.status = ${given(filter.status)}`);
+  if (filter.after !== undefined) {
+    const { at, downloadId, generation, attempt, sequence } = filter.after;
+    const position = [given(at), given(downloadId), given(generation), given(attempt), given(sequence)].join(', ');
+    conditions.push(`(a.at, a.download_id, a.generation, a.attempt, a.sequence) < (${position})`);
+  }
+  const sql = `SELECT ${ATTEMPT_COLUMNS} FROM attempts a WHERE ${conditions.join(' AND ')} ${NEWEST_FIRST}
+    LIMIT ${given(filter.limit)}`;
+  return (await database.pool.query<AttemptRow>(sql, parameters)).rows;
+}
+
+/** Success, latency and cache effectiveness since the given moment or the reset point (ME2). */
+export async function metricsSummary(database: Database, since: Date): Promise<MetricsSummary> {
+  const start = await startOf(database, since);
+  const layers = `SELECT a.layer, ${STATS_COLUMNS} FROM attempts a WHERE ${SINCE} GROUP BY a.layer ORDER BY a.layer`;
+  const gateways = `SELECT a.layer, a.source AS gateway, ${STATS_COLUMNS} FROM attempts a WHERE ${SINCE}
+    GROUP BY a.layer, a.source ORDER BY a.layer, a.source`;
+  const outcomes = `SELECT d.outcome, count(*) AS count FROM downloads d
+    WHERE d.completed_at >= $1 AND d.outcome IS NOT NULL GROUP BY d.outcome`;
+  const { pool } = database;
+  const [byLayer, byGateway, byOutcome] = await Promise.all([
+    pool.query<TryStats & { layer: Layer }>(layers, [start]),
+    pool.query<TryStats & { layer: Layer; gateway: string }>(gateways, [start]),
+    pool.query<{ outcome: Outcome; count: number }>(outcomes, [start]),
+  ]);
+  const counts = Object.fromEntries(byOutcome.rows.map(({ outcome, count }) => [outcome, count]));
+  return {
+    since: start,
+    layers: byLayer.rows,
+    gateways: byGateway.rows,
+    outcomes: counts,
+    cacheEffectiveness: effectivenessOf(counts),
+  };
+}
+
+function effectivenessOf(counts: Partial<Record<Outcome, number>>): number | null {
+  const ended = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  const successes = ended - (counts.all_layers_exhausted ?? 0);
+  return successes === 0 ? null : (counts.cache_hit ?? 0) / successes;
+}
+
+/** How each layer that was tried since the given moment does (ME3 `health`). */
+export async function layerHealth(database: Database, since: Date): Promise<LayerHealth[]> {
+  const sql = `SELECT a.layer, count(*) AS attempts,
+      (count(*) FILTER (WHERE a.status = 'success'))::float8 / count(*) AS "successRate",
+      max(a.at) FILTER (WHERE a.status = 'success') AS "lastSuccessAt",
+      max(a.at) FILTER (WHERE a.status = 'failure') AS "lastFailureAt",
+      (array_agg(a.source || ': ' || coalesce(a.error_message, a.error_kind, 'failed') ORDER BY a.at DESC)
+        FILTER (WHERE a.status = 'failure'))[1] AS "lastError"
+    FROM attempts a WHERE ${SINCE} GROUP BY a.layer ORDER BY a.layer`;
+  const start = await startOf(database, since);
+  const { rows } = await database.pool.query<Omit<LayerHealth, 'state'>>(sql, [start]);
+  return rows.map((row) => ({ ...row, state: stateOf(row.successRate) }));
+}
+
+const stateOf = (successRate: number): LayerHealth['state'] =>
+  successRate >= HEALTHY_FROM ? 'healthy' : successRate >= DEGRADED_FROM ? 'degraded' : 'down';
+
+/** From now on older tries and outcomes are not counted; they stay stored until their retention ends (ME3 `reset`). */
+export const resetMetrics = (database: Database, now: Date): Promise<void> =>
+  writeSetting(database, 'metrics_reset_at', now.toISOString(), now);
+
+async function startOf(database: Database, since: Date): Promise<Date> {
+  const reset = await readSetting(database, 'metrics_reset_at');
+  return reset !== undefined && new Date(reset) > since ? new Date(reset) : since;
+}

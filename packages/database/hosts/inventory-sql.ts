@@ -1,0 +1,114 @@
+import { legalSql, nextStatusSql } from '../downloads/status-sql.ts';
+
+/*
+ * What a host has, compared with what is wanted there. `$1` is the host, `$2` its boot and `$3` the moment, by the
+ * host's clock, when it began to read its disk; `$4` is our clock.
+ */
+
+const AT = "'epoch'::timestamptz + $3::bigint * interval '1 millisecond'";
+
+/** Waits for other recorders that store pages of the same host, so that one of them sees the set complete. */
+export const LOCK_HOST_SQL = `SELECT pg_advisory_xact_lock(hashtext('haulier inventory'), hashtext($1))`;
+
+export const STORE_PAGE_SQL = `
+  INSERT INTO inventory_pages (host, boot_id, at, page, pages, models_folder, entries)
+  VALUES ($1, $2, ${AT}, $4, $5, $6, $7) ON CONFLICT DO NOTHING`;
+
+/**
+ * The newest complete set of the host that is newer than the one compared last. One compared last that lies in our
+ * future came from a wrong clock and counts for nothing.
+ */
+export const COMPLETE_SQL = `
+  SELECT p.boot_id AS "bootId", (extract(epoch FROM p.at) * 1000)::bigint AS at
+  FROM inventory_pages p JOIN hosts h ON h.name = p.host
+  WHERE p.host = $1 AND (h.inventory_at IS NULL OR h.inventory_at < p.at OR h.inventory_at > $2::timestamptz + interval '1 minute')
+  GROUP BY p.boot_id, p.at HAVING count(*) = max(p.pages) ORDER BY p.at DESC LIMIT 1`;
+
+export const COMPARED_SQL = `UPDATE hosts SET inventory_at = ${AT} WHERE name = $1 AND $2::uuid IS NOT NULL`;
+
+export const FORGET_PAGES_SQL = `DELETE FROM inventory_pages WHERE host = $1 AND at <= ${AT} AND $2::uuid IS NOT NULL`;
+
+const LISTED = `listed AS MATERIALIZED (
+    SELECT e.*, p.models_folder FROM inventory_pages p,
+      jsonb_to_recordset(p.entries) AS e (sha256 text, cid text, "sizeBytes" bigint, model text, version text, path text, state text)
+    WHERE p.host = $1 AND p.boot_id = $2 AND p.at = ${AT}
+  ), held AS MATERIALIZED (SELECT * FROM listed WHERE state = 'valid')`;
+
+const twin = (alias: string): string => `${alias}.content_key = d.content_key AND ${alias}.path = d.path
+  AND ${alias}.host = d.host AND coalesce(${alias}.model, '') = coalesce(d.model, '')
+  AND coalesce(${alias}.version, '') = coalesce(d.version, '')`;
+
+/** A host that keeps losing the same file is looked at by a person. */
+const MAX_LOSSES = 10;
+
+/*
+ * What becomes of a file that is gone: another version took its place and the host cleaned up, or its store was over the
+ * limit, so nobody wants it back (cancelled); or it was lost and is wanted still.
+ */
+const SWEPT = `(g.model IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM listed e WHERE e.model = g.model AND e.version = g.version
+  ) AND EXISTS (
+    SELECT 1 FROM downloads n WHERE n.host = g.host AND n.model = g.model AND n.version <> g.version
+      AND n.status = 'success' AND n.completed_at > g.completed_at
+  ))`;
+const EVICTED = `(g.model IS NULL AND EXISTS (
+    SELECT 1 FROM host_notices n WHERE n.host = g.host AND n.notice = 'evicted' AND n.facts->>'sha256' = g.hash
+      AND n.at > g.completed_at
+  ))`;
+
+const LOST = nextStatusSql('lose');
+
+/**
+ * Takes back the success of files that are not there any more. One that was published after the host looked is not judged, nor
+ * one that is on its way already, and of several wishes for the same file only the last.
+ */
+export const LOSE_SQL = `
+  WITH ${LISTED}, gone AS (
+    SELECT DISTINCT ON (d.content_key, d.path, coalesce(d.model, ''), coalesce(d.version, ''))
+      d.id, d.host, d.model, d.version, d.hash, d.completed_at
+    FROM downloads d
+    WHERE d.host = $1 AND ${legalSql('lose')} AND d.hash IS NOT NULL AND coalesce(d.event_at, d.completed_at) < ${AT}
+      AND NOT EXISTS (
+        SELECT 1 FROM held e WHERE e.sha256 = d.hash AND e.model = d.model AND e.version = d.version AND e.path = d.path
+      )
+      AND NOT EXISTS (SELECT 1 FROM held e WHERE d.model IS NULL AND e.sha256 = d.hash)
+      AND NOT EXISTS (
+        SELECT 1 FROM downloads u WHERE ${twin('u')} AND u.status IN ('pending', 'in_progress', 'resuming', 'paused')
+      )
+    ORDER BY d.content_key, d.path, coalesce(d.model, ''), coalesce(d.version, ''), d.completed_at DESC, d.id
+  ), judged AS (
+    SELECT g.id, CASE WHEN ${SWEPT} OR ${EVICTED} THEN 'removed' WHEN d.requeues >= ${MAX_LOSSES} THEN 'hopeless' ELSE 'lost' END AS why
+    FROM gone g JOIN downloads d ON d.id = g.id
+  )
+  UPDATE downloads d SET
+    status = CASE j.why WHEN 'removed' THEN ${nextStatusSql('cancel', `(${LOST})`)}
+      WHEN 'hopeless' THEN ${nextStatusSql('exhaust', `(${LOST})`)} ELSE ${LOST} END,
+    generation = CASE j.why WHEN 'lost' THEN d.generation + 1 ELSE d.generation END,
+    requeues = d.requeues + 1,
+    reason = CASE j.why WHEN 'removed' THEN 'the host cleaned it up; ask for it again to have it back'
+      ELSE 'lost: the host no longer has it, or found it damaged' END,
+    error_kind = CASE j.why WHEN 'hopeless' THEN 'lost' END,
+    error = CASE j.why WHEN 'hopeless' THEN 'the host lost it ' || d.requeues || ' times: look at its disk, then resume' END,
+    completed_at = CASE j.why WHEN 'lost' THEN NULL ELSE $4::timestamptz END,
+    attempts_before = 0, attempts_used = 0, event_at = NULL, retry_at = NULL, pause_reason = NULL, outcome = NULL,
+    downloaded_bytes = 0, current_size = 0, bytes_per_second = 0, published_path = NULL, updated_at = $4
+  FROM judged j WHERE d.id = j.id AND ${legalSql('lose')}
+  RETURNING d.id`;
+
+/**
+ * Grants the wishes whose file is there already because the word of it was lost. Only rows that nothing was heard of for `$5`
+ * milliseconds: a worker that is busy with the file tells more than its inventory.
+ */
+export const VERIFY_SQL = `
+  WITH ${LISTED}
+  UPDATE downloads d SET status = ${nextStatusSql('verify')}, outcome = 'cache_hit', hash = e.sha256,
+    cid = coalesce(d.cid, e.cid), verified = true, published_path = e.models_folder || '/' || e.model || '/' || e.path,
+    total_bytes = e."sizeBytes", downloaded_bytes = e."sizeBytes", current_size = e."sizeBytes", bytes_per_second = 0,
+    pause_reason = NULL, reason = NULL, retry_at = NULL, error_kind = NULL, error = NULL,
+    event_at = ${AT}, completed_at = ${AT}, updated_at = $4
+  FROM held e
+  WHERE d.host = $1 AND ${nextStatusSql('verify')} IS NOT NULL AND (d.hash = e.sha256 OR (d.hash IS NULL AND d.cid = e.cid))
+    AND e.model = d.model AND e.version = d.version AND e.path = d.path
+    AND greatest(d.event_at, d.created_at) < ${AT}
+    AND greatest(d.heartbeat_at, d.updated_at) < $4::timestamptz - $5::bigint * interval '1 millisecond'
+  RETURNING d.id`;

@@ -1,0 +1,16 @@
+import type { DagProfile } from '#content/dag/dag-builder';
+import { tryParseCid } from '#content/cid/cid';
+import { SHA2_256 } from '#content/digest/multihash';
+
+/**
+ * The profile by which a file with this CID was most likely cut, told by its version as it was written: a DAG that is built so and
+ * has the same root proves the CID where nobody gives its blocks. Another root proves nothing: a file has as many CIDs as there are
+ * ways to cut it.
+ *
+ * @returns undefined when no profile leads to such a CID
+ */
+export function likelyProfile(cid: string): DagProfile | undefined {
+  const parsed = tryParseCid(cid);
+  if (parsed?.hashCode !== SHA2_256) return undefined;
+  return parsed.version === 0 ? 'unixfs-v0-2015' : 'unixfs-v1-2025';
+}

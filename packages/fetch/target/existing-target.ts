@@ -1,0 +1,69 @@
+import { createReadStream, type Stats } from 'node:fs';
+import { realpath, stat } from 'node:fs/promises';
+import { canonicalCid } from '#content/cid/canonical-cid';
+import { compareDigests } from '#content/digest/digests';
+import { createFileDigester } from '#content/digest/file-digester';
+import type { DigestAlgorithm, Digests } from '#core/file-spec';
+import { MIB } from '#core/units';
+import { likelyProfile } from '../likely-profile.ts';
+
+/** A file that is at the target already. */
+export interface ExistingTarget {
+  readonly sizeBytes: number;
+  readonly digests: Digests;
+  /** The CID that was asked for, where the bytes lead to it. */
+  readonly cid: string | undefined;
+}
+
+export interface ExpectedTarget {
+  readonly sizeBytes?: number | undefined;
+  readonly digests: Digests;
+  /** As it was written. */
+  readonly cid?: string | undefined;
+}
+
+/**
+ * Looks at what is at the target: a file that hashes to the wanted digests, or leads to the wanted CID when it is cut as is usual, needs
+ * no request at all.
+ *
+ * @returns undefined when there is none, it has another size, or nothing says what it should be
+ */
+export async function provenTarget(
+  target: string,
+  expected: ExpectedTarget,
+  signal: AbortSignal,
+): Promise<ExistingTarget | undefined> {
+  const named = Object.keys(expected.digests) as DigestAlgorithm[];
+  const dagProfile = expected.cid === undefined ? undefined : likelyProfile(expected.cid);
+  if (named.length === 0 && dagProfile === undefined) return undefined;
+  const found = await fileAt(target, expected.sizeBytes);
+  if (found === undefined) return undefined;
+  const digester = createFileDigester({
+    algorithms: [...new Set<DigestAlgorithm>(['sha256', ...named])],
+    dagProfile,
+    sizeBytes: found.size,
+  });
+  for await (const chunk of createReadStream(target, { highWaterMark: MIB })) {
+    signal.throwIfAborted();
+    digester.update(chunk as Buffer);
+  }
+  const { digests, dag } = digester.finish();
+  if (compareDigests(expected.digests, digests) !== undefined) return undefined;
+  const cid = expected.cid !== undefined && dag?.cid === canonicalCid(expected.cid) ? dag.cid : undefined;
+  return named.length === 0 && cid === undefined ? undefined : { sizeBytes: found.size, digests, cid };
+}
+
+/** Whatever hides it, the transfer will say. */
+async function fileAt(target: string, sizeBytes: number | undefined): Promise<Stats | undefined> {
+  const found = await stat(target).catch(() => undefined);
+  return found?.isFile() && (sizeBytes === undefined || found.size === sizeBytes) ? found : undefined;
+}
+
+/** What is at the target may have good leaves; so may what a link there leads to, which is only read. */
+export async function oldBytesAt(target: string): Promise<string[]> {
+  try {
+    return (await stat(target)).isFile() ? [await realpath(target)] : [];
+  } catch {
+    return []; // nothing that could be read is nothing to begin with
+  }
+}

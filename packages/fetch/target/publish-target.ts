@@ -1,0 +1,37 @@
+import { dirname } from 'node:path';
+import { codeOf } from '#core/error-facts';
+import { StorageError } from '#core/failure';
+import { nodeFiles, type FileCalls } from '#os/file-calls';
+import { syncFile, syncFolder } from '#os/sync';
+import { unlinkIfPresent } from '#os/write-file';
+import { journalPathOf } from '#transfer/disk/partial';
+
+/**
+ * Makes a verified partial visible under the name the user chose; survives power loss once it resolves. The journal goes last:
+ * without its partial it means nothing; a full disk may have left it half replaced.
+ *
+ * @throws StorageError; the partial stays
+ */
+export async function publishTarget(partialPath: string, target: string, files: FileCalls = nodeFiles): Promise<void> {
+  try {
+    const mode = await modeFor(target, files);
+    await syncFile(files, partialPath, (partial) => partial.chmod(mode).catch(unlessWithoutModes));
+    await files.rename(partialPath, target);
+    await syncFolder(files, dirname(target));
+    const journal = journalPathOf(partialPath);
+    for (const path of [journal, `${journal}.new`]) await unlinkIfPresent(files, path);
+  } catch (error) {
+    throw StorageError.from(error, target);
+  }
+}
+
+/** A partial is private; the file has the rights of the one it replaces, else those of any new file. */
+async function modeFor(target: string, files: FileCalls): Promise<number> {
+  const existing = await files.stat(target).catch(() => undefined);
+  return existing === undefined ? 0o666 & ~process.umask() : existing.mode & 0o777;
+}
+
+/** FAT and some network shares have no rights to set. */
+function unlessWithoutModes(error: unknown): void {
+  if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL'].includes(codeOf(error))) throw error;
+}

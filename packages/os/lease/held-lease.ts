@@ -1,0 +1,107 @@
+import { messageOf } from '#core/error-facts';
+import { StorageError } from '#core/failure';
+import type { Logger } from '#core/logger';
+import type { Clock } from '../clock.ts';
+import type { FileCalls } from '../file-calls.ts';
+import { ifPresent } from '../if-present.ts';
+import { parseLease, type LeaseRecord } from './lease-record.ts';
+import { unlinkIfPresent, writeAtomically } from '../write-file.ts';
+
+export interface LeaseParts {
+  readonly fs: FileCalls;
+  readonly clock: Clock;
+  /** Told of what the disk refuses and is tried again, or is not worth an error. */
+  readonly logger?: Logger | undefined;
+}
+
+export interface Lease {
+  readonly record: LeaseRecord;
+  /** Aborted when the lease turns out to be somebody else's: stop writing. */
+  readonly lost: AbortSignal;
+  /**
+   * @returns whether the lease is still ours
+   * @throws StorageError when it cannot be read
+   */
+  isMine(): Promise<boolean>;
+  /** Changes the note. */
+  tell(note: string): Promise<void>;
+  /** Gives the lease up; safe twice. Never rejects: what the disk does not let go ends by its silence. */
+  release(): Promise<void>;
+  /** Gives the lease up and moves its file to the path, dated `atMs`: takes no space, so it works on a full disk. */
+  releaseTo(path: string, atMs: number): Promise<void>;
+}
+
+/** Beats for the lease at `path`, whose record is already there, until it is released or lost. */
+export function holdLease(parts: LeaseParts, path: string, record: LeaseRecord, ttlMs: number): Lease {
+  const { fs, logger } = parts;
+  const heart = startHeart(parts, path, record.token, ttlMs);
+  const isMine = async (): Promise<boolean> => {
+    try {
+      return tokenIn(await ifPresent(fs.readFile(path, 'utf8'))) === record.token;
+    } catch (error) {
+      throw StorageError.from(error, path);
+    }
+  };
+  let isReleased = false;
+  const letGo = async (giveUp: () => Promise<void>): Promise<void> => {
+    heart.stop();
+    if (!isReleased && (await isMine())) await giveUp();
+    isReleased = true;
+  };
+  return {
+    record,
+    lost: heart.lost,
+    isMine,
+    async tell(note) {
+      if (!(await isMine())) throw new StorageError('busy', path, 'the lease belongs to somebody else now');
+      await writeAtomically(fs, path, JSON.stringify({ ...record, note }));
+    },
+    release: () =>
+      letGo(() => unlinkIfPresent(fs, path)).catch((err: unknown) => logger?.warn({ path, err }, 'lease not given up')),
+    releaseTo: (target, atMs) =>
+      letGo(async () => {
+        await fs.utimes(path, new Date(atMs), new Date(atMs));
+        await fs.rename(path, target);
+      }),
+  };
+}
+
+const tokenIn = (raw: string | undefined): string | undefined =>
+  raw === undefined ? undefined : parseLease(raw)?.token;
+
+interface Heart {
+  readonly lost: AbortSignal;
+  /** The lease is not lost after that, whatever a beat that is under way finds. */
+  stop(): void;
+}
+
+/** A beat that fails is made up for by the next one; only when none came through for `ttlMs` others may have taken over. */
+function startHeart({ fs, clock, logger }: LeaseParts, path: string, token: string, ttlMs: number): Heart {
+  const lost = new AbortController();
+  let isStopped = false;
+  let beatAtMs = clock.monotonic();
+  const stop = (): void => {
+    isStopped = true;
+    clearInterval(timer);
+  };
+  const lose = (reason: string): void => {
+    if (!isStopped) lost.abort(new StorageError('busy', path, reason));
+    stop();
+  };
+  const beat = async (): Promise<void> => {
+    try {
+      const raw = await ifPresent(fs.readFile(path, 'utf8'));
+      if (raw === undefined) return lose('the lease is gone: somebody removed it, or its folder');
+      if (tokenIn(raw) !== token) return lose('the lease was taken over: this process was silent for too long');
+      const now = new Date(clock.now());
+      if (!isStopped) await fs.utimes(path, now, now);
+      beatAtMs = clock.monotonic();
+    } catch (err) {
+      logger?.warn({ path, err }, 'lease not renewed');
+      if (clock.monotonic() - beatAtMs >= ttlMs) lose(`the lease cannot be kept: ${messageOf(err)}`);
+    }
+  };
+  const timer = setInterval(() => void beat(), ttlMs / 3);
+  timer.unref();
+  return { lost: lost.signal, stop };
+}

@@ -1,0 +1,227 @@
+import {
+  type BackendFactory,
+  FlowProducer,
+  Queue,
+  type RedisQueueBackend,
+  createRedisBackend,
+  type FlowJob,
+} from 'bullmq';
+import { type DownloadJob, downloadJob, queueOf } from '#contracts/worker/download-job';
+import type { Logger } from '#core/logger';
+import { type RedisClient, type RedisSettings, connectImpatiently, disconnect } from '../connection.ts';
+import { jobOptions } from './job-options.ts';
+import { LeastRecentlyUsed } from './least-recently-used.ts';
+
+/** A job and whom it is for; null is the pool. */
+export interface AddressedJob {
+  readonly host: string | null;
+  readonly job: DownloadJob;
+}
+
+export interface RefusedJob {
+  readonly id: string;
+  readonly reason: string;
+}
+
+export interface AddResult {
+  /** Ids that Redis now has, whether added now or known before. */
+  readonly added: readonly string[];
+  /** Jobs that can never be added as they are; asking again does not help. */
+  readonly refused: readonly RefusedJob[];
+}
+
+export interface JobAddress {
+  readonly host: string | null;
+  readonly id: string;
+}
+
+/** `open` is waiting, delayed or active. A finished job still occupies its id. */
+export type JobState =
+  | { readonly state: 'absent' }
+  | { readonly state: 'open' }
+  | { readonly state: 'finished'; readonly failedReason: string | null };
+
+export type BoardQueue = Queue;
+
+export interface DownloadQueuesOptions {
+  readonly redis: RedisSettings;
+  readonly logger: Logger;
+  /** Most queues kept open at once; the one unused for longest is closed. */
+  readonly maxOpenQueues?: number;
+  /** Told before a queue is closed to make room, so that the board can let go of it. */
+  readonly onQueueClosing?: (queue: BoardQueue) => void;
+}
+
+/** BullMQ keeps a stream of events per queue, 10,000 by default; nobody reads ours. */
+const EVENTS_PER_QUEUE = 100;
+const DEFAULT_OPEN_QUEUES = 100;
+const MAX_REMEMBERED_HOSTS = 20_000;
+const LOOKUPS_PER_ROUND_TRIP = 1000;
+
+/**
+ * The API's side of the queues: one per host and one for the pool, over one connection that fails at once
+ * while Redis is away.
+ */
+export class DownloadQueues {
+  readonly #redis: RedisClient;
+  readonly #prefix: string;
+  readonly #logger: Logger;
+  readonly #producer: FlowProducer;
+  readonly #open: LeastRecentlyUsed<Queue>;
+  readonly #registered: LeastRecentlyUsed<true>;
+
+  constructor(options: DownloadQueuesOptions) {
+    this.#prefix = options.redis.prefix;
+    this.#logger = options.logger;
+    this.#redis = connectImpatiently(options.redis, 'queues', options.logger);
+    this.#producer = new FlowProducer(this.#bullOptions(), strictBackend);
+    this.#producer.on('error', (error) => this.#logger.debug({ err: error }, 'flow producer error'));
+    this.#registered = new LeastRecentlyUsed(MAX_REMEMBERED_HOSTS, () => undefined);
+    this.#open = new LeastRecentlyUsed(options.maxOpenQueues ?? DEFAULT_OPEN_QUEUES, (queue) => {
+      options.onQueueClosing?.(queue);
+      void queue.close().catch((error: unknown) => this.#logger.warn({ err: error }, 'queue did not close'));
+    });
+  }
+
+  /** The shared connection, for checks and small commands. */
+  get redis(): RedisClient {
+    return this.#redis;
+  }
+
+  /**
+   * Adds jobs of any number of queues in one MULTI: all or none. A job whose id Redis knows, finished ones
+   * included, is left as it is.
+   *
+   * @throws Error while Redis is away or refuses a write
+   */
+  async addAll(jobs: readonly AddressedJob[]): Promise<AddResult> {
+    const refused = jobs.flatMap(({ job }) => refusalOf(job));
+    const refusedIds = new Set(refused.map((one) => one.id));
+    const accepted = jobs.filter(({ job }) => !refusedIds.has(downloadJob.id(job)));
+    if (accepted.length > 0) {
+      await this.registerHosts(accepted.map(({ host }) => host));
+      await this.#producer.addBulk(accepted.map(toRoot));
+    }
+    return { added: accepted.map(({ job }) => downloadJob.id(job)), refused };
+  }
+
+  /** Prepares the queues of these hosts: their own event stream of BullMQ stays short. Cheap when repeated. */
+  async registerHosts(hosts: readonly (string | null)[]): Promise<void> {
+    const names = [...new Set(hosts.map(queueOf))].filter((name) => this.#registered.get(name) === undefined);
+    if (names.length === 0) return;
+    const pipeline = this.#redis.pipeline();
+    for (const name of names) pipeline.hset(`${this.#prefix}:${name}:meta`, 'opts.maxLenEvents', EVENTS_PER_QUEUE);
+    throwFirstError(await pipeline.exec());
+    for (const name of names) this.#registered.set(name, true);
+  }
+
+  /**
+   * Takes a job out of its queue unless a worker has it.
+   *
+   * @returns `active` when a worker holds it: send the worker a command instead
+   */
+  async remove({ host, id }: JobAddress): Promise<'removed' | 'active'> {
+    const removed = await this.openQueue(host).remove(id, { removeChildren: false });
+    return removed === 1 ? 'removed' : 'active';
+  }
+
+  /** What Redis knows of these jobs, in their order; thousands cost a few milliseconds. */
+  async inspect(jobs: readonly JobAddress[]): Promise<JobState[]> {
+    const states: JobState[] = [];
+    for (let from = 0; from < jobs.length; from += LOOKUPS_PER_ROUND_TRIP)
+      states.push(...(await this.#inspectSome(jobs.slice(from, from + LOOKUPS_PER_ROUND_TRIP))));
+    return states;
+  }
+
+  /** The queue of a host, or of the pool; it stays open until a hundred others were used after it. */
+  openQueue(host: string | null): BoardQueue {
+    const name = queueOf(host);
+    return this.#open.get(name) ?? this.#open.set(name, this.#createQueue(name));
+  }
+
+  /** Ends the connection; never waits for a Redis that is away. Safe twice. */
+  async stop(): Promise<void> {
+    await Promise.allSettled([...this.#open.values()].map((queue) => queue.close()));
+    await Promise.allSettled([this.#producer.close()]);
+    disconnect(this.#redis);
+  }
+
+  #createQueue(name: string): Queue {
+    const queue = new Queue(name, {
+      ...this.#bullOptions(),
+      streams: { events: { maxLen: EVENTS_PER_QUEUE } },
+    });
+    queue.on('error', (error) => this.#logger.debug({ queue: name, err: error }, 'queue error'));
+    return queue;
+  }
+
+  /** Neither waiting for the connection nor asking for its version lets a queue be made while Redis is away. */
+  #bullOptions() {
+    return { connection: this.#redis, prefix: this.#prefix, skipWaitingForReady: true, skipVersionCheck: true };
+  }
+
+  async #inspectSome(jobs: readonly JobAddress[]): Promise<JobState[]> {
+    const pipeline = this.#redis.pipeline();
+    for (const { host, id } of jobs)
+      pipeline.hmget(`${this.#prefix}:${queueOf(host)}:${id}`, 'timestamp', 'finishedOn', 'failedReason');
+    const replies = throwFirstError(await pipeline.exec());
+    return replies.map((reply) => toState(reply as (string | null)[]));
+  }
+}
+
+function toState([timestamp, finishedOn, failedReason]: (string | null)[]): JobState {
+  if (timestamp === null || timestamp === undefined) return { state: 'absent' };
+  if (finishedOn === null || finishedOn === undefined) return { state: 'open' };
+  return { state: 'finished', failedReason: failedReason ?? null };
+}
+
+const toRoot = ({ host, job }: AddressedJob): FlowJob => ({
+  name: downloadJob.name,
+  queueName: queueOf(host),
+  data: job,
+  opts: jobOptions(host, job),
+});
+
+function refusalOf(job: DownloadJob): RefusedJob[] {
+  const bytes = Buffer.byteLength(JSON.stringify(job));
+  if (bytes <= downloadJob.maxPayloadBytes) return [];
+  const reason = `the job of ${job.file.path} has ${bytes} bytes and at most ${downloadJob.maxPayloadBytes} are allowed: give the file fewer sources`;
+  return [{ id: downloadJob.id(job), reason }];
+}
+
+/**
+ * BullMQ's own backend, except that a write which Redis refused inside the MULTI is not lost: `FlowProducer.addBulk`
+ * looks at the replies only for ids and would report such a job as added.
+ */
+const strictBackend: BackendFactory<RedisQueueBackend> = (name, options, extra) => {
+  const backend = createRedisBackend(name, options, extra);
+  const addFlow = backend.addFlow.bind(backend);
+  backend.addFlow = async (entries) => {
+    const replies = await addFlow(entries);
+    const [first] = entries;
+    if (first === undefined || !replies.some(([error]) => isScriptMissing(error))) return checked(replies);
+    // ioredis takes a script for known once it was sent, run or not, and notices its mistake only outside of MULTI.
+    await backend.forQueue(first.queueName, first.prefix).addJob(first.jobData, first.jobId, first.parentKeyOpts);
+    return checked(await addFlow(entries));
+  };
+  return backend;
+};
+
+const isScriptMissing = (error: Error | null): boolean => error?.message.startsWith('NOSCRIPT') ?? false;
+
+type Replies = [error: Error | null, reply: unknown][];
+
+function checked<Checked extends Replies>(replies: Checked): Checked {
+  throwFirstError(replies);
+  return replies;
+}
+
+/** @returns the replies of a pipeline or MULTI; throws the first error among them */
+function throwFirstError(replies: Replies | null): unknown[] {
+  if (replies === null) throw new Error('Redis dropped the transaction');
+  for (const [error, reply] of replies) {
+    if (error) throw error;
+    if (typeof reply === 'number' && reply < 0) throw new Error(`Redis refused to add a job (code ${reply})`);
+  }
+  return replies.map(([, reply]) => reply);
+}

@@ -1,0 +1,107 @@
+import { type Job, isNotConnectionError } from 'bullmq';
+import type { Logger } from '#core/logger';
+import { AbandonableWorker } from './abandonable-worker.ts';
+import { type WorkerIdentity, reclaimLeftBehind, workerName } from './boot-reclaim.ts';
+import type { RedisClient } from '../connection.ts';
+import type { DownloadHandler, StopReason } from './download-handler.ts';
+import { backoffStrategy, createProcessor } from './job-processor.ts';
+
+/** A crash is not an attempt: BullMQ's own limit on stalls must not fail a job before `MAX_STARTS` does. */
+const MAX_STALLS = 100;
+/** Fuse against a job that kills every worker: put-backs, delays, crashes and attempts together. */
+const MAX_STARTS = 30;
+/** How long one blocking wait for a job lasts while the queue is empty. */
+const IDLE_POLL_SECONDS = 30;
+
+export interface LaneOptions {
+  readonly queueName: string;
+  readonly prefix: string;
+  readonly redis: RedisClient;
+  readonly identity: WorkerIdentity;
+  readonly concurrency: number;
+  readonly lockDurationMs: number;
+  readonly stalledIntervalMs: number;
+  readonly handler: DownloadHandler;
+  /** Told of a job that ended as failed although its handler returned nothing. */
+  readonly onUnhandledFailure: (jobId: string, error: Error) => void;
+  readonly logger: Logger;
+}
+
+/** One BullMQ worker on one queue. */
+export class JobLane {
+  readonly #options: LaneOptions;
+  readonly #worker: AbandonableWorker;
+  readonly #stopping = new AbortController();
+  /** Jobs whose handler returned, so that a failure of theirs is already told. */
+  readonly #handled = new WeakSet<Job>();
+
+  constructor(options: LaneOptions) {
+    this.#options = options;
+    const processor = createProcessor({
+      handler: options.handler,
+      stopping: this.#stopping.signal,
+      onHandled: (job) => this.#handled.add(job),
+      logger: options.logger,
+    });
+    this.#worker = new AbandonableWorker(options.queueName, processor, {
+      connection: options.redis,
+      prefix: options.prefix,
+      name: workerName(options.identity),
+      autorun: false,
+      concurrency: options.concurrency,
+      lockDuration: options.lockDurationMs,
+      stalledInterval: options.stalledIntervalMs,
+      maxStalledCount: MAX_STALLS,
+      maxStartedAttempts: MAX_STARTS,
+      drainDelay: IDLE_POLL_SECONDS,
+      settings: { backoffStrategy },
+    });
+    this.#listen();
+  }
+
+  /** Jobs that may run at once; integer >= 1. Takes effect with the next job. */
+  set concurrency(concurrency: number) {
+    this.#worker.concurrency = concurrency;
+  }
+
+  /** Puts back what earlier boots left behind, then takes jobs until `stop`. */
+  async start(): Promise<void> {
+    const { queueName, prefix, redis, identity, logger } = this.#options;
+    const reclaimed = await reclaimLeftBehind(this.#worker, `${prefix}:${queueName}`, redis, identity, logger);
+    if (reclaimed > 0) logger.info({ queue: queueName, jobs: reclaimed }, 'jobs of an earlier boot put back');
+    if (this.#stopping.signal.aborted) return;
+    void this.#worker.run().catch((error: unknown) => logger.error({ queue: queueName, err: error }, 'worker ended'));
+  }
+
+  /** Takes no more jobs, asks the running ones to stop, and resolves when they are back in the queue. */
+  async stop(): Promise<void> {
+    this.#stopping.abort('shutdown' satisfies StopReason);
+    await this.#worker.pause(true);
+    this.#worker.cancelAllJobs('shutdown' satisfies StopReason);
+    await this.#worker.close();
+  }
+
+  /** Lets go although `stop` has not finished, which happens while Redis is away: locks run out by themselves. */
+  abandon(): Promise<void> {
+    return this.#worker.abandon();
+  }
+
+  #listen(): void {
+    const { queueName, logger } = this.#options;
+    this.#worker.on('error', (error) => {
+      if (isNotConnectionError(error)) logger.warn({ queue: queueName, err: error }, 'worker error');
+      else logger.debug({ queue: queueName, err: error }, 'worker connection error');
+    });
+    this.#worker.on('lockRenewalFailed', (jobIds) => {
+      for (const id of jobIds) this.#worker.cancelJob(id, 'lock-lost' satisfies StopReason);
+    });
+    this.#worker.on('stalled', (jobId) => logger.warn({ queue: queueName, jobId }, 'job of a dead worker put back'));
+    this.#worker.on('failed', (job, error) => this.#onFailed(job, error));
+  }
+
+  #onFailed(job: Job | undefined, error: Error): void {
+    if (job?.id === undefined || job.finishedOn === undefined || this.#handled.has(job)) return;
+    this.#options.logger.error({ jobId: job.id, err: error }, 'job failed without a result of its handler');
+    this.#options.onUnhandledFailure(job.id, error);
+  }
+}

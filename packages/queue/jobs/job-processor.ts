@@ -1,0 +1,100 @@
+import { type BackoffStrategy, DelayedError, type Job, type Processor, UnrecoverableError, WaitingError } from 'bullmq';
+import { type DownloadJob, downloadJob } from '#contracts/worker/download-job';
+import { parseKnown } from '#contracts/worker/parse-known';
+import type { Logger } from '#core/logger';
+import type { AttemptContext, DownloadHandler, HandlerResult } from './download-handler.ts';
+import { pauseBeforeAttemptMs } from './job-options.ts';
+
+/** One attempt failed for a reason that may pass; BullMQ asks `backoffStrategy` when to start the next. */
+class AttemptError extends Error {
+  override readonly name = 'AttemptError';
+  readonly afterMs: number | undefined;
+
+  constructor(cause: Error, afterMs: number | undefined) {
+    super(cause.message, { cause });
+    this.afterMs = afterMs;
+  }
+}
+
+export const backoffStrategy: BackoffStrategy = (attemptsMade, _type, error) =>
+  (error instanceof AttemptError ? error.afterMs : undefined) ?? pauseBeforeAttemptMs(attemptsMade, Math.random());
+
+export interface ProcessorOptions {
+  readonly handler: DownloadHandler;
+  /** Once it fired, a job that still arrives goes straight back. */
+  readonly stopping: AbortSignal;
+  /** Told of each job whose handler returned a result: nothing more needs to be said about it. */
+  readonly onHandled: (job: Job) => void;
+  readonly logger: Logger;
+}
+
+/**
+ * Carries out what the handler says about a job.
+ *
+ * Three named parameters and no defaults: BullMQ passes the signal only to a function whose `length` is 3 or more.
+ */
+export function createProcessor(options: ProcessorOptions): Processor<unknown, null> {
+  return async (job, token, signal) => {
+    if (token === undefined || signal === undefined) throw new Error('BullMQ gave no token or no signal');
+    if (options.stopping.aborted) return settle(job, token, { do: 'put-back', reason: 'shutdown' }, options.logger);
+    const payload = readPayload(job, options.logger);
+    const result = await options.handler(payload, contextOf(job, payload, signal));
+    options.onHandled(job);
+    return settle(job, token, result, options.logger);
+  };
+}
+
+/**
+ * An API of a later release may say more than this worker knows.
+ *
+ * @throws UnrecoverableError for a job of another kind or shape, with what to do about it
+ */
+function readPayload(job: Job<unknown>, logger: Logger): DownloadJob {
+  if (job.name !== downloadJob.name)
+    throw new UnrecoverableError(
+      `this worker knows no job "${job.name}", only "${downloadJob.name}": update the worker, or remove the job`,
+    );
+  const { parsed, ignored } = parseKnown(downloadJob.payload, job.data);
+  if (ignored.length > 0)
+    logger.warn({ jobId: job.id, ignored }, 'job says more than this worker knows: update the worker');
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.map(
+    (issue) => `${issue.path.map(String).join('.') || 'payload'}: ${issue.message}`,
+  );
+  throw new UnrecoverableError(
+    `the job is not one that this worker understands (${issues.join('; ')}): update the worker or the API, then resume`,
+  );
+}
+
+const contextOf = (job: Job<unknown>, payload: DownloadJob, signal: AbortSignal): AttemptContext => ({
+  attempt: payload.attemptsUsed + job.attemptsMade + 1,
+  lastAttempt: job.attemptsMade + 1 >= (job.opts.attempts ?? 1),
+  timesStarted: job.attemptsStarted,
+  signal,
+});
+
+async function settle(job: Job<unknown>, token: string, result: HandlerResult, logger: Logger): Promise<null> {
+  switch (result.do) {
+    case 'done':
+      return null;
+    case 'put-back':
+      await letGo(job, logger, () => job.moveToWait(token));
+      throw new WaitingError(result.reason);
+    case 'delay':
+      await letGo(job, logger, () => job.moveToDelayed(result.untilMs, token));
+      throw new DelayedError();
+    case 'retry':
+      throw new AttemptError(result.error, result.afterMs);
+    case 'fail':
+      throw new UnrecoverableError(result.error.message);
+  }
+}
+
+/** A job that is no longer ours (lock lost, Redis flushed) needs no letting go: whoever has it decides. */
+async function letGo(job: Job<unknown>, logger: Logger, move: () => Promise<unknown>): Promise<void> {
+  try {
+    await move();
+  } catch (error) {
+    logger.warn({ jobId: job.id, err: error }, 'job was no longer ours to let go of');
+  }
+}

@@ -1,0 +1,152 @@
+import {
+  BUNDLE_INDEX_NAME,
+  decodeBundleIndex,
+  MAX_BUNDLE_INDEX_BYTES,
+  type BundleIndex,
+  type BundleMember,
+} from '#content/archives/bundle-index';
+import { decompress, DECOMPRESS_LIMITS, type Compression } from '#content/archives/decompress';
+import { readTar, type SkippedEntry, type TarEntry, type TarInput, type TarLimits } from '#content/archives/read-tar';
+import { TAR_BLOCK_BYTES, tarPadding } from '#content/archives/tar-header';
+import { randomAccessInput, streamInput } from '#content/archives/tar-input';
+import { SourceError, VerifyError } from '#core/failure';
+import { MIB } from '#core/units';
+import { readRange, type BundleReader } from './bundle-reader.ts';
+import { readAhead } from './read-ahead.ts';
+
+export interface BundleLimits extends TarLimits {
+  /** Most bytes out per byte in, for compressed bundles, beyond what the index declares. */
+  readonly maxRatio: number;
+}
+
+export const BUNDLE_LIMITS: BundleLimits = {
+  maxEntries: 1_000_000,
+  maxBytes: 2 ** 44,
+  maxRatio: DECOMPRESS_LIMITS.maxRatio,
+};
+
+/** Room in a compressed bundle for what the index does not name, such as folders; beyond it the ratio holds. */
+const UNDECLARED_BYTES = MIB;
+
+/** A bundle whose index was read. Nothing in it is proven yet. */
+export interface BundleArchive {
+  readonly reader: BundleReader;
+  readonly limits: BundleLimits;
+  readonly compression: Compression | undefined;
+  readonly index: BundleIndex;
+  /** Length of the tar as the index declares it. */
+  readonly declaredBytes: number;
+  /** Members by name; for a plain tar with the position of their first byte. */
+  readonly members: ReadonlyMap<string, BundleMember & { readonly start: number | undefined }>;
+}
+
+/**
+ * Reads the index of a bundle. Of a plain tar all headers are walked, so a hostile entry is refused before anything is served;
+ * of a compressed one only the beginning is read, and the walk happens with each read.
+ *
+ * @throws SourceError `bad-response` for what is no bundle, or a hostile one (L01)
+ */
+export async function openBundleArchive(
+  reader: BundleReader,
+  signal: AbortSignal,
+  limits: BundleLimits = BUNDLE_LIMITS,
+): Promise<BundleArchive> {
+  return refusals(reader.name, async () => {
+    const sizeBytes = await reader.sizeBytes(signal);
+    const compression = compressionOf(await readRange(reader, { start: 0, end: Math.min(4, sizeBytes) }, signal));
+    const entries = walk({ reader, limits, compression }, sizeBytes, signal);
+    const first = await entries.next();
+    const index = await readIndex(first.done === true ? undefined : first.value);
+    const declaredBytes = [first.value!, ...index.members].reduce((sum, entry) => sum + tarEntryBytes(entry), 0);
+    const starts = new Map<string, TarEntry>();
+    if (compression === undefined) for await (const entry of entries) starts.set(entry.name, entry);
+    else await entries.return(undefined);
+    const members = index.members.map((member) => [member.name, locate(member, starts, compression)] as const);
+    return { reader, limits, compression, index, declaredBytes, members: new Map(members) };
+  });
+}
+
+function locate(
+  member: BundleMember,
+  starts: ReadonlyMap<string, TarEntry>,
+  compression: Compression | undefined,
+): BundleMember & { start: number | undefined } {
+  const entry = starts.get(member.name);
+  if (compression === undefined && entry?.sizeBytes !== member.sizeBytes)
+    throw new VerifyError(
+      'wrong-format',
+      `the bundle lists ${JSON.stringify(member.name)} with ${member.sizeBytes} bytes and has ${entry?.sizeBytes ?? 'none'}`,
+    );
+  return { ...member, start: entry?.start };
+}
+
+/** Every entry in order, of a plain or a compressed bundle. */
+export async function* walk(
+  archive: Pick<BundleArchive, 'reader' | 'limits' | 'compression'> & Partial<Pick<BundleArchive, 'declaredBytes'>>,
+  sizeBytes: number,
+  signal: AbortSignal,
+): AsyncGenerator<TarEntry, undefined> {
+  const { reader, limits, compression, declaredBytes = MAX_BUNDLE_INDEX_BYTES } = archive;
+  if (compression === undefined) {
+    const readAt = (start: number, length: number) => readRange(reader, { start, end: start + length }, signal);
+    yield* regularFiles(randomAccessInput(readAhead(readAt, sizeBytes), sizeBytes), limits);
+    return;
+  }
+  const bounds = { ...limits, ratioFromBytes: declaredBytes + UNDECLARED_BYTES };
+  const input = streamInput(decompress(reader.stream({ start: 0, end: sizeBytes }, signal), compression, bounds));
+  try {
+    yield* regularFiles(input, limits);
+  } finally {
+    await input.close();
+  }
+}
+
+/** Header, content and padding. */
+const tarEntryBytes = ({ sizeBytes }: { readonly sizeBytes: number }): number =>
+  TAR_BLOCK_BYTES + sizeBytes + tarPadding(sizeBytes);
+
+/** Bundles are written by this program: links, devices, odd names and doubled entries were put there by another one (L01). */
+async function* regularFiles(input: TarInput, limits: BundleLimits): AsyncGenerator<TarEntry, undefined> {
+  const refused = (name: string, reason: string): VerifyError =>
+    new VerifyError('wrong-format', `the bundle has ${JSON.stringify(name)}, which ${reason}`);
+  const onSkipped = ({ name, reason }: SkippedEntry): never => {
+    throw refused(name, reason);
+  };
+  const seen = new Set<string>();
+  for await (const entry of readTar(input, limits, { onSkipped })) {
+    if (seen.has(entry.name)) throw refused(entry.name, 'is there twice');
+    seen.add(entry.name);
+    yield entry;
+  }
+}
+
+function compressionOf(head: Uint8Array): Compression | undefined {
+  if (head[0] === 0x1f && head[1] === 0x8b) return 'gzip';
+  return head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd ? 'zstd' : undefined;
+}
+
+async function readIndex(entry: TarEntry | undefined): Promise<BundleIndex> {
+  if (entry?.name !== BUNDLE_INDEX_NAME)
+    throw new VerifyError(
+      'wrong-format',
+      `it is no bundle: ${BUNDLE_INDEX_NAME} must be its first entry; make one with "haulier bundle create"`,
+    );
+  if (entry.sizeBytes > MAX_BUNDLE_INDEX_BYTES)
+    throw new VerifyError(
+      'wrong-format',
+      `its index has ${entry.sizeBytes} bytes; at most ${MAX_BUNDLE_INDEX_BYTES} are read`,
+    );
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of entry.chunks()) chunks.push(chunk.slice());
+  return decodeBundleIndex(Buffer.concat(chunks));
+}
+
+/** What is wrong with the archive is the source's fault: a `SourceError`, so that the next source is asked. */
+export async function refusals<T>(source: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof VerifyError) throw new SourceError('bad-response', source, error.message, { cause: error });
+    throw error;
+  }
+}

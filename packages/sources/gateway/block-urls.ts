@@ -1,0 +1,54 @@
+import type { HttpResponse } from '#http/request';
+import type { Resolved } from '../resolved-url.ts';
+import { isOldLink, mayBePlace, resolvedOf } from '../resolved-url.ts';
+
+/**
+ * Where a gateway's redirects lead for blocks: to another host with the same path, or to a subdomain for each CID. What one
+ * block shows holds for all others of the transfer, until one of them is found only where the gateway itself sends us.
+ */
+export class BlockUrls {
+  readonly #now: () => number;
+  /** The final URL before and after the CID. */
+  #parts: readonly [string, string] | undefined;
+  #seen: Resolved | undefined;
+  #mayLearn = true;
+
+  /** @param now wall clock in milliseconds */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** @param ask with undefined asks the logical URL */
+  async through<T>(cid: string, ask: (known: Resolved | undefined) => Promise<T>): Promise<T> {
+    const known = this.#resolved(cid);
+    if (known === undefined) return ask(undefined);
+    try {
+      return await ask(known);
+    } catch (error) {
+      if (!isOldLink(error)) {
+        // The gateway itself may lead to another host than the one that is sick.
+        if (mayBePlace(error)) this.#parts = undefined;
+        throw error;
+      }
+      const found = await ask(undefined);
+      this.#parts = undefined;
+      this.#mayLearn = false;
+      return found;
+    }
+  }
+
+  learn(cid: string, response: HttpResponse): void {
+    if (!this.#mayLearn || response.redirects === 0) return;
+    const { href, search } = response.url;
+    const [before, after, ...more] = href.split(cid);
+    const isSigned = search !== '' && search !== '?format=raw';
+    if (before === undefined || after === undefined || more.length > 0 || isSigned) return;
+    this.#parts = [before, after];
+    this.#seen = resolvedOf(response, this.#now());
+  }
+
+  #resolved(cid: string): Resolved | undefined {
+    if (this.#parts === undefined || this.#seen === undefined || this.#seen.untilMs <= this.#now()) return undefined;
+    return { ...this.#seen, url: this.#parts.join(cid) };
+  }
+}

@@ -1,0 +1,227 @@
+import { SourceError } from '#core/failure';
+import type { Digests } from '#core/file-spec';
+import { MIB } from '#core/units';
+import type { Http } from '#http/pool';
+import type { HopHead, HttpRequest, HttpResponse } from '#http/request';
+import { requestBytes } from '#http/small-request';
+import { hubError } from './hub-error.ts';
+import type { HubFile } from './hub-url.ts';
+import { apiUrl, resolveUrl } from './hub-url.ts';
+
+export interface HubRepo extends Omit<HubFile, 'path'> {
+  readonly http: Http;
+  readonly token?: string | undefined;
+  /** The operator named this endpoint: its own address is not questioned. */
+  readonly trusted: boolean;
+}
+
+export interface HubEntry {
+  /** As the hub says it: not checked, may be hostile. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** Of large files only. */
+  readonly sha256: string | undefined;
+  /** Name git gives the blob; of small files it is a digest of the bytes. */
+  readonly gitSha1: string | undefined;
+}
+
+const PAGE_BYTES = 16 * MIB;
+const MAX_PAGES = 100;
+
+/**
+ * The commit a branch or tag stands for now.
+ *
+ * @returns 40 hex characters
+ * @throws SourceError
+ */
+export async function hubCommit(repo: HubRepo, signal: AbortSignal): Promise<string> {
+  return (await hubRevision(repo, signal)).commit;
+}
+
+export interface HubRevision {
+  /** 40 hex characters. */
+  readonly commit: string;
+  /** Names of its files, where the hub says them along; not checked, may be hostile. */
+  readonly paths: readonly string[] | undefined;
+}
+
+/**
+ * The commit of a revision, and what the hub says along with it.
+ *
+ * @throws SourceError
+ */
+export async function hubRevision(repo: HubRepo, signal: AbortSignal): Promise<HubRevision> {
+  const { value } = await ask(repo, apiUrl(repo, 'revision'), signal);
+  const { sha, siblings } = Object(value) as { sha?: unknown; siblings?: unknown };
+  if (typeof sha !== 'string' || !/^[0-9a-f]{40}$/.test(sha))
+    throw new SourceError('bad-response', sourceOf(repo), 'names no commit for this revision');
+  return { commit: sha, paths: Array.isArray(siblings) ? siblings.flatMap(siblingPath) : undefined };
+}
+
+function siblingPath(sibling: unknown): string[] {
+  const { rfilename } = Object(sibling) as { rfilename?: unknown };
+  return typeof rfilename === 'string' ? [rfilename] : [];
+}
+
+/**
+ * All files of a revision with their sizes and digests, however many pages that takes.
+ *
+ * @throws SourceError; also when the hub pages without end or to another host
+ */
+export async function hubTree(repo: HubRepo, signal: AbortSignal): Promise<HubEntry[]> {
+  const entries: HubEntry[] = [];
+  for await (const page of treePages(repo, `${apiUrl(repo, 'tree')}?recursive=true&expand=false`, signal))
+    entries.push(...page);
+  return entries;
+}
+
+/**
+ * One file of a revision, as the list of its folder says it.
+ *
+ * @returns undefined when the list does not have it
+ * @throws SourceError
+ */
+export async function hubEntry(repo: HubRepo, path: string, signal: AbortSignal): Promise<HubEntry | undefined> {
+  const folder = path.split('/').slice(0, -1).map(encodeURIComponent).join('/');
+  const url = `${apiUrl(repo, 'tree')}${folder === '' ? '' : `/${folder}`}?recursive=false&expand=false`;
+  for await (const page of treePages(repo, url, signal)) {
+    const found = page.find((entry) => entry.path === path);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+async function* treePages(repo: HubRepo, first: string, signal: AbortSignal): AsyncGenerator<readonly HubEntry[]> {
+  let next: string | undefined = first;
+  for (let page = 0; next !== undefined; page += 1) {
+    if (page === MAX_PAGES) throw new SourceError('bad-response', sourceOf(repo), `lists more than ${MAX_PAGES} pages`);
+    const { value, response } = await ask(repo, next, signal);
+    if (!Array.isArray(value)) throw new SourceError('bad-response', sourceOf(repo), 'the file list is not a list');
+    yield value.flatMap((item) => entryOf(repo, item));
+    next = nextPage(repo, next, response);
+  }
+}
+
+/** What the hub says of a file in the headers of its address. */
+export interface HubHeadFacts {
+  readonly sizeBytes: number | undefined;
+  readonly digests: Digests;
+}
+
+/**
+ * Asks for a file's headers alone, for hubs whose lists cannot be had: by HEAD, and where that is refused by the first byte of a GET.
+ * `X-Linked-Etag` of 64 hex digits is the SHA-256 of a large file; the `ETag` of an answer that names its commit is the name that git gives a
+ * small one (docs/rules/huggingface.md). Every other ETag says nothing about the bytes.
+ *
+ * @throws SourceError
+ */
+export async function hubHead(repo: HubRepo, path: string, signal: AbortSignal): Promise<HubHeadFacts> {
+  const url = resolveUrl({ ...repo, path });
+  // What the hub says on the way to the content host stands, whether that host is there or not.
+  const own = await headOf(repo, { url, method: 'HEAD', maxRedirects: 0 }, signal);
+  const [first] = own.flatMap(factsOf);
+  if (first !== undefined) return first;
+  const rest = REFUSES_HEAD.has(own[0]!.status) ? { url } : { url, method: 'HEAD' as const };
+  if (own[0]!.status < 300) return { sizeBytes: undefined, digests: {} };
+  const [facts] = (await headOf(repo, rest, signal)).flatMap(factsOf);
+  return facts ?? { sizeBytes: undefined, digests: {} };
+}
+
+const REFUSES_HEAD = new Set([400, 403, 405, 501]);
+
+/** @returns the heads that the hub itself gave */
+async function headOf(
+  repo: HubRepo,
+  request: Pick<HttpRequest, 'url' | 'method' | 'maxRedirects'>,
+  signal: AbortSignal,
+): Promise<HopHead[]> {
+  const { http, token, trusted } = repo;
+  const source = sourceOf(repo);
+  const range = request.method === undefined ? { range: 'bytes=0-0' } : {};
+  const headers = { accept: '*/*', ...range, ...(token !== undefined && { authorization: `Bearer ${token}` }) };
+  const ignored = { head: () => false, data: () => undefined };
+  const response = await http.request({ ...request, source, headers, trusted }, ignored, signal);
+  const { first, status } = response;
+  const isRefusal = request.method === 'HEAD' && REFUSES_HEAD.has(status);
+  if (status >= 400 && first.url.href === response.url.href && !isRefusal) throw hubError(source, response, http.now());
+  return response.url.origin === new URL(repo.endpoint).origin ? [first, response] : [first];
+}
+
+function factsOf({ status, headers }: HopHead): HubHeadFacts[] {
+  if (status >= 400) return [];
+  const linked = hex(bareEtag(headers['x-linked-etag']), 64);
+  const etag = headers['x-repo-commit'] === undefined ? undefined : bareEtag(headers['etag']);
+  const sha256 = linked ?? hex(etag, 64);
+  const git = sha256 === undefined ? hex(etag, 40) : undefined;
+  if (sha256 === undefined && git === undefined) return [];
+  const size = Number(headers['x-linked-size'] ?? Number.NaN);
+  const sizeBytes = Number.isSafeInteger(size) && size >= 0 ? size : undefined;
+  return [{ sizeBytes, digests: sha256 === undefined ? { git } : { sha256 } }];
+}
+
+const bareEtag = (etag: string | undefined): string | undefined => /^(?:W\/)?"?([^"]*)"?$/.exec(etag ?? '')?.[1];
+
+async function ask(
+  repo: HubRepo,
+  url: string,
+  signal: AbortSignal,
+): Promise<{ value: unknown; response: HttpResponse }> {
+  const { http, token, trusted } = repo;
+  const source = sourceOf(repo);
+  const headers = { accept: 'application/json', ...(token !== undefined && { authorization: `Bearer ${token}` }) };
+  const { response, bytes } = await requestBytes(http, { url, source, headers, trusted }, PAGE_BYTES, signal);
+  if (response.status !== 200) throw hubError(source, response, http.now());
+  try {
+    return { value: JSON.parse(bytes.toString('utf8')), response };
+  } catch (error) {
+    throw new SourceError('bad-response', source, 'the answer is not JSON', { cause: error });
+  }
+}
+
+const sourceOf = (repo: HubRepo): string => `${new URL(repo.endpoint).host}/${repo.repo}@${repo.revision}`;
+
+function entryOf(repo: HubRepo, item: unknown): HubEntry[] {
+  const { type, path, size, oid, lfs } = Object(item) as Record<string, unknown>;
+  if (type !== 'file') return [];
+  const large = Object(lfs) as Record<string, unknown>;
+  // Some hubs write `null` where others leave it out.
+  const isLarge = lfs !== undefined && lfs !== null;
+  const sizeBytes = large['size'] ?? size;
+  if (typeof path !== 'string' || typeof sizeBytes !== 'number' || !Number.isSafeInteger(sizeBytes) || sizeBytes < 0)
+    throw new SourceError('bad-response', sourceOf(repo), 'the file list has an entry without path or size');
+  return [{ path, sizeBytes, sha256: sha256Of(large['oid']), gitSha1: isLarge ? undefined : hex(oid, 40) }];
+}
+
+/** Git LFS writes the algorithm in front, and some hubs pass that on. */
+const sha256Of = (oid: unknown): string | undefined =>
+  hex(typeof oid === 'string' ? oid.replace(/^sha256:/i, '') : oid, 64);
+
+const hex = (value: unknown, length: number): string | undefined =>
+  typeof value === 'string' && value.length === length && /^[0-9a-f]+$/i.test(value) ? value.toLowerCase() : undefined;
+
+/**
+ * `Link: <…>; rel="next"` (RFC 8288), asked at the configured endpoint whatever host it names: a mirror passes on the absolute links of
+ * the hub that it mirrors, and the token goes along.
+ */
+function nextPage(repo: HubRepo, asked: string, response: HttpResponse): string | undefined {
+  const link = nextLink(response.headers['link'] ?? '');
+  if (link === undefined) return undefined;
+  const bad = (what: string): SourceError =>
+    new SourceError('bad-response', sourceOf(repo), `the next page of the file list ${what}`);
+  if (!URL.canParse(link, response.url.href)) throw bad('is no URL');
+  const { pathname, search } = new URL(link, response.url);
+  const api = pathname.indexOf('/api/');
+  if (api < 0) throw bad(`is at ${JSON.stringify(pathname)}, which is no address of the hub's API`);
+  const next = `${repo.endpoint.replace(/\/+$/, '')}${pathname.slice(api)}${search}`;
+  if (next === asked) throw bad('is the same page again');
+  return next;
+}
+
+/** @returns the target of the link whose relation is `next`, wherever its `rel` stands among its parameters */
+function nextLink(header: string): string | undefined {
+  for (const [, target, parameters] of header.matchAll(
+    /<([^>]*)>((?:\s*;\s*[\w*]+\s*(?:=\s*(?:"[^"]*"|[^",;\s]+))?)*)/g,
+  ))
+    if (/;\s*rel\s*=\s*(?:next\b|"(?:[^"]*\s)?next(?:\s[^"]*)?")/i.test(parameters ?? '')) return target;
+  return undefined;
+}

@@ -1,0 +1,54 @@
+import { sameBytes } from '#content/cid/byte-reader';
+import { StorageError } from '#core/failure';
+import { readFully, writeFully, type OpenFile } from './file-operations.ts';
+import { bitOf, decodeJournal, MAX_JOURNAL_BYTES, type Journal } from './journal.ts';
+import { identityOf, journalPathOf } from './partial.ts';
+import { isOfGrid } from './resume.ts';
+import type { RunParts } from '../run/run-parts.ts';
+import { NO_SOURCE, type SpanBoard } from '../plan/span-board.ts';
+
+/**
+ * Where no leaf table tells good bytes from bad: copies from other partials what their journals claim of this very file. The digest
+ * of the whole proves it afterwards, and without one nothing must be copied. A file that cannot be read is passed over.
+ *
+ * @throws StorageError when the partial cannot be written; the signal's reason
+ */
+export async function copyClaims(paths: readonly string[], parts: RunParts, board: SpanBoard): Promise<void> {
+  for (const path of paths) {
+    if (board.isComplete) return;
+    const before = board.doneBytes;
+    try {
+      const journal = await journalOf(path, parts, board);
+      const file = journal && (await parts.operations.openForReading(path));
+      if (file !== undefined) await copyFrom(file, journal!, parts, board).finally(() => file.close());
+    } catch (error) {
+      if (error instanceof StorageError) throw error;
+      parts.options.signal?.throwIfAborted();
+      parts.logger.warn({ path, err: error }, 'salvage file not readable to its end');
+    }
+    if (board.doneBytes > before) parts.logger.info({ path, bytes: board.doneBytes - before }, 'pieces salvaged');
+  }
+}
+
+async function journalOf(path: string, parts: RunParts, board: SpanBoard): Promise<Journal | undefined> {
+  const found = decodeJournal(await parts.operations.readSmall(journalPathOf(path), MAX_JOURNAL_BYTES));
+  const isOfThis = found.ok && sameBytes(found.journal.identity, identityOf(parts.options.file));
+  return isOfThis && isOfGrid(found.journal, board.grid) ? found.journal : undefined;
+}
+
+async function copyFrom(from: OpenFile, journal: Journal, parts: RunParts, board: SpanBoard): Promise<void> {
+  const { partial, options } = parts;
+  const { grid } = board;
+  const buffer = Buffer.allocUnsafe(grid.maxUnitBytes);
+  for (let unit = 0; unit < grid.count; unit += 1) {
+    if (!bitOf(journal.bitmap, unit) || board.isTaken(unit)) continue;
+    options.signal?.throwIfAborted();
+    const bytes = buffer.subarray(0, grid.end(unit) - grid.start(unit));
+    if ((await readFully(from, bytes, grid.start(unit))) < bytes.length) return;
+    await writeFully(partial.file, bytes, grid.start(unit)).catch((error: unknown) => {
+      throw StorageError.from(error, partial.path);
+    });
+    board.done(unit, NO_SOURCE);
+    partial.wrote(bytes.length);
+  }
+}

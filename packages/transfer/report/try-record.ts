@@ -1,0 +1,60 @@
+import { ExhaustedError, type SourceError, type SourceFailure } from '#core/failure';
+import { mayPass, type Decision } from '#core/policy';
+import type { Grid } from '../plan/grid.ts';
+import type { SourceState } from '../run/source-state.ts';
+import type { SourceTry } from '../run/source-try.ts';
+import type { TryRecord } from './transfer-options.ts';
+
+export interface TryEnding {
+  readonly error: SourceError | undefined;
+  readonly decision: Decision | undefined;
+  readonly now: number;
+}
+
+export function recordOf(run: SourceTry, grid: Grid | undefined, { error, decision, now }: TryEnding): TryRecord {
+  const { state, claim } = run;
+  const hasRange = claim !== undefined && grid !== undefined && claim.end > claim.first;
+  return {
+    source: state.source.name,
+    layer: state.source.layer,
+    origin: state.source.origin,
+    rankedBecause: state.rankedBecause,
+    mode: run.mode,
+    range: hasRange ? { start: grid.start(claim.first), end: grid.end(claim.end - 1) } : undefined,
+    bytes: run.bytes,
+    committedBytes: run.acceptedBytes,
+    wastedBytes: run.wastedBytes,
+    badLeaves: run.badLeaves,
+    durationMs: now - run.startedAt,
+    latencyMs: run.latencyMs,
+    failure: error === undefined ? undefined : { kind: error.kind, message: error.message },
+    decision: decision?.do,
+    reason: decision?.reason,
+  };
+}
+
+/**
+ * Names every source that failed, in every way it did (CH7). Another attempt can help when one reason may pass.
+ *
+ * @param refusedLeaves that somebody sent otherwise than the table describes them, and nobody as it does
+ */
+export function exhausted(
+  what: string,
+  states: readonly SourceState[],
+  refusedLeaves: readonly number[] | undefined,
+): ExhaustedError {
+  const failures: SourceFailure[] = states.flatMap((state) =>
+    [...failuresOf(state)].map(([kind, { message, count }]) => ({ source: state.source.name, kind, message, count })),
+  );
+  const mayHelp = failures.some((failure) => mayPass(failure.kind));
+  return new ExhaustedError(what, failures, mayHelp, refusedLeaves);
+}
+
+/** Fewer bad leaves than cost a source its credit, or blocks that it lacks, are a reason too, when nothing else is. */
+function failuresOf({ failures, badLeaves, parts }: SourceState): SourceState['failures'] {
+  if (failures.size > 0) return failures;
+  if (badLeaves > 0)
+    return new Map([['digest-mismatch', { message: 'it sent other bytes for a leaf', count: badLeaves }]]);
+  if (parts.misses > 0) return new Map([['missing', { message: 'it does not have a block', count: parts.misses }]]);
+  return failures;
+}

@@ -1,0 +1,307 @@
+import { SourceError } from '#core/failure';
+import type { Layer } from '#core/layer';
+import type { Decision } from '#core/policy';
+import type { ResponseHead } from '#core/source';
+import { isTooSlow, TOO_SLOW_MS } from '#core/span-plan';
+import { judgeBadLeaf } from '../proof/bad-leaf.ts';
+import { adjustConnections } from '../plan/connection-ramp.ts';
+import type { Consequences } from './consequences.ts';
+import { readFromStart, type FileLayout } from './first-byte-reads.ts';
+import { SpanEnded } from '../proof/leaf-cutter.ts';
+import { asksEachPart, missesBlock } from '../plan/missing-parts.ts';
+import { chooseMode, findsOtherWay } from '../plan/other-way.ts';
+import type { SourceState } from './source-state.ts';
+import { SourceTry, type Ground, type TryContext } from './source-try.ts';
+import type { Claim } from '../plan/span-board.ts';
+import type { ByteLimit } from '../report/throttle.ts';
+import type { TryRecord } from '../report/transfer-options.ts';
+import { exhausted, recordOf } from '../report/try-record.ts';
+import { chooseWork, type WorkSituation } from '../plan/work-choice.ts';
+
+const TICK_MS = 200;
+
+export interface CrewOptions {
+  /** Ranked, of all layers, in the order of the layers. */
+  readonly states: readonly SourceState[];
+  readonly layers: readonly Layer[];
+  readonly joinsAllLayers: boolean;
+  /** Outlives the crew. */
+  readonly consequences: Consequences;
+  readonly connections: number;
+  readonly throttlesOf: (state: SourceState) => readonly ByteLimit[];
+  /** False when nothing will ever prove the bytes: then they come from one source, in one stream. */
+  readonly isProvable: boolean;
+  /** What is fetched, for messages. */
+  readonly what: string;
+  readonly now: () => number;
+  /** What is on the disk. */
+  readonly layout: FileLayout;
+  onHead(state: SourceState, head: ResponseHead): void;
+  onTry(record: TryRecord): void;
+  onTick(): void;
+}
+
+interface RunningTry {
+  readonly run: SourceTry;
+  settled: Promise<void>;
+}
+
+/**
+ * Sends the sources of a transfer to work until every unit is on the disk: who is asked next, for what, how many
+ * at once, and what follows a failure. All decisions are made in `#pump`, which runs whenever something changed.
+ */
+export class Crew {
+  readonly #options: CrewOptions;
+  readonly #running = new Set<RunningTry>();
+  #joinedLayers: number;
+  #isUnsizedDone = false;
+  #isOver = false;
+  #resolve: () => void = () => undefined;
+  #reject: (error: unknown) => void = () => undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #wake: NodeJS.Timeout | undefined;
+
+  constructor(options: CrewOptions) {
+    this.#options = options;
+    for (const state of options.states) chooseMode(state, this.#ground?.board);
+    this.#joinedLayers = options.joinsAllLayers ? options.layers.length : 1;
+  }
+
+  get #ground(): Ground | undefined {
+    return this.#options.layout.laid;
+  }
+
+  get activeSources(): string[] {
+    return [...new Set([...this.#running].map(({ run }) => run.state.source.name))];
+  }
+
+  /**
+   * Resolves when the board is complete, or a response of unknown length has ended. No try is running any more
+   * and nothing is on its way to the disk when it settles.
+   *
+   * @throws ExhaustedError, VerifyError, StorageError, or the reason of the signal
+   */
+  async run(signal: AbortSignal | undefined): Promise<void> {
+    const over = new Promise<void>((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    const stop = (): void => this.fail(signal?.reason);
+    signal?.addEventListener('abort', stop, { once: true });
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    try {
+      this.#isOver = false;
+      if (signal?.aborted) stop();
+      else this.#pump();
+      await over;
+    } finally {
+      clearInterval(this.#timer);
+      clearTimeout(this.#wake);
+      signal?.removeEventListener('abort', stop);
+      await this.#standDown();
+    }
+  }
+
+  /** Ends the run with an error. No further byte is taken. */
+  fail(error: unknown): void {
+    this.#isOver = true;
+    this.#dismiss();
+    this.#reject(error);
+  }
+
+  /** Looks whether the work is done; to be called when units were committed. */
+  committed(): void {
+    if (!this.#isOver && this.#isDone()) this.#end();
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    this.#resolve();
+  }
+
+  async #standDown(): Promise<void> {
+    this.#dismiss();
+    await Promise.all([...this.#running].map(({ settled }) => settled));
+    await this.#ground?.writer.idle();
+  }
+
+  #dismiss(): void {
+    for (const { run } of this.#running) run.controller.abort(new SpanEnded());
+  }
+
+  #pump(): void {
+    if (this.#isOver) return;
+    if (this.#isDone()) return this.#end();
+    this.#employAll();
+    if (this.#running.size > 0) return;
+    if (this.#isAnyoneExpected()) this.#wakeWhenPausesEnd();
+    else if (this.#ground !== undefined && asksEachPart(this.#ground.board, this.#joined())) this.#pump();
+    else if (!this.#isAwaitingDisk())
+      this.fail(exhausted(this.#options.what, this.#options.states, this.#ground?.board.refusedUnits));
+  }
+
+  /** Bytes that nothing proves may still turn out to be the beginning of a longer answer. */
+  #isDone(): boolean {
+    const isComplete = this.#ground?.board.isComplete === true;
+    return this.#isUnsizedDone || (isComplete && (this.#options.isProvable || this.#running.size === 0));
+  }
+
+  /** A further layer joins when nobody of the former ones works or will. */
+  #employAll(): void {
+    do {
+      for (const state of this.#joined()) this.#employ(state);
+    } while (this.#running.size === 0 && !this.#isAnyoneExpected() && this.#joinNextLayer());
+  }
+
+  /** Nobody works and somebody will: sleep exactly as long as the next pause. Whoever does not rest waits for one who does. */
+  #wakeWhenPausesEnd(): void {
+    const now = this.#options.now();
+    const pauses = this.#joined().flatMap(({ pausedUntil }) => (pausedUntil > now ? pausedUntil - now : []));
+    clearTimeout(this.#wake);
+    if (pauses.length > 0) this.#wake = setTimeout(() => this.#pump(), Math.max(1, Math.ceil(Math.min(...pauses))));
+  }
+
+  #joined(): SourceState[] {
+    const layers = this.#options.layers.slice(0, this.#joinedLayers);
+    return this.#options.states.filter((state) => !state.isLeft && layers.includes(state.source.layer));
+  }
+
+  #joinNextLayer(): boolean {
+    if (this.#joinedLayers >= this.#options.layers.length) return false;
+    this.#joinedLayers += 1;
+    return true;
+  }
+
+  /** A source is paused and will have something to do afterwards. */
+  #isAnyoneExpected(): boolean {
+    return this.#joined().some((state) => this.#ground === undefined || this.#ground.board.hasWorkFor(state.index));
+  }
+
+  /** Every unit that is missing on the board is on its way to the disk. */
+  #isAwaitingDisk(): boolean {
+    return this.#ground !== undefined && this.#ground.board.freeBytes === 0;
+  }
+
+  /** Starts as many tries at the source as it may have and there is work for. */
+  #employ(state: SourceState): void {
+    while (!state.isLeft && state.pausedUntil <= this.#options.now() && state.lanes < this.#lanesFor(state)) {
+      if (this.#ground === undefined) {
+        if (this.#running.size > 0) return;
+        this.#start(state, undefined);
+      } else {
+        const claim = chooseWork(state, this.#situation(this.#ground));
+        if (claim === undefined) return;
+        this.#start(state, claim);
+      }
+    }
+  }
+
+  #lanesFor(state: SourceState): number {
+    return Math.min(state.allowedLanes, state.maxLanes(this.#options.connections));
+  }
+
+  #situation(ground: Ground): WorkSituation {
+    return {
+      ground,
+      joined: this.#joined(),
+      running: [...this.#running].map(({ run }) => run),
+      isProvable: this.#options.isProvable,
+      now: this.#options.now(),
+    };
+  }
+
+  #start(state: SourceState, claim: Claim | undefined): void {
+    const context: TryContext = {
+      now: this.#options.now,
+      throttles: this.#options.throttlesOf(state),
+      onBad: (source, unit, head, isFirst) => judgeBadLeaf(this.#ground!.board, source, unit, head, isFirst),
+      onMissing: (source, unit) => missesBlock(this.#ground!.board, source, unit),
+      onHead: (source, head) => this.#options.onHead(source, head),
+    };
+    const run = new SourceTry(state, context);
+    run.claim = claim;
+    state.lanes += 1;
+    const entry: RunningTry = { run, settled: Promise.resolve() };
+    this.#running.add(entry);
+    entry.settled = this.#perform(run, claim).then((error) => this.#close(entry, error));
+  }
+
+  /** HR3: where nothing proves the bytes, all that a response gave is on the disk before another one is compared with it. */
+  #close(entry: RunningTry, error: unknown): void | Promise<void> {
+    entry.run.close();
+    const written = this.#options.isProvable ? undefined : this.#ground?.writer.idle();
+    return written === undefined ? this.#settle(entry, error) : written.then(() => this.#settle(entry, error));
+  }
+
+  /** @returns what went wrong; undefined when the try ended well */
+  async #perform(run: SourceTry, claim: Claim | undefined): Promise<unknown> {
+    try {
+      if (claim === undefined || !this.#options.isProvable) {
+        await readFromStart(run, claim, this.#options);
+        this.#isUnsizedDone = this.#ground === undefined;
+      } else if (run.mode === 'blocks') await run.readBlocks(this.#ground!, claim);
+      else await run.readSpan(this.#ground!, claim);
+      return undefined;
+    } catch (error) {
+      const { signal } = run.controller;
+      const cause: unknown = signal.aborted ? signal.reason : error;
+      return cause instanceof SpanEnded ? undefined : cause;
+    }
+  }
+
+  #settle(entry: RunningTry, thrown: unknown): void {
+    const { run } = entry;
+    const { state } = run;
+    this.#running.delete(entry);
+    state.lanes -= 1;
+    if (run.acceptedBytes > 0) state.failuresInARow = state.refusalsInARow = 0;
+    const error = thrown ?? this.#fruitless(run);
+    const decision = error instanceof SourceError ? this.#onFailure(run, error) : undefined;
+    if (run.claim !== undefined) this.#ground?.board.release(run.claim);
+    const failure = error instanceof SourceError && !this.#isOver ? error : undefined;
+    const ending = { error: failure, decision, now: this.#options.now() };
+    this.#options.onTry(recordOf(run, this.#ground?.board.grid, ending));
+    if (error !== undefined && !(error instanceof SourceError)) this.fail(error);
+    else this.#pump();
+  }
+
+  /** A response that ended well and brought nothing would be asked for again for ever. */
+  #fruitless(run: SourceTry): SourceError | undefined {
+    const { claim } = run;
+    if (this.#isOver || claim === undefined || run.acceptedBytes > 0 || run.badLeaves > 0) return undefined;
+    if (claim.next >= claim.end || run.state.isLeft || run.wastedBytes > 0 || run.controller.signal.aborted)
+      return undefined;
+    return new SourceError('interrupted', run.state.source.name, 'it ended the response before one piece was whole');
+  }
+
+  #onFailure(run: SourceTry, error: SourceError): Decision | undefined {
+    if (this.#isOver || findsOtherWay(run, error, this.#ground?.board)) return undefined;
+    const { state } = run;
+    const { layer } = state.source;
+    return this.#options.consequences.afterFailure(state, error, {
+      otherSources: this.#joined().filter((one) => one !== state && one.source.layer === layer).length,
+      hasOtherLayer: this.#options.states.some((one) => !one.isLeft && one.source.layer !== layer),
+      isProvenByLeaves: this.#ground?.board.grid.table !== undefined,
+    });
+  }
+
+  #tick(): void {
+    const now = this.#options.now();
+    for (const { run } of this.#running) run.tick(now);
+    for (const state of this.#joined()) {
+      state.sample(now);
+      if (this.#options.isProvable) adjustConnections(state, this.#running, now, this.#options.connections);
+      this.#leaveWhenTooSlow(state, now);
+    }
+    this.#options.onTick();
+    this.#pump();
+  }
+
+  /** HT5: far below its own usual rate for a while, and somebody else can go on. */
+  #leaveWhenTooSlow(state: SourceState, now: number): void {
+    if (state.slowForMs(now, isTooSlow) < TOO_SLOW_MS) return;
+    if (!this.#joined().some((one) => one !== state && one.pausedUntil <= now)) return;
+    const error = new SourceError('too-slow', state.source.name, 'it fell below a tenth of its usual rate');
+    for (const { run } of this.#running) if (run.state === state) run.controller.abort(error);
+  }
+}

@@ -1,0 +1,256 @@
+import { SourceError } from '#core/failure';
+import { lengthOf } from '#core/byte-range';
+import type { ByteSink, ReadRequest, ResponseHead } from '#core/source';
+import { KIB, SECOND_MS } from '#core/units';
+import { leafCid, unwrapLeafBlock } from '#content/leaf/leaf-block';
+import { LeafCutter, SpanEnded } from '../proof/leaf-cutter.ts';
+import { LeafError } from '../proof/leaf-error.ts';
+import { BLOCK_BYTES, type LeafWriter } from '../disk/leaf-writer.ts';
+import type { SourceState } from './source-state.ts';
+import type { Claim, SpanBoard } from '../plan/span-board.ts';
+import { SpeedMeter } from '../report/speed-meter.ts';
+import type { ByteLimit } from '../report/throttle.ts';
+import type { SourceMode } from '../report/transfer-options.ts';
+import type { UnsizedBody } from '../disk/unsized-body.ts';
+
+/** The board and writer of a transfer whose size is known. */
+export interface Ground {
+  readonly board: SpanBoard;
+  readonly writer: LeafWriter;
+}
+
+/** The file of a transfer as a try at one source sees it. */
+export interface TryFile {
+  /** Its length, where somebody other than a source said so. */
+  readonly pinnedBytes: number | undefined;
+  /** Makes the ground for what an answer sends from its first byte, instead of the one there was; undefined where it does not say how
+   * long that is. Throws SourceError when what is there began anew too often. */
+  begin(head: ResponseHead): Promise<Ground | undefined>;
+  /** Whether an answer may go on with bytes that nothing will prove: it is certainly of their version, or there are none. */
+  continues(head: ResponseHead): boolean;
+  /** Drops them for an answer that cannot be used itself; throws as `begin` does. */
+  forget(): Promise<void>;
+  /** Takes an answer that does not say how long it is. */
+  readonly unsized: UnsizedBody;
+}
+
+/** What a try needs of the transfer it belongs to. */
+export interface TryContext {
+  readonly now: () => number;
+  readonly throttles: readonly ByteLimit[];
+  /** A unit was not what it must be: excludes and strikes; throws when the stream is of no more use. */
+  onBad(state: SourceState, unit: number, head: Uint8Array, isFirst: boolean): void;
+  /** The source has no such block. @returns whether it may have others */
+  onMissing(state: SourceState, unit: number): boolean;
+  /** The head of a response. */
+  onHead(state: SourceState, head: ResponseHead): void;
+}
+
+/** A stream that takes longer to fill a block hands over what it has: nobody should wait for it, or fetch it again. */
+const SLOW_BLOCK_MS = SECOND_MS;
+
+/** One try while it runs, and what came of it. */
+export class SourceTry {
+  readonly state: SourceState;
+  readonly controller = new AbortController();
+  readonly meter: SpeedMeter;
+  readonly startedAt: number;
+  /** How the source was asked; it may be asked in another way next time. */
+  readonly mode: SourceMode;
+  claim: Claim | undefined;
+  latencyMs: number | undefined;
+  bytes = 0;
+  acceptedBytes = 0;
+  wastedBytes = 0;
+  badLeaves = 0;
+  readonly #context: TryContext;
+  #cutter: LeafCutter | undefined;
+  #handedOverAt: number;
+  #sinkError: unknown;
+  /** Accepted units of the stream that the source's state knows of. */
+  #unitsTold = 0;
+
+  constructor(state: SourceState, context: TryContext) {
+    this.state = state;
+    this.#context = context;
+    this.mode = state.mode;
+    this.startedAt = context.now();
+    this.#handedOverAt = this.startedAt;
+    this.meter = new SpeedMeter(this.startedAt);
+  }
+
+  /** Fetches the claim as one response: its range, or the whole file where the source knows no ranges. */
+  async readSpan(ground: Ground, claim: Claim): Promise<void> {
+    const { grid } = ground.board;
+    const range = { start: grid.start(claim.first), end: grid.end(claim.end - 1) };
+    const isWhole = this.mode === 'stream';
+    if (isWhole) ground.board.extend(claim);
+    this.begin(ground, claim, isWhole ? 0 : claim.first);
+    await this.read(isWhole ? { sizeBytes: grid.sizeBytes } : { range, sizeBytes: grid.sizeBytes }, {
+      head: (head) => {
+        this.headArrived(head);
+        if (head.start !== (isWhole ? 0 : range.start))
+          throw this.#failure('range-refused', `it answered from position ${head.start}, not ${range.start}`);
+        const goesOn = !isWhole && this.state.source.capabilities().range === false;
+        if (goesOn && (head.end ?? grid.sizeBytes) > range.end) ground.board.extend(claim);
+      },
+      write: (chunk) => this.take(ground, chunk),
+    });
+    if (!isWhole && this.bytes === 0 && lengthOf(range) > 0)
+      throw this.#failure('interrupted', 'it ended the response without a byte');
+  }
+
+  /** Fetches the claim leaf by leaf as raw blocks. */
+  async readBlocks(ground: Ground, claim: Claim): Promise<void> {
+    this.claim = claim;
+    const { board } = ground;
+    for (; claim.next < claim.end; claim.next += 1) {
+      const unit = claim.next;
+      if (board.passesOver(claim, unit)) continue;
+      await this.#readBlockIfThere(ground, unit);
+      await ground.writer.backpressure();
+    }
+  }
+
+  /** A block that the source does not have is no failure as long as it may have others. */
+  async #readBlockIfThere(ground: Ground, unit: number): Promise<void> {
+    try {
+      await this.#readBlock(ground, unit);
+    } catch (error) {
+      const isMissing = error instanceof SourceError && error.kind === 'missing';
+      if (!isMissing || !this.#context.onMissing(this.state, unit)) throw error;
+    }
+  }
+
+  /** To be called at regular moments. */
+  tick(now: number): void {
+    this.meter.tick(now);
+    if (now - this.#handedOverAt < SLOW_BLOCK_MS) return;
+    this.#handedOverAt = now;
+    if ((this.meter.rate(now) * SLOW_BLOCK_MS) / SECOND_MS < BLOCK_BYTES) this.#cutter?.handOver();
+  }
+
+  /** Hands over what is verified and settles the accounts of the try. */
+  close(): void {
+    this.#cutter?.close();
+    this.acceptedBytes += this.#cutter?.acceptedBytes ?? 0;
+    this.#tellUnits();
+    this.state.wastedBytes += this.wastedBytes;
+  }
+
+  async #readBlock(ground: Ground, unit: number): Promise<void> {
+    const { board, writer } = ground;
+    const table = board.grid.table!;
+    const length = board.grid.end(unit) - board.grid.start(unit);
+    const cid = leafCid(table, unit)!;
+    const block = await this.state.source.readBlock!(cid, length + 4 * KIB, this.controller.signal);
+    this.latencyMs ??= this.#context.now() - this.startedAt;
+    this.#count(block.length);
+    const leaf = unwrapLeafBlock(table, unit, block);
+    if (leaf.is === 'unexpected-shape')
+      throw new LeafError('invalid-dag', unit, `block ${cid} is not the leaf that the DAG describes`);
+    if (leaf.is === 'wrong') {
+      this.#bad(unit, block, false);
+    } else if (board.isTaken(unit)) {
+      this.wastedBytes += length;
+    } else {
+      board.writing(unit);
+      const buffer = writer.takeBlock();
+      buffer.set(leaf.bytes);
+      this.acceptedBytes += length;
+      this.state.gave();
+      writer.submit({ buffer, bytes: length, first: unit, end: unit + 1, source: this.state.index });
+    }
+    await this.#throttled(block.length);
+  }
+
+  /** The response begins with the first byte of this unit, and brings the claim. */
+  begin(ground: Ground, claim: Claim, firstUnit: number): void {
+    this.claim = claim;
+    this.#cutter = new LeafCutter(ground.board, ground.writer, claim, firstUnit, {
+      bad: (unit, head, isFirst) => this.#bad(unit, head, isFirst),
+      wasted: (bytes) => void (this.wastedBytes += bytes),
+    });
+  }
+
+  /** A sink that throws ends the response; what it threw says more than what the source makes of it. */
+  async read(request: ReadRequest, sink: ByteSink): Promise<void> {
+    const guarded: ByteSink = {
+      head: (head) => void this.#remember(() => sink.head(head)),
+      write: (chunk) =>
+        this.#remember(() => {
+          this.controller.signal.throwIfAborted();
+          return sink.write(chunk);
+        }),
+    };
+    try {
+      await this.state.source.read(request, guarded, this.controller.signal);
+    } catch (error) {
+      throw this.#sinkError ?? error;
+    }
+    if (this.#sinkError !== undefined) throw this.#sinkError;
+  }
+
+  #remember(work: () => void | Promise<void>): void | Promise<void> {
+    const keep = (error: unknown): never => {
+      this.#sinkError ??= error;
+      throw error;
+    };
+    try {
+      return work()?.catch(keep);
+    } catch (error) {
+      return keep(error);
+    }
+  }
+
+  headArrived(head: ResponseHead): void {
+    this.latencyMs = this.#context.now() - this.startedAt;
+    this.state.latencyMs = this.latencyMs;
+    this.#context.onHead(this.state, head);
+  }
+
+  /** Takes the next bytes of the response. */
+  take(ground: Ground, chunk: Uint8Array): void | Promise<void> {
+    this.#count(chunk.length);
+    if (this.#cutter === undefined) throw new SpanEnded();
+    this.#cutter.push(chunk);
+    const throttled = this.#throttled(chunk.length);
+    const written = ground.writer.backpressure();
+    if (throttled === undefined) return written;
+    return written === undefined ? throttled : Promise.all([throttled, written]).then(() => undefined);
+  }
+
+  #throttled(bytes: number): Promise<void> | undefined {
+    let waits: Promise<void>[] | undefined;
+    for (const throttle of this.#context.throttles) {
+      const wait = throttle.take(bytes, this.controller.signal);
+      if (wait !== undefined) (waits ??= []).push(wait);
+    }
+    return waits === undefined ? undefined : Promise.all(waits).then(() => undefined);
+  }
+
+  #count(bytes: number): void {
+    const now = this.#context.now();
+    this.bytes += bytes;
+    this.meter.add(bytes, now);
+    this.state.meter.add(bytes, now);
+  }
+
+  /** A bad leaf is judged against all that the source has given, the stream under way included. */
+  #tellUnits(): void {
+    const accepted = this.#cutter?.acceptedUnits ?? 0;
+    this.state.leavesSeen += accepted - this.#unitsTold;
+    this.#unitsTold = accepted;
+  }
+
+  #bad(unit: number, head: Uint8Array, isFirst: boolean): void {
+    this.badLeaves += 1;
+    this.#tellUnits();
+    if (this.mode === 'blocks') this.wastedBytes += head.length;
+    this.#context.onBad(this.state, unit, head, isFirst);
+  }
+
+  #failure(kind: 'range-refused' | 'interrupted', message: string): SourceError {
+    return new SourceError(kind, this.state.source.name, message);
+  }
+}

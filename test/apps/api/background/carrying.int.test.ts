@@ -1,0 +1,212 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Download, DownloadDetail, DownloadRequest } from '#contracts/http/downloads';
+import { downloadJob } from '#contracts/worker/download-job';
+import type { EventBatch, WorkerEvent } from '#contracts/worker/worker-events';
+import { readEpoch } from '#queue/epoch';
+import { checkEpoch } from '../../../../apps/api/background/check-epoch.ts';
+import { sweep } from '../../../../apps/api/background/reconciler-sweep.ts';
+import { createRecorder, recordBatches } from '../../../../apps/api/background/recorder.ts';
+import { relayBatch } from '../../../../apps/api/background/relay.ts';
+import { privateRedis } from '../../../helpers/redis.ts';
+import type { PrivateRedis } from '../../../helpers/redis.ts';
+import { testRedisUrl } from '../../../helpers/services.ts';
+import { until } from '../../../helpers/until.ts';
+import { startApp } from '../start-app.ts';
+import type { TestApp } from '../start-app.ts';
+
+let api: TestApp;
+beforeEach(async () => {
+  api = await startApp();
+});
+afterEach(() => api.stop());
+
+const create = async (name: string, host?: string): Promise<Download> => {
+  const body = { files: [{ path: `${name}.bin`, sizeBytes: 10, sha256: 'a'.repeat(64) }], host };
+  return (await api.call('POST', '/api/downloads', body)).json<DownloadRequest>().downloads[0]!;
+};
+const get = async (id: string): Promise<DownloadDetail> => (await api.call('GET', `/api/downloads/${id}`)).json();
+const jobState = async (id: string, generation: number, host: string | null = null) =>
+  (await api.deps.queues.inspect([{ host, id: downloadJob.id({ downloadId: id, generation }) }]))[0]!.state;
+
+const batch = (events: WorkerEvent[], host: string | null = null, sequence = 0): EventBatch => ({
+  version: 1,
+  host,
+  bootId: randomUUID(),
+  sequence,
+  sentAt: Date.now(),
+  events,
+});
+const started = (downloadId: string, generation = 1): WorkerEvent => ({
+  type: 'download.started',
+  downloadId,
+  generation,
+  at: Date.now(),
+  attempt: 1,
+  resumedBytes: 0,
+});
+const progress = (downloadId: string, generation = 1): WorkerEvent => ({
+  type: 'download.progress',
+  downloadId,
+  generation,
+  at: Date.now() + 1,
+  committedBytes: 5,
+  totalBytes: 10,
+  bytesPerSecond: 5,
+  source: 'gateway',
+  retries: 0,
+});
+const finished = (downloadId: string, generation = 1): WorkerEvent => ({
+  type: 'download.finished',
+  downloadId,
+  generation,
+  at: Date.now() + 2,
+  outcome: 'primary_success',
+  sizeBytes: 10,
+  sha256: 'a'.repeat(64),
+  cid: null,
+  verified: true,
+  path: '/store/a.bin',
+  durationMs: 100,
+  resumedBytes: 0,
+  wastedBytes: 0,
+  sources: [{ source: 'gateway', layer: 'ipfs', bytes: 10, wastedBytes: 0, badLeaves: 0, errors: 0 }],
+});
+
+describe('the relay', () => {
+  it('makes a job of a row, in the queue of its host', async () => {
+    const pooled = await create('pooled');
+    const hosted = await create('hosted', 'gpu-1');
+    await relayBatch(api.deps);
+    expect(await jobState(pooled.id, 1)).toBe('open');
+    expect(await jobState(hosted.id, 1, 'gpu-1')).toBe('open');
+    expect((await get(pooled.id)).reason).toBe('queued');
+    const job = await api.deps.queues.openQueue('gpu-1').getJob(`${hosted.id}.g1`);
+    expect(downloadJob.payload.parse(job!.data)).toMatchObject({ downloadId: hosted.id, generation: 1 });
+  });
+
+  it('J03 adds nothing twice when it died between the add and the mark, or runs twice at once', async () => {
+    const { id } = await create('twice');
+    await relayBatch(api.deps);
+    await api.deps.database.pool.query('UPDATE downloads SET enqueued_generation = 0');
+    await Promise.all([relayBatch(api.deps), relayBatch(api.deps)]);
+    expect(await api.deps.queues.openQueue(null).getJobCountByTypes('waiting', 'prioritized')).toBe(1);
+    expect((await get(id)).reason).toBe('queued');
+  });
+
+  it('takes a cancelled job out of its queue', async () => {
+    const { id } = await create('unwanted', 'gpu-1');
+    await relayBatch(api.deps);
+    await api.call('POST', `/api/downloads/${id}/cancel`);
+    expect(await jobState(id, 1, 'gpu-1')).toBe('absent');
+  });
+});
+
+describe('the recorder', () => {
+  it('applies events once, however often they come', async () => {
+    const { id } = await create('told');
+    await relayBatch(api.deps);
+    const said = [batch([started(id), progress(id), finished(id)])];
+    expect(await recordBatches(api.deps, said)).toEqual({ applied: 3, dropped: 0 });
+    const once = await get(id);
+    expect(once).toMatchObject({ status: 'success', percent: 100, path: '/store/a.bin', outcome: 'primary_success' });
+    await recordBatches(api.deps, said);
+    const twice = await get(id);
+    expect(twice).toEqual(once);
+  });
+
+  it('drops and counts what is said of unknown downloads', async () => {
+    const { dropped } = await recordBatches(api.deps, [batch([finished(randomUUID())])]);
+    expect(dropped).toBe(1);
+  });
+
+  it('wakes a long-poll', async () => {
+    const { id, version } = await create('watched');
+    const waiting = api.call('GET', `/api/downloads/${id}?wait=30s&until=final&after=${version}`);
+    await recordBatches(api.deps, [batch([started(id), finished(id)])]);
+    expect((await waiting).json<DownloadDetail>().status).toBe('success');
+  });
+
+  it('tells a worker again to stop what was cancelled while it could not hear', async () => {
+    const { id } = await create('deaf');
+    await api.deps.database.pool.query(`UPDATE downloads SET status = 'cancelled' WHERE id = $1`, [id]);
+    await recordBatches(api.deps, [batch([progress(id)])]);
+    const command = await api.deps.queues.redis.get(`${api.deps.prefix}:command:${id}`);
+    expect(JSON.parse(command!)).toEqual({ version: 1, downloadId: id, generation: 1, command: 'cancel' });
+  });
+
+  it('reads the stream side by side with another', async () => {
+    const { prefix, queues } = api.deps;
+    const ids: string[] = [];
+    for (let n = 0; n < 20; n += 1) ids.push((await create(`stream-${n}`)).id);
+    const settings = { url: testRedisUrl(), prefix };
+    const recorders = ['a', 'b'].map((name) => createRecorder(api.deps, settings, name));
+    for (const recorder of recorders) recorder.start();
+    for (const id of ids)
+      await queues.redis.xadd(`${prefix}:events`, '*', 'batch', JSON.stringify(batch([started(id), finished(id)])));
+    await until(async () => (await Promise.all(ids.map(get))).every((download) => download.status === 'success'), {
+      what: 'all downloads succeeded',
+    });
+    await Promise.all(recorders.map((recorder) => recorder.stop()));
+    const applied = recorders.reduce((sum, recorder) => sum + recorder.counts().applied, 0);
+    expect(applied).toBe(40);
+  });
+});
+
+describe('the reconciler', () => {
+  it('B11 queues a job anew that vanished from Redis, and leaves a waiting one alone', async () => {
+    const lost = await create('lost');
+    const waiting = await create('waiting');
+    await relayBatch(api.deps);
+    await api.deps.queues.remove({ host: null, id: `${lost.id}.g1` });
+    await api.deps.database.pool.query(`UPDATE downloads SET heartbeat_at = now() - interval '10 minutes'`);
+    await sweep(api.deps, { silentAfterMs: 240_000 });
+    await relayBatch(api.deps);
+    expect(await jobState(lost.id, 2)).toBe('open');
+    expect(await jobState(waiting.id, 1)).toBe('open');
+    expect(await jobState(waiting.id, 2)).toBe('absent');
+  });
+
+  it('I03 notices that Redis lost everything and queues all open downloads anew', async () => {
+    await checkEpoch(api.deps);
+    const { id } = await create('flushed');
+    await relayBatch(api.deps);
+    const { redis } = api.deps.queues;
+    await redis.del(...(await redis.keys(`${api.deps.prefix}*`)));
+    await Promise.all([checkEpoch(api.deps), checkEpoch(api.deps)]);
+    await relayBatch(api.deps);
+    expect(await jobState(id, 2)).toBe('open');
+    expect(await readEpoch(redis, api.deps.prefix)).not.toBeNull();
+    await checkEpoch(api.deps);
+    await relayBatch(api.deps);
+    expect(await jobState(id, 3)).toBe('absent');
+  });
+});
+
+describe('while Redis is down', () => {
+  let server: PrivateRedis;
+  let cut: TestApp;
+  beforeAll(async () => {
+    server = await privateRedis();
+    cut = await startApp({ redisUrl: server.url });
+  }, 60_000);
+  afterAll(async () => {
+    await cut.stop();
+    await server.end();
+  }, 60_000);
+
+  it('I01 takes requests, and the relay heals them when it is back', async () => {
+    await server.halt();
+    const body = { files: [{ path: 'cut.bin', sizeBytes: 10, sha256: 'b'.repeat(64) }] };
+    const response = await cut.call('POST', '/api/downloads', body);
+    expect(response.statusCode).toBe(202);
+    const { id } = response.json<DownloadRequest>().downloads[0]!;
+    await expect(relayBatch(cut.deps)).rejects.toThrow();
+    expect((await cut.call('GET', `/api/downloads/${id}`)).json<Download>().reason).toBe('not_queued_yet');
+    expect((await cut.call('POST', `/api/downloads/${id}/pause`)).statusCode).toBe(200);
+    expect((await cut.call('POST', `/api/downloads/${id}/resume`)).statusCode).toBe(200);
+    await server.resume();
+    await until(() => relayBatch(cut.deps).then(() => true), { what: 'the relay adds the job' });
+    expect((await cut.call('GET', `/api/downloads/${id}`)).json<Download>().reason).toBe('queued');
+  }, 60_000);
+});

@@ -1,0 +1,80 @@
+import { describe, expect, it } from '@jest/globals';
+import { silentLogger } from '#core/logger';
+import { createChanges } from '../../../../apps/api/live/changes.ts';
+import { createLoop } from '../../../../apps/api/background/loop.ts';
+import { until } from '../../../helpers/until.ts';
+
+const HOUR_MS = 3_600_000;
+
+describe('a loop', () => {
+  it('goes on at once while there is work, and on a nudge afterwards', async () => {
+    let rounds = 0;
+    const round = async (): Promise<boolean> => (rounds += 1) < 5;
+    const loop = createLoop({ name: 'test', everyMs: HOUR_MS, log: silentLogger, round });
+    loop.start();
+    await until(() => rounds === 5, { what: 'five rounds' });
+    loop.nudge();
+    await until(() => rounds === 6, { what: 'the nudged round' });
+    await loop.stop();
+  });
+
+  it('does not lose a nudge that comes during a round', async () => {
+    let rounds = 0;
+    const loop = createLoop({
+      name: 'test',
+      everyMs: HOUR_MS,
+      log: silentLogger,
+      round: async () => {
+        rounds += 1;
+        if (rounds === 1) loop.nudge();
+        return false;
+      },
+    });
+    loop.start();
+    await until(() => rounds === 2, { what: 'the second round' });
+    await loop.stop();
+  });
+
+  it('survives a round that fails', async () => {
+    let rounds = 0;
+    const loop = createLoop({
+      name: 'test',
+      everyMs: 1,
+      log: silentLogger,
+      round: async () => {
+        rounds += 1;
+        if (rounds === 1) throw new Error('down');
+        return false;
+      },
+    });
+    loop.start();
+    await until(() => rounds > 2, { what: 'rounds after the failure' });
+    await loop.stop();
+    await loop.stop();
+  });
+});
+
+describe('changes', () => {
+  const forever = new AbortController().signal;
+
+  it('wakes those who wait for the download, and nobody else', async () => {
+    const changes = createChanges();
+    const woken: string[] = [];
+    const wait = (id: string): Promise<void> => changes.next(id, HOUR_MS, forever).then(() => void woken.push(id));
+    const waits = [wait('a'), wait('a'), wait('b')];
+    changes.notify(['a']);
+    await Promise.all(waits.slice(0, 2));
+    expect(woken).toEqual(['a', 'a']);
+    changes.stop();
+    await waits[2];
+    await wait('c');
+    expect(changes.stopped()).toBe(true);
+  });
+
+  it('ends a wait when the client is gone', async () => {
+    const gone = new AbortController();
+    const waiting = createChanges().next('a', HOUR_MS, gone.signal);
+    gone.abort();
+    await waiting;
+  });
+});

@@ -1,0 +1,59 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { silentLogger } from '#core/logger';
+import type { StoreNotice } from '#store/context';
+import type { Store } from '#store/open-store';
+import { StoreSweep } from '../../../../apps/worker/host/store-sweep.ts';
+import { until } from '../../../helpers/until.ts';
+
+type Limits = Parameters<Store['sweep']>[0];
+type Report = Awaited<ReturnType<Store['sweep']>>;
+
+const OVER: StoreNotice = { notice: 'store_over_limit', sha256: null, views: [], message: 'over' };
+const CONFIG = {
+  sweep: { everyMs: 1, quarantineMs: 7, partialsMs: 2, versionsMs: 90 },
+  storeWarnBytes: 100,
+  storeMaxBytes: 200,
+};
+
+const running: StoreSweep[] = [];
+afterEach(() => running.splice(0).forEach((one) => one.stop()));
+
+/** A store whose sweeps end as told, one after another; a warning is told as the real one does. */
+function sweeping(reports: readonly (Partial<Report> | Error)[]) {
+  const asked: Limits[] = [];
+  const told: boolean[] = [];
+  let swept = 0;
+  const store: Pick<Store, 'sweep'> = {
+    sweep: async (limits) => {
+      const report = reports[Math.min(asked.length, reports.length - 1)]!;
+      asked.push(limits);
+      if (report instanceof Error) throw report;
+      if (report.warning !== undefined) told.push(sweep.isNews(OVER));
+      return { actions: [], done: [], storeBytes: 0, warning: undefined, ...report };
+    },
+  };
+  const sweep = new StoreSweep({ store, config: CONFIG, onSwept: () => (swept += 1), logger: silentLogger });
+  running.push(sweep);
+  sweep.start();
+  return { asked, told, swept: () => swept };
+}
+
+describe('the sweep of a worker', () => {
+  it('VE5 runs again and again by the limits of the configuration, also after one that failed', async () => {
+    const { asked } = sweeping([new Error('disk'), {}]);
+    await until(() => asked.length >= 3, { what: 'three sweeps' });
+    expect(asked[0]).toEqual({ quarantineMs: 7, temporaryMs: 2, versionMs: 90, warnBytes: 100, hardLimitBytes: 200 });
+  });
+
+  it('VE5 tells once for each time that the store goes over its limit', async () => {
+    const { asked, told } = sweeping([{ warning: 'a' }, { warning: 'a' }, {}, { warning: 'a' }, { warning: 'a' }, {}]);
+    await until(() => asked.length >= 6, { what: 'six sweeps' });
+    expect(told.slice(0, 4)).toEqual([true, false, true, false]);
+  });
+
+  it('says so when something was deleted', async () => {
+    const { asked, swept } = sweeping([{ done: [{ delete: 'file', path: 'x', sizeBytes: 1, reason: 'old' }] }, {}]);
+    await until(() => asked.length >= 2, { what: 'two sweeps' });
+    expect(swept()).toBe(1);
+  });
+});

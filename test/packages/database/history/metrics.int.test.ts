@@ -1,0 +1,152 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { DAY_MS } from '#core/units';
+import { dropAttemptPartitions, ensureAttemptPartitions, partitionDays } from '#database/history/attempt-partitions';
+import type { Database } from '#database/sql/connect';
+import { applyEvents } from '#database/history/event-queries';
+import { layerHealth, listAttempts, metricsSummary, resetMetrics, triesOf } from '#database/history/metrics-queries';
+import { createTestDatabase, type TestDatabase } from '../../../helpers/database.ts';
+import { at, batch, failed, finished, oneDownload, START, tried } from '../fixtures.ts';
+
+describe('metrics', () => {
+  let made: TestDatabase;
+  let database: Database;
+  beforeEach(async () => {
+    made = await createTestDatabase();
+    database = made.database;
+  });
+  afterEach(() => made.drop());
+
+  const rowsIn = async (table: string): Promise<number> =>
+    (await database.pool.query<{ n: number }>(`SELECT count(*) AS n FROM ${table}`)).rows[0]!.n;
+
+  const LATENCIES = [100, 200, 300, 400, 500, 600, 700, 800, 900, 1000];
+
+  async function someTries(): Promise<void> {
+    const model = { name: 'whisper-base', type: 'stt', version: '1' };
+    const one = await oneDownload(database, { model });
+    const two = await oneDownload(database, { model });
+    const tries = LATENCIES.map((latencyMs, n) =>
+      tried(one, n, n, n < 8 ? { latencyMs } : { latencyMs, status: 'failure', bytes: 0, errorKind: 'missing' }),
+    );
+    const hub = { layer: 'huggingface', kind: 'huggingface', source: 'https://hub.example' } as const;
+    const refused = { ...hub, status: 'failure', bytes: 0, errorKind: 'forbidden', errorMessage: 'gated' } as const;
+    await applyEvents(database, [batch([...tries, tried(two, 20, 0, refused)])], at(30));
+    await applyEvents(database, [batch([finished(one, 40), finished(two, 41, { outcome: 'cache_hit' })])], at(41));
+  }
+
+  it('ME1 keeps one record per try with all its facts, newest first', async () => {
+    await someTries();
+    const [newest, ...rest] = await listAttempts(database, { since: START, limit: 20 });
+    expect(rest).toHaveLength(10);
+    expect(newest).toMatchObject({
+      at: at(20),
+      host: 'gpu-1',
+      model: 'whisper-base',
+      modelType: 'stt',
+      layer: 'huggingface',
+      source: 'https://hub.example',
+      status: 'failure',
+      latencyMs: 100,
+      bytes: 0,
+      totalBytes: 1000,
+      errorKind: 'forbidden',
+      errorMessage: 'gated',
+    });
+    expect(await listAttempts(database, { since: START, layer: 'ipfs', status: 'failure', limit: 20 })).toHaveLength(2);
+    const page = await listAttempts(database, { since: START, limit: 4 });
+    const next = await listAttempts(database, { since: START, limit: 20, after: page.at(-1) });
+    expect([...page, ...next]).toEqual([newest, ...rest]);
+  });
+
+  it('ME2 sums up success, latency and cache effectiveness per layer and gateway', async () => {
+    await someTries();
+    const summary = await metricsSummary(database, START);
+    expect(summary.layers).toEqual([
+      expect.objectContaining({ layer: 'huggingface', attempts: 1, successes: 0, successRate: 0 }),
+      {
+        layer: 'ipfs',
+        attempts: 10,
+        successes: 8,
+        successRate: 0.8,
+        averageMs: 550,
+        p50Ms: 500,
+        p95Ms: 1000,
+        bytes: 8000,
+      },
+    ]);
+    expect(summary.gateways.map(({ gateway, attempts }) => [gateway, attempts])).toEqual([
+      ['https://hub.example', 1],
+      ['https://gateway.example', 10],
+    ]);
+    expect(summary.outcomes).toEqual({ primary_success: 1, cache_hit: 1 });
+    expect(summary.cacheEffectiveness).toBe(0.5);
+  });
+
+  it('ME2 counts no failed download into cache effectiveness, and knows none without downloads', async () => {
+    expect(await metricsSummary(database, START)).toMatchObject({ layers: [], cacheEffectiveness: null });
+    const download = await oneDownload(database);
+    await applyEvents(database, [batch([failed(download, 1)])], at(1));
+    expect(await metricsSummary(database, START)).toMatchObject({ cacheEffectiveness: null });
+  });
+
+  it('ME3 judges each layer by its tries and shows its last error', async () => {
+    await someTries();
+    expect(await layerHealth(database, START)).toMatchObject([
+      { layer: 'huggingface', state: 'down', lastError: 'https://hub.example: gated', lastSuccessAt: null },
+      { layer: 'ipfs', state: 'degraded', successRate: 0.8, lastSuccessAt: at(7), lastFailureAt: at(9) },
+    ]);
+  });
+
+  it('ME3 counts from the reset point on and forgets nothing before its time', async () => {
+    await someTries();
+    await resetMetrics(database, at(50));
+    expect(await listAttempts(database, { since: START, limit: 20 })).toEqual([]);
+    expect(await metricsSummary(database, START)).toMatchObject({ since: at(50), layers: [], outcomes: {} });
+    expect(await layerHealth(database, START)).toEqual([]);
+    expect(await rowsIn('attempts')).toBe(11);
+  });
+
+  it('ME3 a download keeps its history when the metrics begin anew', async () => {
+    const download = await oneDownload(database);
+    await applyEvents(database, [batch([tried(download, 1, 0), tried(download, 2, 1)])], at(2));
+    await resetMetrics(database, at(50));
+    expect((await triesOf(database, download, 10)).map(({ sequence }) => sequence)).toEqual([1, 0]);
+    expect(await triesOf(database, download, 1)).toHaveLength(1);
+  });
+
+  it('J07 keeps tries whose day has no partition, and moves them when it is made', async () => {
+    await someTries();
+    expect(await rowsIn('attempts_default')).toBe(11);
+    await ensureAttemptPartitions(database, START);
+    expect(await rowsIn('attempts_default')).toBe(0);
+    expect(await rowsIn('attempts_20261121')).toBe(11);
+    const download = await oneDownload(database);
+    await applyEvents(database, [batch([tried(download, 60, 0)])], at(60));
+    expect(await rowsIn('attempts_20261121')).toBe(12);
+  });
+
+  it('J07 makes the partitions once when several processes ask at the same time, while tries arrive', async () => {
+    const download = await oneDownload(database);
+    const arrivals = Array.from({ length: 20 }, (_, n) =>
+      applyEvents(database, [batch([tried(download, n, n)])], at(n)),
+    );
+    const made = await Promise.all([1, 2, 3].map(() => ensureAttemptPartitions(database, START)));
+    await Promise.all(arrivals);
+    expect(made.flat().sort()).toEqual(['2026-11-21', '2026-11-22', '2026-11-23', '2026-11-24']);
+    expect(await listAttempts(database, { since: START, limit: 100 })).toHaveLength(20);
+    expect(await ensureAttemptPartitions(database, START)).toEqual([]);
+    expect(await ensureAttemptPartitions(database, new Date(START.getTime() + DAY_MS))).toEqual(['2026-11-25']);
+  });
+
+  it('ME1 forgets by the day', async () => {
+    await someTries();
+    await ensureAttemptPartitions(database, START);
+    const stray = await oneDownload(database);
+    await applyEvents(database, [batch([tried(stray, -40 * 86_400, 0)])], at(60));
+    expect(await dropAttemptPartitions(database, START)).toEqual([]);
+    expect(await rowsIn('attempts_default')).toBe(0);
+    expect(await dropAttemptPartitions(database, new Date(START.getTime() + DAY_MS))).toEqual(['2026-11-21']);
+    expect(await partitionDays(database)).toEqual(['2026-11-22', '2026-11-23', '2026-11-24']);
+    expect(await rowsIn('attempts')).toBe(0);
+  });
+});

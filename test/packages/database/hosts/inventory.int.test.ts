@@ -1,0 +1,182 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { InventoryEntry, WorkerEvent } from '#contracts/worker/worker-events';
+import type { Database } from '#database/sql/connect';
+import type { DownloadRow } from '#database/downloads/download-row';
+import { applyEvents } from '#database/history/event-queries';
+import { createTestDatabase, type TestDatabase } from '../../../helpers/database.ts';
+import {
+  at,
+  batch,
+  file,
+  finished,
+  inventory as inventoryOf,
+  mustFind,
+  oneDownload,
+  progress,
+  SHA256,
+  started,
+} from '../fixtures.ts';
+
+const BOOT = randomUUID();
+
+describe('applyEvents, what a host has', () => {
+  let made: TestDatabase;
+  let database: Database;
+  let host: string;
+  beforeAll(async () => {
+    made = await createTestDatabase();
+    database = made.database;
+  });
+  afterAll(() => made.drop());
+  beforeEach(() => {
+    host = `gpu-${randomUUID()}`;
+  });
+
+  const say = (events: WorkerEvent[], seconds = 1000, bootId = BOOT) =>
+    applyEvents(database, [batch(events, { host, bootId })], at(seconds));
+
+  const wish = (version = '1', path = 'a.onnx'): Promise<DownloadRow> =>
+    oneDownload(database, { hosts: [host], files: [file(path)], model: { name: 'whisper', type: 'stt', version } });
+
+  const have = ({ version = '1', path = 'a.onnx', state = 'valid' }: Partial<InventoryEntry> = {}): InventoryEntry => ({
+    sha256: SHA256,
+    sizeBytes: 1000,
+    cid: null,
+    model: 'whisper',
+    version,
+    path,
+    state,
+  });
+
+  const inventory = (seconds: number, entries: InventoryEntry[], page = 0, pages = 1): WorkerEvent => ({
+    ...inventoryOf(seconds, entries),
+    page,
+    pages,
+  });
+
+  const done = async (seconds: number, version = '1', path = 'a.onnx'): Promise<DownloadRow> => {
+    const row = await wish(version, path);
+    await say([finished(row, seconds)], seconds);
+    return row;
+  };
+
+  it('wants a file again that the host lost, as a new generation, once', async () => {
+    const { id } = await done(10);
+    const { moved } = await say([inventory(20, [])]);
+    expect(moved.map((row) => row.id)).toEqual([id]);
+    expect(await mustFind(database, id)).toMatchObject({
+      status: 'pending',
+      generation: 2,
+      enqueuedGeneration: 0,
+      publishedPath: null,
+      completedAt: null,
+    });
+    await say([inventory(20, []), inventory(30, [])]);
+    expect(await mustFind(database, id)).toMatchObject({ status: 'pending', generation: 2 });
+  });
+
+  it('VE3 wants a file again that the host took away because it was damaged', async () => {
+    const { id } = await done(10);
+    await say([inventory(20, [have({ state: 'invalid' })])]);
+    expect(await mustFind(database, id)).toMatchObject({ status: 'pending', generation: 2 });
+  });
+
+  it('leaves alone what is there, and what was published after the host looked', async () => {
+    const there = await done(10);
+    const later = await done(21, '1', 'b.onnx');
+    await say([inventory(20, [have()])]);
+    expect(await mustFind(database, there.id)).toMatchObject({ status: 'success', generation: 1 });
+    expect(await mustFind(database, later.id)).toMatchObject({ status: 'success', generation: 1 });
+  });
+
+  it('judges nothing of other hosts', async () => {
+    const { id } = await done(10);
+    const other = inventory(20, []);
+    await applyEvents(database, [batch([other], { host: `other-${host}` })], at(1000));
+    expect((await mustFind(database, id)).status).toBe('success');
+  });
+
+  it('waits for all pages of a set, in any order and over any number of batches', async () => {
+    const kept = await done(10);
+    const lost = await done(10, '1', 'b.onnx');
+    await say([inventory(20, [have({ path: 'c.onnx' })], 1, 3)]);
+    await say([inventory(20, [], 2, 3), inventory(20, [], 2, 3)]);
+    expect((await mustFind(database, lost.id)).status).toBe('success');
+    await say([inventory(20, [have()], 0, 3)]);
+    expect((await mustFind(database, lost.id)).status).toBe('pending');
+    expect((await mustFind(database, kept.id)).status).toBe('success');
+    const { rows } = await database.pool.query('SELECT 1 FROM inventory_pages WHERE host = $1', [host]);
+    expect(rows).toEqual([]);
+  });
+
+  it('two recorders that get one page each see the set complete', async () => {
+    const { id } = await done(10);
+    await Promise.all([0, 1].map((page) => say([inventory(20, [], page, 2)])));
+    expect((await mustFind(database, id)).status).toBe('pending');
+  });
+
+  it('ignores an inventory older than the one compared last', async () => {
+    await say([inventory(30, [])]);
+    const { id } = await done(10);
+    await say([inventory(20, [])]);
+    expect((await mustFind(database, id)).status).toBe('success');
+  });
+
+  it('is not deaf for ever after an inventory from a clock that was ahead', async () => {
+    await say([inventory(1_000_000, [])], 1000);
+    const { id } = await done(1010);
+    await say([inventory(1020, [])], 1030);
+    expect((await mustFind(database, id)).status).toBe('pending');
+  });
+
+  it('grants a wish whose finished event was lost', async () => {
+    const { id } = await wish();
+    await say([started({ id }, 10)], 10);
+    await say([inventory(200, [have()])], 201);
+    expect(await mustFind(database, id)).toMatchObject({
+      status: 'success',
+      outcome: 'cache_hit',
+      hash: SHA256,
+      verified: true,
+      publishedPath: '/store/models/whisper/a.onnx',
+      downloadedBytes: 1000,
+    });
+  });
+
+  it('leaves a download to its worker that was heard of a moment ago', async () => {
+    const { id } = await wish();
+    await say([started({ id }, 10), progress({ id }, 190, 500)], 190);
+    await say([inventory(200, [have()])], 201);
+    expect((await mustFind(database, id)).status).toBe('in_progress');
+    await say([finished({ id }, 199)], 202);
+    expect(await mustFind(database, id)).toMatchObject({ status: 'success', outcome: 'primary_success' });
+  });
+
+  it('VE5 does not fetch a version again that the host cleaned up after another took its place', async () => {
+    const old = await done(10, '1');
+    const current = await done(20, '2');
+    await say([inventory(30, [have({ version: '2' })])]);
+    expect(await mustFind(database, old.id)).toMatchObject({ status: 'cancelled', generation: 1 });
+    expect((await mustFind(database, current.id)).status).toBe('success');
+  });
+
+  it('brings back a damaged file of the previous version, which a rollback needs', async () => {
+    const old = await done(10, '1');
+    await done(20, '2');
+    await say([inventory(30, [have({ version: '2' }), have({ state: 'invalid' })])]);
+    expect((await mustFind(database, old.id)).status).toBe('pending');
+  });
+
+  it('ends as failed when a host loses the same file over and over', async () => {
+    const { id } = await done(10);
+    for (let round = 1; round <= 10; round += 1) {
+      await say([inventory(10 + round * 10, [])]);
+      await say([finished({ id, generation: round + 1 }, 15 + round * 10)]);
+    }
+    await say([inventory(500, [])]);
+    const row = await mustFind(database, id);
+    expect(row).toMatchObject({ status: 'failed', errorKind: 'lost' });
+    expect(row.error).toContain('10 times');
+  });
+});

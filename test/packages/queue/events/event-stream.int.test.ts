@@ -1,0 +1,272 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { EventBatch, WorkerEvent } from '#contracts/worker/worker-events';
+import { silentLogger } from '#core/logger';
+import { connectPatiently, disconnect } from '#queue/connection';
+import { EventPublisher } from '#queue/events/event-publisher';
+import { EventReader, type EventReaderOptions } from '#queue/events/event-reader';
+import { expectNoLeaks } from '../../../helpers/leaks.ts';
+import { type TestRedis, privateRedis, testRedis } from '../../../helpers/redis.ts';
+import { until } from '../../../helpers/until.ts';
+import { expectWithin } from '../../../helpers/within.ts';
+
+expectNoLeaks();
+
+const started = (downloadId: string = randomUUID()): WorkerEvent => ({
+  type: 'download.started',
+  downloadId,
+  generation: 1,
+  at: 1,
+  attempt: 1,
+  resumedBytes: 0,
+});
+
+const progress = (downloadId: string, committedBytes: number): WorkerEvent => ({
+  type: 'download.progress',
+  downloadId,
+  generation: 1,
+  at: 1,
+  committedBytes,
+  totalBytes: null,
+  bytesPerSecond: 0,
+  source: null,
+  retries: 0,
+});
+
+const eventsOf = (batches: readonly EventBatch[]): WorkerEvent[] => batches.flatMap((batch) => batch.events);
+
+describe('event stream', () => {
+  let test: TestRedis;
+  let publisher: EventPublisher;
+  let readers: EventReader[];
+
+  beforeEach(() => {
+    test = testRedis();
+    publisher = makePublisher(test);
+    readers = [];
+  });
+
+  afterEach(async () => {
+    await publisher.stop();
+    await Promise.all(readers.map((reader) => reader.stop()));
+    await test.cleanup();
+  });
+
+  function read(consumer: string, onBatches: EventReaderOptions['onBatches'], claimAfterMs = 30_000): EventReader {
+    const options = {
+      redis: test.settings,
+      group: 'recorder',
+      consumer,
+      onBatches,
+      claimAfterMs,
+      logger: silentLogger,
+    };
+    const reader = new EventReader(options);
+    readers.push(reader);
+    reader.start();
+    return reader;
+  }
+
+  const pending = async (): Promise<number> =>
+    Number(((await test.redis.xpending(`${test.settings.prefix}:events`, 'recorder')) as [number])[0]);
+
+  it('brings events over in order, with host, boot and sequence', async () => {
+    const taken: EventBatch[] = [];
+    read('a', async (batches) => void taken.push(...batches));
+    const first = started();
+    const second = started();
+    publisher.publish(first);
+    await publisher.flush();
+    publisher.publish(second);
+    await publisher.flush();
+    await until(() => taken.length === 2, { what: 'both batches are read' });
+    expect(eventsOf(taken)).toEqual([first, second]);
+    expect(taken.map(({ host, bootId, sequence }) => [host, bootId, sequence])).toEqual([
+      ['gpu-1', BOOT_ID, 0],
+      ['gpu-1', BOOT_ID, 1],
+    ]);
+    await until(async () => (await pending()) === 0, { what: 'all is acknowledged' });
+  });
+
+  it('B12 flush resolves only when the stream has everything that was published', async () => {
+    for (let count = 0; count < 1_200; count++) publisher.publish(started());
+    await publisher.flush();
+    expect(await test.redis.xlen(`${test.settings.prefix}:events`)).toBe(3);
+    await publisher.flush();
+  });
+
+  it('I19 sends only the newest position of a download that waits', async () => {
+    const downloadId = randomUUID();
+    for (let bytes = 0; bytes < 100; bytes++) publisher.publish(progress(downloadId, bytes));
+    await publisher.flush();
+    const taken: EventBatch[] = [];
+    read('a', async (batches) => void taken.push(...batches));
+    await until(() => taken.length > 0, { what: 'a batch is read' });
+    expect(eventsOf(taken)).toEqual([progress(downloadId, 99)]);
+  });
+
+  it('shares the work among readers, each batch once', async () => {
+    const taken: Record<string, string[]> = { a: [], b: [] };
+    for (const name of ['a', 'b'])
+      read(name, async (batches) => {
+        for (const event of eventsOf(batches)) if ('downloadId' in event) taken[name]!.push(event.downloadId);
+      });
+    const ids = Array.from({ length: 40 }, () => randomUUID());
+    for (const id of ids) {
+      publisher.publish(started(id));
+      await publisher.flush();
+    }
+    await until(() => taken['a']!.length + taken['b']!.length >= ids.length, { what: 'all are read' });
+    expect([...taken['a']!, ...taken['b']!].sort()).toEqual([...ids].sort());
+    expect(taken['a']!.length).toBeGreaterThan(0);
+    expect(taken['b']!.length).toBeGreaterThan(0);
+  });
+
+  it('takes over what a crashed reader had taken and not acknowledged', async () => {
+    const group = ['GROUP', 'recorder', 'crashed'] as const;
+    const key = `${test.settings.prefix}:events`;
+    await test.redis.xgroup('CREATE', key, 'recorder', '0', 'MKSTREAM');
+    const event = started();
+    publisher.publish(event);
+    await publisher.flush();
+    await test.redis.xreadgroup(...group, 'COUNT', 10, 'STREAMS', key, '>');
+    const taken: EventBatch[] = [];
+    read('b', async (batches) => void taken.push(...batches), 100);
+    await until(() => taken.length === 1, { what: 'the entry is taken over' });
+    expect(eventsOf(taken)).toEqual([event]);
+    await until(async () => (await pending()) === 0, { what: 'it is acknowledged' });
+  });
+
+  it('acknowledges only after the callback resolved, and gives a rejected batch again', async () => {
+    let calls = 0;
+    const taken: EventBatch[] = [];
+    read('a', async (batches) => {
+      calls += 1;
+      if (calls <= 3) throw new Error('the database is away');
+      taken.push(...batches);
+    });
+    const event = started();
+    publisher.publish(event);
+    await publisher.flush();
+    await until(() => calls >= 2, { what: 'the batch comes again' });
+    expect(await pending()).toBe(1);
+    await until(() => taken.length > 0, { what: 'the batch is taken' });
+    expect(eventsOf(taken)).toEqual([event]);
+    await until(async () => (await pending()) === 0, { what: 'it is acknowledged' });
+  });
+
+  it('puts an unreadable entry aside, counts it, and reads on', async () => {
+    const key = `${test.settings.prefix}:events`;
+    await test.redis.xadd(key, '*', 'batch', '{"version":99}');
+    await test.redis.xadd(key, '*', 'batch', 'not json');
+    await test.redis.xadd(key, '*', 'other', 'field');
+    const event = started();
+    publisher.publish(event);
+    await publisher.flush();
+    const taken: EventBatch[] = [];
+    const reader = read('a', async (batches) => void taken.push(...batches));
+    await until(() => taken.length === 1, { what: 'the good batch is read' });
+    expect(eventsOf(taken)).toEqual([event]);
+    await until(() => reader.counts.batches === 1, { what: 'the good batch is counted' });
+    expect(reader.counts).toEqual({ batches: 1, poison: 3, lost: 0 });
+    expect(await test.redis.xlen(`${test.settings.prefix}:events-dead`)).toBe(3);
+    await until(async () => (await pending()) === 0, { what: 'all is acknowledged' });
+  });
+
+  it('puts a batch aside that is always rejected while others are taken', async () => {
+    const bad = randomUUID();
+    const taken: WorkerEvent[] = [];
+    const reader = read('a', async (batches) => {
+      const events = eventsOf(batches);
+      if (events.some((event) => 'downloadId' in event && event.downloadId === bad))
+        throw new Error('cannot be stored');
+      taken.push(...events);
+    });
+    publisher.publish(started(bad));
+    await publisher.flush();
+    const others = setInterval(() => publisher.publish(started()), 30);
+    await until(() => reader.counts.poison === 1, { what: 'the bad batch is put aside', timeoutMs: 45_000 });
+    clearInterval(others);
+    expect(taken.length).toBeGreaterThan(0);
+  }, 60_000);
+
+  it('I03 goes on after Redis was flushed', async () => {
+    const taken: EventBatch[] = [];
+    read('a', async (batches) => void taken.push(...batches));
+    publisher.publish(started());
+    await until(() => taken.length === 1, { what: 'the first batch is read' });
+    await test.redis.del(`${test.settings.prefix}:events`);
+    const event = started();
+    publisher.publish(event);
+    await until(() => taken.length === 2, { what: 'the batch after the flush is read' });
+    expect(taken[1]?.events).toEqual([event]);
+  });
+});
+
+describe('event stream while Redis is away', () => {
+  it('I02 holds events back in order, never more progress than the newest, and delivers all of them', async () => {
+    const server = await privateRedis();
+    const test = testRedis(server.url);
+    const redis = connectPatiently(test.settings, 'worker', silentLogger);
+    const publisher = makePublisher({ ...test, redis });
+    const taken: EventBatch[] = [];
+    const reader = new EventReader({
+      redis: test.settings,
+      group: 'recorder',
+      consumer: 'a',
+      onBatches: async (batches) => void taken.push(...batches),
+      logger: silentLogger,
+    });
+    try {
+      reader.start();
+      const ids = Array.from({ length: 30 }, () => randomUUID());
+      const moving = randomUUID();
+      publisher.publish(started(ids[0]));
+      await publisher.flush();
+      await server.halt();
+      for (const [index, id] of ids.slice(1).entries()) {
+        publisher.publish(started(id));
+        publisher.publish(progress(moving, index));
+      }
+      const flushed = publisher.flush();
+      await server.resume();
+      await flushed;
+      const starts = (): string[] =>
+        eventsOf(taken).flatMap((event) => (event.type === 'download.started' ? [event.downloadId] : []));
+      await until(() => new Set(starts()).size === ids.length, { what: 'every event arrived', timeoutMs: 45_000 });
+      expect([...new Set(starts())]).toEqual(ids);
+      expect(eventsOf(taken)).toContainEqual(progress(moving, 28));
+      expect(publisher.dropped).toBe(0);
+    } finally {
+      await reader.stop();
+      await publisher.stop();
+      disconnect(redis);
+      disconnect(test.redis);
+      await server.end();
+    }
+  }, 60_000);
+
+  it('gives up waiting when told to, and stops without Redis', async () => {
+    const server = await privateRedis();
+    const test = testRedis(server.url);
+    await server.halt();
+    const publisher = makePublisher(test);
+    publisher.publish(started());
+    const giveUp = new AbortController();
+    const flushed = publisher.flush(giveUp.signal);
+    giveUp.abort(new Error('enough'));
+    await expect(flushed).rejects.toThrow('enough');
+    await expectWithin(1_000, async () => {
+      await publisher.stop();
+      await publisher.stop();
+    });
+    disconnect(test.redis);
+    await server.end();
+  }, 60_000);
+});
+
+const BOOT_ID = randomUUID();
+
+function makePublisher({ redis, settings }: Pick<TestRedis, 'redis' | 'settings'>): EventPublisher {
+  return new EventPublisher({ redis, prefix: settings.prefix, host: 'gpu-1', bootId: BOOT_ID, logger: silentLogger });
+}

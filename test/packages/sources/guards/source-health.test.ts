@@ -1,0 +1,133 @@
+import { describe, expect, it } from '@jest/globals';
+import { SourceError } from '#core/failure';
+import type { Source } from '#core/source';
+import { SourceHealth } from '#sources/guards/source-health';
+import { withHealth } from '#sources/guards/with-health';
+import { collect } from '../collect.ts';
+import { failure, scripted } from './scripted.ts';
+
+describe('the health of an origin', () => {
+  it('opens after failures in a row, lets one probe through after the rest, and closes again', async () => {
+    let now = 0;
+    const health = new SourceHealth({ now: () => now, failuresToOpen: 2, restMs: 100 });
+    const source = withHealth(health)(
+      scripted([failure('unreachable'), failure('timed-out'), failure('unreachable'), 10]),
+    );
+    await collect(source, {});
+    expect(health.of('http://o').state).toBe('closed');
+    await collect(source, {});
+    expect(health.of('http://o')).toMatchObject({ state: 'open', waitMs: 100 });
+    expect((await collect(source, {})).error).toMatchObject({
+      kind: 'unreachable',
+      message: expect.stringContaining('rests'),
+    });
+    now = 100;
+    expect(health.of('http://o').state).toBe('half-open');
+    await collect(source, {});
+    expect(health.of('http://o')).toMatchObject({ state: 'open', waitMs: 200 });
+    now = 300;
+    expect((await collect(source, {})).error).toBeUndefined();
+    expect(health.of('http://o').state).toBe('closed');
+  });
+
+  it('lets only one probe through at a time', () => {
+    let now = 0;
+    const health = new SourceHealth({ now: () => now, failuresToOpen: 1, restMs: 10 });
+    health.failed('o', { kind: 'unreachable' });
+    now = 10;
+    health.admit('o', 's');
+    expect(() => health.admit('o', 's')).toThrow(/rests/);
+    health.failed('o', { kind: 'aborted' });
+    health.admit('o', 's');
+  });
+
+  it('A28 HT2 keeps every transfer away for as long as the origin asked, whatever others still finish', async () => {
+    let now = 0;
+    const health = new SourceHealth({ now: () => now });
+    const one = withHealth(health)(scripted([failure('throttled', 5000)]));
+    const other = withHealth(health)(scripted([]));
+    await collect(one, {});
+    health.succeeded('http://o');
+    expect((await collect(other, {})).error).toMatchObject({ kind: 'throttled', retryAfterMs: 5000 });
+    now = 5000;
+    expect((await collect(other, {})).error).toBeUndefined();
+  });
+
+  it('A33 HT3 rests only the bucket that the origin named, and whoever may need any of them', async () => {
+    let now = 0;
+    const health = new SourceHealth({ now: () => now });
+    const wrap = (script: (Error | number)[], bucket: string | undefined): Source =>
+      withHealth(health)({ ...scripted(script), bucket });
+    const empty = new SourceError('throttled', 'scripted', '429', { retryAfterMs: 5000, bucket: 'resolvers' });
+    await collect(wrap([empty], 'resolvers'), {});
+    expect((await collect(wrap([], 'api'), {})).error).toBeUndefined();
+    const waits = { kind: 'throttled', retryAfterMs: 5000 };
+    expect((await collect(wrap([], 'resolvers'), {})).error).toMatchObject(waits);
+    expect((await collect(wrap([], undefined), {})).error).toMatchObject(waits);
+    now = 5000;
+    expect((await collect(wrap([], 'resolvers'), {})).error).toBeUndefined();
+  });
+
+  it('HT3 rests the whole origin when it names no bucket', async () => {
+    const health = new SourceHealth({ now: () => 0 });
+    await collect(withHealth(health)({ ...scripted([failure('throttled', 5000)]), bucket: 'api' }), {});
+    const other = withHealth(health)({ ...scripted([]), bucket: 'resolvers' });
+    expect((await collect(other, {})).error).toMatchObject({ retryAfterMs: 5000 });
+  });
+
+  it('A28 HT2 keeps the longer of two rests, and the breaker does not shorten it', async () => {
+    let now = 0;
+    const health = new SourceHealth({ now: () => now, failuresToOpen: 1, restMs: 10 });
+    for (const ms of [5000, 100]) await collect(withHealth(health)(scripted([failure('throttled', ms)])), {});
+    health.failed('http://o', { kind: 'unreachable' });
+    now = 200;
+    expect(health.of('http://o')).toMatchObject({ state: 'open', waitMs: 4800 });
+  });
+
+  it('remembers so many origins and no more: who rests stays longest, who was asked longest ago goes first', () => {
+    let now = 0;
+    const health = new SourceHealth({ now: () => now, mostOrigins: 100 });
+    health.rest('http://resting', 60_000);
+    for (let n = 0; n < 1000; n += 1) health.succeeded(`http://o${n}`);
+    expect(health.snapshot()).toHaveLength(100);
+    expect(health.waitMs('http://resting')).toBe(60_000);
+    expect(health.snapshot().map(({ origin }) => origin)).toContain('http://o999');
+    now = 60_000;
+    for (let n = 0; n < 100; n += 1) health.rest(`http://rests${n}`, 1000);
+    expect(health.snapshot().map(({ origin }) => origin)).not.toContain('http://resting');
+    for (let n = 0; n < 100; n += 1) health.rest(`http://more${n}`, 1000);
+    expect(health.snapshot()).toHaveLength(100);
+  });
+
+  it('says nothing of an origin that nobody asked, and does not begin to remember it', () => {
+    const health = new SourceHealth();
+    expect(health.of('http://o')).toMatchObject({ state: 'closed', successRate: undefined, bytesPerSecond: undefined });
+    expect(health.snapshot()).toEqual([]);
+  });
+
+  it('does not blame an origin for one missing file or for our own stop', () => {
+    const health = new SourceHealth({ failuresToOpen: 1 });
+    for (const kind of ['missing', 'forbidden', 'size-mismatch', 'digest-mismatch', 'aborted'] as const)
+      health.failed('o', { kind });
+    expect(health.of('o').state).toBe('closed');
+  });
+
+  it('learns success rate and speed', async () => {
+    let now = 0;
+    const health = new SourceHealth({ now: () => now });
+    const slow: Source = {
+      ...scripted([]),
+      read: async (_request, sink) => {
+        sink.head({ start: 0, end: 100, totalBytes: 100, validator: undefined });
+        now += 1000;
+        await sink.write(new Uint8Array(100));
+      },
+    };
+    await collect(withHealth(health, () => now)(slow), {});
+    expect(health.snapshot()).toEqual([
+      { origin: 'http://o', state: 'closed', waitMs: 0, successRate: 1, bytesPerSecond: 100 },
+    ]);
+    health.failed('http://o', { kind: 'timed-out' });
+    expect(health.of('http://o').successRate).toBeCloseTo(0.8);
+  });
+});
