@@ -15,6 +15,10 @@ const MAGIC = {
   ],
 } as const;
 
+/** @param head at least 4 bytes of a file, unless it is shorter */
+export const beginsLike = (head: Uint8Array, format: keyof typeof MAGIC): boolean =>
+  MAGIC[format].some((magic) => magic.every((byte, index) => head[index] === byte));
+
 /**
  * A zip is found by its end record: in front may stand a program that extracts it, and the last volume of several begins anywhere.
  *
@@ -27,7 +31,7 @@ export async function magicProblem(
 ): Promise<string | undefined> {
   if (format === 'tar') return tarHeaderProblem(await readAt(0, 512));
   const head = await readAt(0, 8);
-  if (MAGIC[format].some((magic) => magic.every((byte, index) => head[index] === byte))) return undefined;
+  if (beginsLike(head, format)) return undefined;
   if (format !== 'zip') return `starts with ${showBytes(head)}, which no ${format} file does`;
   if (await hasZipEndRecord(readAt, sizeBytes)) return undefined;
   return `starts with ${showBytes(head)} and does not end with the end record of a zip file`;

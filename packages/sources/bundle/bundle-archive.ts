@@ -9,6 +9,7 @@ import { decompress, DECOMPRESS_LIMITS, type Compression } from '#content/archiv
 import { readTar, type SkippedEntry, type TarEntry, type TarInput, type TarLimits } from '#content/archives/read-tar';
 import { TAR_BLOCK_BYTES, tarPadding } from '#content/archives/tar-header';
 import { randomAccessInput, streamInput } from '#content/archives/tar-input';
+import { beginsLike } from '#content/formats/magic';
 import { SourceError, VerifyError } from '#core/failure';
 import { MIB } from '#core/units';
 import { readRange, type BundleReader } from './bundle-reader.ts';
@@ -121,8 +122,7 @@ async function* regularFiles(input: TarInput, limits: BundleLimits): AsyncGenera
 }
 
 function compressionOf(head: Uint8Array): Compression | undefined {
-  if (head[0] === 0x1f && head[1] === 0x8b) return 'gzip';
-  return head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd ? 'zstd' : undefined;
+  return (['gzip', 'zstd'] as const).find((compression) => beginsLike(head, compression));
 }
 
 async function readIndex(entry: TarEntry | undefined): Promise<BundleIndex> {
