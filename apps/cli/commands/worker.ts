@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { formatBytes } from '#core/units';
 import { filesOf, type ModelRecords } from '#store/models/model-records';
+import { storePaths } from '#store/layout';
 import { openStore, type Store } from '#store/open-store';
 import type { SweepAction, SweepLimits } from '#store/upkeep/sweep-plan';
 import type { VerifyReport } from '#store/upkeep/verify';
@@ -53,7 +55,10 @@ export async function workerVerify(
   const problems = report.problems.map((problem) => ({ ...problem, files: usesOf(records, problem.sha256) }));
   if (options.json) context.stdout.write(`${JSON.stringify({ ...report, problems })}\n`);
   else {
-    const rows = problems.map(({ files, sha256, reason, message }) => [files.join(', ') || sha256, reason, message]);
+    const rows = [
+      ...problems.map(({ files, sha256, reason, message }) => [files.join(', ') || sha256, reason, message]),
+      ...report.missing.map(({ model: name, version, path, why }) => [`${name}@${version}/${path}`, 'missing', why]),
+    ];
     if (rows.length > 0)
       context.stdout.write(`${formatTable(['file', 'wrong', 'what was found'], rows, [], context.stdout.columns)}\n`);
     for (const view of report.repairedViews) context.stdout.write(`made anew: ${view}\n`);
@@ -63,6 +68,8 @@ export async function workerVerify(
   }
   if (problems.length > 0)
     throw new CliError(EXIT.failed, 'what is wrong was quarantined; it is fetched again when it is asked for');
+  if (report.missing.length > 0)
+    throw new CliError(EXIT.failed, 'models are incomplete; ask for them again, and what is missing is fetched');
 }
 
 /** Cleans the store by its rules, or lists what that would delete. */
@@ -91,8 +98,12 @@ export async function workerGc(
   if (report.warning !== undefined) context.stderr.write(`warning: ${report.warning}\n`);
 }
 
-function hostStore(context: CommandContext): Promise<Store> {
-  return openStore({ home: haulierHome(context.env) }).catch(refusedByDisk);
+/** @throws CliError for a folder without a store: a mistyped one would be made, and would be found in order. */
+async function hostStore(context: CommandContext): Promise<Store> {
+  const home = haulierHome(context.env);
+  if (!existsSync(storePaths(home).version))
+    throw new CliError(EXIT.usage, `${home} holds no store: set HAULIER_HOME to the folder that the worker has`);
+  return openStore({ home }).catch(refusedByDisk);
 }
 
 function refusedByDisk(error: unknown): never {

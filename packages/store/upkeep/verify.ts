@@ -20,10 +20,20 @@ export interface VerifyProblem {
   readonly badRanges: readonly ByteRange[] | undefined;
 }
 
+/** A file that a version should have and the store does not: it was taken away earlier and not fetched since. */
+export interface MissingFile {
+  readonly model: string;
+  readonly version: string;
+  readonly path: string;
+  /** Why it was taken away. */
+  readonly why: string;
+}
+
 export interface VerifyReport {
   readonly checkedFiles: number;
   readonly checkedBytes: number;
   readonly problems: readonly VerifyProblem[];
+  readonly missing: readonly MissingFile[];
   /** Views that did not show their blob and were made anew. */
   readonly repairedViews: readonly string[];
 }
@@ -59,7 +69,10 @@ export async function verify(
     else checkedBytes += outcome.checkedBytes;
   }
   const repairedViews = await repairViews(context, records, options);
-  return { checkedFiles: digests.size, checkedBytes, problems, repairedViews };
+  const missing = uses.flatMap(({ model, version, path, file: { invalid: why } }) =>
+    why === undefined ? [] : [{ model, version, path, why }],
+  );
+  return { checkedFiles: digests.size, checkedBytes, problems, missing, repairedViews };
 }
 
 /** Hashes one blob whatever is known of it; a wrong one is quarantined before this resolves. */

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { chmod, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -48,7 +48,7 @@ describe('a host’s store from the command line', () => {
     expect(await cli('worker', 'verify', 'other')).toMatchObject({ code: 4, stdout: '' });
   });
 
-  it('VE3 verify quarantines what is corrupt, names it and ends with 1; once it is gone the rest is right', async () => {
+  it('VE3 verify quarantines what is corrupt, names it and ends with 1, and again while the model lacks it', async () => {
     await damage(encoder);
     const { code, stdout } = await cli('worker', 'verify', '--json');
     expect(code).toBe(1);
@@ -56,7 +56,17 @@ describe('a host’s store from the command line', () => {
       checkedFiles: 2,
       problems: [{ sha256: sha256Of(encoder), files: ['whisper@1/encoder.bin'] }],
     });
-    expect(await cli('worker', 'verify')).toMatchObject({ code: 0 });
+    const again = await cli('worker', 'verify', 'whisper');
+    expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining('models are incomplete') });
+    expect(again.stdout).toContain('whisper@1/encoder.bin  missing');
+  });
+
+  it.each(['verify', 'gc'])('%s refuses a folder that holds no store, and makes none there', async (command) => {
+    const empty = await mkdtemp(join(tmpdir(), 'haulier-no-store-'));
+    const ended = await runCli(['worker', command], { env: { HAULIER_HOME: empty } });
+    expect(ended).toMatchObject({ code: 2, stderr: expect.stringContaining(`${empty} holds no store`) });
+    expect(await readdir(empty)).toEqual([]);
+    await rm(empty, { recursive: true });
   });
 
   it('VE5 gc lists exactly what it then deletes', async () => {
@@ -84,7 +94,7 @@ describe('a host’s store from the command line', () => {
       runCli(['worker', 'gc', '--dry-run'], { env: { HAULIER_HOME: home, ...env } });
     expect((await limits({ HAULIER_STORE_WARN_BYTES: '1K' })).stderr).toContain('warning: the store has');
     expect(await limits({ HAULIER_STORE_KEEP_VERSIONS: 'long' })).toMatchObject({
-      ...{ code: 2, stderr: expect.stringContaining('HAULIER_STORE_KEEP_VERSIONS: "long" is not a duration') },
+      ...{ code: 2, stderr: expect.stringContaining('HAULIER_STORE_KEEP_VERSIONS is "long"') },
     });
   });
 
