@@ -169,7 +169,7 @@ async function guardsOf(serverPid: number): Promise<number[]> {
 
 describe('startRedis', () => {
   it('gives a server that writes every change down, evicts nothing and wants the password', async () => {
-    const server = await keep(startRedis({ ...options(), password: 'secret-1' }));
+    const server = await keep(startRedis(options()));
     const config = await withRedis(server.url, async (redis) => [
       await redis.config('GET', 'appendonly'),
       await redis.config('GET', 'maxmemory-policy'),
@@ -182,6 +182,9 @@ describe('startRedis', () => {
     ]);
     const guest = withRedis(`redis://127.0.0.1:${server.port}`, (redis) => redis.get('x'));
     await expect(guest).rejects.toThrow(/NOAUTH/);
+    const kept = join(options().dataDir, 'password');
+    expect((await stat(kept)).mode & 0o777).toBe(0o600);
+    expect(server.url).toContain(`:${await readFile(kept, 'utf8')}@`);
   }, 60_000);
 
   it('keeps what was written when the server is killed, and starts again on the same folder', async () => {
