@@ -1,10 +1,14 @@
 import { z } from 'zod';
-import { clashReason, pathIndex } from '#core/text/safe-path';
+import { clashReason, pathIndex, unsafePathReason } from '#core/text/safe-path';
 import { ManifestFile, Revision, SourceInput } from './file-spec.ts';
 
 export const ModelName = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9._-]{0,99}$/, 'a model name is 1 to 100 of a-z 0-9 . _ -, such as "whisper-base"');
+  .regex(/^[a-z0-9][a-z0-9._-]{0,99}$/, 'a model name is 1 to 100 of a-z 0-9 . _ -, such as "whisper-base"')
+  .refine(
+    (name) => unsafePathReason(name) === undefined,
+    'a model name is a folder on every host: it does not end in a dot, and is no name that Windows reserves, such as "con"',
+  );
 
 export const ModelVersion = z
   .string()

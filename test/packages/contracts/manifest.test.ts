@@ -30,6 +30,14 @@ describe('a manifest', () => {
     ]);
   });
 
+  it.each(['con', 'aux.onnx', 'a.', 'lpt1'])('K08 refuses the model name %s, which is no folder everywhere', (name) => {
+    expect(mistakesIn(manifest({ name }))).toEqual([expect.stringContaining('name: a model name is a folder')]);
+  });
+
+  it.each(['console', 'a.b', 'com10', 'nul-model'])('K08 takes the model name %s', (name) => {
+    expect(mistakesIn(manifest({ name }))).toEqual([]);
+  });
+
   it('K11 takes a file of zero bytes', () => {
     expect(mistakesIn(manifest({ files: [file('empty', { sizeBytes: 0 })] }))).toEqual([]);
   });
