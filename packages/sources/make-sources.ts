@@ -11,13 +11,10 @@ import { hubPage } from './hub/hub-page.ts';
 import { refuseUnsafe, type HubFile } from './hub/hub-url.ts';
 import { huggingface } from './hub/huggingface.ts';
 import { ipfsGateway } from './gateway/ipfs-gateway.ts';
-import type { OriginGates } from './guards/limited.ts';
 import { learningLimits } from './guards/learning-limits.ts';
-import { limited } from './guards/limited.ts';
+import { limited, type OriginGates } from './guards/limited.ts';
 import { localFile } from './local-file.ts';
 import { mirror } from './mirror.ts';
-import type { SourceObservation } from './guards/observed.ts';
-import { observed } from './guards/observed.ts';
 import type { SourceHealth } from './guards/source-health.ts';
 import { withHealth } from './guards/with-health.ts';
 
@@ -42,7 +39,6 @@ export interface SourcesConfig {
   /** Shared by all transfers of a process. */
   readonly gates: OriginGates;
   readonly logger: Logger;
-  readonly report?: ((observation: SourceObservation) => void) | undefined;
 }
 
 /**
@@ -55,12 +51,8 @@ export function makeSources(file: FileSpec, config: SourcesConfig): Source[] {
     if (layer === 'bundled') return (config.bundles ?? []).map((bundle) => bundle.source(file));
     return layer === 'huggingface' ? file.sources.flatMap((spec) => namedSource(spec, isProvable(file), config)) : [];
   });
-  const wrap = (source: Source): Source => {
-    const guarded = withHealth(config.health)(learningLimits(config.gates.limits)(source));
-    const seen = config.report ? observed(config.report)(guarded) : guarded;
-    return limited(config.gates)(seen);
-  };
-  return sources.map(wrap);
+  const { gates, health } = config;
+  return sources.map((source) => limited(gates)(withHealth(health)(learningLimits(gates.limits)(source))));
 }
 
 function gatewaySources(file: FileSpec, config: SourcesConfig): Source[] {

@@ -1,12 +1,7 @@
 import { FailureLog } from '#fetch/failure-log';
 import type { SourceFailure } from '#core/failure';
-import type { Layer } from '#core/layer';
-import type { Progress, SourceMode, SourceReport, TryRecord } from '#transfer/report/transfer-options';
-
-interface SourceTotals extends Omit<SourceReport, 'leftBecause'> {
-  readonly layer: Layer;
-  readonly mode: SourceMode;
-}
+import { SourceSums, type SourceSum } from '#transfer/report/source-sums';
+import type { Progress, TryRecord } from '#transfer/report/transfer-options';
 
 /** What a fetch has done so far, whichever way it ends. Its memory grows with the number of sources, not of tries. */
 export class FetchAccount {
@@ -15,18 +10,11 @@ export class FetchAccount {
   progress: Progress | undefined;
   resumedBytes = 0;
   readonly #failures = new FailureLog();
-  readonly #sources = new Map<string, SourceTotals>();
+  readonly #sums = new SourceSums();
 
   readonly tried = (record: TryRecord): void => {
-    const { source, layer, mode, failure } = record;
-    const before = this.#sources.get(source);
-    this.#sources.set(source, {
-      ...{ source, layer, mode },
-      bytes: (before?.bytes ?? 0) + record.committedBytes,
-      wastedBytes: (before?.wastedBytes ?? 0) + record.wastedBytes,
-      badLeaves: (before?.badLeaves ?? 0) + record.badLeaves,
-      errors: (before?.errors ?? 0) + (failure === undefined ? 0 : 1),
-    });
+    const { source, failure } = record;
+    this.#sums.add(record);
     if (failure) this.failed({ source, ...failure });
   };
 
@@ -41,8 +29,8 @@ export class FetchAccount {
     if (progress.tries === 0 && progress.activeSources.length === 0) this.resumedBytes = progress.committedBytes;
   };
 
-  get sources(): readonly SourceTotals[] {
-    return [...this.#sources.values()];
+  get sources(): readonly SourceSum[] {
+    return this.#sums.all;
   }
 
   /**

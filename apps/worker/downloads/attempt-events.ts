@@ -1,10 +1,9 @@
 import type { Obtained } from '#fetch/obtain';
 import type { DownloadJob } from '#contracts/worker/download-job';
 import type { WorkerEvent } from '#contracts/worker/worker-events';
-import type { SourceKind } from '#core/layer';
-import type { Source } from '#core/source';
 import { SECOND_MS } from '#core/units';
 import type { PublishedBlob } from '#store/blobs/publish';
+import { SourceSums } from '#transfer/report/source-sums';
 import type { TryRecord } from '#transfer/report/transfer-options';
 import type { SourceBytes } from './attempt-end.ts';
 
@@ -18,20 +17,12 @@ export class TryReporter {
   readonly #job: DownloadJob;
   readonly #attempt: number;
   readonly #publish: (event: WorkerEvent) => void;
-  readonly #sources: () => readonly Source[];
-  readonly #sums = new Map<string, SourceBytes[number]>();
+  readonly #sums = new SourceSums();
   #count = 0;
-  #kinds: ReadonlyMap<string, SourceKind> | undefined;
 
-  constructor(
-    job: DownloadJob,
-    attempt: number,
-    sources: () => readonly Source[],
-    publish: (event: WorkerEvent) => void,
-  ) {
+  constructor(job: DownloadJob, attempt: number, publish: (event: WorkerEvent) => void) {
     this.#job = job;
     this.#attempt = attempt;
-    this.#sources = sources;
     this.#publish = publish;
   }
 
@@ -45,7 +36,7 @@ export class TryReporter {
       attempt: this.#attempt,
       sequence: this.#count,
       layer: record.layer,
-      kind: this.#kindOf(record.source),
+      kind: record.kind,
       source: record.source.slice(0, MAX_SOURCE_CHARS),
       status: record.failure === undefined ? 'success' : 'failure',
       latencyMs: Math.round(record.durationMs),
@@ -55,30 +46,18 @@ export class TryReporter {
       reason: [record.rankedBecause, record.reason].filter(Boolean).join('; ').slice(0, MAX_REASON_CHARS),
     });
     this.#count += 1;
-    this.#addToSums(record);
+    this.#sums.add(record);
   }
 
   /** Sums per source, those that gave most first. */
   sourceBytes(): SourceBytes {
-    return [...this.#sums.values()].sort((a, b) => b.bytes - a.bytes).slice(0, MAX_SOURCES);
-  }
-
-  #addToSums(record: TryRecord): void {
-    const source = record.source.slice(0, MAX_SOURCE_CHARS);
-    const sum = this.#sums.get(record.source) ?? { bytes: 0, wastedBytes: 0, badLeaves: 0, errors: 0 };
-    this.#sums.set(record.source, {
-      source,
-      layer: record.layer,
-      bytes: sum.bytes + record.committedBytes,
-      wastedBytes: sum.wastedBytes + record.wastedBytes,
-      badLeaves: sum.badLeaves + record.badLeaves,
-      errors: sum.errors + (record.failure === undefined ? 0 : 1),
-    });
-  }
-
-  #kindOf(name: string): SourceKind {
-    this.#kinds ??= new Map(this.#sources().map((source) => [source.name, source.kind]));
-    return this.#kinds.get(name) ?? 'mirror';
+    return this.#sums.all
+      .toSorted((a, b) => b.bytes - a.bytes)
+      .slice(0, MAX_SOURCES)
+      .map(({ source, layer, bytes, wastedBytes, badLeaves, errors }) => {
+        const name = source.slice(0, MAX_SOURCE_CHARS);
+        return { source: name, layer, bytes, wastedBytes, badLeaves, errors };
+      });
   }
 }
 

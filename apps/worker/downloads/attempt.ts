@@ -60,7 +60,7 @@ export class Attempt {
     this.#context = context;
     this.#running = running;
     this.#deps = deps;
-    this.#tries = new TryReporter(job, context.attempt, () => deps.fetcher.sourcesOf(job), deps.publish);
+    this.#tries = new TryReporter(job, context.attempt, deps.publish);
   }
 
   async run(): Promise<HandlerResult> {

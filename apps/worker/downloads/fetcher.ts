@@ -9,8 +9,6 @@ import type { TransferLimits } from './transfer-limits.ts';
 export interface Fetcher {
   /** Fetches a job's file into the partial; see `obtain` for what it throws. */
   fetch(job: DownloadJob, hooks: FetchHooks): Promise<Obtained>;
-  /** The sources of the file in their configured order. */
-  sourcesOf(job: DownloadJob): Source[];
 }
 
 export interface FetchHooks extends Pick<
@@ -27,6 +25,7 @@ export interface FetcherDeps {
   readonly config: Pick<WorkerConfig, 'layers' | 'strategy'>;
   /** Of the worker and of its sources, over all transfers. */
   readonly limits: TransferLimits;
+  /** The sources of the file in their configured order. */
   readonly sourcesOf: (job: DownloadJob) => Source[];
   /** What all transfers of this worker learned of their sources. */
   readonly health: SourceHealth;
@@ -36,7 +35,6 @@ export interface FetcherDeps {
 /** Everything a worker needs to turn a job into a verified partial. */
 export function createFetcher({ config, limits, sourcesOf, health, tables }: FetcherDeps): Fetcher {
   return {
-    sourcesOf,
     fetch: async (job, { leavesOf, throttle, ...hooks }) => {
       const cid = job.file.cid ?? (await keptCid(tables, leavesOf));
       return obtain(

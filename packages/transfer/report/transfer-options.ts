@@ -1,6 +1,6 @@
 import type { Digests, Strategy } from '#core/file-spec';
 import type { SourceFailureKind } from '#core/failure';
-import type { Layer } from '#core/layer';
+import type { Layer, SourceKind } from '#core/layer';
 import type { Logger } from '#core/logger';
 import type { Budget, Decision } from '#core/policy';
 import type { SourceHealth } from '#core/ranking';
@@ -81,6 +81,7 @@ export type SourceProgress = Pick<SourceReport, 'source' | 'bytes' | 'wastedByte
 /** One request (or one run of block requests) to one source (ME1). */
 export interface TryRecord {
   readonly source: string;
+  readonly kind: SourceKind;
   readonly layer: Layer;
   readonly origin: string;
   /** Why the source was asked at this place in the order (ME5). */

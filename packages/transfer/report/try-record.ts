@@ -16,6 +16,7 @@ export function recordOf(run: SourceTry, grid: Grid | undefined, { error, decisi
   const hasRange = claim !== undefined && grid !== undefined && claim.end > claim.first;
   return {
     source: state.source.name,
+    kind: state.source.kind,
     layer: state.source.layer,
     origin: state.source.origin,
     rankedBecause: state.rankedBecause,

@@ -56,7 +56,7 @@ describe('a manifest that names a CID and a SHA-256, and no gateway that has its
     const result = await new Attempt(job, { attempt: 1, lastAttempt: false, timesStarted: 1, signal }, running, {
       ...{
         store,
-        fetcher: { fetch, sourcesOf },
+        fetcher: { fetch },
         logger: silentLogger,
         downloads: new RunningDownloads(() => 0),
         onServed: () => undefined,

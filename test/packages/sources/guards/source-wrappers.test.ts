@@ -3,14 +3,12 @@ import { silentLogger } from '#core/logger';
 import type { Source } from '#core/source';
 import { limited, OriginGates } from '#sources/guards/limited';
 import { makeSources } from '#sources/make-sources';
-import type { SourceObservation } from '#sources/guards/observed';
-import { observed } from '#sources/guards/observed';
 import { SourceHealth } from '#sources/guards/source-health';
 import { someBytes } from '../../../helpers/origin/origin-content.ts';
 import { startOrigin } from '../../../helpers/origin/origin.ts';
 import { until } from '../../../helpers/until.ts';
 import { collect, quickHttp } from '../collect.ts';
-import { failure, scripted } from './scripted.ts';
+import { scripted } from './scripted.ts';
 
 const never = new AbortController().signal;
 const closers: (() => unknown)[] = [];
@@ -97,21 +95,6 @@ describe('the limits of an origin', () => {
   });
 });
 
-describe('an observed source', () => {
-  it('reports each request with its outcome', async () => {
-    const seen: SourceObservation[] = [];
-    const source = observed((observation) => seen.push(observation))(
-      scripted([10, failure('missing'), new RangeError()]),
-    );
-    for (let i = 0; i < 3; i += 1) await collect(source, {});
-    expect(seen.map(({ outcome, bytes }) => [outcome, bytes])).toEqual([
-      ['success', 10],
-      ['missing', 0],
-      ['sink', 0],
-    ]);
-  });
-});
-
 describe('making the sources of a file', () => {
   it('holds gateways to what the operator says of them', () => {
     const http = quickHttp();
@@ -136,7 +119,6 @@ describe('making the sources of a file', () => {
       () => http.close(),
     );
     const warnings: unknown[] = [];
-    const seen: SourceObservation[] = [];
     const sources = makeSources(
       {
         path: 'a/m.bin',
@@ -155,13 +137,11 @@ describe('making the sources of a file', () => {
         health: new SourceHealth(),
         gates: new OriginGates(),
         logger: { ...silentLogger, warn: (fields) => void warnings.push(fields) },
-        report: (observation) => seen.push(observation),
       },
     );
     expect(sources.map((source) => source.kind)).toEqual(['mirror', 'huggingface', 'ipfs-gateway']);
     expect(warnings).toEqual([expect.objectContaining({ gateway: 'https://cloudflare-ipfs.com' })]);
     for (const source of sources) expect((await collect(source, {})).bytes.equals(someBytes(100))).toBe(true);
-    expect(seen).toHaveLength(3);
   });
 
   it('E15 makes none for a file that only IPFS has when no gateway is configured', () => {
