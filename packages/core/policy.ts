@@ -1,3 +1,4 @@
+import { exponentialMs, jitteredMs } from './async/exponential-pause.ts';
 import type { SourceFailureKind } from './failure.ts';
 import type { Layer } from './layer.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from './units.ts';
@@ -139,8 +140,7 @@ function afterThrottle(failure: FailureFacts, history: TryHistory, budget: Budge
  * @returns milliseconds before the next try: base × 2^(n−1), capped, then between half and all of it
  */
 export function backoffMs(failuresInARow: number, budget: Budget, random: number): number {
-  const whole = Math.min(budget.backoffMaxMs, budget.backoffBaseMs * 2 ** (failuresInARow - 1));
-  return Math.round(whole / 2 + (whole / 2) * random);
+  return jitteredMs(exponentialMs(budget.backoffBaseMs, failuresInARow, budget.backoffMaxMs), random);
 }
 
 const PASSING: ReadonlySet<SourceFailureKind> = new Set<SourceFailureKind>([

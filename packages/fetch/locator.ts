@@ -2,6 +2,7 @@ import { extname } from 'node:path';
 import { parseCid } from '#content/cid/cid';
 import type { FileSpec, SourceSpec } from '#core/file-spec';
 import { badHubPathReason, badRepoReason, badRevisionReason, type HubRepoType } from '#core/text/hub-name';
+import { replaceUnshowable } from '#core/text/unshowable';
 import { redactUserInfo } from '#http/redaction';
 import { hubPage } from '#sources/hub/hub-page';
 import { parseFileUrl } from '#sources/local-file';
@@ -139,8 +140,6 @@ export function nameOf(locator: FileLocator): string {
 /** As it was typed, unless that has slashes (base64) or is longer than a file name may be. */
 const nameOfCid = (cid: string): string => (/^\w{1,200}$/.test(cid) ? cid : parseCid(cid).cid);
 
-/** What terminals obey or hide instead of showing it. */
-const UNSHOWABLE = /[\p{Cc}\p{Cs}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
 /** As long as names may be on the file systems in use. */
 const MAX_NAME_BYTES = 255;
 
@@ -149,11 +148,11 @@ const MAX_NAME_BYTES = 255;
  * is decoded. Too long a name keeps its ending.
  */
 export function lastName(path: string): string | undefined {
-  const name = path
+  const last = path
     .split(/[/\\\0]/)
     .filter(Boolean)
-    .at(-1)
-    ?.replace(UNSHOWABLE, '_');
+    .at(-1);
+  const name = last && replaceUnshowable(last, '_');
   if (name === undefined || name === '.' || name === '..') return undefined;
   const ending = Buffer.byteLength(extname(name)) <= 20 ? extname(name) : '';
   const stem = name.slice(0, name.length - ending.length);

@@ -1,4 +1,5 @@
 import { Redis, type RedisOptions } from 'ioredis';
+import { exponentialMs, jitteredMs } from '#core/async/exponential-pause';
 import type { Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
 
@@ -72,10 +73,8 @@ function connect(
 }
 
 /** Doubles from 100 ms to 5 s, then spread, so that a fleet does not return in step. */
-function reconnectPauseMs(times: number): number {
-  const whole = Math.min(MAX_RECONNECT_PAUSE_MS, 100 * 2 ** Math.min(times - 1, 10));
-  return Math.round(whole / 2 + (whole / 2) * Math.random());
-}
+const reconnectPauseMs = (times: number): number =>
+  jitteredMs(exponentialMs(100, times, MAX_RECONNECT_PAUSE_MS), Math.random());
 
 /** What a Redis that answers and refuses says, and what to change. Waiting does not heal it, but an operator may, at any time. */
 const REFUSALS: readonly (readonly [said: RegExp, advice: string])[] = [

@@ -1,3 +1,4 @@
+import { exponentialMs } from '#core/async/exponential-pause';
 import type { Logger } from '#core/logger';
 
 export interface Loop {
@@ -59,7 +60,7 @@ export function createLoop(options: LoopOptions): Loop {
       nudged = false;
       const more = await attempt();
       if (more || (nudged && failures === 0) || stopping.signal.aborted) continue;
-      await pause(failures === 0 ? options.everyMs : Math.min(MAX_PAUSE_MS, 125 * 2 ** Math.min(failures, 10)));
+      await pause(failures === 0 ? options.everyMs : exponentialMs(250, failures, MAX_PAUSE_MS));
     }
   };
 

@@ -1,5 +1,5 @@
-/** What terminals obey or hide instead of showing it. */
-const UNSHOWABLE = /[\p{Cc}\p{Cs}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+import { replaceUnshowable } from '#core/text/unshowable';
+
 /** Characters of two cells: East Asian wide and full-width forms, and pictures. */
 const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
@@ -7,10 +7,7 @@ const NO_CELL = /\p{Mn}|\p{Me}|[\u200b-\u200d]/u;
 
 /** One line that a terminal shows and does not obey: names and messages come from strangers. */
 export const printable = (text: string): string =>
-  text
-    .replace(/\s*[\r\n]+\s*/g, ' ')
-    .trim()
-    .replace(UNSHOWABLE, '\ufffd');
+  replaceUnshowable(text.replace(/\s*[\r\n]+\s*/g, ' ').trim(), '\ufffd');
 
 const cellsOfOne = (character: string): number => (NO_CELL.test(character) ? 0 : WIDE.test(character) ? 2 : 1);
 

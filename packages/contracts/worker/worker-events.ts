@@ -1,19 +1,17 @@
 import { z } from 'zod';
 import { LAYERS, OUTCOMES, SOURCE_KINDS } from '#core/layer';
+import { replaceUnshowable } from '#core/text/unshowable';
 import { ModelName, ModelVersion } from '../manifest.ts';
 
 const At = z.number().int().describe("milliseconds since 1970, the worker's clock");
 const Count = z.number().int().min(0);
-
-/** What no line, label or database can hold: control characters, lone surrogates, and characters that turn the text around. */
-const UNSHOWABLE = /[\p{Cc}\p{Cs}\u202a-\u202e\u2066-\u2069]/gu;
 
 /** Words of a source or of an error, which a stranger may have chosen. */
 const text = (maxChars: number) =>
   z
     .string()
     .max(maxChars)
-    .transform((words) => words.replace(UNSHOWABLE, ' '));
+    .transform((words) => replaceUnshowable(words, ' '));
 
 const OfDownload = { downloadId: z.uuid(), generation: z.number().int().min(1), at: At };
 

@@ -1,12 +1,10 @@
+import { hasUnshowable } from './unshowable.ts';
+
 const RESERVED = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?$/i;
 /** Most names are no such name by their first letter. */
 const MAY_BE_RESERVED = /^[acnpl]/i;
 const MAX_SEGMENT_BYTES = 255;
 const MAX_PATH_BYTES = 1024;
-
-/** Control characters, and the invisible ones that turn the reading direction around. */
-// eslint-disable-next-line no-control-regex -- naming control characters is the point
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
 
 const encoder = new TextEncoder();
 
@@ -24,7 +22,7 @@ const isLonger = (text: string, maxBytes: number): boolean =>
 export function unsafePathReason(path: string, rules: 'portable' | 'posix' = 'portable'): string | undefined {
   if (path === '') return 'is empty';
   if (isLonger(path, MAX_PATH_BYTES)) return `is longer than ${MAX_PATH_BYTES} bytes`;
-  if (UNPRINTABLE.test(path)) return 'has control or direction characters';
+  if (hasUnshowable(path)) return 'has control or direction characters';
   if (path.includes('\\')) return 'has a backslash; separate folders with "/"';
   if (path.startsWith('/')) return 'is absolute; make it relative to the model';
   for (const segment of path.split('/')) {

@@ -1,3 +1,4 @@
+import { WaitQueue } from '#core/async/wait-queue';
 import type { AddressPolicy } from '../address/address-policy.ts';
 import { Connection } from './connection.ts';
 import type { ConnectOptions } from './connector.ts';
@@ -21,7 +22,8 @@ export interface ConnectionPoolOptions extends Omit<ConnectOptions, 'policy' | '
 
 interface Lane {
   readonly idle: Connection[];
-  readonly waiting: ((connection: Connection | undefined) => void)[];
+  /** Handed a free connection, or undefined with the right to make one. */
+  readonly waiting: WaitQueue<Connection | undefined>;
   open: number;
 }
 
@@ -44,7 +46,9 @@ export class ConnectionPool {
     const idle = lane.idle.pop();
     if (idle) return idle;
     if (lane.open < this.#options.maxConnectionsPerOrigin) return this.#make(url, mode, lane);
-    const handed = await waitTurn(lane, signal);
+    const handed = await lane.waiting.wait(signal).catch((cause: unknown) => {
+      throw new HttpFailure('aborted', 'stopped by us', { cause });
+    });
     return handed ?? this.#make(url, mode, lane);
   }
 
@@ -52,14 +56,11 @@ export class ConnectionPool {
   release(url: URL, mode: AddressMode, connection: Connection): void {
     const key = keyOf(url, mode);
     const lane = this.#lane(key);
-    const next = lane.waiting.shift();
     if (connection.closed || this.#closed) {
       lane.open -= 1;
       connection.destroy();
-      if (next) next(undefined);
-      else this.#forget(key, lane);
-    } else if (next) next(connection);
-    else lane.idle.push(connection);
+      if (!lane.waiting.hand(undefined)) this.#forget(key, lane);
+    } else if (!lane.waiting.hand(connection)) lane.idle.push(connection);
   }
 
   close(): void {
@@ -101,7 +102,7 @@ export class ConnectionPool {
   #lane(key: string): Lane {
     const known = this.#lanes.get(key);
     if (known) return known;
-    const made: Lane = { idle: [], waiting: [], open: 0 };
+    const made: Lane = { idle: [], waiting: new WaitQueue(), open: 0 };
     this.#lanes.set(key, made);
     return made;
   }
@@ -116,20 +117,4 @@ const keyOf = (url: URL, mode: AddressMode): string => `${mode} ${url.origin}`;
 function policyFor(mode: AddressMode, policy: AddressPolicy): AddressPolicy | undefined {
   if (mode === 'trusted') return undefined;
   return mode === 'strict' ? { ...policy, allowPrivate: false } : policy;
-}
-
-function waitTurn(lane: Lane, signal: AbortSignal): Promise<Connection | undefined> {
-  return new Promise((resolve, reject) => {
-    const take = (connection: Connection | undefined): void => {
-      signal.removeEventListener('abort', onAbort);
-      resolve(connection);
-    };
-    const onAbort = (): void => {
-      lane.waiting.splice(lane.waiting.indexOf(take), 1);
-      reject(new HttpFailure('aborted', 'stopped by us', { cause: signal.reason }));
-    };
-    if (signal.aborted) return reject(new HttpFailure('aborted', 'stopped by us', { cause: signal.reason }));
-    lane.waiting.push(take);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
 }

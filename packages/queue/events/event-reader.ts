@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EventBatch } from '#contracts/worker/worker-events';
+import { exponentialMs } from '#core/async/exponential-pause';
 import type { Logger } from '#core/logger';
 import { MINUTE_MS, SECOND_MS } from '#core/units';
 import { type RedisClient, type RedisSettings, connectPatiently, disconnect } from '../connection.ts';
@@ -187,7 +188,7 @@ export class EventReader {
 
   /** Doubles from 100 ms to 5 s. */
   async #pause(failures: number): Promise<void> {
-    const pauseMs = Math.min(MAX_PAUSE_MS, 100 * 2 ** Math.min(failures, 10));
+    const pauseMs = exponentialMs(100, failures + 1, MAX_PAUSE_MS);
     await within(delay(pauseMs, undefined, { signal: this.#stopping.signal }), pauseMs + 1);
   }
 

@@ -7,10 +7,10 @@ import {
   type FlowJob,
 } from 'bullmq';
 import { type DownloadJob, downloadJob, queueOf } from '#contracts/worker/download-job';
+import { BoundedMap } from '#core/bounded-map';
 import type { Logger } from '#core/logger';
 import { type RedisClient, type RedisSettings, connectImpatiently, disconnect } from '../connection.ts';
 import { jobOptions } from './job-options.ts';
-import { LeastRecentlyUsed } from './least-recently-used.ts';
 
 /** A job and whom it is for; null is the pool. */
 export interface AddressedJob {
@@ -67,8 +67,8 @@ export class DownloadQueues {
   readonly #prefix: string;
   readonly #logger: Logger;
   readonly #producer: FlowProducer;
-  readonly #open: LeastRecentlyUsed<Queue>;
-  readonly #registered: LeastRecentlyUsed<true>;
+  readonly #open: BoundedMap<Queue>;
+  readonly #registered: BoundedMap<true>;
 
   constructor(options: DownloadQueuesOptions) {
     this.#prefix = options.redis.prefix;
@@ -76,10 +76,13 @@ export class DownloadQueues {
     this.#redis = connectImpatiently(options.redis, 'queues', options.logger);
     this.#producer = new FlowProducer(this.#bullOptions(), strictBackend);
     this.#producer.on('error', (error) => this.#logger.debug({ err: error }, 'flow producer error'));
-    this.#registered = new LeastRecentlyUsed(MAX_REMEMBERED_HOSTS, () => undefined);
-    this.#open = new LeastRecentlyUsed(options.maxOpenQueues ?? DEFAULT_OPEN_QUEUES, (queue) => {
-      options.onQueueClosing?.(queue);
-      void queue.close().catch((error: unknown) => this.#logger.warn({ err: error }, 'queue did not close'));
+    this.#registered = new BoundedMap({ capacity: MAX_REMEMBERED_HOSTS });
+    this.#open = new BoundedMap({
+      capacity: options.maxOpenQueues ?? DEFAULT_OPEN_QUEUES,
+      onDropped: (queue) => {
+        options.onQueueClosing?.(queue);
+        void queue.close().catch((error: unknown) => this.#logger.warn({ err: error }, 'queue did not close'));
+      },
     });
   }
 

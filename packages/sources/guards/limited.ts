@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
+import { WaitQueue } from '#core/async/wait-queue';
 import { SourceError } from '#core/failure';
 import type { Source } from '#core/source';
 import { MINUTE_MS } from '#core/units';
@@ -18,7 +19,7 @@ interface Gate {
   /** Reads that run or have a place; a gate without any, and with its allowance whole, says nothing and is forgotten. */
   busy: number;
   requestsPerMinute: number | undefined;
-  readonly waiting: (() => void)[];
+  readonly waiting: WaitQueue<void>;
   tokens: number;
   filledAtMs: number;
 }
@@ -49,12 +50,12 @@ export class OriginGates {
     gate.requestsPerMinute = limits.requestsPerMinute;
     gate.connections = limits.connections;
     if (this.#hasPlace(gate, origin)) gate.busy += 1;
-    else await place(gate, signal);
+    else await gate.waiting.wait(signal);
     const leave = (): void => {
       gate.busy -= 1;
       while (gate.waiting.length > 0 && this.#hasPlace(gate, origin)) {
         gate.busy += 1;
-        gate.waiting.shift()!();
+        gate.waiting.hand();
       }
     };
     try {
@@ -100,7 +101,7 @@ export class OriginGates {
       busy: 0,
       connections: limits.connections,
       requestsPerMinute,
-      waiting: [],
+      waiting: new WaitQueue(),
       tokens: requestsPerMinute ?? 0,
       filledAtMs: this.#now(),
     };
@@ -116,22 +117,6 @@ export class OriginGates {
       if (busy === 0 && gate.tokens >= requestsPerMinute) this.#gates.delete(origin);
     }
   }
-}
-
-function place(gate: Gate, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const take = (): void => {
-      signal.removeEventListener('abort', onAbort);
-      resolve();
-    };
-    const onAbort = (): void => {
-      gate.waiting.splice(gate.waiting.indexOf(take), 1);
-      reject(signal.reason as Error);
-    };
-    if (signal.aborted) return reject(signal.reason as Error);
-    gate.waiting.push(take);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
 }
 
 /** Holds back reads beyond what the source says it tolerates, or has shown to serve; waiting is not an error. */

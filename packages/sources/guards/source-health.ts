@@ -1,3 +1,5 @@
+import { exponentialMs } from '#core/async/exponential-pause';
+import { BoundedMap } from '#core/bounded-map';
 import type { SourceFailureKind } from '#core/failure';
 import { SourceError } from '#core/failure';
 import { KIB, MINUTE_MS, SECOND_MS } from '#core/units';
@@ -69,18 +71,20 @@ export interface OriginFailure {
 
 /** What this process knows about every origin, shared by all its transfers. */
 export class SourceHealth {
-  /** The one asked longest ago comes first. */
-  readonly #records = new Map<string, OriginRecord>();
+  /** A paused origin is remembered longer than one that is not. */
+  readonly #records: BoundedMap<OriginRecord>;
   readonly #now: () => number;
   readonly #failuresToOpen: number;
   readonly #restMs: number;
-  readonly #mostOrigins: number;
 
   constructor(options: SourceHealthOptions = {}) {
     this.#now = options.now ?? (() => performance.now());
     this.#failuresToOpen = options.failuresToOpen ?? 5;
     this.#restMs = options.restMs ?? 10 * SECOND_MS;
-    this.#mostOrigins = options.mostOrigins ?? 1000;
+    this.#records = new BoundedMap({
+      capacity: options.mostOrigins ?? 1000,
+      dropsFirst: (record) => this.#isIdle(record),
+    });
   }
 
   /**
@@ -127,7 +131,7 @@ export class SourceHealth {
     record.failuresInARow = isAnswered ? 0 : record.failuresInARow + 1;
     if (isAnswered) return wasProbe ? close(record) : undefined;
     if (!wasProbe && record.failuresInARow < this.#failuresToOpen) return;
-    record.openUntilMs = this.#now() + Math.min(MAX_REST_MS, this.#restMs * 2 ** record.opens);
+    record.openUntilMs = this.#now() + exponentialMs(this.#restMs, record.opens + 1, MAX_REST_MS);
     record.opens += 1;
   }
 
@@ -138,7 +142,7 @@ export class SourceHealth {
 
   /** @returns milliseconds for which the origin, or one of its rate limits, rests; 0 when it may be asked */
   waitMs(origin: string, bucket?: string): number {
-    const untilMs = this.#records.get(origin)?.rests.untilMs(bucket) ?? 0;
+    const untilMs = this.#records.peek(origin)?.rests.untilMs(bucket) ?? 0;
     return Math.max(0, Math.ceil(untilMs - this.#now()));
   }
 
@@ -151,7 +155,7 @@ export class SourceHealth {
   }
 
   of(origin: string): HealthView {
-    const record = this.#records.get(origin);
+    const record = this.#records.peek(origin);
     const openMs = record === undefined || record.opens === 0 ? 0 : Math.ceil(record.openUntilMs - this.#now());
     const waitMs = Math.max(0, openMs, this.waitMs(origin));
     const state = waitMs > 0 ? 'open' : (record?.opens ?? 0) > 0 ? 'half-open' : 'closed';
@@ -164,20 +168,12 @@ export class SourceHealth {
 
   /** The record of an origin, as the one that was asked last. */
   #touch(origin: string): OriginRecord {
-    const record = this.#records.get(origin) ?? newRecord();
-    this.#records.delete(origin);
-    if (this.#records.size >= this.#mostOrigins) this.#forgetOne();
-    this.#records.set(origin, record);
-    return record;
+    return this.#records.get(origin) ?? this.#records.set(origin, newRecord());
   }
 
-  /** Who rests is remembered longer than who does not. */
-  #forgetOne(): void {
+  #isIdle({ rests, openUntilMs, probing }: OriginRecord): boolean {
     const now = this.#now();
-    const isIdle = ({ rests, openUntilMs, probing }: OriginRecord): boolean =>
-      rests.expire(now) && openUntilMs <= now && !probing;
-    const oldest = [...this.#records].find(([, record]) => isIdle(record)) ?? [...this.#records][0];
-    if (oldest !== undefined) this.#records.delete(oldest[0]);
+    return rests.expire(now) && openUntilMs <= now && !probing;
   }
 }
 

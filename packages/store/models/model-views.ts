@@ -1,3 +1,4 @@
+import { mapConcurrently } from '#core/async/map-concurrently';
 import { StorageError } from '#core/failure';
 import type { SourceSpec } from '#core/file-spec';
 import { ifPresent } from '#os/if-present';
@@ -5,10 +6,9 @@ import type { StoreContext } from '../context.ts';
 import { blobPath } from '../layout.ts';
 import type { FileRecord, ModelRecord, ModelRecords } from './model-records.ts';
 import { clashReason, pathIndex } from '#core/text/safe-path';
-import { inParallel } from '../in-parallel.ts';
 import { addFiles, makeCurrent, markContent, pathsCollide, pathsOf } from './record-changes.ts';
 import type { RecordStore } from './record-store.ts';
-import { linkView, linkViews, unlinkView, viewPath } from './view-link.ts';
+import { DISK_CALLS_AT_ONCE, linkView, linkViews, unlinkView, viewPath } from './view-link.ts';
 
 /** Where a published content is wanted. */
 export interface ViewRequest {
@@ -95,7 +95,8 @@ export async function showVersion(
   await records.change(async (before) => {
     refuseOtherContent(before, request);
     refuseClashes(context, before, request);
-    await inParallel(new Set(request.files.map(({ sha256 }) => sha256)), (sha256) => touchBlob(context, sha256));
+    const contents = [...new Set(request.files.map(({ sha256 }) => sha256))];
+    await mapConcurrently(contents, DISK_CALLS_AT_ONCE, (sha256) => touchBlob(context, sha256));
     let after = addFiles(before, { ...request, files });
     for (const sha256 of new Set(request.files.map((file) => file.sha256)))
       if (invalidUses(before, sha256).length > 0) {
@@ -234,7 +235,7 @@ export async function reconcileViews(context: StoreContext, records: RecordStore
       const files = record.versions.get(record.version ?? '')?.files ?? new Map<string, FileRecord>();
       const others = [...pathsOf(record)].filter((path) => !files.has(path));
       const links: { path: string; sha256: string }[] = [];
-      await inParallel(files, async ([path, { sha256, invalid }]) => {
+      await mapConcurrently([...files], DISK_CALLS_AT_ONCE, async ([path, { sha256, invalid }]) => {
         if (invalid !== undefined) return;
         if ((await ifPresent(context.fs.stat(blobPath(context.paths, sha256)))) !== undefined)
           links.push({ path, sha256 });

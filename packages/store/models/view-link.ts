@@ -1,5 +1,6 @@
 import { constants, type Stats } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
+import { mapConcurrently } from '#core/async/map-concurrently';
 import { codeOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
 import { unsafePathReason } from '#core/text/safe-path';
@@ -7,8 +8,10 @@ import { ifPresent } from '#os/if-present';
 import { makeFolder, syncFile, syncFolder } from '#os/sync';
 import { dropTemporary, temporaryBeside, unlinkIfPresent } from '#os/write-file';
 import type { StoreContext } from '../context.ts';
-import { inParallel } from '../in-parallel.ts';
 import { blobPath } from '../layout.ts';
+
+/** Files that are worked on at once: the calls share a few threads, so more of them only use memory. */
+export const DISK_CALLS_AT_ONCE = 16;
 
 /** A filesystem without hard links, a full link count, another mount. */
 const NO_HARD_LINK = new Set(['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EACCES']);
@@ -57,14 +60,16 @@ export const linkView = (context: StoreContext, sha256: string, model: string, p
  */
 export async function linkViews(context: StoreContext, model: string, links: readonly ViewLink[]): Promise<void> {
   const missing: (ViewLink & { readonly view: string })[] = [];
-  await inParallel(links, async (link) => {
+  await mapConcurrently(links, DISK_CALLS_AT_ONCE, async (link) => {
     const view = viewPath(context, model, link.path);
     if (!(await refusable(view, () => showsBlob(context, blobPath(context.paths, link.sha256), view))))
       missing.push({ ...link, view });
   });
   const folders = new Set(missing.map(({ view }) => dirname(view)));
   for (const folder of folders) await refusable(folder, () => makeViewFolder(context, model, folder));
-  await inParallel(missing, ({ sha256, view }) => refusable(view, () => replaceView(context, sha256, view)));
+  await mapConcurrently(missing, DISK_CALLS_AT_ONCE, ({ sha256, view }) =>
+    refusable(view, () => replaceView(context, sha256, view)),
+  );
   for (const folder of folders)
     await refusable(folder, async () => {
       await syncFolder(context.fs, folder);

@@ -1,3 +1,4 @@
+import { exponentialMs } from '#core/async/exponential-pause';
 import { SourceError } from '#core/failure';
 import type { Decision } from '#core/policy';
 import { SECOND_MS } from '#core/units';
@@ -23,7 +24,7 @@ export function afterConnectionLimit(state: SourceState, error: SourceError, now
   if (state.lanes > 0) return { do: 'retry-same', afterMs: 0, reason };
   state.refusalsInARow += 1;
   if (state.refusalsInARow > MAX_REFUSALS_IN_A_ROW) return undefined;
-  const afterMs = PAUSE_MS * 2 ** (state.refusalsInARow - 1);
+  const afterMs = exponentialMs(PAUSE_MS, state.refusalsInARow, RAMP_AGAIN_MS);
   state.pausedUntil = now + afterMs;
   return { do: 'retry-same', afterMs, reason };
 }
