@@ -1,0 +1,39 @@
+/** A share in hundredths of a percent: 9_800 is 98 %. Whole numbers, so that a threshold has an exact boundary. */
+export type BasisPoints = number;
+
+export const WHOLE: BasisPoints = 10_000;
+
+/** One wave: how many hosts it adds, and what must be true before the next one opens. */
+export interface WaveSpec {
+  readonly name: string;
+  /** So many more hosts, or as many as bring all opened hosts to this share of the targeted ones. */
+  readonly size: { readonly hosts: number } | { readonly share: BasisPoints };
+  /** `manual`: a person opens the next wave. */
+  readonly gate: 'auto' | 'manual';
+  /** Milliseconds between the end of the wave and the opening of the next one. */
+  readonly soakMs: number;
+  /** The wave starts with `base` hosts at once; the limit is multiplied by `factor` after each `everySuccesses`. */
+  readonly ramp?: { readonly base: number; readonly factor: number; readonly everySuccesses: number } | undefined;
+}
+
+/** Stops new dispatches when too many hosts fail early. Each limit counts finished hosts of the open wave. */
+export interface AbortSpec {
+  readonly failedShare?: BasisPoints | undefined;
+  readonly failedHosts?: number | undefined;
+  /** Finished hosts below which no limit applies, so that one failure of one does not end a rollout. */
+  readonly minSample: number;
+  /** `pause` keeps running hosts going; `stop` fails the rollout. */
+  readonly action: 'pause' | 'stop';
+}
+
+/** What the verdict and the pace of a rollout depend on. */
+export interface RolloutPolicy {
+  readonly waves: readonly WaveSpec[];
+  /** Share of the targeted hosts that must succeed. */
+  readonly successShare: BasisPoints;
+  readonly abort?: AbortSpec | undefined;
+  /** What happens to hosts that are not final when success is out of reach. */
+  readonly onFailure: 'stop' | 'continue';
+  /** Most active hosts at once, in all and per site; undefined is without limit. */
+  readonly concurrency: { readonly global?: number | undefined; readonly perSite?: number | undefined };
+}
