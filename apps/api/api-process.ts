@@ -46,8 +46,7 @@ export async function createApiProcess(
   const queues = new DownloadQueues({ redis, logger: log, onQueueClosing: (queue) => board?.hide(queue) });
   const showQueue = showing(queues, board);
   const loops: Loop[] = [];
-  const base = { database, queues, log, prefix: config.redisPrefix, changes: createChanges() };
-  const deps: Dependencies = { ...base, nudgeRelay: () => loops[0]?.nudge(), now: () => new Date() };
+  const deps = dependenciesOf(config, { database, queues, log }, loops);
   const maintenance = new MaintenanceQueue({ redis: queues.redis, prefix: config.redisPrefix, logger: log });
   loops.push(createRelay(deps, showQueue), ...createReconciler(deps, config));
   loops.push(createVersionChecks(deps, maintenance, config.versionCheckMs));
@@ -84,6 +83,22 @@ export async function createApiProcess(
     await Promise.all([maintenance.stop(), queues.stop(), database.close()]);
   };
   return { start, stop: once(stop) };
+}
+
+function dependenciesOf(
+  config: ApiConfig,
+  made: Pick<Dependencies, 'database' | 'queues' | 'log'>,
+  loops: readonly Loop[],
+): Dependencies {
+  return {
+    ...made,
+    prefix: config.redisPrefix,
+    changes: createChanges(),
+    nudgeRelay: () => loops[0]?.nudge(),
+    nudgeConductor: () => undefined,
+    hostOfflineAfterMs: config.hostOfflineAfterMs,
+    now: () => new Date(),
+  };
 }
 
 const showing =

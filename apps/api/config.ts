@@ -26,6 +26,8 @@ export interface ApiConfig {
   readonly versionCheckMs: number;
   /** What is odd about the environment and no reason to refuse it, as sentences. */
   readonly warnings: readonly string[];
+  /** A host that nothing was heard of for this long is offline: three times the pause between its reports. */
+  readonly hostOfflineAfterMs: number;
 }
 
 /**
@@ -73,6 +75,7 @@ const toConfig = (
   sweepEveryMs: values.HAULIER_SWEEP_EVERY,
   historyMs: values.HAULIER_HISTORY,
   versionCheckMs: values.HAULIER_VERSION_CHECK_INTERVAL,
+  hostOfflineAfterMs: values.HAULIER_HOST_OFFLINE_AFTER,
   warnings,
 });
 

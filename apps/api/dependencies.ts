@@ -12,6 +12,10 @@ export interface Dependencies {
   readonly changes: Changes;
   /** Asks the relay to look for new rows now. */
   readonly nudgeRelay: () => void;
+  /** Asks the conductor to look at the rollouts now. */
+  readonly nudgeConductor: () => void;
+  /** A host that nothing was heard of for this long is offline; milliseconds. */
+  readonly hostOfflineAfterMs: number;
   readonly now: () => Date;
   readonly log: Logger;
 }

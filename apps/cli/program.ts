@@ -31,6 +31,7 @@ export function createProgram(context: CommandContext): Command {
   addFetchCommand(program, context);
   addModelCommands(program, context);
   addBundleCommands(program, context);
+  addHostCommands(program, context);
   addWorkerCommands(program, context);
   addHelp(program);
   return program;
@@ -193,6 +194,41 @@ function addBundleCommands(program: Command, context: CommandContext): void {
     .action(async (paths, options) =>
       (await import('./commands/bundle-install.ts')).bundleInstall(paths, options, context),
     );
+}
+
+function addHostCommands(program: Command, context: CommandContext): void {
+  const host = program.command('host').description('hosts: list, show, label, drain, forget');
+  const json = ['--json', 'one JSON object on stdout'] as const;
+  host
+    .command('list')
+    .option('--selector <selector>', 'only hosts that match, such as gpu=true,site!=eu-1')
+    .option(...json)
+    .action(async (options) => (await import('./commands/host.ts')).hostList(options, context));
+  host
+    .command('show <name>')
+    .option(...json)
+    .action(async (name, options) => (await import('./commands/host.ts')).hostShow(name, options, context));
+  host
+    .command('label <name> <changes...>')
+    .description('key=value sets a label, key- removes it')
+    .option(...json)
+    .action(async (name, changes, options) =>
+      (await import('./commands/host.ts')).hostLabel(name, changes, options, context),
+    );
+  host
+    .command('drain <name>')
+    .description('rollouts do not begin with it; what runs there goes on')
+    .option(...json)
+    .action(async (name, options) => (await import('./commands/host.ts')).hostDrain(name, true, options, context));
+  host
+    .command('undrain <name>')
+    .option(...json)
+    .action(async (name, options) => (await import('./commands/host.ts')).hostDrain(name, false, options, context));
+  host
+    .command('forget <name>')
+    .description('remove a host that is gone; what is still wanted there is cancelled')
+    .option(...json)
+    .action(async (name, options) => (await import('./commands/host.ts')).hostForget(name, options, context));
 }
 
 function addWorkerCommands(program: Command, context: CommandContext): void {

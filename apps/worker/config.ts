@@ -15,6 +15,8 @@ export interface WorkerConfig {
   readonly redis: { readonly url: string; readonly prefix: string };
   /** Takes the jobs of this host's own queue; undefined for a worker of the pool. */
   readonly host: string | undefined;
+  /** What selectors of rollouts match, beside what is set through the API. */
+  readonly labels: Readonly<Record<string, string>>;
   /** Takes the jobs that any worker may take; the default where no host is named. */
   readonly pool: boolean;
   /** Files at once. */
@@ -93,6 +95,7 @@ export function readConfig(env: Environment): WorkerConfig {
 const toConfig = (values: Values): Omit<WorkerConfig, 'home' | 'pool' | 'gatewayData' | 'warnings'> => ({
   redis: { url: values.REDIS_URL ?? '', prefix: values.HAULIER_REDIS_PREFIX },
   host: values.HAULIER_HOST,
+  labels: Object.fromEntries(values.HAULIER_LABELS),
   concurrency: values.HAULIER_CONCURRENCY,
   layers: values.HAULIER_LAYERS,
   strategy: values.HAULIER_STRATEGY,

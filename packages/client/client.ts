@@ -8,8 +8,9 @@ import type {
 } from '#contracts/http/downloads';
 import type { Model, ModelDetail, VersionDetail, VersionSummary } from '#contracts/http/models';
 import type { MetricsHealth, MetricsSummary } from '#contracts/http/metrics';
-import type { HostLimitsBody, HostLimitsSet, OrderedVerify } from '#contracts/http/hosts';
-import type { Host, Readiness, SystemStatus } from '#contracts/http/status';
+import type { ForgottenHost, HostLimitsBody, HostLimitsSet, OrderedVerify } from '#contracts/http/hosts';
+import type { LabelsPatch } from '#contracts/labels';
+import type { Host, HostList, Readiness, SystemStatus } from '#contracts/http/status';
 import type { ManifestInput } from '#contracts/manifest';
 import { formatWait } from './format-wait.ts';
 import { send } from './send.ts';
@@ -60,7 +61,14 @@ export interface Client {
   /** Contents of the model that were had, newest first; of one type where it is named. */
   listCids(model: string, type?: string): Promise<CidRecord[]>;
   getCid(cid: string): Promise<CidRecord>;
-  listHosts(): Promise<Host[]>;
+  /** Every host that the selector matches, by name; all of them without one. */
+  listHosts(selector?: string): Promise<Host[]>;
+  getHost(name: string): Promise<Host>;
+  /** Sets labels of a host; null removes one. */
+  labelHost(name: string, labels: LabelsPatch): Promise<Host>;
+  /** Whether rollouts may begin with the host. */
+  drainHost(name: string, draining: boolean): Promise<Host>;
+  forgetHost(name: string): Promise<ForgottenHost>;
   /** Lets the host hash what it has, or one model; it does so when it is there. */
   verifyHost(name: string, model?: string): Promise<OrderedVerify>;
   /** Changes limits of the host's worker, at once; null goes back to its configuration, what is left out stays. @returns all that is set */
@@ -83,7 +91,7 @@ export function createClient(options: ClientOptions): Client {
     ...modelMethods(get, post),
     listCids: async (model, type) => (await get<{ cids: CidRecord[] }>('/api/cids', { query: { model, type } })).cids,
     getCid: (cid) => get(`/api/cids/${part(cid)}`),
-    listHosts: async () => (await get<{ hosts: Host[] }>('/api/hosts')).hosts,
+    ...hostMethods(options, get, post),
     verifyHost: (name, model) => post(`/api/hosts/${part(name)}/verify`, model === undefined ? {} : { model }),
     limitHost: (name, body) => send(options, { method: 'PATCH', path: `/api/hosts/${part(name)}/limits`, body }),
     getStatus: () => get('/api/status'),
@@ -125,4 +133,22 @@ const modelMethods = (get: Get, post: Post) => ({
   pinModel: (name: string, version: string) => post<Model>(`/api/models/${part(name)}/pin`, { version }),
   unpinModel: (name: string) => post<Model>(`/api/models/${part(name)}/unpin`),
   checkModel: (name: string) => post<Model>(`/api/models/${part(name)}/check`),
+});
+
+const hostMethods = (options: ClientOptions, get: Get, post: Post) => ({
+  listHosts: async (selector?: string) => {
+    const hosts: Host[] = [];
+    for (let cursor: string | undefined; ;) {
+      const page: HostList = await get<HostList>('/api/hosts', { query: { selector, cursor } });
+      hosts.push(...page.hosts);
+      if (page.nextCursor === null) return hosts;
+      cursor = page.nextCursor;
+    }
+  },
+  getHost: (name: string) => get<Host>(`/api/hosts/${part(name)}`),
+  labelHost: (name: string, labels: LabelsPatch) =>
+    send<Host>(options, { method: 'PATCH', path: `/api/hosts/${part(name)}/labels`, body: labels }),
+  drainHost: (name: string, draining: boolean) =>
+    post<Host>(`/api/hosts/${part(name)}/${draining ? 'drain' : 'undrain'}`),
+  forgetHost: (name: string) => send<ForgottenHost>(options, { method: 'DELETE', path: `/api/hosts/${part(name)}` }),
 });

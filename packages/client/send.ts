@@ -13,7 +13,8 @@ export interface ClientOptions {
 }
 
 export interface Call {
-  readonly method: 'GET' | 'POST' | 'PATCH';
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | readonly string[] | undefined>> | undefined;
   readonly body?: unknown;
@@ -77,4 +78,5 @@ const headersOf = (options: ClientOptions, call: Call): Record<string, string> =
   accept: 'application/json, application/problem+json',
   ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
   ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+  ...call.headers,
 });

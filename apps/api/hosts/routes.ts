@@ -4,12 +4,18 @@ import { hostByName } from '#database/hosts/host-queries';
 import { publishLimits } from '#queue/commands/commands';
 import { publishOrder } from '#queue/commands/host-orders';
 import type { Dependencies } from '../dependencies.ts';
-import { RequestError } from '../server/request-error.ts';
+import { registerHostLabels } from './label-routes.ts';
+import { registerHostLife } from './life-routes.ts';
+import { registerHostList } from './list-routes.ts';
+import { unknownHost } from './unknown-host.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import type { App } from '../server/app-type.ts';
 import { momentOf } from '../server/moment.ts';
 
 export function registerHostRoutes(app: App, deps: Dependencies): void {
+  registerHostList(app, deps);
+  registerHostLabels(app, deps);
+  registerHostLife(app, deps);
   registerVerify(app, deps);
   registerLimits(app, deps);
 }
@@ -64,8 +70,7 @@ async function setLimits(deps: Dependencies, host: string, change: HostLimitsBod
 }
 
 async function assertKnown({ database }: Dependencies, host: string): Promise<void> {
-  if ((await hostByName(database, host)) === undefined)
-    throw new RequestError('unknown-host', `no host "${host}" was ever heard of; GET /api/hosts lists them`);
+  if ((await hostByName(database, host)) === undefined) throw await unknownHost(database, host);
 }
 
 async function orderVerify(deps: Dependencies, host: string, model: string | undefined): Promise<OrderedVerify> {

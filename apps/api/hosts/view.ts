@@ -1,17 +1,26 @@
 import type { Host } from '#contracts/http/status';
-import { MINUTE_MS } from '#core/units';
+import { labelsOf } from '#core/selector/host-labels';
 import type { HostRow } from '#database/hosts/host-queries';
+import type { Dependencies } from '../dependencies.ts';
 import { momentOf, momentOrNull } from '../server/moment.ts';
 
-const ONLINE_WITHIN_MS = 2 * MINUTE_MS;
+type ViewDeps = Pick<Dependencies, 'now' | 'hostOfflineAfterMs'>;
 
-export const hostView = (row: HostRow, now: Date): Host => ({
+export const isOnline = (row: Pick<HostRow, 'lastSeenAt'>, { now, hostOfflineAfterMs }: ViewDeps): boolean =>
+  now().getTime() - row.lastSeenAt.getTime() <= hostOfflineAfterMs;
+
+export const hostView = (row: HostRow, deps: ViewDeps): Host => ({
   name: row.name,
-  status: now.getTime() - row.lastSeenAt.getTime() <= ONLINE_WITHIN_MS ? 'online' : 'offline',
+  status: isOnline(row, deps) ? 'online' : 'offline',
+  draining: row.draining,
+  labels: labelsOf(row),
+  setLabels: row.labels,
+  workerLabels: row.workerLabels,
   lastSeenAt: momentOrNull(row.lastSeenAt),
   workerVersion: row.workerVersion,
   storeBytes: row.storeBytes,
   freeBytes: row.freeBytes,
+  memoryBytes: row.facts.memoryBytes ?? null,
   fileCount: row.fileCount,
   createdAt: momentOf(row.firstSeenAt),
 });

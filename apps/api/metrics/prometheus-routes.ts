@@ -41,7 +41,7 @@ async function snapshot(deps: Dependencies, version: string): Promise<ControlPla
     standingStoreWarnings(database),
     metricsSummary(database, new Date(now.getTime() - DAY_MS)),
   ]);
-  const states = hosts.map((host) => hostView(host, now).status);
+  const states = hosts.map((host) => hostView(host, deps).status);
   const count = (state: (typeof states)[number]): number => states.filter((one) => one === state).length;
   return {
     version,

@@ -20,3 +20,8 @@ export const badCursor = (cursor: string): RequestError => {
     errors: [{ pointer: '?cursor', detail, value: cursor }],
   });
 };
+
+/** A position in a list that is sorted by name. */
+export const encodeName = (name: string): string => Buffer.from(name).toString('base64url');
+
+export const decodeName = (cursor: string): string => Buffer.from(cursor, 'base64url').toString('utf8');

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { HostList, Liveness, Readiness, SystemStatus } from '#contracts/http/status';
+import { Liveness, Readiness, SystemStatus } from '#contracts/http/status';
 import { PROBLEMS } from '#contracts/http/problem';
 import { DOWNLOAD_STATUSES } from '#core/download-status';
 import { countDownloads } from '#database/downloads/download-queries';
-import { listHosts, listNotices } from '#database/hosts/host-queries';
+import { listNotices } from '#database/hosts/host-queries';
 import { outdatedModels } from '#database/models/version-queries';
 import type { Dependencies } from '../dependencies.ts';
 import type { Health } from './health.ts';
@@ -11,7 +11,6 @@ import type { RecorderCounts } from '../background/recorder.ts';
 import { RequestError } from '../server/request-error.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import type { App } from '../server/app-type.ts';
-import { hostView } from '../hosts/view.ts';
 import { momentOf } from '../server/moment.ts';
 import { standingStoreWarnings } from '../hosts/store-warnings.ts';
 
@@ -82,20 +81,6 @@ export function registerSystemRoutes(app: App, deps: Dependencies, facts: System
       },
     },
     async () => statusView(deps, facts),
-  );
-  app.get(
-    '/api/hosts',
-    {
-      ...guardedBy('read'),
-      schema: {
-        operationId: 'listHosts',
-        summary: 'Hosts that were ever heard of, by name',
-        tags: ['hosts'],
-        security: TOKEN_REQUIRED,
-        response: { 200: HostList, ...problems() },
-      },
-    },
-    async () => ({ hosts: (await listHosts(deps.database)).map((row) => hostView(row, deps.now())) }),
   );
 }
 

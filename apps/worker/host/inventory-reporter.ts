@@ -1,4 +1,9 @@
-import { INVENTORY_PAGE_ENTRIES, type InventoryEntry, type WorkerEvent } from '#contracts/worker/worker-events';
+import {
+  INVENTORY_PAGE_ENTRIES,
+  type HostFacts,
+  type InventoryEntry,
+  type WorkerEvent,
+} from '#contracts/worker/worker-events';
 import type { Logger } from '#core/logger';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '#core/units';
 import type { Inventory } from '#store/inventory';
@@ -10,6 +15,9 @@ export interface InventoryReporterOptions {
   /** Resolves when everything published is acknowledged. */
   readonly flush: (signal?: AbortSignal) => Promise<void>;
   readonly workerVersion: string;
+  /** Of the worker's configuration. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly readFacts: () => Promise<HostFacts>;
   readonly logger: Logger;
   readonly everyMs?: number;
   /** Changes that come this close together are told once; milliseconds. */
@@ -87,7 +95,10 @@ export class InventoryReporter {
     const inventory = await store.inventory();
     const { digest, storeBytes, fileCount } = inventory;
     const freeBytes = Math.max(0, Math.floor(await store.freeBytes()));
-    publish({ type: 'host.report', at, inventoryDigest: digest, storeBytes, freeBytes, fileCount, workerVersion });
+    const { labels, readFacts } = this.#options;
+    const facts = await readFacts();
+    const told = { inventoryDigest: digest, storeBytes, freeBytes, fileCount, workerVersion, labels, facts };
+    publish({ type: 'host.report', at, ...told });
     const isSame = this.#told?.digest === digest;
     const waitMs = isSame ? fullEveryMs : this.#urgent ? 0 : everyMs;
     if (this.#told !== undefined && at - this.#told.at < waitMs) return;

@@ -15,6 +15,7 @@ import type { StoreNotice } from '#store/context';
 import type { Store } from '#store/open-store';
 import { pacer } from '#store/upkeep/rolling-verify';
 import type { WorkerConfig } from '../config.ts';
+import { readHostFacts } from './host-facts.ts';
 import type { HeldIdentity } from '../worker-identity.ts';
 import { checkVersion } from './check-version.ts';
 import { InventoryReporter } from './inventory-reporter.ts';
@@ -54,7 +55,10 @@ const FLEET_ANSWER_MS = 5 * SECOND_MS;
 export function createMaintenance(deps: MaintenanceDeps): Maintenance {
   const { config, identity, redis, store, logger } = deps;
   const { host } = config;
-  const inventory = host === undefined ? undefined : new InventoryReporter(deps);
+  const inventory =
+    host === undefined
+      ? undefined
+      : new InventoryReporter({ ...deps, labels: config.labels, readFacts: readHostFacts });
   const onOrder = (order: HostOrder, signal: AbortSignal): Promise<void> => verifyStore(deps, order, signal);
   const orders =
     host === undefined ? undefined : new HostOrders({ settings: config.redis, redis, host, onOrder, logger });

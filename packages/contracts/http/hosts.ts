@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { HostName } from '../worker/download-job.ts';
 import { ModelName } from '../manifest.ts';
 import { bySource } from '../worker/worker-events.ts';
-import { Moment } from './parameters.ts';
+import { LabelsPatch, SelectorText } from '../labels.ts';
+import { Cursor, Moment } from './parameters.ts';
 
 export const HostParams = z.strictObject({ name: HostName });
 
@@ -57,3 +58,26 @@ export const HostLimitsSet = z
   .meta({ id: 'HostLimits' });
 
 export type HostLimitsSet = z.infer<typeof HostLimitsSet>;
+
+const MAX_HOSTS_ON_A_PAGE = 10_000;
+
+export const ListHostsQuery = z.strictObject({
+  selector: SelectorText.optional(),
+  status: z.enum(['online', 'offline']).optional(),
+  cursor: Cursor.optional(),
+  limit: z.coerce.number().int().min(1).max(MAX_HOSTS_ON_A_PAGE).default(1000),
+});
+
+export type ListHostsQuery = z.infer<typeof ListHostsQuery>;
+
+export const LabelsBody = LabelsPatch.meta({ examples: [{ gpu: 'true', site: 'eu-1', old: null }] });
+
+/** What became of a host that was forgotten. */
+export const ForgottenHost = z
+  .strictObject({
+    name: z.string(),
+    cancelledDownloads: z.number().int().min(0).describe('downloads that were still wanted there'),
+  })
+  .meta({ id: 'ForgottenHost' });
+
+export type ForgottenHost = z.infer<typeof ForgottenHost>;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DOWNLOAD_STATUSES } from '#core/download-status';
-import { Count, Moment } from './parameters.ts';
+import { Count, Moment, NextCursor } from './parameters.ts';
 
 const ComponentHealth = z.strictObject({
   status: z.enum(['up', 'down']),
@@ -22,11 +22,18 @@ export type Readiness = z.infer<typeof Readiness>;
 export const Host = z
   .strictObject({
     name: z.string(),
-    status: z.enum(['online', 'offline']).describe('online: heard from within the last two minutes'),
+    status: z.enum(['online', 'offline']).describe('online: heard from within HAULIER_HOST_OFFLINE_AFTER'),
+    draining: z.boolean().describe('rollouts do not begin with it until it is undrained'),
+    labels: z
+      .record(z.string(), z.string())
+      .describe('what selectors match: labels that were set, of the worker, and facts'),
+    setLabels: z.record(z.string(), z.string()).describe('set through the API; they win'),
+    workerLabels: z.record(z.string(), z.string()).describe('HAULIER_LABELS of the worker'),
     lastSeenAt: Moment.nullable(),
     workerVersion: z.string().nullable(),
     storeBytes: Count.nullable(),
     freeBytes: Count.nullable(),
+    memoryBytes: Count.nullable(),
     fileCount: Count.nullable(),
     createdAt: Moment,
   })
@@ -34,7 +41,9 @@ export const Host = z
 
 export type Host = z.infer<typeof Host>;
 
-export const HostList = z.strictObject({ hosts: z.array(Host) });
+export const HostList = z.strictObject({ hosts: z.array(Host), nextCursor: NextCursor }).meta({ id: 'HostList' });
+
+export type HostList = z.infer<typeof HostList>;
 
 const Notice = z.strictObject({
   at: Moment,

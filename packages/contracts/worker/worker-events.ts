@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { LAYERS, OUTCOMES, SOURCE_KINDS } from '#core/layer';
 import { replaceUnshowable } from '#core/text/unshowable';
+import { Labels } from '../labels.ts';
 import { ModelName, ModelVersion } from '../manifest.ts';
 
 const At = z.number().int().describe("milliseconds since 1970, the worker's clock");
@@ -115,6 +116,19 @@ export const HostNotice = z.strictObject({
   facts: z.record(z.string().max(60), z.union([text(500), z.number(), z.boolean(), z.null()])).default({}),
 });
 
+/** What the worker found out about its host. Selectors match them as labels (`packages/core/selector/host-labels.ts`). */
+export const HostFacts = z.strictObject({
+  /** As Node names it: `x64`, `arm64`. */
+  arch: text(40),
+  /** As Node names it: `linux`, `darwin`, `win32`. */
+  os: text(40),
+  memoryBytes: Count,
+  /** Graphics processors of NVIDIA that the host shows. */
+  gpus: Count,
+});
+
+export type HostFacts = z.infer<typeof HostFacts>;
+
 /** What the host has: a digest that is cheap to compare, and what the API shows of the host. */
 export const HostReport = z.strictObject({
   type: z.literal('host.report'),
@@ -124,6 +138,9 @@ export const HostReport = z.strictObject({
   freeBytes: Count,
   fileCount: Count,
   workerVersion: text(40),
+  /** Labels of the worker's own configuration; left out by workers before version 0.2. */
+  labels: Labels.optional(),
+  facts: HostFacts.optional(),
 });
 
 const InventoryEntry = z.strictObject({

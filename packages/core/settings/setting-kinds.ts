@@ -1,3 +1,4 @@
+import { labelKeyProblem, labelValueProblem } from '../selector/selector.ts';
 import { DAY_MS, parseBytes, parseDuration } from '../units.ts';
 
 /**
@@ -124,6 +125,15 @@ export function urlOf(
 }
 
 export const httpUrl = urlOf(['http:', 'https:'], 'write an http:// or https:// URL');
+
+/** One label of a host, `gpu=true`, in the grammar of Kubernetes labels. */
+export const label: SettingKind<[key: string, value: string]> = (text) => {
+  const [, key, value] = /^([^=]+)=(.*)$/.exec(text) ?? [];
+  if (key === undefined || value === undefined) throw new RangeError('write labels such as gpu=true,site=eu-1');
+  const problem = labelKeyProblem(key) ?? labelValueProblem(value);
+  if (problem !== undefined) throw new RangeError(`write labels such as gpu=true: "${text}" ${problem}`);
+  return [key, value];
+};
 
 /** Where an API is: the token is the credential, so user name and password have no place in it. */
 export const apiUrl: SettingKind<string> = (text) => {

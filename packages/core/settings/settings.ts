@@ -8,6 +8,7 @@ import {
   duration,
   flag,
   httpUrl,
+  label,
   listOf,
   oneOf,
   proxyUrl,
@@ -129,6 +130,12 @@ export const SETTINGS = {
     default: '1d',
     meaning: 'how often the origin of a model is asked for a newer version',
   },
+  HAULIER_HOST_OFFLINE_AFTER: {
+    kind: duration,
+    readBy: ['api'],
+    default: '3m',
+    meaning: 'a host that nothing was heard of for this long is offline; workers report every minute',
+  },
   HAULIER_LOG_LEVEL: {
     kind: oneOf(LOG_LEVELS),
     readBy: ['api', 'worker'],
@@ -146,6 +153,13 @@ export const SETTINGS = {
     readBy: ['worker', 'cli'],
     shownDefault: 'cli: name of the machine',
     meaning: 'the worker takes the jobs of this host; without it those of the pool',
+  },
+  HAULIER_LABELS: {
+    kind: listOf(label),
+    readBy: ['worker'],
+    default: '',
+    shownDefault: 'none',
+    meaning: 'labels of this host that selectors match: `gpu=true,site=eu-1`; what is set through the API wins',
   },
   HAULIER_POOL: {
     kind: flag,

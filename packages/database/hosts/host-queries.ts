@@ -1,3 +1,4 @@
+import type { HostFacts } from '#contracts/worker/worker-events';
 import type { Database } from '../sql/connect.ts';
 
 /** Store and disk in bytes; null until the host reported. */
@@ -15,6 +16,13 @@ export interface HostRow {
   readonly workerVersion: string | null;
   /** Model name to what the host's own check said (VE2). */
   readonly newerVersions: Record<string, unknown>;
+  /** Set through the API. */
+  readonly labels: Record<string, string>;
+  /** Of the worker's own configuration. */
+  readonly workerLabels: Record<string, string>;
+  readonly facts: Partial<HostFacts>;
+  /** Rollouts do not begin with it. */
+  readonly draining: boolean;
 }
 
 export interface NoticeRow {
@@ -30,7 +38,8 @@ export interface NoticeRow {
 const HOST_COLUMNS = `h.name, h.first_seen_at AS "firstSeenAt", h.last_seen_at AS "lastSeenAt", h.boot_id AS "bootId",
   h.last_sequence AS "lastSequence", h.reported_at AS "reportedAt", h.inventory_digest AS "inventoryDigest",
   h.store_bytes AS "storeBytes", h.free_bytes AS "freeBytes", h.file_count AS "fileCount",
-  h.worker_version AS "workerVersion", h.newer_versions AS "newerVersions"`;
+  h.worker_version AS "workerVersion", h.newer_versions AS "newerVersions", h.labels,
+  h.worker_labels AS "workerLabels", h.facts, h.draining`;
 
 /** By name. */
 export async function listHosts(database: Database, limit = 1000, afterName = ''): Promise<HostRow[]> {

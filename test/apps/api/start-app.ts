@@ -50,6 +50,8 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
     nudgeRelay: () => {
       nudges += 1;
     },
+    nudgeConductor: () => undefined,
+    hostOfflineAfterMs: 120_000,
     now: () => new Date(),
     log: silentLogger,
   };

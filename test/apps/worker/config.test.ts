@@ -35,6 +35,7 @@ describe('configuration of the worker', () => {
       HAULIER_STALL_TIMEOUT: '5s',
       HAULIER_STORE_MAX_BYTES: '10GB',
       HAULIER_HOST: '',
+      HAULIER_LABELS: 'gpu=true, example.com/site=eu-1,empty=',
     });
     expect(config).toMatchObject({
       ipfsGateways: ['http://127.0.0.1:8080', 'https://gateway.example'],
@@ -43,6 +44,7 @@ describe('configuration of the worker', () => {
       stallTimeoutMs: 5_000,
       storeMaxBytes: 1e10,
       host: undefined,
+      labels: { gpu: 'true', 'example.com/site': 'eu-1', empty: '' },
     });
   });
 
@@ -53,6 +55,7 @@ describe('configuration of the worker', () => {
       HAULIER_LAYERS: 'ipfs,torrent',
       HAULIER_LIMIT_RATE: 'fast',
       HAULIER_HOST: 'GPU 1',
+      HAULIER_LABELS: 'gpu=true,a b=c',
     };
     const message = messageOf(() => readConfig(bad));
     for (const name of Object.keys(bad)) expect(message).toContain(name);

@@ -38,7 +38,8 @@ describe('hosts', () => {
     expect(others).toEqual([]);
     expect(first).toEqual({
       ...{ name: 'gpu-1', status: 'online', lastSeenAt: expect.any(String), createdAt: expect.any(String) },
-      ...{ workerVersion: '1.2.3', storeBytes: 3e9, freeBytes: 7e9, fileCount: 12 },
+      ...{ workerVersion: '1.2.3', storeBytes: 3e9, freeBytes: 7e9, memoryBytes: null, fileCount: 12 },
+      ...{ draining: false, setLabels: {}, workerLabels: {}, labels: { 'haulier.io/worker-version': '1.2.3' } },
     });
     expect(second).toMatchObject({ name: 'gpu-2', status: 'offline', fileCount: 2 });
   });

@@ -47,6 +47,8 @@ function reporting(everyMs: number, more: { fullEveryMs?: number } = {}) {
       if (state.flushFails-- > 0) throw new Error('not acknowledged');
     },
     workerVersion: '1.2.3',
+    labels: { gpu: 'true' },
+    readFacts: async () => ({ arch: 'x64', os: 'linux', memoryBytes: 8e9, gpus: 2 }),
     logger: silentLogger,
     everyMs,
     gatherMs: 1,
@@ -69,6 +71,8 @@ describe('what a host tells of its store', () => {
       freeBytes: 12,
       fileCount: 2,
       workerVersion: '1.2.3',
+      labels: { gpu: 'true' },
+      facts: { arch: 'x64', os: 'linux', memoryBytes: 8e9, gpus: 2 },
     });
     expect(pages()).toMatchObject([{ digest: 'first', page: 0, pages: 1, modelsFolder: '/store/models' }]);
     expect(pages()[0]!.entries[1]).toEqual({

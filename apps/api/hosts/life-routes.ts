@@ -1,0 +1,74 @@
+import { ForgottenHost, HostParams } from '#contracts/http/hosts';
+import { Host } from '#contracts/http/status';
+import { mapConcurrently } from '#core/async/map-concurrently';
+import { forgetHost, setDraining } from '#database/hosts/host-actions';
+import { hostByName } from '#database/hosts/host-queries';
+import type { Dependencies } from '../dependencies.ts';
+import { stopJob } from '../downloads/stop-job.ts';
+import type { App } from '../server/app-type.ts';
+import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
+import { RequestError } from '../server/request-error.ts';
+import { unknownHost } from './unknown-host.ts';
+import { hostView } from './view.ts';
+
+/** Draining and forgetting hosts. */
+export function registerHostLife(app: App, deps: Dependencies): void {
+  registerDrain(app, deps, true, 'Let rollouts not begin with this host; what runs there goes on');
+  registerDrain(app, deps, false, 'Let rollouts begin with this host again');
+  app.delete(
+    '/api/hosts/:name',
+    {
+      ...guardedBy('write'),
+      schema: {
+        operationId: 'forgetHost',
+        summary: 'Forget a host that is gone; what is still wanted there is cancelled',
+        description: 'Refused while the host is online: stop its worker first. A worker that comes back is a new host.',
+        tags: ['hosts'],
+        security: TOKEN_REQUIRED,
+        params: HostParams,
+        response: { 200: ForgottenHost, ...problems(400, 404, 409) },
+      },
+    },
+    async ({ params }) => forget(deps, params.name),
+  );
+}
+
+function registerDrain(app: App, deps: Dependencies, draining: boolean, summary: string): void {
+  const action = draining ? 'drain' : 'undrain';
+  app.post(
+    `/api/hosts/:name/${action}`,
+    {
+      ...guardedBy('write'),
+      schema: {
+        operationId: `${action}Host`,
+        summary,
+        description: 'Repeating it changes nothing.',
+        tags: ['hosts'],
+        security: TOKEN_REQUIRED,
+        params: HostParams,
+        response: { 200: Host, ...problems(400, 404) },
+      },
+    },
+    async ({ params }) => {
+      const row = await setDraining(deps.database, params.name, draining);
+      if (row === undefined) throw await unknownHost(deps.database, params.name);
+      deps.nudgeConductor();
+      return hostView(row, deps);
+    },
+  );
+}
+
+const STOPPED_AT_ONCE = 16;
+
+async function forget(deps: Dependencies, name: string): Promise<ForgottenHost> {
+  const { database, now } = deps;
+  const silentSince = new Date(now().getTime() - deps.hostOfflineAfterMs);
+  const ended = await forgetHost(database, name, silentSince, now());
+  if (ended === undefined) {
+    if ((await hostByName(database, name)) === undefined) throw await unknownHost(database, name);
+    throw new RequestError('host-online', `the worker of ${name} is running: stop it, then forget the host`);
+  }
+  await mapConcurrently(ended, STOPPED_AT_ONCE, (job) => stopJob(deps, job, 'cancel'));
+  deps.changes.notify(ended.map(({ id }) => id));
+  return { name, cancelledDownloads: ended.length };
+}

@@ -1,0 +1,66 @@
+import { HostParams, ListHostsQuery } from '#contracts/http/hosts';
+import { Host, HostList } from '#contracts/http/status';
+import { selectableOf } from '#core/selector/host-labels';
+import { isSelected, parseSelector } from '#core/selector/selector';
+import { labelsTag } from '#database/hosts/host-actions';
+import { hostByName, listHosts } from '#database/hosts/host-queries';
+import type { Dependencies } from '../dependencies.ts';
+import type { App } from '../server/app-type.ts';
+import { decodeName, encodeName } from '../server/cursor.ts';
+import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
+import { unknownHost } from './unknown-host.ts';
+import { hostView, isOnline } from './view.ts';
+
+export function registerHostList(app: App, deps: Dependencies): void {
+  app.get(
+    '/api/hosts',
+    {
+      ...guardedBy('read'),
+      schema: {
+        operationId: 'listHosts',
+        summary: 'Hosts that were ever heard of, by name; `?selector=gpu=true,site in (eu-1,eu-2)`',
+        tags: ['hosts'],
+        security: TOKEN_REQUIRED,
+        querystring: ListHostsQuery,
+        response: { 200: HostList, ...problems(400) },
+      },
+    },
+    async ({ query }) => pageOf(deps, query),
+  );
+  app.get(
+    '/api/hosts/:name',
+    {
+      ...guardedBy('read'),
+      schema: {
+        operationId: 'getHost',
+        summary: 'One host; its `ETag` is for a change of its labels',
+        tags: ['hosts'],
+        security: TOKEN_REQUIRED,
+        params: HostParams,
+        response: { 200: Host, ...problems(400, 404) },
+      },
+    },
+    async ({ params }, reply) => {
+      const row = await hostByName(deps.database, params.name);
+      if (row === undefined) throw await unknownHost(deps.database, params.name);
+      return reply.header('etag', `"${await labelsTag(deps.database, row.name)}"`).send(hostView(row, deps));
+    },
+  );
+}
+
+const MAX_HOSTS = 100_000;
+
+/** Selectors are matched here, not in the database: one grammar, tested once. */
+async function pageOf(deps: Dependencies, query: ListHostsQuery): Promise<HostList> {
+  const conditions = parseSelector(query.selector ?? '');
+  const after = query.cursor === undefined ? '' : decodeName(query.cursor);
+  const matching = (await listHosts(deps.database, MAX_HOSTS, after))
+    .filter((row) => query.status === undefined || isOnline(row, deps) === (query.status === 'online'))
+    .filter((row) => isSelected(conditions, selectableOf(row)));
+  const page = matching.slice(0, query.limit);
+  const last = matching.length > page.length ? page.at(-1) : undefined;
+  return {
+    hosts: page.map((row) => hostView(row, deps)),
+    nextCursor: last === undefined ? null : encodeName(last.name),
+  };
+}

@@ -1,0 +1,109 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { ForgottenHost } from '#contracts/http/hosts';
+import type { Problem } from '#contracts/http/problem';
+import type { Host, HostList } from '#contracts/http/status';
+import { MINUTE_MS } from '#core/units';
+import { recordBatches } from '../../../../apps/api/background/recorder.ts';
+import { startApp, type TestApp } from '../start-app.ts';
+
+describe('labels of hosts', () => {
+  let api: TestApp;
+  beforeAll(async () => {
+    api = await startApp();
+    await report('gpu-1', { gpu: 'true', site: 'eu-1' });
+    await report('gpu-2', { gpu: 'true', site: 'us-1' });
+    await report('cpu-1', {});
+  }, 30_000);
+  afterAll(() => api.stop());
+
+  const report = (host: string, labels: Record<string, string>) =>
+    recordBatches(api.deps, [
+      {
+        ...{ version: 1, host, bootId: randomUUID(), sequence: 0, sentAt: Date.now() },
+        events: [
+          {
+            ...{ type: 'host.report', at: Date.now(), inventoryDigest: 'd', storeBytes: 0, freeBytes: 7e9 },
+            ...{ fileCount: 0, workerVersion: '1.2.3', labels },
+            facts: { arch: 'x64', os: 'linux', memoryBytes: 8e9, gpus: labels['gpu'] === 'true' ? 1 : 0 },
+          },
+        ],
+      },
+    ]);
+  const names = async (selector: string, more = ''): Promise<string[]> => {
+    const answer = await api.call('GET', `/api/hosts?selector=${encodeURIComponent(selector)}${more}`);
+    return answer.json<HostList>().hosts.map(({ name }) => name);
+  };
+  const label = (name: string, labels: object, headers = {}) =>
+    api.call('PATCH', `/api/hosts/${name}/labels`, labels, headers);
+
+  it('come from the worker and from its facts, and selectors match them', async () => {
+    expect(await names('gpu=true,site!=eu-1')).toEqual(['gpu-2']);
+    expect(await names('haulier.io/gpus in (0)')).toEqual(['cpu-1']);
+    expect(await names('name~gpu-*')).toEqual(['gpu-1', 'gpu-2']);
+    expect(await names('')).toHaveLength(3);
+  });
+
+  it('that are set win over those of the worker, which show again when they are removed', async () => {
+    const set = await label('gpu-2', { site: 'eu-9', team: 'speech' });
+    expect(set.json<Host>()).toMatchObject({
+      labels: { site: 'eu-9', team: 'speech', gpu: 'true', 'haulier.io/os': 'linux' },
+      setLabels: { site: 'eu-9', team: 'speech' },
+      workerLabels: { site: 'us-1' },
+    });
+    await report('gpu-2', { gpu: 'true', site: 'us-2' });
+    expect(await names('site=eu-9')).toEqual(['gpu-2']);
+    await label('gpu-2', { site: null, team: null });
+    expect(await names('site=us-2')).toEqual(['gpu-2']);
+  });
+
+  it('are changed only under the tag that was read, when one is given', async () => {
+    const etag = (await api.call('GET', '/api/hosts/gpu-1')).headers.get('etag')!;
+    expect((await label('gpu-1', { a: '1' }, { 'if-match': etag })).statusCode).toBe(200);
+    const late = await label('gpu-1', { a: '2' }, { 'if-match': etag });
+    expect([late.statusCode, late.json<Problem>().code]).toEqual([412, 'precondition-failed']);
+    expect((await label('gpu-1', { a: null }, { 'if-match': '*' })).statusCode).toBe(200);
+    expect((await label('gpu-1', {}, { 'if-match': 'x' })).statusCode).toBe(400);
+  });
+
+  it.each([
+    [{ 'haulier.io/os': 'plan9' }, 'facts of the host'],
+    [{ 'no spaces': 'x' }, 'letters, digits'],
+    [{ a: 'no spaces' }, 'letters, digits'],
+  ])('refuses %j with the reason', async (labels, reason) => {
+    const refused = await label('gpu-1', labels);
+    expect(refused.statusCode).toBe(400);
+    expect(refused.json<Problem>().detail).toContain(reason);
+  });
+
+  it('refuses a selector that cannot be read, and names the hosts nearest to a wrong name', async () => {
+    const bad = await api.call('GET', '/api/hosts?selector=a%20b');
+    expect([bad.statusCode, bad.json<Problem>().errors?.[0]?.pointer]).toEqual([400, '?selector']);
+    const unknown = await label('gpu-3', { a: 'b' });
+    expect([unknown.statusCode, unknown.json<Problem>().code]).toEqual([404, 'unknown-host']);
+    expect(unknown.json<Problem>().detail).toContain('did you mean gpu-1, gpu-2');
+  });
+
+  it('come page by page', async () => {
+    const first = (await api.call('GET', '/api/hosts?limit=2')).json<HostList>();
+    expect(first.hosts.map(({ name }) => name)).toEqual(['cpu-1', 'gpu-1']);
+    const second = (await api.call('GET', `/api/hosts?limit=2&cursor=${first.nextCursor}`)).json<HostList>();
+    expect([second.hosts.map(({ name }) => name), second.nextCursor]).toEqual([['gpu-2'], null]);
+  });
+
+  it('a host is drained and undrained, and forgotten only while it is silent', async () => {
+    expect((await api.call('POST', '/api/hosts/gpu-1/drain')).json<Host>().draining).toBe(true);
+    expect((await api.call('POST', '/api/hosts/gpu-1/undrain')).json<Host>().draining).toBe(false);
+    const files = [{ path: 'a.bin', sizeBytes: 1, sha256: 'a'.repeat(64) }];
+    await api.call('POST', '/api/downloads', { files, host: 'cpu-1' });
+    const online = await api.call('DELETE', '/api/hosts/cpu-1');
+    expect([online.statusCode, online.json<Problem>().code]).toEqual([409, 'host-online']);
+    await api.deps.database.pool.query(`UPDATE hosts SET last_seen_at = $1 WHERE name = 'cpu-1'`, [
+      new Date(Date.now() - 10 * MINUTE_MS),
+    ]);
+    expect(await names('', '&status=offline')).toEqual(['cpu-1']);
+    const gone = await api.call('DELETE', '/api/hosts/cpu-1');
+    expect(gone.json<ForgottenHost>()).toEqual({ name: 'cpu-1', cancelledDownloads: 1 });
+    expect((await api.call('DELETE', '/api/hosts/cpu-1')).statusCode).toBe(404);
+  });
+});

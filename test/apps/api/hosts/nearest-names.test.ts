@@ -1,0 +1,16 @@
+import { describe, expect, it } from '@jest/globals';
+import { nearestNames } from '../../../../apps/api/hosts/nearest-names.ts';
+
+describe('names that are spelled alike', () => {
+  it('are those with few other letters, nearest first, at most three', () => {
+    expect(nearestNames('gpu-17', ['gpu-71', 'gpu-1', 'gpu-017', 'cpu-17', 'storage-1', 'gpu-18'])).toEqual([
+      'cpu-17',
+      'gpu-017',
+      'gpu-1',
+    ]);
+  });
+
+  it('are none where nothing is near', () => {
+    expect(nearestNames('gpu-17', ['storage-1', 'x'])).toEqual([]);
+  });
+});
