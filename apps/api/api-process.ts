@@ -13,6 +13,7 @@ import { createHealth } from './system/health.ts';
 import type { Health } from './system/health.ts';
 import { createChanges } from './live/changes.ts';
 import type { Loop } from './background/loop.ts';
+import { createConductor } from './rollouts/conductor.ts';
 import { createQueueBoard } from './system/queue-board.ts';
 import type { QueueBoard } from './system/queue-board-type.ts';
 import { createReconciler } from './background/reconciler.ts';
@@ -45,11 +46,12 @@ export async function createApiProcess(
   const board = boardOf(config);
   const queues = new DownloadQueues({ redis, logger: log, onQueueClosing: (queue) => board?.hide(queue) });
   const showQueue = showing(queues, board);
-  const loops: Loop[] = [];
-  const deps = dependenciesOf(config, { database, queues, log }, loops);
+  const [deps, nudged] = dependenciesOf(config, { database, queues, log });
   const maintenance = new MaintenanceQueue({ redis: queues.redis, prefix: config.redisPrefix, logger: log });
-  loops.push(createRelay(deps, showQueue), ...createReconciler(deps, config));
-  loops.push(createVersionChecks(deps, maintenance, config.versionCheckMs));
+  nudged.relay = createRelay(deps, showQueue);
+  nudged.conductor = createConductor(deps);
+  const checks = createVersionChecks(deps, maintenance, config.versionCheckMs);
+  const loops = [nudged.relay, nudged.conductor, checks, ...createReconciler(deps, config)];
   const recorder = createRecorder(deps, redis, `api-${randomUUID()}`);
   const state = { prepared: false };
   const app = await createApp({
@@ -69,8 +71,8 @@ export async function createApiProcess(
     const adminToken = await prepareDatabase({ ...config, ...files, database, log, signal: stopping.signal });
     state.prepared = true;
     board?.show(maintenance.queue);
-    for (const host of [null, ...(await recentHosts(database))]) showQueue(host);
-    for (const runner of [...loops, recorder]) runner.start();
+    [null, ...(await recentHosts(database))].forEach(showQueue);
+    [...loops, recorder].forEach((runner) => runner.start());
     log.info({ url }, 'working');
     return { url, adminToken };
   };
@@ -85,20 +87,27 @@ export async function createApiProcess(
   return { start, stop: once(stop) };
 }
 
+/** Loops that requests ask to hurry; they are made after what requests work with. */
+interface NudgedLoops {
+  relay?: Loop;
+  conductor?: Loop;
+}
+
 function dependenciesOf(
   config: ApiConfig,
   made: Pick<Dependencies, 'database' | 'queues' | 'log'>,
-  loops: readonly Loop[],
-): Dependencies {
-  return {
+): [deps: Dependencies, nudged: NudgedLoops] {
+  const nudged: NudgedLoops = {};
+  const deps: Dependencies = {
     ...made,
     prefix: config.redisPrefix,
     changes: createChanges(),
-    nudgeRelay: () => loops[0]?.nudge(),
-    nudgeConductor: () => undefined,
+    nudgeRelay: () => nudged.relay?.nudge(),
+    nudgeConductor: () => nudged.conductor?.nudge(),
     hostOfflineAfterMs: config.hostOfflineAfterMs,
     now: () => new Date(),
   };
+  return [deps, nudged];
 }
 
 const showing =

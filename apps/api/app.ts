@@ -11,6 +11,7 @@ import { registerCidRoutes } from './models/cid-routes.ts';
 import { registerDownloadRoutes } from './downloads/routes.ts';
 import { registerHostRoutes } from './hosts/routes.ts';
 import { registerMetricsRoutes } from './metrics/routes.ts';
+import { registerRolloutRoutes } from './rollouts/routes.ts';
 import { registerModelRoutes } from './models/routes.ts';
 import { registerOneDownloadRoutes } from './downloads/one-download-routes.ts';
 import { registerHealthRoutes, registerProblemRoutes, registerSystemRoutes } from './system/routes.ts';
@@ -83,6 +84,7 @@ async function registerApi(app: App, options: AppOptions): Promise<void> {
     registerVersionRoutes(guarded, options.deps);
     registerCidRoutes(guarded, options.deps);
     registerHostRoutes(guarded, options.deps);
+    registerRolloutRoutes(guarded, options.deps);
     registerMetricsRoutes(guarded, options.deps);
     registerSystemRoutes(guarded, options.deps, options);
     registerPrometheusRoutes(guarded, options.deps, options.version);

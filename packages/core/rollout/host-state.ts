@@ -81,6 +81,9 @@ export const nextRolloutHostState = (state: RolloutHostState, event: RolloutHost
 export const rolloutHostStatesBefore = (event: RolloutHostEvent): RolloutHostState[] =>
   ROLLOUT_HOST_STATES.filter((state) => NEXT[state][event] !== undefined);
 
+/** Nothing more happens to the host in the rollout unless a person asks for a retry. */
+export const FINAL_HOST_STATES = ['done', 'failed', 'skipped', 'cancelled', 'superseded'] as const;
+
 /** Hosts that hold a place of the concurrency limit. */
 export const ACTIVE_HOST_STATES = ROLLOUT_HOST_STATES.filter(
   (state) => NEXT[state].stage !== undefined,

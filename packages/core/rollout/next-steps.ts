@@ -163,10 +163,9 @@ function passGate(rollout: RolloutSnapshot, wave: WaveSpec, now: number): Rollou
   const inWave = { targeted: succeeded + failed, succeeded, failed };
   if (!rollout.isGateOpen && isOutOfReach(rollout.policy.successShare, inWave))
     return [pause('gate', `${failed} of ${inWave.targeted} hosts of wave ${wave.name} failed; resume to go on`)];
-  if (wave.soakMs > 0 && rollout.soakUntil === undefined) {
-    const sentence = `wave ${wave.name} is done and soaks`;
-    return [{ ...move('soak', sentence), soakUntil: now + wave.soakMs }];
-  }
+  const soakUntil = rollout.soakUntil ?? now + wave.soakMs;
+  // A rollout that was paused while it soaked soaks on.
+  if (now < soakUntil) return [{ ...move('soak', `wave ${wave.name} is done and soaks`), soakUntil }];
   if (wave.gate === 'manual' && !rollout.isGateOpen)
     return [pause('gate', `wave ${wave.name} is done; resume the rollout to open the next one`)];
   return [openWave(rollout, rollout.wave + 1)];

@@ -13,6 +13,8 @@ export interface WaveSpec {
   /** Milliseconds between the end of the wave and the opening of the next one. */
   readonly soakMs: number;
   /** The wave starts with `base` hosts at once; the limit is multiplied by `factor` after each `everySuccesses`. */
+  /** Selector of the hosts that this wave takes first. */
+  readonly prefer?: string | undefined;
   readonly ramp?: { readonly base: number; readonly factor: number; readonly everySuccesses: number } | undefined;
 }
 
@@ -36,4 +38,42 @@ export interface RolloutPolicy {
   readonly onFailure: 'stop' | 'continue';
   /** Most active hosts at once, in all and per site; undefined is without limit. */
   readonly concurrency: { readonly global?: number | undefined; readonly perSite?: number | undefined };
+}
+
+/** A model version that a rollout brings to its hosts. */
+export interface RolloutModel {
+  readonly name: string;
+  readonly version: string;
+  readonly files: number;
+  /** Sum of the files whose size is known. */
+  readonly sizeBytes: number;
+}
+
+/** When waves may run: from each moment that the cron expression names, for so long. */
+export interface RolloutWindow {
+  /** Five fields: minute, hour, day of the month, month, day of the week. */
+  readonly cron: string;
+  readonly forMs: number;
+  /** IANA name of the time zone that the expression is read in. */
+  readonly tz: string;
+}
+
+/** What an offline host means: it is waited for until the deadline, it leaves the denominator, or it failed. */
+export type OfflinePolicy = 'wait' | 'skip' | 'fail';
+
+/** Everything a rollout was asked to do, with defaults filled in. */
+export interface RolloutSpec {
+  readonly selector: string;
+  readonly exclude: readonly string[];
+  readonly policy: RolloutPolicy;
+  readonly offline: OfflinePolicy;
+  /** Limits of one host, from its dispatch: the longest time without a new byte, and in all. Milliseconds. */
+  readonly host: { readonly stallMs: number; readonly deadlineMs?: number | undefined };
+  /** From the creation, or the last retry, to the end of the rollout; milliseconds. */
+  readonly deadlineMs: number;
+  /** Hosts that match later get the models too; they are not in the verdict. */
+  readonly isDynamic: boolean;
+  readonly supersede: 'same-model' | 'none';
+  readonly windows: readonly RolloutWindow[];
+  readonly needsApproval: boolean;
 }

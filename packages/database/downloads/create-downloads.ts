@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type pg from 'pg';
 import type { JobFile } from '#contracts/file-spec';
 import type { Strategy } from '#core/file-spec';
 import type { Layer } from '#core/layer';
@@ -64,6 +65,16 @@ export async function createDownloads(
   trust: Trust,
   now: Date,
 ): Promise<number> {
+  return inTransaction(database, (client) => insertDownloads(client, request, trust, now));
+}
+
+/** The same inside a transaction of the caller. */
+export async function insertDownloads(
+  client: Pick<pg.ClientBase, 'query'>,
+  request: DownloadRequest,
+  trust: Trust,
+  now: Date,
+): Promise<number> {
   const { model, layers, strategy, limitBytesPerSecond } = request;
   const parameters = [
     [...new Set(request.hosts)],
@@ -77,7 +88,7 @@ export async function createDownloads(
     JSON.stringify(distinct(request.files.map(toColumns))),
     trust.finishedOn.map((host) => host ?? ''),
   ];
-  return inTransaction(database, async (client) => (await client.query(CREATE_SQL, parameters)).rowCount ?? 0);
+  return (await client.query(CREATE_SQL, parameters)).rowCount ?? 0;
 }
 
 const toColumns = (file: JobFile) => ({

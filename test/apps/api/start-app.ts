@@ -34,6 +34,8 @@ export interface TestApp {
 
 export interface TestAppOptions {
   readonly redisUrl?: string;
+  /** The clock of the API. */
+  readonly now?: () => Date;
 }
 
 /** The API without its pages, on a database and a Redis prefix of its own; relay, recorder and reconciler are called by the tests. */
@@ -52,7 +54,7 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
     },
     nudgeConductor: () => undefined,
     hostOfflineAfterMs: 120_000,
-    now: () => new Date(),
+    now: options.now ?? (() => new Date()),
     log: silentLogger,
   };
   const app = await createApp({

@@ -78,6 +78,13 @@ describe('what a rollout does next', () => {
     expect(moves(steps({ ...done, state: 'soaking', soakUntil: 150 }, 150))).toEqual(['advance']);
   });
 
+  it('soaks on after a pause, until the same moment', () => {
+    const policy = { ...POLICY, waves: [{ ...POLICY.waves[0]!, soakMs: 50 }, POLICY.waves[1]!] };
+    const resumed = { policy, inWave: { active: 0, ready: 0, succeeded: 2, failed: 0 }, sites: [], soakUntil: 150 };
+    expect(steps(resumed, 149)).toEqual([expect.objectContaining({ event: 'soak', soakUntil: 150 })]);
+    expect(moves(steps(resumed, 150))).toEqual(['pause gate']);
+  });
+
   it('stops at the gate when too many hosts of the wave failed, also at an automatic one', () => {
     const policy: RolloutPolicy = { ...POLICY, onFailure: 'continue', waves: [{ ...POLICY.waves[0]!, gate: 'auto' }] };
     const failed = {

@@ -1,0 +1,94 @@
+import type { FastifyRequest } from 'fastify';
+import { Rollout } from '#contracts/http/rollouts/rollout';
+import { RetryRolloutBody, RolloutParams } from '#contracts/http/rollouts/rollout-lists';
+import {
+  approveRollout,
+  cancelRollout,
+  pauseRollout,
+  resumeRollout,
+  retryRollout,
+  type Action,
+  type ActionResult,
+} from '#database/rollouts/rollout-actions';
+import type { Database } from '#database/sql/connect';
+import type { Dependencies } from '../dependencies.ts';
+import type { App } from '../server/app-type.ts';
+import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
+import { changedMeanwhile, ifMatchOf } from '../server/if-match.ts';
+import { RequestError } from '../server/request-error.ts';
+import { seeRollout } from './await-rollout.ts';
+import { stopEnded } from './conductor.ts';
+import { unknownRollout } from './one-rollout-routes.ts';
+
+type Act = (database: Database, action: Action) => Promise<ActionResult>;
+
+export function registerRolloutActions(app: App, deps: Dependencies): void {
+  registerAction(app, deps, 'pause', pauseRollout, 'Hold it: running hosts go on, no other begins');
+  registerAction(app, deps, 'resume', resumeRollout, 'Go on; a gate opens, and the abort limits count from here');
+  registerAction(app, deps, 'cancel', cancelRollout, 'End it: what hosts do not have yet is not wanted any more');
+  registerAction(app, deps, 'approve', approveRollout, 'Let a rollout that needs an approval start');
+  registerRetry(app, deps);
+}
+
+const describe = (name: string, summary: string) => ({
+  operationId: `${name}Rollout`,
+  summary,
+  description: 'With `If-Match` it is refused when the rollout has changed since.',
+  tags: ['rollouts'],
+  security: TOKEN_REQUIRED,
+  params: RolloutParams,
+  response: { 200: Rollout, ...problems(400, 404, 409, 412) },
+});
+
+function registerAction(
+  app: App,
+  deps: Dependencies,
+  name: 'pause' | 'resume' | 'cancel' | 'approve',
+  act: Act,
+  summary: string,
+): void {
+  const schema = describe(name, summary);
+  app.post(`/api/rollouts/:id/${name}`, { ...guardedBy('write'), schema }, async (request, reply) => {
+    const action = actionOf(deps, request, request.params.id);
+    return reply.send(await settled(deps, name, action.id, await act(deps.database, action)));
+  });
+}
+
+function registerRetry(app: App, deps: Dependencies): void {
+  const schema = {
+    ...describe('retry', 'Try failed hosts again; a rollout that had ended runs again'),
+    body: RetryRolloutBody,
+  };
+  app.post('/api/rollouts/:id/retry', { ...guardedBy('write'), schema }, async (request, reply) => {
+    const action = actionOf(deps, request, request.params.id);
+    const result = await retryRollout(deps.database, action, request.body ?? {});
+    return reply.send(await settled(deps, 'retry', action.id, result));
+  });
+}
+
+function actionOf({ now }: Dependencies, request: FastifyRequest, id: string): Action {
+  const tag = ifMatchOf(request);
+  // A tag that is no number is none of ours, and matches no version.
+  const onlyIfVersion = tag === undefined ? undefined : /^\d+$/.test(tag) ? Number(tag) : -1;
+  return { id, actor: request.caller!.name, onlyIfVersion, now: now() };
+}
+
+/** @returns the rollout as it stands now */
+async function settled(deps: Dependencies, name: string, id: string, result: ActionResult): Promise<Rollout> {
+  if (!result.done) {
+    if (result.why === 'missing') throw unknownRollout(id);
+    if (result.why === 'changed') throw changedMeanwhile();
+    if (!isSoAlready(name, result.row.state))
+      throw new RequestError(
+        'illegal-move',
+        `the rollout cannot ${name}: it is ${result.row.state.replaceAll('_', ' ')}`,
+      );
+  }
+  deps.nudgeConductor();
+  if (result.done) await stopEnded(deps, result.ended);
+  return (await seeRollout(deps, id))!.view;
+}
+
+/** Repeating an action changes nothing. */
+const isSoAlready = (name: string, state: string): boolean =>
+  (name === 'cancel' && state === 'cancelled') || (name === 'pause' && state === 'paused');

@@ -1,0 +1,76 @@
+import { mapConcurrently } from '#core/async/map-concurrently';
+import { SECOND_MS } from '#core/units';
+import { conductRollout, openRollouts } from '#database/rollouts/conduct-rollout';
+import { addLateHosts } from '#database/rollouts/create-rollout';
+import type { EndedDownload } from '#database/rollouts/end-downloads';
+import type { RolloutRow } from '#database/rollouts/rollout-row';
+import { createLoop, type Loop } from '../background/loop.ts';
+import type { Dependencies } from '../dependencies.ts';
+import { stopJob } from '../downloads/stop-job.ts';
+import { matchingHosts, siteOf } from './members.ts';
+import { isWindowOpen } from './window.ts';
+
+const EVERY_MS = SECOND_MS / 2;
+/** How often a dynamic rollout looks for hosts that match now. */
+const MEMBERS_EVERY_MS = 10 * SECOND_MS;
+const STOPPED_AT_ONCE = 16;
+
+type ConductDeps = Pick<
+  Dependencies,
+  'database' | 'queues' | 'prefix' | 'changes' | 'now' | 'log' | 'nudgeRelay' | 'hostOfflineAfterMs'
+>;
+
+/** Lets rollouts go on. Every API process may run it: each round of a rollout holds its row. */
+export const createConductor = (deps: ConductDeps): Loop =>
+  createLoop({
+    name: 'conductor',
+    everyMs: EVERY_MS,
+    log: deps.log,
+    round: async () => {
+      await conductAll(deps);
+      return false;
+    },
+  });
+
+/**
+ * One round of every rollout without a verdict. One that fails is logged, and does not hold up the others.
+ *
+ * @throws Error while Postgres is away
+ */
+export async function conductAll(deps: ConductDeps): Promise<void> {
+  for (const row of await openRollouts(deps.database)) {
+    try {
+      await conductOne(deps, row);
+    } catch (err) {
+      deps.log.warn({ err, rolloutId: row.id }, 'rollout could not go on');
+    }
+  }
+}
+
+async function conductOne(deps: ConductDeps, row: RolloutRow): Promise<void> {
+  const { database, now, log } = deps;
+  if (row.spec.isDynamic && now().getTime() - row.membersAt.getTime() >= MEMBERS_EVERY_MS) await addMembers(deps, row);
+  const at = now();
+  const aliveSince = new Date(at.getTime() - deps.hostOfflineAfterMs);
+  const around = { now: at, aliveSince, isWindowOpen: isWindowOpen(row.spec.windows, at.getTime()) };
+  const { steps, ended, dispatched } = await conductRollout(database, row.id, around);
+  if (dispatched > 0) deps.nudgeRelay();
+  for (const step of steps) log.info({ rolloutId: row.id, ...step }, 'rollout went on');
+  await stopEnded(deps, ended);
+}
+
+/** The rows say it already: a worker that cannot be told now is told again when it reports. */
+export async function stopEnded(
+  deps: Pick<Dependencies, 'queues' | 'prefix' | 'changes' | 'log'>,
+  ended: readonly EndedDownload[],
+): Promise<void> {
+  await mapConcurrently(ended, STOPPED_AT_ONCE, (job) => stopJob(deps, job, 'cancel'));
+  deps.changes.notify(ended.map(({ id }) => id));
+}
+
+async function addMembers({ database, now, log }: ConductDeps, { id, spec }: RolloutRow): Promise<void> {
+  const matching = await matchingHosts(database, spec.selector, spec.exclude);
+  const members = matching.map((host) => ({ host: host.name, site: siteOf(host) }));
+  const added = await addLateHosts(database, id, members, now());
+  if (added > 0) log.info({ rolloutId: id, added }, 'hosts joined a dynamic rollout');
+}

@@ -1,0 +1,89 @@
+import { CreateRolloutBody, CreateRolloutHeaders, CreateRolloutQuery } from '#contracts/http/rollouts/create-rollout';
+import { Rollout, RolloutPlan } from '#contracts/http/rollouts/rollout';
+import { ListRolloutsQuery, RolloutList } from '#contracts/http/rollouts/rollout-lists';
+import { hostGroups, listRollouts } from '#database/rollouts/rollout-queries';
+import type { Dependencies } from '../dependencies.ts';
+import type { App } from '../server/app-type.ts';
+import { decodeCursor, encodeCursor } from '../server/cursor.ts';
+import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
+import { seeRollout } from './await-rollout.ts';
+import { createRollout, resolveRollout } from './create-rollout.ts';
+import { registerOneRolloutRoutes } from './one-rollout-routes.ts';
+import { planRollout } from './plan.ts';
+import { registerRolloutActions } from './action-routes.ts';
+import { etagOf, rolloutView } from './view.ts';
+
+export function registerRolloutRoutes(app: App, deps: Dependencies): void {
+  registerCreate(app, deps);
+  registerList(app, deps);
+  registerOneRolloutRoutes(app, deps);
+  registerRolloutActions(app, deps);
+}
+
+function registerCreate(app: App, deps: Dependencies): void {
+  app.post(
+    '/api/rollouts',
+    {
+      ...guardedBy('write'),
+      schema: {
+        operationId: 'createRollout',
+        summary: 'Bring model versions to the hosts that a selector matches, wave by wave',
+        description:
+          'The hosts are those that match now. A request that is equal to one whose rollout is under way answers 200 with that ' +
+          'rollout; so does a repeat with the same `Idempotency-Key`, with 201 and the rollout as it stands. `?dryRun=true` answers 200 ' +
+          'with a plan.',
+        tags: ['rollouts'],
+        security: TOKEN_REQUIRED,
+        body: CreateRolloutBody,
+        querystring: CreateRolloutQuery,
+        headers: CreateRolloutHeaders,
+        response: { 200: Rollout.or(RolloutPlan), 201: Rollout, ...problems(400, 404, 409, 413, 415, 422) },
+      },
+    },
+    async (request, reply) => {
+      if (request.query.dryRun)
+        return reply.code(200).send(await planRollout(deps, await resolveRollout(deps, request.body)));
+      const { made, id } = await createRollout(deps, request.body, request.caller!, request.headers['idempotency-key']);
+      const { row, view } = (await seeRollout(deps, id))!;
+      void reply.header('location', view.links.self).header('etag', etagOf(row));
+      return reply.code(made === 'existing' ? 200 : 201).send(view);
+    },
+  );
+}
+
+function registerList(app: App, deps: Dependencies): void {
+  app.get(
+    '/api/rollouts',
+    {
+      ...guardedBy('read'),
+      schema: {
+        operationId: 'listRollouts',
+        summary: 'List rollouts, newest first',
+        tags: ['rollouts'],
+        security: TOKEN_REQUIRED,
+        querystring: ListRolloutsQuery,
+        response: { 200: RolloutList, ...problems(400) },
+      },
+    },
+    async ({ query }) => listView(deps, query),
+  );
+}
+
+async function listView({ database }: Dependencies, query: ListRolloutsQuery): Promise<RolloutList> {
+  const { state, model, limit, cursor } = query;
+  const after = cursor === undefined ? undefined : decodeCursor(cursor);
+  const found = await listRollouts(database, { states: state, model, limit, after });
+  const rows = found.slice(0, limit);
+  const ids = rows.map(({ id }) => id);
+  const groups = await hostGroups(database, ids);
+  const last = found.length > limit ? rows.at(-1) : undefined;
+  return {
+    rollouts: rows.map((row) =>
+      rolloutView(
+        row,
+        groups.filter(({ rolloutId }) => rolloutId === row.id),
+      ),
+    ),
+    nextCursor: last === undefined ? null : encodeCursor(last),
+  };
+}

@@ -1,0 +1,117 @@
+import { createHash } from 'node:crypto';
+import type { Rollout } from '#contracts/http/rollouts/rollout';
+import type { RolloutHost } from '#contracts/http/rollouts/rollout-lists';
+import { ACTIVE_HOST_STATES, type RolloutHostState } from '#core/rollout/host-state';
+import { isFinalRollout } from '#core/rollout/rollout-state';
+import { allowedFailures, isThresholdMet, requiredHosts } from '#core/rollout/verdict';
+import type { HostGroup } from '#database/rollouts/rollout-queries';
+import type { RolloutHostRow, RolloutRow } from '#database/rollouts/rollout-row';
+import { momentOf, momentOrNull } from '../server/moment.ts';
+
+/** @param groups of this rollout */
+export function rolloutView(row: RolloutRow, groups: readonly HostGroup[]): Rollout {
+  const { id, spec, state } = row;
+  const { waves } = spec.policy;
+  const counts = countsOf(groups);
+  const view = {
+    id,
+    state,
+    isFinal: isFinalRollout(state),
+    reason: row.pauseReason ?? state,
+    message: row.reason,
+    models: [...row.models],
+    selector: spec.selector,
+    exclude: [...spec.exclude],
+    wave: row.wave < 0 ? null : { index: row.wave, name: waves[row.wave]!.name, of: waves.length },
+    waves: waves.map(({ name, size, gate, soakMs }) => ({
+      name,
+      hosts: 'hosts' in size ? size.hosts : null,
+      percent: 'share' in size ? size.share / 100 : null,
+      gate,
+      soakMs,
+    })),
+    counts,
+    threshold: thresholdOf(spec.policy.successShare, counts),
+    bytes: bytesOf(groups),
+    offline: spec.offline,
+    onFailure: spec.policy.onFailure,
+    deadlineAt: momentOf(row.deadlineAt),
+    startsAt: momentOrNull(row.startsAt),
+    soakUntil: momentOrNull(row.soakUntil),
+    createdBy: row.createdBy,
+    createdAt: momentOf(row.createdAt),
+    startedAt: momentOrNull(row.startedAt),
+    endedAt: momentOrNull(row.endedAt),
+    updatedAt: momentOf(row.updatedAt),
+    links: linksOf(id),
+  };
+  const said = JSON.stringify([row.version, view]);
+  return { ...view, version: createHash('sha256').update(said).digest('hex').slice(0, 16) };
+}
+
+/** The tag of what people change; progress does not change it. */
+export const etagOf = (row: RolloutRow): string => `"${row.version}"`;
+
+function countsOf(groups: readonly HostGroup[]): Rollout['counts'] {
+  const sum = (holds: (group: HostGroup) => boolean): number =>
+    groups.filter((group) => !group.isLate && holds(group)).reduce((total, { hosts }) => total + hosts, 0);
+  const inState = (...states: RolloutHostState[]): number => sum(({ state }) => states.includes(state));
+  const timedOut = sum(({ state, isTimedOut }) => state === 'failed' && isTimedOut);
+  return {
+    targeted: sum(({ state }) => state !== 'skipped' && state !== 'superseded'),
+    succeeded: inState('done'),
+    alreadyPresent: sum(({ state, alreadyPresent }) => state === 'done' && alreadyPresent),
+    failed: inState('failed') - timedOut,
+    timedOut,
+    cancelled: inState('cancelled'),
+    pending: inState('pending'),
+    offline: inState('offline'),
+    running: inState(...ACTIVE_HOST_STATES.filter((state) => state !== 'unknown')),
+    unknown: inState('unknown'),
+    skipped: inState('skipped'),
+    superseded: inState('superseded'),
+    late: groups.filter(({ isLate }) => isLate).reduce((total, { hosts }) => total + hosts, 0),
+  };
+}
+
+function thresholdOf(share: number, { targeted, succeeded }: Rollout['counts']): Rollout['threshold'] {
+  return {
+    percent: share / 100,
+    required: requiredHosts(share, targeted),
+    allowedFailures: allowedFailures(share, targeted),
+    met: isThresholdMet(share, { targeted, succeeded, failed: 0 }),
+  };
+}
+
+function bytesOf(groups: readonly HostGroup[]): Rollout['bytes'] {
+  const sum = (of: (group: HostGroup) => number): number => groups.reduce((total, group) => total + of(group), 0);
+  return {
+    done: sum(({ bytes }) => bytes),
+    total: sum(({ totalBytes }) => totalBytes),
+    perSecond: sum(({ bytesPerSecond }) => bytesPerSecond),
+  };
+}
+
+const linksOf = (id: string): Rollout['links'] => ({
+  self: `/api/rollouts/${id}`,
+  hosts: `/api/rollouts/${id}/hosts`,
+  errors: `/api/rollouts/${id}/errors`,
+  events: `/api/rollouts/${id}/events`,
+});
+
+export const rolloutHostView = (row: RolloutHostRow, { spec }: RolloutRow): RolloutHost => ({
+  host: row.host,
+  site: row.site,
+  wave: row.wave === null ? null : spec.policy.waves[row.wave]!.name,
+  state: row.state,
+  reason: row.failureClass,
+  message: row.reason,
+  alreadyPresent: row.alreadyPresent,
+  isLate: row.isLate,
+  bytes: row.bytes,
+  totalBytes: row.totalBytes,
+  bytesPerSecond: row.bytesPerSecond,
+  dispatchedAt: momentOrNull(row.dispatchedAt),
+  endedAt: momentOrNull(row.endedAt),
+  updatedAt: momentOf(row.updatedAt),
+});

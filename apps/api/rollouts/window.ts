@@ -1,0 +1,29 @@
+import { Cron } from 'croner';
+import type { RolloutWindow } from '#core/rollout/rollout-spec';
+
+/**
+ * True when there is no window, or one of them opened within its length before now.
+ *
+ * @param now milliseconds since 1970
+ */
+export const isWindowOpen = (windows: readonly RolloutWindow[], now: number): boolean =>
+  windows.length === 0 || windows.some((window) => isOpen(window, now));
+
+function isOpen({ cron, tz, forMs }: RolloutWindow, now: number): boolean {
+  // The next opening after this moment; the expression has whole minutes, so the last millisecond is not one.
+  const opened = schedule(cron, tz).nextRun(new Date(now - forMs));
+  return opened !== null && opened.getTime() <= now;
+}
+
+/** @returns what is wrong with a window; undefined when it is right */
+export function windowProblem({ cron, tz }: Pick<RolloutWindow, 'cron' | 'tz'>): string | undefined {
+  if (cron.trim().split(/\s+/).length !== 5) return `"${cron}" has not five fields: minute hour day month weekday`;
+  try {
+    if (schedule(cron, tz).nextRun() !== null) return undefined;
+    return `"${cron}" names no moment to come`;
+  } catch (error) {
+    return `"${cron}" in ${tz}: ${(error as Error).message}`;
+  }
+}
+
+const schedule = (cron: string, tz: string): Cron => new Cron(cron, { timezone: tz, mode: '5-part' });

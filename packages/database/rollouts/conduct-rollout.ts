@@ -1,0 +1,186 @@
+import { nextSteps, type RolloutStep } from '#core/rollout/next-steps';
+import type { RolloutEvent } from '#core/rollout/rollout-state';
+import type { Database } from '../sql/connect.ts';
+import { inTransaction } from '../sql/transaction.ts';
+import { takeReadyHosts, writeDownloads } from './dispatch-hosts.ts';
+import { endDownloads, type EndedDownload } from './end-downloads.ts';
+import { moveHosts, moveRollout, type Client } from './moves.ts';
+import { ROLLOUT_COLUMNS, type RolloutRow } from './rollout-row.ts';
+import { settlePresence, settleWork } from './settle-hosts.ts';
+import { readSnapshot } from './snapshot.ts';
+import { FINAL_HOST_LIST, OPEN_ROLLOUT_STATES } from './state-sql.ts';
+import { supersedeOlder } from './supersede.ts';
+
+/** What a round of a rollout depends on beside the database. */
+export interface Circumstances {
+  readonly now: Date;
+  readonly isWindowOpen: boolean;
+  /** Hosts that were heard of since this moment are online. */
+  readonly aliveSince: Date;
+}
+
+/** What a round did. */
+export interface Conducted {
+  readonly steps: readonly RolloutStep[];
+  /** Downloads that were cancelled: their jobs are to be taken out of their queues. */
+  readonly ended: readonly EndedDownload[];
+  /** Hosts that got work. */
+  readonly dispatched: number;
+}
+
+const NOTHING: Conducted = { steps: [], ended: [], dispatched: 0 };
+
+/** More than any rollout needs to come to rest; a round that reaches it goes on next time. */
+const MAX_ROUNDS = 20;
+
+/** @returns rollouts without a verdict, oldest first */
+export async function openRollouts(database: Database): Promise<RolloutRow[]> {
+  const sql = `SELECT ${ROLLOUT_COLUMNS} FROM rollouts r WHERE r.state IN (${OPEN_ROLLOUT_STATES}) ORDER BY r.created_at, r.id`;
+  return (await database.pool.query<RolloutRow>(sql)).rows;
+}
+
+/**
+ * Looks how a rollout stands, and carries out what it does next, until nothing is left to do: all in one transaction that holds
+ * the rollout's row. A process that dies in the middle leaves nothing half done, and of several processes one does it.
+ *
+ * @returns what was done; nothing while another process has the rollout
+ */
+export async function conductRollout(database: Database, id: string, around: Circumstances): Promise<Conducted> {
+  return inTransaction(database, async (client) => {
+    const row = await lock(client, id);
+    if (row === undefined) return NOTHING;
+    const round = new Round(client, around);
+    await round.settle(row);
+    for (let count = 0; count < MAX_ROUNDS; count += 1) {
+      const current = await reread(client, id);
+      await settlePresence(client, current, around.aliveSince, around.now);
+      const steps = nextSteps(await readSnapshot(client, current, around.isWindowOpen), around.now.getTime());
+      for (const step of steps) await round.carryOut(current, step);
+      if (steps.length === 0) break;
+    }
+    return round.conducted();
+  });
+}
+
+const SELECT_SQL = `SELECT ${ROLLOUT_COLUMNS} FROM rollouts r WHERE r.id = $1`;
+
+async function lock(client: Client, id: string): Promise<RolloutRow | undefined> {
+  const sql = `${SELECT_SQL} AND r.state IN (${OPEN_ROLLOUT_STATES}) FOR UPDATE SKIP LOCKED`;
+  return (await client.query<RolloutRow>(sql, [id])).rows[0];
+}
+
+const reread = async (client: Client, id: string): Promise<RolloutRow> =>
+  (await client.query<RolloutRow>(SELECT_SQL, [id])).rows[0]!;
+
+/** Carries out steps in one transaction and remembers what they did. */
+class Round {
+  readonly #client: Client;
+  readonly #around: Circumstances;
+  readonly #steps: RolloutStep[] = [];
+  readonly #ended: EndedDownload[] = [];
+  #dispatched = 0;
+
+  constructor(client: Client, around: Circumstances) {
+    this.#client = client;
+    this.#around = around;
+  }
+
+  conducted(): Conducted {
+    return { steps: this.#steps, ended: this.#ended, dispatched: this.#dispatched };
+  }
+
+  async settle(row: RolloutRow): Promise<void> {
+    const { aliveSince, now } = this.#around;
+    const given = await settleWork(this.#client, row, aliveSince, now);
+    await this.#end(row, given, 'its host failed in the rollout');
+  }
+
+  async carryOut(row: RolloutRow, step: RolloutStep): Promise<void> {
+    this.#steps.push(step);
+    switch (step.do) {
+      case 'move':
+        return this.#move(row, step);
+      case 'open-wave':
+        return openWave(this.#client, row, step.wave, step.hosts, this.#around.now);
+      case 'dispatch':
+        return this.#dispatch(row, step.site, step.hosts);
+      case 'end-hosts':
+        return this.#endHosts(row, step.as);
+    }
+  }
+
+  async #move(row: RolloutRow, step: Extract<RolloutStep, { do: 'move' }>): Promise<void> {
+    const { now } = this.#around;
+    const { event, pauseReason, sentence } = step;
+    const soakUntil = step.soakUntil === undefined ? undefined : new Date(step.soakUntil);
+    const moved = await moveRollout(this.#client, row.id, { event, pauseReason, soakUntil, reason: sentence }, now);
+    if (!moved) throw new Error(`rollout ${row.id} cannot ${event} while it is ${row.state}`);
+    if (isVerdict(event)) await leaveLateHosts(this.#client, row.id, now);
+    if (event === 'start' && row.spec.supersede === 'same-model')
+      this.#ended.push(...(await supersedeOlder(this.#client, row, now)));
+  }
+
+  async #dispatch(row: RolloutRow, site: string, count: number): Promise<void> {
+    const { now } = this.#around;
+    const hosts = await takeReadyHosts(this.#client, row, site, count, now);
+    this.#dispatched += hosts.length;
+    if (hosts.length === 0 || (await writeDownloads(this.#client, row, hosts, now))) return;
+    await this.#endHosts(row, 'cancelled');
+    const reason = 'a version of its models was deleted';
+    await moveRollout(this.#client, row.id, { event: 'fail', reason }, now);
+  }
+
+  async #endHosts(row: RolloutRow, as: 'timed_out' | 'cancelled'): Promise<void> {
+    const reason = as === 'timed_out' ? 'the deadline of the rollout passed' : 'the rollout ended';
+    const due = `SELECT h.host, h.state AS from_state, $3 AS event, $4::text AS failure_class, $5::text AS reason
+      FROM rollout_hosts h WHERE h.rollout_id = $1 AND h.state NOT IN (${FINAL_HOST_LIST})`;
+    const [event, failureClass] = as === 'timed_out' ? ['fail', 'timed_out'] : ['cancel', null];
+    const moved = await moveHosts(this.#client, row.id, due, [event, failureClass, reason], this.#around.now);
+    await this.#end(
+      row,
+      moved.map(({ host }) => host),
+      reason,
+    );
+  }
+
+  async #end(row: RolloutRow, hosts: readonly string[], reason: string): Promise<void> {
+    this.#ended.push(...(await endDownloads(this.#client, row.id, hosts, reason, this.#around.now)));
+  }
+}
+
+/** Late hosts join the last wave. */
+const OPEN_SQL = `
+  WITH taken AS (
+    UPDATE rollout_hosts h SET wave = $2, updated_at = $4
+    WHERE h.rollout_id = $1 AND h.wave IS NULL AND h.host IN (
+      (SELECT c.host FROM rollout_hosts c WHERE c.rollout_id = $1 AND c.wave IS NULL AND c.state = 'pending' AND NOT c.is_late
+        ORDER BY c.position, c.host LIMIT $3)
+      UNION ALL
+      (SELECT c.host FROM rollout_hosts c WHERE c.rollout_id = $1 AND c.wave IS NULL AND c.state = 'pending' AND c.is_late AND $5)
+    )
+    RETURNING h.host
+  ), opened AS (
+    UPDATE rollouts r SET wave = $2, soak_until = NULL, is_gate_open = false, brake_finished = 0, brake_failed = 0,
+      reason = $6, version = r.version + 1, updated_at = $4
+    WHERE r.id = $1 RETURNING r.state
+  )
+  INSERT INTO rollout_events (rollout_id, at, event, from_state, to_state, reason)
+  SELECT $1, $4, 'open_wave', state, state, $6 FROM opened`;
+
+async function openWave(client: Client, row: RolloutRow, wave: number, hosts: number, now: Date): Promise<void> {
+  const { waves } = row.spec.policy;
+  const isLast = wave === waves.length - 1;
+  const sentence = `wave ${waves[wave]!.name} (${wave + 1} of ${waves.length}) takes ${hosts} hosts`;
+  await client.query(OPEN_SQL, [row.id, wave, hosts, now, isLast, sentence]);
+}
+
+const isVerdict = (event: RolloutEvent): boolean =>
+  event === 'succeed' || event === 'succeed_partly' || event === 'fail' || event === 'time_out';
+
+/** Hosts that joined late are not waited for. */
+async function leaveLateHosts(client: Client, id: string, now: Date): Promise<void> {
+  const due = `SELECT h.host, h.state AS from_state, 'cancel' AS event, NULL AS failure_class,
+      'it joined late, and the rollout has its verdict; downloads that were begun go on' AS reason
+    FROM rollout_hosts h WHERE h.rollout_id = $1 AND h.is_late AND h.state NOT IN (${FINAL_HOST_LIST})`;
+  await moveHosts(client, id, due, [], now);
+}

@@ -1,0 +1,69 @@
+import { toJobFile } from '#contracts/file-spec';
+import type { Manifest } from '#contracts/manifest';
+import { contentKeyOf } from '../downloads/content-key.ts';
+import { insertDownloads, type DownloadRequest } from '../downloads/create-downloads.ts';
+import { moveHosts, type Client } from './moves.ts';
+import type { RolloutRow } from './rollout-row.ts';
+
+const READY_SQL = `
+  SELECT h.host, h.state AS from_state, 'dispatch' AS event, NULL AS failure_class, NULL AS reason FROM rollout_hosts h
+  WHERE h.rollout_id = $1 AND h.site = $3 AND h.wave IS NOT NULL AND h.state = 'pending'
+  ORDER BY h.wave, h.position, h.host LIMIT $4`;
+
+/** Gives work to so many hosts of a site. @returns their names */
+export async function takeReadyHosts(
+  client: Client,
+  { id }: RolloutRow,
+  site: string,
+  count: number,
+  now: Date,
+): Promise<string[]> {
+  const moved = await moveHosts(client, id, READY_SQL, [site, count], now);
+  const hosts = moved.map(({ host }) => host);
+  const sql = `UPDATE rollout_hosts SET dispatched_at = $3, progress_at = $3
+    WHERE rollout_id = $1 AND host = ANY($2::text[])`;
+  await client.query(sql, [id, hosts, now]);
+  return hosts;
+}
+
+/** The newest row of each file on each host, an open one before all others. `is_own`: the statement before made it. */
+const LINK_SQL = `
+  INSERT INTO rollout_downloads (rollout_id, host, download_id, is_own)
+  SELECT DISTINCT ON (d.host, d.content_key, d.path) $1::uuid, d.host, d.id, d.created_at = $6
+  FROM jsonb_to_recordset($2::jsonb) AS f (path text, content_key text)
+  CROSS JOIN unnest($3::text[]) AS h (host)
+  JOIN downloads d ON d.content_key = f.content_key AND d.path = f.path AND coalesce(d.host, '') = h.host
+  WHERE coalesce(d.model, '') = $4 AND coalesce(d.version, '') = $5
+  ORDER BY d.host, d.content_key, d.path, d.status IN ('pending', 'in_progress', 'resuming', 'paused') DESC,
+    d.created_at DESC, d.id DESC
+  ON CONFLICT DO NOTHING`;
+
+/**
+ * Writes the downloads of hosts that were taken, one statement for each model, and remembers which they are. The relay makes the jobs. A
+ * host that has the files says so: its record is not trusted.
+ *
+ * @returns false when a version is gone; nothing can be downloaded then
+ */
+export async function writeDownloads(
+  client: Client,
+  { id, models }: RolloutRow,
+  hosts: readonly string[],
+  now: Date,
+): Promise<boolean> {
+  for (const { name, version } of models) {
+    const sql = 'SELECT json FROM manifests WHERE model = $1 AND version = $2';
+    const stored = (await client.query<{ json: Manifest }>(sql, [name, version])).rows[0];
+    if (stored === undefined) return false;
+    const request = requestOf(stored.json, hosts);
+    await insertDownloads(client, request, { finishedOn: [] }, now);
+    const files = request.files.map((file) => ({ path: file.path, content_key: contentKeyOf(file) }));
+    await client.query(LINK_SQL, [id, JSON.stringify(files), hosts, name, version, now]);
+  }
+  return true;
+}
+
+const requestOf = (manifest: Manifest, hosts: readonly string[]): DownloadRequest => ({
+  hosts,
+  files: manifest.files.map((file) => toJobFile(file, manifest.sources)),
+  model: { name: manifest.name, type: manifest.type, version: manifest.version },
+});

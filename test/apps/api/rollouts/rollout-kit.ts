@@ -1,0 +1,104 @@
+import { randomUUID } from 'node:crypto';
+import type { CreateRolloutInput } from '#contracts/http/rollouts/create-rollout';
+import type { Rollout } from '#contracts/http/rollouts/rollout';
+import type { RolloutHost, RolloutHostList } from '#contracts/http/rollouts/rollout-lists';
+import { conductAll } from '../../../../apps/api/rollouts/conductor.ts';
+import { recordBatches } from '../../../../apps/api/background/recorder.ts';
+import { startApp, type Answer, type TestApp } from '../start-app.ts';
+
+/** The API with a clock that a test moves, and hosts that do what a test says. */
+export interface RolloutKit {
+  readonly api: TestApp;
+  /** Moves the clock of the API; milliseconds. */
+  pass(ms: number): void;
+  /** Workers that report now. */
+  report(hosts: readonly string[], labels?: Record<string, string>): Promise<void>;
+  post(body: Partial<CreateRolloutInput>, headers?: Record<string, string>, query?: string): Promise<Answer>;
+  /** Creates a rollout and lets the conductor look at it. */
+  create(body: Partial<CreateRolloutInput>): Promise<Rollout>;
+  conduct(): Promise<void>;
+  get(id: string): Promise<Rollout>;
+  act(id: string, action: string, body?: object, headers?: Record<string, string>): Promise<Answer>;
+  hosts(id: string, query?: string): Promise<RolloutHost[]>;
+  /** Names of the hosts of a rollout that stand in a state. */
+  namesIn(id: string, state: RolloutHost['state']): Promise<string[]>;
+  /** The worker of each host says that its open downloads ended so, and the conductor looks. */
+  end(hosts: readonly string[], how: 'success' | 'cache_hit' | 'failed', errorKind?: string): Promise<void>;
+  /** Nothing is heard of these hosts any more. */
+  silence(hosts: readonly string[]): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const SHA256 = 'c'.repeat(64);
+
+export const many = (count: number, prefix = 'gpu-'): string[] =>
+  Array.from({ length: count }, (_, index) => `${prefix}${String(index).padStart(3, '0')}`);
+
+export async function startRollouts(): Promise<RolloutKit> {
+  const clock = { skewMs: 0 };
+  const api = await startApp({ now: () => new Date(Date.now() + clock.skewMs) });
+  const { database, now } = api.deps;
+  for (const version of ['1', '2']) {
+    const files = ['a', 'b'].map((name) => ({ path: `${name}.bin`, sizeBytes: 1000, sha256: SHA256 }));
+    await api.call('POST', '/api/models', { name: 'whisper', version, files });
+  }
+  const conduct = (): Promise<void> => conductAll(api.deps);
+  const get = async (id: string): Promise<Rollout> => (await api.call('GET', `/api/rollouts/${id}`)).json();
+  const hosts = async (id: string, query = ''): Promise<RolloutHost[]> =>
+    (await api.call('GET', `/api/rollouts/${id}/hosts?limit=500${query}`)).json<RolloutHostList>().hosts;
+  const post: RolloutKit['post'] = (body, headers, query = '') =>
+    api.call('POST', `/api/rollouts${query}`, { models: ['whisper@1'], selector: 'gpu=true', ...body }, headers);
+  return {
+    api,
+    pass: (ms) => {
+      clock.skewMs += ms;
+    },
+    report: async (names, labels = { gpu: 'true' }) => {
+      const at = now().getTime();
+      const facts = { inventoryDigest: 'd', storeBytes: 0, freeBytes: 1e9, fileCount: 0, workerVersion: '1', labels };
+      const events = [{ type: 'host.report' as const, at, ...facts }];
+      const said = names.map((host) => ({
+        version: 1 as const,
+        host,
+        bootId: randomUUID(),
+        sequence: 0,
+        sentAt: at,
+        events,
+      }));
+      await recordBatches(api.deps, said);
+    },
+    post,
+    create: async (body) => {
+      const answer = await post(body);
+      if (answer.statusCode !== 201) throw new Error(answer.body);
+      const { id } = answer.json<Rollout>();
+      await conduct();
+      return get(id);
+    },
+    conduct,
+    get,
+    act: async (id, action, body, headers) => {
+      const answer = await api.call('POST', `/api/rollouts/${id}/${action}`, body, headers);
+      await conduct();
+      return answer;
+    },
+    hosts,
+    namesIn: async (id, state) => (await hosts(id, `&state=${state}`)).map(({ host }) => host),
+    end: async (names, how, errorKind = 'exhausted') => {
+      const sql = `UPDATE downloads SET status = $2, outcome = $3, error_kind = $4, error = $5, downloaded_bytes = total_bytes,
+          completed_at = $6 WHERE host = ANY($1::text[]) AND status IN ('pending', 'in_progress', 'resuming', 'paused')`;
+      const isFailed = how === 'failed';
+      const outcome = isFailed ? 'all_layers_exhausted' : how === 'cache_hit' ? 'cache_hit' : 'primary_success';
+      const error = isFailed ? [errorKind, 'no source could give it'] : [null, null];
+      await database.pool.query(sql, [names, isFailed ? 'failed' : 'success', outcome, ...error, now()]);
+      await conduct();
+    },
+    silence: async (names) => {
+      await database.pool.query('UPDATE hosts SET last_seen_at = $2 WHERE name = ANY($1::text[])', [
+        names,
+        new Date(0),
+      ]);
+    },
+    stop: () => api.stop(),
+  };
+}
