@@ -3,10 +3,13 @@ import { createClient, type Client } from '#client/client';
 import { CliError, EXIT, type ExitCode } from './exit-code.ts';
 import { settingsFrom } from './settings.ts';
 
+/** Where the API is. */
+export const apiUrlOf = (env: NodeJS.ProcessEnv): string =>
+  settingsFrom(env, 'HAULIER_URL').HAULIER_URL.replace(/\/+$/, '');
+
 /** The API as HAULIER_URL and HAULIER_TOKEN (or its `_FILE` twin) name it. */
 export function clientFrom(env: NodeJS.ProcessEnv): Client {
-  const { HAULIER_URL, HAULIER_TOKEN } = settingsFrom(env, 'HAULIER_URL', 'HAULIER_TOKEN');
-  return createClient({ baseUrl: HAULIER_URL, token: HAULIER_TOKEN });
+  return createClient({ baseUrl: apiUrlOf(env), token: settingsFrom(env, 'HAULIER_TOKEN').HAULIER_TOKEN });
 }
 
 /** Runs calls of the API; its refusals become one sentence and an exit code. */
@@ -18,7 +21,8 @@ export async function withApi<T>(calls: () => Promise<T>): Promise<T> {
   }
 }
 
-function cliRefusal(error: unknown): unknown {
+/** @returns the error itself when it is no answer of the API */
+export function cliRefusal(error: unknown): unknown {
   if (error instanceof UnreachableError)
     return new CliError(EXIT.unreachable, `${error.message}; is \`haulier up\` running, and is HAULIER_URL right?`, {
       cause: error,
@@ -28,10 +32,11 @@ function cliRefusal(error: unknown): unknown {
     .filter(({ detail }) => !error.message.includes(detail))
     .map(({ pointer, detail }) => `\n  ${pointer}: ${detail}`);
   const hint = error.status === 401 ? '; set HAULIER_TOKEN' : '';
-  return new CliError(exitCodeOf(error.status), `${error.message}${fields.join('')}${hint}`, { cause: error });
+  return new CliError(exitCodeOf(error), `${error.message}${fields.join('')}${hint}`, { cause: error });
 }
 
-function exitCodeOf(status: number): ExitCode {
+function exitCodeOf({ status, problem }: ApiError): ExitCode {
+  if (problem?.code === 'no-hosts-matched') return EXIT.nothingToDo;
   if (status === 401 || status === 403) return EXIT.notAllowed;
   if (status === 404) return EXIT.nothingToDo;
   return status >= 500 ? EXIT.serverError : EXIT.usage;

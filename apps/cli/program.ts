@@ -5,6 +5,7 @@ import { Command, Option } from 'commander';
 import type { CommandContext } from './context.ts';
 import { CliError, EXIT } from './exit-code.ts';
 import { addHelp } from './help.ts';
+import { addRolloutCommands } from './rollout/rollout-program.ts';
 import { PROGRESS_MODES } from './terminal/progress.ts';
 
 const PROGRESS = new Option('--progress <mode>', 'how progress is shown on stderr')
@@ -31,6 +32,7 @@ export function createProgram(context: CommandContext): Command {
   addFetchCommand(program, context);
   addModelCommands(program, context);
   addBundleCommands(program, context);
+  addRolloutCommands(program, context);
   addHostCommands(program, context);
   addWorkerCommands(program, context);
   addHelp(program);

@@ -11,6 +11,9 @@ import type { MetricsHealth, MetricsSummary } from '#contracts/http/metrics';
 import type { ForgottenHost, HostLimitsBody, HostLimitsSet, OrderedVerify } from '#contracts/http/hosts';
 import type { LabelsPatch } from '#contracts/labels';
 import type { Host, HostList, Readiness, SystemStatus } from '#contracts/http/status';
+import type { CreateRolloutInput } from '#contracts/http/rollouts/create-rollout';
+import type { Rollout, RolloutPlan } from '#contracts/http/rollouts/rollout';
+import type { RolloutErrors, RolloutHostList, RolloutList } from '#contracts/http/rollouts/rollout-lists';
 import type { ManifestInput } from '#contracts/manifest';
 import { formatWait } from './format-wait.ts';
 import { send } from './send.ts';
@@ -34,6 +37,19 @@ export interface WaitOptions {
   /** The `version` that is known already. */
   readonly after?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface RolloutListFilter {
+  readonly state?: readonly string[] | undefined;
+  readonly model?: string | undefined;
+  readonly cursor?: string | undefined;
+  readonly limit?: number | undefined;
+}
+
+export interface RolloutHostFilter {
+  readonly state?: readonly string[] | undefined;
+  readonly cursor?: string | undefined;
+  readonly limit?: number | undefined;
 }
 
 /** What the API can do, as methods. Each throws ApiError or UnreachableError; nothing is retried. */
@@ -73,6 +89,19 @@ export interface Client {
   verifyHost(name: string, model?: string): Promise<OrderedVerify>;
   /** Changes limits of the host's worker, at once; null goes back to its configuration, what is left out stays. @returns all that is set */
   limitHost(name: string, limits: HostLimitsBody): Promise<HostLimitsSet>;
+  /** @param key the same key with the same body finds the rollout that was made first */
+  createRollout(body: CreateRolloutInput, key?: string): Promise<Rollout>;
+  /** What a rollout would do; nothing is written. */
+  planRollout(body: CreateRolloutInput): Promise<RolloutPlan>;
+  getRollout(id: string): Promise<Rollout>;
+  /** One long-poll: resolves when the rollout or its progress changed, or the wait is over. */
+  waitForRollout(id: string, options: WaitOptions): Promise<Rollout>;
+  listRollouts(filter?: RolloutListFilter): Promise<RolloutList>;
+  listRolloutHosts(id: string, filter?: RolloutHostFilter): Promise<RolloutHostList>;
+  listRolloutErrors(id: string): Promise<RolloutErrors>;
+  actOnRollout(id: string, action: 'pause' | 'resume' | 'cancel' | 'approve'): Promise<Rollout>;
+  /** Tries failed hosts again: those that are named, or all. */
+  retryRollout(id: string, hosts?: readonly string[]): Promise<Rollout>;
   getStatus(): Promise<SystemStatus>;
   /** Whether the API and what it needs are up; resolves for "not ready" too. */
   getReadiness(): Promise<Readiness>;
@@ -92,6 +121,7 @@ export function createClient(options: ClientOptions): Client {
     listCids: async (model, type) => (await get<{ cids: CidRecord[] }>('/api/cids', { query: { model, type } })).cids,
     getCid: (cid) => get(`/api/cids/${part(cid)}`),
     ...hostMethods(options, get, post),
+    ...rolloutMethods(options, get, post),
     verifyHost: (name, model) => post(`/api/hosts/${part(name)}/verify`, model === undefined ? {} : { model }),
     limitHost: (name, body) => send(options, { method: 'PATCH', path: `/api/hosts/${part(name)}/limits`, body }),
     getStatus: () => get('/api/status'),
@@ -151,4 +181,28 @@ const hostMethods = (options: ClientOptions, get: Get, post: Post) => ({
   drainHost: (name: string, draining: boolean) =>
     post<Host>(`/api/hosts/${part(name)}/${draining ? 'drain' : 'undrain'}`),
   forgetHost: (name: string) => send<ForgottenHost>(options, { method: 'DELETE', path: `/api/hosts/${part(name)}` }),
+});
+
+const rolloutMethods = (options: ClientOptions, get: Get, post: Post) => ({
+  createRollout: (body: CreateRolloutInput, key?: string) =>
+    send<Rollout>(options, {
+      ...{ method: 'POST', path: '/api/rollouts', body },
+      headers: key === undefined ? {} : { 'idempotency-key': key },
+    }),
+  planRollout: (body: CreateRolloutInput) => post<RolloutPlan>('/api/rollouts?dryRun=true', body),
+  getRollout: (id: string) => get<Rollout>(`/api/rollouts/${part(id)}`),
+  waitForRollout: (id: string, { waitMs, until, after, signal }: WaitOptions) =>
+    get<Rollout>(`/api/rollouts/${part(id)}`, {
+      query: { wait: formatWait(waitMs), until, after },
+      extraMs: waitMs,
+      signal,
+    }),
+  listRollouts: (filter: RolloutListFilter = {}) => get<RolloutList>('/api/rollouts', { query: { ...filter } }),
+  listRolloutHosts: (id: string, filter: RolloutHostFilter = {}) =>
+    get<RolloutHostList>(`/api/rollouts/${part(id)}/hosts`, { query: { ...filter } }),
+  listRolloutErrors: (id: string) => get<RolloutErrors>(`/api/rollouts/${part(id)}/errors`),
+  actOnRollout: (id: string, action: 'pause' | 'resume' | 'cancel' | 'approve') =>
+    post<Rollout>(`/api/rollouts/${part(id)}/${action}`),
+  retryRollout: (id: string, hosts?: readonly string[]) =>
+    post<Rollout>(`/api/rollouts/${part(id)}/retry`, hosts === undefined ? {} : { hosts }),
 });

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '#core/units';
+import { DAY_MS, HOUR_MS, MINUTE_MS, parseDuration, SECOND_MS } from '#core/units';
 import { SelectorText } from '../../labels.ts';
 import { ModelName, ModelVersion } from '../../manifest.ts';
-import { DurationMs } from '../../parsed-by.ts';
+import { parsedBy } from '../../parsed-by.ts';
 import { HostName } from '../../worker/download-job.ts';
 
 const MAX_HOSTS = 1_000_000;
@@ -22,7 +22,10 @@ const SomePercent = Percent.refine((percent) => percent > 0, 'a share of hosts i
 const Hosts = z.number().int('a number of hosts is a whole number').min(1, 'at least 1 host').max(MAX_HOSTS);
 
 const duration = (leastMs: number, least: string) =>
-  DurationMs.refine((ms) => ms >= leastMs && ms <= MAX_DEADLINE_MS, `a duration from ${least} to 400d, such as 30m`);
+  parsedBy(z.string(), parseDuration).refine(
+    (ms) => ms >= leastMs && ms <= MAX_DEADLINE_MS,
+    `a duration from ${least} to 400d, such as 30m`,
+  );
 
 const Size = {
   hosts: Hosts.optional().describe('so many more hosts'),

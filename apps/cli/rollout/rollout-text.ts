@@ -1,0 +1,94 @@
+import type { Rollout, RolloutPlan } from '#contracts/http/rollouts/rollout';
+import type { RolloutErrors, RolloutHost } from '#contracts/http/rollouts/rollout-lists';
+import { formatBytes, formatDuration } from '#core/units';
+
+/** `whisper-base@1.2` of each model, joined by commas. */
+export const modelsText = ({ models }: Pick<Rollout, 'models'>): string =>
+  models.map(({ name, version }) => `${name}@${version}`).join(', ');
+
+/** What a rollout is, in the lines that a pipeline's log begins with. */
+export function headLines(rollout: Rollout, url: string): string[] {
+  const { counts, threshold, models } = rollout;
+  const files = models.reduce((sum, model) => sum + model.files, 0);
+  const size = formatBytes(models.reduce((sum, model) => sum + model.sizeBytes, 0));
+  const deadlineMs = Date.parse(rollout.deadlineAt) - Date.parse(rollout.startsAt ?? rollout.createdAt);
+  const fails = threshold.allowedFailures + 1;
+  return [
+    `rollout ${rollout.id}: ${modelsText(rollout)} (${files} files, ${size}) → ${counts.targeted} hosts matching ${rollout.selector || 'anything'}`,
+    `threshold ${threshold.percent}% = at least ${threshold.required} hosts; fails after ${fails} failures; deadline ${formatDuration(deadlineMs)}`,
+    url,
+  ];
+}
+
+/** Hosts that ended. */
+export const endedOf = ({ counts }: Rollout): number =>
+  counts.succeeded + counts.failed + counts.timedOut + counts.cancelled;
+
+export const percentOf = (rollout: Rollout): number =>
+  rollout.counts.targeted === 0 ? 100 : Math.floor((100 * endedOf(rollout)) / rollout.counts.targeted);
+
+/** How a rollout stands, in one line. */
+export function progressLine(rollout: Rollout): string {
+  const { counts, bytes } = rollout;
+  const part = (count: number, word: string): string[] => (count === 0 ? [] : [`${count} ${word}`]);
+  const present = counts.alreadyPresent > 0 ? ` (${counts.alreadyPresent} already present)` : '';
+  const hosts = [
+    `${counts.succeeded} ok${present}`,
+    ...part(counts.running, 'running'),
+    ...part(counts.unknown, 'silent'),
+    ...part(counts.pending, 'queued'),
+    ...part(counts.offline, 'offline'),
+    ...part(counts.failed + counts.timedOut, 'failed'),
+    ...part(counts.cancelled, 'cancelled'),
+    ...part(counts.skipped, 'skipped'),
+  ].join(' · ');
+  const left = bytes.total - bytes.done;
+  const rate =
+    bytes.perSecond === 0
+      ? ''
+      : ` | ${formatBytes(bytes.perSecond)}/s | eta ${formatDuration((1000 * left) / bytes.perSecond)}`;
+  const state = rollout.state === 'running' ? '' : ` | ${rollout.state.replaceAll('_', ' ')}: ${rollout.message}`;
+  return `${String(percentOf(rollout)).padStart(3)}% | ${hosts}${rate}${state}`;
+}
+
+export const failedLine = ({ host, reason, message }: RolloutHost): string =>
+  `FAILED host ${host}: ${reason ?? 'failed'}${message === null ? '' : ` — ${message}`}`;
+
+/** The verdict, why hosts failed, and what to do next. */
+export function endLines(rollout: Rollout, errors: RolloutErrors['errors']): string[] {
+  const { counts, threshold } = rollout;
+  const percent = counts.targeted === 0 ? 100 : Math.round((10_000 * counts.succeeded) / counts.targeted) / 100;
+  const compared = `${counts.succeeded}/${counts.targeted} (${percent}%) ${threshold.met ? '≥' : '<'} ${threshold.percent}%`;
+  const took = formatDuration(durationMs(rollout));
+  const groups = errors.map(({ reason, count, hosts }) => {
+    const more = count > hosts.length ? ', …' : '';
+    return `         ${count} × ${reason} (${hosts.join(', ')}${more})`;
+  });
+  const verdict = `${rollout.state.toUpperCase().replaceAll('_', ' ')}: ${compared} in ${took}`;
+  const why =
+    rollout.state === 'succeeded' || rollout.state === 'succeeded_with_failures' ? [] : [`         ${rollout.message}`];
+  const canRetry = errors.length > 0 && rollout.state !== 'cancelled' && rollout.state !== 'superseded';
+  const hint = canRetry ? [`         retry just these: haulier rollout retry-failed ${rollout.id}`] : [];
+  return [verdict, ...why, ...groups, ...hint];
+}
+
+export const durationMs = ({ createdAt, startedAt, endedAt, updatedAt }: Rollout): number =>
+  Math.max(0, Date.parse(endedAt ?? updatedAt) - Date.parse(startedAt ?? createdAt));
+
+/** What a dry run answers. */
+export function planLines(plan: RolloutPlan): string[] {
+  const { bytes, threshold, hostsWithoutSpace } = plan;
+  const estimate =
+    plan.estimateSeconds === null ? 'no estimate yet' : `about ${formatDuration(1000 * plan.estimateSeconds)}`;
+  return [
+    `${modelsText(plan)} → ${plan.hosts} hosts (${plan.offlineHosts} offline): ${plan.sampleHosts.join(', ')}${plan.hosts > plan.sampleHosts.length ? ', …' : ''}`,
+    `threshold ${threshold.percent}% = at least ${threshold.required} hosts; ${threshold.allowedFailures} may fail`,
+    `${formatBytes(bytes.missing)} to fetch of ${formatBytes(bytes.total)}; ${estimate}`,
+    `waves: ${plan.waves.map(({ name, hosts }) => `${name} ${hosts}`).join(', ')}`,
+    ...plan.sites.map(
+      ({ site, hosts, bytes: missing }) => `site ${site || '(none)'}: ${hosts} hosts, ${formatBytes(missing)}`,
+    ),
+    ...hostsWithoutSpace.map(({ host, missingBytes }) => `host ${host} lacks ${formatBytes(missingBytes)} of space`),
+    ...plan.supersedes.map((id) => `takes hosts away from rollout ${id}`),
+  ];
+}
