@@ -45,12 +45,9 @@ export async function createApiProcess(
   const board = boardOf(config);
   const queues = new DownloadQueues({ redis, logger: log, onQueueClosing: (queue) => board?.hide(queue) });
   const showQueue = showing(queues, board);
-  const loops: Loop[] = [];
-  const base = { database, queues, log, prefix: config.redisPrefix, changes: createChanges() };
-  const deps: Dependencies = { ...base, nudgeRelay: () => loops[0]?.nudge(), now: () => new Date() };
+  const base = { database, queues, log, prefix: config.redisPrefix, changes: createChanges(), now: () => new Date() };
   const maintenance = new MaintenanceQueue({ redis: queues.redis, prefix: config.redisPrefix, logger: log });
-  loops.push(createRelay(deps, showQueue), ...createReconciler(deps, config));
-  loops.push(createVersionChecks(deps, maintenance, config.versionCheckMs));
+  const { deps, loops } = createLoops(base, config, maintenance, showQueue);
   const recorder = createRecorder(deps, redis, `api-${randomUUID()}`);
   const state = { prepared: false };
   const app = await createApp({
@@ -64,14 +61,16 @@ export async function createApiProcess(
     board,
   });
   const stopping = new AbortController();
+  const prepare = () => prepareDatabase({ ...config, ...files, database, log, signal: stopping.signal });
+  const runners = [...loops, recorder];
   const start = async () => {
     const url = await app.listen({ host: config.bind, port: config.port });
     log.info({ url }, 'listening');
-    const adminToken = await prepareDatabase({ ...config, ...files, database, log, signal: stopping.signal });
+    const adminToken = await prepare();
     state.prepared = true;
     board?.show(maintenance.queue);
     for (const host of [null, ...(await recentHosts(database))]) showQueue(host);
-    for (const runner of [...loops, recorder]) runner.start();
+    for (const runner of runners) runner.start();
     log.info({ url }, 'working');
     return { url, adminToken };
   };
@@ -80,10 +79,23 @@ export async function createApiProcess(
     state.prepared = false;
     deps.changes.stop();
     await app.close();
-    await Promise.all([...loops, recorder].map((runner) => runner.stop()));
+    await Promise.all(runners.map((runner) => runner.stop()));
     await Promise.all([maintenance.stop(), queues.stop(), database.close()]);
   };
   return { start, stop: once(stop) };
+}
+
+/** The loops beside the requests. The relay comes first, because everything else may nudge it. */
+function createLoops(
+  base: Omit<Dependencies, 'nudgeRelay'>,
+  config: ApiConfig,
+  maintenance: MaintenanceQueue,
+  onQueued: (host: string | null) => void,
+): { deps: Dependencies; loops: readonly Loop[] } {
+  const relay = createRelay(base, onQueued);
+  const deps = { ...base, nudgeRelay: () => relay.nudge() };
+  const versionChecks = createVersionChecks(deps, maintenance, config.versionCheckMs);
+  return { deps, loops: [relay, ...createReconciler(deps, config), versionChecks] };
 }
 
 const showing =

@@ -34,7 +34,7 @@ export interface ApiConfig {
  * @param unneeded required variables that may be missing in this mode of running
  * @throws Error that names every bad variable at once
  */
-export function readConfig(
+export function readApiConfig(
   env: Environment,
   readFile: (path: string) => string,
   unneeded: readonly 'REDIS_URL'[] = [],

@@ -5,7 +5,7 @@ import { SECOND_MS } from '#core/units';
 import { connect } from '#database/sql/connect';
 import { programLog } from '#os/program-log';
 import { createApiProcess } from './api-process.ts';
-import { readConfig } from './config.ts';
+import { readApiConfig } from './config.ts';
 import type { ApiConfig } from './config.ts';
 import { LOG_REDACTION } from './server/log-redaction.ts';
 import { findProjectFiles } from './project-files.ts';
@@ -16,7 +16,7 @@ const EXIT_FAILED = 1;
 
 async function main(): Promise<void> {
   const migrateOnly = process.argv.includes('--migrate-only');
-  const config = readConfig(process.env, (path) => readFileSync(path, 'utf8'), migrateOnly ? ['REDIS_URL'] : []);
+  const config = readApiConfig(process.env, (path) => readFileSync(path, 'utf8'), migrateOnly ? ['REDIS_URL'] : []);
   const log = await programLog({
     ...{ name: 'haulier-api', level: config.logLevel, redact: LOG_REDACTION },
     ...{ output: process.stdout, colours: !process.env['NO_COLOR'] },

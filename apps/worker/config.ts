@@ -63,7 +63,7 @@ type Values = SettingValues<typeof SETTINGS, SettingOf<'worker'>>;
  *
  * @throws Error that names every bad variable, and what would be right
  */
-export function readConfig(env: Environment): WorkerConfig {
+export function readWorkerConfig(env: Environment): WorkerConfig {
   const { values, problems } = readSettings(SETTINGS, settingsOf('worker'), env, { required: ['REDIS_URL'] });
   const all = [...problems];
   const reading = <Value>(prefix: string, read: () => Value): Value | undefined => {

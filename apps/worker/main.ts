@@ -2,7 +2,7 @@ import { programLog } from '#os/program-log';
 import { openStore } from '#store/open-store';
 import { messageOf } from '#core/error-facts';
 import { checkWorker } from './check.ts';
-import { readConfig } from './config.ts';
+import { readWorkerConfig } from './config.ts';
 import { programVersion } from './program-version.ts';
 import { StoreNotices } from './host/store-notices.ts';
 import { createWorker } from './worker.ts';
@@ -12,7 +12,7 @@ import { createWorkerHttp } from './downloads/worker-sources.ts';
 const SIGNAL_EXIT_CODE = 1;
 
 async function main(): Promise<void> {
-  const config = readConfig(process.env);
+  const config = readWorkerConfig(process.env);
   if (process.argv.includes('--check')) {
     process.stdout.write(`${await checkWorker(config)}\n`);
     return;

@@ -11,7 +11,6 @@ import type { MetricsHealth, MetricsSummary } from '#contracts/http/metrics';
 import type { HostLimitsBody, HostLimitsSet, OrderedVerify } from '#contracts/http/hosts';
 import type { Host, Readiness, SystemStatus } from '#contracts/http/status';
 import type { ManifestInput } from '#contracts/manifest';
-import { formatWait } from './format-wait.ts';
 import { send } from './send.ts';
 import type { Call, ClientOptions } from './send.ts';
 
@@ -92,6 +91,12 @@ export function createClient(options: ClientOptions): Client {
     getMetricsHealth: (window) => get('/api/metrics/health', { query: { window } }),
   };
 }
+
+/** The most the API holds an answer. */
+const MAX_WAIT_MS = 60_000;
+
+/** @returns the `wait` parameter for so many milliseconds, within what the API accepts */
+const formatWait = (ms: number): string => `${Math.max(0, Math.min(MAX_WAIT_MS, Math.round(ms)))}ms`;
 
 type Get = <Answer>(path: string, more?: Partial<Call>) => Promise<Answer>;
 type Post = <Answer>(path: string, body?: unknown) => Promise<Answer>;

@@ -1,5 +1,5 @@
 import { SECOND_MS } from '#core/units';
-import { refusalOf, type RedisClient } from './connection.ts';
+import { redisRefusal, type RedisClient } from './connection.ts';
 
 export interface RedisCheck {
   /** Undefined where this user may not ask. */
@@ -34,7 +34,7 @@ async function infoOf(redis: RedisClient): Promise<string> {
     return await redis.info();
   } catch (error) {
     if (error instanceof Error && error.message.startsWith('NOPERM')) return '';
-    const refusal = refusalOf(redis, error);
+    const refusal = redisRefusal(redis, error);
     throw refusal === undefined ? error : new Error(refusal, { cause: error });
   }
 }

@@ -90,7 +90,7 @@ const refusals = new WeakMap<object, string>();
  * @param error what a command of this connection failed with
  * @returns why Redis refuses this connection, with what to change; undefined where it does not, as far as is known
  */
-export const refusalOf = (redis: RedisClient, error?: unknown): string | undefined =>
+export const redisRefusal = (redis: RedisClient, error?: unknown): string | undefined =>
   (error instanceof Error ? adviceOn(error) : undefined) ?? refusals.get(redis);
 
 const adviceOn = (error: Error): string | undefined => REFUSALS.find(([said]) => said.test(error.message))?.[1];

@@ -1,10 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { allows, type Scope } from '#contracts/http/scopes';
 import { RequestError } from '../server/request-error.ts';
 import { readCredentials } from './credentials.ts';
 import { checkRequests } from '../server/error-handler.ts';
 import type { Authenticator, Caller } from './authenticate.ts';
-import { allows } from './scope.ts';
-import type { Scope } from './scope.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {

@@ -5,7 +5,7 @@ import { cancelDownload } from '#database/downloads/download-actions';
 import { markEnqueued, unqueuedDownloads } from '#database/downloads/outbox-queries';
 import type { OutboxRow } from '#database/downloads/outbox-queries';
 import type { AddressedJob, RefusedJob } from '#queue/jobs/download-queue';
-import { stopReplaced } from '../downloads/stop-replaced.ts';
+import { stopReplaced } from '../downloads/stop-job.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { createLoop } from './loop.ts';
 import type { Loop } from './loop.ts';

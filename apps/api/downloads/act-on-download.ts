@@ -1,13 +1,17 @@
 import { isOpen, isRunning } from '#core/download-status';
 import type { DownloadRow } from '#database/downloads/download-row';
-import { cancelDownload, limitDownload, pauseDownload, resumeDownload } from '#database/downloads/download-actions';
-import type { ActionResult } from '#database/downloads/download-actions';
-import { holdDownload } from '#database/downloads/hold-download';
+import {
+  cancelDownload,
+  holdDownload,
+  limitDownload,
+  pauseDownload,
+  resumeDownload,
+  type ActionResult,
+} from '#database/downloads/download-actions';
 import { publishCommand } from '#queue/commands/commands';
 import type { Dependencies } from '../dependencies.ts';
 import { RequestError } from '../server/request-error.ts';
-import { stopJob, type StopCommand } from './stop-job.ts';
-import { stopReplaced } from './stop-replaced.ts';
+import { stopJob, stopReplaced, type StopCommand } from './stop-job.ts';
 
 type ActionDeps = Pick<Dependencies, 'database' | 'queues' | 'prefix' | 'changes' | 'nudgeRelay' | 'now' | 'log'>;
 

@@ -1,11 +1,11 @@
 import type { CreateDownloadsBody, CreateDownloadsQuery } from '#contracts/http/downloads';
 import { isFinal } from '#core/download-status';
-import { createDownloads as insertDownloads } from '#database/downloads/create-downloads';
-import type { DownloadRequest } from '#database/downloads/create-downloads';
+import { insertDownloads } from '#database/downloads/insert-downloads';
+import type { DownloadOrder } from '#database/downloads/insert-downloads';
 import type { DownloadRow } from '#database/downloads/download-row';
 import { wishedDownloads } from '#database/downloads/wished-downloads';
 import type { Dependencies } from '../dependencies.ts';
-import { awaitDownload } from '../live/await-download.ts';
+import { awaitDownload } from './await-download.ts';
 import { orderFiles } from './order-files.ts';
 
 /** An answer shows its downloads up to this many; beyond, it links to them. */
@@ -15,7 +15,7 @@ export const MAX_ROWS_IN_ANSWER = 100;
 const ASK_WORKER_MS = 100;
 
 export interface CreatedDownloads {
-  readonly order: DownloadRequest;
+  readonly order: DownloadOrder;
   /** By host and path; undefined when there are too many to show. */
   readonly rows: readonly DownloadRow[] | undefined;
   /** How many downloads the request is about. */

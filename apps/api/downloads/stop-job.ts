@@ -1,4 +1,5 @@
 import { downloadJob } from '#contracts/worker/download-job';
+import type { ReplacedJob } from '#database/downloads/requeue-siblings';
 import { publishCommand } from '#queue/commands/commands';
 import type { Dependencies } from '../dependencies.ts';
 
@@ -25,4 +26,12 @@ export async function stopJob(
     if (result.status === 'rejected')
       log.warn({ downloadId: id, generation, command, err: result.reason }, 'worker could not be told to stop');
   }
+}
+
+type ReplaceDeps = Pick<Dependencies, 'queues' | 'prefix' | 'changes' | 'log'>;
+
+/** Ends jobs whose next generation is written down already: the relay queues it, and a worker goes on from what is on its disk. */
+export async function stopReplaced(deps: ReplaceDeps, replaced: readonly ReplacedJob[]): Promise<void> {
+  for (const job of replaced) await stopJob(deps, job, 'pause');
+  deps.changes.notify(replaced.map(({ id }) => id));
 }

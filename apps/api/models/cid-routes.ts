@@ -4,7 +4,7 @@ import type { Dependencies } from '../dependencies.ts';
 import { RequestError } from '../server/request-error.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import type { App } from '../server/app-type.ts';
-import { cidView } from './cid-view.ts';
+import { cidView } from './view.ts';
 
 const documented = { tags: ['models'], security: TOKEN_REQUIRED };
 

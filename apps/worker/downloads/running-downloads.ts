@@ -41,7 +41,7 @@ export interface RunningDownload {
   end(): void;
 }
 
-export type DownloadProgress = Extract<WorkerEvent, { type: 'download.progress' }>;
+type ProgressEvent = Extract<WorkerEvent, { type: 'download.progress' }>;
 
 interface Entry {
   readonly job: DownloadJob;
@@ -107,7 +107,7 @@ export class RunningDownloads {
   }
 
   /** The progress of all of them since the last sample. */
-  sample(): DownloadProgress[] {
+  sample(): ProgressEvent[] {
     const now = this.#now();
     return [...this.#entries.values()].flatMap((entry) => {
       const { job, position } = entry;

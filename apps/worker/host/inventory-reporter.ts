@@ -1,4 +1,4 @@
-import { INVENTORY_PAGE_ENTRIES, type InventoryEntry, type WorkerEvent } from '#contracts/worker/worker-events';
+import { INVENTORY_PAGE_ENTRIES, type InventoryEventEntry, type WorkerEvent } from '#contracts/worker/worker-events';
 import type { Logger } from '#core/logger';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '#core/units';
 import type { Inventory } from '#store/inventory';
@@ -118,7 +118,7 @@ const toEntry = ({
   version,
   path,
   state,
-}: Inventory['entries'][number]): InventoryEntry => ({ sha256, sizeBytes, cid, model, version, path, state });
+}: Inventory['entries'][number]): InventoryEventEntry => ({ sha256, sizeBytes, cid, model, version, path, state });
 
 /** What an event says about the store: a file came, one went, or nothing. */
 export function storeChange(event: WorkerEvent): 'added' | 'removed' | undefined {

@@ -128,7 +128,7 @@ export const HostReport = z.strictObject({
   workerVersion: text(40),
 });
 
-const InventoryEntry = z.strictObject({
+const InventoryEventEntry = z.strictObject({
   sha256: z.string().max(64),
   sizeBytes: Count,
   cid: z.string().max(300).nullable(),
@@ -140,7 +140,7 @@ const InventoryEntry = z.strictObject({
   state: z.enum(['valid', 'invalid']),
 });
 
-export type InventoryEntry = z.infer<typeof InventoryEntry>;
+export type InventoryEventEntry = z.infer<typeof InventoryEventEntry>;
 
 export const INVENTORY_PAGE_ENTRIES = 500;
 
@@ -154,7 +154,7 @@ export const HostInventory = z.strictObject({
   pages: z.number().int().min(1).max(10_000),
   /** Folder of the host under which `<model>/<path>` is found. */
   modelsFolder: z.string().max(4096),
-  entries: z.array(InventoryEntry).max(INVENTORY_PAGE_ENTRIES),
+  entries: z.array(InventoryEventEntry).max(INVENTORY_PAGE_ENTRIES),
 });
 
 /** What a worker learned about newer versions of a model (VE2). */

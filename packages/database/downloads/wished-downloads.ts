@@ -1,6 +1,6 @@
 import type { Database } from '../sql/connect.ts';
 import { contentKeyOf } from './content-key.ts';
-import type { DownloadRequest } from './create-downloads.ts';
+import type { DownloadOrder } from './insert-downloads.ts';
 import { DOWNLOAD_COLUMNS, type DownloadRow } from './download-row.ts';
 
 /** An open row of a wish is newer than what ended before it, whatever its age. */
@@ -21,7 +21,7 @@ const WISHED_SQL = `
  */
 export async function wishedDownloads(
   database: Database,
-  request: Pick<DownloadRequest, 'files' | 'hosts' | 'model'>,
+  request: Pick<DownloadOrder, 'files' | 'hosts' | 'model'>,
   statuses?: readonly DownloadRow['status'][],
 ): Promise<DownloadRow[]> {
   const files = request.files.map((file) => ({ path: file.path, content_key: contentKeyOf(file) }));

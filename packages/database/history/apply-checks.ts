@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { HOUR_MS } from '#core/units';
-import type { Checked } from './event-waves.ts';
+import type { CheckEvent } from './event-waves.ts';
 
 /** A newer version that nobody knew of. */
 export interface NewerVersion {
@@ -58,7 +58,7 @@ interface Before {
  */
 export async function applyChecks(
   client: pg.PoolClient,
-  checks: readonly Checked[],
+  checks: readonly CheckEvent[],
   now: Date,
 ): Promise<NewerVersion[]> {
   const news: NewerVersion[] = [];
@@ -75,11 +75,11 @@ export async function applyChecks(
   return news;
 }
 
-const isKnown = (before: Before | undefined, { current, available }: Checked): boolean =>
+const isKnown = (before: Before | undefined, { current, available }: CheckEvent): boolean =>
   before?.newer === true && before.current === current && before.available === available;
 
 /** @returns false for a pinned model, and when it was told before */
-async function tell(client: pg.PoolClient, check: Checked, available: string): Promise<boolean> {
+async function tell(client: pg.PoolClient, check: CheckEvent, available: string): Promise<boolean> {
   const { bootId, sequence, position, host, at, model, current, source } = check;
   const message = `a newer version of "${model}" is at ${source}: ${available}; the current one is ${current} and nothing is fetched by itself`;
   const facts = JSON.stringify({ source, current, available });

@@ -117,7 +117,7 @@ export const FINISHED_SQL = `
 /** The history of tries (ME1): model and total come from the download; a repeat finds its key taken.
  * A stopped worker's attempt goes on under the same number, hence the time in the key. */
 export const TRIES_SQL = `
-  INSERT INTO attempts (day, download_id, generation, attempt, sequence, at, host, model, model_type, layer, kind, source,
+  INSERT INTO tries (day, download_id, generation, attempt, sequence, at, host, model, model_type, layer, kind, source,
     status, latency_ms, bytes, total_bytes, error_kind, error_message, reason)
   SELECT ((${AT}) AT TIME ZONE 'UTC')::date, e."downloadId", e.generation, e.attempt, e.sequence, ${AT}, e.host, d.model,
     d.model_type, e.layer, e.kind, e.source, e.status, least(e."latencyMs", 2147483647), e.bytes, d.total_bytes,

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { MINUTE_MS } from '#core/units';
-import type { Inventory } from '../history/event-waves.ts';
+import type { InventoryEvent } from '../history/event-waves.ts';
 import * as sql from './inventory-sql.ts';
 
 /** A running download says a word every second. */
@@ -15,7 +15,7 @@ const SILENT_MS = MINUTE_MS;
  */
 export async function applyInventories(
   client: pg.PoolClient,
-  inventories: readonly Inventory[],
+  inventories: readonly InventoryEvent[],
   now: Date,
 ): Promise<string[]> {
   const hosts = [...new Set(inventories.map(({ host }) => host))].sort();

@@ -5,7 +5,7 @@ import type { Database } from '../sql/connect.ts';
  *
  * @returns false when the model has no such version
  */
-export async function pinVersion(database: Database, model: string, version: string, now: Date): Promise<boolean> {
+export async function pinModel(database: Database, model: string, version: string, now: Date): Promise<boolean> {
   const sql = `INSERT INTO model_pins (model, version, pinned_at)
     SELECT m.model, m.version, $3 FROM manifests m WHERE m.model = $1 AND m.version = $2
     ON CONFLICT (model) DO UPDATE SET version = excluded.version, pinned_at = excluded.pinned_at`;
@@ -13,7 +13,7 @@ export async function pinVersion(database: Database, model: string, version: str
 }
 
 /** Nothing happens to a model without a pin. */
-export async function unpinVersion(database: Database, model: string): Promise<void> {
+export async function unpinModel(database: Database, model: string): Promise<void> {
   await database.pool.query('DELETE FROM model_pins WHERE model = $1', [model]);
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { readCredentials } from '../../../../apps/api/access/credentials.ts';
-import { allows } from '../../../../apps/api/access/scope.ts';
+import { allows } from '#contracts/http/scopes';
 import { makeToken, mayBeToken } from '../../../../apps/api/access/token-format.ts';
 
 describe('a token', () => {

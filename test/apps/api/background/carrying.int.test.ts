@@ -5,7 +5,7 @@ import { downloadJob } from '#contracts/worker/download-job';
 import type { EventBatch, WorkerEvent } from '#contracts/worker/worker-events';
 import { readEpoch } from '#queue/epoch';
 import { checkEpoch } from '../../../../apps/api/background/check-epoch.ts';
-import { sweep } from '../../../../apps/api/background/reconciler-sweep.ts';
+import { requeueSilent } from '../../../../apps/api/background/requeue-silent.ts';
 import { createRecorder, recordBatches } from '../../../../apps/api/background/recorder.ts';
 import { relayBatch } from '../../../../apps/api/background/relay.ts';
 import { privateRedis } from '../../../helpers/redis.ts';
@@ -160,7 +160,7 @@ describe('the reconciler', () => {
     await relayBatch(api.deps);
     await api.deps.queues.remove({ host: null, id: `${lost.id}.g1` });
     await api.deps.database.pool.query(`UPDATE downloads SET heartbeat_at = now() - interval '10 minutes'`);
-    await sweep(api.deps, { silentAfterMs: 240_000 });
+    await requeueSilent(api.deps, { silentAfterMs: 240_000 });
     await relayBatch(api.deps);
     expect(await jobState(lost.id, 2)).toBe('open');
     expect(await jobState(waiting.id, 1)).toBe('open');

@@ -6,7 +6,7 @@ import type { Database } from '#database/sql/connect';
 import { applyEvents } from '#database/history/event-queries';
 import { listNotices } from '#database/hosts/host-queries';
 import { putManifest } from '#database/models/model-queries';
-import { pinVersion } from '#database/models/pin-queries';
+import { pinModel } from '#database/models/pin-queries';
 import { outdatedModels } from '#database/models/version-queries';
 import { dueModels, makeCheckDue, setNextCheck } from '#database/models/version-schedule';
 import { createTestDatabase, type TestDatabase } from '../../../helpers/database.ts';
@@ -118,7 +118,7 @@ describe('newer versions', () => {
   });
 
   it('VE6 a pinned model is checked and not called outdated', async () => {
-    await pinVersion(database, model, '1', at(1));
+    await pinModel(database, model, '1', at(1));
     expect((await say([checked(10)])).newer).toEqual([]);
     expect(await flags()).toEqual([]);
     expect(await notices()).toEqual([]);

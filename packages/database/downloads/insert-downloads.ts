@@ -7,7 +7,7 @@ import { contentKeyOf } from './content-key.ts';
 import { inTransaction } from '../sql/transaction.ts';
 
 /** Every file is wanted on every host. */
-export interface DownloadRequest {
+export interface DownloadOrder {
   /** Host names; null asks any worker of the pool. At least one. */
   readonly hosts: readonly (string | null)[];
   readonly files: readonly JobFile[];
@@ -58,9 +58,9 @@ const CREATE_SQL = `
  * @param now becomes `createdAt` of new rows
  * @returns how many rows are new
  */
-export async function createDownloads(
+export async function insertDownloads(
   database: Database,
-  request: DownloadRequest,
+  request: DownloadOrder,
   trust: Trust,
   now: Date,
 ): Promise<number> {

@@ -3,7 +3,7 @@ import type { Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
 import type { RunningDownloads } from './running-downloads.ts';
 
-export interface ProgressReporterOptions {
+export interface ProgressPublisherOptions {
   readonly downloads: RunningDownloads;
   readonly publish: (event: WorkerEvent) => void;
   /** Reads the kept commands of running downloads and the limits of the host, for those that were published while nobody heard. */
@@ -16,12 +16,12 @@ const INTERVAL_MS = SECOND_MS;
 const TICKS_PER_RECALL = 5;
 
 /** Tells the progress of all running downloads once a second, in one batch: also their heartbeat. */
-export class ProgressReporter {
-  readonly #options: ProgressReporterOptions;
+export class ProgressPublisher {
+  readonly #options: ProgressPublisherOptions;
   #timer: NodeJS.Timeout | undefined;
   #ticks = 0;
 
-  constructor(options: ProgressReporterOptions) {
+  constructor(options: ProgressPublisherOptions) {
     this.#options = options;
   }
 

@@ -19,7 +19,7 @@ const MAX_REQUEUES = 10;
  *
  * @returns true when there may be more
  */
-export async function sweep(deps: SweepDeps, options: SweepOptions): Promise<boolean> {
+export async function requeueSilent(deps: SweepDeps, options: SweepOptions): Promise<boolean> {
   const limits = { runningMs: options.silentAfterMs, waitingMs: options.silentAfterMs };
   const silent = await silentDownloads(deps.database, limits, deps.now(), BATCH);
   if (silent.length === 0) return false;
