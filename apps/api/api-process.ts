@@ -102,7 +102,7 @@ const showing =
   (queues: DownloadQueues, board: QueueBoard | undefined) =>
   (host: string | null): void => {
     board?.show(queues.openQueue(host));
-    queues.openQueue(null); // used last: never the one that is closed to make room
+    queues.openQueue(null); // the pool's queue is used last, so it is never the queue that is closed to make room
   };
 
 const once = (work: () => Promise<void>): (() => Promise<void>) => {

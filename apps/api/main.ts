@@ -41,7 +41,7 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('SIGINT', () => stop('SIGINT'));
-  // Whoever started this process with an IPC channel wants it to end when he does.
+  // A parent with an IPC channel takes this process with it when it ends.
   process.on('disconnect', () => stop('parent is gone'));
   if (process.connected === false) stop('parent is gone');
   try {
@@ -51,7 +51,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** A token is told once and never logged: to the parent where there is one, else on stdout. */
+/** A token is sent to the parent process where there is one, else printed on stdout. It is never logged. */
 function tellToken(adminToken: string | undefined): void {
   if (adminToken === undefined) return;
   if (process.send !== undefined) process.send({ adminToken });

@@ -52,7 +52,7 @@ export interface WorkerConfig {
   /** Proxies of sources. */
   readonly proxy: ProxySettings;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
-  /** What is odd about the environment and no reason to refuse it, as sentences. */
+  /** Sentences about settings that are accepted but look wrong. */
   readonly warnings: readonly string[];
 }
 

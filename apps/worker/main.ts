@@ -45,7 +45,7 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
-  // A parent that started us with a channel and is gone cannot stop us any more, even if it went before we listened.
+  // A parent with an IPC channel takes this process with it, also when it ended before the listener was added.
   process.once('disconnect', () => stop('SIGTERM'));
   if (process.connected === false) stop('SIGTERM');
 

@@ -26,11 +26,11 @@ import { workerSources } from './downloads/worker-sources.ts';
 export interface Worker {
   /** Resolves once jobs are taken; waits for Redis. */
   start(): Promise<void>;
-  /** Puts the jobs back and delivers what is left to say; within two seconds. Safe twice and before start. */
+  /** Puts the jobs back and delivers the waiting events, within two seconds. Safe twice and before start. */
   stop(): Promise<void>;
 }
 
-/** What a worker works with; opened by `main.ts`. */
+/** Resources of a worker; opened by `main.ts`. */
 export interface WorkerResources {
   readonly store: Store;
   readonly http: Http;
@@ -75,7 +75,7 @@ export function createWorker(
     commands.start();
     await warnOfRedis(redis, logger);
     reporter.start();
-    // Before the first byte is asked for.
+    // The limits must be known before the first request to a source.
     await commands.recallLimits();
     await consumer.start();
     if (!isStopped()) maintenance.start();
@@ -97,7 +97,7 @@ async function warnOfRedis(redis: RedisClient, logger: Logger): Promise<void> {
     logger.warn({ warning }, 'redis is not set up for production');
 }
 
-/** What fails because of a stop is no failure of the start. */
+/** A start that fails because of a stop resolves. */
 function stoppable(start: (isStopped: () => boolean) => Promise<void>, stop: () => Promise<void>): Worker {
   let stopped = false;
   return {

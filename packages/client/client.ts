@@ -54,13 +54,13 @@ export interface Client {
   publishVersion(manifest: ManifestInput): Promise<VersionDetail>;
   pinModel(name: string, version: string): Promise<Model>;
   unpinModel(name: string): Promise<Model>;
-  /** Asks the model's origin for a newer version, soon; `newerVersion` tells what it said. */
+  /** Queues a check of the model's origin for a newer version; the result appears in `newerVersion`. */
   checkModel(name: string): Promise<Model>;
-  /** Contents of the model that were had, newest first; of one type where it is named. */
+  /** Contents of the model that were downloaded, newest first; optionally of one type. */
   listCids(model: string, type?: string): Promise<CidRecord[]>;
   getCid(cid: string): Promise<CidRecord>;
   listHosts(): Promise<Host[]>;
-  /** Lets the host hash what it has, or one model; it does so when it is there. */
+  /** Orders the host to verify its store, or one model; it does so when it is online. */
   verifyHost(name: string, model?: string): Promise<OrderedVerify>;
   /** Changes limits of the host's worker, at once; null goes back to its configuration, what is left out stays. @returns all that is set */
   limitHost(name: string, limits: HostLimitsBody): Promise<HostLimitsSet>;

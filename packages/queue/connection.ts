@@ -26,7 +26,7 @@ export const connectPatiently = (settings: RedisSettings, role: string, logger: 
   connect(settings, role, logger, { maxRetriesPerRequest: null });
 
 /**
- * A connection whose commands fail at once while Redis is away, so that an HTTP request never hangs on it: the
+ * A connection whose commands fail at once while Redis is down, so that an HTTP request never hangs on it: the
  * rows in Postgres are the outbox and a relay tries again.
  */
 export const connectImpatiently = (settings: RedisSettings, role: string, logger: Logger): RedisClient =>
@@ -50,7 +50,7 @@ export function disconnect(redis: Disconnectable): void {
   const betweenAttempts = redis.status === 'reconnecting';
   redis.disconnect();
   if (!betweenAttempts) return;
-  // ioredis ends only an attempt under way: without one, what waits would wait for ever.
+  // ioredis rejects waiting commands only at the end of a connection attempt, so one is started and ended.
   redis.connect().catch(() => undefined);
   redis.disconnect();
 }
@@ -77,7 +77,7 @@ function reconnectPauseMs(times: number): number {
   return Math.round(whole / 2 + (whole / 2) * Math.random());
 }
 
-/** What a Redis that answers and refuses says, and what to change. Waiting does not heal it, but an operator may, at any time. */
+/** Refusals of a Redis that is up, with what to change. They last until an operator changes it. */
 const REFUSALS: readonly (readonly [said: RegExp, advice: string])[] = [
   [/NOAUTH/, 'Redis wants a password: write it into REDIS_URL, redis://:password@host:6379'],
   [/WRONGPASS|invalid password/, 'Redis refuses the user name or the password of REDIS_URL: correct them'],

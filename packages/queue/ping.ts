@@ -4,7 +4,7 @@ import { SECOND_MS } from '#core/units';
 import { connectPatiently, disconnect, redisRefusal, type RedisSettings } from './connection.ts';
 
 /**
- * Asks Redis for a sign of life over a connection of its own.
+ * Sends PING to Redis over a connection of its own.
  *
  * @throws Error with a sentence when there is none in time, or when Redis refuses
  */

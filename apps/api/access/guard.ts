@@ -21,7 +21,7 @@ export interface GuardOptions {
   readonly schemes: readonly ('bearer' | 'basic')[];
 }
 
-/** Lets nobody reach the routes of this plugin without a token that allows it. */
+/** Refuses requests to the routes of this plugin without a token whose scope allows them. */
 export function guard(plugin: FastifyInstance, options: GuardOptions): void {
   if (!plugin.hasRequestDecorator('caller')) plugin.decorateRequest('caller', null);
   checkRequests(plugin, async (request, reply) => {

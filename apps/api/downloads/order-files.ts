@@ -65,7 +65,7 @@ function inlineFiles(body: InlineDownloadsBody): Wanted {
   return { files, model: { name: body.name, type: 'inline', version: inlineVersion(files) } };
 }
 
-/** Equal files give an equal version, so that the same request twice is the same wish. */
+/** Equal files give an equal version, so that a repeated request finds its downloads. */
 function inlineVersion(files: readonly JobFile[]): string {
   const names = files.map((file) => `${contentKeyOf(file)} ${file.path}`).sort();
   return `inline-${createHash('sha256').update(names.join('\n')).digest('hex').slice(0, 12)}`;

@@ -20,7 +20,7 @@ import { tryRecord } from './try-view.ts';
 
 const documented = { tags: ['metrics'], security: TOKEN_REQUIRED };
 
-/** ME3, from the rows of single tries. */
+/** Metrics, computed from the rows of single tries. */
 export function registerMetricsRoutes(app: App, deps: Dependencies): void {
   registerRecords(app, deps);
   registerAggregates(app, deps);
@@ -31,7 +31,7 @@ export function registerMetricsRoutes(app: App, deps: Dependencies): void {
       schema: {
         ...documented,
         operationId: 'resetMetrics',
-        summary: 'Count anew from now on',
+        summary: 'Count from now on',
         description: 'Older records are not counted or listed any more; they stay stored until their retention ends.',
         response: { 200: MetricsReset, ...problems() },
       },
@@ -84,7 +84,7 @@ function registerAggregates(app: App, deps: Dependencies): void {
       schema: {
         ...documented,
         operationId: 'getMetricsSummary',
-        summary: 'Success and latency by layer and gateway; what the cache saved',
+        summary: 'Success and latency by layer and gateway; cache effectiveness',
         querystring: MetricsQuery,
         response: { 200: MetricsSummary, ...problems(400) },
       },
@@ -98,7 +98,7 @@ function registerAggregates(app: App, deps: Dependencies): void {
       schema: {
         ...documented,
         operationId: 'getMetricsHealth',
-        summary: 'How each layer does',
+        summary: 'Health of each layer',
         querystring: MetricsQuery,
         response: { 200: MetricsHealth, ...problems(400) },
       },

@@ -20,7 +20,7 @@ export const tryView = (row: TryRow): Try => ({
   reason: row.reason,
 });
 
-/** A try in the words of the metrics: who served is a gateway, what went wrong has a type. */
+/** A try as the metrics show it: its source is called `gateway`, the kind of its error `errorType`. */
 export const tryRecord = (row: TryRow): MetricsList['records'][number] => ({
   at: momentOf(row.at),
   downloadId: row.downloadId,

@@ -121,7 +121,7 @@ function registerCheck(app: App, deps: Dependencies): void {
         operationId: 'checkModel',
         summary: 'Ask the origin of a model now whether it has a newer version',
         description:
-          'A worker asks; `newerVersion` of the model and `GET /api/status` tell what it learned. Nothing is downloaded.',
+          'A worker asks; the answer appears in `newerVersion` of the model and in `GET /api/status`. Nothing is downloaded.',
         params: ModelParams,
         response: { 202: Model, ...problems(400, 404) },
       },

@@ -18,7 +18,7 @@ export function problems(...statuses: readonly ProblemStatus[]): Record<number, 
   return Object.fromEntries(all.map((status) => [status, ProblemResponse(status)]));
 }
 
-/** The parts of a route's options that say who may call it: the check and its documentation stay together. */
+/** The route options with the scope that a token needs. */
 export const guardedBy = (scope: Scope) => ({ config: { scope } }) as const;
 
 export const TOKEN_REQUIRED = [{ token: [] }];

@@ -89,7 +89,7 @@ export function registerSystemRoutes(app: App, deps: Dependencies, facts: System
       ...guardedBy('read'),
       schema: {
         operationId: 'listHosts',
-        summary: 'Hosts that were ever heard of, by name',
+        summary: 'Hosts by name',
         tags: ['hosts'],
         security: TOKEN_REQUIRED,
         response: { 200: HostList, ...problems() },

@@ -19,12 +19,12 @@ export interface DownloadOrder {
 
 /** Which rows answer a request besides those that are open. */
 export interface Trust {
-  /** Hosts whose finished rows are believed: no new row is made for what they say is there. Null is the pool. */
+  /** Hosts whose completed rows count as an answer, so that no new row is made. Null is the pool. */
   readonly finishedOn: readonly (string | null)[];
 }
 
 /*
- * Rows go in by the order of their key, so that two equal requests at once do not wait for each other crosswise.
+ * Rows go in by the order of their key, so that two equal requests at once do not deadlock.
  */
 const CREATE_SQL = `
   WITH wanted AS MATERIALIZED (
@@ -51,8 +51,8 @@ const CREATE_SQL = `
   DO NOTHING`;
 
 /**
- * Writes one row per host and file in one statement. What is on its way already is shared: no second row is made for
- * the same content at the same place while one is not finished.
+ * Writes one row per host and file in one statement. An open download is shared: no second row is made for the same
+ * content at the same place.
  *
  * @param trust whose finished rows count as an answer
  * @param now becomes `createdAt` of new rows

@@ -2,7 +2,7 @@ import type { EventBatch, WorkerEvent } from '#contracts/worker/worker-events';
 
 type Of<T extends WorkerEvent['type']> = Extract<WorkerEvent, { type: T }>;
 
-/** The host that speaks; a download of another host is not its business. */
+/** An event with the host that sent it; it applies only to downloads of that host and of the pool. */
 type FromHost<E> = E & { readonly host: string | null };
 
 /** An event that can move one download. */

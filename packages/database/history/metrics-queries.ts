@@ -4,7 +4,7 @@ import type { Database } from '../sql/connect.ts';
 import type { DownloadRow } from '../downloads/download-row.ts';
 import { readSetting, writeSetting } from '../sql/setting-queries.ts';
 
-/** One try at one source (ME1). */
+/** One try at one source. */
 export interface TryRow {
   readonly at: Date;
   readonly downloadId: string;
@@ -48,11 +48,11 @@ export interface TryStats {
 }
 
 export interface MetricsCounts {
-  /** What is older is not counted: the reset point, or the start of the window when that is later. */
+  /** Start of the counted time: the reset point, or the start of the window when that is later. */
   readonly since: Date;
   readonly layers: readonly (TryStats & { readonly layer: Layer })[];
   readonly gateways: readonly (TryStats & { readonly layer: Layer; readonly gateway: string })[];
-  /** Downloads that ended, by how deep the chain had to go. */
+  /** Downloads that ended, by outcome. */
   readonly outcomes: Partial<Record<Outcome, number>>;
   /** Of the downloads that succeeded, how many found the file in the host's store; 0 to 1, null without any. */
   readonly cacheEffectiveness: number | null;
@@ -90,7 +90,7 @@ const NEWEST_FIRST = 'ORDER BY t.at DESC, t.download_id DESC, t.generation DESC,
 /** How far the clock of a worker may be behind ours. */
 const CLOCK_SKEW_MS = DAY_MS;
 
-/** The newest tries of one download, newest first, whatever the metrics count from: they are its history. */
+/** The newest tries of one download, newest first; a reset of the metrics does not hide them. */
 export async function triesOf(
   database: Database,
   { id, createdAt }: Pick<DownloadRow, 'id' | 'createdAt'>,
@@ -101,7 +101,7 @@ export async function triesOf(
   return (await database.pool.query<TryRow>(sql, [since, id, limit])).rows;
 }
 
-/** The history of tries since the reset point, newest first (ME3 `downloads`). */
+/** The history of tries since the reset point, newest first. */
 export async function listTries(database: Database, filter: TryFilter): Promise<TryRow[]> {
   const parameters: unknown[] = [await startOf(database, filter.since)];
   const given = (value: unknown): string => `$${parameters.push(value)}`;
@@ -118,7 +118,7 @@ export async function listTries(database: Database, filter: TryFilter): Promise<
   return (await database.pool.query<TryRow>(sql, parameters)).rows;
 }
 
-/** Success, latency and cache effectiveness since the given moment or the reset point (ME2). */
+/** Success, latency and cache effectiveness since the given moment or the reset point. */
 export async function metricsSummary(database: Database, since: Date): Promise<MetricsCounts> {
   const start = await startOf(database, since);
   const layers = `SELECT t.layer, ${STATS_COLUMNS} FROM tries t WHERE ${SINCE} GROUP BY t.layer ORDER BY t.layer`;
@@ -148,7 +148,7 @@ function effectivenessOf(counts: Partial<Record<Outcome, number>>): number | nul
   return successes === 0 ? null : (counts.cache_hit ?? 0) / successes;
 }
 
-/** How each layer that was tried since the given moment does (ME3 `health`). */
+/** How each layer that was tried since the given moment does. */
 export async function layerHealth(database: Database, since: Date): Promise<LayerHealth[]> {
   const sql = `SELECT t.layer, count(*) AS attempts,
       (count(*) FILTER (WHERE t.status = 'success'))::float8 / count(*) AS "successRate",
@@ -165,7 +165,7 @@ export async function layerHealth(database: Database, since: Date): Promise<Laye
 const stateOf = (successRate: number): LayerHealth['state'] =>
   successRate >= HEALTHY_FROM ? 'healthy' : successRate >= DEGRADED_FROM ? 'degraded' : 'down';
 
-/** From now on older tries and outcomes are not counted; they stay stored until their retention ends (ME3 `reset`). */
+/** From now on older tries and outcomes are not counted; they stay stored until their retention ends. */
 export const resetMetrics = (database: Database, now: Date): Promise<void> =>
   writeSetting(database, 'metrics_reset_at', now.toISOString(), now);
 

@@ -47,7 +47,7 @@ const VERSION_COLUMNS = `m.model, m.version, m.digest, m.cid, m.file_count AS "f
   m.size_bytes AS "sizeBytes", m.created_at AS "createdAt"`;
 
 /**
- * Stores one version of a model; the newest stored version becomes the current one (VE1), and its origin is to be asked (VE2).
+ * Stores one version of a model; the newest stored version becomes the current one, and its origin is to be asked.
  *
  * @throws ConflictError when the version exists with other content: versions never change
  */

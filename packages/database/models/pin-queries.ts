@@ -1,7 +1,7 @@
 import type { Database } from '../sql/connect.ts';
 
 /**
- * Holds a model at one version (VE6): requests that name no version get it, whatever is published later.
+ * Holds a model at one version: requests that name no version get it, whatever is published later.
  *
  * @returns false when the model has no such version
  */
@@ -12,7 +12,7 @@ export async function pinModel(database: Database, model: string, version: strin
   return (await database.pool.query(sql, [model, version, now])).rowCount === 1;
 }
 
-/** Nothing happens to a model without a pin. */
+/** A model without a pin stays as it is. */
 export async function unpinModel(database: Database, model: string): Promise<void> {
   await database.pool.query('DELETE FROM model_pins WHERE model = $1', [model]);
 }

@@ -17,7 +17,7 @@ export interface DatabaseOptions {
   /** Most connections at once; integer >= 1. */
   readonly poolSize: number;
   readonly logger: Logger;
-  /** Longest wait for a connection, in milliseconds; beyond it the statement fails (J06). */
+  /** Longest wait for a connection, in milliseconds; beyond it the statement fails. */
   readonly connectTimeoutMs?: number;
 }
 

@@ -73,7 +73,7 @@ describe('configuration of the worker', () => {
       return readWorkerConfig({ REDIS_URL, HAULIER_GATEWAY_DATA: path }).gatewayData;
     };
 
-    it('says what gateways tolerate', () => {
+    it('sets what gateways tolerate', () => {
       const gateways = {
         'gateway.example': { requestsPerMinute: 600, requestsPerMinutePerCid: 60, maxRangeFileBytes: 0 },
         '10.0.0.7': { blocksOnly: true },

@@ -115,7 +115,7 @@ describe('the recorder', () => {
     expect(twice).toEqual(once);
   });
 
-  it('drops and counts what is said of unknown downloads', async () => {
+  it('drops and counts events of unknown downloads', async () => {
     const { dropped } = await recordBatches(api.deps, [batch([finished(randomUUID())])]);
     expect(dropped).toBe(1);
   });
@@ -127,7 +127,7 @@ describe('the recorder', () => {
     expect((await waiting).json<DownloadDetail>().status).toBe('success');
   });
 
-  it('tells a worker again to stop what was cancelled while it could not hear', async () => {
+  it('sends the stop command again to a worker that missed it', async () => {
     const { id } = await create('deaf');
     await api.deps.database.pool.query(`UPDATE downloads SET status = 'cancelled' WHERE id = $1`, [id]);
     await recordBatches(api.deps, [batch([progress(id)])]);
@@ -154,7 +154,7 @@ describe('the recorder', () => {
 });
 
 describe('the reconciler', () => {
-  it('B11 queues a job anew that vanished from Redis, and leaves a waiting one alone', async () => {
+  it('B11 queues a job again that vanished from Redis, and keeps a waiting one', async () => {
     const lost = await create('lost');
     const waiting = await create('waiting');
     await relayBatch(api.deps);
@@ -167,7 +167,7 @@ describe('the reconciler', () => {
     expect(await jobState(waiting.id, 2)).toBe('absent');
   });
 
-  it('I03 notices that Redis lost everything and queues all open downloads anew', async () => {
+  it('I03 notices that Redis lost its data and queues all open downloads again', async () => {
     await checkEpoch(api.deps);
     const { id } = await create('flushed');
     await relayBatch(api.deps);
@@ -195,7 +195,7 @@ describe('while Redis is down', () => {
     await server.end();
   }, 60_000);
 
-  it('I01 takes requests, and the relay heals them when it is back', async () => {
+  it('I01 takes requests, and the relay queues them when it is back', async () => {
     await server.halt();
     const body = { files: [{ path: 'cut.bin', sizeBytes: 10, sha256: 'b'.repeat(64) }] };
     const response = await cut.call('POST', '/api/downloads', body);

@@ -106,7 +106,7 @@ describe('metrics', () => {
     expect(await rowsIn('tries')).toBe(11);
   });
 
-  it('ME3 a download keeps its history when the metrics begin anew', async () => {
+  it('ME3 a download keeps its history after a reset of the metrics', async () => {
     const download = await oneDownload(database);
     await applyEvents(database, [batch([tried(download, 1, 0), tried(download, 2, 1)])], at(2));
     await resetMetrics(database, at(50));

@@ -68,7 +68,7 @@ describe('newer versions', () => {
     expect(await dueAt(at(500))).toEqual(at(500));
   });
 
-  it('a slot that somebody moved meanwhile is not overwritten', async () => {
+  it('a slot that another process moved meanwhile is not overwritten', async () => {
     const [due] = (await dueModels(database, at(0), 1000)).filter(({ name }) => name === model);
     await setNextCheck(database, due!, at(1000));
     await setNextCheck(database, due!, at(2000));
