@@ -46,12 +46,12 @@ export async function createApiProcess(
   const board = boardOf(config);
   const queues = new DownloadQueues({ redis, logger: log, onQueueClosing: (queue) => board?.hide(queue) });
   const showQueue = showing(queues, board);
-  const [deps, nudged] = dependenciesOf(config, { database, queues, log });
+  const base = {
+    ...{ database, queues, log, prefix: config.redisPrefix, hostOfflineAfterMs: config.hostOfflineAfterMs },
+    ...{ changes: createChanges(), now: () => new Date() },
+  };
   const maintenance = new MaintenanceQueue({ redis: queues.redis, prefix: config.redisPrefix, logger: log });
-  nudged.relay = createRelay(deps, showQueue);
-  nudged.conductor = createConductor(deps);
-  const checks = createVersionChecks(deps, maintenance, config.versionCheckMs);
-  const loops = [nudged.relay, nudged.conductor, checks, ...createReconciler(deps, config)];
+  const { deps, loops } = createLoops(base, config, maintenance, showQueue);
   const recorder = createRecorder(deps, redis, `api-${randomUUID()}`);
   const state = { prepared: false };
   const app = await createApp({
@@ -65,14 +65,16 @@ export async function createApiProcess(
     board,
   });
   const stopping = new AbortController();
+  const prepare = () => prepareDatabase({ ...config, ...files, database, log, signal: stopping.signal });
+  const runners = [...loops, recorder];
   const start = async () => {
     const url = await app.listen({ host: config.bind, port: config.port });
     log.info({ url }, 'listening');
-    const adminToken = await prepareDatabase({ ...config, ...files, database, log, signal: stopping.signal });
+    const adminToken = await prepare();
     state.prepared = true;
     board?.show(maintenance.queue);
-    [null, ...(await recentHosts(database))].forEach(showQueue);
-    [...loops, recorder].forEach((runner) => runner.start());
+    for (const host of [null, ...(await recentHosts(database))]) showQueue(host);
+    for (const runner of runners) runner.start();
     log.info({ url }, 'working');
     return { url, adminToken };
   };
@@ -81,40 +83,32 @@ export async function createApiProcess(
     state.prepared = false;
     deps.changes.stop();
     await app.close();
-    await Promise.all([...loops, recorder].map((runner) => runner.stop()));
+    await Promise.all(runners.map((runner) => runner.stop()));
     await Promise.all([maintenance.stop(), queues.stop(), database.close()]);
   };
   return { start, stop: once(stop) };
 }
 
-/** Loops that requests ask to hurry; they are made after what requests work with. */
-interface NudgedLoops {
-  relay?: Loop;
-  conductor?: Loop;
-}
-
-function dependenciesOf(
+/** The loops beside the requests. Those that others nudge come first. */
+function createLoops(
+  base: Omit<Dependencies, 'nudgeRelay' | 'nudgeConductor'>,
   config: ApiConfig,
-  made: Pick<Dependencies, 'database' | 'queues' | 'log'>,
-): [deps: Dependencies, nudged: NudgedLoops] {
-  const nudged: NudgedLoops = {};
-  const deps: Dependencies = {
-    ...made,
-    prefix: config.redisPrefix,
-    changes: createChanges(),
-    nudgeRelay: () => nudged.relay?.nudge(),
-    nudgeConductor: () => nudged.conductor?.nudge(),
-    hostOfflineAfterMs: config.hostOfflineAfterMs,
-    now: () => new Date(),
-  };
-  return [deps, nudged];
+  maintenance: MaintenanceQueue,
+  onQueued: (host: string | null) => void,
+): { deps: Dependencies; loops: readonly Loop[] } {
+  const relay = createRelay(base, onQueued);
+  const nudgeRelay = (): void => relay.nudge();
+  const conductor = createConductor({ ...base, nudgeRelay });
+  const deps = { ...base, nudgeRelay, nudgeConductor: () => conductor.nudge() };
+  const versionChecks = createVersionChecks(deps, maintenance, config.versionCheckMs);
+  return { deps, loops: [relay, conductor, ...createReconciler(deps, config), versionChecks] };
 }
 
 const showing =
   (queues: DownloadQueues, board: QueueBoard | undefined) =>
   (host: string | null): void => {
     board?.show(queues.openQueue(host));
-    queues.openQueue(null); // used last: never the one that is closed to make room
+    queues.openQueue(null); // the pool's queue is used last, so it is never the queue that is closed to make room
   };
 
 const once = (work: () => Promise<void>): (() => Promise<void>) => {

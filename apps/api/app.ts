@@ -39,7 +39,7 @@ export interface AppOptions extends SystemFacts {
 }
 
 const BODY_LIMIT_BYTES = 4 * 1024 * 1024;
-/** Longer than the idle limit of common proxies, so that it is the proxy that closes. */
+/** Longer than the idle limit of common proxies, so that the proxy closes the connection first. */
 const KEEP_ALIVE_MS = 65 * SECOND_MS;
 
 /** Builds the HTTP side of the API; nothing listens and nothing runs yet. */
@@ -102,7 +102,7 @@ async function registerBoard(app: App, { board, authenticator }: AppOptions): Pr
   );
 }
 
-/** A connection that is kept open after its answer would hold up the end of the process. */
+/** A connection that is kept open after its answer would delay the end of the process. */
 function letGoWhenStopping(app: App, { changes }: Dependencies): void {
   app.addHook('onSend', async (_request, reply) => {
     if (changes.stopped()) void reply.header('connection', 'close');

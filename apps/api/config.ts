@@ -2,7 +2,7 @@ import { SETTINGS, settingsOf, type SettingOf } from '#core/settings/settings';
 import { readSettings, unknownSettings, type Environment, type SettingValues } from '#os/settings';
 import { mayBeToken } from './access/token-format.ts';
 
-/** What the process needs to know; every value is decided before anything starts. */
+/** Settings of the API process. */
 export interface ApiConfig {
   readonly bind: string;
   /** 0 takes a free port. */
@@ -17,14 +17,14 @@ export interface ApiConfig {
   readonly queueBoard: 'read-only' | 'writable' | 'off';
   readonly docs: boolean;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
-  /** An open download that nothing was heard of for this long is looked up in Redis; twice the lock of a job. */
+  /** The job of an open download is looked up in Redis after this long without an event; twice the lock of a job. */
   readonly silentAfterMs: number;
   readonly sweepEveryMs: number;
-  /** How long single tries are remembered. */
+  /** How long single tries are kept. */
   readonly historyMs: number;
   /** How often the origin of each model is asked for a newer version; spread by a tenth. */
   readonly versionCheckMs: number;
-  /** What is odd about the environment and no reason to refuse it, as sentences. */
+  /** Sentences about settings that are accepted but look wrong. */
   readonly warnings: readonly string[];
   /** A host that nothing was heard of for this long is offline: three times the pause between its reports. */
   readonly hostOfflineAfterMs: number;
@@ -36,7 +36,7 @@ export interface ApiConfig {
  * @param unneeded required variables that may be missing in this mode of running
  * @throws Error that names every bad variable at once
  */
-export function readConfig(
+export function readApiConfig(
   env: Environment,
   readFile: (path: string) => string,
   unneeded: readonly 'REDIS_URL'[] = [],
@@ -79,5 +79,5 @@ const toConfig = (
   warnings,
 });
 
-/** Stands for a server that this mode of running does not use. */
+/** The URL of a server that this mode does not use. */
 const UNNEEDED = '';

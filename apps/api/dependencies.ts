@@ -3,14 +3,14 @@ import type { Database } from '#database/sql/connect';
 import type { DownloadQueues } from '#queue/jobs/download-queue';
 import type { Changes } from './live/changes.ts';
 
-/** What routes and business steps work with; made once in `main.ts` or by a test. */
+/** Dependencies of routes and commands; made once by the process or by a test. */
 export interface Dependencies {
   readonly database: Database;
   readonly queues: DownloadQueues;
   /** Start of every key in Redis. */
   readonly prefix: string;
   readonly changes: Changes;
-  /** Asks the relay to look for new rows now. */
+  /** Starts a round of the relay now. */
   readonly nudgeRelay: () => void;
   /** Asks the conductor to look at the rollouts now. */
   readonly nudgeConductor: () => void;

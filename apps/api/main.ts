@@ -5,7 +5,7 @@ import { SECOND_MS } from '#core/units';
 import { connect } from '#database/sql/connect';
 import { programLog } from '#os/program-log';
 import { createApiProcess } from './api-process.ts';
-import { readConfig } from './config.ts';
+import { readApiConfig } from './config.ts';
 import type { ApiConfig } from './config.ts';
 import { LOG_REDACTION } from './server/log-redaction.ts';
 import { findProjectFiles } from './project-files.ts';
@@ -16,7 +16,7 @@ const EXIT_FAILED = 1;
 
 async function main(): Promise<void> {
   const migrateOnly = process.argv.includes('--migrate-only');
-  const config = readConfig(process.env, (path) => readFileSync(path, 'utf8'), migrateOnly ? ['REDIS_URL'] : []);
+  const config = readApiConfig(process.env, (path) => readFileSync(path, 'utf8'), migrateOnly ? ['REDIS_URL'] : []);
   const log = await programLog({
     ...{ name: 'haulier-api', level: config.logLevel, redact: LOG_REDACTION },
     ...{ output: process.stdout, colours: !process.env['NO_COLOR'] },
@@ -41,7 +41,7 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('SIGINT', () => stop('SIGINT'));
-  // Whoever started this process with an IPC channel wants it to end when he does.
+  // A parent with an IPC channel takes this process with it when it ends.
   process.on('disconnect', () => stop('parent is gone'));
   if (process.connected === false) stop('parent is gone');
   try {
@@ -51,7 +51,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** A token is told once and never logged: to the parent where there is one, else on stdout. */
+/** A token is sent to the parent process where there is one, else printed on stdout. It is never logged. */
 function tellToken(adminToken: string | undefined): void {
   if (adminToken === undefined) return;
   if (process.send !== undefined) process.send({ adminToken });

@@ -20,18 +20,17 @@ export interface StartUpOptions {
 const RETRY_EVERY_MS = SECOND_MS;
 
 /**
- * Brings the database up to date and sees to it that somebody can log in. Waits for a Postgres that is not up yet,
- * however long that takes.
+ * Applies the migrations and installs an admin token. While Postgres is down it waits, without a limit.
  *
  * @returns an admin token that was just made: print it once
- * @throws Error for everything that waiting does not heal
+ * @throws Error for every failure other than a Postgres that cannot be reached
  */
 export async function prepareDatabase(options: StartUpOptions): Promise<string | undefined> {
   await migrateWhenUp(options);
   return patiently(options, () => ensureAdminToken(options.database, options.adminToken, new Date()));
 }
 
-/** Applies the migrations and nothing else. */
+/** Applies the migrations; waits while Postgres is down. */
 export async function migrateWhenUp(options: Omit<StartUpOptions, 'adminToken'>): Promise<void> {
   const { applied } = await patiently(options, () => migrate(options.database, options.migrations, options.log));
   options.log.info({ applied }, 'database is up to date');

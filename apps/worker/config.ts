@@ -54,7 +54,7 @@ export interface WorkerConfig {
   /** Proxies of sources. */
   readonly proxy: ProxySettings;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
-  /** What is odd about the environment and no reason to refuse it, as sentences. */
+  /** Sentences about settings that are accepted but look wrong. */
   readonly warnings: readonly string[];
 }
 
@@ -65,7 +65,7 @@ type Values = SettingValues<typeof SETTINGS, SettingOf<'worker'>>;
  *
  * @throws Error that names every bad variable, and what would be right
  */
-export function readConfig(env: Environment): WorkerConfig {
+export function readWorkerConfig(env: Environment): WorkerConfig {
   const { values, problems } = readSettings(SETTINGS, settingsOf('worker'), env, { required: ['REDIS_URL'] });
   const all = [...problems];
   const reading = <Value>(prefix: string, read: () => Value): Value | undefined => {

@@ -2,7 +2,7 @@ import { programLog } from '#os/program-log';
 import { openStore } from '#store/open-store';
 import { messageOf } from '#core/error-facts';
 import { checkWorker } from './check.ts';
-import { readConfig } from './config.ts';
+import { readWorkerConfig } from './config.ts';
 import { programVersion } from './program-version.ts';
 import { StoreNotices } from './host/store-notices.ts';
 import { createWorker } from './worker.ts';
@@ -12,7 +12,7 @@ import { createWorkerHttp } from './downloads/worker-sources.ts';
 const SIGNAL_EXIT_CODE = 1;
 
 async function main(): Promise<void> {
-  const config = readConfig(process.env);
+  const config = readWorkerConfig(process.env);
   if (process.argv.includes('--check')) {
     process.stdout.write(`${await checkWorker(config)}\n`);
     return;
@@ -45,7 +45,7 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
-  // A parent that started us with a channel and is gone cannot stop us any more, even if it went before we listened.
+  // A parent with an IPC channel takes this process with it, also when it ended before the listener was added.
   process.once('disconnect', () => stop('SIGTERM'));
   if (process.connected === false) stop('SIGTERM');
 

@@ -23,7 +23,7 @@ export interface HeldIdentity {
 /** One file per worker that ever ran at the same time in this home. */
 const Slot = z.object({
   workerId: z.uuid(),
-  /** 0 when nobody holds it. */
+  /** 0 while the identity is free. */
   pid: z.number().int().min(0),
   /** Empty where the system does not tell. */
   startedAt: z.string(),
@@ -33,7 +33,7 @@ type Slot = z.infer<typeof Slot>;
 
 type StartOf = (pid: number) => Promise<string | undefined>;
 
-/** Where the system does not tell when a process began, this tells our own claims from those of an earlier process of our number. */
+/** Tells the claims of this process from those of an earlier process with its number, where the system has no start times. */
 const heldHere = new Set<string>();
 
 const MAX_SLOTS = 64;
@@ -43,7 +43,7 @@ const FOREIGN_ALIVE_MS = 3 * TOUCH_MS;
 
 /**
  * Takes the first identity of this home that no live process holds. A restarted worker so becomes itself again and
- * may put back what its dead predecessor had taken; a second worker beside it gets an identity of its own.
+ * may put back the jobs of the process that died; a second worker beside it gets an identity of its own.
  *
  * @param home made when absent
  * @param startOf tells when a process began; undefined where there is none, or where the system does not tell
@@ -78,7 +78,7 @@ function hold(path: string, workerId: string, startedAt: string): HeldIdentity {
   };
 }
 
-/** @returns the identity of the slot, which is ours from now on; undefined when somebody holds it */
+/** @returns the identity of the slot, held by this process from now on; undefined while a live process holds it */
 async function claim(path: string, startedAt: string, startOf: StartOf): Promise<string | undefined> {
   const before = await readIfPresent(path);
   if (before !== undefined && (await isHeld(path, parseSlot(before), startOf))) return undefined;
@@ -117,5 +117,5 @@ async function isHeld(path: string, slot: Slot | undefined, startOf: StartOf): P
   return slot.pid === process.pid ? heldHere.has(path) : isRunning(slot.pid);
 }
 
-/** @returns undefined for a half-written file: nobody holds it */
+/** @returns undefined for a half-written file, which counts as free */
 const parseSlot = (text: string): Slot | undefined => Slot.safeParse(parseJson(text)).data;

@@ -15,7 +15,7 @@ import { createDownloadHandler } from './downloads/download-file.ts';
 import { storeLeafTables } from './downloads/leaf-table-cache.ts';
 import { storeChange } from './host/inventory-reporter.ts';
 import { createMaintenance } from './host/maintenance.ts';
-import { ProgressReporter } from './downloads/progress-reporter.ts';
+import { ProgressPublisher } from './downloads/progress-publisher.ts';
 import { RunningDownloads } from './downloads/running-downloads.ts';
 import { noticeEvents, type StoreNotices } from './host/store-notices.ts';
 import { TransferLimits } from './downloads/transfer-limits.ts';
@@ -26,11 +26,11 @@ import { workerSources } from './downloads/worker-sources.ts';
 export interface Worker {
   /** Resolves once jobs are taken; waits for Redis. */
   start(): Promise<void>;
-  /** Puts the jobs back and delivers what is left to say; within two seconds. Safe twice and before start. */
+  /** Puts the jobs back and delivers the waiting events, within two seconds. Safe twice and before start. */
   stop(): Promise<void>;
 }
 
-/** What a worker works with; opened by `main.ts`. */
+/** Resources of a worker; opened by `main.ts`. */
 export interface WorkerResources {
   readonly store: Store;
   readonly http: Http;
@@ -50,32 +50,32 @@ export function createWorker(
   const { prefix } = config.redis;
   const redis = connectPatiently(config.redis, 'worker', logger);
   const publisher = new EventPublisher({ redis, prefix, host: host ?? null, bootId: identity.bootId, logger });
+  const append = publisher.publish.bind(publisher);
+  const flush = publisher.flush.bind(publisher);
+  const shared = { store, flush, logger };
+  const maintenance = createMaintenance({ ...shared, publish: append, config, identity, redis, http, workerVersion });
   const publish = (event: WorkerEvent): void => {
-    publisher.publish(event);
+    append(event);
     maintenance.storeChanged(storeChange(event));
   };
-  const flush = publisher.flush.bind(publisher);
   const downloads = new RunningDownloads(Date.now);
   const limits = new TransferLimits(config);
   const commands = listenToCommands(config, redis, { downloads, limits }, logger);
-  const reporter = new ProgressReporter({ downloads, publish, recallCommands: commands.recall.bind(commands), logger });
-  const shared = { store, publish, flush, logger };
-  const maintenance = createMaintenance({ ...shared, config, identity, redis, http, workerVersion });
+  const recallCommands = commands.recall.bind(commands);
+  const reporter = new ProgressPublisher({ downloads, publish: append, recallCommands, logger });
   const onServed = (job: DownloadJob): void => maintenance.served(job);
   const fetcher = createWorkerFetcher(config, limits, store, http, logger);
-  const handler = createDownloadHandler({ ...shared, fetcher, downloads, onServed });
+  const handler = createDownloadHandler({ ...shared, publish, fetcher, downloads, onServed });
   storeNotices.subscribe((notice) => {
     if (maintenance.isNews(notice)) noticeEvents(notice, Date.now()).forEach(publish);
   });
-  const onUnhandledFailure = tellUnhandledFailure(publish);
-  const lanes = { redis, prefix, identity, host, pool, concurrency, handler, onUnhandledFailure, logger };
-  const consumer = new JobConsumer(lanes);
+  const handling = { handler, onUnhandledFailure: tellUnhandledFailure(publish) };
+  const consumer = new JobConsumer({ ...handling, redis, prefix, identity, host, pool, concurrency, logger });
   const start = async (isStopped: () => boolean): Promise<void> => {
     commands.start();
-    const { warnings } = await checkRedis(redis);
-    for (const warning of warnings) logger.warn({ warning }, 'redis is not set up for production');
+    await warnOfRedis(redis, logger);
     reporter.start();
-    // Before the first byte is asked for.
+    // The limits must be known before the first request to a source.
     await commands.recallLimits();
     await consumer.start();
     if (!isStopped()) maintenance.start();
@@ -92,7 +92,12 @@ export function createWorker(
   return stoppable(start, stop);
 }
 
-/** What fails because of a stop is no failure of the start. */
+async function warnOfRedis(redis: RedisClient, logger: Logger): Promise<void> {
+  for (const warning of (await checkRedis(redis)).warnings)
+    logger.warn({ warning }, 'redis is not set up for production');
+}
+
+/** A start that fails because of a stop resolves. */
 function stoppable(start: (isStopped: () => boolean) => Promise<void>, stop: () => Promise<void>): Worker {
   let stopped = false;
   return {

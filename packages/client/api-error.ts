@@ -1,7 +1,7 @@
 import { PROBLEMS } from '#contracts/http/problem';
 import type { Problem } from '#contracts/http/problem';
 
-/** The API answered, and the answer is no. */
+/** An answer of the API that is not a success. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly status: number;
@@ -15,7 +15,7 @@ export class ApiError extends Error {
   }
 }
 
-/** No answer came: refused, unknown host, reset, or too slow. What was asked may or may not have happened. */
+/** The API did not answer: refused, unknown host, reset, or too slow. The request may or may not have been carried out. */
 export class UnreachableError extends Error {
   override readonly name = 'UnreachableError';
   readonly baseUrl: string;

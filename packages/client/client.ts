@@ -15,7 +15,6 @@ import type { CreateRolloutInput } from '#contracts/http/rollouts/create-rollout
 import type { Rollout, RolloutPlan } from '#contracts/http/rollouts/rollout';
 import type { RolloutErrors, RolloutHostList, RolloutList } from '#contracts/http/rollouts/rollout-lists';
 import type { ManifestInput } from '#contracts/manifest';
-import { formatWait } from './format-wait.ts';
 import { send } from './send.ts';
 import type { Call, ClientOptions } from './send.ts';
 
@@ -72,9 +71,9 @@ export interface Client {
   publishVersion(manifest: ManifestInput): Promise<VersionDetail>;
   pinModel(name: string, version: string): Promise<Model>;
   unpinModel(name: string): Promise<Model>;
-  /** Asks the model's origin for a newer version, soon; `newerVersion` tells what it said. */
+  /** Queues a check of the model's origin for a newer version; the result appears in `newerVersion`. */
   checkModel(name: string): Promise<Model>;
-  /** Contents of the model that were had, newest first; of one type where it is named. */
+  /** Contents of the model that were downloaded, newest first; optionally of one type. */
   listCids(model: string, type?: string): Promise<CidRecord[]>;
   getCid(cid: string): Promise<CidRecord>;
   /** Every host that the selector matches, by name; all of them without one. */
@@ -85,7 +84,7 @@ export interface Client {
   /** Whether rollouts may begin with the host. */
   drainHost(name: string, draining: boolean): Promise<Host>;
   forgetHost(name: string): Promise<ForgottenHost>;
-  /** Lets the host hash what it has, or one model; it does so when it is there. */
+  /** Orders the host to verify its store, or one model; it does so when it is online. */
   verifyHost(name: string, model?: string): Promise<OrderedVerify>;
   /** Changes limits of the host's worker, at once; null goes back to its configuration, what is left out stays. @returns all that is set */
   limitHost(name: string, limits: HostLimitsBody): Promise<HostLimitsSet>;
@@ -130,6 +129,12 @@ export function createClient(options: ClientOptions): Client {
     getMetricsHealth: (window) => get('/api/metrics/health', { query: { window } }),
   };
 }
+
+/** The most the API holds an answer. */
+const MAX_WAIT_MS = 60_000;
+
+/** @returns the `wait` parameter for so many milliseconds, within what the API accepts */
+const formatWait = (ms: number): string => `${Math.max(0, Math.min(MAX_WAIT_MS, Math.round(ms)))}ms`;
 
 type Get = <Answer>(path: string, more?: Partial<Call>) => Promise<Answer>;
 type Post = <Answer>(path: string, body?: unknown) => Promise<Answer>;

@@ -6,7 +6,7 @@ export interface ClientOptions {
   /** Where the API is, such as `http://127.0.0.1:7420`; a path in front of it is kept. */
   readonly baseUrl: string;
   readonly token?: string | undefined;
-  /** Longest wait for one answer; milliseconds. A long-poll's own patience comes on top. */
+  /** Longest wait for one answer; milliseconds. The wait of a long-poll is added. */
   readonly timeoutMs?: number | undefined;
   /** For tests and unusual networks; the global one where left out. */
   readonly fetch?: typeof fetch | undefined;
@@ -20,7 +20,7 @@ export interface Call {
   readonly body?: unknown;
   /** Statuses whose answer is read like a success. */
   readonly alsoFine?: readonly number[] | undefined;
-  /** Added to the patience for this one call. */
+  /** Added to the timeout of this call. */
   readonly extraMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -41,7 +41,7 @@ export async function send<Answer>(options: ClientOptions, call: Call): Promise<
   return body as Answer;
 }
 
-/** The request and the whole answer; whatever breaks in between means that the API was not reached. */
+/** The request and the whole answer; every error on the way counts as an API that was not reached. */
 async function exchange(options: ClientOptions, call: Call): Promise<{ status: number; text: string }> {
   const url = urlOf(options.baseUrl, call);
   const timeout = AbortSignal.timeout((options.timeoutMs ?? DEFAULT_TIMEOUT_MS) + (call.extraMs ?? 0));

@@ -10,7 +10,7 @@ const hex = (length: number, name: string) =>
 
 export const Sha256 = hex(64, 'sha256');
 
-/** Digests other than SHA-256 that a hub may give (EX3). */
+/** Digests other than SHA-256 that a hub may give. */
 const OtherDigests = z.strictObject({
   sha512: hex(128, 'sha512').optional(),
   sha1: hex(40, 'sha1').optional(),
@@ -42,7 +42,7 @@ const MirrorUrl = z
     return username === '' && password === '';
   }, 'a URL here must not carry a user name or password: give the worker the credential instead');
 
-/** A repository of a hub: `owner/name`, or a single name as the oldest ones have. */
+/** A repository of a hub: `owner/name`, or a single name, as the oldest repositories have. */
 export const Repo = z.string().superRefine(refusing('a repository is "owner/name"', badRepoReason));
 /** A branch, tag or commit. */
 export const Revision = z.string().superRefine(refusing('a revision is a branch, tag or commit', badRevisionReason));
@@ -77,11 +77,11 @@ export const NO_PROOF =
 
 const MAX_SOURCES_PER_FILE = 16;
 
-/** What happens to a file once its bytes are proven. */
+/** Steps after the bytes of a file are proven. */
 const AfterVerification = {
   /** What the file's own header must show; guessed from the name where it is left out. */
   format: z.enum(['onnx', 'safetensors', 'gguf', 'gzip', 'zstd', 'tar', 'zip']).optional(),
-  /** Decompression (EX4): `path` is what is fetched and proven, `unpack.files` is what appears beside it, proven as well. */
+  /** Decompression: `path` is what is fetched and proven, `unpack.files` is what appears beside it, proven as well. */
   unpack: z
     .strictObject({
       as: z.enum(['gzip', 'zstd', 'tar', 'tar.gz', 'tar.zst']),
@@ -93,7 +93,7 @@ const AfterVerification = {
     .optional(),
 };
 
-/** One file of a manifest (VE1): identity, proof, sources. */
+/** One file of a manifest: identity, proof, sources. */
 export const ManifestFile = z
   .strictObject({
     path: FilePath,

@@ -19,7 +19,7 @@ export const ModelVersion = z
 
 const MAX_FILES = 10_000;
 
-/** One immutable version of a model (VE1). The dag-json form on IPFS has the same shape (CH2). */
+/** One immutable version of a model. The dag-json form on IPFS has the same shape. */
 export const Manifest = z
   .strictObject({
     schema: z.literal('haulier.manifest/v1').default('haulier.manifest/v1'),
@@ -31,7 +31,7 @@ export const Manifest = z
     /** Sources of every file; a hub's path is the file's path. */
     sources: z.array(SourceInput).max(16).optional(),
     /**
-     * Where newer versions appear (VE2). Where it is left out, `main` of the first hub source that is pinned to a commit is
+     * Where newer versions appear. Where it is left out, `main` of the first hub source that is pinned to a commit is
      * watched.
      */
     watch: z

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { messageOf } from '#core/error-facts';
 
 /**
- * A text read by a parser; what the parser says of a text that it cannot read is what the schema says.
+ * A text read by a parser; the message of the parser becomes the message of the schema.
  *
  * @param parse throws RangeError with a sentence
  */

@@ -1,5 +1,5 @@
 import { SECOND_MS } from '#core/units';
-import { refusalOf, type RedisClient } from './connection.ts';
+import { redisRefusal, type RedisClient } from './connection.ts';
 
 export interface RedisCheck {
   /** Undefined where this user may not ask. */
@@ -28,13 +28,13 @@ export async function checkRedis(redis: RedisClient): Promise<RedisCheck> {
   return { version, clockSkewMs, warnings: [...durabilityWarnings(facts), ...clockWarnings(clockSkewMs)] };
 }
 
-/** A worker's ACL user may be denied INFO: then the API, which may, is the one that looks. */
+/** The ACL user of a worker may be denied INFO; the API's user is allowed and makes the check. */
 async function infoOf(redis: RedisClient): Promise<string> {
   try {
     return await redis.info();
   } catch (error) {
     if (error instanceof Error && error.message.startsWith('NOPERM')) return '';
-    const refusal = refusalOf(redis, error);
+    const refusal = redisRefusal(redis, error);
     throw refusal === undefined ? error : new Error(refusal, { cause: error });
   }
 }
@@ -61,7 +61,7 @@ function refuseEviction(policy: string | undefined): void {
     throw new Error(
       `Redis has maxmemory-policy "${policy}" and would evict jobs and their locks when memory is short: ` +
         'run "redis-cli CONFIG SET maxmemory-policy noeviction", write "maxmemory-policy noeviction" into its configuration, ' +
-        'and give it to nobody else as a cache',
+        'and use it for no cache beside',
     );
 }
 

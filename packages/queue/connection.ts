@@ -27,7 +27,7 @@ export const connectPatiently = (settings: RedisSettings, role: string, logger: 
   connect(settings, role, logger, { maxRetriesPerRequest: null });
 
 /**
- * A connection whose commands fail at once while Redis is away, so that an HTTP request never hangs on it: the
+ * A connection whose commands fail at once while Redis is down, so that an HTTP request never hangs on it: the
  * rows in Postgres are the outbox and a relay tries again.
  */
 export const connectImpatiently = (settings: RedisSettings, role: string, logger: Logger): RedisClient =>
@@ -51,7 +51,7 @@ export function disconnect(redis: Disconnectable): void {
   const betweenAttempts = redis.status === 'reconnecting';
   redis.disconnect();
   if (!betweenAttempts) return;
-  // ioredis ends only an attempt under way: without one, what waits would wait for ever.
+  // ioredis rejects waiting commands only at the end of a connection attempt, so one is started and ended.
   redis.connect().catch(() => undefined);
   redis.disconnect();
 }
@@ -76,7 +76,7 @@ function connect(
 const reconnectPauseMs = (times: number): number =>
   jitteredMs(exponentialMs(100, times, MAX_RECONNECT_PAUSE_MS), Math.random());
 
-/** What a Redis that answers and refuses says, and what to change. Waiting does not heal it, but an operator may, at any time. */
+/** Refusals of a Redis that is up, with what to change. They last until an operator changes it. */
 const REFUSALS: readonly (readonly [said: RegExp, advice: string])[] = [
   [/NOAUTH/, 'Redis wants a password: write it into REDIS_URL, redis://:password@host:6379'],
   [/WRONGPASS|invalid password/, 'Redis refuses the user name or the password of REDIS_URL: correct them'],
@@ -89,7 +89,7 @@ const refusals = new WeakMap<object, string>();
  * @param error what a command of this connection failed with
  * @returns why Redis refuses this connection, with what to change; undefined where it does not, as far as is known
  */
-export const refusalOf = (redis: RedisClient, error?: unknown): string | undefined =>
+export const redisRefusal = (redis: RedisClient, error?: unknown): string | undefined =>
   (error instanceof Error ? adviceOn(error) : undefined) ?? refusals.get(redis);
 
 const adviceOn = (error: Error): string | undefined => REFUSALS.find(([said]) => said.test(error.message))?.[1];

@@ -4,7 +4,7 @@ const epochKey = (prefix: string): string => `${prefix}:epoch`;
 
 /**
  * The sentinel that tells whether this Redis is still the one that jobs were added to. Missing, or other than the
- * one in Postgres, means that Redis lost its data: every open download has to be queued anew.
+ * one in Postgres, means that Redis lost its data: every open download has to be queued again.
  */
 export const readEpoch = (redis: RedisClient, prefix: string): Promise<string | null> => redis.get(epochKey(prefix));
 

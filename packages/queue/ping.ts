@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { silentLogger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
-import { connectPatiently, disconnect, refusalOf, type RedisSettings } from './connection.ts';
+import { connectPatiently, disconnect, redisRefusal, type RedisSettings } from './connection.ts';
 
 /**
- * Asks Redis for a sign of life over a connection of its own.
+ * Sends PING to Redis over a connection of its own.
  *
  * @throws Error with a sentence when there is none in time, or when Redis refuses
  */
@@ -19,7 +19,7 @@ export async function pingRedis(settings: RedisSettings, timeoutMs = 5 * SECOND_
   try {
     await Promise.race([redis.ping(), late]);
   } catch (cause) {
-    const reason = refusalOf(redis, cause) ?? (cause instanceof Error ? cause.message : String(cause));
+    const reason = redisRefusal(redis, cause) ?? (cause instanceof Error ? cause.message : String(cause));
     throw new Error(`Redis does not answer: ${reason}`, { cause });
   } finally {
     over.abort();

@@ -29,7 +29,7 @@ describe('the attempts of a download', () => {
     await origin.close();
   }, 60_000);
 
-  it('RE3 ME5 are three at most, say why in each try, are counted in Postgres, and begin anew when a person resumes', async () => {
+  it('RE3 ME5 are three at most, say why in each try, are counted in Postgres, and start again at a resume request', async () => {
     origin.rules.push(THROTTLED);
     await system.client.publishVersion(sampleManifest('sample', [file]));
     const { id } = (await system.client.createDownloads({ model: 'sample', host: 'host-a' })).downloads[0]!;

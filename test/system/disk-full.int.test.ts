@@ -60,7 +60,7 @@ onSmallDisk(`a disk that is full (needs the right to mount a tmpfs)`, () => {
     return (await system.client.createDownloads({ model: name, host: 'host-a' })).downloads[0]!.id;
   }
 
-  /** Somebody else takes all the space that is left. */
+  /** Fills the space that is left on the disk. */
   async function fill(): Promise<void> {
     await expect(writeFile(ballast, Buffer.alloc(DISK_BYTES))).rejects.toMatchObject({ code: 'ENOSPC' });
   }

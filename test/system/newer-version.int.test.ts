@@ -51,7 +51,7 @@ describe('a newer version at the origin', () => {
       expect.objectContaining({ notice: 'newer_version', model: 'sample' }),
     );
     const log = await readFile(join(system.homeOf('host-a'), '..', 'logs', 'api.log'), 'utf8');
-    expect(log).toContain('a newer version is there; nothing is downloaded by itself');
+    expect(log).toContain('a newer version is available; it is not downloaded automatically');
     expect(asked()).toBe(2);
     const sentFiles = origin.requests.filter(({ path }) => path.includes('/resolve/'));
     expect(sentFiles.reduce((sum, { bytesSent }) => sum + bytesSent, 0)).toBe(file.content.size);

@@ -11,7 +11,7 @@ import { until } from '../helpers/until.ts';
 
 type Server = Awaited<ReturnType<typeof startPostgres>>;
 
-describe('a Postgres that is away', () => {
+describe('a Postgres that is down', () => {
   let folder: string;
   let postgres: Server;
   let system: System;

@@ -76,7 +76,7 @@ describe('a published file that rots', () => {
     expect(await sha256OfFile(path)).toBe(file.sha256);
   }, 60_000);
 
-  it('is wanted again when somebody deleted it while the worker was away', async () => {
+  it('is queued again when it was deleted while the worker was down', async () => {
     const { id, path } = await publishSample();
     await system.workers[0]!.stop();
     await rm(join(system.homeOf('host-a'), 'blobs'), { recursive: true });

@@ -5,7 +5,7 @@ import { ensureSetting } from '#database/sql/setting-queries';
 import { touchToken, validToken } from '#database/access/token-queries';
 import { makePepper, mayBeToken } from './token-format.ts';
 
-/** Who is asking. */
+/** The owner of the token that a request carries. */
 export interface Caller {
   readonly tokenId: string;
   readonly name: string;
@@ -35,8 +35,8 @@ export const pepperOf = (database: Database, now: Date): Promise<string> =>
   ensureSetting(database, 'token_pepper', makePepper(), now);
 
 /**
- * Recognises tokens by their hash. The comparison does not depend on the token: what is looked up is a keyed hash
- * that nobody outside can predict.
+ * Recognises tokens by their hash. The look-up takes the same time for every token, because it compares keyed hashes, which a
+ * caller cannot predict without the pepper.
  */
 export function createAuthenticator(database: Database, now: () => Date): Authenticator {
   const known = new Map<string, Known>();

@@ -1,4 +1,4 @@
-/** What a request brought to prove who is asking. */
+/** The token of a request, and how it was sent. */
 export interface Credentials {
   readonly token: string;
   readonly scheme: 'bearer' | 'basic';

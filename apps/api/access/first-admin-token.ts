@@ -9,11 +9,11 @@ const FROM_ENVIRONMENT = 'admin (HAULIER_ADMIN_TOKEN)';
 const FIRST = 'admin (first start)';
 
 /**
- * Sees to it that somebody can log in: with the token of the environment where there is one, which also ends the
- * one it replaces; otherwise with a new token, when no admin token exists yet.
+ * Installs the admin token of the environment where it is set, and revokes the token that it replaces. Without one in the
+ * environment it makes an admin token, unless one exists.
  *
  * @param given HAULIER_ADMIN_TOKEN
- * @returns a token that was just made and is known to nobody else; print it once
+ * @returns the token that was made, to be printed once: only its hash is kept
  */
 export async function ensureAdminToken(
   database: Database,

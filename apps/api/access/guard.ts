@@ -1,10 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { allows, type Scope } from '#contracts/http/scopes';
 import { RequestError } from '../server/request-error.ts';
 import { readCredentials } from './credentials.ts';
 import { checkRequests } from '../server/error-handler.ts';
 import type { Authenticator, Caller } from './authenticate.ts';
-import { allows } from './scope.ts';
-import type { Scope } from './scope.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -22,7 +21,7 @@ export interface GuardOptions {
   readonly schemes: readonly ('bearer' | 'basic')[];
 }
 
-/** Lets nobody reach the routes of this plugin without a token that allows it. */
+/** Refuses requests to the routes of this plugin without a token whose scope allows them. */
 export function guard(plugin: FastifyInstance, options: GuardOptions): void {
   if (!plugin.hasRequestDecorator('caller')) plugin.decorateRequest('caller', null);
   checkRequests(plugin, async (request, reply) => {

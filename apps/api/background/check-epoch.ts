@@ -9,9 +9,9 @@ type EpochDeps = Pick<Dependencies, 'database' | 'queues' | 'prefix' | 'nudgeRel
 
 /**
  * Notices that Redis lost its data: the sentinel there is missing or not the one in Postgres. Then every open download
- * is queued anew, and only after that a new sentinel is set, so that a crash in between is noticed again.
+ * is queued again, and only after that a new sentinel is set, so that a crash in between is noticed at the next start.
  *
- * @throws Error while Postgres or Redis is away
+ * @throws Error while Postgres or Redis is down
  */
 export async function checkEpoch(deps: EpochDeps): Promise<void> {
   if (await isSameEpoch(deps)) return;
@@ -32,6 +32,6 @@ async function beginEpoch({ database, queues, prefix, nudgeRelay, now, log }: Ep
   await setQueueEpoch(database, epoch, now());
   await writeEpoch(queues.redis, prefix, epoch);
   if (first && requeued === 0) log.info({ epoch }, 'first epoch of the queue');
-  else log.warn({ epoch, requeued }, 'redis lost its data, open downloads are queued anew');
+  else log.warn({ epoch, requeued }, 'redis lost its data, open downloads are queued again');
   nudgeRelay();
 }

@@ -1,11 +1,11 @@
 import { DAY_MS, HOUR_MS, SECOND_MS } from '#core/units';
-import { dropAttemptPartitions, ensureAttemptPartitions } from '#database/history/attempt-partitions';
+import { dropTryPartitions, ensureTryPartitions } from '#database/history/try-partitions';
 import { runAsLeader } from '#database/sql/leader';
 import type { Dependencies } from '../dependencies.ts';
 import { createLoop } from './loop.ts';
 import type { Loop } from './loop.ts';
 import { checkEpoch } from './check-epoch.ts';
-import { sweep } from './reconciler-sweep.ts';
+import { requeueSilent } from './requeue-silent.ts';
 
 export interface ReconcilerOptions {
   readonly silentAfterMs: number;
@@ -34,7 +34,7 @@ export function createReconciler(deps: Dependencies, options: ReconcilerOptions)
       name: 'sweep',
       everyMs: options.sweepEveryMs,
       log: deps.log,
-      round: () => asLeader('sweep', () => sweep(deps, options)),
+      round: () => asLeader('sweep', () => requeueSilent(deps, options)),
     }),
     createLoop({
       name: 'partitions',
@@ -46,8 +46,8 @@ export function createReconciler(deps: Dependencies, options: ReconcilerOptions)
 }
 
 async function keepPartitions({ database, now, log }: Dependencies, historyMs: number): Promise<boolean> {
-  const made = await ensureAttemptPartitions(database, now());
-  const dropped = await dropAttemptPartitions(database, new Date(now().getTime() - Math.max(historyMs, DAY_MS)));
+  const made = await ensureTryPartitions(database, now());
+  const dropped = await dropTryPartitions(database, new Date(now().getTime() - Math.max(historyMs, DAY_MS)));
   if (made.length + dropped.length > 0) log.info({ made, dropped }, 'history partitions changed');
   return false;
 }

@@ -7,7 +7,7 @@ import { stopStragglers } from './stop-stragglers.ts';
 
 export interface RecorderCounts {
   readonly applied: number;
-  /** Repeats, stragglers, illegal moves, unknown downloads, other hosts' downloads, and what is no event at all. */
+  /** Repeats, late events, illegal moves, unknown downloads, downloads of other hosts, and entries that are not events. */
   readonly dropped: number;
 }
 
@@ -23,7 +23,7 @@ type RecorderDeps = Pick<Dependencies, 'database' | 'queues' | 'prefix' | 'chang
 const GROUP = 'recorder';
 
 /**
- * Carries what workers say into Postgres: one transaction per set of batches, and only then the acknowledgement. Any
+ * Writes the events of workers into Postgres: one transaction per set of batches, then the acknowledgement. Any
  * number of recorders may share the stream.
  *
  * @param consumer unique for each running process
@@ -49,14 +49,14 @@ export function createRecorder(deps: RecorderDeps, redis: RedisSettings, consume
 }
 
 /**
- * Stores what the batches say and wakes whoever waits for their downloads. The same batches again change nothing.
+ * Stores the batches and wakes the requests that wait for their downloads. The same batches again change nothing.
  *
- * @throws Error while Postgres is away; nothing is stored then
+ * @throws Error while Postgres is down; nothing is stored then
  */
 export async function recordBatches(deps: RecorderDeps, batches: readonly EventBatch[]): Promise<RecorderCounts> {
   const { ignored, moved, newer } = await applyEvents(deps.database, batches, deps.now());
   deps.changes.notify(new Set([...downloadsIn(batches), ...moved.map(({ id }) => id)]));
-  for (const found of newer) deps.log.warn(found, 'a newer version is there; nothing is downloaded by itself');
+  for (const found of newer) deps.log.warn(found, 'a newer version is available; it is not downloaded automatically');
   if (ignored > 0) {
     deps.log.info({ ignored, batches: batches.length }, 'worker events changed nothing and were dropped');
     await stopStragglers(deps, batches);

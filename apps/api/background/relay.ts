@@ -5,7 +5,7 @@ import { cancelDownload } from '#database/downloads/download-actions';
 import { markEnqueued, unqueuedDownloads } from '#database/downloads/outbox-queries';
 import type { OutboxRow } from '#database/downloads/outbox-queries';
 import type { AddressedJob, RefusedJob } from '#queue/jobs/download-queue';
-import { stopReplaced } from '../downloads/stop-replaced.ts';
+import { stopReplaced } from '../downloads/stop-job.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { createLoop } from './loop.ts';
 import type { Loop } from './loop.ts';
@@ -16,8 +16,8 @@ const BATCH = 500;
 const EVERY_MS = SECOND_MS;
 
 /**
- * Makes jobs of rows. The rows are the outbox: whatever was written while Redis was away, or by a process that died
- * before it could add the job, is found here.
+ * Makes jobs of rows. The rows are the outbox: the relay finds those that were written while Redis was down, or by a process
+ * that died before it could add the job.
  *
  * @param onQueued told every host that got a job; null is the pool
  */
@@ -29,7 +29,7 @@ export const createRelay = (deps: RelayDeps, onQueued: (host: string | null) => 
  * again, which Redis ignores, and so do several relays at once.
  *
  * @returns true when there may be more
- * @throws Error while Postgres or Redis is away; nothing is marked then
+ * @throws Error while Postgres or Redis is down; nothing is marked then
  */
 export async function relayBatch(deps: RelayDeps, onQueued?: (host: string | null) => void): Promise<boolean> {
   const rows = await unqueuedDownloads(deps.database, BATCH);
@@ -45,7 +45,7 @@ export async function relayBatch(deps: RelayDeps, onQueued?: (host: string | nul
   return rows.length === BATCH;
 }
 
-/** A job that can never be added would come back for ever. */
+/** A job that Redis can never take is cancelled; otherwise the relay would find its row in every round. */
 async function endRefused(deps: RelayDeps, rows: readonly OutboxRow[], refused: readonly RefusedJob[]): Promise<void> {
   for (const { id, reason } of refused) {
     const row = rows.find((one) => jobIdOf(one) === id);
@@ -60,7 +60,7 @@ const jobIdOf = (row: OutboxRow): string => downloadJob.id({ downloadId: row.id,
 
 const toAddressedJob = (row: OutboxRow): AddressedJob => ({ host: row.host, job: toJob(row) });
 
-/** Everything a worker needs to know of a download. */
+/** The payload of a download's job. */
 export function toJob(row: OutboxRow): DownloadJob {
   return {
     version: 1,

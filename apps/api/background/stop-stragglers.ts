@@ -5,7 +5,7 @@ import type { DownloadRow } from '#database/downloads/download-row';
 import { stopJob, type StopCommand } from '../downloads/stop-job.ts';
 import type { Dependencies } from '../dependencies.ts';
 
-/** A worker's latest word about a download it is busy with. */
+/** A download that a worker runs, by its latest event. */
 interface Busy {
   readonly downloadId: string;
   readonly generation: number;
@@ -13,8 +13,8 @@ interface Busy {
 }
 
 /**
- * Tells workers again to stop what nobody wants any more: the command was lost while Redis was away, or the download
- * runs in a newer generation.
+ * Sends the stop command again for downloads that are no longer wanted: the command was lost while Redis was down, or the
+ * download runs in a newer generation.
  */
 export async function stopStragglers(
   deps: Pick<Dependencies, 'database' | 'queues' | 'prefix' | 'log'>,
@@ -47,7 +47,7 @@ export function busyDownloads(batches: readonly EventBatch[]): Busy[] {
   return [...latest.values()].filter((one) => one !== undefined);
 }
 
-/** @returns what to tell the worker, or undefined when it does what is wanted */
+/** @returns the command for the worker, or undefined when the download may go on */
 export function commandFor(
   row: Pick<DownloadRow, 'status' | 'pauseReason' | 'generation' | 'host'> | undefined,
   generation: number,

@@ -17,7 +17,7 @@ const BATCH = 100;
 /** Spreads the checks of models that were published together. */
 const JITTER = 0.1;
 
-/** Asks for a check of each model when it is due (VE2). Postgres is the schedule; of several processes one at a time does the work. */
+/** Queues a check of each model when it is due. Postgres holds the schedule; one process at a time does the work. */
 export const createVersionChecks = (deps: CheckDeps, queue: MaintenanceQueue, intervalMs: number): Loop =>
   createLoop({
     name: 'version-checks',
@@ -35,7 +35,7 @@ export const createVersionChecks = (deps: CheckDeps, queue: MaintenanceQueue, in
  * ignores.
  *
  * @returns true when there may be more
- * @throws Error while Postgres or Redis is away; what was not added stays due
+ * @throws Error while Postgres or Redis is down; what was not added stays due
  */
 export async function orderChecks(
   { database, now, log }: CheckDeps,

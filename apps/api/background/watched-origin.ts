@@ -15,7 +15,7 @@ export function watchedOrigin(manifest: Manifest): WatchedOrigin | undefined {
   return huggingface === undefined && ipfs === undefined ? undefined : { huggingface, ipfs };
 }
 
-/** A source that names a branch is not watched unless the manifest says so: nothing tells what it named when it was published. */
+/** A source that names a branch is watched only if the manifest says so: the commit of its publication is not known. */
 function watchedHub({ watch, sources = [], files }: Manifest): WatchedOrigin['huggingface'] {
   const hubs = [...sources, ...files.flatMap((file) => file.sources ?? [])].filter(
     (source): source is HubSource => source.kind === 'huggingface',

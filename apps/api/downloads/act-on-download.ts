@@ -1,18 +1,22 @@
 import { isOpen, isRunning } from '#core/download-status';
 import type { DownloadRow } from '#database/downloads/download-row';
-import { cancelDownload, limitDownload, pauseDownload, resumeDownload } from '#database/downloads/download-actions';
-import type { ActionResult } from '#database/downloads/download-actions';
-import { holdDownload } from '#database/downloads/hold-download';
+import {
+  cancelDownload,
+  holdDownload,
+  limitDownload,
+  pauseDownload,
+  resumeDownload,
+  type ActionResult,
+} from '#database/downloads/download-actions';
 import { publishCommand } from '#queue/commands/commands';
 import type { Dependencies } from '../dependencies.ts';
 import { RequestError } from '../server/request-error.ts';
-import { stopJob, type StopCommand } from './stop-job.ts';
-import { stopReplaced } from './stop-replaced.ts';
+import { stopJob, stopReplaced, type StopCommand } from './stop-job.ts';
 
 type ActionDeps = Pick<Dependencies, 'database' | 'queues' | 'prefix' | 'changes' | 'nudgeRelay' | 'now' | 'log'>;
 
 /**
- * Goes on where the download stopped, with a new budget of attempts (RE3). Nothing happens when it is on its way.
+ * Goes on where the download stopped, with a new budget of attempts. An open download stays as it is.
  *
  * @throws RequestError `unknown-download`, or `illegal-move` when it succeeded
  */
@@ -25,7 +29,7 @@ export async function resume(deps: ActionDeps, id: string): Promise<DownloadRow>
   return row;
 }
 
-/** Holds the download until somebody resumes it; a running worker keeps what it has. Nothing happens when it is held. */
+/** Pauses the download until a resume request; a running worker keeps its partial. A paused download stays as it is. */
 export async function pause(deps: ActionDeps, id: string): Promise<DownloadRow> {
   const result = await pauseDownload(deps.database, id, deps.now());
   const held = !result.done && (await holdDownload(deps.database, id, deps.now()));
@@ -34,7 +38,7 @@ export async function pause(deps: ActionDeps, id: string): Promise<DownloadRow> 
   return result.done ? stopped(deps, row, 'pause') : row;
 }
 
-/** Ends the wish. Nothing happens when it was cancelled before. */
+/** Cancels the download. A cancelled download stays as it is. */
 export async function cancel(deps: ActionDeps, id: string): Promise<DownloadRow> {
   const result = await cancelDownload(deps.database, id, deps.now());
   const row = settle(result, 'cancel', id, (stood) => stood.status === 'cancelled');
@@ -44,7 +48,7 @@ export async function cancel(deps: ActionDeps, id: string): Promise<DownloadRow>
   return row;
 }
 
-/** EX2: another limit, at once where it runs now. */
+/** Changes the speed limit, at once for a running transfer. */
 export async function limit(deps: ActionDeps, id: string, bytesPerSecond: number | null): Promise<DownloadRow> {
   const row = await limitDownload(deps.database, id, bytesPerSecond, deps.now());
   if (row === undefined) throw unknownDownload(id);
@@ -53,7 +57,7 @@ export async function limit(deps: ActionDeps, id: string, bytesPerSecond: number
   return row;
 }
 
-/** The row has it already: a worker that cannot be told now keeps its limit until the next attempt. */
+/** The row holds the limit already: a worker that misses the command reads it with its next attempt. */
 async function tellLimit(
   { queues, prefix, log }: ActionDeps,
   { id, host, generation }: DownloadRow,
@@ -63,11 +67,11 @@ async function tellLimit(
   try {
     await publishCommand(queues.redis, prefix, host, command);
   } catch (err) {
-    log.warn({ downloadId: id, err }, 'worker could not be told its limit');
+    log.warn({ downloadId: id, err }, 'limit command was not sent');
   }
 }
 
-/** @returns the row when the wish was granted now or before */
+/** @returns the row when the action succeeded now or before */
 function settle(
   result: ActionResult,
   action: 'resume' | 'pause' | 'cancel',
@@ -90,7 +94,7 @@ export const unknownDownload = (id: string): RequestError =>
 
 function refusal(action: string, row: DownloadRow): string {
   if (row.status === 'success') return `it cannot ${action}: the file is there and verified`;
-  const hint = action === 'resume' ? '' : '; resume starts it anew';
+  const hint = action === 'resume' ? '' : '; resume starts it again';
   return `it cannot ${action}: its status is "${row.status}"${hint}`;
 }
 

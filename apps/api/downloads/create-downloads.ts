@@ -1,21 +1,21 @@
 import type { CreateDownloadsBody, CreateDownloadsQuery } from '#contracts/http/downloads';
 import { isFinal } from '#core/download-status';
-import { createDownloads as insertDownloads } from '#database/downloads/create-downloads';
-import type { DownloadRequest } from '#database/downloads/create-downloads';
+import { insertDownloads } from '#database/downloads/insert-downloads';
+import type { DownloadOrder } from '#database/downloads/insert-downloads';
 import type { DownloadRow } from '#database/downloads/download-row';
 import { wishedDownloads } from '#database/downloads/wished-downloads';
 import type { Dependencies } from '../dependencies.ts';
-import { awaitDownload } from '../live/await-download.ts';
+import { awaitDownload } from './await-download.ts';
 import { orderFiles } from './order-files.ts';
 
 /** An answer shows its downloads up to this many; beyond, it links to them. */
 export const MAX_ROWS_IN_ANSWER = 100;
 
-/** An online worker says within this time that a file is there; the answer waits no longer for it. Milliseconds. */
+/** Longest wait for an online worker that reports the file as present; milliseconds. */
 const ASK_WORKER_MS = 100;
 
 export interface CreatedDownloads {
-  readonly order: DownloadRequest;
+  readonly order: DownloadOrder;
   /** By host and path; undefined when there are too many to show. */
   readonly rows: readonly DownloadRow[] | undefined;
   /** How many downloads the request is about. */
@@ -27,10 +27,10 @@ export interface CreatedDownloads {
 type Deps = Pick<Dependencies, 'database' | 'now' | 'nudgeRelay' | 'changes'>;
 
 /**
- * Writes down what is wanted: what is on its way already is shared. A file that is recorded as complete on a host is
- * asked for again, because a record does not see what was deleted since; an online worker answers at once that it has
- * the file. `trust=rows` takes the record for an answer, and so does a request to the pool, where no worker is named
- * that could be asked. Redis is not touched; the relay makes the jobs.
+ * Writes the rows of a request; an open download of the same file is shared. A file that is recorded as complete on a host is
+ * asked for again, because it may have been deleted since; an online worker answers at once that it has the file.
+ * `trust=rows` takes the record for the answer, and so does a request to the pool, which names no worker that could be asked.
+ * The relay makes the jobs; this function does not touch Redis.
  *
  * @param signal aborts when the client is gone
  */
@@ -55,7 +55,7 @@ export async function createDownloads(
   return { order, rows: answered.sort(byHostAndPath), count, created };
 }
 
-/** A file that was complete before is most likely there still, so its worker gets a moment to say so. */
+/** A file that was complete before is most likely still there, so the answer waits for its worker for a moment. */
 async function afterAsking(
   deps: Deps,
   row: DownloadRow,

@@ -2,7 +2,7 @@ import { Download, DownloadDetail, DownloadParams, GetDownloadQuery, LimitBody }
 import { triesOf } from '#database/history/metrics-queries';
 import type { DownloadRow } from '#database/downloads/download-row';
 import { cancel, limit, pause, resume, unknownDownload } from './act-on-download.ts';
-import { awaitDownload } from '../live/await-download.ts';
+import { awaitDownload } from './await-download.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { whenGone } from '../server/when-gone.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';

@@ -6,7 +6,7 @@ import type { CreateDownloadsBody, InlineDownloadsBody, ModelDownloadsBody } fro
 import type { FieldError } from '#contracts/http/problem';
 import { contentKeyOf } from '#database/downloads/content-key';
 import type { Database } from '#database/sql/connect';
-import type { DownloadRequest } from '#database/downloads/create-downloads';
+import type { DownloadOrder } from '#database/downloads/insert-downloads';
 import { foldedPath } from '#core/text/safe-path';
 import { RequestError } from '../server/request-error.ts';
 import { findVersion } from '../models/find-version.ts';
@@ -20,7 +20,7 @@ const MAX_DOWNLOADS = 1_000_000;
  *
  * @throws RequestError for an unknown model, version or path, and for what is too large
  */
-export async function orderFiles(database: Database, body: CreateDownloadsBody): Promise<DownloadRequest> {
+export async function orderFiles(database: Database, body: CreateDownloadsBody): Promise<DownloadOrder> {
   const wanted = 'model' in body ? await filesOfModel(database, body) : inlineFiles(body);
   const order = {
     ...wanted,
@@ -34,7 +34,7 @@ export async function orderFiles(database: Database, body: CreateDownloadsBody):
   return order;
 }
 
-type Wanted = Pick<DownloadRequest, 'files' | 'model'>;
+type Wanted = Pick<DownloadOrder, 'files' | 'model'>;
 
 async function filesOfModel(database: Database, body: ModelDownloadsBody): Promise<Wanted> {
   const { manifest } = await findVersion(database, body.model, body.version);
@@ -65,7 +65,7 @@ function inlineFiles(body: InlineDownloadsBody): Wanted {
   return { files, model: { name: body.name, type: 'inline', version: inlineVersion(files) } };
 }
 
-/** Equal files give an equal version, so that the same request twice is the same wish. */
+/** Equal files give an equal version, so that a repeated request finds its downloads. */
 function inlineVersion(files: readonly JobFile[]): string {
   const names = files.map((file) => `${contentKeyOf(file)} ${file.path}`).sort();
   return `inline-${createHash('sha256').update(names.join('\n')).digest('hex').slice(0, 12)}`;
@@ -83,7 +83,7 @@ function repeatedPaths(files: readonly JobFile[]): FieldError[] {
   });
 }
 
-function refuseTooMany({ files, hosts }: Pick<DownloadRequest, 'files' | 'hosts'>): void {
+function refuseTooMany({ files, hosts }: Pick<DownloadOrder, 'files' | 'hosts'>): void {
   const count = files.length * hosts.length;
   if (count > MAX_DOWNLOADS)
     refuse([

@@ -1,4 +1,5 @@
 import { downloadJob } from '#contracts/worker/download-job';
+import type { ReplacedJob } from '#database/downloads/requeue-siblings';
 import { publishCommand } from '#queue/commands/commands';
 import type { Dependencies } from '../dependencies.ts';
 
@@ -12,7 +13,7 @@ export interface StoppedJob {
 
 /**
  * Takes the job of a download out of its queue and tells a worker that has it to stop. The intent is in Postgres
- * already: while Redis is away this only logs, because a worker that goes on is told again as soon as it reports.
+ * already: while Redis is down this only logs, because a worker that goes on gets the command again with its next event.
  */
 export async function stopJob(
   { queues, prefix, log }: Pick<Dependencies, 'queues' | 'prefix' | 'log'>,
@@ -23,6 +24,14 @@ export async function stopJob(
   const removed = queues.remove({ host, id: downloadJob.id({ downloadId: id, generation }) });
   for (const result of await Promise.allSettled([told, removed])) {
     if (result.status === 'rejected')
-      log.warn({ downloadId: id, generation, command, err: result.reason }, 'worker could not be told to stop');
+      log.warn({ downloadId: id, generation, command, err: result.reason }, 'stop command was not sent');
   }
+}
+
+type ReplaceDeps = Pick<Dependencies, 'queues' | 'prefix' | 'changes' | 'log'>;
+
+/** Ends jobs whose next generation is in Postgres: the relay queues it, and a worker goes on from its partial. */
+export async function stopReplaced(deps: ReplaceDeps, replaced: readonly ReplacedJob[]): Promise<void> {
+  for (const job of replaced) await stopJob(deps, job, 'pause');
+  deps.changes.notify(replaced.map(({ id }) => id));
 }

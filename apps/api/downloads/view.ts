@@ -56,7 +56,7 @@ function progressOf(row: DownloadRow): Pick<Download, 'bytes' | 'percent' | 'byt
   };
 }
 
-/** Never 100 before the file is verified: the last tenth is earned by the digest. */
+/** At most 99.9 until the file is verified. */
 function percentOf(row: DownloadRow): number | null {
   if (row.status === 'success') return 100;
   if (row.totalBytes === null || row.totalBytes === 0) return null;
@@ -92,7 +92,7 @@ function waitingSentence(row: DownloadRow): string {
   if (isUnqueued(row)) return 'it is written down and will be queued in a moment';
   if (row.host === null) return 'it waits for a worker of the pool';
   if (row.hostKnown) return `it waits for the worker of ${row.host}`;
-  return `no worker of ${row.host} was ever heard of: check the name, or start one with HAULIER_HOST=${row.host}`;
+  return `no worker of ${row.host} has reported yet: check the name, or start one with HAULIER_HOST=${row.host}`;
 }
 
 function successSentence(row: DownloadRow): string {

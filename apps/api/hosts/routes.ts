@@ -62,7 +62,7 @@ function registerLimits(app: App, deps: Dependencies): void {
   );
 }
 
-/** EX2: there is no row for it, so a Redis that is away is an answer of its own. */
+/** Limits are kept in Redis only, so a Redis that is down gets an answer of its own. */
 async function setLimits(deps: Dependencies, host: string, change: HostLimitsBody): Promise<HostLimitsSet> {
   await assertKnown(deps, host);
   const { workerBytesPerSecond, sources } = await publishLimits(deps.queues.redis, deps.prefix, host, change);

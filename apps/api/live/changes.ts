@@ -1,7 +1,7 @@
-/** Tells waiting requests of this process that a download changed. Other processes find out by looking. */
+/** Wakes the waiting requests of this process when a download changed. Other processes poll. */
 export interface Changes {
   notify(downloadIds: Iterable<string>): void;
-  /** Resolves at the next notice of the download, after `timeoutMs`, or when the signal aborts. Never rejects. */
+  /** Resolves at the next change of the download, after `timeoutMs`, or when the signal aborts. Never rejects. */
   next(downloadId: string, timeoutMs: number, signal: AbortSignal): Promise<void>;
   /** Ends every wait, now and later. Safe twice. */
   stop(): void;

@@ -12,7 +12,7 @@ import { standingStoreWarnings } from '../hosts/store-warnings.ts';
 
 const MAX_HOSTS = 100_000;
 
-/** ME4: what Prometheus scrapes, with a bearer token of the scope `read`. */
+/** The endpoint for Prometheus; it takes a bearer token of the scope `read`. */
 export function registerPrometheusRoutes(app: App, deps: Dependencies, version: string): void {
   const metrics = createControlPlaneMetrics();
   app.get(

@@ -8,8 +8,8 @@ import {
   MetricsSummary,
 } from '#contracts/http/metrics';
 import { LAYERS } from '#core/layer';
-import { layerHealth, listAttempts, metricsSummary, resetMetrics } from '#database/history/metrics-queries';
-import type { AttemptRow, MetricsSummary as Summary, TryStats } from '#database/history/metrics-queries';
+import { layerHealth, listTries, metricsSummary, resetMetrics } from '#database/history/metrics-queries';
+import type { TryRow, MetricsCounts, TryStats } from '#database/history/metrics-queries';
 import { parseJson } from '#core/text/parse-json';
 import type { Dependencies } from '../dependencies.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
@@ -20,7 +20,7 @@ import { tryRecord } from './try-view.ts';
 
 const documented = { tags: ['metrics'], security: TOKEN_REQUIRED };
 
-/** ME3, from the rows of single tries. */
+/** Metrics, computed from the rows of single tries. */
 export function registerMetricsRoutes(app: App, deps: Dependencies): void {
   registerRecords(app, deps);
   registerAggregates(app, deps);
@@ -31,7 +31,7 @@ export function registerMetricsRoutes(app: App, deps: Dependencies): void {
       schema: {
         ...documented,
         operationId: 'resetMetrics',
-        summary: 'Count anew from now on',
+        summary: 'Count from now on',
         description: 'Older records are not counted or listed any more; they stay stored until their retention ends.',
         response: { 200: MetricsReset, ...problems() },
       },
@@ -60,7 +60,7 @@ function registerRecords(app: App, deps: Dependencies): void {
     async (request) => {
       const { window, layer, status, cursor, limit } = request.query;
       const after = cursor === undefined ? undefined : decodeRecordCursor(cursor);
-      const rows = await listAttempts(deps.database, {
+      const rows = await listTries(deps.database, {
         since: ago(deps, window),
         layer,
         status,
@@ -84,7 +84,7 @@ function registerAggregates(app: App, deps: Dependencies): void {
       schema: {
         ...documented,
         operationId: 'getMetricsSummary',
-        summary: 'Success and latency by layer and gateway; what the cache saved',
+        summary: 'Success and latency by layer and gateway; cache effectiveness',
         querystring: MetricsQuery,
         response: { 200: MetricsSummary, ...problems(400) },
       },
@@ -98,7 +98,7 @@ function registerAggregates(app: App, deps: Dependencies): void {
       schema: {
         ...documented,
         operationId: 'getMetricsHealth',
-        summary: 'How each layer does',
+        summary: 'Health of each layer',
         querystring: MetricsQuery,
         response: { 200: MetricsHealth, ...problems(400) },
       },
@@ -109,7 +109,7 @@ function registerAggregates(app: App, deps: Dependencies): void {
 
 const ago = ({ now }: Dependencies, windowMs: number): Date => new Date(now().getTime() - windowMs);
 
-function summaryView(summary: Summary, until: Date): MetricsSummary {
+function summaryView(summary: MetricsCounts, until: Date): MetricsSummary {
   const tries = sum(summary.layers, (layer) => layer.attempts);
   const successes = sum(summary.layers, (layer) => layer.successes);
   return {
@@ -160,7 +160,7 @@ async function healthView({ database }: Dependencies, since: Date): Promise<Metr
   };
 }
 
-type RecordPosition = Pick<AttemptRow, 'at' | 'downloadId' | 'generation' | 'attempt' | 'sequence'>;
+type RecordPosition = Pick<TryRow, 'at' | 'downloadId' | 'generation' | 'attempt' | 'sequence'>;
 
 /** No moment beyond the year 33658 and no number that Postgres could not compare. */
 const Milliseconds = z.number().int().min(0).max(1e15);

@@ -1,10 +1,10 @@
 import type { Try } from '#contracts/http/downloads';
 import type { MetricsList } from '#contracts/http/metrics';
 import type { SourceKind } from '#core/layer';
-import type { AttemptRow } from '#database/history/metrics-queries';
+import type { TryRow } from '#database/history/metrics-queries';
 import { momentOf } from '../server/moment.ts';
 
-export const tryView = (row: AttemptRow): Try => ({
+export const tryView = (row: TryRow): Try => ({
   at: momentOf(row.at),
   generation: row.generation,
   attempt: row.attempt,
@@ -20,8 +20,8 @@ export const tryView = (row: AttemptRow): Try => ({
   reason: row.reason,
 });
 
-/** A try in the words of the metrics: who served is a gateway, what went wrong has a type. */
-export const tryRecord = (row: AttemptRow): MetricsList['records'][number] => ({
+/** A try as the metrics show it: its source is called `gateway`, the kind of its error `errorType`. */
+export const tryRecord = (row: TryRow): MetricsList['records'][number] => ({
   at: momentOf(row.at),
   downloadId: row.downloadId,
   host: row.host,

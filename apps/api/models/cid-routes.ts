@@ -4,11 +4,11 @@ import type { Dependencies } from '../dependencies.ts';
 import { RequestError } from '../server/request-error.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import type { App } from '../server/app-type.ts';
-import { cidView } from './cid-view.ts';
+import { cidView } from './view.ts';
 
 const documented = { tags: ['models'], security: TOKEN_REQUIRED };
 
-/** RE14: which contents were ever had, since when, from where. */
+/** Contents that were ever downloaded, with the time and the source. */
 export function registerCidRoutes(app: App, { database }: Dependencies): void {
   app.get(
     '/api/cids',
@@ -17,7 +17,7 @@ export function registerCidRoutes(app: App, { database }: Dependencies): void {
       schema: {
         ...documented,
         operationId: 'listCids',
-        summary: 'Contents of a model that were had, newest first',
+        summary: 'Contents of a model that were downloaded, newest first',
         querystring: CidQuery,
         response: { 200: CidList, ...problems(400) },
       },
@@ -33,7 +33,7 @@ export function registerCidRoutes(app: App, { database }: Dependencies): void {
       schema: {
         ...documented,
         operationId: 'getCid',
-        summary: 'What is known of one content',
+        summary: 'One content by its CID',
         params: CidParams,
         response: { 200: CidRecord, ...problems(400, 404) },
       },

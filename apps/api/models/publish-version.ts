@@ -1,6 +1,5 @@
 import type { Manifest } from '#contracts/manifest';
-import { ConflictError } from '#database/models/conflict-error';
-import { manifestOf, putManifest } from '#database/models/model-queries';
+import { ConflictError, manifestOf, putManifest } from '#database/models/model-queries';
 import type { StoredManifest } from '#database/models/model-queries';
 import type { Dependencies } from '../dependencies.ts';
 import { RequestError } from '../server/request-error.ts';

@@ -1,7 +1,7 @@
 import { Model, ModelDetail, ModelList, ModelParams, PinBody, VersionList } from '#contracts/http/models';
 import { listModels, listVersions, modelByName } from '#database/models/model-queries';
 import type { ModelRow } from '#database/models/model-queries';
-import { pinVersion, pinnedVersions, unpinVersion } from '#database/models/pin-queries';
+import { pinModel, pinnedVersions, unpinModel } from '#database/models/pin-queries';
 import { makeCheckDue } from '#database/models/version-schedule';
 import { outdatedModels } from '#database/models/version-queries';
 import type { Dependencies } from '../dependencies.ts';
@@ -86,7 +86,7 @@ function registerPinning(app: App, deps: Dependencies): void {
     async (request) => {
       const { name } = await modelOf(deps, request.params.name);
       const { version } = request.body;
-      if (!(await pinVersion(deps.database, name, version, deps.now())))
+      if (!(await pinModel(deps.database, name, version, deps.now())))
         throw new RequestError('unknown-version', `the model "${name}" has no version "${version}"`);
       return modelOf(deps, name);
     },
@@ -105,7 +105,7 @@ function registerPinning(app: App, deps: Dependencies): void {
     },
     async (request) => {
       const { name } = await modelOf(deps, request.params.name);
-      await unpinVersion(deps.database, name);
+      await unpinModel(deps.database, name);
       return modelOf(deps, name);
     },
   );
@@ -121,7 +121,7 @@ function registerCheck(app: App, deps: Dependencies): void {
         operationId: 'checkModel',
         summary: 'Ask the origin of a model now whether it has a newer version',
         description:
-          'A worker asks; `newerVersion` of the model and `GET /api/status` tell what it learned. Nothing is downloaded.',
+          'A worker asks; the answer appears in `newerVersion` of the model and in `GET /api/status`. Nothing is downloaded.',
         params: ModelParams,
         response: { 202: Model, ...problems(400, 404) },
       },

@@ -1,4 +1,6 @@
+import type { CidRecord } from '#contracts/http/cids';
 import type { Model, VersionDetail, VersionSummary } from '#contracts/http/models';
+import type { CidRow } from '#database/models/cid-queries';
 import type { ModelRow, StoredManifest, VersionRow } from '#database/models/model-queries';
 import { momentOf } from '../server/moment.ts';
 
@@ -36,4 +38,12 @@ export const versionView = (row: VersionRow): VersionSummary => ({
 export const versionDetailView = (stored: StoredManifest): VersionDetail => ({
   ...versionView(stored),
   manifest: stored.manifest,
+});
+
+export const cidView = ({ cid, cachedAt, lastAccessedAt, ...facts }: CidRow): CidRecord => ({
+  cid,
+  ...facts,
+  cachedAt: momentOf(cachedAt),
+  lastAccessedAt: momentOf(lastAccessedAt),
+  links: { self: `/api/cids/${encodeURIComponent(cid)}`, downloads: `/api/downloads?cid=${encodeURIComponent(cid)}` },
 });

@@ -1,7 +1,7 @@
 import type { ListPosition } from '#database/downloads/download-queries';
 import { RequestError } from './request-error.ts';
 
-/** A position in a list as an opaque word. */
+/** A position in a list as an opaque text. */
 export const encodeCursor = (position: ListPosition): string =>
   Buffer.from(`${position.createdAt.getTime()}.${position.id}`).toString('base64url');
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { PROBLEMS, PROBLEM_MEDIA_TYPE, Problem } from '#contracts/http/problem';
-import type { Scope } from '../access/scope.ts';
+import type { Scope } from '#contracts/http/scopes';
 
 type ProblemStatus = (typeof PROBLEMS)[keyof typeof PROBLEMS]['status'];
 
@@ -18,7 +18,7 @@ export function problems(...statuses: readonly ProblemStatus[]): Record<number, 
   return Object.fromEntries(all.map((status) => [status, ProblemResponse(status)]));
 }
 
-/** The parts of a route's options that say who may call it: the check and its documentation stay together. */
+/** The route options with the scope that a token needs. */
 export const guardedBy = (scope: Scope) => ({ config: { scope } }) as const;
 
 export const TOKEN_REQUIRED = [{ token: [] }];

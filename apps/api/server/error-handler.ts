@@ -1,12 +1,11 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
-import { PROBLEM_MEDIA_TYPE } from '#contracts/http/problem';
-import type { FieldError, ProblemCode } from '#contracts/http/problem';
+import { PROBLEMS, PROBLEM_MEDIA_TYPE } from '#contracts/http/problem';
+import type { FieldError, Problem, ProblemCode } from '#contracts/http/problem';
 import { RequestError } from './request-error.ts';
 import { isUnavailable } from './unavailable.ts';
 import { fieldErrors } from './field-errors.ts';
 import type { Mistake, RequestPart } from './field-errors.ts';
-import { problemDocument } from './problem-document.ts';
 
 /** Codes of Fastify that mean the client did something wrong, as ours. */
 const CODE_OF_FASTIFY: Record<string, ProblemCode> = {
@@ -124,3 +123,23 @@ function logAnswer(request: FastifyRequest, error: FastifyError, answer: Answer)
 }
 
 const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0]!;
+
+interface ProblemFacts {
+  readonly code: ProblemCode;
+  readonly detail: string;
+  readonly instance: string;
+  readonly requestId: string;
+  readonly errors?: readonly FieldError[] | undefined;
+}
+
+/** @see RFC 9457 section 3.1 */
+const problemDocument = (facts: ProblemFacts): Problem => ({
+  type: `/problems/${facts.code}`,
+  title: PROBLEMS[facts.code].title,
+  status: PROBLEMS[facts.code].status,
+  detail: facts.detail,
+  instance: facts.instance,
+  code: facts.code,
+  requestId: facts.requestId,
+  ...(facts.errors === undefined ? {} : { errors: [...facts.errors] }),
+});

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 
 /**
- * Bodies are JSON or nothing. Fastify's `text/plain` parser goes, because a form of another site can send that
- * without asking. An empty body counts as no body, so that actions need none.
+ * A body is JSON or empty. Fastify's `text/plain` parser is removed, because a form of another site can send that type
+ * without a preflight. An empty body counts as no body, so that actions need none.
  */
 export function acceptOnlyJson(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');

@@ -1,4 +1,4 @@
-/** What a log line must never show, wherever an error or a request brings it. */
+/** Fields that are never logged. */
 export const LOG_REDACTION = {
   paths: [
     'authorization',

@@ -49,7 +49,7 @@ interface WithSchemas {
   readonly components?: { readonly schemas?: Record<string, unknown> };
 }
 
-/** The transform names every schema twice, once as an input; what nobody refers to is left out. */
+/** The transform names every schema twice, once as an input; schemas without a reference are left out. */
 function dropUnusedSchemas(document: WithSchemas): void {
   const text = JSON.stringify(document);
   const schemas = document.components?.schemas ?? {};

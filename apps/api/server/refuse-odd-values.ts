@@ -2,12 +2,12 @@ import type { FastifyInstance } from 'fastify';
 import { RequestError } from './request-error.ts';
 import { pointerTo, type Mistake, type RequestPart } from './field-errors.ts';
 
-/** Requests of the API have seven levels; what walks through a value by recursion ends somewhere above a thousand. */
+/** Requests of the API have seven levels; a recursive walk overflows the stack somewhere above a thousand. */
 const MAX_DEPTH = 64;
 
 /**
- * Refuses, before anything else looks at it, what is valid JSON and can be kept nowhere: the character U+0000, which PostgreSQL
- * refuses, half of a surrogate pair, which has no UTF-8, and values inside values without end.
+ * Refuses valid JSON that cannot be stored, before any other check: the character U+0000, which PostgreSQL refuses, half of a
+ * surrogate pair, which has no UTF-8, and values that are nested too deep.
  */
 export function refuseOddValues(app: FastifyInstance): void {
   app.addHook('preValidation', async ({ params, query, body }) => {
@@ -26,7 +26,7 @@ function refuse(value: unknown, part: RequestPart): void {
   });
 }
 
-/** @returns the first odd value and its place; goes by a list of its own, because recursion is what such values break */
+/** @returns the first odd value and its place; uses a list instead of recursion, which deep values would overflow */
 export function oddValueIn(whole: unknown): Pick<Mistake, 'path' | 'message'> | undefined {
   const open: { value: unknown; path: readonly string[] }[] = [{ value: whole, path: [] }];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {

@@ -1,4 +1,4 @@
-/** Codes of Node, PostgreSQL (SQLSTATE) and Prisma that say: the server is away, starting, stopping or full. */
+/** Codes of Node, PostgreSQL (SQLSTATE) and Prisma for a server that is down, starting, stopping or full. */
 const CODES = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -24,7 +24,7 @@ const CODES = new Set([
   'P2024',
 ]);
 
-/** What the clients of both servers say when they have no code. */
+/** Messages of both clients for errors without a code. */
 const SENTENCES =
   /connection terminated|timeout exceeded when trying to connect|cannot use a pool after|can't reach database|server closed the connection|connection is closed|stream isn't writeable|command timed out|max retries per request/i;
 

@@ -2,8 +2,8 @@ import type { Socket } from 'node:net';
 import type { App } from './app-type.ts';
 
 /**
- * Ends, when the server closes, the connections over which no request came yet. Node counts them as busy: a browser that
- * connects in advance would hold up the end of the process.
+ * Ends the connections without a request when the server closes. Node counts them as busy: a browser that connects in advance
+ * would delay the end of the process.
  */
 export function endUnusedConnections(app: App): void {
   const unused = new Set<Socket>();

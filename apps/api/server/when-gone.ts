@@ -1,9 +1,9 @@
 import type { FastifyReply } from 'fastify';
 
-/** @returns a signal that aborts when the client goes away, so that its request is not worked on any longer */
+/** @returns a signal that aborts when the client disconnects, so that the work for its request ends */
 export function whenGone(reply: FastifyReply): AbortSignal {
   const gone = new AbortController();
-  // Of the answer, not of its connection: that one is kept for further requests, and would keep a listener for each.
+  // A listener on the connection instead of the answer would leak: the connection carries further requests.
   reply.raw.once('close', () => gone.abort());
   return gone.signal;
 }

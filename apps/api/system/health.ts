@@ -2,7 +2,7 @@ import type { Readiness } from '#contracts/http/status';
 import { messageOf } from '#core/error-facts';
 import { SECOND_MS } from '#core/units';
 
-/** Looks at one thing the API needs; throws an Error whose message says what is missing. */
+/** Checks one dependency of the API; throws an Error whose message says what is missing. */
 export type Check = () => Promise<void>;
 
 export interface Health {

@@ -57,7 +57,7 @@ export function createQueueBoard(options: QueueBoardOptions): QueueBoard {
   };
 }
 
-/** Read-only does not rest on the board's own switch alone: nothing but reading reaches it. */
+/** Refuses every method that changes something, in addition to the board's own switch. */
 function refuseChanges(app: FastifyInstance): void {
   checkRequests(app, async (request) => {
     if (request.method !== 'GET' && request.method !== 'HEAD')
@@ -68,7 +68,7 @@ function refuseChanges(app: FastifyInstance): void {
   });
 }
 
-/** A browser sends Basic credentials to us from any page, so a change must come from our own. */
+/** A browser sends Basic credentials with requests of any page, so changes are accepted from our own pages only. */
 function refuseOtherSites(app: FastifyInstance): void {
   checkRequests(app, async (request) => {
     const site = request.headers['sec-fetch-site'];

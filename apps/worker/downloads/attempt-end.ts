@@ -9,7 +9,7 @@ import type { StopCause } from './running-downloads.ts';
 export interface FailedAttempt {
   readonly job: DownloadJob;
   readonly context: Pick<AttemptContext, 'lastAttempt'>;
-  /** Why we stopped it ourselves, when we did. */
+  /** The cause of the stop, when this worker stopped the attempt itself. */
   readonly stopCause: StopCause | undefined;
   readonly committedBytes: number;
   readonly sources: SourceBytes;
@@ -21,19 +21,19 @@ export interface FailedAttempt {
 
 export type SourceBytes = Extract<WorkerEvent, { type: 'download.finished' }>['sources'];
 
-/** How an attempt ends for the rest of the world: what is told, and what becomes of the job. */
+/** How an attempt ends: the event that is published, and the result of the job. */
 export interface AttemptEnd {
   /** Undefined when the row already says it (cancelled). */
   readonly event: WorkerEvent | undefined;
   readonly result: HandlerResult;
 }
 
-/** A full disk is looked at again this often; space that returns is noticed without anybody asking (RE10). */
+/** Pause before a full disk is checked again; milliseconds. */
 export const DISK_RETRY_MS = 15 * SECOND_MS;
 
 const MAX_MESSAGE_CHARS = 1000;
 
-/** Decides how a failed attempt ends. Pure: every branch is one row of docs/fault-model.md G, H or CH7. */
+/** Decides how a failed attempt ends. Pure: every branch is a row of docs/fault-model.md, sections G and H. */
 export function endOf(error: unknown, attempt: FailedAttempt): AttemptEnd {
   if (attempt.stopCause !== undefined) return stoppedByUs(attempt.stopCause, attempt);
   if (error instanceof StorageError && error.kind === 'disk-full') return waitsForSpace(error, attempt);
@@ -68,7 +68,7 @@ function waitsForSpace(error: StorageError, attempt: FailedAttempt): AttemptEnd 
   return { event: interrupted('disk_full', error.message, attempt, untilMs), result: { do: 'delay', untilMs } };
 }
 
-/** Wrong content stays wrong; a disk that refuses by permission stays closed; the rest may be another day's weather. */
+/** Wrong content and a missing permission are permanent failures; all other failures may be temporary. */
 function mayHelpToRetry(error: Error): boolean {
   if (error instanceof ExhaustedError) return error.mayPass;
   if (error instanceof StorageError) return error.kind === 'io' || error.kind === 'busy';
@@ -114,7 +114,7 @@ function kindOf(error: Error): string {
   return error instanceof VerifyError || error instanceof StorageError ? error.kind : 'bug';
 }
 
-/** CH7, degraded mode: the version that was wanted cannot be had, and the older one goes on being served. */
+/** Degraded mode: no source has the wanted version, and the host goes on serving the older one. */
 export function degradedNotice(
   { model, file }: DownloadJob,
   servedVersion: string,

@@ -61,14 +61,14 @@ export class TryReporter {
   }
 }
 
-/** A file that is here, and how it came. */
+/** A published file, and where it came from. */
 export interface FinishedAttempt {
   readonly blob: PublishedBlob;
   /** Where an application opens the file. */
   readonly path: string;
   /** Undefined when the file was here already. */
   readonly obtained: Obtained | undefined;
-  /** Who gave what, by its tries. */
+  /** Bytes and errors of each source, summed over its tries. */
   readonly sources: SourceBytes;
   readonly durationMs: number;
   /** Wall clock, milliseconds since 1970. */
@@ -97,14 +97,14 @@ export function finishedEvent(
   };
 }
 
-/** A file of one block came with its leaf table: no try tells who gave it. */
+/** A file of one block comes with its leaf table, so its source has no try of its own. */
 function finishedSources(obtained: Obtained, byTries: SourceBytes): SourceBytes {
   if (byTries.length > 0 || obtained.mainSource === undefined) return byTries;
   const layer = obtained.outcome === 'tertiary_peer_success' ? 'peer' : 'ipfs';
   return [{ source: obtained.mainSource, layer, bytes: obtained.sizeBytes, wastedBytes: 0, badLeaves: 0, errors: 0 }];
 }
 
-/** What the log says of a file that is here: where it is, where it came from and how fast. */
+/** Log fields of a published file: its path, its source and its speed. */
 export function publishedFacts(
   { downloadId, file }: DownloadJob,
   { blob, path, obtained, sources, durationMs }: Omit<FinishedAttempt, 'now'>,

@@ -24,16 +24,16 @@ export interface AttemptDeps {
   readonly fetcher: Fetcher;
   readonly downloads: RunningDownloads;
   readonly publish: (event: WorkerEvent) => void;
-  /** Resolves when everything published is acknowledged (B12). */
+  /** Resolves when everything published is acknowledged. */
   readonly flush: (signal?: AbortSignal) => Promise<void>;
-  /** Told of each file that is there, fetched now or before. */
+  /** Called for each file that is present, fetched now or before. */
   readonly onServed: (job: DownloadJob) => void;
   readonly logger: Logger;
 }
 
-/** Most time for the last words when the worker is told to stop. */
+/** Longest wait for the acknowledgement of the last events at a stop. */
 const LAST_WORDS_MS = SECOND_MS;
-/** A transfer that has nothing to report by then is announced all the same. */
+/** A transfer without a report by then is announced all the same. */
 const ANNOUNCE_MS = SECOND_MS;
 /** A partial that waits for disk space is kept this long. */
 const KEEP_WAITING_MS = 24 * 3600 * SECOND_MS;
@@ -84,7 +84,7 @@ export class Attempt {
     }
   }
 
-  /** Single flight per content on this host: what another process publishes meanwhile is as good (CH8). */
+  /** One transfer per content on this host: a file that another process publishes meanwhile is taken. */
   async #bring(): Promise<Brought> {
     const { store } = this.#deps;
     const { file } = this.#job;
@@ -129,7 +129,7 @@ export class Attempt {
     });
   }
 
-  /** CH4: verified bytes of the wrong kind mean that the manifest is wrong; they are never published. */
+  /** Verified bytes in another format mean that the manifest is wrong; they are never published. */
   async #refuseWrongFormat(obtained: Obtained): Promise<void> {
     const format = this.#job.file.format ?? guessFormat(this.#job.file.path);
     const reason = format && (await checkFormat(obtained.partialPath, obtained.sizeBytes, format));
@@ -150,7 +150,7 @@ export class Attempt {
     });
   }
 
-  /** EX4: what the manifest declares inside the archive appears beside it, each result proven by its own digest. */
+  /** Unpacks the files that the manifest declares inside the archive; each is proven by its own digest. */
   async #unpack(archive: PublishedBlob): Promise<void> {
     const { path, unpack } = this.#job.file;
     if (unpack === undefined) return;
@@ -177,7 +177,7 @@ export class Attempt {
     });
   }
 
-  /** Tells once that this attempt runs, and from where. */
+  /** Publishes once that this attempt runs, with its resume point. */
   #announce(resumedBytes: number): void {
     if (this.#announced) return;
     this.#announced = true;
@@ -189,7 +189,7 @@ export class Attempt {
 
   async #end(error: unknown): Promise<HandlerResult> {
     const stopCause = stopCauseOf(this.#running.signal);
-    // Stopped before it looked at the disk, it knows less than the row does.
+    // An attempt that was stopped before it read the disk knows less than the row.
     const isSilent = stopCause !== undefined && !this.#announced;
     if (!isSilent) this.#announce(this.#committedBytes);
     const servedVersion = error instanceof ExhaustedError ? await this.#servedVersion() : undefined;
@@ -213,7 +213,7 @@ export class Attempt {
     return result;
   }
 
-  /** Another version than the wanted one that applications see now. */
+  /** The version that applications see now, when it is not the wanted one. */
   async #servedVersion(): Promise<string | undefined> {
     const { model } = this.#job;
     if (model === undefined) return undefined;

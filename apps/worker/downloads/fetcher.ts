@@ -15,7 +15,7 @@ export interface FetchHooks extends Pick<
   ObtainOptions,
   'partialPath' | 'salvage' | 'signal' | 'onProgress' | 'onTry' | 'logger'
 > {
-  /** CID that the content is known to have here although the job does not say it: its kept leaf table proves salvaged leaves. */
+  /** CID of the content by a kept leaf table, when the job names none: the table proves salvaged leaves. */
   readonly leavesOf?: string | undefined;
   /** The download's own limit, beside those of the worker and of its sources. */
   readonly throttle: Throttle;
@@ -27,7 +27,7 @@ export interface FetcherDeps {
   readonly limits: TransferLimits;
   /** The sources of the file in their configured order. */
   readonly sourcesOf: (job: DownloadJob) => Source[];
-  /** What all transfers of this worker learned of their sources. */
+  /** Health of the sources over all transfers of this worker. */
   readonly health: SourceHealth;
   readonly tables: ObtainOptions['tables'];
 }
@@ -55,6 +55,6 @@ export function createFetcher({ config, limits, sourcesOf, health, tables }: Fet
   };
 }
 
-/** Only with its table at hand: no source is asked for a CID that the job does not name. */
+/** Used only with a kept leaf table: no source is asked for a CID that the job does not name. */
 const keptCid = async (tables: FetcherDeps['tables'], cid: string | undefined): Promise<string | undefined> =>
   cid !== undefined && (await tables?.load(cid)) ? cid : undefined;

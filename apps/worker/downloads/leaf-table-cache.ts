@@ -7,8 +7,8 @@ import type { Logger } from '#core/logger';
 import type { Store } from '#store/open-store';
 
 /**
- * Leaf tables in the host's store: a worker that was killed, or that repairs a damaged file, need not ask for them again. What
- * cannot be read, or has no name there, counts as absent.
+ * Leaf tables in the host's store, so that a restarted worker, or one that repairs a file, need not fetch them again. A table
+ * that cannot be read counts as absent.
  */
 export const storeLeafTables = (store: Pick<Store, 'readLeaves' | 'writeLeaves'>, logger: Logger): LeafTableCache => ({
   load: async (cid) => {

@@ -3,7 +3,7 @@ import type { WorkerCommand, WorkerEvent } from '#contracts/worker/worker-events
 import { createThrottle, type Throttle } from '#transfer/report/throttle';
 import type { StopReason } from '#queue/jobs/download-handler';
 
-/** `pause` and `cancel` are asked by a person; `shutdown` and `lock-lost` come from the queue. */
+/** `pause` and `cancel` come from a command; `shutdown` and `lock-lost` come from the queue. */
 export type StopCause = 'pause' | 'cancel' | StopReason;
 
 /** The reason of a download's aborted signal. */
@@ -17,7 +17,7 @@ export class StopError extends Error {
   }
 }
 
-/** @returns why the signal fired, or undefined when it has not, or somebody else's signal did */
+/** @returns why the signal fired; undefined when it has not fired, or for the signal of another part */
 export const stopCauseOf = (signal: AbortSignal): StopCause | undefined =>
   signal.reason instanceof StopError ? signal.reason.stopCause : undefined;
 
@@ -33,28 +33,28 @@ export interface DownloadPosition {
 export interface RunningDownload {
   /** Fires with a `StopError`. */
   readonly signal: AbortSignal;
-  /** The download's own limit, which a person may change while it runs (EX2). */
+  /** The download's own limit, which a command may change while it runs. */
   readonly throttle: Throttle;
   /** Absolute values; cheap enough to call for every chunk. From the first call on the download is sampled. */
   report(position: DownloadPosition): void;
-  /** Takes the download off the list; whoever began it calls this, whatever way it ended. */
+  /** Takes the download off the list; the caller of `begin` calls it after every end. */
   end(): void;
 }
 
-export type DownloadProgress = Extract<WorkerEvent, { type: 'download.progress' }>;
+type ProgressEvent = Extract<WorkerEvent, { type: 'download.progress' }>;
 
 interface Entry {
   readonly job: DownloadJob;
   readonly controller: AbortController;
   readonly throttle: Throttle;
-  /** Undefined until the attempt is announced: progress of a start that nobody heard of would count as a start itself. */
+  /** Undefined until the attempt is announced: progress without a start event would count as a start. */
   position: DownloadPosition | undefined;
-  /** What the last sample saw, to tell the speed. */
+  /** The position and the time of the last sample, for the speed. */
   sampledBytes: number;
   sampledAt: number;
 }
 
-/** The downloads that this worker runs now: who reports progress, and whom a command means. */
+/** The downloads that this worker runs: sampled for progress, and stopped or limited by commands. */
 export class RunningDownloads {
   readonly #entries = new Map<string, Entry>();
   readonly #now: () => number;
@@ -88,7 +88,7 @@ export class RunningDownloads {
     };
   }
 
-  /** Stops or slows the download the command means; one that does not run here, or runs as a later generation, is left alone. */
+  /** Stops or limits the named download; ignores one that does not run here, or that runs in a later generation. */
   obey(command: WorkerCommand): void {
     for (const { job, controller, throttle } of this.#entries.values()) {
       if (job.downloadId !== command.downloadId || job.generation > command.generation) continue;
@@ -97,7 +97,7 @@ export class RunningDownloads {
     }
   }
 
-  /** What an earlier attempt left on disk is no speed of this one. */
+  /** Bytes of an earlier attempt do not count for the speed of this one. */
   #report(entry: Entry, position: DownloadPosition): void {
     if (entry.position === undefined) {
       entry.sampledBytes = position.committedBytes;
@@ -107,7 +107,7 @@ export class RunningDownloads {
   }
 
   /** The progress of all of them since the last sample. */
-  sample(): DownloadProgress[] {
+  sample(): ProgressEvent[] {
     const now = this.#now();
     return [...this.#entries.values()].flatMap((entry) => {
       const { job, position } = entry;

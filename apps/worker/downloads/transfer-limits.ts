@@ -2,11 +2,11 @@ import type { HostLimits } from '#contracts/worker/worker-events';
 import { createThrottle, type ByteLimit, type Throttle } from '#transfer/report/throttle';
 import type { WorkerConfig } from '../config.ts';
 
-/** Limits of bytes per second over all downloads of a worker: its own, and those of the sites it fetches from (EX2). */
+/** Limits of bytes per second over all downloads of a worker: its own, and those of the sites it fetches from. */
 export class TransferLimits {
   readonly #configured: Pick<WorkerConfig, 'limitBytesPerSecond' | 'sourceLimits'>;
   readonly #worker: Throttle;
-  /** By host; it keeps only those that are limited now. */
+  /** By host; holds only hosts with a limit. */
   readonly #sources = new Map<string, Throttle>();
 
   constructor(configured: Pick<WorkerConfig, 'limitBytesPerSecond' | 'sourceLimits'>) {
@@ -31,7 +31,7 @@ export class TransferLimits {
     return [{ take: (bytes, signal) => throttle()?.take(bytes, signal) }];
   }
 
-  /** Takes what a person set, at once and for transfers under way; what is not set is as it was configured. */
+  /** Applies the limits that were set over the API, also to running transfers; the others are as configured. */
   change({ workerBytesPerSecond, sources }: HostLimits): void {
     const { limitBytesPerSecond, sourceLimits } = this.#configured;
     this.#worker.setRate(workerBytesPerSecond ?? limitBytesPerSecond);

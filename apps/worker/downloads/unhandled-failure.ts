@@ -2,7 +2,7 @@ import type { WorkerEvent } from '#contracts/worker/worker-events';
 
 const JOB_ID = /^([0-9a-f-]{36})\.g(\d+)$/;
 
-/** The event for a job that failed although its handler returned nothing; undefined when the id is none of ours. */
+/** The event for a job that failed although its handler returned nothing; undefined for an id of another form. */
 export function unhandledFailureEvent(jobId: string, error: Error, at: number): WorkerEvent | undefined {
   const match = JOB_ID.exec(jobId);
   if (match === null) return undefined;

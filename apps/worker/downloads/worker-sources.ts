@@ -11,7 +11,7 @@ import { makeSources } from '#sources/make-sources';
 import type { SourceHealth } from '#sources/guards/source-health';
 import type { WorkerConfig } from '../config.ts';
 
-/** How this worker speaks HTTP to the outside. */
+/** The HTTP client for all sources of this worker. */
 export const createWorkerHttp = (config: WorkerConfig, proxy: ProxySettings): Http =>
   createHttp({
     addressPolicy: parseAddressPolicy(config.allowAddresses),

@@ -21,7 +21,7 @@ export interface CheckDeps {
 const TIMEOUT_MS = 30 * SECOND_MS;
 
 /**
- * Asks each origin of a model once what it has now (VE2). What cannot be learned is an answer too; nothing is fetched.
+ * Asks each origin of a model once for its newest version. A failure is an answer too; no file is fetched.
  *
  * @throws the signal's reason
  */
@@ -39,7 +39,7 @@ export async function checkVersion(job: CheckVersionJob, deps: CheckDeps, signal
   return answers;
 }
 
-/** Without knowing what the current version was made from, nothing can be called newer. */
+/** Without the commit or CID of the current version there is nothing to compare. */
 async function answerOf(
   { model, current }: CheckVersionJob,
   source: Answer['source'],

@@ -1,7 +1,7 @@
 import {
   INVENTORY_PAGE_ENTRIES,
   type HostFacts,
-  type InventoryEntry,
+  type InventoryEventEntry,
   type WorkerEvent,
 } from '#contracts/worker/worker-events';
 import type { Logger } from '#core/logger';
@@ -20,17 +20,17 @@ export interface InventoryReporterOptions {
   readonly readFacts: () => Promise<HostFacts>;
   readonly logger: Logger;
   readonly everyMs?: number;
-  /** Changes that come this close together are told once; milliseconds. */
+  /** Changes within this time are reported together; milliseconds. */
   readonly gatherMs?: number;
-  /** The whole list is told again after this, even when nothing changed; milliseconds. */
+  /** The whole list is published again after this long without a change; milliseconds. */
   readonly fullEveryMs?: number;
 }
 
 const FULL_EVERY_MS = 6 * HOUR_MS;
 
 /**
- * Tells what this host has: a short report every minute and after each change, and the whole list whenever it differs from
- * the one that was told last. It repairs the records elsewhere when events were lost, or when files rot.
+ * Publishes the inventory of this host: a short report every minute and after each change, and the whole list when it differs
+ * from the last one. The list corrects the rows in Postgres after lost events and after damage on disk.
  */
 export class InventoryReporter {
   readonly #options: InventoryReporterOptions;
@@ -52,9 +52,9 @@ export class InventoryReporter {
   }
 
   /**
-   * Something in the store changed.
+   * Reports a change of the store soon.
    *
-   * @param urgent tells the whole list at once; otherwise a host that fetches many files tells it once a minute
+   * @param urgent publishes the whole list at once; otherwise at most once a minute
    */
   nudge(urgent = false): void {
     this.#urgent ||= urgent;
@@ -81,7 +81,7 @@ export class InventoryReporter {
     this.#reporting = true;
     void this.#report()
       .catch((err: unknown) => {
-        if (!this.#stopping.signal.aborted) this.#options.logger.warn({ err }, 'what the store has could not be told');
+        if (!this.#stopping.signal.aborted) this.#options.logger.warn({ err }, 'inventory could not be reported');
       })
       .finally(() => {
         this.#reporting = false;
@@ -107,7 +107,7 @@ export class InventoryReporter {
     this.#told = { digest, at };
   }
 
-  /** One page at a time, so that a large store does not crowd out other events. */
+  /** One page at a time, so that a large inventory leaves room for other events in the buffer. */
   async #tellAll(inventory: Inventory, at: number): Promise<void> {
     const { store, publish, flush } = this.#options;
     const pages = Math.max(1, Math.ceil(inventory.entries.length / INVENTORY_PAGE_ENTRIES));
@@ -129,9 +129,9 @@ const toEntry = ({
   version,
   path,
   state,
-}: Inventory['entries'][number]): InventoryEntry => ({ sha256, sizeBytes, cid, model, version, path, state });
+}: Inventory['entries'][number]): InventoryEventEntry => ({ sha256, sizeBytes, cid, model, version, path, state });
 
-/** What an event says about the store: a file came, one went, or nothing. */
+/** @returns the change of the store that an event stands for, if any */
 export function storeChange(event: WorkerEvent): 'added' | 'removed' | undefined {
   if (event.type === 'download.finished') return 'added';
   return event.type === 'host.notice' && (event.notice === 'corrupt' || event.notice === 'evicted')

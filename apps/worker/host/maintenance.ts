@@ -42,16 +42,16 @@ export interface Maintenance {
   storeChanged(change: 'added' | 'removed' | undefined): void;
   /** A file of a job is there. */
   served(job: DownloadJob): void;
-  /** Whether what the store notices is worth telling. */
+  /** False for a warning that was published before and still holds. */
   isNews(notice: StoreNotice): boolean;
   /** Safe twice and before start. */
   stop(): Promise<void>;
 }
 
-/** Longest wait for what other hosts learned; beyond it this host counts as offline. */
+/** Longest wait for the answers that other hosts stored; beyond it this host counts as offline. */
 const FLEET_ANSWER_MS = 5 * SECOND_MS;
 
-/** Keeps the store sound and tells what it has. Only a named host has an inventory and takes orders. */
+/** Verifies and sweeps the store and reports its inventory. Only a named host has an inventory and takes orders. */
 export function createMaintenance(deps: MaintenanceDeps): Maintenance {
   const { config, identity, redis, store, logger } = deps;
   const { host } = config;
@@ -84,7 +84,7 @@ export function createMaintenance(deps: MaintenanceDeps): Maintenance {
       if (model === undefined) return;
       stale
         .lookAt(model.name, model.checkedAt)
-        .catch((err: unknown) => logger.warn({ model: model.name, err }, 'age of a model was not looked at'));
+        .catch((err: unknown) => logger.warn({ model: model.name, err }, 'age of a model could not be checked'));
     },
     isNews: (notice) => sweep.isNews(notice),
     stop: async () => {
@@ -110,7 +110,7 @@ function createStaleWatch(
   return new StaleWatch({ store, answers, readFleetAnswers, publish, logger, now: Date.now });
 }
 
-/** Asks the origins of a model, and tells what they said to the API and to the other hosts. */
+/** Asks the origins of a model, and publishes their answers to the API and to the other hosts. */
 async function check(
   deps: MaintenanceDeps,
   answers: VersionAnswers,
@@ -128,7 +128,7 @@ async function check(
   await deps.flush(signal);
 }
 
-/** What is wrong is quarantined by the store, which tells; the inventory then makes it wanted again. */
+/** The store quarantines a damaged file and notifies; the next inventory makes the API queue it again. */
 async function verifyStore(
   { store, config, logger }: MaintenanceDeps,
   order: HostOrder,

@@ -8,7 +8,7 @@ import type { VersionAnswers } from './version-answers.ts';
 export interface StaleWatchOptions {
   readonly store: Pick<Store, 'records'>;
   readonly answers: VersionAnswers;
-  /** What other workers learned; undefined while nobody can be asked: this host is offline. */
+  /** Answers of origins that other workers stored; undefined while Redis cannot be reached. */
   readonly readFleetAnswers: () => Promise<ReadonlyMap<string, number> | undefined>;
   readonly publish: (event: WorkerEvent) => void;
   readonly logger: Logger;
@@ -16,10 +16,10 @@ export interface StaleWatchOptions {
   readonly everyMs?: number;
 }
 
-/** Watches the age of what this host serves (VE4). It is served in any case; beyond the limits people are told. */
+/** Watches the age of the models on this host. They are served in any case; a notice is published beyond the limits. */
 export class StaleWatch {
   readonly #options: StaleWatchOptions;
-  /** Model and version to what was told of it last. */
+  /** The last notice of each model and version. */
   readonly #told = new Map<string, StaleDecision['state']>();
   #online = true;
   #timer: NodeJS.Timeout | undefined;
@@ -39,7 +39,9 @@ export class StaleWatch {
   }
 
   #lookAtAll(): void {
-    this.lookAtAll().catch((err: unknown) => this.#options.logger.warn({ err }, 'age of the store was not looked at'));
+    this.lookAtAll().catch((err: unknown) =>
+      this.#options.logger.warn({ err }, 'ages of the models could not be checked'),
+    );
   }
 
   /** Learns what the fleet knows and looks at the current version of each model. */
@@ -70,7 +72,7 @@ export class StaleWatch {
     return decision;
   }
 
-  /** A model whose origin has ever answered is asked every day, so silence means that it does not answer any more. */
+  /** An origin that has answered once is asked every day, so a missing answer means that it stopped answering. */
   #lastCheck(answeredAt: number | undefined): 'none' | 'failed' | 'offline' {
     if (!this.#online) return 'offline';
     return answeredAt === undefined ? 'none' : 'failed';
@@ -90,7 +92,7 @@ export class StaleWatch {
       notice: 'degraded',
       model,
       path: null,
-      message: `version ${version} of ${model} is served although its origin was last heard of ${days} days ago, and ${limitDays} are the limit`,
+      message: `version ${version} of ${model} is served although its origin last answered ${days} days ago (limit: ${limitDays} days)`,
       facts: { version, ageDays: days },
     });
   }

@@ -1,7 +1,7 @@
 import type { WorkerEvent } from '#contracts/worker/worker-events';
 import type { StoreNotice } from '#store/context';
 
-/** Carries what the store notices to whoever tells the world; what comes before anybody listens is kept. */
+/** Passes notices of the store on to a subscriber; notices before the subscription are kept. */
 export class StoreNotices {
   #listener: ((notice: StoreNotice) => void) | undefined;
   #waiting: StoreNotice[] = [];

@@ -10,7 +10,7 @@ export interface StoreSweepOptions {
   /** Something was deleted. */
   readonly onSwept: () => void;
   readonly logger: Logger;
-  /** Pause before the first sweep, so that a start is about downloads; milliseconds. */
+  /** Pause before the first sweep, so that downloads come first after a start; milliseconds. */
   readonly firstAfterMs?: number;
   readonly random?: () => number;
 }
@@ -18,7 +18,7 @@ export interface StoreSweepOptions {
 /** Spreads the sweeps of a fleet that started together. */
 const JITTER = 0.1;
 
-/** Deletes what the host no longer needs, a while after the start and then every hour (VE5). */
+/** Deletes what the host no longer needs, a while after the start and then every hour. */
 export class StoreSweep {
   readonly #options: StoreSweepOptions;
   #timer: NodeJS.Timeout | undefined;
@@ -34,13 +34,13 @@ export class StoreSweep {
     this.#sweepIn(Math.min(firstAfterMs, config.sweep.everyMs));
   }
 
-  /** Does not wait for a sweep under way: every step of it may be the last. Safe twice and before start. */
+  /** Does not wait for a running sweep, which may end after any step. Safe twice and before start. */
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
   }
 
-  /** False for a warning that was told already and has been true ever since. */
+  /** False for a warning that was published before and still holds. */
   isNews({ notice }: StoreNotice): boolean {
     return notice !== 'store_over_limit' || !this.#over;
   }

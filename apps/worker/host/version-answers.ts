@@ -7,7 +7,7 @@ import { writeAtomically } from '#os/write-file';
 
 const Answers = z.record(z.string(), z.number().int());
 
-/** When the origins of this host's models last answered, kept on disk: a host that is offline for weeks still knows (VE4). */
+/** When the origins of this host's models last answered; kept on disk for hosts that are offline for weeks. */
 export class VersionAnswers {
   readonly #path: string;
   #answers: Map<string, number> | undefined;

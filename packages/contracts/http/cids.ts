@@ -13,7 +13,7 @@ export const CidQuery = z.strictObject({
 
 export type CidQuery = z.infer<typeof CidQuery>;
 
-/** What is known of one content that was fetched and proven at least once (RE13). */
+/** What is known of one content that was fetched and proven at least once. */
 export const CidRecord = z
   .strictObject({
     cid: z.string(),

@@ -163,7 +163,7 @@ export const DownloadDetail = Download.extend({ tries: z.array(Try) }).meta({ id
 
 export type DownloadDetail = z.infer<typeof DownloadDetail>;
 
-/** What a create made or found. */
+/** The downloads that a request created or found. */
 export const DownloadRequest = z
   .strictObject({
     request: z.strictObject({

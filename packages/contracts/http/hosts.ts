@@ -13,7 +13,7 @@ export const VerifyHostBody = z
   })
   .nullish();
 
-/** What a host was asked to do; its worker does it at once, or when it is back. */
+/** An accepted order; the host's worker carries it out at once, or when it is online again. */
 export const OrderedVerify = z
   .strictObject({
     id: z.uuid(),

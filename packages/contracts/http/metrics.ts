@@ -29,7 +29,7 @@ export const MetricsListQuery = z.strictObject({
 
 export type MetricsListQuery = z.infer<typeof MetricsListQuery>;
 
-/** One record per try (ME1). */
+/** One record per try. */
 const TryRecord = z.strictObject({
   at: Moment,
   downloadId: z.uuid(),
@@ -86,7 +86,7 @@ export const MetricsHealth = z
     layers: z.array(
       z.strictObject({
         layer: z.enum(LAYERS),
-        status: z.enum(['healthy', 'degraded', 'down', 'unknown']).describe('unknown: nobody tried it in the window'),
+        status: z.enum(['healthy', 'degraded', 'down', 'unknown']).describe('unknown: no try in the window'),
         tries: Count,
         successRate: Rate.nullable(),
         lastSuccessAt: Moment.nullable(),

@@ -4,7 +4,7 @@ import { parsedBy } from '../parsed-by.ts';
 
 const MAX_WAIT_MS = MINUTE_MS;
 
-/** A long-poll's patience: `55s`, `500ms`, `1m`. Under the 60 s after which many proxies give up. */
+/** Longest wait of a long-poll: `55s`, `500ms`, `1m`. Below the 60 s after which many proxies close the connection. */
 export const Wait = parsedBy(z.string().max(20), parseWait).describe(
   'how long the answer may take while nothing changes: `55s`; at most `60s`',
 );

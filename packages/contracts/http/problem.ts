@@ -42,7 +42,7 @@ export const FieldError = z.strictObject({
 export type FieldError = z.infer<typeof FieldError>;
 
 /**
- * How the API says no.
+ * The body of every answer that is not a success.
  *
  * @see RFC 9457
  */

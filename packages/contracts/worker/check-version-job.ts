@@ -3,7 +3,7 @@ import { HUB_REPO_TYPES } from '#core/text/hub-name';
 import { Repo, Revision } from '../file-spec.ts';
 import { ModelName, ModelVersion } from '../manifest.ts';
 
-/** Where a model's newer versions would appear (VE2). */
+/** Where a model's newer versions would appear. */
 export const WatchedOrigin = z.strictObject({
   huggingface: z
     .strictObject({

@@ -6,7 +6,7 @@ import { ModelName, ModelVersion } from '../manifest.ts';
 
 /**
  * The job that carries one file to one host. The payload is all a worker needs and nothing more: no secrets,
- * under 2 KB (docs/rules/queues.md). `generation` grows whenever the download is queued anew, because BullMQ
+ * under 2 KB (docs/rules/queues.md). `generation` grows whenever the download is queued again, because BullMQ
  * ignores an `add` whose id it still knows.
  */
 export const downloadJob = {
@@ -16,7 +16,7 @@ export const downloadJob = {
     version: z.literal(1),
     downloadId: z.uuid(),
     generation: z.number().int().min(1),
-    /** Attempts that earlier generations used up, since a person last asked (RE3). */
+    /** Attempts of earlier generations since the last request of a user. */
     attemptsUsed: z.number().int().min(0).default(0),
     file: JobFile,
     model: z
@@ -28,14 +28,14 @@ export const downloadJob = {
         cid: z.string().max(300).optional(),
         /** Files of this version that the host is to have: its views change when the last of them is there. */
         fileCount: z.number().int().min(1).optional(),
-        /** When the model's origin last told which version is its newest; milliseconds since 1970 (VE4). */
+        /** When the model's origin last told which version is its newest; milliseconds since 1970. */
         checkedAt: z.number().int().optional(),
       })
       .optional(),
     /** Order of the fallback chain for this download; the worker's own where it is left out. */
     layers: z.array(z.enum(LAYERS)).min(1).optional(),
     strategy: z.enum(['ordered', 'parallel']).optional(),
-    /** Most bytes per second for this download (EX2). */
+    /** Most bytes per second for this download. */
     limitBytesPerSecond: z.number().int().min(1).optional(),
   }),
   /** Parts join with '.', because BullMQ refuses ':' in custom ids. */

@@ -7,8 +7,8 @@ export interface KnownParts<Value> {
 }
 
 /**
- * Reads a message of a program of another release: fields that ours does not know yet are left out, whatever else is wrong is an
- * error. A change that must not be overlooked raises the message's `version`.
+ * Reads a message of a program of another release: fields that this release does not know are left out, and every other deviation
+ * is an error. A change that an older program must not ignore raises the message's `version`.
  */
 export function parseKnown<Value>(schema: z.ZodType<Value>, value: unknown): KnownParts<Value> {
   const ignored: string[] = [];

@@ -7,7 +7,7 @@ import { ModelName, ModelVersion } from '../manifest.ts';
 const At = z.number().int().describe("milliseconds since 1970, the worker's clock");
 const Count = z.number().int().min(0);
 
-/** Words of a source or of an error, which a stranger may have chosen. */
+/** Text of a source or of an error, which may be hostile. */
 const text = (maxChars: number) =>
   z
     .string()
@@ -30,7 +30,7 @@ export const DownloadStarted = z.strictObject({
   ...OfDownload,
   type: z.literal('download.started'),
   attempt: z.number().int().min(1),
-  /** Verified bytes found on disk: the exact resume point (RE3). */
+  /** Verified bytes found on disk: the exact resume point. */
   resumedBytes: Count,
 });
 
@@ -46,7 +46,7 @@ export const DownloadProgress = z.strictObject({
   retries: Count,
 });
 
-/** One try at one source ended (ME1): a row of the attempt history. */
+/** One try at one source ended: a row of the attempt history. */
 export const TryFinished = z.strictObject({
   ...OfDownload,
   type: z.literal('try.finished'),
@@ -105,7 +105,7 @@ export const DownloadFailed = z.strictObject({
   sources: z.array(SourceBytes).max(64),
 });
 
-/** A published file was found wrong and is quarantined (VE3), or a check found something worth telling. */
+/** A notice of a host, such as a published file that was quarantined. */
 export const HostNotice = z.strictObject({
   type: z.literal('host.notice'),
   at: At,
@@ -129,7 +129,7 @@ export const HostFacts = z.strictObject({
 
 export type HostFacts = z.infer<typeof HostFacts>;
 
-/** What the host has: a digest that is cheap to compare, and what the API shows of the host. */
+/** Summary of the host: a digest of its inventory, and the numbers that the API shows. */
 export const HostReport = z.strictObject({
   type: z.literal('host.report'),
   at: At,
@@ -143,7 +143,7 @@ export const HostReport = z.strictObject({
   facts: HostFacts.optional(),
 });
 
-const InventoryEntry = z.strictObject({
+const InventoryEventEntry = z.strictObject({
   sha256: z.string().max(64),
   sizeBytes: Count,
   cid: z.string().max(300).nullable(),
@@ -151,28 +151,28 @@ const InventoryEntry = z.strictObject({
   model: text(100).nullable(),
   version: text(100).nullable(),
   path: z.string().max(4096).nullable(),
-  /** `invalid`: the host knows the file and had to take it away; it is to be fetched again. */
+  /** `invalid`: the host quarantined the file, which has to be fetched again. */
   state: z.enum(['valid', 'invalid']),
 });
 
-export type InventoryEntry = z.infer<typeof InventoryEntry>;
+export type InventoryEventEntry = z.infer<typeof InventoryEventEntry>;
 
 export const INVENTORY_PAGE_ENTRIES = 500;
 
-/** One page of everything the host has; only a complete set of pages says anything. An empty store is one empty page. */
+/** One page of the host's inventory; pages are applied once the set is complete. An empty store is one empty page. */
 export const HostInventory = z.strictObject({
   type: z.literal('host.inventory'),
-  /** When the worker began to read its disk: what it published later may be missing. */
+  /** When the worker began to read its disk; files that it published later may be missing. */
   at: At,
   digest: z.string().max(80),
   page: Count,
   pages: z.number().int().min(1).max(10_000),
   /** Folder of the host under which `<model>/<path>` is found. */
   modelsFolder: z.string().max(4096),
-  entries: z.array(InventoryEntry).max(INVENTORY_PAGE_ENTRIES),
+  entries: z.array(InventoryEventEntry).max(INVENTORY_PAGE_ENTRIES),
 });
 
-/** What a worker learned about newer versions of a model (VE2). */
+/** Result of one check for a newer version of a model. */
 export const VersionChecked = z.strictObject({
   type: z.literal('version.checked'),
   at: At,
@@ -180,7 +180,7 @@ export const VersionChecked = z.strictObject({
   /** The version that was compared. */
   current: ModelVersion,
   source: z.enum(['huggingface', 'ipfs']),
-  /** What the origin has now: a commit, or a CID. Null when it could not be learned. */
+  /** The origin's newest version: a commit, or a CID. Null when the check failed. */
   available: text(300).nullable(),
   newer: z.boolean(),
   error: text(1000).nullable(),
@@ -228,7 +228,7 @@ const OfRunningDownload = {
 export const WorkerCommand = z.discriminatedUnion('command', [
   z.strictObject({ ...OfRunningDownload, command: z.literal('pause') }),
   z.strictObject({ ...OfRunningDownload, command: z.literal('cancel') }),
-  /** EX2: another limit from now on; null lifts it. */
+  /** The new limit; null lifts it. */
   z.strictObject({
     ...OfRunningDownload,
     command: z.literal('limit'),
@@ -252,7 +252,7 @@ const NOT_A_HOST = 'a source is named as its host, such as gateway.example or ga
 export const bySource = <Value extends z.ZodType>(Value: Value) =>
   z.record(LimitedHost, Value, { error: ({ code }) => (code === 'invalid_key' ? NOT_A_HOST : undefined) });
 
-/** EX2: what a person set for the worker of a host; what is not named here is as the worker was configured. */
+/** Limits that were set over the API for the worker of a host; the others are as the worker was configured. */
 export const HostLimits = z.strictObject({
   /** Over all its downloads. */
   workerBytesPerSecond: BytesPerSecond.optional(),
@@ -262,14 +262,14 @@ export const HostLimits = z.strictObject({
 
 export type HostLimits = z.infer<typeof HostLimits>;
 
-/** Tells the worker of a host, on the channel of its commands, that its limits are others now. */
+/** Message on the command channel of a host: its limits changed. */
 export const LimitsChanged = z.strictObject({ version: z.literal(1), command: z.literal('host-limits') });
 
 export type LimitsChanged = z.infer<typeof LimitsChanged>;
 
 /**
- * What a person asks of a host as a whole. It is kept until the host's worker has done it; a later one for the same model
- * takes its place.
+ * An order to a host as a whole. It is kept until the host's worker has carried it out; a later order for the same model
+ * replaces it.
  */
 export const HostOrder = z.strictObject({
   version: z.literal(1),

@@ -7,7 +7,7 @@ import { lockSiblings, requeueSiblings, type ReplacedJob } from './requeue-sibli
 import { nextStatusSql } from './status-sql.ts';
 import { inTransaction, sqlStateOf } from '../sql/transaction.ts';
 
-/** What became of a person's wish. */
+/** Result of a user's action. */
 export type ActionResult =
   | { readonly done: true; readonly row: DownloadRow }
   /** `illegal`: not possible from `row.status`. `duplicate`: another unfinished row wants the same. */
@@ -21,25 +21,40 @@ export type CancelResult =
 
 const UNIQUE_VIOLATION = '23505';
 
-/** A new job in a new generation, with a new budget of attempts (RE3). */
-const ANEW = `generation = d.generation + 1, requeues = 0, attempts_before = 0, attempts_used = 0, event_at = NULL,
+/** A new job in a new generation, with a new budget of attempts. */
+const NEW_GENERATION = `generation = d.generation + 1, requeues = 0, attempts_before = 0, attempts_used = 0, event_at = NULL,
   retry_at = NULL, pause_reason = NULL, reason = NULL, error_kind = NULL, error = NULL, outcome = NULL,
   completed_at = NULL`;
 
-/** Holds the download until somebody resumes it. The caller tells the worker: `row.generation` and before are meant. */
+/** Pauses the download until a resume request. The caller sends the command, for `row.generation` and earlier ones. */
 export const pauseDownload = (database: Database, id: string, now: Date, reason = 'paused on request') =>
   act(database, id, 'pause', now, `pause_reason = 'requested', reason = $4, retry_at = NULL, bytes_per_second = 0`, [
     reason,
   ]);
 
+/**
+ * Turns a worker's pause (for disk space, a source or the next attempt) into one that lasts until a resume request. The
+ * status stays `paused`.
+ *
+ * @returns the row, or undefined when it is not paused, or held already
+ */
+export async function holdDownload(database: Database, id: string, now: Date): Promise<DownloadRow | undefined> {
+  const sql = `UPDATE downloads d SET pause_reason = 'requested', reason = 'paused on request', retry_at = NULL,
+      updated_at = $2
+    WHERE d.id = $1 AND d.status = 'paused' AND d.pause_reason IS DISTINCT FROM 'requested'
+    RETURNING ${DOWNLOAD_COLUMNS}`;
+  return (await database.pool.query<DownloadRow>(sql, [id, now])).rows[0];
+}
+
 /** Goes on where it stopped, in a new generation and with a new budget; legal from paused, failed and cancelled. */
-export const resumeDownload = (database: Database, id: string, now: Date) => act(database, id, 'resume', now, ANEW);
+export const resumeDownload = (database: Database, id: string, now: Date) =>
+  act(database, id, 'resume', now, NEW_GENERATION);
 
 const CANCELLED = `pause_reason = NULL, reason = $4, retry_at = NULL, bytes_per_second = 0, completed_at = $2`;
 
 /**
- * Ends the wish, and in the same transaction counts the files of its version anew; what is on disk stays until the host's cleanup.
- * The caller tells the workers.
+ * Cancels the download and, in the same transaction, counts the files of its version again; its partial stays until the host's
+ * sweep. The caller sends the commands.
  */
 export async function cancelDownload(
   database: Database,
@@ -72,7 +87,7 @@ export async function limitDownload(
   return (await database.pool.query<DownloadRow>(sql, [id, bytesPerSecond, now])).rows[0];
 }
 
-/** One guarded update: when somebody else moved the row first, nothing changes and the answer says where it stands. */
+/** One guarded update: when another process moved the row first, nothing changes and the result holds the row as it is. */
 async function act(
   database: Database,
   id: string,

@@ -50,7 +50,7 @@ export async function listDownloads(database: Database, filter: DownloadFilter):
   return { rows, next: found.length > rows.length && last ? { createdAt: last.createdAt, id: last.id } : undefined };
 }
 
-/** How many downloads stand where; statuses without any are 0. */
+/** Number of downloads by status; a status without any is 0. */
 export async function countDownloads(database: Database): Promise<Partial<Record<DownloadStatus, number>>> {
   const sql = 'SELECT status, count(*) AS count FROM downloads GROUP BY status';
   const { rows } = await database.pool.query<{ status: DownloadStatus; count: number }>(sql);

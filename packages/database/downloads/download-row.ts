@@ -16,7 +16,7 @@ export interface SourceShare {
   readonly errors: number;
 }
 
-/** One row of `downloads` (RE13). Sizes in bytes. */
+/** One row of `downloads`. Sizes in bytes. */
 export interface DownloadRow {
   readonly id: string;
   /** null: any worker of the pool. */
@@ -36,19 +36,19 @@ export interface DownloadRow {
   readonly status: DownloadStatus;
   readonly generation: number;
   readonly enqueuedGeneration: number;
-  /** How often the sweep had to queue it anew since a person last asked. */
+  /** How often its lost job was queued again since the last request of a user. */
   readonly requeues: number;
   /** Runs that ever began. */
   readonly attempts: number;
-  /** Attempts of earlier generations since a person last asked: what the job carries. */
+  /** Attempts of earlier generations since the last request of a user; part of the job. */
   readonly attemptsBefore: number;
-  /** Attempts since a person last asked, this generation's included (RE3). */
+  /** Attempts since the last request of a user, this generation's included. */
   readonly attemptsUsed: number;
   readonly lastAttemptAt: Date | null;
   /** Verified bytes on the host's disk, as last reported. */
   readonly downloadedBytes: number;
   readonly totalBytes: number | null;
-  /** Exact resume point at the last border of an attempt (RE3). */
+  /** Exact resume point at the last border of an attempt. */
   readonly currentSize: number;
   readonly resumedBytes: number;
   readonly wastedBytes: number;
@@ -60,7 +60,7 @@ export interface DownloadRow {
   readonly verified: boolean | null;
   readonly publishedPath: string | null;
   readonly pauseReason: PauseReason | null;
-  /** For people: why it stands where it stands. */
+  /** Why the download has its status, as a sentence. */
   readonly reason: string | null;
   readonly retryAt: Date | null;
   readonly errorKind: string | null;
@@ -73,7 +73,7 @@ export interface DownloadRow {
   readonly updatedAt: Date;
   readonly startedAt: Date | null;
   readonly completedAt: Date | null;
-  /** False while no worker of the host was ever heard of; true for the pool. */
+  /** False until a worker of the host has sent an event; true for the pool. */
   readonly hostKnown: boolean;
 }
 

@@ -107,7 +107,7 @@ export async function silentDownloads(
   return (await database.pool.query<SilentDownload>(sql, parameters)).rows;
 }
 
-/** The sweep found these jobs alive in Redis: the silence starts anew. */
+/** These jobs are alive in Redis: their next look-up is due after another full interval. */
 export async function confirmQueued(database: Database, jobs: readonly Generation[], now: Date): Promise<number> {
   const sql = `UPDATE downloads d SET heartbeat_at = greatest(d.heartbeat_at, $2)
     FROM jsonb_to_recordset($1::jsonb) AS j (id uuid, generation int)
@@ -128,10 +128,10 @@ export const REQUEUE_SQL = `generation = d.generation + 1,
   pause_reason = NULL, retry_at = NULL, event_at = NULL, bytes_per_second = 0`;
 
 /**
- * The jobs of these generations are gone or ended without a word: queue them anew as the next generation.
+ * Queues the downloads of lost jobs again, as the next generation.
  *
- * @param maxRequeues after so many times since a person last asked the download fails instead: something kills its
- *   worker before it can say a word
+ * @param maxRequeues after this many times since the last request of a user the download fails instead: its worker dies
+ *   before it can send an event
  * @returns the rows that failed for that reason; a row that moved on meanwhile is left alone
  */
 export async function requeueLost(
@@ -143,11 +143,11 @@ export async function requeueLost(
   const found = `FROM jsonb_to_recordset($1::jsonb) AS j (id uuid, generation int)
     WHERE d.id = j.id AND d.generation = j.generation AND ${LIVE_SQL}`;
   const fail = `UPDATE downloads d SET status = ${nextStatusSql('exhaust')}, error_kind = 'lost',
-      error = 'queued anew ' || d.requeues || ' times and never heard of again: its worker dies before it can report',
+      error = 'queued again ' || d.requeues || ' times without any event: its worker dies before it can report',
       pause_reason = NULL, retry_at = NULL, bytes_per_second = 0, completed_at = $2, updated_at = $2
     ${found} AND d.requeues >= $3 RETURNING ${DOWNLOAD_COLUMNS}`;
   const requeue = `UPDATE downloads d SET ${REQUEUE_SQL}, requeues = d.requeues + 1,
-      reason = 'its job was lost and is queued anew', updated_at = $2
+      reason = 'its job was lost and is queued again', updated_at = $2
     ${found} AND d.requeues < $3`;
   const parameters = [JSON.stringify(jobs), now, maxRequeues];
   return inTransaction(database, async (client) => {
@@ -156,7 +156,7 @@ export async function requeueLost(
   });
 }
 
-/** Redis lost everything: every row whose job may have existed is queued anew. @returns how many */
+/** After a loss of Redis: queues every row whose job may have existed again. @returns how many */
 export async function requeueEverything(database: Database, now: Date): Promise<number> {
   const sql = `UPDATE downloads d SET ${REQUEUE_SQL}, reason = 'the queue was lost and is rebuilt', updated_at = $1
     WHERE ${LIVE_SQL} AND d.enqueued_generation = d.generation`;

@@ -13,7 +13,7 @@ export interface ReplacedJob {
 /** The other files of the version `$3` of the model `$2` that are wanted on the host `$1`; `$4` is the path that is not. */
 const SIBLING = `d.host = $1 AND d.model = $2 AND d.version = $3 AND d.path <> $4 AND d.status <> 'cancelled'`;
 
-/** Where no other version is there, each file is shown as it comes; where somebody else wants the path, nothing changed. */
+/** No row without another version: each file is shown as it arrives. No row while another download wants the path. */
 const COUNT_MATTERS = `EXISTS (
     SELECT 1 FROM downloads o WHERE o.host = $1 AND o.model = $2 AND o.version <> $3 AND o.status = 'success'
   ) AND NOT EXISTS (
@@ -21,7 +21,7 @@ const COUNT_MATTERS = `EXISTS (
   )`;
 
 const OPEN_SQL = `
-  UPDATE downloads d SET ${REQUEUE_SQL}, reason = 'queued anew: fewer files of its version are wanted', updated_at = $5
+  UPDATE downloads d SET ${REQUEUE_SQL}, reason = 'queued again: fewer files of its version are wanted', updated_at = $5
   WHERE ${SIBLING} AND ${COUNT_MATTERS} AND ${LIVE_SQL}
   RETURNING d.id, d.host, d.generation - 1 AS generation`;
 
@@ -45,8 +45,8 @@ const LAST_SQL = `
 
 /**
  * A host shows a version once all its files are there, and each job says how many that are. After a cancellation there is one
- * less: what is on its way is queued anew with the right number; where the rest is there already, one file of it is asked for
- * again, which costs no byte and shows the version. A job that the relay is adding at this moment carries the old number: its row is
+ * less: open downloads are queued again with the right number; where all others are complete, one of them is queued again,
+ * which transfers no byte and shows the version. A job that the relay is adding at this moment carries the old number: its row is
  * in the next generation then, and stays to be queued.
  *
  * @param client in the transaction that cancels, after `lockSiblings`
@@ -65,7 +65,7 @@ export async function requeueSiblings(
   return open.length > 0 ? open : (await client.query<ReplacedJob>(LAST_SQL, parameters)).rows;
 }
 
-/** Until the end of the transaction nobody else cancels a file of the version that this download belongs to. */
+/** Locks out other cancellations in the version of this download until the end of the transaction. */
 export async function lockSiblings(client: pg.ClientBase, downloadId: string): Promise<void> {
   await client.query(LOCK_SQL, [downloadId]);
 }

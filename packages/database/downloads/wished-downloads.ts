@@ -1,9 +1,9 @@
 import type { Database } from '../sql/connect.ts';
 import { contentKeyOf } from './content-key.ts';
-import type { DownloadRequest } from './create-downloads.ts';
+import type { DownloadOrder } from './insert-downloads.ts';
 import { DOWNLOAD_COLUMNS, type DownloadRow } from './download-row.ts';
 
-/** An open row of a wish is newer than what ended before it, whatever its age. */
+/** An open row comes before a row that ended, whatever its age. */
 const WISHED_SQL = `
   SELECT DISTINCT ON (d.content_key, d.path, coalesce(d.host, '')) ${DOWNLOAD_COLUMNS}
   FROM jsonb_to_recordset($1::jsonb) AS f (path text, content_key text)
@@ -14,14 +14,14 @@ const WISHED_SQL = `
     d.status IN ('pending', 'in_progress', 'resuming', 'paused') DESC, d.created_at DESC, d.id DESC`;
 
 /**
- * How the files of a request stand: for each host and file the row that is open, else the newest one.
+ * The rows of a request: for each host and file the open row, else the newest.
  *
  * @param statuses only rows in one of these; default: all
  * @returns at most one row per host and file
  */
 export async function wishedDownloads(
   database: Database,
-  request: Pick<DownloadRequest, 'files' | 'hosts' | 'model'>,
+  request: Pick<DownloadOrder, 'files' | 'hosts' | 'model'>,
   statuses?: readonly DownloadRow['status'][],
 ): Promise<DownloadRow[]> {
   const files = request.files.map((file) => ({ path: file.path, content_key: contentKeyOf(file) }));

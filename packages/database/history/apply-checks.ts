@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import { HOUR_MS } from '#core/units';
-import type { Checked } from './event-waves.ts';
+import type { CheckEvent } from './event-waves.ts';
 
-/** A newer version that nobody knew of. */
+/** A newer version that was not known before. */
 export interface NewerVersion {
   readonly model: string;
   readonly current: string;
@@ -10,13 +10,12 @@ export interface NewerVersion {
   readonly source: string;
 }
 
-/** After a check that learned nothing the next one comes this soon, at the latest. */
+/** Longest pause before the next check after a failed one. */
 const RETRY_MS = HOUR_MS;
 
 /*
- * An answer about another version than the current one comes too late and changes nothing, nor does one that is older than
- * what is known. What the origin names and we have already is no news: a stale or rolled-back name (E14). A check that failed
- * leaves what was known.
+ * An answer about another version than the current one, or one older than the last, changes nothing. An origin that names a
+ * version which is published here, such as a stale or rolled-back name, has nothing newer. A failed check keeps the known answer.
  */
 const RECORD_SQL = `
   INSERT INTO version_checks AS v (model, source, current, available, newer, error, checked_at, answered_at)
@@ -37,7 +36,7 @@ const BEFORE_SQL = 'SELECT current, available, newer FROM version_checks WHERE m
 
 const RETRY_SQL = 'UPDATE models SET next_check_at = least(next_check_at, $2) WHERE name = $1';
 
-/** VE6: whoever pinned a model knows why. */
+/** A pinned model gets no notice: it stays at its version on purpose. */
 const NOTICE_SQL = `
   INSERT INTO host_notices (boot_id, sequence, position, host, at, notice, model, path, message, facts)
   SELECT $1, $2, $3, $4, $5, 'newer_version', $6, NULL, $7, $8
@@ -50,15 +49,15 @@ interface Before {
 }
 
 /**
- * Keeps what checks of versions found (VE2): a row per model and origin, and a notice when a newer version is seen for the first
- * time. Nothing is fetched.
+ * Stores the answers of version checks: a row per model and origin, and a notice when a newer version is seen for the first
+ * time.
  *
  * @param now our clock
- * @returns what is news
+ * @returns the newer versions that were not known before
  */
 export async function applyChecks(
   client: pg.PoolClient,
-  checks: readonly Checked[],
+  checks: readonly CheckEvent[],
   now: Date,
 ): Promise<NewerVersion[]> {
   const news: NewerVersion[] = [];
@@ -75,13 +74,13 @@ export async function applyChecks(
   return news;
 }
 
-const isKnown = (before: Before | undefined, { current, available }: Checked): boolean =>
+const isKnown = (before: Before | undefined, { current, available }: CheckEvent): boolean =>
   before?.newer === true && before.current === current && before.available === available;
 
 /** @returns false for a pinned model, and when it was told before */
-async function tell(client: pg.PoolClient, check: Checked, available: string): Promise<boolean> {
+async function tell(client: pg.PoolClient, check: CheckEvent, available: string): Promise<boolean> {
   const { bootId, sequence, position, host, at, model, current, source } = check;
-  const message = `a newer version of "${model}" is at ${source}: ${available}; the current one is ${current} and nothing is fetched by itself`;
+  const message = `a newer version of "${model}" is at ${source}: ${available}; the current version is ${current}; the newer one is not downloaded automatically`;
   const facts = JSON.stringify({ source, current, available });
   const values = [bootId, sequence, position, host, new Date(at), model, message.slice(0, 1000), facts];
   return (await client.query(NOTICE_SQL, values)).rowCount === 1;

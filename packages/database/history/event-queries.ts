@@ -14,13 +14,12 @@ export interface AppliedEvents {
   readonly moved: DownloadRow[];
   /** Events of downloads that changed nothing: repeats, stragglers, illegal moves, other hosts' downloads. */
   readonly ignored: number;
-  /** Newer versions that nobody knew of (VE2). */
+  /** Newer versions that were not known before. */
   readonly newer: NewerVersion[];
 }
 
 /**
- * Applies what workers said, in one transaction, so that a caller acknowledges the batches only when all of it is
- * stored. Batches may come twice, late, or beside another recorder: the result is the same. The order of the batches of
+ * Applies the events of workers in one transaction, so that a caller acknowledges the batches only after all are stored. Batches may come twice, late, or beside another recorder: the result is the same. The order of the batches of
  * one host is the order in which it sent them.
  *
  * @param now our clock; a sign of life is measured by it, not by the worker's
@@ -44,7 +43,7 @@ export async function applyEvents(
   });
 }
 
-/** Holds the rows in one order, so that two recorders queue up instead of blocking each other crosswise. */
+/** Locks the rows in one order, so that two recorders wait for each other instead of deadlocking. */
 async function lockRows(client: pg.PoolClient, plan: EventPlan): Promise<void> {
   const ids = plan.waves[0]?.map(({ downloadId }) => downloadId) ?? [];
   if (ids.length === 0) return;

@@ -4,10 +4,10 @@ import { nextStatusSql } from '../downloads/status-sql.ts';
  * One statement per type of event. Each takes the events as JSON ($1) and our clock ($2), and returns the ids of
  * the rows it changed. What they share:
  * - an event of another host's download changes nothing;
- * - an event of another generation changes nothing, except `finished`: content names the file, so whoever
- *   published it fulfilled the wish;
- * - `event_at` is the worker's clock at the last event applied, so a repeat or a straggler changes nothing;
- * - a row that a person paused is not started by a worker that has not heard yet.
+ * - an event of another generation changes nothing, except `finished`: the digest names the content, so a file
+ *   that an earlier generation published counts;
+ * - `event_at` is the worker's clock at the last event applied, so a repeated or late event changes nothing;
+ * - a row that was paused on request is not started by a worker that missed the command.
  */
 
 const OWN = '(d.host IS NULL OR d.host = e.host)';
@@ -18,7 +18,7 @@ const NOT_HELD = "d.pause_reason IS DISTINCT FROM 'requested'";
 const events = (fields: string): string =>
   `jsonb_to_recordset($1::jsonb) AS e ("downloadId" uuid, generation int, at bigint, host text, ${fields})`;
 
-/** The first attempt starts a download, every later one restarts it. `e.attempt` counts since a person last asked. */
+/** The first attempt starts a download, every later one restarts it. `e.attempt` counts since the last request of a user. */
 const STARTED_STATUS = `CASE WHEN d.status = 'pending' AND d.attempts = 0 THEN ${nextStatusSql('start')}
   ELSE ${nextStatusSql('restart')} END`;
 
@@ -55,7 +55,7 @@ export const MISSED_START_SQL = `
     AND (d.event_at IS NULL OR d.event_at < ${AT})
   RETURNING d.id`;
 
-/** A row whose start was missed goes through it; one that is paused already only learns where the file stands. */
+/** A row whose start event is missing starts first; a row that is paused already only gets the position. */
 const INTERRUPTED_STATUS = `CASE WHEN d.status = 'paused' THEN d.status
   WHEN d.status = 'pending' THEN ${nextStatusSql('interrupt', `(${nextStatusSql('start')})`)}
   ELSE ${nextStatusSql('interrupt')} END`;
@@ -114,10 +114,10 @@ export const FINISHED_SQL = `
   )
   SELECT id FROM moved`;
 
-/** The history of tries (ME1): model and total come from the download; a repeat finds its key taken.
- * A stopped worker's attempt goes on under the same number, hence the time in the key. */
+/** Model and total come from the download; a repeated event finds its key taken. The time is part of the key because an attempt
+ * that goes on after a stop of its worker has the same number. */
 export const TRIES_SQL = `
-  INSERT INTO attempts (day, download_id, generation, attempt, sequence, at, host, model, model_type, layer, kind, source,
+  INSERT INTO tries (day, download_id, generation, attempt, sequence, at, host, model, model_type, layer, kind, source,
     status, latency_ms, bytes, total_bytes, error_kind, error_message, reason)
   SELECT ((${AT}) AT TIME ZONE 'UTC')::date, e."downloadId", e.generation, e.attempt, e.sequence, ${AT}, e.host, d.model,
     d.model_type, e.layer, e.kind, e.source, e.status, least(e."latencyMs", 2147483647), e.bytes, d.total_bytes,

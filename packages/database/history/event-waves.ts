@@ -2,11 +2,11 @@ import type { EventBatch, WorkerEvent } from '#contracts/worker/worker-events';
 
 type Of<T extends WorkerEvent['type']> = Extract<WorkerEvent, { type: T }>;
 
-/** The host that speaks; a download of another host is not its business. */
-type Spoken<E> = E & { readonly host: string | null };
+/** An event with the host that sent it; it applies only to downloads of that host and of the pool. */
+type FromHost<E> = E & { readonly host: string | null };
 
 /** An event that can move one download. */
-export type DownloadStep = Spoken<
+export type DownloadStep = FromHost<
   | Of<'download.started'>
   | Of<'download.progress'>
   | Of<'download.interrupted'>
@@ -14,15 +14,15 @@ export type DownloadStep = Spoken<
   | Of<'download.failed'>
 >;
 
-export type Try = Spoken<Of<'try.finished'>>;
-export type Report = Of<'host.report'> & { readonly host: string };
-export type Notice = Spoken<Of<'host.notice'>> & {
+export type TryEvent = FromHost<Of<'try.finished'>>;
+export type ReportEvent = Of<'host.report'> & { readonly host: string };
+export type NoticeEvent = FromHost<Of<'host.notice'>> & {
   readonly bootId: string;
   readonly sequence: number;
   readonly position: number;
 };
-export type Inventory = Of<'host.inventory'> & { readonly host: string; readonly bootId: string };
-export type Checked = Spoken<Of<'version.checked'>> & {
+export type InventoryEvent = Of<'host.inventory'> & { readonly host: string; readonly bootId: string };
+export type CheckEvent = FromHost<Of<'version.checked'>> & {
   readonly bootId: string;
   readonly sequence: number;
   readonly position: number;
@@ -31,11 +31,11 @@ export type Checked = Spoken<Of<'version.checked'>> & {
 export interface EventPlan {
   /** Within a wave every download appears once, so that one statement per type can apply it. */
   readonly waves: readonly (readonly DownloadStep[])[];
-  readonly tries: readonly Try[];
-  readonly reports: readonly Report[];
-  readonly notices: readonly Notice[];
-  readonly inventories: readonly Inventory[];
-  readonly checks: readonly Checked[];
+  readonly tries: readonly TryEvent[];
+  readonly reports: readonly ReportEvent[];
+  readonly notices: readonly NoticeEvent[];
+  readonly inventories: readonly InventoryEvent[];
+  readonly checks: readonly CheckEvent[];
 }
 
 /**
@@ -44,11 +44,11 @@ export interface EventPlan {
  */
 export function planEvents(batches: readonly EventBatch[]): EventPlan {
   const steps = new Map<string, DownloadStep[]>();
-  const tries: Try[] = [];
-  const reports = new Map<string, Report>();
-  const notices: Notice[] = [];
-  const inventories: Inventory[] = [];
-  const checks: Checked[] = [];
+  const tries: TryEvent[] = [];
+  const reports = new Map<string, ReportEvent>();
+  const notices: NoticeEvent[] = [];
+  const inventories: InventoryEvent[] = [];
+  const checks: CheckEvent[] = [];
   for (const { host, bootId, sequence, events } of batches) {
     events.forEach((event, position) => {
       if (event.type === 'try.finished') tries.push({ ...event, host });
@@ -63,7 +63,7 @@ export function planEvents(batches: readonly EventBatch[]): EventPlan {
   return { waves: wavesOf([...steps.values()]), tries, reports: [...reports.values()], notices, inventories, checks };
 }
 
-function keepLatest(reports: Map<string, Report>, event: Of<'host.report'>, host: string | null): void {
+function keepLatest(reports: Map<string, ReportEvent>, event: Of<'host.report'>, host: string | null): void {
   if (host === null || (reports.get(host)?.at ?? 0) > event.at) return;
   reports.set(host, { ...event, host });
 }

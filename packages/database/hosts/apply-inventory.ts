@@ -1,21 +1,21 @@
 import type pg from 'pg';
 import { MINUTE_MS } from '#core/units';
-import type { Inventory } from '../history/event-waves.ts';
+import type { InventoryEvent } from '../history/event-waves.ts';
 import * as sql from './inventory-sql.ts';
 
-/** A running download says a word every second. */
+/** A running download sends an event every second. */
 const SILENT_MS = MINUTE_MS;
 
 /**
- * Keeps the pages that hosts sent of what they have and, once a set is complete, compares it with what is wanted there: what is
- * gone is wanted again, what is there is granted. Repeats and older sets change nothing.
+ * Stores the pages of an inventory and, once a set is complete, compares it with the rows of the host: a missing file is queued
+ * again, a present file ends its download. Repeated and older sets change nothing.
  *
  * @param now our clock
  * @returns ids of the downloads that moved
  */
 export async function applyInventories(
   client: pg.PoolClient,
-  inventories: readonly Inventory[],
+  inventories: readonly InventoryEvent[],
   now: Date,
 ): Promise<string[]> {
   const hosts = [...new Set(inventories.map(({ host }) => host))].sort();

@@ -1,5 +1,5 @@
 /*
- * What hosts say about themselves. Each statement takes its rows as JSON ($1); the last writer wins by the clock
+ * Events of hosts. Each statement takes its rows as JSON ($1); the last writer wins by the clock
  * that the comment names.
  */
 
@@ -32,7 +32,7 @@ export const NOTICES_SQL = `
     notice text, model text, path text, message text, facts jsonb)
   ON CONFLICT DO NOTHING`;
 
-/** A newer version that a host's own check found becomes a flag of the host (VE2). */
+/** A newer version that a host's own check found becomes a flag of the host. */
 export const NEWER_VERSIONS_SQL = `
   UPDATE hosts h SET newer_versions = h.newer_versions || n.flags
   FROM (

@@ -14,7 +14,7 @@ export interface HostRow {
   readonly freeBytes: number | null;
   readonly fileCount: number | null;
   readonly workerVersion: string | null;
-  /** Model name to what the host's own check said (VE2). */
+  /** Model name to the answer of the host's own check. */
   readonly newerVersions: Record<string, unknown>;
   /** Set through the API. */
   readonly labels: Record<string, string>;

@@ -1,7 +1,7 @@
 import { legalSql, nextStatusSql } from '../downloads/status-sql.ts';
 
 /*
- * What a host has, compared with what is wanted there. `$1` is the host, `$2` its boot and `$3` the moment, by the
+ * Compares the inventory of a host with its rows. `$1` is the host, `$2` its boot and `$3` the moment, by the
  * host's clock, when it began to read its disk; `$4` is our clock.
  */
 
@@ -38,12 +38,12 @@ const twin = (alias: string): string => `${alias}.content_key = d.content_key AN
   AND ${alias}.host = d.host AND coalesce(${alias}.model, '') = coalesce(d.model, '')
   AND coalesce(${alias}.version, '') = coalesce(d.version, '')`;
 
-/** A host that keeps losing the same file is looked at by a person. */
+/** A host that lost the same file this often needs an operator. */
 const MAX_LOSSES = 10;
 
 /*
- * What becomes of a file that is gone: another version took its place and the host cleaned up, or its store was over the
- * limit, so nobody wants it back (cancelled); or it was lost and is wanted still.
+ * The next status of a missing file: cancelled when the host removed it for another version or because its store was over the
+ * limit; pending when it was lost.
  */
 const SWEPT = `(g.model IS NOT NULL AND NOT EXISTS (
     SELECT 1 FROM listed e WHERE e.model = g.model AND e.version = g.version
@@ -59,8 +59,8 @@ const EVICTED = `(g.model IS NULL AND EXISTS (
 const LOST = nextStatusSql('lose');
 
 /**
- * Takes back the success of files that are not there any more. One that was published after the host looked is not judged, nor
- * one that is on its way already, and of several wishes for the same file only the last.
+ * Moves completed downloads whose file is missing. Files published after the host read its disk are skipped, and so are files
+ * with an open download; of several rows for one file only the newest moves.
  */
 export const LOSE_SQL = `
   WITH ${LISTED}, gone AS (
@@ -96,8 +96,8 @@ export const LOSE_SQL = `
   RETURNING d.id`;
 
 /**
- * Grants the wishes whose file is there already because the word of it was lost. Only rows that nothing was heard of for `$5`
- * milliseconds: a worker that is busy with the file tells more than its inventory.
+ * Ends downloads whose file is present because their last event was lost. Only rows without an event for `$5` milliseconds: the
+ * events of a running transfer are newer than the inventory.
  */
 export const VERIFY_SQL = `
   WITH ${LISTED}

@@ -1,7 +1,7 @@
 import type { Database } from '../sql/connect.ts';
 import type { Cid } from '../generated/client.ts';
 
-/** A content that was had at least once; the recorder writes it when a download ends (RE14). */
+/** A content that was downloaded at least once; the recorder writes it when a download ends. */
 export type CidRow = Cid;
 
 export async function cidByValue(database: Database, cid: string): Promise<CidRow | undefined> {

@@ -1,7 +1,6 @@
+import { createHash } from 'node:crypto';
 import type { Manifest } from '#contracts/manifest';
-import { ConflictError } from './conflict-error.ts';
 import type { Database } from '../sql/connect.ts';
-import { manifestDigest } from './manifest-digest.ts';
 import { inTransaction } from '../sql/transaction.ts';
 
 export interface ModelRow {
@@ -33,11 +32,22 @@ export interface PutManifest {
   readonly version: VersionRow;
 }
 
+/** The request contradicts what is stored (HTTP 409). The message names both sides and says what would be right. */
+export class ConflictError extends Error {
+  override readonly name = 'ConflictError';
+  readonly code: 'manifest_differs';
+
+  constructor(code: 'manifest_differs', message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
 const VERSION_COLUMNS = `m.model, m.version, m.digest, m.cid, m.file_count AS "fileCount",
   m.size_bytes AS "sizeBytes", m.created_at AS "createdAt"`;
 
 /**
- * Stores one version of a model; the newest stored version becomes the current one (VE1), and its origin is to be asked (VE2).
+ * Stores one version of a model; the newest stored version becomes the current one, and its origin is to be asked.
  *
  * @throws ConflictError when the version exists with other content: versions never change
  */
@@ -119,4 +129,18 @@ export async function manifestOf(
   const sql = `SELECT ${VERSION_COLUMNS}, m.json AS manifest FROM manifests m JOIN models o ON o.name = m.model
     WHERE m.model = $1 AND m.version = coalesce($2, o.current_version)`;
   return (await database.pool.query<StoredManifest>(sql, [model, version ?? null])).rows[0];
+}
+
+/** The name of a manifest: `sha256:` and the hash of its JSON with sorted keys, left-out fields left out. */
+export function manifestDigest(manifest: Manifest): string {
+  return `sha256:${createHash('sha256').update(sortedJson(manifest)).digest('hex')}`;
+}
+
+function sortedJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map((item) => sortedJson(item ?? null)).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const entries = Object.entries(value)
+    .filter(([, item]) => item !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${sortedJson(item)}`).join(',')}}`;
 }

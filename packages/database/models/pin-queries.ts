@@ -1,19 +1,19 @@
 import type { Database } from '../sql/connect.ts';
 
 /**
- * Holds a model at one version (VE6): requests that name no version get it, whatever is published later.
+ * Holds a model at one version: requests that name no version get it, whatever is published later.
  *
  * @returns false when the model has no such version
  */
-export async function pinVersion(database: Database, model: string, version: string, now: Date): Promise<boolean> {
+export async function pinModel(database: Database, model: string, version: string, now: Date): Promise<boolean> {
   const sql = `INSERT INTO model_pins (model, version, pinned_at)
     SELECT m.model, m.version, $3 FROM manifests m WHERE m.model = $1 AND m.version = $2
     ON CONFLICT (model) DO UPDATE SET version = excluded.version, pinned_at = excluded.pinned_at`;
   return (await database.pool.query(sql, [model, version, now])).rowCount === 1;
 }
 
-/** Nothing happens to a model without a pin. */
-export async function unpinVersion(database: Database, model: string): Promise<void> {
+/** A model without a pin stays as it is. */
+export async function unpinModel(database: Database, model: string): Promise<void> {
   await database.pool.query('DELETE FROM model_pins WHERE model = $1', [model]);
 }
 

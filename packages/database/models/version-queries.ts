@@ -1,6 +1,6 @@
 import type { Database } from '../sql/connect.ts';
 
-/** A newer version that is to be told of. */
+/** A model with a newer version at its origin. */
 export interface OutdatedModel {
   readonly model: string;
   readonly current: string;
@@ -8,8 +8,7 @@ export interface OutdatedModel {
 }
 
 /**
- * Models whose current version is not the newest any more, as far as checks know (VE2). A pinned model is meant to stay where it
- * is (VE6).
+ * Models whose current version is older than the newest that a check found. Pinned models are left out.
  */
 export async function outdatedModels(database: Database, model?: string): Promise<OutdatedModel[]> {
   const sql = `SELECT DISTINCT ON (c.model) c.model, c.current, c.available AS newer

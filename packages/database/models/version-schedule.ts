@@ -4,7 +4,7 @@ import type { Database } from '../sql/connect.ts';
 /** A model whose origin is to be asked now. */
 export interface DueModel {
   readonly name: string;
-  /** Since when it is due: names the slot, so that one check is made of it however often it is found. */
+  /** When the check became due. It names the slot, so that a slot is queued once. */
   readonly dueAt: Date;
   /** Of its current version. */
   readonly manifest: Manifest;
@@ -18,7 +18,7 @@ export async function dueModels(database: Database, now: Date, limit: number): P
   return (await database.pool.query<DueModel>(sql, [now, limit])).rows;
 }
 
-/** Sets the next slot, unless somebody moved it meanwhile. */
+/** Sets the next slot, unless another process moved it meanwhile. */
 export async function setNextCheck(database: Database, { name, dueAt }: DueModel, nextAt: Date): Promise<void> {
   const sql = 'UPDATE models SET next_check_at = $3 WHERE name = $1 AND next_check_at = $2';
   await database.pool.query(sql, [name, dueAt, nextAt]);

@@ -1,7 +1,7 @@
 import { toJobFile } from '#contracts/file-spec';
 import type { Manifest } from '#contracts/manifest';
 import { contentKeyOf } from '../downloads/content-key.ts';
-import { insertDownloads, type DownloadRequest } from '../downloads/create-downloads.ts';
+import { insertDownloadsIn, type DownloadOrder } from '../downloads/insert-downloads.ts';
 import { moveHosts, type Client } from './moves.ts';
 import type { RolloutRow } from './rollout-row.ts';
 
@@ -55,14 +55,14 @@ export async function writeDownloads(
     const stored = (await client.query<{ json: Manifest }>(sql, [name, version])).rows[0];
     if (stored === undefined) return false;
     const request = requestOf(stored.json, hosts);
-    await insertDownloads(client, request, { finishedOn: [] }, now);
+    await insertDownloadsIn(client, request, { finishedOn: [] }, now);
     const files = request.files.map((file) => ({ path: file.path, content_key: contentKeyOf(file) }));
     await client.query(LINK_SQL, [id, JSON.stringify(files), hosts, name, version, now]);
   }
   return true;
 }
 
-const requestOf = (manifest: Manifest, hosts: readonly string[]): DownloadRequest => ({
+const requestOf = (manifest: Manifest, hosts: readonly string[]): DownloadOrder => ({
   hosts,
   files: manifest.files.map((file) => toJobFile(file, manifest.sources)),
   model: { name: manifest.name, type: manifest.type, version: manifest.version },

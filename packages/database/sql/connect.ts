@@ -11,13 +11,13 @@ export interface Database {
   close(): Promise<void>;
 }
 
-export interface ConnectOptions {
+export interface DatabaseOptions {
   /** `postgresql://user:password@host:port/database` */
   readonly url: string;
   /** Most connections at once; integer >= 1. */
   readonly poolSize: number;
   readonly logger: Logger;
-  /** Longest wait for a connection, in milliseconds; beyond it the statement fails (J06). */
+  /** Longest wait for a connection, in milliseconds; beyond it the statement fails. */
   readonly connectTimeoutMs?: number;
 }
 
@@ -25,7 +25,7 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const INT8_OID = 20;
 
 /** Opens no connection yet: the first statement does, so a database that is down fails the statement. */
-export function connect(options: ConnectOptions): Database {
+export function connect(options: DatabaseOptions): Database {
   const pool = makePool(options);
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
   let closing: Promise<void> | undefined;
@@ -37,7 +37,7 @@ export function connect(options: ConnectOptions): Database {
 }
 
 /** A connection that dies, idle or checked out, is an event here: without listeners it would end the process. */
-function makePool({ url, poolSize, logger, connectTimeoutMs = CONNECT_TIMEOUT_MS }: ConnectOptions): pg.Pool {
+function makePool({ url, poolSize, logger, connectTimeoutMs = CONNECT_TIMEOUT_MS }: DatabaseOptions): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max: poolSize,

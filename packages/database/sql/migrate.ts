@@ -20,7 +20,7 @@ export interface MigrateResult {
 const ADVISORY_LOCK = 72707369;
 /** How long to wait for another process that migrates. */
 const TURN_TIMEOUT_MS = 120_000;
-/** How long a change may wait for a table, because everybody else queues up behind it meanwhile. */
+/** How long a change may wait for a table: other statements queue up behind it meanwhile. */
 const LOCK_TIMEOUT_MS = 3_000;
 const LOCK_NOT_AVAILABLE = '55P03';
 const MAX_RUNS = 10;
@@ -40,8 +40,8 @@ const HISTORY_SQL = `
   )`;
 
 /**
- * Brings the database up to the migrations of the folder. Several processes may call it at once: one works, the
- * others wait and find nothing to do. Each migration is one transaction.
+ * Brings the database up to the migrations of the folder. Several processes may call it at once: one applies the
+ * migrations, the others wait and find none pending. Each migration is one transaction.
  *
  * @throws NewerSchemaError when the database went through a contract that this program does not know
  * @throws Error when an applied migration was edited afterwards, or another tool left one half done
@@ -85,14 +85,14 @@ function pendingOf(migrations: MigrationFile[], history: Map<string, HistoryRow>
   return migrations.filter(({ name }) => !history.has(name));
 }
 
-/** A newer program may have added something; what it removed, we might still use. */
+/** An unknown expand only adds. An unknown contract may have removed a column or table that this program uses. */
 function refuseContract(name: string, logger: Logger): void {
   if (kindOf(name) === 'contract')
     throw new NewerSchemaError(`the database went through ${name}, which this version does not know: update it`);
   logger.warn({ migration: name }, 'database has a newer migration');
 }
 
-/** A change that cannot get its lock in time gives way and comes back (J08). */
+/** A change that cannot get its lock in time ends and is tried again. */
 async function applyPatiently(client: pg.PoolClient, migration: MigrationFile, logger: Logger): Promise<void> {
   for (let run = 1; ; run += 1) {
     try {

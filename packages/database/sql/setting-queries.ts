@@ -21,7 +21,7 @@ export async function ensureSetting(database: Database, key: SettingKey, value: 
   return (await database.prisma.setting.findUniqueOrThrow({ where: { key } })).value;
 }
 
-/** The uuid that Redis must know too; missing there means that Redis was lost. */
+/** The uuid that Redis holds too; a Redis without it lost its data. */
 export const queueEpoch = (database: Database): Promise<string | undefined> => readSetting(database, 'queue_epoch');
 
 export const setQueueEpoch = (database: Database, epoch: string, now: Date): Promise<void> =>

@@ -10,7 +10,7 @@ export const sqlStateOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 
 /**
- * Runs the work in one transaction and, after a deadlock or a serialization failure, again: at most 5 times (J05).
+ * Runs the work in one transaction and, after a deadlock or a serialization failure, again: at most 5 times.
  * The work must therefore have no effect outside the database.
  */
 export async function inTransaction<T>(database: Database, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {

@@ -9,7 +9,7 @@ export interface ChannelListenerOptions {
   readonly logger: Logger;
 }
 
-/** Hears published messages; subscribes again after every outage. What is said meanwhile is not heard. */
+/** Receives published messages; subscribes again after every outage. Messages during an outage are lost. */
 export class ChannelListener {
   readonly #options: ChannelListenerOptions;
   #redis: RedisClient | undefined;

@@ -34,7 +34,7 @@ export async function publishCommand(
 }
 
 /**
- * Changes the limits of the worker of a host (EX2): they are kept, and a worker that hears it takes them at once.
+ * Changes the limits of a host's worker: they are kept, and a connected worker applies them at once.
  *
  * @returns all that is set for the host now
  */
@@ -53,7 +53,7 @@ export async function publishLimits(
 export interface CommandListenerOptions {
   /** For the connection that subscribes. */
   readonly settings: RedisSettings;
-  /** A patient connection for the kept commands; whoever made it ends it after `stop`. */
+  /** A patient connection for the kept commands; the caller closes it after `stop`. */
   readonly redis: RedisClient;
   readonly host: string | undefined;
   readonly pool: boolean;
@@ -64,7 +64,7 @@ export interface CommandListenerOptions {
   readonly logger: Logger;
 }
 
-/** Hears commands as they are published, and reads the kept ones on request. */
+/** Receives commands as they are published, and reads the kept commands on request. */
 export class CommandListener {
   readonly #options: CommandListenerOptions;
   readonly #listener: ChannelListener;
@@ -94,8 +94,8 @@ export class CommandListener {
   }
 
   /**
-   * Reads the kept commands of these downloads in one round trip and tells them like published ones: at the start
-   * of a download and every few seconds, because a published message reaches only who is connected.
+   * Reads the kept commands of these downloads in one round trip and passes them on like published ones: at the start
+   * of a download and every few seconds, because a published message reaches only connected workers.
    */
   async recall(downloadIds: readonly string[]): Promise<void> {
     await Promise.all([this.recallLimits(), this.#recallCommands(downloadIds)]);

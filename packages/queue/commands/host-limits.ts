@@ -1,7 +1,7 @@
 import { HostLimits } from '#contracts/worker/worker-events';
 import type { RedisClient } from '../connection.ts';
 
-/** A hash: who is limited, to bytes per second. It has no end, so that a worker that starts finds it. */
+/** A hash from the name of a limit to bytes per second. It never expires, so that a worker finds it at its start. */
 const limitsKey = (prefix: string, host: string): string => `${prefix}:limits:${host}`;
 const WORKER = 'worker';
 const SOURCE = 'source:';

@@ -5,13 +5,13 @@ import { MINUTE_MS } from '#core/units';
 import { ChannelListener } from './channel-listener.ts';
 import type { RedisClient, RedisSettings } from '../connection.ts';
 
-/** A hash of what is asked of one host, by model; its channel has the same name. */
+/** A hash of the orders to one host, by model; its channel has the same name. */
 const ordersKey = (prefix: string, host: string): string => `${prefix}:orders:${host}`;
 const fieldOf = ({ model }: HostOrder): string => model ?? '*';
 
 /**
- * Asks the worker of a host to do something. The order stays until it is done, so that a worker that is away does it later; the
- * same order again takes the place of the first.
+ * Gives an order to a host's worker. The order stays until it is done, so that an offline worker does it later; a further
+ * order for the same model replaces it.
  */
 export async function publishOrder(redis: RedisClient, prefix: string, host: string, order: HostOrder): Promise<void> {
   const json = JSON.stringify(order);
@@ -23,7 +23,7 @@ export async function publishOrder(redis: RedisClient, prefix: string, host: str
 export interface HostOrdersOptions {
   /** For the connection that subscribes. */
   readonly settings: RedisSettings;
-  /** A patient connection; whoever made it ends it after `stop`. */
+  /** A patient connection; the caller closes it after `stop`. */
   readonly redis: RedisClient;
   readonly host: string;
   /** Carries out one order; one that rejects stays and is tried again later. */
@@ -36,7 +36,7 @@ export interface HostOrdersOptions {
 /** Only if it is still the order that was done: a newer one of the same model stays. */
 const REMOVE_SCRIPT = `if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then return redis.call('HDEL', KEYS[1], ARGV[1]) end return 0`;
 
-/** Carries out what is asked of a host, one order after another. */
+/** Carries out the orders to a host, one after another. */
 export class HostOrders {
   readonly #options: HostOrdersOptions;
   readonly #key: string;
@@ -80,7 +80,7 @@ export class HostOrders {
       try {
         const kept = await this.#options.redis.hgetall(this.#key);
         for (const [field, json] of Object.entries(kept)) await this.#carryOut(field, json);
-        // What came meanwhile may have been said before anybody listened.
+        // An order may have been published before the channel was subscribed.
         if (Object.keys(kept).length > 0) this.#again = true;
       } catch (err) {
         if (!this.#stopping.signal.aborted)

@@ -2,7 +2,7 @@ import type { RedisClient } from '../connection.ts';
 
 const answersKey = (prefix: string): string => `${prefix}:version-answers`;
 
-/** Tells every host that a model's origin answered: one check serves the whole fleet. */
+/** Stores for every host that a model's origin answered: one check serves the whole fleet. */
 export async function tellAnswer(redis: RedisClient, prefix: string, model: string, at: number): Promise<void> {
   await redis.hset(answersKey(prefix), model, at);
 }

@@ -5,7 +5,7 @@ interface Entry {
   readonly position: number;
 }
 
-/** What goes first when there is no room: the next report repeats it, then what only the history misses. */
+/** Drop order when the buffer is full: first events that the next report repeats, then those that only the history needs. */
 const KEEP_RANK: Record<WorkerEvent['type'], number> = {
   'download.progress': 0,
   'host.report': 0,

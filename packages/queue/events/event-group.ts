@@ -36,7 +36,7 @@ export class EventGroup {
     }
   }
 
-  /** Entries nobody has yet; waits for the first. */
+  /** Entries that no consumer has taken; waits for the first. */
   async readNew(count: number, blockMs: number): Promise<StreamEntry[]> {
     const reply = await this.#redis.xreadgroup(
       'GROUP',
@@ -90,14 +90,14 @@ export class EventGroup {
     if (ids.length > 0) await this.#redis.xack(this.#key, this.#group, ...ids);
   }
 
-  /** Puts an entry aside for people and acknowledges it. */
+  /** Moves an entry to the list of unreadable batches and acknowledges it. */
   async bury(entry: StreamEntry, reason: string): Promise<void> {
     const fields = [...(entry.fields ?? []), 'entryId', entry.id, 'reason', reason];
     await this.#redis.xadd(this.#deadKey, 'MAXLEN', '~', MAX_DEAD_ENTRIES, '*', ...fields);
     await this.acknowledge([entry.id]);
   }
 
-  /** Forgets consumers of processes that are long gone. One with open entries stays: forgetting it would lose them. */
+  /** Deletes consumers of processes that ended long ago. A consumer with open entries stays, because they would be lost. */
   async forgetIdleConsumers(): Promise<void> {
     const consumers = (await this.#redis.xinfo('CONSUMERS', this.#key, this.#group)) as unknown[][];
     for (const consumer of consumers) {

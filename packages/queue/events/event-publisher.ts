@@ -9,14 +9,14 @@ import { fitEvent } from './fit-event.ts';
 import { within } from '../within.ts';
 
 export interface EventPublisherOptions {
-  /** A patient connection; whoever made it ends it after `stop`. */
+  /** A patient connection; the caller closes it after `stop`. */
   readonly redis: RedisClient;
   readonly prefix: string;
   /** Null for a worker of the pool. */
   readonly host: string | null;
   readonly bootId: string;
   readonly logger: Logger;
-  /** Most events held while Redis is away; 10,000 by default, which is about 5 MB. */
+  /** Most events held while Redis is down; 10,000 by default, which is about 5 MB. */
   readonly capacity?: number;
   /** Entries of the stream beyond which the oldest are trimmed. */
   readonly maxEntries?: number;
@@ -36,7 +36,7 @@ interface Waiter {
 
 /**
  * Appends a worker's events to the stream, in order, one batch at a time. A batch is repeated with the same
- * sequence until Redis acknowledges it; while Redis is away events wait in memory.
+ * sequence until Redis acknowledges it; while Redis is down events wait in memory.
  */
 export class EventPublisher {
   readonly #options: EventPublisherOptions;
@@ -59,15 +59,15 @@ export class EventPublisher {
     return this.#dropped;
   }
 
-  /** Never waits and never fails for want of Redis. @throws Error when the event breaks its contract */
+  /** Works without Redis: the event waits in the buffer. @throws Error when the event breaks its contract */
   publish(event: WorkerEvent): void {
     this.#countDropped(this.#buffer.add(fitEvent(event)));
     this.#gathering ??= setTimeout(() => this.#drainNow(), GATHER_MS);
   }
 
   /**
-   * Resolves when Redis has acknowledged everything published so far. A job returns only after that, so that a
-   * finished download is never known to nobody.
+   * Resolves when Redis has acknowledged everything published so far. A job returns only after that, so that the
+   * end of a download is never lost.
    *
    * @throws the signal's reason
    */
@@ -89,7 +89,7 @@ export class EventPublisher {
     });
   }
 
-  /** Sends what waits, for a moment at most, then ends. Safe twice. */
+  /** Sends the waiting events, within a deadline, then ends. Safe twice. */
   async stop(): Promise<void> {
     if (this.#stopping.signal.aborted) return;
     await within(this.flush(), STOP_DEADLINE_MS);
@@ -143,7 +143,7 @@ export class EventPublisher {
 
   #countDropped(count: number): void {
     if (count > 0 && this.#dropped === 0)
-      this.#options.logger.warn({ held: this.#buffer.size }, 'redis is away for too long: dropping events');
+      this.#options.logger.warn({ held: this.#buffer.size }, 'redis is down for too long: dropping events');
     this.#dropped += count;
   }
 }

@@ -40,9 +40,9 @@ const DEFAULT_CLAIM_AFTER_MS = 30 * SECOND_MS;
 const BLOCK_MS = 2 * SECOND_MS;
 const MAX_PAUSE_MS = 5 * SECOND_MS;
 const STOP_DEADLINE_MS = 5 * SECOND_MS;
-/** A batch that failed this often, each time while another succeeded, is itself at fault. */
+/** A batch that failed this often, each time while another succeeded, is set aside. */
 const MAX_FAILURES_ALONE = 5;
-/** New batches looked at while old ones fail, to tell a bad batch from a database that is away. */
+/** New batches looked at while old ones fail, to tell a bad batch from a database that is down. */
 const PROBE_BATCHES = 5;
 
 /** Reads the event stream as one of several, at least once each, and never stops at a bad entry. */

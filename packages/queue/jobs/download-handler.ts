@@ -4,7 +4,7 @@ import type { DownloadJob } from '#contracts/worker/download-job';
 export type StopReason = 'shutdown' | 'lock-lost';
 
 export interface AttemptContext {
-  /** 1 for the first attempt since a person last asked, earlier generations included. */
+  /** 1 for the first attempt since the last request of a user, earlier generations included. */
   readonly attempt: number;
   /** True when a `retry` would find no attempt left and fail the job. */
   readonly lastAttempt: boolean;
@@ -14,7 +14,7 @@ export interface AttemptContext {
   readonly signal: AbortSignal;
 }
 
-/** What becomes of the job. The handler has already told the event stream. */
+/** Result of a job. The handler has already published the event. */
 export type HandlerResult =
   | { readonly do: 'done' }
   /** Back to the head of the queue at once; burns no attempt. */

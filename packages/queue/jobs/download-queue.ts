@@ -48,11 +48,11 @@ export interface DownloadQueuesOptions {
   readonly logger: Logger;
   /** Most queues kept open at once; the one unused for longest is closed. */
   readonly maxOpenQueues?: number;
-  /** Told before a queue is closed to make room, so that the board can let go of it. */
+  /** Told before a queue is closed to make room, so that the board can remove it. */
   readonly onQueueClosing?: (queue: BoardQueue) => void;
 }
 
-/** BullMQ keeps a stream of events per queue, 10,000 by default; nobody reads ours. */
+/** BullMQ keeps a stream of events per queue, 10,000 by default; ours have no reader. */
 const EVENTS_PER_QUEUE = 100;
 const DEFAULT_OPEN_QUEUES = 100;
 const MAX_REMEMBERED_HOSTS = 20_000;
@@ -60,7 +60,7 @@ const LOOKUPS_PER_ROUND_TRIP = 1000;
 
 /**
  * The API's side of the queues: one per host and one for the pool, over one connection that fails at once
- * while Redis is away.
+ * while Redis is down.
  */
 export class DownloadQueues {
   readonly #redis: RedisClient;
@@ -95,7 +95,7 @@ export class DownloadQueues {
    * Adds jobs of any number of queues in one MULTI: all or none. A job whose id Redis knows, finished ones
    * included, is left as it is.
    *
-   * @throws Error while Redis is away or refuses a write
+   * @throws Error while Redis is down or refuses a write
    */
   async addAll(jobs: readonly AddressedJob[]): Promise<AddResult> {
     const refused = jobs.flatMap(({ job }) => refusalOf(job));
@@ -142,7 +142,7 @@ export class DownloadQueues {
     return this.#open.get(name) ?? this.#open.set(name, this.#createQueue(name));
   }
 
-  /** Ends the connection; never waits for a Redis that is away. Safe twice. */
+  /** Ends the connection; never waits for a Redis that is down. Safe twice. */
   async stop(): Promise<void> {
     await Promise.allSettled([...this.#open.values()].map((queue) => queue.close()));
     await Promise.allSettled([this.#producer.close()]);
@@ -158,7 +158,7 @@ export class DownloadQueues {
     return queue;
   }
 
-  /** Neither waiting for the connection nor asking for its version lets a queue be made while Redis is away. */
+  /** Neither waiting for the connection nor asking for its version lets a queue be made while Redis is down. */
   #bullOptions() {
     return { connection: this.#redis, prefix: this.#prefix, skipWaitingForReady: true, skipVersionCheck: true };
   }

@@ -4,11 +4,11 @@ import { SECOND_MS } from '#core/units';
 import type { WorkerIdentity } from './boot-reclaim.ts';
 import type { RedisClient } from '../connection.ts';
 import type { DownloadHandler } from './download-handler.ts';
-import { JobLane } from './job-lane.ts';
+import { QueueConsumer } from './queue-consumer.ts';
 import { within } from '../within.ts';
 
 export interface ConsumerTimings {
-  /** How long a job stays ours without a renewal; milliseconds. */
+  /** How long the lock of a job lasts without a renewal; milliseconds. */
   readonly lockDurationMs: number;
   /** How often the queue is searched for jobs whose lock ran out; milliseconds. */
   readonly stalledIntervalMs: number;
@@ -25,7 +25,7 @@ const DEFAULT_TIMINGS: ConsumerTimings = {
 const ABANDON_GRACE_MS = 100;
 
 export interface ConsumerOptions {
-  /** A patient connection; whoever made it ends it after `stop`. */
+  /** A patient connection; the caller closes it after `stop`. */
   readonly redis: RedisClient;
   readonly prefix: string;
   readonly identity: WorkerIdentity;
@@ -36,7 +36,7 @@ export interface ConsumerOptions {
   /** Jobs at once over both queues; integer >= 1. */
   readonly concurrency: number;
   readonly handler: DownloadHandler;
-  /** Told of a job that ended as failed although its handler returned nothing: unreadable, started too often, a bug. */
+  /** Called for a job that failed although its handler returned nothing: unreadable, started too often, a bug. */
   readonly onUnhandledFailure: (jobId: string, error: Error) => void;
   readonly logger: Logger;
   /** Defaults: lock 120 s, stalled check 60 s, stop 1.5 s. */
@@ -48,7 +48,7 @@ export class JobConsumer {
   readonly #options: ConsumerOptions;
   readonly #timings: ConsumerTimings;
   readonly #running = new Map<string, number>();
-  #lanes = new Map<string, JobLane>();
+  #consumers = new Map<string, QueueConsumer>();
   #concurrency: number;
   #stopped: Promise<void> | undefined;
 
@@ -64,12 +64,12 @@ export class JobConsumer {
    * Puts back what earlier boots of this worker left behind, then takes jobs. Waits for Redis for as long as the connection lives.
    */
   async start(): Promise<void> {
-    if (this.#stopped !== undefined || this.#lanes.size > 0) return;
+    if (this.#stopped !== undefined || this.#consumers.size > 0) return;
     const { host, pool } = this.#options;
     const queues = [...(host === undefined ? [] : [queueOf(host)]), ...(pool ? [queueOf(null)] : [])];
-    this.#lanes = new Map(queues.map((name) => [name, this.#openLane(name)]));
+    this.#consumers = new Map(queues.map((name) => [name, this.#openConsumer(name)]));
     try {
-      await Promise.all([...this.#lanes.values()].map((lane) => lane.start()));
+      await Promise.all([...this.#consumers.values()].map((consumer) => consumer.start()));
     } catch (error) {
       if (this.#stopped === undefined) throw error;
     }
@@ -96,17 +96,17 @@ export class JobConsumer {
   }
 
   async #stop(): Promise<void> {
-    const lanes = [...this.#lanes.values()];
-    const closed = Promise.all(lanes.map((lane) => lane.stop()));
+    const consumers = [...this.#consumers.values()];
+    const closed = Promise.all(consumers.map((consumer) => consumer.stop()));
     if (!(await within(closed, this.#timings.stopDeadlineMs))) {
       this.#options.logger.warn({ running: this.running }, 'jobs were not put back in time: their locks will run out');
-      await within(Promise.all(lanes.map((lane) => lane.abandon())), ABANDON_GRACE_MS);
+      await within(Promise.all(consumers.map((consumer) => consumer.abandon())), ABANDON_GRACE_MS);
     }
   }
 
-  #openLane(queueName: string): JobLane {
+  #openConsumer(queueName: string): QueueConsumer {
     const { redis, prefix, identity, handler, onUnhandledFailure, logger } = this.#options;
-    return new JobLane({
+    return new QueueConsumer({
       queueName,
       prefix,
       redis,
@@ -135,11 +135,11 @@ export class JobConsumer {
     };
   }
 
-  /** Each queue may use what the other leaves free, and always one: neither starves. */
+  /** Each queue may use the free slots of the other, and always has one, so that neither starves. */
   #share(): void {
-    for (const [queueName, lane] of this.#lanes) {
+    for (const [queueName, consumer] of this.#consumers) {
       const elsewhere = this.running - (this.#running.get(queueName) ?? 0);
-      lane.concurrency = Math.max(1, this.#concurrency - elsewhere);
+      consumer.concurrency = Math.max(1, this.#concurrency - elsewhere);
     }
   }
 }

@@ -12,7 +12,7 @@ const FINISHED_AGE_SECONDS = (7 * DAY_MS) / SECOND_MS;
 const POOL_KEEPS = { completed: 1000, failed: 5000 };
 const HOST_KEEPS = { completed: 3, failed: 20 };
 
-/** The options of one download's job; `attempts` is what is left of the download's budget (RE3). */
+/** The options of one download's job; `attempts` is what is left of the download's budget. */
 export function jobOptions(host: string | null, job: DownloadJob): JobsOptions & { jobId: string } {
   const keeps = host === null ? POOL_KEEPS : HOST_KEEPS;
   return {
@@ -26,7 +26,7 @@ export function jobOptions(host: string | null, job: DownloadJob): JobsOptions &
   };
 }
 
-/** Between attempts of a job the pauses are those of RE5: from 1 s, doubling. */
+/** The first pause between attempts; it doubles with each further one. */
 const BETWEEN_ATTEMPTS: Budget = DEFAULT_BUDGETS.ipfs;
 
 /**

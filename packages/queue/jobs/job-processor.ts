@@ -23,13 +23,13 @@ export interface ProcessorOptions {
   readonly handler: DownloadHandler;
   /** Once it fired, a job that still arrives goes straight back. */
   readonly stopping: AbortSignal;
-  /** Told of each job whose handler returned a result: nothing more needs to be said about it. */
+  /** Called for each job whose handler returned a result: its event is published already. */
   readonly onHandled: (job: Job) => void;
   readonly logger: Logger;
 }
 
 /**
- * Carries out what the handler says about a job.
+ * Applies the handler's result to the job.
  *
  * Three named parameters and no defaults: BullMQ passes the signal only to a function whose `length` is 3 or more.
  */
@@ -45,7 +45,7 @@ export function createProcessor(options: ProcessorOptions): Processor<unknown, n
 }
 
 /**
- * An API of a later release may say more than this worker knows.
+ * A job of a later API may have fields that this worker does not know.
  *
  * @throws UnrecoverableError for a job of another kind or shape, with what to do about it
  */
@@ -56,7 +56,7 @@ function readPayload(job: Job<unknown>, logger: Logger): DownloadJob {
     );
   const { parsed, ignored } = parseKnown(downloadJob.payload, job.data);
   if (ignored.length > 0)
-    logger.warn({ jobId: job.id, ignored }, 'job says more than this worker knows: update the worker');
+    logger.warn({ jobId: job.id, ignored }, 'job has fields that this worker does not know: update the worker');
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.map(
     (issue) => `${issue.path.map(String).join('.') || 'payload'}: ${issue.message}`,
@@ -90,11 +90,11 @@ async function settle(job: Job<unknown>, token: string, result: HandlerResult, l
   }
 }
 
-/** A job that is no longer ours (lock lost, Redis flushed) needs no letting go: whoever has it decides. */
+/** A job whose lock is lost, or that Redis no longer has, is left to the worker that holds it now. */
 async function letGo(job: Job<unknown>, logger: Logger, move: () => Promise<unknown>): Promise<void> {
   try {
     await move();
   } catch (error) {
-    logger.warn({ jobId: job.id, err: error }, 'job was no longer ours to let go of');
+    logger.warn({ jobId: job.id, err: error }, 'job belongs to another worker now');
   }
 }

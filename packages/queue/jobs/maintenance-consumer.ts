@@ -9,11 +9,11 @@ import type { RedisClient } from '../connection.ts';
 import { within } from '../within.ts';
 
 export interface MaintenanceConsumerOptions {
-  /** A patient connection; whoever made it ends it after `stop`. */
+  /** A patient connection; the caller closes it after `stop`. */
   readonly redis: RedisClient;
   readonly prefix: string;
   readonly identity: WorkerIdentity;
-  /** Tells what it learned itself, failures included; rejects only when it was stopped, or by a bug. */
+  /** Publishes its result itself, failures included; rejects only after a stop, or by a bug. */
   readonly onCheck: (job: CheckVersionJob, signal: AbortSignal) => Promise<void>;
   readonly logger: Logger;
 }
@@ -55,7 +55,7 @@ export class MaintenanceConsumer {
     void this.#worker.run().catch((err: unknown) => this.#options.logger.error({ err }, 'maintenance ended'));
   }
 
-  /** Puts the job under way back; ends by a deadline even while Redis is away. Safe twice and before start. */
+  /** Puts the job under way back; ends by a deadline even while Redis is down. Safe twice and before start. */
   async stop(): Promise<void> {
     if (this.#stopping.signal.aborted) return;
     this.#stopping.abort();

@@ -5,7 +5,7 @@ import { DAY_MS, SECOND_MS } from '#core/units';
 import type { RedisClient } from '../connection.ts';
 
 export interface MaintenanceQueueOptions {
-  /** An impatient connection; whoever made it ends it after `stop`. */
+  /** An impatient connection; the caller closes it after `stop`. */
   readonly redis: RedisClient;
   readonly prefix: string;
   readonly logger: Logger;
@@ -32,7 +32,7 @@ export class MaintenanceQueue {
   /**
    * Adds a job; one whose id Redis knows, finished ones included, is left as it is.
    *
-   * @throws Error while Redis is away or refuses a write
+   * @throws Error while Redis is down or refuses a write
    */
   async add(job: CheckVersionJob, id: string): Promise<void> {
     await this.queue.add(checkVersionJob.name, job, {
@@ -43,7 +43,7 @@ export class MaintenanceQueue {
     });
   }
 
-  /** Never waits for a Redis that is away. Safe twice. */
+  /** Never waits for a Redis that is down. Safe twice. */
   async stop(): Promise<void> {
     await Promise.allSettled([this.queue.close()]);
   }

@@ -38,7 +38,7 @@ describe('the health check of a worker', () => {
     expect(await readdir(paths.partials)).toEqual([]);
   }, 60_000);
 
-  it('ends with 1 and a sentence while Redis is away', async () => {
+  it('ends with 1 and a sentence while Redis is down', async () => {
     await openStore({ home });
     const { code, said } = await check({ REDIS_URL: 'redis://127.0.0.1:1' });
     expect(code).toBe(1);

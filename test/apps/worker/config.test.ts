@@ -2,13 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { readConfig } from '../../../apps/worker/config.ts';
+import { readWorkerConfig } from '../../../apps/worker/config.ts';
 
 const REDIS_URL = 'redis://127.0.0.1:6379';
 
 describe('configuration of the worker', () => {
   it('needs only Redis, and serves the pool where no host is named', () => {
-    const config = readConfig({ REDIS_URL });
+    const config = readWorkerConfig({ REDIS_URL });
     expect(config).toMatchObject({
       redis: { url: REDIS_URL, prefix: '{haulier}' },
       host: undefined,
@@ -22,12 +22,12 @@ describe('configuration of the worker', () => {
   });
 
   it('serves only its host where one is named, and the pool too when told so', () => {
-    expect(readConfig({ REDIS_URL, HAULIER_HOST: 'gpu-1' }).pool).toBe(false);
-    expect(readConfig({ REDIS_URL, HAULIER_HOST: 'gpu-1', HAULIER_POOL: '1' }).pool).toBe(true);
+    expect(readWorkerConfig({ REDIS_URL, HAULIER_HOST: 'gpu-1' }).pool).toBe(false);
+    expect(readWorkerConfig({ REDIS_URL, HAULIER_HOST: 'gpu-1', HAULIER_POOL: '1' }).pool).toBe(true);
   });
 
   it('reads lists, sizes and durations as people write them', () => {
-    const config = readConfig({
+    const config = readWorkerConfig({
       REDIS_URL,
       IPFS_GATEWAYS: 'http://127.0.0.1:8080, https://gateway.example,',
       HAULIER_LAYERS: 'peer,ipfs',
@@ -57,7 +57,7 @@ describe('configuration of the worker', () => {
       HAULIER_HOST: 'GPU 1',
       HAULIER_LABELS: 'gpu=true,a b=c',
     };
-    const message = messageOf(() => readConfig(bad));
+    const message = messageOf(() => readWorkerConfig(bad));
     for (const name of Object.keys(bad)) expect(message).toContain(name);
     expect(message).toContain('HAULIER_LIMIT_RATE is "fast": write bytes per second, such as 50M');
   });
@@ -73,16 +73,16 @@ describe('configuration of the worker', () => {
 
     const read = (content: string) => {
       writeFileSync(path, content);
-      return readConfig({ REDIS_URL, HAULIER_GATEWAY_DATA: path }).gatewayData;
+      return readWorkerConfig({ REDIS_URL, HAULIER_GATEWAY_DATA: path }).gatewayData;
     };
 
-    it('says what gateways tolerate', () => {
+    it('sets what gateways tolerate', () => {
       const gateways = {
         'gateway.example': { requestsPerMinute: 600, requestsPerMinutePerCid: 60, maxRangeFileBytes: 0 },
         '10.0.0.7': { blocksOnly: true },
       };
       expect(read(JSON.stringify({ gateways }))).toEqual(gateways);
-      expect(readConfig({ REDIS_URL }).gatewayData).toBeUndefined();
+      expect(readWorkerConfig({ REDIS_URL }).gatewayData).toBeUndefined();
     });
 
     it.each([
@@ -109,33 +109,33 @@ describe('configuration of the worker', () => {
     });
 
     it('is refused where it cannot be read', () => {
-      const said = messageOf(() => readConfig({ REDIS_URL, HAULIER_GATEWAY_DATA: folder }));
+      const said = messageOf(() => readWorkerConfig({ REDIS_URL, HAULIER_GATEWAY_DATA: folder }));
       expect(said).toContain(`HAULIER_GATEWAY_DATA: "${folder}" cannot be read: EISDIR`);
     });
   });
 
   it('names addresses that cannot be read', () => {
-    const said = messageOf(() => readConfig({ REDIS_URL, HAULIER_ALLOW_ADDRESSES: '10.0.0.0/99' }));
+    const said = messageOf(() => readWorkerConfig({ REDIS_URL, HAULIER_ALLOW_ADDRESSES: '10.0.0.0/99' }));
     expect(said).toContain('HAULIER_ALLOW_ADDRESSES: ');
     expect(said).toContain('10.0.0.0/99');
   });
 
   it('K31 warns of variables that are mistyped, and starts', () => {
-    const { warnings } = readConfig({ REDIS_URL, HAULIER_CONCURENCY: '5' });
+    const { warnings } = readWorkerConfig({ REDIS_URL, HAULIER_CONCURENCY: '5' });
     expect(warnings).toEqual(['HAULIER_CONCURENCY is no setting and has no effect: did you mean HAULIER_CONCURRENCY?']);
   });
 
   it('reads proxies in both ways of writing them', () => {
-    const { proxy } = readConfig({ REDIS_URL, HTTPS_PROXY: 'http://a:1', http_proxy: 'b:2', no_proxy: 'c' });
+    const { proxy } = readWorkerConfig({ REDIS_URL, HTTPS_PROXY: 'http://a:1', http_proxy: 'b:2', no_proxy: 'c' });
     expect(proxy).toEqual({ http: 'http://b:2', https: 'http://a:1', noProxy: 'c' });
   });
 
   it('refuses a worker without a queue', () => {
-    expect(messageOf(() => readConfig({ REDIS_URL, HAULIER_POOL: '0' }))).toContain('HAULIER_POOL');
+    expect(messageOf(() => readWorkerConfig({ REDIS_URL, HAULIER_POOL: '0' }))).toContain('HAULIER_POOL');
   });
 
   it('refuses a flag that is neither on nor off, with its value', () => {
-    const message = messageOf(() => readConfig({ REDIS_URL, HAULIER_ALLOW_DOWNGRADE: 'maybe' }));
+    const message = messageOf(() => readWorkerConfig({ REDIS_URL, HAULIER_ALLOW_DOWNGRADE: 'maybe' }));
     expect(message).toContain('HAULIER_ALLOW_DOWNGRADE is "maybe"');
   });
 
@@ -143,8 +143,10 @@ describe('configuration of the worker', () => {
     const folder = mkdtempSync(join(tmpdir(), 'haulier-config-'));
     const token = join(folder, 'token');
     writeFileSync(token, 'hf_secret\n');
-    expect(readConfig({ REDIS_URL, HF_TOKEN_FILE: token }).huggingFace.token).toBe('hf_secret');
-    expect(messageOf(() => readConfig({ REDIS_URL, HF_TOKEN_FILE: join(folder, 'none') }))).toContain('HF_TOKEN_FILE');
+    expect(readWorkerConfig({ REDIS_URL, HF_TOKEN_FILE: token }).huggingFace.token).toBe('hf_secret');
+    expect(messageOf(() => readWorkerConfig({ REDIS_URL, HF_TOKEN_FILE: join(folder, 'none') }))).toContain(
+      'HF_TOKEN_FILE',
+    );
     rmSync(folder, { recursive: true });
   });
 });

@@ -48,7 +48,7 @@ describe('worker process', () => {
     expect(await expectWithin(2_000, () => exitOf(child))).toBe(0);
   }, 60_000);
 
-  it('I01 waits for a Redis that is away, and still stops within two seconds', async () => {
+  it('I01 waits for a Redis that is down, and still stops within two seconds', async () => {
     const child = start({ REDIS_URL: 'redis://127.0.0.1:1' });
     await untilSaid(child, 'redis connection lost');
     child.kill('SIGTERM');

@@ -81,7 +81,7 @@ describe('worker identity', () => {
       for (const identity of [first, second, third]) await identity.release();
     });
 
-    it('is taken over from a worker whose number nobody has, or we have ourselves', async () => {
+    it('is taken over from a worker whose process number is free, or is our own', async () => {
       const dead = await holdIdentity(home, untold);
       await change({ pid: 2 ** 22 + 1 });
       const heir = await holdIdentity(home, untold);

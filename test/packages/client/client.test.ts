@@ -66,7 +66,7 @@ describe('the client', () => {
     expect((await createClient({ baseUrl }).getReadiness()).status).toBe('not_ready');
   });
 
-  it('says that nobody could be reached', async () => {
+  it('reports an API that cannot be reached', async () => {
     const baseUrl = await serve(() => undefined);
     await new Promise((resolve) => server!.close(resolve));
     const refused = await createClient({ baseUrl })

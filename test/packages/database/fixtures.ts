@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { JobFile } from '#contracts/file-spec';
-import type { EventBatch, InventoryEntry, WorkerEvent } from '#contracts/worker/worker-events';
+import type { EventBatch, InventoryEventEntry, WorkerEvent } from '#contracts/worker/worker-events';
 import type { Database } from '#database/sql/connect';
-import { createDownloads, type DownloadRequest } from '#database/downloads/create-downloads';
+import { insertDownloads, type DownloadOrder } from '#database/downloads/insert-downloads';
 import { downloadById } from '#database/downloads/download-queries';
 import { wishedDownloads } from '#database/downloads/wished-downloads';
 import type { DownloadRow } from '#database/downloads/download-row';
@@ -23,9 +23,9 @@ export const file = (path: string, more: Partial<JobFile> = {}): JobFile => ({
   ...more,
 });
 
-export async function oneDownload(database: Database, more: Partial<DownloadRequest> = {}): Promise<DownloadRow> {
+export async function oneDownload(database: Database, more: Partial<DownloadOrder> = {}): Promise<DownloadRow> {
   const request = { hosts: ['gpu-1'], files: [file(`onnx/${randomUUID()}.onnx`)], ...more };
-  await createDownloads(database, request, { finishedOn: [] }, START);
+  await insertDownloads(database, request, { finishedOn: [] }, START);
   const [row] = await wishedDownloads(database, request);
   return row!;
 }
@@ -142,7 +142,7 @@ export const tried = (
 });
 
 /** What a host says that it has, in one page. */
-export const inventory = (seconds: number, entries: InventoryEntry[] = []): EventOf<'host.inventory'> => ({
+export const inventory = (seconds: number, entries: InventoryEventEntry[] = []): EventOf<'host.inventory'> => ({
   type: 'host.inventory',
   at: at(seconds).getTime(),
   digest: 'd',

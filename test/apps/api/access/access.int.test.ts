@@ -152,8 +152,8 @@ describe('the shape of answers', () => {
     expect([text.statusCode, text.json<Problem>().code]).toEqual([415, 'unsupported-media-type']);
     const broken = await api.call('POST', '/api/downloads', '{"files":', { 'content-type': 'application/json' });
     expect([broken.statusCode, broken.json<Problem>().code]).toEqual([400, 'invalid-request']);
-    const nobody = await api.call('POST', '/api/downloads');
-    expect([nobody.statusCode, nobody.json<Problem>().code]).toEqual([400, 'invalid-request']);
+    const withoutToken = await api.call('POST', '/api/downloads');
+    expect([withoutToken.statusCode, withoutToken.json<Problem>().code]).toEqual([400, 'invalid-request']);
     const large = await api.call('POST', '/api/downloads', { files: [], padding: 'x'.repeat(5_000_000) });
     expect([large.statusCode, large.json<Problem>().code]).toEqual([413, 'payload-too-large']);
   });
@@ -166,7 +166,7 @@ describe('the shape of answers', () => {
     expect(headers.get('cache-control')).toBe('no-store');
   });
 
-  it('says what a problem type means', async () => {
+  it('explains a problem type', async () => {
     expect((await api.call('GET', '/problems/illegal-move')).json()).toMatchObject({ status: 409 });
     expect((await api.call('GET', '/problems/toString')).statusCode).toBe(404);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { readCredentials } from '../../../../apps/api/access/credentials.ts';
-import { allows } from '../../../../apps/api/access/scope.ts';
+import { allows } from '#contracts/http/scopes';
 import { makeToken, mayBeToken } from '../../../../apps/api/access/token-format.ts';
 
 describe('a token', () => {
@@ -10,7 +10,7 @@ describe('a token', () => {
     expect(new Set(tokens).size).toBe(100);
   });
 
-  it('shows a typing mistake before anybody looks it up', () => {
+  it('recognises a typing mistake without a look-up', () => {
     const token = makeToken('pat');
     expect(mayBeToken(token)).toBe(true);
     const changed = token.slice(0, 20) + (token[20] === 'a' ? 'b' : 'a') + token.slice(21);

@@ -5,7 +5,7 @@ import { downloadJob } from '#contracts/worker/download-job';
 import type { EventBatch, WorkerEvent } from '#contracts/worker/worker-events';
 import { readEpoch } from '#queue/epoch';
 import { checkEpoch } from '../../../../apps/api/background/check-epoch.ts';
-import { sweep } from '../../../../apps/api/background/reconciler-sweep.ts';
+import { requeueSilent } from '../../../../apps/api/background/requeue-silent.ts';
 import { createRecorder, recordBatches } from '../../../../apps/api/background/recorder.ts';
 import { relayBatch } from '../../../../apps/api/background/relay.ts';
 import { privateRedis } from '../../../helpers/redis.ts';
@@ -115,7 +115,7 @@ describe('the recorder', () => {
     expect(twice).toEqual(once);
   });
 
-  it('drops and counts what is said of unknown downloads', async () => {
+  it('drops and counts events of unknown downloads', async () => {
     const { dropped } = await recordBatches(api.deps, [batch([finished(randomUUID())])]);
     expect(dropped).toBe(1);
   });
@@ -127,7 +127,7 @@ describe('the recorder', () => {
     expect((await waiting).json<DownloadDetail>().status).toBe('success');
   });
 
-  it('tells a worker again to stop what was cancelled while it could not hear', async () => {
+  it('sends the stop command again to a worker that missed it', async () => {
     const { id } = await create('deaf');
     await api.deps.database.pool.query(`UPDATE downloads SET status = 'cancelled' WHERE id = $1`, [id]);
     await recordBatches(api.deps, [batch([progress(id)])]);
@@ -154,20 +154,20 @@ describe('the recorder', () => {
 });
 
 describe('the reconciler', () => {
-  it('B11 queues a job anew that vanished from Redis, and leaves a waiting one alone', async () => {
+  it('B11 queues a job again that vanished from Redis, and keeps a waiting one', async () => {
     const lost = await create('lost');
     const waiting = await create('waiting');
     await relayBatch(api.deps);
     await api.deps.queues.remove({ host: null, id: `${lost.id}.g1` });
     await api.deps.database.pool.query(`UPDATE downloads SET heartbeat_at = now() - interval '10 minutes'`);
-    await sweep(api.deps, { silentAfterMs: 240_000 });
+    await requeueSilent(api.deps, { silentAfterMs: 240_000 });
     await relayBatch(api.deps);
     expect(await jobState(lost.id, 2)).toBe('open');
     expect(await jobState(waiting.id, 1)).toBe('open');
     expect(await jobState(waiting.id, 2)).toBe('absent');
   });
 
-  it('I03 notices that Redis lost everything and queues all open downloads anew', async () => {
+  it('I03 notices that Redis lost its data and queues all open downloads again', async () => {
     await checkEpoch(api.deps);
     const { id } = await create('flushed');
     await relayBatch(api.deps);
@@ -195,7 +195,7 @@ describe('while Redis is down', () => {
     await server.end();
   }, 60_000);
 
-  it('I01 takes requests, and the relay heals them when it is back', async () => {
+  it('I01 takes requests, and the relay queues them when it is back', async () => {
     await server.halt();
     const body = { files: [{ path: 'cut.bin', sizeBytes: 10, sha256: 'b'.repeat(64) }] };
     const response = await cut.call('POST', '/api/downloads', body);

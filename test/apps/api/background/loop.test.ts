@@ -57,7 +57,7 @@ describe('a loop', () => {
 describe('changes', () => {
   const forever = new AbortController().signal;
 
-  it('wakes those who wait for the download, and nobody else', async () => {
+  it('wakes the requests that wait for the download, and no others', async () => {
     const changes = createChanges();
     const woken: string[] = [];
     const wait = (id: string): Promise<void> => changes.next(id, HOUR_MS, forever).then(() => void woken.push(id));

@@ -19,7 +19,7 @@ describe('commandFor', () => {
 });
 
 describe('busyDownloads', () => {
-  it('counts only the last word about a download', () => {
+  it('counts only the last event of a download', () => {
     const say = (type: string, downloadId: string) => ({ type, downloadId, generation: 1 }) as unknown as WorkerEvent;
     const batch = (events: WorkerEvent[]) => ({ host: 'a', events }) as unknown as EventBatch;
     const batches = [

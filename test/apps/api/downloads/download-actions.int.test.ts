@@ -46,7 +46,7 @@ describe('actions on a download', () => {
     }
   });
 
-  it('turns a pause of the worker into one of the person', async () => {
+  it('turns a pause of the worker into a requested one', async () => {
     const { id } = await createOne('full');
     await api.deps.database.pool.query(
       `UPDATE downloads SET status = 'paused', pause_reason = 'disk_full' WHERE id = $1`,
@@ -55,7 +55,7 @@ describe('actions on a download', () => {
     expect((await act(id, 'pause')).json<DownloadDetail>()).toMatchObject({ status: 'paused', reason: 'requested' });
   });
 
-  it('refuses to resume what another download of the same file does already', async () => {
+  it('refuses to resume while another download of the same file is open', async () => {
     const { id } = await createOne('rival', { host: 'gpu-8' });
     await act(id, 'cancel');
     await createOne('rival', { host: 'gpu-8' });

@@ -82,7 +82,7 @@ describe('POST /api/downloads', () => {
     expect((await create({ files: [file('complete')], host: 'gpu-4' })).request.created).toBe(1);
   });
 
-  it('CH8 waits a moment for a worker that had the file, and answers with what it says', async () => {
+  it('CH8 waits a moment for a worker that had the file, and answers with its event', async () => {
     const first = await createOne('asked', { host: 'gpu-3' });
     await complete(first.id);
     const stop = new AbortController();
@@ -231,7 +231,7 @@ describe('GET /api/downloads/:id', () => {
     expect(changed.version).not.toBe(version);
   });
 
-  it('sees what another process changed within about a second', async () => {
+  it('sees a change by another process within about a second', async () => {
     const { id, version } = await createOne('elsewhere');
     const waiting = api.call('GET', `/api/downloads/${id}?wait=30s&after=${version}`);
     await api.deps.database.pool.query(`UPDATE downloads SET downloaded_bytes = 3 WHERE id = $1`, [id]);

@@ -21,7 +21,7 @@ describe('a file of the worker', () => {
       '/files/0/sources/0/url',
     ],
     ['of a manifest', '/api/models', { name: 'thief', version: '1', files: [file], sources }, '/sources/0/url'],
-  ])('is no source %s that anybody may name', async (_what, path, body, pointer) => {
+  ])('is no source %s in a request', async (_what, path, body, pointer) => {
     const response = await api.call('POST', path, body);
     expect(response.statusCode).toBe(400);
     expect(response.json<Problem>().errors).toContainEqual(

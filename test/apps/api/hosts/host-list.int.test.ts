@@ -27,7 +27,7 @@ describe('hosts', () => {
   const status = async (): Promise<SystemStatus> => (await api.call('GET', '/api/status')).json();
   const get = async (id: string): Promise<Download> => (await api.call('GET', `/api/downloads/${id}`)).json();
 
-  it('are listed by name with what they told last, and who is silent is offline', async () => {
+  it('are listed by name with their last report, and are offline without recent events', async () => {
     expect(await hosts()).toEqual([]);
     await tell('gpu-2', [report({ fileCount: 1 }), report({ at: Date.now() + 1, fileCount: 2 })]);
     await tell('gpu-1', [report()]);
@@ -58,7 +58,7 @@ describe('hosts', () => {
     expect(body).toContain('haulier_store_bytes 6000000000');
   });
 
-  it('that were never heard of are named as such by the downloads that wait for them', async () => {
+  it('that never reported are named as such by the downloads that wait for them', async () => {
     const files = [{ path: 'a.bin', sizeBytes: 1, sha256: 'a'.repeat(64) }];
     const made = await api.call('POST', '/api/downloads', { files, hosts: ['gpu-1', 'gpu-x'] });
     const [known, unknown] = made.json<DownloadRequest>().downloads;
@@ -67,7 +67,7 @@ describe('hosts', () => {
     const waiting = await get(unknown!.id);
     expect(waiting).toMatchObject({ status: 'pending', reason: 'host_unknown' });
     expect(waiting.message).toBe(
-      'no worker of gpu-x was ever heard of: check the name, or start one with HAULIER_HOST=gpu-x',
+      'no worker of gpu-x has reported yet: check the name, or start one with HAULIER_HOST=gpu-x',
     );
     await tell('gpu-x', [report()]);
     const later = await get(unknown!.id);

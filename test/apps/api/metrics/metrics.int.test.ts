@@ -63,7 +63,7 @@ describe('the metrics of the API', () => {
     expect(summary.cacheEffectiveness).toBe(0.5);
   });
 
-  it('ME3 says how each layer does, also those that nobody tried', async () => {
+  it('ME3 shows the health of each layer, also of layers without a try', async () => {
     const { layers } = await get<MetricsHealth>('/api/metrics/health');
     const of = (name: string) => layers.find(({ layer }) => layer === name);
     expect(layers).toHaveLength(5);
@@ -113,7 +113,7 @@ describe('the metrics of the API', () => {
     expect(response.json<Problem>().errors![0]!.pointer).toBe(pointer);
   });
 
-  it('ME3 counts anew after a reset by an administrator, and by nobody else', async () => {
+  it('ME3 counts from a reset on, which only an administrator may order', async () => {
     const reset = (token: string) =>
       api.call('POST', '/api/metrics/downloads/reset', undefined, { authorization: `Bearer ${token}` });
     expect((await reset(api.tokens.write)).statusCode).toBe(403);

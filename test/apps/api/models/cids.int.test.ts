@@ -6,7 +6,7 @@ import { applyEvents } from '#database/history/event-queries';
 import { batch, CID, file, finished, oneDownload, SHA256 } from '../../../packages/database/fixtures.ts';
 import { startApp, type TestApp } from '../start-app.ts';
 
-describe('the contents that were had', () => {
+describe('the contents that were downloaded', () => {
   let api: TestApp;
   beforeAll(async () => {
     api = await startApp();

@@ -43,7 +43,7 @@ describe('models', () => {
     expect(models.map((model) => model.name)).toEqual(['whisper']);
   });
 
-  it('answers 304 to who has the manifest already', async () => {
+  it('answers 304 when the client has the manifest already', async () => {
     const response = await api.call('GET', '/api/models/whisper/versions/1');
     const etag = response.headers.get('etag')!;
     expect(etag).toBe(`"${response.json<VersionDetail>().digest}"`);
@@ -51,7 +51,7 @@ describe('models', () => {
     expect([again.statusCode, again.body]).toEqual([304, '']);
   });
 
-  it('VE6 gives the pinned version to who names none, until it is unpinned', async () => {
+  it('VE6 gives the pinned version to requests without a version, until it is unpinned', async () => {
     expect((await api.call('POST', '/api/models/whisper/pin', { version: '1' })).json<Model>().pinnedVersion).toBe('1');
     await api.call('POST', '/api/models', manifest('3'));
     const pinned = (await api.call('POST', '/api/downloads', { model: 'whisper', host: 'a' })).json<DownloadRequest>();
@@ -61,7 +61,7 @@ describe('models', () => {
     expect(free.request.version).toBe('3');
   });
 
-  it('VE2 flags a newer version that a check has seen', async () => {
+  it('VE2 flags a newer version that a check found', async () => {
     const answer = {
       model: 'whisper',
       source: 'huggingface' as const,

@@ -141,7 +141,7 @@ declare module '@jest/expect' {
 }
 
 describe('odd requests get an answer that says what is wrong with them', () => {
-  it('K30 whatever stands in a field of the body', async () => {
+  it('K30 odd values in each field of the body', async () => {
     for (const { method, path } of routes) {
       for (const body of BODIES[`${method} ${path}`] ?? []) {
         expectNoFault(await api.call(method, at(path), body), `${method} ${path}`);
@@ -155,7 +155,7 @@ describe('odd requests get an answer that says what is wrong with them', () => {
     }
   });
 
-  it('K30 whatever is sent to another route', async () => {
+  it('K30 odd bodies at the other routes', async () => {
     for (const { method, path } of routes) {
       if (method === 'GET' || BODIES[`${method} ${path}`] !== undefined) continue;
       for (const odd of EVERY_VALUE) {
@@ -165,7 +165,7 @@ describe('odd requests get an answer that says what is wrong with them', () => {
     }
   });
 
-  it('K30 whatever stands in the path and in the query', async () => {
+  it('K30 odd values in the path and in the query', async () => {
     const queries = [
       'wait',
       'until',
@@ -198,7 +198,7 @@ describe('odd requests get an answer that says what is wrong with them', () => {
     }
   });
 
-  it('K30 whatever stands in the head', async () => {
+  it('K30 odd headers', async () => {
     const heads: Record<string, string>[] = [
       { 'content-type': 'application/json; charset=utf-16' },
       { 'content-type': 'application/json', 'content-encoding': 'gzip' },

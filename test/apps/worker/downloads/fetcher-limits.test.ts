@@ -102,7 +102,7 @@ it.each(['the worker', 'its source'])(
   60_000,
 );
 
-it('EX2 what a person takes back is as the worker is configured', async () => {
+it('EX2 a limit that is removed falls back to the configured one', async () => {
   const bytes = bytesOf(2 * MIB);
   const origin = await bench.origin({ files: { 'model.bin': bytes } });
   const { limits, fetch, close } = fetcherWith({ worker: 2 * MIB, sources: [[origin, MIB]] });

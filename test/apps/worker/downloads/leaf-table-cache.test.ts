@@ -31,7 +31,7 @@ describe('leaf tables in the store of a host', () => {
     expect(await other.load('bafkqaaa')).toBeUndefined();
   });
 
-  it('are built anew when they are damaged or of another CID', async () => {
+  it('are built again when they are damaged or of another CID', async () => {
     const [one, two] = [await built(), await built()];
     const tables = storeLeafTables(store, silentLogger);
     await tables.save(one.cid, one);

@@ -55,7 +55,7 @@ describe('a check of a hub', () => {
     ]);
   });
 
-  it('calls nothing newer that did not move, or whose beginning is not known', async () => {
+  it('reports no newer version when the revision did not move, or the current commit is not known', async () => {
     const origin = await hub(commit('a'));
     expect(await check({ huggingface: watched }, origin.url)).toMatchObject([{ newer: false }]);
     const unknown = { repo: 'acme/sample', revision: 'main' };

@@ -59,7 +59,7 @@ function reporting(everyMs: number, more: { fullEveryMs?: number } = {}) {
   return { reporter, state, events, pages };
 }
 
-describe('what a host tells of its store', () => {
+describe('the inventory that a host reports', () => {
   it('is a report and the whole list at the start, and the list again only when it changed', async () => {
     const { reporter, state, events, pages } = reporting(1);
     reporter.start();
@@ -85,7 +85,7 @@ describe('what a host tells of its store', () => {
       state: 'valid',
     });
     state.has = inventoryOf('second', 3);
-    await until(() => pages().length === 2, { what: 'the list anew' });
+    await until(() => pages().length === 2, { what: 'the list again' });
     expect(pages()[1]!.digest).toBe('second');
   });
 
@@ -105,7 +105,7 @@ describe('what a host tells of its store', () => {
     expect(pages()[3]).toMatchObject({ page: 0, pages: 1, entries: [] });
   });
 
-  it('tells the list again when nobody acknowledged it, and from time to time', async () => {
+  it('publishes the list again without an acknowledgement, and from time to time', async () => {
     const unheard = reporting(1);
     unheard.state.flushFails = 1;
     unheard.reporter.start();
@@ -115,7 +115,7 @@ describe('what a host tells of its store', () => {
     await until(() => repeated.pages().length >= 3, { what: 'the list again and again' });
   });
 
-  it('tells the list of a store that grows once a minute, and at once when something is gone', async () => {
+  it('publishes the list of a growing store once a minute, and at once after a removal', async () => {
     const { reporter, state, pages } = reporting(60_000);
     reporter.start();
     await until(() => pages().length === 1, { what: 'the first list' });
@@ -128,7 +128,7 @@ describe('what a host tells of its store', () => {
     expect(pages()[1]!.digest).toBe('grown');
   });
 
-  it('tells a burst of changes once', async () => {
+  it('reports a burst of changes once', async () => {
     const { reporter, state } = reporting(60_000);
     reporter.start();
     await until(() => state.reads === 1, { what: 'the first report' });
@@ -137,7 +137,7 @@ describe('what a host tells of its store', () => {
     expect(state.reads).toBe(2);
   });
 
-  it('says nothing before its start and after its stop', () => {
+  it('publishes nothing before its start and after its stop', () => {
     const { reporter, state } = reporting(1);
     reporter.nudge();
     reporter.stop();

@@ -74,7 +74,7 @@ describe('the age of what a host serves', () => {
     expect(told).toHaveLength(1);
   });
 
-  it('an answer of the origin makes it fresh again, whoever in the fleet asked', async () => {
+  it('an answer of the origin to any host of the fleet makes it fresh again', async () => {
     fleet!.set('sample', START);
     const watch = watchOf();
     expect(await stateAt(watch, 98)).toBe('expired');
@@ -91,7 +91,7 @@ describe('the age of what a host serves', () => {
     expect(await stateAt(watchOf(), 170)).toBe('fresh');
   });
 
-  it('a model that nobody asks of has the longest limit; one that is not here has none', async () => {
+  it('a model without checks has the longest limit; a model that is not on the host has none', async () => {
     const watch = watchOf();
     expect(await stateAt(watch, 200)).toBe('stale');
     expect(await watch.lookAt('other')).toBeUndefined();

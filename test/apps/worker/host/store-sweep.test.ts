@@ -45,13 +45,13 @@ describe('the sweep of a worker', () => {
     expect(asked[0]).toEqual({ quarantineMs: 7, temporaryMs: 2, versionMs: 90, warnBytes: 100, hardLimitBytes: 200 });
   });
 
-  it('VE5 tells once for each time that the store goes over its limit', async () => {
+  it('VE5 publishes one notice each time that the store goes over its limit', async () => {
     const { asked, told } = sweeping([{ warning: 'a' }, { warning: 'a' }, {}, { warning: 'a' }, { warning: 'a' }, {}]);
     await until(() => asked.length >= 6, { what: 'six sweeps' });
     expect(told.slice(0, 4)).toEqual([true, false, true, false]);
   });
 
-  it('says so when something was deleted', async () => {
+  it('calls back after a deletion', async () => {
     const { asked, swept } = sweeping([{ done: [{ delete: 'file', path: 'x', sizeBytes: 1, reason: 'old' }] }, {}]);
     await until(() => asked.length >= 2, { what: 'two sweeps' });
     expect(swept()).toBe(1);

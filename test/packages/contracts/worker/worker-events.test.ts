@@ -24,7 +24,7 @@ const tried = (more: object = {}) =>
   }) as TryFinished;
 type TryFinished = Extract<WorkerEvent, { type: 'try.finished' }>;
 
-describe('M01 words that a stranger chose', () => {
+describe('M01 text that a source chose', () => {
   it.each([
     ['a NUL, which Postgres cannot store', 'evil\u0000name', 'evil name'],
     ['line breaks, which would forge a line', 'a\r\nhaulier_tries 1', 'a  haulier_tries 1'],

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { allowedFrom, DOWNLOAD_STATUSES, nextStatus, type DownloadStatus } from '#core/download-status';
 import type { Database } from '#database/sql/connect';
-import { createDownloads, type DownloadRequest } from '#database/downloads/create-downloads';
+import { insertDownloads, type DownloadOrder } from '#database/downloads/insert-downloads';
 import { cancelDownload, pauseDownload, resumeDownload } from '#database/downloads/download-actions';
 import { countDownloads, downloadById, listDownloads, type ListPosition } from '#database/downloads/download-queries';
 import { applyEvents } from '#database/history/event-queries';
@@ -85,8 +85,8 @@ describe('downloads', () => {
     await expect(update).rejects.toThrow('downloads_status_check');
   });
 
-  const create = (request: DownloadRequest, seconds = 0, finishedOn: readonly (string | null)[] = []) =>
-    createDownloads(database, request, { finishedOn }, at(seconds));
+  const create = (request: DownloadOrder, seconds = 0, finishedOn: readonly (string | null)[] = []) =>
+    insertDownloads(database, request, { finishedOn }, at(seconds));
 
   it('CH8 makes one row of the same request sent twenty times at once', async () => {
     const request = { hosts: ['gpu-1', 'gpu-2', null], files: [file('same/a.bin'), file('same/b.bin')] };

@@ -79,13 +79,13 @@ describe('the outbox', () => {
     expect(await idsToQueue()).toEqual([download.id]);
   });
 
-  it('does not queue what a person paused', async () => {
+  it('does not queue a download that was paused on request', async () => {
     const download = await oneDownload(database);
     await pauseDownload(database, download.id, at(1));
     expect(await idsToQueue()).toEqual([]);
   });
 
-  it('finds running downloads that fell silent sooner than waiting ones', async () => {
+  it('finds running downloads without events sooner than waiting ones', async () => {
     const waiting = await oneDownload(database);
     const running = await oneDownload(database);
     await markEnqueued(database, [waiting, running], at(0));
@@ -106,7 +106,7 @@ describe('the outbox', () => {
     expect(await silentAt(661)).toEqual([download.id]);
   });
 
-  it('queues a lost job anew without charging the attempt that was cut off', async () => {
+  it('queues a lost job again without charging the attempt that was cut off', async () => {
     const download = await oneDownload(database);
     await markEnqueued(database, [download], at(0));
     await applyEvents(database, [batch([started(download, 1, { attempt: 2 })])], at(1));
@@ -127,7 +127,7 @@ describe('the outbox', () => {
     expect(await mustFind(database, download.id)).toMatchObject({ status: 'pending', pauseReason: null });
   });
 
-  it('leaves a row alone that moved on while the sweep looked', async () => {
+  it('keeps a row that moved on during the sweep', async () => {
     const download = await oneDownload(database);
     await pauseDownload(database, download.id, at(1));
     expect(await requeueLost(database, [download], MAX_REQUEUES, at(2))).toEqual({ requeued: 0, failed: [] });
@@ -142,10 +142,10 @@ describe('the outbox', () => {
     const last = { id: download.id, generation: MAX_REQUEUES + 1 };
     const { failed } = await requeueLost(database, [last], MAX_REQUEUES, at(9));
     expect(failed).toMatchObject([{ id: download.id, status: 'failed', errorKind: 'lost', completedAt: at(9) }]);
-    expect(failed[0]!.error).toContain('queued anew 2 times');
+    expect(failed[0]!.error).toContain('queued again 2 times');
   });
 
-  it('queues everything anew when Redis lost it, except what a person paused or what ended', async () => {
+  it('queues every open download again after a loss of Redis, except those paused on request', async () => {
     const [pending, running, waiting, held] = [
       await oneDownload(database),
       await oneDownload(database),

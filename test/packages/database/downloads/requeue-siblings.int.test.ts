@@ -35,7 +35,7 @@ describe('after a file of a version was cancelled', () => {
     return result.done ? result.replaced : result.why;
   };
 
-  it('what is on its way is queued anew, and told how many files there are now', async () => {
+  it('open downloads are queued again with the new number of files', async () => {
     await done('1', 'a.bin');
     const [there, open, unwanted] = [await done('2', 'a.bin'), await queued('2', 'b.bin'), await queued('2', 'c.bin')];
     expect(await cancel(unwanted)).toEqual([{ id: open.id, host, generation: 1 }]);
@@ -56,7 +56,7 @@ describe('after a file of a version was cancelled', () => {
     expect(await unqueuedDownloads(database, 100)).toMatchObject([{ id: open.id, generation: 2, fileCount: 1 }]);
   });
 
-  it('is told so once, however often the wish is repeated', async () => {
+  it('is told so once, however often the cancellation is repeated', async () => {
     await done('1', 'a.bin');
     const [open, unwanted] = [await queued('2', 'b.bin'), await queued('2', 'c.bin')];
     expect(await cancel(unwanted)).toHaveLength(1);

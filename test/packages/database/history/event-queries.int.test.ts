@@ -164,7 +164,7 @@ describe('applyEvents', () => {
     expect(await find(download)).toMatchObject({ status: 'cancelled' });
   });
 
-  it('keeps a pause that a person asked for, whatever a worker says that has not heard yet', async () => {
+  it('keeps a requested pause against later events of a worker that missed the command', async () => {
     const download = await oneDownload(database);
     await apply(started(download, 1));
     await pauseDownload(database, download.id, at(2));
@@ -177,7 +177,7 @@ describe('applyEvents', () => {
     });
   });
 
-  it('drops what a host says about the download of another host', async () => {
+  it('drops events of a host about the download of another host', async () => {
     const download = await oneDownload(database, { hosts: ['gpu-1'] });
     const foreign = [started(download, 1), tried(download, 2, 0), finished(download, 3)];
     for (const host of ['gpu-2', null])

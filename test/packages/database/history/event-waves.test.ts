@@ -28,7 +28,7 @@ describe('planEvents', () => {
     expect(waves).toHaveLength(2);
   });
 
-  it('sorts out tries, and tells everywhere which host speaks', () => {
+  it('separates tries, and adds the sending host to every event', () => {
     const plan = planEvents([batch([tried(A, 1, 0), started(A, 1)], { host: 'gpu-5' })]);
     expect(plan.tries).toMatchObject([{ host: 'gpu-5', sequence: 0 }]);
     expect(plan.waves).toMatchObject([[{ host: 'gpu-5' }]]);

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { DAY_MS } from '#core/units';
-import { dropAttemptPartitions, ensureAttemptPartitions, partitionDays } from '#database/history/attempt-partitions';
+import { dropTryPartitions, ensureTryPartitions } from '#database/history/try-partitions';
 import type { Database } from '#database/sql/connect';
 import { applyEvents } from '#database/history/event-queries';
-import { layerHealth, listAttempts, metricsSummary, resetMetrics, triesOf } from '#database/history/metrics-queries';
+import { layerHealth, listTries, metricsSummary, resetMetrics, triesOf } from '#database/history/metrics-queries';
 import { createTestDatabase, type TestDatabase } from '../../../helpers/database.ts';
 import { at, batch, failed, finished, oneDownload, START, tried } from '../fixtures.ts';
 
@@ -36,7 +36,7 @@ describe('metrics', () => {
 
   it('ME1 keeps one record per try with all its facts, newest first', async () => {
     await someTries();
-    const [newest, ...rest] = await listAttempts(database, { since: START, limit: 20 });
+    const [newest, ...rest] = await listTries(database, { since: START, limit: 20 });
     expect(rest).toHaveLength(10);
     expect(newest).toMatchObject({
       at: at(20),
@@ -52,9 +52,9 @@ describe('metrics', () => {
       errorKind: 'forbidden',
       errorMessage: 'gated',
     });
-    expect(await listAttempts(database, { since: START, layer: 'ipfs', status: 'failure', limit: 20 })).toHaveLength(2);
-    const page = await listAttempts(database, { since: START, limit: 4 });
-    const next = await listAttempts(database, { since: START, limit: 20, after: page.at(-1) });
+    expect(await listTries(database, { since: START, layer: 'ipfs', status: 'failure', limit: 20 })).toHaveLength(2);
+    const page = await listTries(database, { since: START, limit: 4 });
+    const next = await listTries(database, { since: START, limit: 20, after: page.at(-1) });
     expect([...page, ...next]).toEqual([newest, ...rest]);
   });
 
@@ -100,13 +100,13 @@ describe('metrics', () => {
   it('ME3 counts from the reset point on and forgets nothing before its time', async () => {
     await someTries();
     await resetMetrics(database, at(50));
-    expect(await listAttempts(database, { since: START, limit: 20 })).toEqual([]);
+    expect(await listTries(database, { since: START, limit: 20 })).toEqual([]);
     expect(await metricsSummary(database, START)).toMatchObject({ since: at(50), layers: [], outcomes: {} });
     expect(await layerHealth(database, START)).toEqual([]);
-    expect(await rowsIn('attempts')).toBe(11);
+    expect(await rowsIn('tries')).toBe(11);
   });
 
-  it('ME3 a download keeps its history when the metrics begin anew', async () => {
+  it('ME3 a download keeps its history after a reset of the metrics', async () => {
     const download = await oneDownload(database);
     await applyEvents(database, [batch([tried(download, 1, 0), tried(download, 2, 1)])], at(2));
     await resetMetrics(database, at(50));
@@ -117,7 +117,7 @@ describe('metrics', () => {
   it('J07 keeps tries whose day has no partition, and moves them when it is made', async () => {
     await someTries();
     expect(await rowsIn('attempts_default')).toBe(11);
-    await ensureAttemptPartitions(database, START);
+    await ensureTryPartitions(database, START);
     expect(await rowsIn('attempts_default')).toBe(0);
     expect(await rowsIn('attempts_20261121')).toBe(11);
     const download = await oneDownload(database);
@@ -130,23 +130,26 @@ describe('metrics', () => {
     const arrivals = Array.from({ length: 20 }, (_, n) =>
       applyEvents(database, [batch([tried(download, n, n)])], at(n)),
     );
-    const made = await Promise.all([1, 2, 3].map(() => ensureAttemptPartitions(database, START)));
+    const made = await Promise.all([1, 2, 3].map(() => ensureTryPartitions(database, START)));
     await Promise.all(arrivals);
-    expect(made.flat().sort()).toEqual(['2026-11-21', '2026-11-22', '2026-11-23', '2026-11-24']);
-    expect(await listAttempts(database, { since: START, limit: 100 })).toHaveLength(20);
-    expect(await ensureAttemptPartitions(database, START)).toEqual([]);
-    expect(await ensureAttemptPartitions(database, new Date(START.getTime() + DAY_MS))).toEqual(['2026-11-25']);
+    expect(made.flat().sort()).toEqual(['2026-11-21', '2026-11-22', '2026-11-23', '2026-11-24', '2026-11-25']);
+    expect(await listTries(database, { since: START, limit: 100 })).toHaveLength(20);
+    expect(await ensureTryPartitions(database, START)).toEqual([]);
+    expect(await ensureTryPartitions(database, new Date(START.getTime() + DAY_MS))).toEqual(['2026-11-26']);
   });
 
   it('ME1 forgets by the day', async () => {
     await someTries();
-    await ensureAttemptPartitions(database, START);
+    await ensureTryPartitions(database, START);
     const stray = await oneDownload(database);
     await applyEvents(database, [batch([tried(stray, -40 * 86_400, 0)])], at(60));
-    expect(await dropAttemptPartitions(database, START)).toEqual([]);
+    expect(await dropTryPartitions(database, START)).toEqual([]);
     expect(await rowsIn('attempts_default')).toBe(0);
-    expect(await dropAttemptPartitions(database, new Date(START.getTime() + DAY_MS))).toEqual(['2026-11-21']);
-    expect(await partitionDays(database)).toEqual(['2026-11-22', '2026-11-23', '2026-11-24']);
-    expect(await rowsIn('attempts')).toBe(0);
+    expect(await dropTryPartitions(database, new Date(START.getTime() + DAY_MS))).toEqual(['2026-11-21']);
+    const left = ['attempts_20261121', 'attempts_20261122'].map(async (table) => [
+      ...(await database.pool.query(`SELECT 1 WHERE to_regclass('${table}') IS NOT NULL`)).rows,
+    ]);
+    expect((await Promise.all(left)).map(({ length }) => length)).toEqual([0, 1]);
+    expect(await rowsIn('tries')).toBe(0);
   });
 });

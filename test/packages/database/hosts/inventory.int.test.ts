@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { InventoryEntry, WorkerEvent } from '#contracts/worker/worker-events';
+import type { InventoryEventEntry, WorkerEvent } from '#contracts/worker/worker-events';
 import type { Database } from '#database/sql/connect';
 import type { DownloadRow } from '#database/downloads/download-row';
 import { applyEvents } from '#database/history/event-queries';
@@ -39,7 +39,11 @@ describe('applyEvents, what a host has', () => {
   const wish = (version = '1', path = 'a.onnx'): Promise<DownloadRow> =>
     oneDownload(database, { hosts: [host], files: [file(path)], model: { name: 'whisper', type: 'stt', version } });
 
-  const have = ({ version = '1', path = 'a.onnx', state = 'valid' }: Partial<InventoryEntry> = {}): InventoryEntry => ({
+  const have = ({
+    version = '1',
+    path = 'a.onnx',
+    state = 'valid',
+  }: Partial<InventoryEventEntry> = {}): InventoryEventEntry => ({
     sha256: SHA256,
     sizeBytes: 1000,
     cid: null,
@@ -49,7 +53,7 @@ describe('applyEvents, what a host has', () => {
     state,
   });
 
-  const inventory = (seconds: number, entries: InventoryEntry[], page = 0, pages = 1): WorkerEvent => ({
+  const inventory = (seconds: number, entries: InventoryEventEntry[], page = 0, pages = 1): WorkerEvent => ({
     ...inventoryOf(seconds, entries),
     page,
     pages,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { Manifest } from '#contracts/manifest';
 import { contentKeyOf } from '#database/downloads/content-key';
-import { manifestDigest } from '#database/models/manifest-digest';
+import { manifestDigest } from '#database/models/model-queries';
 import { CID, file, SHA256 } from '../fixtures.ts';
 
 describe('contentKeyOf', () => {

@@ -6,7 +6,7 @@ import type { Database } from '#database/sql/connect';
 import { applyEvents } from '#database/history/event-queries';
 import { listNotices } from '#database/hosts/host-queries';
 import { putManifest } from '#database/models/model-queries';
-import { pinVersion } from '#database/models/pin-queries';
+import { pinModel } from '#database/models/pin-queries';
 import { outdatedModels } from '#database/models/version-queries';
 import { dueModels, makeCheckDue, setNextCheck } from '#database/models/version-schedule';
 import { createTestDatabase, type TestDatabase } from '../../../helpers/database.ts';
@@ -68,7 +68,7 @@ describe('newer versions', () => {
     expect(await dueAt(at(500))).toEqual(at(500));
   });
 
-  it('a slot that somebody moved meanwhile is not overwritten', async () => {
+  it('a slot that another process moved meanwhile is not overwritten', async () => {
     const [due] = (await dueModels(database, at(0), 1000)).filter(({ name }) => name === model);
     await setNextCheck(database, due!, at(1000));
     await setNextCheck(database, due!, at(2000));
@@ -118,7 +118,7 @@ describe('newer versions', () => {
   });
 
   it('VE6 a pinned model is checked and not called outdated', async () => {
-    await pinVersion(database, model, '1', at(1));
+    await pinModel(database, model, '1', at(1));
     expect((await say([checked(10)])).newer).toEqual([]);
     expect(await flags()).toEqual([]);
     expect(await notices()).toEqual([]);

@@ -100,7 +100,7 @@ describe('migrate', () => {
     await expect(migrate(database, MIGRATIONS_FOLDER, silentLogger)).resolves.toEqual({ applied: [] });
   });
 
-  it('J08 waits for a table that somebody else uses, and then changes it', async () => {
+  it('J08 waits for a table that another session uses, and then changes it', async () => {
     const { database } = await empty();
     await migrate(database, MIGRATIONS_FOLDER, silentLogger);
     const folder = await folderWith(['29990101000000_more', '-- expand\nALTER TABLE cids ADD COLUMN extra text;\n']);

@@ -11,7 +11,7 @@ const COLUMNS = {
     ...['cid', 'published_path', 'path', 'status', 'downloaded_bytes', 'total_bytes', 'error', 'started_at'],
     ...['completed_at', 'attempts', 'last_attempt_at', 'current_size', 'hash'],
   ],
-  attempts: [
+  tries: [
     ...['at', 'model_type', 'layer', 'source', 'status', 'latency_ms', 'bytes', 'total_bytes', 'error_kind'],
     ...['error_message', 'day'],
   ],
@@ -77,7 +77,7 @@ describe('the tables', () => {
   it('ME1 tries are kept by the day', async () => {
     const [found] = await query<{ strategy: string; key: string }>(
       `SELECT p.partstrat AS strategy, pg_get_partkeydef(p.partrelid) AS key FROM pg_partitioned_table p
-       WHERE p.partrelid = 'attempts'::regclass`,
+       WHERE p.partrelid = 'tries'::regclass`,
     );
     expect(found).toEqual({ strategy: 'r', key: 'RANGE (day)' });
   });

@@ -55,7 +55,7 @@ describe('orders for a host', () => {
     expect(done).toEqual([mine.id]);
   });
 
-  it('wait for a worker that is away; the same one again takes the place of the first', async () => {
+  it('wait for a worker that is offline; the same one again takes the place of the first', async () => {
     const [first, second, model] = [order(), order(), order('whisper')];
     for (const asked of [first, second, model]) await ask(asked);
     const done: string[] = [];
@@ -104,7 +104,7 @@ describe('orders for a host', () => {
     expect(done).toEqual([first.id, second.id]);
   });
 
-  it('what nobody understands is put away', async () => {
+  it('an order that cannot be read is deleted', async () => {
     await redis.redis.hset(`${redis.settings.prefix}:orders:gpu-1`, '*', '{"order":"dance"}');
     work(async () => undefined);
     await until(async () => (await kept()) === 0, { what: 'it is gone' });

@@ -142,7 +142,7 @@ describe('event stream', () => {
     const taken: EventBatch[] = [];
     read('a', async (batches) => {
       calls += 1;
-      if (calls <= 3) throw new Error('the database is away');
+      if (calls <= 3) throw new Error('the database is down');
       taken.push(...batches);
     });
     const event = started();
@@ -203,7 +203,7 @@ describe('event stream', () => {
   });
 });
 
-describe('event stream while Redis is away', () => {
+describe('event stream while Redis is down', () => {
   it('I02 holds events back in order, never more progress than the newest, and delivers all of them', async () => {
     const server = await privateRedis();
     const test = testRedis(server.url);

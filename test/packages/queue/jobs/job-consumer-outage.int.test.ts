@@ -14,7 +14,7 @@ import { expectWithin } from '../../../helpers/within.ts';
 
 expectNoLeaks();
 
-describe('job consumer while Redis is away', () => {
+describe('job consumer while Redis is down', () => {
   it('I02 finishes a job that ran through an outage, and stops within the deadline during one', async () => {
     const server = await privateRedis();
     const test = testRedis(server.url);

@@ -200,7 +200,7 @@ describe('job consumer', () => {
       },
     );
 
-  it('is safe to stop twice and before start, and refuses to serve nobody', async () => {
+  it('is safe to stop twice and before start, and refuses to serve no queue at all', async () => {
     const options = { redis: kit.test.redis, prefix: kit.test.settings.prefix, concurrency: 1, logger: silentLogger };
     const rest = {
       identity: { workerId: 'w', bootId: 'b' },

@@ -124,7 +124,7 @@ describe('jobs of workers that died', () => {
     expect(await (await kit.found(job)).getState()).toBe('active');
   });
 
-  it('fails a job that was started too often, whoever crashed, and says so', async () => {
+  it('fails a job that was started too often, with the reason', async () => {
     const job = await kit.add();
     await kit.test.redis.hset(`${kit.test.settings.prefix}:${queueOf(null)}:${downloadJob.id(job)}`, 'ats', '30');
     await kit.consume({ handler: async () => DONE });

@@ -5,21 +5,21 @@ import type { Dependencies } from '../dependencies.ts';
 type SweepDeps = Pick<Dependencies, 'database' | 'queues' | 'changes' | 'nudgeRelay' | 'now' | 'log'>;
 
 export interface SweepOptions {
-  /** An open download that nothing was heard of for this long is looked up in Redis; milliseconds. */
+  /** The job of an open download is looked up in Redis after this long without an event; milliseconds. */
   readonly silentAfterMs: number;
 }
 
 const BATCH = 1000;
-/** After so many lost jobs since a person last asked, something kills the worker before it can say a word. */
+/** A download whose job was lost this often since the last request fails: its worker dies before it can send an event. */
 const MAX_REQUEUES = 10;
 
 /**
- * Looks up the jobs of silent downloads. A job that is gone, or ended without a word, is queued anew as the next
- * generation; one that is there is left alone.
+ * Looks up the jobs of downloads without recent events. A job that is gone, or that ended without an event, is queued again as
+ * the next generation; a job that is waiting or running stays.
  *
  * @returns true when there may be more
  */
-export async function sweep(deps: SweepDeps, options: SweepOptions): Promise<boolean> {
+export async function requeueSilent(deps: SweepDeps, options: SweepOptions): Promise<boolean> {
   const limits = { runningMs: options.silentAfterMs, waitingMs: options.silentAfterMs };
   const silent = await silentDownloads(deps.database, limits, deps.now(), BATCH);
   if (silent.length === 0) return false;
@@ -36,7 +36,7 @@ export async function sweep(deps: SweepDeps, options: SweepOptions): Promise<boo
 async function requeue(deps: SweepDeps, lost: readonly { id: string; generation: number }[]): Promise<void> {
   if (lost.length === 0) return;
   const { requeued, failed } = await requeueLost(deps.database, lost, MAX_REQUEUES, deps.now());
-  deps.log.warn({ requeued, failed: failed.length }, 'jobs were lost and are queued anew');
+  deps.log.warn({ requeued, failed: failed.length }, 'jobs were lost and are queued again');
   deps.changes.notify(lost.map(({ id }) => id));
   deps.nudgeRelay();
 }

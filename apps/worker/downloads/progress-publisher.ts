@@ -3,10 +3,10 @@ import type { Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
 import type { RunningDownloads } from './running-downloads.ts';
 
-export interface ProgressReporterOptions {
+export interface ProgressPublisherOptions {
   readonly downloads: RunningDownloads;
   readonly publish: (event: WorkerEvent) => void;
-  /** Reads the kept commands of running downloads and the limits of the host, for those that were published while nobody heard. */
+  /** Reads the kept commands of running downloads and the limits of the host, which may have been published while Redis was down. */
   readonly recallCommands: (downloadIds: readonly string[]) => Promise<void>;
   readonly logger: Logger;
   readonly intervalMs?: number;
@@ -15,13 +15,13 @@ export interface ProgressReporterOptions {
 const INTERVAL_MS = SECOND_MS;
 const TICKS_PER_RECALL = 5;
 
-/** Tells the progress of all running downloads once a second, in one batch: also their heartbeat. */
-export class ProgressReporter {
-  readonly #options: ProgressReporterOptions;
+/** Publishes the progress of all running downloads once a second, in one batch. It is their heartbeat too. */
+export class ProgressPublisher {
+  readonly #options: ProgressPublisherOptions;
   #timer: NodeJS.Timeout | undefined;
   #ticks = 0;
 
-  constructor(options: ProgressReporterOptions) {
+  constructor(options: ProgressPublisherOptions) {
     this.#options = options;
   }
 

@@ -8,7 +8,7 @@ import { contentKeyOf } from './content-key.ts';
 import { inTransaction } from '../sql/transaction.ts';
 
 /** Every file is wanted on every host. */
-export interface DownloadRequest {
+export interface DownloadOrder {
   /** Host names; null asks any worker of the pool. At least one. */
   readonly hosts: readonly (string | null)[];
   readonly files: readonly JobFile[];
@@ -20,12 +20,12 @@ export interface DownloadRequest {
 
 /** Which rows answer a request besides those that are open. */
 export interface Trust {
-  /** Hosts whose finished rows are believed: no new row is made for what they say is there. Null is the pool. */
+  /** Hosts whose completed rows count as an answer, so that no new row is made. Null is the pool. */
   readonly finishedOn: readonly (string | null)[];
 }
 
 /*
- * Rows go in by the order of their key, so that two equal requests at once do not wait for each other crosswise.
+ * Rows go in by the order of their key, so that two equal requests at once do not deadlock.
  */
 const CREATE_SQL = `
   WITH wanted AS MATERIALIZED (
@@ -52,26 +52,26 @@ const CREATE_SQL = `
   DO NOTHING`;
 
 /**
- * Writes one row per host and file in one statement. What is on its way already is shared: no second row is made for
- * the same content at the same place while one is not finished.
+ * Writes one row per host and file in one statement. An open download is shared: no second row is made for the same
+ * content at the same place.
  *
  * @param trust whose finished rows count as an answer
  * @param now becomes `createdAt` of new rows
  * @returns how many rows are new
  */
-export async function createDownloads(
+export async function insertDownloads(
   database: Database,
-  request: DownloadRequest,
+  request: DownloadOrder,
   trust: Trust,
   now: Date,
 ): Promise<number> {
-  return inTransaction(database, (client) => insertDownloads(client, request, trust, now));
+  return inTransaction(database, (client) => insertDownloadsIn(client, request, trust, now));
 }
 
 /** The same inside a transaction of the caller. */
-export async function insertDownloads(
+export async function insertDownloadsIn(
   client: Pick<pg.ClientBase, 'query'>,
-  request: DownloadRequest,
+  request: DownloadOrder,
   trust: Trust,
   now: Date,
 ): Promise<number> {

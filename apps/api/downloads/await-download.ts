@@ -4,7 +4,7 @@ import { SECOND_MS } from '#core/units';
 import { downloadById } from '#database/downloads/download-queries';
 import type { DownloadRow } from '#database/downloads/download-row';
 import type { Dependencies } from '../dependencies.ts';
-import { downloadView } from '../downloads/view.ts';
+import { downloadView } from './view.ts';
 
 /** How soon a change that another process wrote is seen. */
 const LOOK_EVERY_MS = SECOND_MS / 2;

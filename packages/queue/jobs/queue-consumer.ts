@@ -8,12 +8,12 @@ import { backoffStrategy, createProcessor } from './job-processor.ts';
 
 /** A crash is not an attempt: BullMQ's own limit on stalls must not fail a job before `MAX_STARTS` does. */
 const MAX_STALLS = 100;
-/** Fuse against a job that kills every worker: put-backs, delays, crashes and attempts together. */
+/** Limit for a job that crashes every worker: counts put-backs, delays, crashes and attempts. */
 const MAX_STARTS = 30;
 /** How long one blocking wait for a job lasts while the queue is empty. */
 const IDLE_POLL_SECONDS = 30;
 
-export interface LaneOptions {
+export interface QueueConsumerOptions {
   readonly queueName: string;
   readonly prefix: string;
   readonly redis: RedisClient;
@@ -22,20 +22,20 @@ export interface LaneOptions {
   readonly lockDurationMs: number;
   readonly stalledIntervalMs: number;
   readonly handler: DownloadHandler;
-  /** Told of a job that ended as failed although its handler returned nothing. */
+  /** Called for a job that failed although its handler returned nothing. */
   readonly onUnhandledFailure: (jobId: string, error: Error) => void;
   readonly logger: Logger;
 }
 
 /** One BullMQ worker on one queue. */
-export class JobLane {
-  readonly #options: LaneOptions;
+export class QueueConsumer {
+  readonly #options: QueueConsumerOptions;
   readonly #worker: AbandonableWorker;
   readonly #stopping = new AbortController();
-  /** Jobs whose handler returned, so that a failure of theirs is already told. */
+  /** Jobs whose handler returned: the event of their failure is published already. */
   readonly #handled = new WeakSet<Job>();
 
-  constructor(options: LaneOptions) {
+  constructor(options: QueueConsumerOptions) {
     this.#options = options;
     const processor = createProcessor({
       handler: options.handler,
@@ -81,7 +81,7 @@ export class JobLane {
     await this.#worker.close();
   }
 
-  /** Lets go although `stop` has not finished, which happens while Redis is away: locks run out by themselves. */
+  /** Closes although `stop` has not finished, as happens while Redis is down: locks expire by themselves. */
   abandon(): Promise<void> {
     return this.#worker.abandon();
   }
