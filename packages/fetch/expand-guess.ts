@@ -6,7 +6,7 @@ import { parseCid } from '#content/cid/cid';
 import { blockMatches } from '#content/cid/cid-bytes';
 import { ExhaustedError } from '#core/failure';
 import { MIB } from '#core/units';
-import { LeafError } from '#transfer/proof/leaf-error';
+import { LeafError } from '#transfer/proof/bad-leaf';
 import type { BlockFetcher } from './block-fetcher.ts';
 
 const MAX_BLOCK_BYTES = 2 * MIB;

@@ -1,21 +1,11 @@
-import { constants, type BigIntStats } from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
+import type { BigIntStats } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import type { ByteRange } from '#core/byte-range';
-import { codeOf } from '#core/error-facts';
-import { SourceError, type SourceFailureKind } from '#core/failure';
+import { SourceError } from '#core/failure';
 import type { ByteSink, ReadRequest, Source } from '#core/source';
-import { MIB } from '#core/units';
+import { abortedBy, askedRange, localBlocks, openLocal, statLocal } from './local-bytes.ts';
 
 const MAX_CONNECTIONS = 4;
-const BLOCK_BYTES = MIB;
-
-const KIND_BY_CODE: Readonly<Record<string, SourceFailureKind>> = {
-  ENOENT: 'missing',
-  ENOTDIR: 'missing',
-  EACCES: 'forbidden',
-  EPERM: 'forbidden',
-};
 
 /**
  * Reads `file:///path` as a person types it.
@@ -63,7 +53,8 @@ export function localFile(text: string): Source {
     origin: path,
     capabilities: () => ({ range: true, blocks: false, maxConnections: MAX_CONNECTIONS }),
     async read(request, sink, signal) {
-      const handle = await opened(name, path, signal);
+      if (signal.aborted) throw abortedBy(name, signal);
+      const handle = await openLocal(name, path);
       try {
         await readFrom(name, handle, request, sink, signal);
       } finally {
@@ -73,16 +64,6 @@ export function localFile(text: string): Source {
   };
 }
 
-/** A pipe without a writer is not waited for. */
-async function opened(name: string, path: string, signal: AbortSignal): Promise<FileHandle> {
-  assertGoesOn(name, signal);
-  try {
-    return await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch (cause) {
-    throw failed(name, cause);
-  }
-}
-
 async function readFrom(
   name: string,
   handle: FileHandle,
@@ -90,56 +71,19 @@ async function readFrom(
   sink: ByteSink,
   signal: AbortSignal,
 ): Promise<void> {
-  const before = await statOf(name, handle);
+  const before = await statLocal(name, handle);
   const totalBytes = Number(before.size);
-  const range = rangeOf(name, totalBytes, request);
-  sink.head({ ...range, totalBytes, validator: { place: name, etag: tagOf(before), lastModified: undefined } });
-  await sendRange(name, handle, range, sink, signal);
-  if (tagOf(await statOf(name, handle)) !== tagOf(before))
+  const { start, end } = askedRange(name, totalBytes, request);
+  sink.head({ start, end, totalBytes, validator: { place: name, etag: tagOf(before), lastModified: undefined } });
+  let at = start;
+  for await (const block of localBlocks(name, handle, { start, end }, signal, true)) {
+    await sink.write(block);
+    at += block.length;
+  }
+  if (at < end) throw new SourceError('interrupted', name, `the file ended at ${at}, before ${end}`);
+  if (tagOf(await statLocal(name, handle)) !== tagOf(before))
     throw new SourceError('bad-response', name, 'the file changed while it was read');
-}
-
-async function statOf(name: string, handle: FileHandle): Promise<BigIntStats> {
-  const stats = await handle.stat({ bigint: true }).catch((cause: unknown) => {
-    throw failed(name, cause);
-  });
-  if (!stats.isFile()) throw new SourceError('bad-response', name, 'it is not a regular file');
-  return stats;
 }
 
 const tagOf = ({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string =>
   `"${[dev, ino, size, mtimeNs, ctimeNs].join('-')}"`;
-
-function rangeOf(name: string, totalBytes: number, { range, sizeBytes }: ReadRequest): ByteRange {
-  if (sizeBytes !== undefined && sizeBytes !== totalBytes)
-    throw new SourceError('size-mismatch', name, `has ${totalBytes} bytes, expected ${sizeBytes} bytes`);
-  const { start = 0, end = totalBytes } = range ?? {};
-  if (start > totalBytes) throw new SourceError('range-refused', name, `has no byte ${start}`);
-  return { start, end: Math.min(end, totalBytes) };
-}
-
-async function sendRange(
-  name: string,
-  handle: FileHandle,
-  { start, end }: ByteRange,
-  sink: ByteSink,
-  signal: AbortSignal,
-): Promise<void> {
-  const block = Buffer.allocUnsafe(Math.min(BLOCK_BYTES, end - start));
-  for (let at = start; at < end;) {
-    assertGoesOn(name, signal);
-    const { bytesRead } = await handle.read(block, 0, Math.min(block.length, end - at), at).catch((cause: unknown) => {
-      throw failed(name, cause);
-    });
-    if (bytesRead === 0) throw new SourceError('interrupted', name, `the file ended at ${at}, before ${end}`);
-    await sink.write(block.subarray(0, bytesRead));
-    at += bytesRead;
-  }
-}
-
-function assertGoesOn(name: string, signal: AbortSignal): void {
-  if (signal.aborted) throw new SourceError('aborted', name, 'stopped by us', { cause: signal.reason });
-}
-
-const failed = (name: string, cause: unknown): SourceError =>
-  new SourceError(KIND_BY_CODE[codeOf(cause)] ?? 'unreachable', name, `cannot be read: ${codeOf(cause)}`, { cause });

@@ -2,7 +2,6 @@ import type { SourceFailureKind } from '#core/failure';
 import { SourceError } from '#core/failure';
 import type { AddressMode } from '#http/connection/connection-pool';
 import type { HttpResponse } from '#http/request';
-import { usableUntil } from './hub/hub-url.ts';
 
 /** Where an answer came from in the end, and how its address was judged. */
 export interface Resolved {
@@ -84,4 +83,39 @@ export class ResolvedUrl {
       throw error;
     }
   }
+}
+
+const MARGIN_MS = 60_000;
+/** For a presigned URL that does not say when it ends. */
+const UNKNOWN_LIFE_MS = 5 * 60_000;
+
+/**
+ * Until when a presigned URL is used: a minute before it ends (HA1).
+ *
+ * @param nowMs wall clock
+ * @returns wall clock in milliseconds; a URL that says nothing is used for a few minutes
+ */
+export function usableUntil(url: URL, nowMs: number): number {
+  const query = new Map([...url.searchParams].map(([name, value]) => [name.toLowerCase(), value]));
+  const lifeS = Number(query.get('x-amz-expires') ?? query.get('x-goog-expires') ?? Number.NaN);
+  const signedAt = compactDate(query.get('x-amz-date') ?? query.get('x-goog-date'));
+  const epochS = Number(query.get('expires') ?? Number.NaN);
+  if (Number.isFinite(lifeS)) return Math.min(signedAt ?? nowMs, nowMs) + lifeS * 1000 - MARGIN_MS;
+  if (Number.isFinite(epochS)) return epochS * 1000 - MARGIN_MS;
+  return nowMs + UNKNOWN_LIFE_MS;
+}
+
+/** `20260131T235959Z` */
+function compactDate(text: string | undefined): number | undefined {
+  const match = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text ?? '');
+  if (!match) return undefined;
+  const [year, month, day, hour, minute, second] = match.slice(1).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  return Date.UTC(year, month - 1, day, hour, minute, second);
 }

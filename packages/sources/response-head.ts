@@ -4,7 +4,7 @@ import type { ReadRequest, ResponseHead } from '#core/source';
 import type { SourceFailureKind } from '#core/failure';
 
 /** The parts of an answer the rules look at. */
-export interface AnswerHead {
+export interface ResponseFacts {
   readonly status: number;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string | undefined>>;
@@ -38,12 +38,12 @@ const refuse = (kind: SourceFailureKind, why: string): Refusal => ({ refuse: kin
  *
  * @param fileName last part of the file's path: HTML and JSON are suspicious only where they are not expected
  */
-export function judgeHead(answer: AnswerHead, request: ReadRequest, fileName: string): Verdict {
+export function judgeHead(answer: ResponseFacts, request: ReadRequest, fileName: string): Verdict {
   if (answer.status >= 400 && answer.status !== 416) return { status: answer.status };
   return judgeStatus(answer, request, fileName);
 }
 
-function judgeStatus(answer: AnswerHead, request: ReadRequest, fileName: string): Verdict {
+function judgeStatus(answer: ResponseFacts, request: ReadRequest, fileName: string): Verdict {
   switch (answer.status) {
     case 200:
       return judgeWhole(answer, request, fileName);
@@ -64,7 +64,7 @@ function judgeStatus(answer: AnswerHead, request: ReadRequest, fileName: string)
 const token = (value: string | undefined): string => (value ?? '').split(';', 1)[0]!.trim().toLowerCase();
 
 /** What the type says, where the name of the file does not let that be expected. */
-function typeOf(answer: AnswerHead, fileName: string): Disguise | undefined {
+function typeOf(answer: ResponseFacts, fileName: string): Disguise | undefined {
   const type = token(answer.headers['content-type']);
   const isHtml = type === 'text/html' || type === 'application/xhtml+xml';
   if (isHtml) return /\.x?html?$/i.test(fileName) ? undefined : 'an HTML page';
@@ -75,7 +75,7 @@ function typeOf(answer: AnswerHead, fileName: string): Disguise | undefined {
  * The content coding that a server names although none was asked for. Often it is a label of stored bytes (`x-gzip` of a .tar.gz,
  * `aws-chunked`, `binary`), so nothing is ever decoded.
  */
-function encodingOf(answer: AnswerHead): string | undefined {
+function encodingOf(answer: ResponseFacts): string | undefined {
   const words = (answer.headers['content-encoding'] ?? '').split(',').map((word) => word.trim().toLowerCase());
   const named = words.filter((word) => word !== '' && word !== 'identity' && word !== 'none');
   return named.length === 0
@@ -89,7 +89,7 @@ function encodingOf(answer: AnswerHead): string | undefined {
 const MOST_SHOWN = 60;
 
 /** 200: the whole file, asked for or not (HR7). */
-function judgeWhole(answer: AnswerHead, request: ReadRequest, fileName: string): Verdict {
+function judgeWhole(answer: ResponseFacts, request: ReadRequest, fileName: string): Verdict {
   const { range, sizeBytes } = request;
   const length = contentLength(answer);
   const saysItIs = typeOf(answer, fileName);
@@ -107,7 +107,12 @@ function judgeWhole(answer: AnswerHead, request: ReadRequest, fileName: string):
 }
 
 /** A whole file of another length: its labels say what came instead. */
-function wrongLength(answer: AnswerHead, saysItIs: Disguise | undefined, length: number, sizeBytes: number): Refusal {
+function wrongLength(
+  answer: ResponseFacts,
+  saysItIs: Disguise | undefined,
+  length: number,
+  sizeBytes: number,
+): Refusal {
   const lengths = `${length} bytes, expected ${sizeBytes} bytes`;
   const encoding = encodingOf(answer);
   if (encoding !== undefined)
@@ -124,13 +129,17 @@ function wholeHead(range: ByteRange | undefined, totalBytes: number | undefined)
 }
 
 /** A range that is the whole file may be answered with 200 by a server that knows ranges; one that is not may not. */
-function ignoresRange(answer: AnswerHead, range: ByteRange | undefined, length: number | undefined): false | undefined {
+function ignoresRange(
+  answer: ResponseFacts,
+  range: ByteRange | undefined,
+  length: number | undefined,
+): false | undefined {
   const isPart = range !== undefined && length !== undefined && range.end < length;
   return isPart || token(answer.headers['accept-ranges']) === 'none' ? false : undefined;
 }
 
 /** 206: exactly what Content-Range says, if that is what was asked for (HR8–HR15). */
-function judgePart(answer: AnswerHead, request: ReadRequest): Verdict {
+function judgePart(answer: ResponseFacts, request: ReadRequest): Verdict {
   const { range, sizeBytes } = request;
   if (range === undefined) return refuse('bad-response', 'sent a part although no range was asked');
   const part = parseContentRange(answer.headers['content-range']);
@@ -162,7 +171,7 @@ function borderObjection(part: ContentRange, range: ByteRange, length: number | 
 }
 
 /** 416: only an empty file makes it an answer (HR16–HR18). */
-function judgeUnsatisfiable(answer: AnswerHead, request: ReadRequest): Verdict {
+function judgeUnsatisfiable(answer: ResponseFacts, request: ReadRequest): Verdict {
   const { range, sizeBytes } = request;
   const totalBytes = unsatisfiedTotal(answer.headers['content-range']);
   if (sizeBytes !== undefined && totalBytes !== undefined && totalBytes !== sizeBytes)
@@ -210,7 +219,7 @@ export function parseContentRange(value: string | undefined): ContentRange | 'in
 }
 
 /** @returns undefined without the header, NaN when it is not an exact whole number */
-function contentLength(answer: AnswerHead): number | undefined {
+function contentLength(answer: ResponseFacts): number | undefined {
   const text = answer.headers['content-length'];
   if (text === undefined) return undefined;
   const length = Number(text);

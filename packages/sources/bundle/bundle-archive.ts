@@ -10,10 +10,10 @@ import { readTar, type SkippedEntry, type TarEntry, type TarInput, type TarLimit
 import { TAR_BLOCK_BYTES, tarPadding } from '#content/archives/tar-header';
 import { randomAccessInput, streamInput } from '#content/archives/tar-input';
 import { beginsLike } from '#content/formats/magic';
+import type { ReadAt } from '#content/formats/read-at';
 import { SourceError, VerifyError } from '#core/failure';
-import { MIB } from '#core/units';
+import { KIB, MIB } from '#core/units';
 import { readRange, type BundleReader } from './bundle-reader.ts';
-import { readAhead } from './read-ahead.ts';
 
 export interface BundleLimits extends TarLimits {
   /** Most bytes out per byte in, for compressed bundles, beyond what the index declares. */
@@ -100,6 +100,28 @@ export async function* walk(
   } finally {
     await input.close();
   }
+}
+
+const MOST_AHEAD_BYTES = 256 * KIB;
+
+/**
+ * Reads a file that is mostly read forward in few, longer pieces: of ten thousand small entries not each header costs a call, or a
+ * request. What is read beside what was asked for doubles as long as it is used, and is nothing after a jump, so of a few large
+ * entries only the headers are read.
+ */
+function readAhead(readAt: ReadAt, sizeBytes: number): ReadAt {
+  let held: { readonly start: number; readonly bytes: Uint8Array } = { start: 0, bytes: new Uint8Array(0) };
+  let ahead = 0;
+  return async (position, length) => {
+    const from = position - held.start;
+    if (from >= 0 && from + length <= held.bytes.length) return held.bytes.subarray(from, from + length);
+    const isNear = from >= 0 && from <= held.bytes.length + ahead;
+    ahead = isNear ? Math.min(MOST_AHEAD_BYTES, Math.max(2 * ahead, 2 * KIB)) : 0;
+    const wanted = Math.min(Math.max(length, ahead), sizeBytes - position);
+    const bytes = await readAt(position, wanted);
+    held = { start: position, bytes };
+    return bytes.subarray(0, length);
+  };
 }
 
 /** Header, content and padding. */

@@ -1,8 +1,6 @@
-import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { ByteRange } from '#core/byte-range';
-import { codeOf } from '#core/error-facts';
-import { SourceError } from '#core/failure';
+import { localBlocks, openLocal, statLocal } from '../local-bytes.ts';
 
 /** Where the bytes of a bundle are: a file, or whatever serves byte ranges. */
 export interface BundleReader {
@@ -16,48 +14,27 @@ export interface BundleReader {
   stream(range: ByteRange, signal: AbortSignal): AsyncIterable<Uint8Array>;
 }
 
-const BLOCK_BYTES = 1024 * 1024;
-
-/** A bundle on this machine. Nothing is written beside it, so a read-only medium will do (L10). */
-export function localBundle(path: string, name = `bundle ${basename(path)}`): BundleReader {
-  const failed = (error: unknown): SourceError =>
-    new SourceError(codeOf(error) === 'ENOENT' ? 'missing' : 'unreachable', name, `cannot be read: ${codeOf(error)}`, {
-      cause: error,
-    });
-  const opened = () =>
-    open(path, 'r').catch((error: unknown) => {
-      throw failed(error);
-    });
-  return {
-    name,
-    origin: path,
-    async sizeBytes() {
-      const handle = await opened();
-      try {
-        return (await handle.stat()).size;
-      } finally {
-        await handle.close();
-      }
-    },
-    async *stream({ start, end }, signal) {
-      const handle = await opened();
-      try {
-        for (let at = start; at < end;) {
-          if (signal.aborted) throw new SourceError('aborted', name, 'stopped by us', { cause: signal.reason });
-          const block = Buffer.allocUnsafe(Math.min(BLOCK_BYTES, end - at));
-          const { bytesRead } = await handle.read(block, 0, block.length, at).catch((error: unknown) => {
-            throw failed(error);
-          });
-          if (bytesRead === 0) return;
-          yield block.subarray(0, bytesRead);
-          at += bytesRead;
-        }
-      } finally {
-        await handle.close();
-      }
-    },
-  };
-}
+/** A bundle on this machine. Nothing is written beside it, so a read-only medium will do. */
+export const localBundle = (path: string, name = `bundle ${basename(path)}`): BundleReader => ({
+  name,
+  origin: path,
+  async sizeBytes() {
+    const handle = await openLocal(name, path);
+    try {
+      return Number((await statLocal(name, handle)).size);
+    } finally {
+      await handle.close();
+    }
+  },
+  async *stream(range, signal) {
+    const handle = await openLocal(name, path);
+    try {
+      yield* localBlocks(name, handle, range, signal);
+    } finally {
+      await handle.close();
+    }
+  },
+});
 
 /** Reads one range into memory. */
 export async function readRange(reader: BundleReader, range: ByteRange, signal: AbortSignal): Promise<Uint8Array> {

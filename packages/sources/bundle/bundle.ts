@@ -3,8 +3,9 @@ import type { BundleMember } from '#content/archives/bundle-index';
 import type { ByteRange } from '#core/byte-range';
 import { SourceError } from '#core/failure';
 import type { FileSpec } from '#core/file-spec';
-import type { ByteSink, ReadRequest, Source } from '#core/source';
+import type { ByteSink, Source } from '#core/source';
 import { openBundleArchive, refusals, walk, type BundleArchive, type BundleLimits } from './bundle-archive.ts';
+import { abortedBy, askedRange } from '../local-bytes.ts';
 import type { BundleReader } from './bundle-reader.ts';
 
 /** Models in one file, for hosts without a network (CH5). */
@@ -56,7 +57,7 @@ function memberSource(archive: BundleArchive, name: string | undefined, path: st
       const member = archive.members.get(name ?? '');
       if (member === undefined)
         throw new SourceError('missing', reader.name, `has no ${JSON.stringify(path)} with this content`);
-      const range = rangeOf(reader.name, member, request);
+      const range = askedRange(reader.name, member.sizeBytes, request);
       sink.head({ start: range.start, end: range.end, totalBytes: member.sizeBytes, validator: undefined });
       await refusals(reader.name, () =>
         member.start === undefined
@@ -65,15 +66,6 @@ function memberSource(archive: BundleArchive, name: string | undefined, path: st
       );
     },
   };
-}
-
-function rangeOf(source: string, member: BundleMember, request: ReadRequest): ByteRange {
-  const total = member.sizeBytes;
-  if (request.sizeBytes !== undefined && request.sizeBytes !== total)
-    throw new SourceError('size-mismatch', source, `has ${total} bytes, expected ${request.sizeBytes} bytes`);
-  const { start = 0, end = total } = request.range ?? {};
-  if (start > total) throw new SourceError('range-refused', source, `has no byte ${start}`);
-  return { start, end: Math.min(end, total) };
 }
 
 /** A member of a plain tar is a byte range of the bundle. */
@@ -111,8 +103,7 @@ async function readStreamed(
       );
     let at = 0;
     for await (const chunk of entry.chunks()) {
-      if (signal.aborted)
-        throw new SourceError('aborted', archive.reader.name, 'stopped by us', { cause: signal.reason });
+      if (signal.aborted) throw abortedBy(archive.reader.name, signal);
       const part = chunk.subarray(Math.max(0, range.start - at), Math.max(0, range.end - at));
       if (part.length > 0) await sink.write(part);
       at += chunk.length;

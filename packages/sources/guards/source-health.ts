@@ -3,7 +3,6 @@ import { BoundedMap } from '#core/bounded-map';
 import type { SourceFailureKind } from '#core/failure';
 import { SourceError } from '#core/failure';
 import { KIB, MINUTE_MS, SECOND_MS } from '#core/units';
-import { Rests } from './rests.ts';
 
 /**
  * - `closed`    it is asked
@@ -41,7 +40,7 @@ interface OriginRecord {
   openUntilMs: number;
   probing: boolean;
   /** What the origin asked for, or what we keep after corrupt bytes. */
-  readonly rests: Rests;
+  readonly cooldowns: Cooldowns;
   successRate: number | undefined;
   bytesPerSecond: number | undefined;
 }
@@ -137,12 +136,12 @@ export class SourceHealth {
 
   /** Keeps everybody away from an origin, or from one of its rate limits. */
   rest(origin: string, ms: number, bucket?: string): void {
-    this.#touch(origin).rests.keep(bucket, this.#now() + ms);
+    this.#touch(origin).cooldowns.begin(bucket, this.#now() + ms);
   }
 
   /** @returns milliseconds for which the origin, or one of its rate limits, rests; 0 when it may be asked */
   waitMs(origin: string, bucket?: string): number {
-    const untilMs = this.#records.peek(origin)?.rests.untilMs(bucket) ?? 0;
+    const untilMs = this.#records.peek(origin)?.cooldowns.untilMs(bucket) ?? 0;
     return Math.max(0, Math.ceil(untilMs - this.#now()));
   }
 
@@ -171,9 +170,9 @@ export class SourceHealth {
     return this.#records.get(origin) ?? this.#records.set(origin, newRecord());
   }
 
-  #isIdle({ rests, openUntilMs, probing }: OriginRecord): boolean {
+  #isIdle({ cooldowns, openUntilMs, probing }: OriginRecord): boolean {
     const now = this.#now();
-    return rests.expire(now) && openUntilMs <= now && !probing;
+    return cooldowns.expire(now) && openUntilMs <= now && !probing;
   }
 }
 
@@ -197,7 +196,37 @@ const newRecord = (): OriginRecord => ({
   opens: 0,
   openUntilMs: 0,
   probing: false,
-  rests: new Rests(),
+  cooldowns: new Cooldowns(),
   successRate: undefined,
   bytesPerSecond: undefined,
 });
+
+/** Until when one origin, or one of its rate limits, is not asked. */
+class Cooldowns {
+  /** Monotonic milliseconds by bucket; the key '' stands for the whole origin. */
+  readonly #until = new Map<string, number>();
+
+  /** Begins or prolongs a cooldown; one that runs is never shortened. @param bucket undefined for the whole origin */
+  begin(bucket: string | undefined, untilMs: number): void {
+    const key = bucket ?? '';
+    this.#until.set(key, Math.max(untilMs, this.#until.get(key) ?? 0));
+  }
+
+  /**
+   * @param bucket the rate limit that a request counts against; undefined when that is not known: then every limit may apply
+   * @returns until when such a request has to wait; a moment in the past when it does not have to
+   */
+  untilMs(bucket: string | undefined): number {
+    let latest = this.#until.get('') ?? 0;
+    for (const [key, untilMs] of this.#until) {
+      if (bucket === undefined || key === bucket) latest = Math.max(latest, untilMs);
+    }
+    return latest;
+  }
+
+  /** Forgets cooldowns that are over. @returns true when none runs */
+  expire(nowMs: number): boolean {
+    for (const [key, untilMs] of this.#until) if (untilMs <= nowMs) this.#until.delete(key);
+    return this.#until.size === 0;
+  }
+}

@@ -6,7 +6,7 @@ import type { HopHead, HttpRequest, HttpResponse } from '#http/request';
 import { requestBytes } from '#http/small-request';
 import { hubError } from './hub-error.ts';
 import type { HubFile } from './hub-url.ts';
-import { apiUrl, resolveUrl } from './hub-url.ts';
+import { hubApiUrl, resolveUrl } from './hub-url.ts';
 
 export interface HubRepo extends Omit<HubFile, 'path'> {
   readonly http: Http;
@@ -51,7 +51,7 @@ export interface HubRevision {
  * @throws SourceError
  */
 export async function hubRevision(repo: HubRepo, signal: AbortSignal): Promise<HubRevision> {
-  const { value } = await ask(repo, apiUrl(repo, 'revision'), signal);
+  const { value } = await ask(repo, hubApiUrl(repo, 'revision'), signal);
   const { sha, siblings } = Object(value) as { sha?: unknown; siblings?: unknown };
   if (typeof sha !== 'string' || !/^[0-9a-f]{40}$/.test(sha))
     throw new SourceError('bad-response', sourceOf(repo), 'names no commit for this revision');
@@ -70,7 +70,7 @@ function siblingPath(sibling: unknown): string[] {
  */
 export async function hubTree(repo: HubRepo, signal: AbortSignal): Promise<HubEntry[]> {
   const entries: HubEntry[] = [];
-  for await (const page of treePages(repo, `${apiUrl(repo, 'tree')}?recursive=true&expand=false`, signal))
+  for await (const page of treePages(repo, `${hubApiUrl(repo, 'tree')}?recursive=true&expand=false`, signal))
     entries.push(...page);
   return entries;
 }
@@ -83,7 +83,7 @@ export async function hubTree(repo: HubRepo, signal: AbortSignal): Promise<HubEn
  */
 export async function hubEntry(repo: HubRepo, path: string, signal: AbortSignal): Promise<HubEntry | undefined> {
   const folder = path.split('/').slice(0, -1).map(encodeURIComponent).join('/');
-  const url = `${apiUrl(repo, 'tree')}${folder === '' ? '' : `/${folder}`}?recursive=false&expand=false`;
+  const url = `${hubApiUrl(repo, 'tree')}${folder === '' ? '' : `/${folder}`}?recursive=false&expand=false`;
   for await (const page of treePages(repo, url, signal)) {
     const found = page.find((entry) => entry.path === path);
     if (found !== undefined) return found;

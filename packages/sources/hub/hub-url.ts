@@ -28,7 +28,7 @@ export function resolveUrl(file: HubFile): string {
  * @param what `revision/<rev>` or `tree/<rev>`, its revision not yet encoded
  * @throws RangeError as resolveUrl
  */
-export function apiUrl(repo: Omit<HubFile, 'path'>, what: 'revision' | 'tree'): string {
+export function hubApiUrl(repo: Omit<HubFile, 'path'>, what: 'revision' | 'tree'): string {
   refuseUnsafe(repo);
   return `${base(repo.endpoint)}/api/${repo.repoType}s/${segments(repo.repo)}/${what}/${encodeURIComponent(repo.revision)}`;
 }
@@ -51,38 +51,3 @@ export function refuseUnsafe({
 const base = (endpoint: string): string => endpoint.replace(/\/+$/, '');
 
 const segments = (path: string): string => path.split('/').map(encodeURIComponent).join('/');
-
-const MARGIN_MS = 60_000;
-/** For a presigned URL that does not say when it ends. */
-const UNKNOWN_LIFE_MS = 5 * 60_000;
-
-/**
- * Until when a presigned URL is used: a minute before it ends (HA1).
- *
- * @param nowMs wall clock
- * @returns wall clock in milliseconds; a URL that says nothing is used for a few minutes
- */
-export function usableUntil(url: URL, nowMs: number): number {
-  const query = new Map([...url.searchParams].map(([name, value]) => [name.toLowerCase(), value]));
-  const lifeS = Number(query.get('x-amz-expires') ?? query.get('x-goog-expires') ?? Number.NaN);
-  const signedAt = compactDate(query.get('x-amz-date') ?? query.get('x-goog-date'));
-  const epochS = Number(query.get('expires') ?? Number.NaN);
-  if (Number.isFinite(lifeS)) return Math.min(signedAt ?? nowMs, nowMs) + lifeS * 1000 - MARGIN_MS;
-  if (Number.isFinite(epochS)) return epochS * 1000 - MARGIN_MS;
-  return nowMs + UNKNOWN_LIFE_MS;
-}
-
-/** `20260131T235959Z` */
-function compactDate(text: string | undefined): number | undefined {
-  const match = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text ?? '');
-  if (!match) return undefined;
-  const [year, month, day, hour, minute, second] = match.slice(1).map(Number) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  return Date.UTC(year, month - 1, day, hour, minute, second);
-}

@@ -1,19 +1,18 @@
 import { dirname } from 'node:path';
 import type { DigestedFile } from '#content/digest/file-digester';
 import { StorageError } from '#core/failure';
-import { copyClaims } from './copy-claims.ts';
 import { reserveDisk, type DiskReservation } from './disk-reservation.ts';
 import type { FileDigest } from '../proof/file-digest.ts';
 import { writeFully } from './file-operations.ts';
 import { leafGrid, pieceGrid } from '../plan/grid.ts';
 import { LeafWriter, type WritableRun } from './leaf-writer.ts';
 import { identityOf } from './partial.ts';
-import { recheck, resumePartial, salvage, type ResumeRules } from './resume.ts';
+import { recheck, resumePartial, type ResumeRules } from './resume.ts';
+import { copyRecorded, salvage } from './salvage.ts';
 import { algorithmsOf, isProvable, type RunParts } from '../run/run-parts.ts';
 import type { Ground } from '../run/source-try.ts';
 import { NO_SOURCE, SpanBoard } from '../plan/span-board.ts';
-import { startFileDigest } from '../proof/start-file-digest.ts';
-import { unlessAborted } from '../run/unless-aborted.ts';
+import { startFileDigest } from '../proof/threaded-digest.ts';
 
 export interface LaidFileEvents {
   /** The board shows what earlier runs left; space is not set aside yet. */
@@ -75,7 +74,7 @@ export class LaidFile implements Ground {
       await partial.setSize(sizeBytes);
       partial.follow(board, () => parts.states.map(({ source, validator }) => ({ source: source.name, validator })));
       if (table !== undefined) await salvage(options.salvage ?? [], partial, board, operations, rules);
-      else if (isProvable(options)) await copyClaims(options.salvage ?? [], parts, board);
+      else if (isProvable(options)) await copyRecorded(options.salvage ?? [], parts, board);
       const carriedBytes = await writeKnownLeaves(parts, board);
       const laid = new LaidFile(parts, board, reservation, events);
       laid.carriedBytes = carriedBytes;
@@ -212,4 +211,20 @@ async function writeKnownLeaves({ partial }: RunParts, board: SpanBoard): Promis
     written += bytes.length;
   }
   return written;
+}
+
+/** Settles as the work does, or rejects with the signal's reason as soon as there is one; then nobody hears the end of the work. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  let stop = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason as Error);
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
 }

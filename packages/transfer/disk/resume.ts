@@ -1,10 +1,9 @@
 import { sameBytes } from '#content/cid/byte-reader';
-import { StorageError } from '#core/failure';
 import type { Logger } from '#core/logger';
 import { keepsUnprovenPartial } from '#core/policy';
 import { MIB } from '#core/units';
 import type { Validator } from '#core/validator';
-import { readFully, writeFully, type FileOperations, type OpenFile } from './file-operations.ts';
+import { readFully, writeFully, type OpenFile } from './file-operations.ts';
 import type { Grid } from '../plan/grid.ts';
 import { bitOf, NO_NAME, type Journal } from './journal.ts';
 import type { Partial } from './partial.ts';
@@ -152,51 +151,5 @@ export async function adoptProven(
       board.done(unit, NO_SOURCE);
       withoutFind = 0;
     } else if (withoutFind >= searchBytes) return;
-  }
-}
-
-/** Takes over the good leaves of other files; a file that cannot be read is passed over. */
-export async function salvage(
-  paths: readonly string[],
-  partial: Partial,
-  board: SpanBoard,
-  operations: FileOperations,
-  rules: Pick<ResumeRules, 'logger' | 'signal'>,
-): Promise<void> {
-  for (const path of paths) {
-    if (board.isComplete) return;
-    const before = board.doneBytes;
-    const file = await openOrSkip(path, operations, rules.logger);
-    if (file === undefined) continue;
-    try {
-      await adoptProven(whereReadable(file), partial.file, board, rules.signal, Infinity);
-    } catch (error) {
-      rules.signal?.throwIfAborted();
-      if (!(error instanceof NotReadable)) throw StorageError.from(error, partial.path);
-      rules.logger.warn({ path, err: error.cause }, 'salvage file not readable to its end');
-    } finally {
-      await file.close();
-    }
-    rules.logger.info({ path, bytes: board.doneBytes - before }, 'leaves salvaged');
-  }
-}
-
-class NotReadable extends Error {}
-
-/** Tells the other file's errors from those of the partial. */
-const whereReadable = (file: OpenFile): OpenFile => ({
-  ...file,
-  read: (buffer, position) =>
-    file.read(buffer, position).catch((cause: unknown) => {
-      throw new NotReadable('a salvage file cannot be read', { cause });
-    }),
-});
-
-async function openOrSkip(path: string, operations: FileOperations, logger: Logger): Promise<OpenFile | undefined> {
-  try {
-    return await operations.openForReading(path);
-  } catch (err) {
-    logger.warn({ path, err }, 'salvage file not readable');
-    return undefined;
   }
 }

@@ -14,11 +14,11 @@ export interface Grid {
   readonly table: LeafTable | undefined;
   /** Length of the longest unit. */
   readonly maxUnitBytes: number;
-  /** Names the cut itself: a journal of another cut says nothing about this one. 32 bytes. */
+  /** Identifies the grid: a journal of another grid cannot be used. 32 bytes. */
   readonly hash: Uint8Array;
   start(index: number): number;
   end(index: number): number;
-  /** Whether the bytes are those of the unit; always true for fixed pieces. */
+  /** Whether the bytes match the digest of the unit; always true for fixed pieces. */
   accepts(index: number, bytes: Uint8Array): boolean;
 }
 

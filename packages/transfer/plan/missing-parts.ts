@@ -1,14 +1,14 @@
 import type { SourceState } from '../run/source-state.ts';
 import type { SpanBoard } from './span-board.ts';
 
-/** A source that has given nothing yet is tried at so many places of the file before it is left. */
+/** A source that has sent no block yet is tried at this many places of the file before it is not asked again. */
 const FIRST_PROBES = 4;
 
 /**
- * A source that holds only parts of a file says so block by block. What it does not have is not asked of it again; what
- * follows is set aside, more of it with each miss in a row, so that a hole of any length costs few questions.
+ * A source that holds only parts of a file shows that block by block. A missing block is not requested again; the blocks after it are set
+ * aside, more of them with each miss in a row, so that a hole of any length costs few requests.
  *
- * @returns false when it gave nothing wherever it was tried: then it is as good as one that has nothing at all
+ * @returns false when the source had no block anywhere it was tried
  */
 export function missesBlock(board: SpanBoard, state: SourceState, unit: number): boolean {
   const { index, parts } = state;
@@ -22,7 +22,7 @@ export function missesBlock(board: SpanBoard, state: SourceState, unit: number):
   return parts.hits > 0 || board.mayServe(index);
 }
 
-/** @returns true when there is something again that the source may be asked for: it has given something since the last time */
+/** Offers set-aside blocks again if the source has sent a block since the last time. @returns true when there are such blocks */
 export function readmitsParts(board: SpanBoard, { index, parts }: SourceState): boolean {
   if (!parts.hasGiven) return false;
   parts.hasGiven = false;
@@ -30,7 +30,7 @@ export function readmitsParts(board: SpanBoard, { index, parts }: SourceState): 
   return board.readmit(index);
 }
 
-/** Nobody else is left: each source that holds parts is asked for every block that was only set aside. */
+/** The last resort, when no other source remains: asks each source that holds parts for every block that was only set aside. */
 export function asksEachPart(board: SpanBoard, states: readonly SourceState[]): boolean {
   const holders = states.filter(({ isLeft, parts }) => !isLeft && parts.hits > 0 && !parts.asksEach);
   for (const { parts } of holders) parts.asksEach = true;

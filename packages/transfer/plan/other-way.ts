@@ -4,9 +4,9 @@ import type { SourceTry } from '../run/source-try.ts';
 import type { SpanBoard } from './span-board.ts';
 
 /**
- * Some refusals only say how the source must be asked: leaf by leaf, as a whole, or for other parts.
+ * Changes the mode of a source after a refusal that only shows how it must be asked: by block, as a whole, or for other parts.
  *
- * @returns true when the source goes on in another way, so that the refusal is no failure
+ * @returns true when the source continues in another mode, so that the refusal is no failure
  */
 export function findsOtherWay(run: SourceTry, error: SourceError, board: SpanBoard | undefined): boolean {
   if (error.kind !== 'range-refused' && error.kind !== 'missing') return false;
@@ -16,20 +16,20 @@ export function findsOtherWay(run: SourceTry, error: SourceError, board: SpanBoa
     return true;
   }
   if (error.kind === 'missing' && !mayHoldParts(run, error, board)) return false;
-  // A refusal that was under way when the source began to be asked otherwise says nothing new.
+  // A try that began before the mode changed was refused for the old mode.
   return leavesRanges(state, board) || run.mode !== state.mode;
 }
 
-/** Statuses of a source that looked and did not find; 410 and 451 mean that it will not give the file, whole or in parts. */
+/** Statuses of a source that may still have parts; 410 and 451 mean that it serves neither the file nor parts of it. */
 const LOOKED = new Set([404, 412, 500]);
 
-/** A range is missing as soon as one of its blocks is: only blocks show which parts the source has. */
+/** A range is missing if one of its blocks is: only block requests show which parts the source has. */
 const mayHoldParts = ({ mode, state }: SourceTry, { httpStatus }: SourceError, board: SpanBoard | undefined): boolean =>
   mode === 'range' && hasBlocks(state, board) && LOOKED.has(httpStatus ?? 0);
 
 /**
- * Asks block by block from the beginning where it is known that ranges are not served: by a source that has blocks only, or of so
- * long a file (docs/rules/ipfs.md, the edge-case table).
+ * Starts in block mode if it is known that ranges are not served: by a source that has blocks only, or of a file this long
+ * (docs/rules/ipfs.md, the edge-case table).
  */
 export function chooseMode(state: SourceState, board: SpanBoard | undefined): void {
   const { range, maxRangeFileBytes = Infinity } = state.source.capabilities();
@@ -37,7 +37,7 @@ export function chooseMode(state: SourceState, board: SpanBoard | undefined): vo
   if (!isRanged && hasBlocks(state, board)) useBlocks(state);
 }
 
-/** @returns false when ranges were already given up */
+/** @returns false when the source was not in range mode */
 function leavesRanges(state: SourceState, board: SpanBoard | undefined): boolean {
   if (state.mode !== 'range') return false;
   if (hasBlocks(state, board)) useBlocks(state);
@@ -50,5 +50,5 @@ const hasBlocks = ({ source }: SourceState, board: SpanBoard | undefined): boole
 
 function useBlocks(state: SourceState): void {
   state.mode = 'blocks';
-  state.allowedLanes = state.maxLanes(Infinity);
+  state.allowedConnections = state.maxConnections(Infinity);
 }

@@ -5,17 +5,17 @@ const BUSY = 1;
 const WRITING = 2;
 const DONE = 3;
 
-/** Units of the grid that one try works on: `[next, end)` is still to come. The end may move while the try runs. */
+/** Units of the grid that one try fetches: `[next, end)` is still to come. The end may move while the try runs. */
 export interface Claim {
   readonly source: number;
   readonly first: number;
   next: number;
   end: number;
-  /** Somebody else is fetching the same units. */
+  /** Another try is fetching the same units. */
   readonly duplicate: boolean;
-  /** The claim whose far half this one took. */
+  /** The claim whose far half became this one. */
   readonly takenFrom: Claim | undefined;
-  /** Units that were set aside for its source since: whoever is free may have taken them. */
+  /** Units that were set aside for its source since: other tries may have claimed them. */
   readonly givenUp: Set<number>;
 }
 
@@ -23,8 +23,8 @@ export interface Claim {
 export const NO_SOURCE = 0xffff;
 
 /**
- * Who fetches what: every unit is free, busy, being written, or done. Knows which source sent bad bytes for
- * which unit, and which source gave each unit that is done.
+ * The state of every unit: free, busy, being written, or done. Also records which source sent bad bytes for which unit, and which source
+ * sent each unit that is done.
  */
 export class SpanBoard {
   readonly grid: Grid;
@@ -32,7 +32,7 @@ export class SpanBoard {
   readonly #origin: Uint16Array;
   readonly #badFrom = new Map<number, Set<number>>();
   readonly #withheld = new Map<number, Set<number>>();
-  /** Units by source that it probably does not have: skipped until it has nothing else to do. */
+  /** By source, the units that it probably does not have: skipped until there is nothing else to fetch from it. */
   readonly #setAside = new Map<number, Set<number>>();
   readonly #claims = new Set<Claim>();
   #doneBytes = 0;
@@ -59,7 +59,7 @@ export class SpanBoard {
     return this.#doneBytes === this.grid.sizeBytes && this.frontier === this.grid.count;
   }
 
-  /** Missing units that some source sent with other bytes. */
+  /** Missing units of which a source sent wrong bytes. */
   get refusedUnits(): number[] {
     return [...this.#badFrom.keys()].filter((unit) => !this.isTaken(unit));
   }
@@ -80,7 +80,7 @@ export class SpanBoard {
   }
 
   isDone = (unit: number): boolean => this.#state[unit] === DONE;
-  /** True when bytes for the unit would be in vain: it is done or on its way to the disk. */
+  /** Further bytes of the unit are not needed: it is done or being written. */
   isTaken = (unit: number): boolean => this.#state[unit]! >= WRITING;
   originOf = (unit: number): number => this.#origin[unit]!;
 
@@ -101,7 +101,7 @@ export class SpanBoard {
     this.#hold(claim, from, claim.end);
   }
 
-  /** Duplicates what is left of a busy claim for another source; undefined when nothing there is allowed for it. */
+  /** Claims the rest of a busy claim for another source as well; undefined when that source may fetch none of it. */
   duplicate(of: Claim, source: number): Claim | undefined {
     let first = of.next;
     while (first < of.end && !this.#isWantedFrom(source, first)) first += 1;
@@ -124,7 +124,7 @@ export class SpanBoard {
     return this.#begin(source, first, end, of.duplicate, of);
   }
 
-  /** Gives back what the claim did not bring; a half that brought nothing to the response it was taken from, which still comes. */
+  /** Frees the units that the claim did not fetch. A split half that fetched nothing returns to its claim if that still runs. */
   release(claim: Claim): void {
     const { takenFrom: of, first, end } = claim;
     this.#claims.delete(claim);
@@ -132,7 +132,7 @@ export class SpanBoard {
     this.#free(first, end);
   }
 
-  /** The bytes of the unit are verified and on their way to the disk. */
+  /** The bytes of the unit are verified and being written. */
   writing(unit: number): void {
     this.#set(unit, WRITING);
   }
@@ -143,7 +143,7 @@ export class SpanBoard {
     this.#set(unit, DONE);
   }
 
-  /** The unit has to be fetched (again): it was never there, was damaged, or is suspected. */
+  /** The unit must be fetched again: it was damaged, or its source is suspect. */
   drop(unit: number): void {
     this.#set(unit, FREE);
     this.#holdClaimed(unit, unit + 1);
@@ -152,9 +152,9 @@ export class SpanBoard {
   }
 
   /**
-   * The source sent other bytes for the unit; it is not asked for it again.
+   * The source sent wrong bytes for the unit; it is not asked for the unit again.
    *
-   * @returns how many different sources have done so
+   * @returns how many different sources sent wrong bytes for it
    */
   exclude(unit: number, source: number): number {
     const bad = this.#badFrom.get(unit) ?? new Set<number>();
@@ -164,7 +164,7 @@ export class SpanBoard {
     return bad.size;
   }
 
-  /** The source does not have the unit; nothing is wrong with it otherwise. */
+  /** The source does not have the unit; it is not asked for the unit again. */
   withhold(unit: number, source: number): void {
     const missing = this.#withheld.get(unit) ?? new Set<number>();
     this.#withheld.set(unit, missing.add(source));
@@ -172,8 +172,8 @@ export class SpanBoard {
   }
 
   /**
-   * The source probably does not have these either: it is asked for others first, and its claims pass over them. What it is being
-   * asked for now stays; the answer tells.
+   * The source probably does not have these units: it is asked for others first, and its claims pass over them. Units that are being
+   * requested from it now stay claimed.
    */
   setAside(first: number, end: number, source: number): void {
     const aside = this.#setAside.get(source) ?? new Set<number>();
@@ -188,7 +188,7 @@ export class SpanBoard {
     this.#free(first, end);
   }
 
-  /** The source is asked for what was set aside after all. @returns false when that is nothing */
+  /** Makes set-aside units available to the source again. @returns false when none of them is wanted */
   readmit(source: number): boolean {
     const aside = this.#setAside.get(source);
     this.#setAside.delete(source);
@@ -200,11 +200,11 @@ export class SpanBoard {
     (this.#withheld.get(unit)?.has(source) ?? false) ||
     (this.#setAside.get(source)?.has(unit) ?? false);
 
-  /** Whether the unit is none that the claim brings, although it lies in its range. */
+  /** Whether the claim does not fetch the unit, although it lies in its range. */
   passesOver = (claim: Claim, unit: number): boolean =>
     this.isTaken(unit) || claim.givenUp.has(unit) || this.isExcluded(unit, claim.source);
 
-  /** Whether a unit that is still missing may come from the source, whoever fetches it now. */
+  /** Whether a missing unit may come from the source, even if another try is fetching it. */
   mayServe(source: number): boolean {
     for (let unit = this.frontier; unit < this.grid.count; unit += 1) {
       if (this.#isWantedFrom(source, unit)) return true;
@@ -212,7 +212,7 @@ export class SpanBoard {
     return false;
   }
 
-  /** Whether the source could bring something that nobody is fetching. */
+  /** Whether a free unit may come from the source. */
   hasWorkFor = (source: number): boolean => this.#nextFor(source) !== undefined;
 
   remainingBytes(claim: Claim): number {
@@ -242,7 +242,7 @@ export class SpanBoard {
     return claim;
   }
 
-  /** Nobody fetches the units, except for what a claim is still to bring. */
+  /** Frees busy units, except those that a claim still fetches. */
   #free(first: number, end: number): void {
     for (let unit = first; unit < end; unit += 1) if (this.#state[unit] === BUSY) this.#set(unit, FREE);
     this.#holdClaimed(first, end);

@@ -5,51 +5,51 @@ import type { SourceState } from '../run/source-state.ts';
 import type { Ground, SourceTry } from '../run/source-try.ts';
 import type { Claim, SpanBoard } from './span-board.ts';
 
-/** What there is to know when a source asks for work. */
+/** What `chooseWork` decides from. */
 export interface WorkSituation {
   readonly ground: Ground;
   /** Sources that may be asked now or later. */
   readonly joined: readonly SourceState[];
   readonly running: readonly SourceTry[];
-  /** False when nothing will ever prove the bytes: then they come from one source, in one stream. */
+  /** False when neither a digest nor leaves prove the bytes: then they come from one source, in one stream. */
   readonly isProvable: boolean;
   readonly now: number;
 }
 
-/** A span shorter than this is left to whoever began it: a new request takes about as long. */
+/** A try younger than this keeps its span: a new request would take about as long. */
 const LEAST_AGE_MS = SECOND_MS;
 
-/** A head that takes this many times as long as the last one of its source is late. */
+/** A head is late after this many times the latency of its source. */
 const LATE_HEADS = 3;
 
 /**
- * What the source should fetch next: free units first, and in the end-game a part of what others are fetching.
+ * Chooses what the source fetches next: free units first, and in the end-game a part of what other tries are fetching.
  *
- * @returns undefined when there is nothing for it now
+ * @returns undefined when there is no work for it now
  */
 export function chooseWork(state: SourceState, situation: WorkSituation): Claim | undefined {
   const { board } = situation.ground;
-  if (!situation.isProvable) return mayGoOn(state, situation) ? board.claim(state.index, Infinity) : undefined;
+  if (!situation.isProvable) return mayContinue(state, situation) ? board.claim(state.index, Infinity) : undefined;
   if (state.mode === 'stream' && !isLastResort(state, situation)) return undefined;
   const bytes = plannedBytes(state, situation);
-  return board.claim(state.index, bytes) ?? workSetAside(state, board, bytes) ?? workOfOthers(state, situation);
+  return board.claim(state.index, bytes) ?? workSetAside(state, board, bytes) ?? shareOfRunning(state, situation);
 }
 
-/** HR6: bytes that nothing proves are left to the source that gave their beginning, as long as it may show that it still has them. */
-function mayGoOn(state: SourceState, { ground, joined, running }: WorkSituation): boolean {
+/** Unproven bytes are continued only by the source that sent their beginning, unless it showed no version of them. */
+function mayContinue(state: SourceState, { ground, joined, running }: WorkSituation): boolean {
   if (running.length > 0) return false;
   const giver = joined.find(({ index }) => index === ground.board.originOf(0));
   return giver === undefined || giver === state || giver.validator === undefined;
 }
 
-/** A source of parts that has nothing else to do is asked for what it probably does not have. */
+/** When nothing else can be fetched from a source that holds parts, the blocks that it probably does not have are tried. */
 function workSetAside(state: SourceState, board: SpanBoard, bytes: number): Claim | undefined {
   return state.mode === 'blocks' && readmitsParts(board, state) ? board.claim(state.index, bytes) : undefined;
 }
 
 function plannedBytes(state: SourceState, { ground, joined, now }: WorkSituation): number {
   const ready = joined.filter((one) => one.pausedUntil <= now);
-  const connections = ready.reduce((sum, one) => sum + Math.max(1, one.lanes), state.lanes > 0 ? 1 : 0);
+  const connections = ready.reduce((sum, one) => sum + Math.max(1, one.connections), state.connections > 0 ? 1 : 0);
   const { requestsPerMinute = Infinity, requestsPerMinutePerCid = Infinity } = state.source.capabilities();
   const allowed = Math.min(requestsPerMinute, requestsPerMinutePerCid);
   return spanBytesFor({
@@ -60,20 +60,20 @@ function plannedBytes(state: SourceState, { ground, joined, now }: WorkSituation
   });
 }
 
-/** A source without ranges sends the whole file: it is used only when nobody else can go on. */
+/** A source without ranges sends the whole file: it is used only when no other source can continue. */
 function isLastResort(state: SourceState, { ground, joined, running }: WorkSituation): boolean {
   if (running.length > 0) return false;
   return !joined.some((one) => one !== state && one.mode !== 'stream' && ground.board.hasWorkFor(one.index));
 }
 
-/** End-game: nothing is free, so the rest of a slow or stalled span is duplicated, or half of a long one taken. */
-function workOfOthers(state: SourceState, { ground, joined, running, now }: WorkSituation): Claim | undefined {
+/** End-game, when no unit is free: duplicates the rest of a slow or stalled span, or takes half of a long one. */
+function shareOfRunning(state: SourceState, { ground, joined, running, now }: WorkSituation): Claim | undefined {
   const { board } = ground;
   const usual = median(joined.flatMap((one) => one.connectionRate(now) ?? []));
   for (const run of running) {
     const { claim } = run;
     if (claim === undefined || run.mode === 'blocks' || now - run.startedAt < LEAST_AGE_MS) continue;
-    // A further connection of the same source takes its share of a long span, too: the first one was planned alone.
+    // A further connection of the same source also takes its share of a long span, which was planned for one connection.
     const isOwn = run.state === state;
     if (isOwn && state.source.capabilities().range !== true) continue;
     const bytesPerSecond = run.meter.rate(now);
@@ -85,7 +85,7 @@ function workOfOthers(state: SourceState, { ground, joined, running, now }: Work
   return undefined;
 }
 
-/** A server that serves one connection after the other answers the second one only when the first is free again. */
+/** The source may serve its connections one after the other: then this one waits for another one to end. */
 const isQueued = ({ latencyMs, startedAt, state }: SourceTry, now: number): boolean =>
   latencyMs === undefined && now - startedAt > LATE_HEADS * (state.latencyMs ?? Infinity);
 

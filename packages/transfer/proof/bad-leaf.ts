@@ -1,13 +1,25 @@
-import { SourceError } from '#core/failure';
+import { SourceError, VerifyError, type VerifyFailureKind } from '#core/failure';
 import { CORRUPT_REST_MS, PAGE_REST_MS } from '#core/policy';
 import { leafCid } from '#content/leaf/leaf-block';
 import { FRAMING } from '#content/leaf/leaf-table';
-import { LeafError } from './leaf-error.ts';
 import type { SourceState } from '../run/source-state.ts';
 import type { SpanBoard } from '../plan/span-board.ts';
 
 /** Different sources that must have sent a bad leaf before the leaf itself is given up. */
 const SOURCES_AGAINST_A_LEAF = 3;
+
+/**
+ * One leaf of the table cannot be had as the table describes it. A leaf whose frame was only guessed can be
+ * repaired (`#content/leaf/leaf-repair`) and the transfer run again with the new table: nothing proven is lost.
+ */
+export class LeafError extends VerifyError {
+  readonly leafIndex: number;
+
+  constructor(kind: VerifyFailureKind, leafIndex: number, message: string) {
+    super(kind, message);
+    this.leafIndex = leafIndex;
+  }
+}
 
 /**
  * Keeps the source from sending this leaf again, and counts it against the source.

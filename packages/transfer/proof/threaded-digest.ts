@@ -4,7 +4,8 @@ import type { DigestedFile } from '#content/digest/file-digester';
 import { StorageError } from '#core/failure';
 import { MIB } from '#core/units';
 import type { DigestAnswer, DigestOrder } from './digest-thread.ts';
-import type { DigestPlan, FileDigest } from './file-digest.ts';
+import type { OpenFile } from '../disk/file-operations.ts';
+import { inlineDigest, type DigestPlan, type FileDigest } from './file-digest.ts';
 
 /** For smaller files the thread that waits is not worth waking. */
 const LEAST_FILE_BYTES = 16 * MIB;
@@ -17,6 +18,12 @@ const threads: DigestThread[] = [];
 let seenBytes = 0;
 /** Undefined when this code runs in a form that a thread cannot load (TypeScript sources). */
 const script = import.meta.url.endsWith('.ts') ? undefined : new URL('./digest-thread.js', import.meta.url);
+
+/** Starts the digest of a growing file, in a second thread when that pays and is allowed. */
+export function startFileDigest(file: OpenFile, path: string, plan: DigestPlan, thread: 'auto' | 'inline'): FileDigest {
+  const threaded = thread === 'auto' ? threadedDigest(file.descriptor, path, plan) : undefined;
+  return threaded ?? inlineDigest(file, path, plan);
+}
 
 /**
  * Hashes in a second thread that reads behind the frontier, when that pays: the file is large, and a core is

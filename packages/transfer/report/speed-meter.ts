@@ -1,6 +1,6 @@
 import { SECOND_MS } from '#core/units';
 
-/** Rate of a stream of bytes over roughly the last second, with the moment of the last byte. */
+/** Rate of a byte stream over about the last second, and the time of its last byte. */
 export class SpeedMeter {
   #startedAt: number;
   #countedAt: number;

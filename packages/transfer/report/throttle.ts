@@ -1,17 +1,16 @@
 import { SECOND_MS } from '#core/units';
 
-/** What a stream asks before it goes on. */
+/** Counts the bytes of a stream and says how long it must wait. */
 export interface ByteLimit {
   /**
-   * Accounts for bytes that were just received.
+   * Counts bytes that were just received.
    *
-   * @returns undefined when the stream may go on at once, else a promise for the moment it may; rejects with
-   *   the signal's reason
+   * @returns undefined when the stream may continue at once, else a promise for when it may; rejects with the reason of the signal
    */
   take(bytes: number, signal?: AbortSignal): Promise<void> | undefined;
 }
 
-/** A limit of bytes per second that several streams share; the rate may change at any moment. */
+/** A limit of bytes per second that several streams share; the rate can change at any time. */
 export interface Throttle extends ByteLimit {
   /** @param bytesPerSecond positive; undefined lifts the limit */
   setRate(bytesPerSecond: number | undefined): void;
@@ -19,12 +18,11 @@ export interface Throttle extends ByteLimit {
 
 /** Idle time is credited for at most this long, so that a pause does not turn into a burst. */
 const BURST_MS = 100;
-/** Shorter waits are not worth a timer and a cold start of every cache: the debt stays and is waited for with the next bytes. */
+/** Shorter waits cost more than they save: the bucket may go negative, and a later call waits until it refills. */
 const LEAST_WAIT_MS = 50;
 
 /**
- * A token bucket (EX2). Exact over time: every byte taken is owed and each wait pays the whole debt, so the
- * error over ten seconds is the last timer's.
+ * A token bucket. Every byte is counted and each wait lasts until the bucket has refilled, so timer errors do not add up.
  *
  * @param bytesPerSecond positive; undefined for no limit yet
  * @param now monotonic milliseconds
@@ -34,7 +32,7 @@ export function createThrottle(
   now: () => number = () => performance.now(),
 ): Throttle {
   let rate = checkedRate(bytesPerSecond);
-  /** Bytes handed out so far, and how many the clock has allowed; both grow for ever. */
+  /** Bytes taken so far, and bytes that the elapsed time has allowed. */
   let taken = 0;
   let allowed = 0;
   let settledAt = now();
@@ -78,7 +76,7 @@ function checkedRate(bytesPerSecond: number | undefined): number | undefined {
   return bytesPerSecond === Infinity ? undefined : bytesPerSecond;
 }
 
-/** Sleeps until the time is over, somebody wakes us, or the signal fires. */
+/** Resolves after the time, when a sleeper is woken, or when the signal fires. */
 function wakeable(ms: number, sleepers: Set<() => void>, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
     const wake = (): void => {

@@ -10,10 +10,10 @@ import type { LeafTable } from '#content/leaf/leaf-table';
 import type { FileOperations } from '../disk/file-operations.ts';
 import type { ByteLimit } from './throttle.ts';
 
-/** What the bytes must be. Whatever is given is checked; nothing given means that nothing is proven. */
+/** Identity of a file. Each field that is given is checked; without any, the bytes are not proven. */
 export interface FileIdentity {
   readonly sizeBytes?: number | undefined;
-  /** Least length, when the exact one is not known (CH3). */
+  /** Least length, when the exact one is not known. */
   readonly minBytes?: number | undefined;
   readonly digests: Digests;
   readonly cid?: string | undefined;
@@ -21,34 +21,34 @@ export interface FileIdentity {
 
 export interface TransferOptions {
   readonly file: FileIdentity;
-  /** Leaves of the file's DAG. Without it the file is cut into fixed pieces that only a whole digest proves. */
+  /** Leaves of the DAG of the file. Without it the file is cut into fixed pieces, which only the whole digest proves. */
   readonly table?: LeafTable | undefined;
-  /** In configured order: the prior of their ranking. Names are unique. */
+  /** In configured order, which is the prior of their ranking. Names are unique. */
   readonly sources: readonly Source[];
   /** Layers in the order in which they join; sources of other layers are not used. */
   readonly layers: readonly Layer[];
-  /** `ordered`: the next layer joins when the former is exhausted; `parallel`: all at once. */
+  /** `ordered`: the next layer joins when the layer before it is exhausted; `parallel`: all layers at once. */
   readonly strategy: Strategy;
-  /** Where the bytes grow, in an existing folder; nobody else writes there. The journal lies beside it. */
+  /** Path of the growing file, in an existing folder; the caller ensures that no other process writes it. The journal lies beside it. */
   readonly partialPath: string;
   /** Default: DEFAULT_BUDGETS. */
   readonly budgets?: Readonly<Record<Layer, Budget>> | undefined;
   /** Most connections per source; default 4, never more than the source allows. */
   readonly connections?: number | undefined;
-  /** Every byte is counted by each of them: of the transfer, of the worker, of the site. */
+  /** Each limit counts every byte: of the transfer, of the worker, of the site. */
   readonly throttles?: readonly ByteLimit[] | undefined;
-  /** Limits of one source, which may change while it is read. */
+  /** Limits of one source; their rates may change while it is read. */
   readonly sourceThrottles?: ((source: Source) => readonly ByteLimit[]) | undefined;
-  /** What earlier transfers measured. */
+  /** Measurements of earlier transfers. */
   readonly health?: ((source: Source) => SourceHealth | undefined) | undefined;
-  /** Existing files or other partials whose good leaves are taken over; without a table, what journals claim of this very file. */
+  /** Files or other partials whose correct leaves are copied; without a table, pieces that journals of the same file record. */
   readonly salvage?: readonly string[] | undefined;
-  /** Also compute the CID and leaf table of the file in the same pass; where a CID is asked for without a table, to prove it. */
+  /** Also compute the CID and leaf table of the file in the same pass; proves a CID that is given without a table. */
   readonly dagProfile?: DagProfile | undefined;
   readonly fileOperations?: FileOperations | undefined;
   /**
-   * Where the whole digest of a large file is computed. Default `auto`: in a second thread when a core is free
-   * and the file is large enough; `inline` never uses one.
+   * Where the whole digest of a large file is computed. Default `auto`: in a second thread if a core is free and the file is large
+   * enough; `inline`: never in a second thread.
    */
   readonly digestThread?: 'auto' | 'inline' | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -65,36 +65,36 @@ export interface Progress {
   readonly committedBytes: number;
   readonly totalBytes: number | undefined;
   readonly wastedBytes: number;
-  /** Bytes taken back since the last report, because the whole digest refused them. */
+  /** Bytes dropped since the last report, because the whole digest differed. */
   readonly rolledBackBytes: number;
   readonly bytesPerSecond: number;
-  /** Sources that are sending now. */
+  /** Sources with a running try. */
   readonly activeSources: readonly string[];
-  /** Every source, in the order of its rank; what tries that still run have wasted is counted when they end. */
+  /** Every source in the order of rank. Wasted bytes of a try count when it ends. */
   readonly sources: readonly SourceProgress[];
   readonly tries: number;
 }
 
-/** What one source has given so far; counted as in its report at the end. */
+/** Bytes of one source so far, counted as in its final report. */
 export type SourceProgress = Pick<SourceReport, 'source' | 'bytes' | 'wastedBytes'>;
 
-/** One request (or one run of block requests) to one source (ME1). */
+/** One request, or one series of block requests, to one source. */
 export interface TryRecord {
   readonly source: string;
   readonly kind: SourceKind;
   readonly layer: Layer;
   readonly origin: string;
-  /** Why the source was asked at this place in the order (ME5). */
+  /** Why the source has its place in the order. */
   readonly rankedBecause: string;
   readonly mode: SourceMode;
   readonly range: { readonly start: number; readonly end: number } | undefined;
-  /** Received, whether useful or not. */
+  /** All received bytes, also wasted ones. */
   readonly bytes: number;
   readonly committedBytes: number;
   readonly wastedBytes: number;
   readonly badLeaves: number;
   readonly durationMs: number;
-  /** Until the head of the response; undefined when there was none. */
+  /** Time to the head of the response; undefined without one. */
   readonly latencyMs: number | undefined;
   readonly failure: { readonly kind: SourceFailureKind; readonly message: string } | undefined;
   readonly decision: Decision['do'] | undefined;
@@ -113,37 +113,37 @@ export interface SourceReport {
   readonly wastedBytes: number;
   readonly badLeaves: number;
   readonly errors: number;
-  /** Why it is not asked any more; undefined while it is. */
+  /** Why it is not asked any more; undefined while it may be asked. */
   readonly leftBecause: string | undefined;
-  /** Content coding that it named although none was asked for; the bytes are as they came. Left out without one. */
+  /** Content coding that it named although none was requested; the bytes are not decoded. Left out without one. */
   readonly encoding?: string;
 }
 
-/** `leaves`: each leaf and the whole; `digest`: the whole file; `none`: nothing was there to prove it. */
+/** What proved the bytes. `leaves`: each leaf; `digest`: the digest of the whole file; `none`: the identity names neither. */
 export type Verification = 'leaves' | 'digest' | 'none';
 
 export interface TransferResult {
   readonly partialPath: string;
   readonly sizeBytes: number;
-  /** `sha256` always, and every algorithm the file's identity names. */
+  /** `sha256` always, and each algorithm that the identity names. */
   readonly digests: Digests;
-  /** The CID that was proven, or, where none was asked for, the one that was computed by `dagProfile`; never one that is only believed. */
+  /** The proven CID; if the identity names none, the one computed with `dagProfile`. Never an unproven CID. */
   readonly cid: string | undefined;
   readonly table: LeafTable | undefined;
-  /** Inner blocks of a computed DAG, to serve it. */
+  /** Inner blocks of a computed DAG, for serving it. */
   readonly innerBlocks: ReadonlyMap<string, Uint8Array> | undefined;
   readonly verified: Verification;
-  /** The deepest layer that gave bytes; undefined when the disk already had all of them. */
+  /** The deepest layer that sent bytes; undefined when the disk already had all of them. */
   readonly deepestLayer: Layer | undefined;
-  /** Bytes that were on the disk before this run, or were salvaged, and did not have to be fetched. */
+  /** Bytes that were on the disk before this run or were salvaged. */
   readonly resumedBytes: number;
-  /** Those of the resumed bytes that the DAG itself carries, and that were not on the disk before this run. */
+  /** Resumed bytes that came inside the DAG and were not on the disk before this run. */
   readonly carriedBytes: number;
   readonly wastedBytes: number;
   readonly badLeaves: number;
   readonly sources: readonly SourceReport[];
-  /** How many there were; `onTry` is told of each. */
+  /** Number of tries; `onTry` is called for each. */
   readonly tryCount: number;
-  /** The last 1,000 of them. */
+  /** The last 1,000 tries. */
   readonly tries: readonly TryRecord[];
 }

@@ -4,7 +4,7 @@ import type { DigestedFile } from '#content/digest/file-digester';
 import { VerifyError } from '#core/failure';
 import type { SourceState } from '../run/source-state.ts';
 import type { TransferOptions, TransferResult, Verification } from './transfer-options.ts';
-import type { TryLog } from './try-log.ts';
+import type { TryLog } from './tries.ts';
 
 export interface TransferAccounts {
   readonly states: readonly SourceState[];
@@ -43,8 +43,8 @@ export function resultOf(
 }
 
 /**
- * The DAG that was built of the bytes, unless a CID was asked for that it does not have: then the digest alone proved the bytes, and
- * what the CID names is not known.
+ * The DAG that was built from the bytes; undefined if its CID differs from the one in the identity. Then only the digest proved the bytes,
+ * and the given CID stays unproven.
  */
 const dagOfAsked = (cid: string | undefined, built: BuiltDag | undefined): BuiltDag | undefined =>
   cid === undefined || built?.cid === canonicalCid(cid) ? built : undefined;
@@ -57,8 +57,7 @@ function verificationOf({ file, table }: Pick<TransferOptions, 'file' | 'table'>
 /** @throws RangeError, VerifyError when the options contradict each other */
 export function refuseContradictions({ file, table, sources }: TransferOptions): void {
   const names = new Set(sources.map((source) => source.name));
-  if (names.size < sources.length)
-    throw new RangeError('sources: two have the same name, their bytes could not be told apart');
+  if (names.size < sources.length) throw new RangeError('sources: two sources have the same name; give each its own');
   if (table !== undefined && file.sizeBytes !== undefined && table.sizeBytes !== file.sizeBytes)
     throw new VerifyError(
       'wrong-digest',

@@ -2,11 +2,11 @@ import { SourceError } from '#core/failure';
 import type { Layer } from '#core/layer';
 import type { Logger } from '#core/logger';
 import { backoffMs, decide, type Budget, type Decision } from '#core/policy';
-import { afterConnectionLimit, keepsLanes, refusalOf } from '../plan/connection-limit.ts';
+import { afterConnectionLimit, holdConnections, originAnswer } from '../plan/connections.ts';
 import type { SourceState } from './source-state.ts';
 
 export interface ConsequencesOptions {
-  /** Of all layers. */
+  /** The sources of all layers. */
   readonly states: readonly SourceState[];
   readonly budgets: Readonly<Record<Layer, Budget>>;
   readonly logger: Logger;
@@ -14,38 +14,38 @@ export interface ConsequencesOptions {
   readonly random: () => number;
 }
 
-/** What a decision needs to know besides the failure. */
+/** What the policy needs beside the failure. */
 export interface FailureSituation {
   /** Other sources of the layer that may still be asked. */
   readonly otherSources: number;
   /** Another layer has a source that may still be asked. */
   readonly hasOtherLayer: boolean;
-  /** Corrupt bytes were found leaf by leaf, and cost nobody's trust but the source's own. */
+  /** Corrupt bytes were found leaf by leaf, so only the source that sent them is suspect. */
   readonly isProvenByLeaves: boolean;
 }
 
-/** Lets the policy decide what a failure means, and carries it out on the sources: they pause, or are left. */
+/** Asks the policy what follows a failure, and applies it: the source pauses, or is not asked again. */
 export class Consequences {
   readonly #options: ConsequencesOptions;
-  /** Changes of source because of corrupt bytes, by layer (RE6). */
+  /** Changes of source because of corrupt bytes, by layer. */
   readonly #corruptionSwitches = new Map<Layer, number>();
 
   constructor(options: ConsequencesOptions) {
     this.#options = options;
   }
 
-  /** @returns what was decided, for the record of the try */
+  /** @returns the decision, for the record of the try */
   afterFailure(state: SourceState, thrown: SourceError, situation: FailureSituation): Decision {
     const { logger, now } = this.#options;
     const decision =
-      afterConnectionLimit(state, thrown, now()) ?? this.#afterFailure(state, refusalOf(thrown), situation);
+      afterConnectionLimit(state, thrown, now()) ?? this.#afterFailure(state, originAnswer(thrown), situation);
     const { kind, message } = thrown;
     logger.info({ source: state.source.name, kind, message, decision }, 'try failed');
     return decision;
   }
 
   #afterFailure(state: SourceState, error: SourceError, situation: FailureSituation): Decision {
-    if (error.kind === 'throttled' && state.mode === 'range') keepsLanes(state, this.#options.now());
+    if (error.kind === 'throttled' && state.mode === 'range') holdConnections(state, this.#options.now());
     state.recordFailure(error);
     state.failuresInARow += 1;
     if (error.kind === 'digest-mismatch') this.#countSwitch(state.source.layer);
@@ -54,7 +54,7 @@ export class Consequences {
     return decision;
   }
 
-  /** The whole file is wrong and all of it came from this source; after too many of them the layer is left (RE6). */
+  /** The whole file is wrong and came from this source alone. After too many such sources the whole layer is not asked again. */
   convict(culprit: SourceState, message: string): void {
     const { layer, name } = culprit.source;
     culprit.recordFailure(new SourceError('digest-mismatch', name, message));

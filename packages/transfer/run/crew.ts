@@ -4,7 +4,7 @@ import type { Decision } from '#core/policy';
 import type { ResponseHead } from '#core/source';
 import { isTooSlow, TOO_SLOW_MS } from '#core/span-plan';
 import { judgeBadLeaf } from '../proof/bad-leaf.ts';
-import { adjustConnections } from '../plan/connection-ramp.ts';
+import { adjustConnections } from '../plan/connections.ts';
 import type { Consequences } from './consequences.ts';
 import { readFromStart, type FileLayout } from './first-byte-reads.ts';
 import { SpanEnded } from '../proof/leaf-cutter.ts';
@@ -15,7 +15,7 @@ import { SourceTry, type Ground, type TryContext } from './source-try.ts';
 import type { Claim } from '../plan/span-board.ts';
 import type { ByteLimit } from '../report/throttle.ts';
 import type { TryRecord } from '../report/transfer-options.ts';
-import { exhausted, recordOf } from '../report/try-record.ts';
+import { exhausted, recordOf } from '../report/tries.ts';
 import { chooseWork, type WorkSituation } from '../plan/work-choice.ts';
 
 const TICK_MS = 200;
@@ -25,13 +25,13 @@ export interface CrewOptions {
   readonly states: readonly SourceState[];
   readonly layers: readonly Layer[];
   readonly joinsAllLayers: boolean;
-  /** Outlives the crew. */
+  /** Shared by all crews of a transfer. */
   readonly consequences: Consequences;
   readonly connections: number;
   readonly throttlesOf: (state: SourceState) => readonly ByteLimit[];
-  /** False when nothing will ever prove the bytes: then they come from one source, in one stream. */
+  /** False when neither a digest nor leaves prove the bytes: then they come from one source, in one stream. */
   readonly isProvable: boolean;
-  /** What is fetched, for messages. */
+  /** Names the file in messages. */
   readonly what: string;
   readonly now: () => number;
   /** What is on the disk. */
@@ -47,8 +47,8 @@ interface RunningTry {
 }
 
 /**
- * Sends the sources of a transfer to work until every unit is on the disk: who is asked next, for what, how many
- * at once, and what follows a failure. All decisions are made in `#pump`, which runs whenever something changed.
+ * Runs the tries of a transfer until every unit is on the disk. Decides which source is asked next, for which units, over how many
+ * connections, and what follows a failure. `#pump` makes all decisions and runs after every change.
  */
 export class Crew {
   readonly #options: CrewOptions;
@@ -76,8 +76,8 @@ export class Crew {
   }
 
   /**
-   * Resolves when the board is complete, or a response of unknown length has ended. No try is running any more
-   * and nothing is on its way to the disk when it settles.
+   * Resolves when the board is complete, or a response of unknown length has ended. When it settles, no try runs and no write is in
+   * flight.
    *
    * @throws ExhaustedError, VerifyError, StorageError, or the reason of the signal
    */
@@ -98,18 +98,18 @@ export class Crew {
       clearInterval(this.#timer);
       clearTimeout(this.#wake);
       signal?.removeEventListener('abort', stop);
-      await this.#standDown();
+      await this.#finishTries();
     }
   }
 
-  /** Ends the run with an error. No further byte is taken. */
+  /** Ends the run with an error; no further byte is taken. */
   fail(error: unknown): void {
     this.#isOver = true;
-    this.#dismiss();
+    this.#abortTries();
     this.#reject(error);
   }
 
-  /** Looks whether the work is done; to be called when units were committed. */
+  /** Ends the run if the board is complete. Call it after units were committed. */
   committed(): void {
     if (!this.#isOver && this.#isDone()) this.#end();
   }
@@ -119,41 +119,41 @@ export class Crew {
     this.#resolve();
   }
 
-  async #standDown(): Promise<void> {
-    this.#dismiss();
+  async #finishTries(): Promise<void> {
+    this.#abortTries();
     await Promise.all([...this.#running].map(({ settled }) => settled));
     await this.#ground?.writer.idle();
   }
 
-  #dismiss(): void {
+  #abortTries(): void {
     for (const { run } of this.#running) run.controller.abort(new SpanEnded());
   }
 
   #pump(): void {
     if (this.#isOver) return;
     if (this.#isDone()) return this.#end();
-    this.#employAll();
+    this.#startAll();
     if (this.#running.size > 0) return;
-    if (this.#isAnyoneExpected()) this.#wakeWhenPausesEnd();
+    if (this.#hasPausedWork()) this.#wakeWhenPausesEnd();
     else if (this.#ground !== undefined && asksEachPart(this.#ground.board, this.#joined())) this.#pump();
     else if (!this.#isAwaitingDisk())
       this.fail(exhausted(this.#options.what, this.#options.states, this.#ground?.board.refusedUnits));
   }
 
-  /** Bytes that nothing proves may still turn out to be the beginning of a longer answer. */
+  /** Unproven bytes may be the beginning of a longer response, so the run waits until that response has ended. */
   #isDone(): boolean {
     const isComplete = this.#ground?.board.isComplete === true;
     return this.#isUnsizedDone || (isComplete && (this.#options.isProvable || this.#running.size === 0));
   }
 
-  /** A further layer joins when nobody of the former ones works or will. */
-  #employAll(): void {
+  /** The next layer joins when no source of an earlier layer is active or paused. */
+  #startAll(): void {
     do {
-      for (const state of this.#joined()) this.#employ(state);
-    } while (this.#running.size === 0 && !this.#isAnyoneExpected() && this.#joinNextLayer());
+      for (const state of this.#joined()) this.#startTries(state);
+    } while (this.#running.size === 0 && !this.#hasPausedWork() && this.#joinNextLayer());
   }
 
-  /** Nobody works and somebody will: sleep exactly as long as the next pause. Whoever does not rest waits for one who does. */
+  /** All sources are paused: sleep until the first pause ends. */
   #wakeWhenPausesEnd(): void {
     const now = this.#options.now();
     const pauses = this.#joined().flatMap(({ pausedUntil }) => (pausedUntil > now ? pausedUntil - now : []));
@@ -172,19 +172,19 @@ export class Crew {
     return true;
   }
 
-  /** A source is paused and will have something to do afterwards. */
-  #isAnyoneExpected(): boolean {
+  /** A source has work to do, now or after its pause. */
+  #hasPausedWork(): boolean {
     return this.#joined().some((state) => this.#ground === undefined || this.#ground.board.hasWorkFor(state.index));
   }
 
-  /** Every unit that is missing on the board is on its way to the disk. */
+  /** Every missing unit is being written. */
   #isAwaitingDisk(): boolean {
     return this.#ground !== undefined && this.#ground.board.freeBytes === 0;
   }
 
-  /** Starts as many tries at the source as it may have and there is work for. */
-  #employ(state: SourceState): void {
-    while (!state.isLeft && state.pausedUntil <= this.#options.now() && state.lanes < this.#lanesFor(state)) {
+  /** Starts tries at the source until it has all its connections, or there is no work for it. */
+  #startTries(state: SourceState): void {
+    while (this.#mayStart(state)) {
       if (this.#ground === undefined) {
         if (this.#running.size > 0) return;
         this.#start(state, undefined);
@@ -196,8 +196,9 @@ export class Crew {
     }
   }
 
-  #lanesFor(state: SourceState): number {
-    return Math.min(state.allowedLanes, state.maxLanes(this.#options.connections));
+  #mayStart(state: SourceState): boolean {
+    const most = Math.min(state.allowedConnections, state.maxConnections(this.#options.connections));
+    return !state.isLeft && state.pausedUntil <= this.#options.now() && state.connections < most;
   }
 
   #situation(ground: Ground): WorkSituation {
@@ -220,20 +221,20 @@ export class Crew {
     };
     const run = new SourceTry(state, context);
     run.claim = claim;
-    state.lanes += 1;
+    state.connections += 1;
     const entry: RunningTry = { run, settled: Promise.resolve() };
     this.#running.add(entry);
     entry.settled = this.#perform(run, claim).then((error) => this.#close(entry, error));
   }
 
-  /** HR3: where nothing proves the bytes, all that a response gave is on the disk before another one is compared with it. */
+  /** Unproven bytes of a response are on the disk before the head of the next response is compared with them. */
   #close(entry: RunningTry, error: unknown): void | Promise<void> {
     entry.run.close();
     const written = this.#options.isProvable ? undefined : this.#ground?.writer.idle();
     return written === undefined ? this.#settle(entry, error) : written.then(() => this.#settle(entry, error));
   }
 
-  /** @returns what went wrong; undefined when the try ended well */
+  /** @returns the failure; undefined when the try succeeded, or was ended because its bytes are not needed */
   async #perform(run: SourceTry, claim: Claim | undefined): Promise<unknown> {
     try {
       if (claim === undefined || !this.#options.isProvable) {
@@ -253,7 +254,7 @@ export class Crew {
     const { run } = entry;
     const { state } = run;
     this.#running.delete(entry);
-    state.lanes -= 1;
+    state.connections -= 1;
     if (run.acceptedBytes > 0) state.failuresInARow = state.refusalsInARow = 0;
     const error = thrown ?? this.#fruitless(run);
     const decision = error instanceof SourceError ? this.#onFailure(run, error) : undefined;
@@ -265,13 +266,13 @@ export class Crew {
     else this.#pump();
   }
 
-  /** A response that ended well and brought nothing would be asked for again for ever. */
+  /** A response that ended without an error and without a whole unit is a failure; otherwise it would be requested again without end. */
   #fruitless(run: SourceTry): SourceError | undefined {
     const { claim } = run;
     if (this.#isOver || claim === undefined || run.acceptedBytes > 0 || run.badLeaves > 0) return undefined;
     if (claim.next >= claim.end || run.state.isLeft || run.wastedBytes > 0 || run.controller.signal.aborted)
       return undefined;
-    return new SourceError('interrupted', run.state.source.name, 'it ended the response before one piece was whole');
+    return new SourceError('interrupted', run.state.source.name, 'it ended the response before one piece was complete');
   }
 
   #onFailure(run: SourceTry, error: SourceError): Decision | undefined {
@@ -291,14 +292,14 @@ export class Crew {
     for (const state of this.#joined()) {
       state.sample(now);
       if (this.#options.isProvable) adjustConnections(state, this.#running, now, this.#options.connections);
-      this.#leaveWhenTooSlow(state, now);
+      this.#abortWhenTooSlow(state, now);
     }
     this.#options.onTick();
     this.#pump();
   }
 
-  /** HT5: far below its own usual rate for a while, and somebody else can go on. */
-  #leaveWhenTooSlow(state: SourceState, now: number): void {
+  /** Aborts the tries of a source that has been far below its usual rate for a while, if another source can continue. */
+  #abortWhenTooSlow(state: SourceState, now: number): void {
     if (state.slowForMs(now, isTooSlow) < TOO_SLOW_MS) return;
     if (!this.#joined().some((one) => one !== state && one.pausedUntil <= now)) return;
     const error = new SourceError('too-slow', state.source.name, 'it fell below a tenth of its usual rate');

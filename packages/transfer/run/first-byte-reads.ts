@@ -1,23 +1,22 @@
 import { SourceError } from '#core/failure';
 import type { ByteSink, ReadRequest, ResponseHead } from '#core/source';
 import { SpanEnded } from '../proof/leaf-cutter.ts';
-import { LayingSink } from '../disk/laying-sink.ts';
 import type { Ground, SourceTry, TryFile } from './source-try.ts';
 import type { SourceState } from './source-state.ts';
 import type { Claim } from '../plan/span-board.ts';
 
-/** What is on the disk. */
+/** The file on the disk. */
 export interface FileLayout {
-  /** Undefined as long as the length of the file is not known. */
+  /** Undefined until the length of the file is known. */
   readonly laid: Ground | undefined;
   fileOf(state: SourceState): TryFile;
 }
 
 /**
- * Reads a response that may begin the file: where its length is not known yet, or nothing will prove its bytes. No ground is laid
- * afterwards when the response was of unknown length.
+ * Reads a response that may begin the file, because the length of the file is not known yet or neither a digest nor leaves prove the
+ * bytes. A response of unknown length leaves the board of the file unset.
  *
- * @param claim of all that is missing; undefined when nothing is there
+ * @param claim all missing units; undefined when the disk has none of the file
  */
 export async function readFromStart(
   run: SourceTry,
@@ -30,7 +29,7 @@ export async function readFromStart(
   else await readUnproven(run, ground && claim && { ground, claim }, file);
 }
 
-/** Opens a file whose size is not known yet. */
+/** Reads a file whose size is not known yet. */
 async function openWhole(run: SourceTry, file: TryFile): Promise<void> {
   const laying = layingFor(run, file);
   const head = (given: ResponseHead): void => {
@@ -41,10 +40,10 @@ async function openWhole(run: SourceTry, file: TryFile): Promise<void> {
 }
 
 /**
- * Goes on with bytes that nothing will prove, or begins anew: with this very answer where it has the file from its start, and else
- * with the next one (HR3, HR6).
+ * Continues unproven bytes if the response is certainly of their version. Otherwise starts over: with this response if it begins at the
+ * start of the file, else with the next one.
  *
- * @param at ground and claim of all that is missing; undefined when nothing is there
+ * @param at board, writer and claim of all missing units; undefined when the disk has none of the file
  */
 async function readUnproven(
   run: SourceTry,
@@ -74,7 +73,7 @@ async function readUnproven(
   try {
     await readLaying(run, request, { head, write: (chunk) => sink.write(chunk) }, laying);
   } catch (error) {
-    // More than the file holds came: what was kept is only its beginning.
+    // The response was longer than the file: the kept bytes are the beginning of other content.
     mustForget ||= error instanceof SourceError && error.kind === 'size-mismatch';
     throw error;
   } finally {
@@ -106,11 +105,42 @@ function layingFor(run: SourceTry, { begin, unsized }: TryFile): LayingSink {
   });
 }
 
-/** A response that breaks off right after its head leaves the claim that is being made to be released. */
+/** Waits for the layout also when the response breaks off right after its head, so that the claim is released. */
 async function readLaying(run: SourceTry, request: ReadRequest, sink: ByteSink, laying: LayingSink): Promise<void> {
   try {
     await run.read(request, sink);
   } finally {
     await laying.laid;
+  }
+}
+
+type Take = (chunk: Uint8Array) => void | Promise<void>;
+
+/** Takes a response from its first byte; the file is laid out asynchronously after the head has arrived. */
+class LayingSink implements ByteSink {
+  readonly #lay: (head: ResponseHead) => Promise<Take>;
+  #laying: Promise<void> | undefined;
+  #take: Take | undefined;
+
+  /** @param lay resolves with the function that takes the bytes */
+  constructor(lay: (head: ResponseHead) => Promise<Take>) {
+    this.#lay = lay;
+  }
+
+  /** Settles with the layout, which a response that breaks off does not wait for. */
+  get laid(): Promise<void> | undefined {
+    return this.#laying;
+  }
+
+  head(head: ResponseHead): void {
+    this.#laying = this.#lay(head).then((take) => void (this.#take = take));
+    // The caller awaits `laid`; this avoids an unhandled rejection if the response breaks off first.
+    this.#laying.catch(() => undefined);
+  }
+
+  write(chunk: Uint8Array): void | Promise<void> {
+    if (this.#take !== undefined) return this.#take(chunk);
+    const copy = chunk.slice();
+    return this.#laying!.then(() => this.#take!(copy));
   }
 }

@@ -1,26 +1,27 @@
 import type { SourceError, SourceFailureKind } from '#core/failure';
 import type { Source } from '#core/source';
 import type { Validator } from '#core/validator';
+import { rank } from '#core/ranking';
 import { median } from '#core/span-plan';
 import { MINUTE_MS, SECOND_MS } from '#core/units';
 import { SpeedMeter } from '../report/speed-meter.ts';
-import type { SourceMode, SourceProgress, SourceReport } from '../report/transfer-options.ts';
+import type { SourceMode, SourceProgress, SourceReport, TransferOptions } from '../report/transfer-options.ts';
 
-/** §6 of the scheduler rules: this many bad leaves, or this share of enough leaves, and the source is left. */
+/** After this many bad leaves, or this share of enough leaves, a source is not asked again. */
 const MAX_STRIKES = 3;
 const MAX_BAD_SHARE = 0.02;
 const LEAVES_FOR_SHARE = 50;
 const SAMPLES_KEPT = (2 * MINUTE_MS) / SECOND_MS;
 
-/** What a source that is asked block by block has shown to hold. */
+/** What is known of the blocks that a source has. */
 interface Parts {
-  /** Blocks that it had and that were right. */
+  /** Blocks that it sent and that were correct. */
   hits: number;
   misses: number;
   missesInARow: number;
-  /** It gave something since it was last asked for what was set aside. */
+  /** It sent a block since its set-aside blocks were last offered to it again. */
   hasGiven: boolean;
-  /** Nothing is set aside any more. */
+  /** No block is set aside for it any more. */
   asksEach: boolean;
 }
 
@@ -31,21 +32,21 @@ export class SourceState {
   readonly index: number;
   readonly rankedBecause: string;
   mode: SourceMode = 'range';
-  /** Tries that run now, and how many may. */
-  lanes = 0;
-  allowedLanes = 1;
+  /** Tries that run now, and the most that may run; in block mode several blocks share one try. */
+  connections = 0;
+  allowedConnections = 1;
   /** Rate before connections were added last; undefined before that. */
   rateBefore: number | undefined;
-  /** Where the measurement of the present number of connections began. */
+  /** Start of the measurement of the current number of connections. */
   rampWindow: { readonly since: number; readonly bytes: number } | undefined;
-  /** When the connections that were added last have had time to begin. */
+  /** From when on the connections that were added last are measured. */
   settledAt = 0;
-  /** How long the last head took. */
+  /** Time to the last response head. */
   latencyMs: number | undefined;
   isRamped = false;
   /** When more connections may be tried again after the origin refused one too many; undefined without such a refusal. */
   rampAgainAt: number | undefined;
-  /** Refusals of that kind since it last gave a byte, while it had no connection. */
+  /** Such refusals since the last byte, while it had no other connection. */
   refusalsInARow = 0;
   failuresInARow = 0;
   pausedUntil = 0;
@@ -55,17 +56,16 @@ export class SourceState {
   badLeaves = 0;
   leavesSeen = 0;
   errors = 0;
-  /** Version of what it sent last. */
+  /** Version of the bytes that it sent last. */
   validator: Validator | undefined;
-  /** It showed more than one version in this run. */
+  /** It sent bytes of more than one version in this run. */
   hasChanged = false;
   /** Content coding that it named although none was asked for. */
   encoding: string | undefined;
-  /** Its bytes were dropped because they may be a mixture, and it was asked for all of them in one answer. */
+  /** Its bytes were dropped because they may mix versions, and the whole file was requested in one response. */
   wasReadAgain = false;
-  /** How often everything was dropped because it could not go on with what was there. */
+  /** How often all bytes were dropped because the source could not continue them. */
   restarts = 0;
-  /** What it has, where it is asked block by block. */
   readonly parts: Parts = { hits: 0, misses: 0, missesInARow: 0, hasGiven: false, asksEach: false };
   readonly failures = new Map<SourceFailureKind, { message: string; count: number }>();
   readonly meter: SpeedMeter;
@@ -85,7 +85,7 @@ export class SourceState {
     return this.leftBecause !== undefined;
   }
 
-  maxLanes(configured: number): number {
+  maxConnections(configured: number): number {
     if (this.mode === 'stream') return 1;
     return Math.max(1, Math.min(configured, this.source.capabilities().maxConnections));
   }
@@ -93,7 +93,7 @@ export class SourceState {
   /** Rate of one connection; undefined before a measurement. */
   connectionRate(now: number): number | undefined {
     if (this.meter.totalBytes === 0) return undefined;
-    return this.meter.rate(now) / Math.max(1, this.lanes);
+    return this.meter.rate(now) / Math.max(1, this.connections);
   }
 
   recordFailure(error: SourceError): void {
@@ -106,13 +106,13 @@ export class SourceState {
     this.leftBecause ??= reason;
   }
 
-  /** All that the source gave turned out to be worth nothing. */
+  /** Counts all bytes of the source as wasted. */
   wasteAll(): void {
     this.wastedBytes += this.committedBytes;
     this.committedBytes = 0;
   }
 
-  /** A block came, and was right. */
+  /** A correct block arrived. */
   gave(): void {
     this.leavesSeen += 1;
     this.parts.hits += 1;
@@ -120,7 +120,7 @@ export class SourceState {
     this.parts.hasGiven = true;
   }
 
-  /** @returns true when the source has sent so many bad leaves that it is not believed any more */
+  /** Counts a bad leaf. @returns true when the source has sent too many of them */
   strike(): boolean {
     this.badLeaves += 1;
     this.leavesSeen += 1;
@@ -128,18 +128,18 @@ export class SourceState {
     return this.badLeaves >= MAX_STRIKES || (this.leavesSeen >= LEAVES_FOR_SHARE && share > MAX_BAD_SHARE);
   }
 
-  /** Once a second keeps the rate, for the rule that compares a source with its own past. */
+  /** Records the rate once a second, for the rule that compares a source with its own median. */
   sample(now: number): void {
     this.meter.tick(now);
-    if (now - this.#sampledAt < SECOND_MS || this.lanes === 0) return;
+    if (now - this.#sampledAt < SECOND_MS || this.connections === 0) return;
     this.#sampledAt = now;
     this.#samples.push(this.meter.rate(now));
     if (this.#samples.length > SAMPLES_KEPT) this.#samples.shift();
   }
 
-  /** For how long the source has been below what `isTooSlow` says of its rate and its own median; milliseconds. */
+  /** Milliseconds for which `isTooSlow` has been true of its rate and its own median. */
   slowForMs(now: number, isTooSlow: (rate: number, ownMedian: number) => boolean): number {
-    const slow = this.lanes > 0 && isTooSlow(this.meter.rate(now), median(this.#samples));
+    const slow = this.connections > 0 && isTooSlow(this.meter.rate(now), median(this.#samples));
     if (!slow) this.#slowSince = undefined;
     else this.#slowSince ??= now;
     return this.#slowSince === undefined ? 0 : now - this.#slowSince;
@@ -162,4 +162,19 @@ export class SourceState {
       ...(this.encoding !== undefined && { encoding: this.encoding }),
     };
   }
+}
+
+/** The sources of the wanted layers, layer by layer, each layer ranked. */
+export function rankedStates(
+  { sources, layers, health }: Pick<TransferOptions, 'sources' | 'layers' | 'health'>,
+  now: number,
+): SourceState[] {
+  const ordered = layers.flatMap((layer) => {
+    const own = sources.filter((source) => source.layer === layer);
+    return rank(own.map((source) => ({ name: source.name, health: health?.(source) }))).map((ranked) => ({
+      source: own[ranked.configuredIndex]!,
+      why: ranked.why,
+    }));
+  });
+  return ordered.map(({ source, why }, index) => new SourceState(source, index, why, now));
 }

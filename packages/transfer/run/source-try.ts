@@ -4,7 +4,7 @@ import type { ByteSink, ReadRequest, ResponseHead } from '#core/source';
 import { KIB, SECOND_MS } from '#core/units';
 import { leafCid, unwrapLeafBlock } from '#content/leaf/leaf-block';
 import { LeafCutter, SpanEnded } from '../proof/leaf-cutter.ts';
-import { LeafError } from '../proof/leaf-error.ts';
+import { LeafError } from '../proof/bad-leaf.ts';
 import { BLOCK_BYTES, type LeafWriter } from '../disk/leaf-writer.ts';
 import type { SourceState } from './source-state.ts';
 import type { Claim, SpanBoard } from '../plan/span-board.ts';
@@ -13,7 +13,7 @@ import type { ByteLimit } from '../report/throttle.ts';
 import type { SourceMode } from '../report/transfer-options.ts';
 import type { UnsizedBody } from '../disk/unsized-body.ts';
 
-/** The board and writer of a transfer whose size is known. */
+/** Board and writer of a file whose size is known. */
 export interface Ground {
   readonly board: SpanBoard;
   readonly writer: LeafWriter;
@@ -21,41 +21,44 @@ export interface Ground {
 
 /** The file of a transfer as a try at one source sees it. */
 export interface TryFile {
-  /** Its length, where somebody other than a source said so. */
+  /** Its length if the manifest or the caller gives it. */
   readonly pinnedBytes: number | undefined;
-  /** Makes the ground for what an answer sends from its first byte, instead of the one there was; undefined where it does not say how
-   * long that is. Throws SourceError when what is there began anew too often. */
+  /**
+   * Lays the file out for a response that begins at the first byte, and drops what was there. Resolves with undefined if the head does
+   * not give the length.
+   *
+   * @throws SourceError after too many restarts
+   */
   begin(head: ResponseHead): Promise<Ground | undefined>;
-  /** Whether an answer may go on with bytes that nothing will prove: it is certainly of their version, or there are none. */
+  /** Whether a response may continue unproven bytes: it is certainly of their version, or there are none. */
   continues(head: ResponseHead): boolean;
-  /** Drops them for an answer that cannot be used itself; throws as `begin` does. */
+  /** Drops the unproven bytes because of a response that cannot be used itself. @throws SourceError after too many restarts */
   forget(): Promise<void>;
-  /** Takes an answer that does not say how long it is. */
+  /** Takes a response of unknown length. */
   readonly unsized: UnsizedBody;
 }
 
-/** What a try needs of the transfer it belongs to. */
+/** What a try needs of its transfer. */
 export interface TryContext {
   readonly now: () => number;
   readonly throttles: readonly ByteLimit[];
-  /** A unit was not what it must be: excludes and strikes; throws when the stream is of no more use. */
+  /** A unit is corrupt: excludes the source from it and counts it. @throws when the response is of no more use */
   onBad(state: SourceState, unit: number, head: Uint8Array, isFirst: boolean): void;
-  /** The source has no such block. @returns whether it may have others */
+  /** The source does not have the block. @returns whether it may have others */
   onMissing(state: SourceState, unit: number): boolean;
-  /** The head of a response. */
   onHead(state: SourceState, head: ResponseHead): void;
 }
 
-/** A stream that takes longer to fill a block hands over what it has: nobody should wait for it, or fetch it again. */
+/** A stream that takes longer to fill a block hands over its verified bytes, so that they are not fetched twice. */
 const SLOW_BLOCK_MS = SECOND_MS;
 
-/** One try while it runs, and what came of it. */
+/** One try at one source while it runs, and its counts. */
 export class SourceTry {
   readonly state: SourceState;
   readonly controller = new AbortController();
   readonly meter: SpeedMeter;
   readonly startedAt: number;
-  /** How the source was asked; it may be asked in another way next time. */
+  /** Mode of this try; the mode of the source may change meanwhile. */
   readonly mode: SourceMode;
   claim: Claim | undefined;
   latencyMs: number | undefined;
@@ -67,8 +70,8 @@ export class SourceTry {
   #cutter: LeafCutter | undefined;
   #handedOverAt: number;
   #sinkError: unknown;
-  /** Accepted units of the stream that the source's state knows of. */
-  #unitsTold = 0;
+  /** Accepted units of the stream that are counted in the state of the source. */
+  #unitsCounted = 0;
 
   constructor(state: SourceState, context: TryContext) {
     this.state = state;
@@ -79,7 +82,7 @@ export class SourceTry {
     this.meter = new SpeedMeter(this.startedAt);
   }
 
-  /** Fetches the claim as one response: its range, or the whole file where the source knows no ranges. */
+  /** Fetches the claim in one response: as a range, or as the whole file if the source serves no ranges. */
   async readSpan(ground: Ground, claim: Claim): Promise<void> {
     const { grid } = ground.board;
     const range = { start: grid.start(claim.first), end: grid.end(claim.end - 1) };
@@ -112,7 +115,7 @@ export class SourceTry {
     }
   }
 
-  /** A block that the source does not have is no failure as long as it may have others. */
+  /** A block that the source does not have is no failure while it may have others. */
   async #readBlockIfThere(ground: Ground, unit: number): Promise<void> {
     try {
       await this.#readBlock(ground, unit);
@@ -122,7 +125,7 @@ export class SourceTry {
     }
   }
 
-  /** To be called at regular moments. */
+  /** Call it at regular moments. */
   tick(now: number): void {
     this.meter.tick(now);
     if (now - this.#handedOverAt < SLOW_BLOCK_MS) return;
@@ -130,11 +133,11 @@ export class SourceTry {
     if ((this.meter.rate(now) * SLOW_BLOCK_MS) / SECOND_MS < BLOCK_BYTES) this.#cutter?.handOver();
   }
 
-  /** Hands over what is verified and settles the accounts of the try. */
+  /** Hands over verified bytes and adds the counts of the try to those of the source. */
   close(): void {
     this.#cutter?.close();
     this.acceptedBytes += this.#cutter?.acceptedBytes ?? 0;
-    this.#tellUnits();
+    this.#countUnits();
     this.state.wastedBytes += this.wastedBytes;
   }
 
@@ -164,7 +167,7 @@ export class SourceTry {
     await this.#throttled(block.length);
   }
 
-  /** The response begins with the first byte of this unit, and brings the claim. */
+  /** Starts a response to the claim whose first byte is that of `firstUnit`. */
   begin(ground: Ground, claim: Claim, firstUnit: number): void {
     this.claim = claim;
     this.#cutter = new LeafCutter(ground.board, ground.writer, claim, firstUnit, {
@@ -173,7 +176,7 @@ export class SourceTry {
     });
   }
 
-  /** A sink that throws ends the response; what it threw says more than what the source makes of it. */
+  /** A sink that throws ends the response; its own error is reported rather than the error that the source makes of it. */
   async read(request: ReadRequest, sink: ByteSink): Promise<void> {
     const guarded: ByteSink = {
       head: (head) => void this.#remember(() => sink.head(head)),
@@ -236,16 +239,16 @@ export class SourceTry {
     this.state.meter.add(bytes, now);
   }
 
-  /** A bad leaf is judged against all that the source has given, the stream under way included. */
-  #tellUnits(): void {
+  /** Counts the accepted units of the current stream, so that a bad leaf is compared with all leaves of the source. */
+  #countUnits(): void {
     const accepted = this.#cutter?.acceptedUnits ?? 0;
-    this.state.leavesSeen += accepted - this.#unitsTold;
-    this.#unitsTold = accepted;
+    this.state.leavesSeen += accepted - this.#unitsCounted;
+    this.#unitsCounted = accepted;
   }
 
   #bad(unit: number, head: Uint8Array, isFirst: boolean): void {
     this.badLeaves += 1;
-    this.#tellUnits();
+    this.#countUnits();
     if (this.mode === 'blocks') this.wastedBytes += head.length;
     this.#context.onBad(this.state, unit, head, isFirst);
   }

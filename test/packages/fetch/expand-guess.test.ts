@@ -7,7 +7,7 @@ import { LeafColumns } from '#content/leaf/leaf-columns';
 import { leafCid } from '#content/leaf/leaf-block';
 import { FRAMING } from '#content/leaf/leaf-table';
 import { SHA2_256 } from '#content/digest/multihash';
-import { LeafError } from '#transfer/proof/leaf-error';
+import { LeafError } from '#transfer/proof/bad-leaf';
 import { makeBlocks } from '../../helpers/dag/dag.ts';
 import { bytesOf } from '../../helpers/transfer-kit.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { apiUrl, resolveUrl } from '#sources/hub/hub-url';
+import { hubApiUrl, resolveUrl } from '#sources/hub/hub-url';
 
 const file = {
   endpoint: 'https://hub.example/',
@@ -17,7 +17,7 @@ describe('the URL of a file on a hub', () => {
     const url = resolveUrl({ ...file, revision });
     expect(url).toBe(`https://hub.example/acme/sample/resolve/${encoded}/onnx/a%20b.onnx`);
     expect(new URL(url).href).toBe(url);
-    expect(apiUrl({ ...file, repoType: 'dataset', revision }, 'revision')).toBe(
+    expect(hubApiUrl({ ...file, repoType: 'dataset', revision }, 'revision')).toBe(
       `https://hub.example/api/datasets/acme/sample/revision/${encoded}`,
     );
   });
@@ -40,6 +40,6 @@ describe('the URL of a file on a hub', () => {
   ])('F32 a %s that would lead elsewhere with the token makes no URL: %p', (what, part) => {
     const hostile = { ...file, revision: 'main', ...part };
     expect(() => resolveUrl(hostile)).toThrow(`the ${what} ${JSON.stringify(Object.values(part)[0])}`);
-    if (what !== 'path') expect(() => apiUrl(hostile, 'tree')).toThrow(RangeError);
+    if (what !== 'path') expect(() => hubApiUrl(hostile, 'tree')).toThrow(RangeError);
   });
 });

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { silentLogger } from '#core/logger';
 import { hubCommit, hubTree } from '#sources/hub/hub-api';
-import { resolveUrl, usableUntil } from '#sources/hub/hub-url';
+import { resolveUrl } from '#sources/hub/hub-url';
+import { usableUntil } from '#sources/resolved-url';
 import { huggingface } from '#sources/hub/huggingface';
 import { SourceHealth } from '#sources/guards/source-health';
 import type { Fault } from '../../../helpers/origin/origin-fault.ts';

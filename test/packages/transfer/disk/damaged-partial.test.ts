@@ -96,7 +96,7 @@ describe('HD11 G12 a partial that was changed after a clean stop', () => {
     const fileOperations = reading(() => undefined, spoil);
     const options = { table, file: { digests: { sha256 } }, fileOperations };
     await expect(transfer(kit.options([fakeSource(bytes)], options))).rejects.toMatchObject({
-      ...{ name: 'StorageError', kind: 'io', message: expect.stringContaining('the disk gave back other bytes') },
+      ...{ name: 'StorageError', kind: 'io', message: expect.stringContaining('the disk returned other bytes') },
     });
     await transfer(kit.options([fakeSource(bytes)], { table, file: { digests: { sha256 } } }));
     expect(await isIdentical()).toBe(true);

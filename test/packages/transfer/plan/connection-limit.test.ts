@@ -4,8 +4,7 @@ import type { Source } from '#core/source';
 import { MIB } from '#core/units';
 import { learningLimits } from '#sources/guards/learning-limits';
 import { limited, OriginGates } from '#sources/guards/limited';
-import { rampConnections } from '#transfer/plan/connection-ramp';
-import { afterConnectionLimit, refusalOf } from '#transfer/plan/connection-limit';
+import { afterConnectionLimit, originAnswer, rampConnections } from '#transfer/plan/connections';
 import { pieceGrid } from '#transfer/plan/grid';
 import { SourceState } from '#transfer/run/source-state';
 import { SpanBoard } from '#transfer/plan/span-board';
@@ -23,10 +22,16 @@ const refused = (connectionLimit: number): SourceError =>
 describe('a source whose origin refused one connection too many', () => {
   it('A40 goes on with those it has, without a pause', () => {
     const state = new SourceState(fakeSource(new Uint8Array(1)), 0, '', 0);
-    state.lanes = 2;
-    state.allowedLanes = 4;
+    state.connections = 2;
+    state.allowedConnections = 4;
     expect(afterConnectionLimit(state, refused(2), 0)).toMatchObject({ do: 'retry-same', afterMs: 0 });
-    expect(state).toMatchObject({ allowedLanes: 2, isRamped: true, pausedUntil: 0, failuresInARow: 0, errors: 0 });
+    expect(state).toMatchObject({
+      allowedConnections: 2,
+      isRamped: true,
+      pausedUntil: 0,
+      failuresInARow: 0,
+      errors: 0,
+    });
   });
 
   it('A40 asks again five times where it has none, and then the refusal counts as a failure of its own kind', () => {
@@ -36,7 +41,7 @@ describe('a source whose origin refused one connection too many', () => {
       return decision?.do === 'retry-same' ? decision.afterMs : undefined;
     });
     expect(pauses).toEqual([100, 200, 400, 800, 1600, undefined]);
-    expect(refusalOf(refused(1))).toMatchObject({ httpStatus: 503, connectionLimit: undefined });
+    expect(originAnswer(refused(1))).toMatchObject({ httpStatus: 503, connectionLimit: undefined });
   });
 
   it('A40 tries more connections again when the origin is due for a test', () => {
@@ -48,17 +53,17 @@ describe('a source whose origin refused one connection too many', () => {
       '',
       0,
     );
-    state.lanes = 1;
+    state.connections = 1;
     afterConnectionLimit(state, refused(1), 0);
-    const lanesAt = (now: number): number => {
+    const connectionsAt = (now: number): number => {
       state.meter.add(MIB, now);
       rampConnections(state, now, 4);
       rampConnections(state, now + 200, 4);
-      return state.allowedLanes;
+      return state.allowedConnections;
     };
-    expect(lanesAt(60_000)).toBe(1);
+    expect(connectionsAt(60_000)).toBe(1);
     most = 2;
-    expect(lanesAt(61_000)).toBe(2);
+    expect(connectionsAt(61_000)).toBe(2);
   });
 });
 

@@ -3,11 +3,11 @@ import { SpeedMeter } from './speed-meter.ts';
 
 const REPORT_EVERY_MS = 250;
 
-/** What the transfer itself knows; the reporter adds what follows from the report before. */
+/** The facts of one moment; the report adds the speed and the bytes taken back since the last report. */
 export type Position = Omit<Progress, 'rolledBackBytes' | 'bytesPerSecond'>;
 
-/** Tells the caller how far the transfer is: committed bytes that only fall when a fall is named (HT9). */
-export class ProgressReporter {
+/** Reports the progress of a transfer. Committed bytes fall only by the `rolledBackBytes` of the same report. */
+export class TransferProgress {
   readonly #onProgress: ((progress: Progress) => void) | undefined;
   readonly #now: () => number;
   readonly #meter: SpeedMeter;
@@ -21,8 +21,8 @@ export class ProgressReporter {
   }
 
   /**
-   * @param isDue report now, however short ago the last report was
-   * @param look is asked only when a report is made
+   * @param isDue report now, even shortly after the last report
+   * @param look called only when a report is made
    */
   report(isDue: boolean, look: () => Position): void {
     const now = this.#now();

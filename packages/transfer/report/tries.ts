@@ -5,6 +5,27 @@ import type { SourceState } from '../run/source-state.ts';
 import type { SourceTry } from '../run/source-try.ts';
 import type { TryRecord } from './transfer-options.ts';
 
+/** Bounds the memory of a transfer with very many tries. */
+const TRIES_KEPT = 1000;
+
+/** The tries of one transfer: counts and reports each, keeps the last ones. */
+export class TryLog {
+  count = 0;
+  readonly kept: TryRecord[] = [];
+  readonly #onTry: ((record: TryRecord) => void) | undefined;
+
+  constructor(onTry: ((record: TryRecord) => void) | undefined) {
+    this.#onTry = onTry;
+  }
+
+  add(record: TryRecord): void {
+    this.count += 1;
+    this.kept.push(record);
+    if (this.kept.length > TRIES_KEPT) this.kept.shift();
+    this.#onTry?.(record);
+  }
+}
+
 export interface TryEnding {
   readonly error: SourceError | undefined;
   readonly decision: Decision | undefined;
@@ -35,9 +56,9 @@ export function recordOf(run: SourceTry, grid: Grid | undefined, { error, decisi
 }
 
 /**
- * Names every source that failed, in every way it did (CH7). Another attempt can help when one reason may pass.
+ * Names every source that failed and each kind of failure. A further attempt can help if one of the failures is temporary.
  *
- * @param refusedLeaves that somebody sent otherwise than the table describes them, and nobody as it does
+ * @param refusedLeaves leaves that sources sent with wrong bytes only
  */
 export function exhausted(
   what: string,
@@ -51,11 +72,11 @@ export function exhausted(
   return new ExhaustedError(what, failures, mayHelp, refusedLeaves);
 }
 
-/** Fewer bad leaves than cost a source its credit, or blocks that it lacks, are a reason too, when nothing else is. */
+/** Without another failure, a few bad leaves or missing blocks are the reason. */
 function failuresOf({ failures, badLeaves, parts }: SourceState): SourceState['failures'] {
   if (failures.size > 0) return failures;
   if (badLeaves > 0)
-    return new Map([['digest-mismatch', { message: 'it sent other bytes for a leaf', count: badLeaves }]]);
+    return new Map([['digest-mismatch', { message: 'it sent wrong bytes for a leaf', count: badLeaves }]]);
   if (parts.misses > 0) return new Map([['missing', { message: 'it does not have a block', count: parts.misses }]]);
   return failures;
 }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { KIB, MIB } from '#core/units';
-import { ProgressReporter, type Position } from '#transfer/report/progress-reporter';
+import { TransferProgress, type Position } from '#transfer/report/progress';
 import { transfer } from '#transfer/run/transfer';
 import type { Progress } from '#transfer/report/transfer-options';
 import { fakeSource } from '../../../helpers/fake-source.ts';
@@ -18,7 +18,7 @@ describe('reports of progress', () => {
   it('HT9 are made four times a second, and at once where one is due; nothing is looked at for the others', () => {
     const seen: number[] = [];
     const clock = { ms: 0 };
-    const reporter = new ProgressReporter(
+    const reporter = new TransferProgress(
       ({ committedBytes }) => void seen.push(committedBytes),
       () => clock.ms,
     );
@@ -34,7 +34,7 @@ describe('reports of progress', () => {
   });
 
   it('HT9 look at nothing where nobody listens', () => {
-    const reporter = new ProgressReporter(undefined, () => 0);
+    const reporter = new TransferProgress(undefined, () => 0);
     reporter.report(true, () => {
       throw new Error('nobody listens');
     });
@@ -42,7 +42,7 @@ describe('reports of progress', () => {
 
   it('HT9 name what is taken back', () => {
     const seen: Progress[] = [];
-    const reporter = new ProgressReporter(
+    const reporter = new TransferProgress(
       (progress) => void seen.push(progress),
       () => 0,
     );

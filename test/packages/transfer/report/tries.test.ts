@@ -1,6 +1,6 @@
 import { expect, it } from '@jest/globals';
 import type { TryRecord } from '#transfer/report/transfer-options';
-import { TryLog } from '#transfer/report/try-log';
+import { TryLog } from '#transfer/report/tries';
 
 it('tells and counts every try, and keeps only the last thousand', () => {
   const told: TryRecord[] = [];

@@ -1,11 +1,58 @@
 import { sameBytes } from '#content/cid/byte-reader';
 import { StorageError } from '#core/failure';
-import { readFully, writeFully, type OpenFile } from './file-operations.ts';
+import type { Logger } from '#core/logger';
+import { readFully, writeFully, type FileOperations, type OpenFile } from './file-operations.ts';
 import { bitOf, decodeJournal, MAX_JOURNAL_BYTES, type Journal } from './journal.ts';
-import { identityOf, journalPathOf } from './partial.ts';
-import { isOfGrid } from './resume.ts';
+import { identityOf, journalPathOf, type Partial } from './partial.ts';
+import { adoptProven, isOfGrid, type ResumeRules } from './resume.ts';
 import type { RunParts } from '../run/run-parts.ts';
 import { NO_SOURCE, type SpanBoard } from '../plan/span-board.ts';
+
+/** Takes over the good leaves of other files; a file that cannot be read is passed over. */
+export async function salvage(
+  paths: readonly string[],
+  partial: Partial,
+  board: SpanBoard,
+  operations: FileOperations,
+  rules: Pick<ResumeRules, 'logger' | 'signal'>,
+): Promise<void> {
+  for (const path of paths) {
+    if (board.isComplete) return;
+    const before = board.doneBytes;
+    const file = await openOrSkip(path, operations, rules.logger);
+    if (file === undefined) continue;
+    try {
+      await adoptProven(whereReadable(file), partial.file, board, rules.signal, Infinity);
+    } catch (error) {
+      rules.signal?.throwIfAborted();
+      if (!(error instanceof NotReadable)) throw StorageError.from(error, partial.path);
+      rules.logger.warn({ path, err: error.cause }, 'salvage file not readable to its end');
+    } finally {
+      await file.close();
+    }
+    rules.logger.info({ path, bytes: board.doneBytes - before }, 'leaves salvaged');
+  }
+}
+
+class NotReadable extends Error {}
+
+/** Tells the other file's errors from those of the partial. */
+const whereReadable = (file: OpenFile): OpenFile => ({
+  ...file,
+  read: (buffer, position) =>
+    file.read(buffer, position).catch((cause: unknown) => {
+      throw new NotReadable('a salvage file cannot be read', { cause });
+    }),
+});
+
+async function openOrSkip(path: string, operations: FileOperations, logger: Logger): Promise<OpenFile | undefined> {
+  try {
+    return await operations.openForReading(path);
+  } catch (err) {
+    logger.warn({ path, err }, 'salvage file not readable');
+    return undefined;
+  }
+}
 
 /**
  * Where no leaf table tells good bytes from bad: copies from other partials what their journals claim of this very file. The digest
@@ -13,7 +60,7 @@ import { NO_SOURCE, type SpanBoard } from '../plan/span-board.ts';
  *
  * @throws StorageError when the partial cannot be written; the signal's reason
  */
-export async function copyClaims(paths: readonly string[], parts: RunParts, board: SpanBoard): Promise<void> {
+export async function copyRecorded(paths: readonly string[], parts: RunParts, board: SpanBoard): Promise<void> {
   for (const path of paths) {
     if (board.isComplete) return;
     const before = board.doneBytes;
