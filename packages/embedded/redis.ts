@@ -24,7 +24,11 @@ export async function startRedis(options: RedisOptions): Promise<RunningServer> 
   }
   const program = await findRedis(options);
   await mkdir(join(options.dataDir, 'data'), { recursive: true, mode: 0o700 });
-  const lock = await takeServerLock(join(options.dataDir, 'lock.json'), `the Redis folder ${options.dataDir}`);
+  const lock = await takeServerLock(
+    join(options.dataDir, 'lock.json'),
+    `the Redis folder ${options.dataDir}`,
+    options.onProgress,
+  );
   try {
     const { port, server } = await startOnPort(options.port, (free) => startProcess(program, free, options));
     await lock.record(server.pid);
