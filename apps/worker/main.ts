@@ -1,9 +1,9 @@
+import { packageVersion } from '#os/package-folder';
 import { programLog } from '#os/program-log';
 import { openStore } from '#store/open-store';
 import { messageOf } from '#core/error-facts';
 import { checkWorker } from './check.ts';
 import { readWorkerConfig } from './config.ts';
-import { programVersion } from './program-version.ts';
 import { StoreNotices } from './host/store-notices.ts';
 import { createWorker } from './worker.ts';
 import { holdIdentity } from './worker-identity.ts';
@@ -27,7 +27,7 @@ async function main(): Promise<void> {
   const { home } = config;
   const store = await openStore({ home, logger, onNotice: (notice) => storeNotices.tell(notice) });
   const http = createWorkerHttp(config, config.proxy);
-  const workerVersion = programVersion(import.meta.url);
+  const workerVersion = packageVersion(import.meta.url);
   const worker = createWorker(config, identity, { store, http, storeNotices, workerVersion }, logger);
 
   let stopping = false;

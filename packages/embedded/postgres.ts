@@ -34,7 +34,7 @@ export interface PostgresOptions extends ServerOptions {
 export async function startPostgres(options: PostgresOptions): Promise<RunningServer> {
   const paths = clusterPaths(options.dataDir);
   await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
-  const lock = await takeServerLock(paths.lock, `the PostgreSQL folder ${options.dataDir}`);
+  const lock = await takeServerLock(paths.lock, `the PostgreSQL folder ${options.dataDir}`, options.onProgress);
   try {
     const { programs, runAs } = await prepare(paths, options);
     const { port, server } = await startOnPort(options.port, (free) => startProcess(programs, runAs, free, options));

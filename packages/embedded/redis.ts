@@ -26,7 +26,11 @@ export async function startRedis(options: RedisOptions): Promise<RunningServer> 
   }
   const program = await findRedis(options);
   await mkdir(join(options.dataDir, 'data'), { recursive: true, mode: 0o700 });
-  const lock = await takeServerLock(join(options.dataDir, 'lock.json'), `the Redis folder ${options.dataDir}`);
+  const lock = await takeServerLock(
+    join(options.dataDir, 'lock.json'),
+    `the Redis folder ${options.dataDir}`,
+    options.onProgress,
+  );
   try {
     const password = options.password ?? (await ownPassword(join(options.dataDir, 'password')));
     const start = (free: number): Promise<ServerProcess> => startProcess(program, free, { ...options, password });

@@ -1,22 +1,12 @@
-import { rm } from 'node:fs/promises';
-import { setTimeout as pause } from 'node:timers/promises';
+import { codeOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
 import { parseJson } from '#core/text/parse-json';
+import { systemClock } from '#os/clock';
 import { nodeFiles } from '#os/file-calls';
-import { readIfPresent } from '#os/if-present';
-import { processStart } from '#os/process-start';
-import { createWhole, writeAtomically } from '#os/write-file';
-
-/** A process that cannot be mistaken for a later one with the same number. */
-interface ProcessIdentity {
-  readonly pid: number;
-  readonly startedAt: string;
-}
-
-interface Holder {
-  readonly owner: ProcessIdentity;
-  readonly server: ProcessIdentity | null;
-}
+import type { Lease, LeaseParts } from '#os/lease/held-lease';
+import { LEASE_TTL_MS, tryLease, type Observation, type TakenLease } from '#os/lease/lease-file';
+import { processIn } from '#os/lease/lease-record';
+import { identityOf, provablyAlive, type ProcessIdentity } from '#os/lease/process-identity';
 
 export interface ServerLock {
   /** Names the server that works on the folder, so that the next start can stop it if we crash. */
@@ -25,54 +15,75 @@ export interface ServerLock {
   release(): Promise<void>;
 }
 
+const PARTS: LeaseParts = { fs: nodeFiles, clock: systemClock };
+const POLL_MS = 250;
+
 /**
  * Takes a data folder for this process. A server that a crashed owner left behind is stopped first, so two servers
- * never work on the same files.
+ * never work on the same files. An owner of which nothing can be proven, such as one in another container, is watched for a heartbeat.
  *
  * @param path the lock file
  * @param what for messages: whose folder it is
+ * @param onProgress told when an owner has to be watched
  * @throws StorageError `busy` when a live process owns the folder
  */
-export async function takeServerLock(path: string, what: string): Promise<ServerLock> {
-  const owner = await identityOf(process.pid);
-  if (owner === undefined) throw new Error('cannot read the start time of this process');
-  const holder: Holder = { owner, server: null };
-  while (!(await createWhole(nodeFiles, path, JSON.stringify(holder)))) await clearStale(path, what);
-  return {
-    async record(serverPid) {
-      const server = (await identityOf(serverPid)) ?? null;
-      await writeAtomically(nodeFiles, path, JSON.stringify({ owner, server } satisfies Holder), 0o600);
-    },
-    release: () => rm(path, { force: true }),
-  };
-}
-
-async function identityOf(pid: number): Promise<ProcessIdentity | undefined> {
-  const startedAt = await processStart(pid);
-  return startedAt === undefined ? undefined : { pid, startedAt };
-}
-
-const isAlive = async ({ pid, startedAt }: ProcessIdentity): Promise<boolean> =>
-  (await processStart(pid)) === startedAt;
-
-/** A damaged file belongs to nobody: a crash left it where a file cannot be made in one step. */
-async function clearStale(path: string, what: string): Promise<void> {
-  const text = await readIfPresent(path);
-  if (text === undefined) return;
-  const holder = parseJson(text) as Partial<Holder> | undefined;
-  if (holder?.owner !== undefined && (await isAlive(holder.owner))) {
-    throw new StorageError('busy', path, `${what} is in use by process ${holder.owner.pid}: stop that one first`);
+export async function takeServerLock(
+  path: string,
+  what: string,
+  onProgress?: (step: string) => void,
+): Promise<ServerLock> {
+  let seen: Observation | undefined;
+  for (;;) {
+    const outcome = await tryLease(PARTS, path, '', seen);
+    if ('lease' in outcome) return lockOf(await withoutOrphan(outcome));
+    const { heldBy, observation } = outcome;
+    const isBeating = seen !== undefined && seen !== observation;
+    if (heldBy !== undefined && (isBeating || (await provablyAlive(nodeFiles, heldBy.process))))
+      throw new StorageError(
+        'busy',
+        path,
+        `${what} is in use by process ${heldBy.process.pid} on ${heldBy.host}: stop that one first`,
+      );
+    if (seen === undefined) onProgress?.(`watching ${what} for ${LEASE_TTL_MS / 1000} s: a program may still use it`);
+    seen = observation;
+    await systemClock.wait(POLL_MS);
   }
-  if (holder?.server) await stopOrphan(holder.server);
-  if ((await readIfPresent(path)) === text) await rm(path, { force: true });
+}
+
+const lockOf = (lease: Lease): ServerLock => ({
+  record: async (serverPid) => lease.tell(JSON.stringify(await identityOf(nodeFiles, serverPid))),
+  release: () => lease.release(),
+});
+
+async function withoutOrphan({ lease, displaced }: TakenLease): Promise<Lease> {
+  const note = displaced?.note ?? '';
+  if (note === '') return lease;
+  try {
+    // Named until it is gone: this process may crash too.
+    await lease.tell(note);
+    await stopServer(processIn(parseJson(note)));
+    await lease.tell('');
+    return lease;
+  } catch (error) {
+    await lease.release();
+    throw error;
+  }
 }
 
 /** Asks for a fast shutdown (SIGINT means that to both servers); kills after 15 s. */
-async function stopOrphan(server: ProcessIdentity): Promise<void> {
-  const deadline = Date.now() + 15_000;
-  for (let asked = false; await isAlive(server); asked = true) {
-    if (!asked) process.kill(server.pid, 'SIGINT');
-    if (Date.now() > deadline) process.kill(server.pid, 'SIGKILL');
-    await pause(50);
+async function stopServer(server: ProcessIdentity): Promise<void> {
+  const deadlineMs = systemClock.monotonic() + 15_000;
+  for (let asked = false; await provablyAlive(nodeFiles, server); asked = true) {
+    if (!asked) signal(server.pid, 'SIGINT');
+    if (systemClock.monotonic() > deadlineMs) signal(server.pid, 'SIGKILL');
+    await systemClock.wait(50);
+  }
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if (codeOf(error) !== 'ESRCH') throw error;
   }
 }

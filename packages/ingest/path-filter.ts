@@ -1,3 +1,5 @@
+import picomatch from 'picomatch';
+
 /**
  * Makes a filter over relative paths from globs: `*` and `?` stay within one folder, `**` crosses folders, `{a,b}` is either; a
  * glob without a slash looks at the file's name in every folder (`/*.json` in the first one alone), one that ends in a slash takes
@@ -8,7 +10,7 @@
  */
 export function pathFilter(globs: readonly string[]): (path: string) => boolean {
   const patterns = globs.map(patternOf);
-  return (path) => patterns.length === 0 || patterns.some((pattern) => pattern.test(path));
+  return (path) => patterns.length === 0 || patterns.some((matches) => matches(path));
 }
 
 /** Which files of a folder or repository are wanted. */
@@ -35,48 +37,24 @@ export function selectionText({ include, exclude = [] }: PathSelection): string 
   );
 }
 
-function patternOf(glob: string): RegExp {
-  const isRooted = glob.includes('/');
+/** What other tools read as more than the characters themselves, which names of files hold. */
+const LITERAL = /[()[\]+!|^$\\]/g;
+
+function patternOf(glob: string): (path: string) => boolean {
   const relative = glob.replace(/^\.?\//, '');
   if (relative === '') throw new RangeError(`"${glob}" is no glob: write for example "onnx/*" or "*.json"`);
-  const anywhere = isRooted ? '' : '(?:.*/)?';
+  if (!hasBalancedBraces(glob)) throw new RangeError(`"${glob}" has braces that do not match: write {a,b}`);
   const whole = relative.endsWith('/') ? `${relative}**` : relative;
-  return new RegExp(`^${anywhere}${translate(whole, glob)}$`, 'u');
+  const anywhere = glob.includes('/') ? '' : '**/';
+  return picomatch(anywhere + whole.replace(LITERAL, '\\$&'), { dot: true, strictSlashes: true });
 }
 
-const TOKEN = /\*\*\/|\*\*|\*|\?|[{},]|[^*?{},]+/gu;
-
-function translate(glob: string, typed: string): string {
+function hasBalancedBraces(glob: string): boolean {
   let depth = 0;
-  const parts = (glob.match(TOKEN) ?? []).map((token) => {
-    if (token === '{') depth += 1;
-    if (token === '}') depth -= 1;
-    if (depth < 0) throw unbalanced(typed);
-    return expressionOf(token, depth);
-  });
-  if (depth !== 0) throw unbalanced(typed);
-  return parts.join('');
-}
-
-function expressionOf(token: string, depth: number): string {
-  switch (token) {
-    case '**/':
-      return '(?:.*/)?';
-    case '**':
-      return '.*';
-    case '*':
-      return '[^/]*';
-    case '?':
-      return '[^/]';
-    case '{':
-      return '(?:';
-    case '}':
-      return ')';
-    case ',':
-      return depth > 0 ? '|' : ',';
-    default:
-      return token.replace(/[.+^$()|[\]\\/-]/g, '\\$&');
+  for (const character of glob) {
+    if (character === '{') depth += 1;
+    if (character === '}') depth -= 1;
+    if (depth < 0) return false;
   }
+  return depth === 0;
 }
-
-const unbalanced = (glob: string): RangeError => new RangeError(`"${glob}" has braces that do not match: write {a,b}`);

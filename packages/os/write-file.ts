@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { codeOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
@@ -6,14 +7,25 @@ import type { FileCalls } from './file-calls.ts';
 import { ifPresent } from './if-present.ts';
 import { syncFolder } from './sync.ts';
 
-/** A name beside `path` that is nobody else's; the store's sweep knows it and removes it when it is left behind. */
+/** A unique name beside `path`; the store's sweep removes files of such names that a crash left. */
 export const temporaryBeside = (path: string): string =>
   join(dirname(path), `.${basename(path).slice(0, 100)}.${randomUUID()}.tmp`);
 
 export type WriteStep = 'written' | 'renamed' | 'synced';
 
+export interface DurableWriteOptions {
+  /** Of the file; default 0644. */
+  readonly mode?: number | undefined;
+  /** Path of the temporary file, where one process writes at a time: a crash then leaves at most one. Default: a unique name. */
+  readonly temporary?: string | undefined;
+  /** Called after each step, in this order. */
+  readonly after?: ((step: WriteStep) => void | Promise<void>) | undefined;
+}
+
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants;
+
 /**
- * Replaces a file so that a reader and a crash see the old content or the new one: temporary, fsync, rename, fsync of the folder.
+ * Replaces a file so that a reader and a crash see the old content or the new one: temporary, fdatasync, rename, fsync of the folder.
  *
  * @throws StorageError
  */
@@ -21,26 +33,37 @@ export async function writeDurably(
   fs: FileCalls,
   path: string,
   data: string | Uint8Array,
-  after: (step: WriteStep) => void | Promise<void> = () => undefined,
+  { mode = 0o644, temporary, after }: DurableWriteOptions = {},
 ): Promise<void> {
-  const temporary = temporaryBeside(path);
+  const written = temporary ?? temporaryBeside(path);
+  const how = temporary === undefined ? O_EXCL : O_TRUNC | O_NOFOLLOW;
   try {
-    const handle = await fs.open(temporary, 'wx', 0o644);
+    const handle = await fs.open(written, O_WRONLY | O_CREAT | how, mode);
     try {
       await handle.writeFile(data);
-      await handle.sync();
+      await handle.datasync();
     } finally {
       await handle.close();
     }
-    await after('written');
-    await fs.rename(temporary, path);
-    await after('renamed');
-    await syncFolder(fs, dirname(path));
-    await after('synced');
+    await after?.('written');
+    await renameDurably(fs, written, path, after);
   } catch (error) {
-    await dropTemporary(fs, temporary);
+    await dropTemporary(fs, written);
     throw StorageError.from(error, path);
   }
+}
+
+/** Gives a file that is synced already its name for good: rename, fsync of the folder. */
+export async function renameDurably(
+  fs: FileCalls,
+  from: string,
+  to: string,
+  after?: (step: WriteStep) => void | Promise<void>,
+): Promise<void> {
+  await fs.rename(from, to);
+  await after?.('renamed');
+  await syncFolder(fs, dirname(to));
+  await after?.('synced');
 }
 
 /**

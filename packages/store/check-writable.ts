@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { StorageError } from '#core/failure';
 import { isAbsent } from '#os/if-present';
 import { storePaths } from './layout.ts';
-import { nodeFs, type StoreFs } from './store-fs.ts';
+import { nodeFiles, type FileCalls } from '#os/file-calls';
 
 /**
  * Writes a small file into the store of a host and takes it away again.
@@ -11,7 +11,7 @@ import { nodeFs, type StoreFs } from './store-fs.ts';
  * @param home absolute path of HAULIER_HOME
  * @throws StorageError with a sentence when the store is not there or the disk refuses
  */
-export async function checkWritable(home: string, fs: StoreFs = nodeFs): Promise<void> {
+export async function checkWritable(home: string, fs: FileCalls = nodeFiles): Promise<void> {
   const probe = join(storePaths(home).partials, `.check-${randomUUID()}`);
   try {
     await fs.writeFile(probe, 'haulier', { flag: 'wx', mode: 0o600 });

@@ -3,7 +3,7 @@ import type { Logger } from '#core/logger';
 import type { Clock } from '#os/clock';
 import type { StorePaths } from './layout.ts';
 import type { PublishStep } from './blobs/publish-steps.ts';
-import type { StoreFs } from './store-fs.ts';
+import type { FileCalls } from '#os/file-calls';
 
 /** `auto`: hard link, else reflink, else copy. `symlink` only by choice: some applications resolve or refuse them. */
 export type LinkMode = 'auto' | 'symlink';
@@ -30,7 +30,7 @@ export interface LeafReader {
 /** What every part of an open store needs; made once by `openStore`. */
 export interface StoreContext {
   readonly paths: StorePaths;
-  readonly fs: StoreFs;
+  readonly fs: FileCalls;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly linkMode: LinkMode;

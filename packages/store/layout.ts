@@ -3,7 +3,7 @@ import { StorageError } from '#core/failure';
 import { ifPresent } from '#os/if-present';
 import { syncFolders } from '#os/sync';
 import { writeDurably } from '#os/write-file';
-import type { StoreFs } from './store-fs.ts';
+import type { FileCalls } from '#os/file-calls';
 
 /** The layout that this program writes; docs/rules/store.md draws it. */
 export const LAYOUT_VERSION = 1;
@@ -68,7 +68,7 @@ const PRIVATE_MODE = 0o700;
  *
  * @throws StorageError `newer-layout` when a newer program wrote this folder; `denied`, `read-only` … when the disk refuses
  */
-export async function prepareLayout(fs: StoreFs, paths: StorePaths): Promise<void> {
+export async function prepareLayout(fs: FileCalls, paths: StorePaths): Promise<void> {
   try {
     const found = await readVersion(fs, paths);
     await makeFolders(fs, paths, found === 0);
@@ -84,7 +84,7 @@ export async function prepareLayout(fs: StoreFs, paths: StorePaths): Promise<voi
  * @returns 0 when the folder is new, or older than the VERSION file
  * @throws StorageError `newer-layout`, or `io` for a VERSION file that is no number
  */
-export async function readVersion(fs: StoreFs, paths: StorePaths): Promise<number> {
+export async function readVersion(fs: FileCalls, paths: StorePaths): Promise<number> {
   const text = await ifPresent(fs.readFile(paths.version, 'utf8'));
   if (text === undefined || text.trim() === '') return 0;
   const version = Number(text.trim());
@@ -106,7 +106,7 @@ export async function readVersion(fs: StoreFs, paths: StorePaths): Promise<numbe
 }
 
 /** @param isNew the folders may be there, and yet nobody waited until their names were on the disk */
-async function makeFolders(fs: StoreFs, paths: StorePaths, isNew: boolean): Promise<void> {
+async function makeFolders(fs: FileCalls, paths: StorePaths, isNew: boolean): Promise<void> {
   const first = await fs.mkdir(paths.home, { recursive: true, mode: SHARED_MODE });
   const made: (string | undefined)[] = [];
   for (const folder of [paths.blobs, paths.models])
@@ -118,7 +118,7 @@ async function makeFolders(fs: StoreFs, paths: StorePaths, isNew: boolean): Prom
 }
 
 /** Layout 0 had the same folders without VERSION, and blobs that could be written: make them read-only. */
-async function migrateFromUnversioned(fs: StoreFs, paths: StorePaths): Promise<void> {
+async function migrateFromUnversioned(fs: FileCalls, paths: StorePaths): Promise<void> {
   for (const folder of await fs.readdir(paths.blobs))
     for (const name of (await ifPresent(fs.readdir(join(paths.blobs, folder)))) ?? [])
       if (isSha256(name)) await fs.chmod(join(paths.blobs, folder, name), 0o444);

@@ -8,7 +8,7 @@ import { systemClock, type Clock } from '#os/clock';
 import type { LeasePartialOptions, PartialOutcome } from '#os/lease/leased-partial';
 import type { CheckOptions } from './blobs/check-blob.ts';
 import type { LeafReader, LinkMode, StoreContext, StoreNotice } from './context.ts';
-import { freeBytes } from './disk-space.ts';
+import { freeBytes } from '#os/disk-space';
 import { badRanges } from './upkeep/bad-leaves.ts';
 import { find, type FindSpec } from './blobs/find.ts';
 import { inventory, type Inventory } from './inventory.ts';
@@ -30,7 +30,7 @@ import { repairCandidate } from './upkeep/quarantine.ts';
 import { repairOf, type Repair } from './upkeep/repair.ts';
 import { recordStore } from './models/record-store.ts';
 import { rollingVerify, type RollingVerify, type RollingVerifyOptions } from './upkeep/rolling-verify.ts';
-import { nodeFs, type StoreFs } from './store-fs.ts';
+import { nodeFiles, type FileCalls } from '#os/file-calls';
 import { sweep, type SweepReport } from './upkeep/sweep.ts';
 import type { SweepLimits } from './upkeep/sweep-plan.ts';
 import { takeContent, type LocalContent } from './blobs/take-content.ts';
@@ -44,7 +44,7 @@ export interface StoreOptions {
   readonly linkMode?: LinkMode | undefined;
   readonly clock?: Clock | undefined;
   readonly logger?: Logger | undefined;
-  readonly fs?: StoreFs | undefined;
+  readonly fs?: FileCalls | undefined;
   readonly leaves?: LeafReader | undefined;
   readonly canonicalCid?: ((cid: string) => string) | undefined;
   readonly onNotice?: ((notice: StoreNotice) => void) | undefined;
@@ -130,7 +130,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 function contextOf(options: StoreOptions): StoreContext {
   return {
     paths: storePaths(resolve(options.home)),
-    fs: options.fs ?? nodeFs,
+    fs: options.fs ?? nodeFiles,
     clock: options.clock ?? systemClock,
     logger: options.logger ?? silentLogger,
     linkMode: options.linkMode ?? 'auto',

@@ -3,7 +3,7 @@ import { StorageError } from '#core/failure';
 import { ifPresent } from '#os/if-present';
 import { readVersion, storePaths, type StorePaths } from './layout.ts';
 import { decodeRecords, type ModelRecords } from './models/model-records.ts';
-import { nodeFs } from './store-fs.ts';
+import { nodeFiles } from '#os/file-calls';
 
 export interface ReadOnlyStore {
   readonly paths: StorePaths;
@@ -20,8 +20,8 @@ export interface ReadOnlyStore {
 export async function readStore(home: string): Promise<ReadOnlyStore> {
   const paths = storePaths(resolve(home));
   try {
-    await readVersion(nodeFs, paths);
-    const text = await ifPresent(nodeFs.readFile(paths.manifests, 'utf8'));
+    await readVersion(nodeFiles, paths);
+    const text = await ifPresent(nodeFiles.readFile(paths.manifests, 'utf8'));
     const records = text === undefined ? new Map() : decodeRecords(text, paths.manifests);
     if (records !== undefined) return { paths, records };
   } catch (error) {

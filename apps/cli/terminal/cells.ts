@@ -1,15 +1,14 @@
+import { eastAsianWidth } from 'get-east-asian-width';
 import { replaceUnshowable } from '#core/text/unshowable';
 
-/** Characters of two cells: East Asian wide and full-width forms, and pictures. */
-const WIDE =
-  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
 const NO_CELL = /\p{Mn}|\p{Me}|[\u200b-\u200d]/u;
 
 /** One line that a terminal shows and does not obey: names and messages come from strangers. */
 export const printable = (text: string): string =>
   replaceUnshowable(text.replace(/\s*[\r\n]+\s*/g, ' ').trim(), '\ufffd');
 
-const cellsOfOne = (character: string): number => (NO_CELL.test(character) ? 0 : WIDE.test(character) ? 2 : 1);
+const cellsOfOne = (character: string): number =>
+  NO_CELL.test(character) ? 0 : eastAsianWidth(character.codePointAt(0)!);
 
 /** How many cells of a terminal a text takes. */
 export function cellsOf(text: string): number {

@@ -1,9 +1,8 @@
-import { dirname } from 'node:path';
 import { codeOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
 import { nodeFiles, type FileCalls } from '#os/file-calls';
-import { syncFile, syncFolder } from '#os/sync';
-import { unlinkIfPresent } from '#os/write-file';
+import { syncFile } from '#os/sync';
+import { renameDurably, unlinkIfPresent } from '#os/write-file';
 import { journalPathOf } from '#transfer/disk/partial';
 
 /**
@@ -16,8 +15,7 @@ export async function publishTarget(partialPath: string, target: string, files: 
   try {
     const mode = await modeFor(target, files);
     await syncFile(files, partialPath, (partial) => partial.chmod(mode).catch(unlessWithoutModes));
-    await files.rename(partialPath, target);
-    await syncFolder(files, dirname(target));
+    await renameDurably(files, partialPath, target);
     const journal = journalPathOf(partialPath);
     for (const path of [journal, `${journal}.new`]) await unlinkIfPresent(files, path);
   } catch (error) {

@@ -1,5 +1,5 @@
-import { once } from 'node:events';
 import type { Socket } from 'node:net';
+import Client from 'undici/lib/dispatcher/client.js';
 import type { AddressPolicy } from '../address/address-policy.ts';
 import { refusalOf } from '../address/address-policy.ts';
 import type { ConnectOptions, Target } from './connector.ts';
@@ -67,60 +67,49 @@ export async function openTunnel(
   signal: AbortSignal,
 ): Promise<Socket> {
   const socket = await openSocket(targetOf(proxy), { ...options, policy: undefined, buffers: undefined }, signal);
-  const authority = `${target.host.includes(':') ? `[${target.host}]` : target.host}:${target.port}`;
-  const authorization = basicAuthorization(proxy);
-  socket.write(
-    `CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n` +
-      (authorization === undefined ? '' : `Proxy-Authorization: ${authorization}\r\n`) +
-      '\r\n',
-  );
   const bound = AbortSignal.any([signal, AbortSignal.timeout(options.timeouts.connectMs)]);
+  const onAbort = (): void => void socket.destroy(bound.reason as Error);
+  bound.addEventListener('abort', onAbort, { once: true });
   try {
-    await readTunnelReply(socket, bound);
-    return socket;
+    bound.throwIfAborted();
+    const status = await askForTunnel(socket, proxy, target);
+    if (status >= 200 && status < 300) return socket;
+    throw new HttpFailure('unreachable', `the proxy ${proxy.host} answered ${status} to CONNECT`);
   } catch (error) {
     socket.destroy();
     if (signal.aborted) throw signal.reason;
     throw error instanceof HttpFailure
       ? error
       : new HttpFailure('unreachable', `no tunnel through the proxy ${proxy.host}`, { cause: error });
+  } finally {
+    bound.removeEventListener('abort', onAbort);
   }
+}
+
+/** @returns the status of the answer; undici gives the socket up after its head, whatever the status */
+function askForTunnel(socket: Socket, proxy: URL, target: Target): Promise<number> {
+  const client = new Client(proxy.origin, {
+    headersTimeout: 0,
+    maxHeaderSize: MAX_REPLY_BYTES,
+    // Not at once: undici begins a request only after `connect` has returned.
+    connect: (_connect, callback) => setImmediate(callback, null, socket),
+  });
+  const authority = `${target.host.includes(':') ? `[${target.host}]` : target.host}:${target.port}`;
+  const authorization = basicAuthorization(proxy);
+  const headers = {
+    host: authority,
+    ...(authorization === undefined ? {} : { 'proxy-authorization': authorization }),
+  };
+  return new Promise((resolve, reject) => {
+    client.dispatch(
+      { method: 'CONNECT', path: authority, headers },
+      {
+        onRequestStart: () => undefined,
+        onRequestUpgrade: (_controller, status) => resolve(status),
+        onResponseError: (_controller, error) => reject(error),
+      },
+    );
+  });
 }
 
 const MAX_REPLY_BYTES = 16 * 1024;
-
-async function readTunnelReply(socket: Socket, signal: AbortSignal): Promise<void> {
-  let reply = Buffer.alloc(0);
-  for (;;) {
-    const chunk = socket.read() as Buffer | null;
-    if (chunk === null) {
-      await moreToRead(socket, signal);
-      continue;
-    }
-    reply = Buffer.concat([reply, chunk]);
-    const end = reply.indexOf('\r\n\r\n');
-    if (end === -1 && reply.length > MAX_REPLY_BYTES)
-      throw new HttpFailure('unreachable', 'the proxy answers nonsense');
-    if (end === -1) continue;
-    const status = /^HTTP\/1\.[01] (\d{3})/.exec(reply.toString('latin1'))?.[1];
-    if (!status?.startsWith('2'))
-      throw new HttpFailure('unreachable', `the proxy answered ${status ?? 'nonsense'} to CONNECT`);
-    if (reply.length > end + 4) socket.unshift(reply.subarray(end + 4));
-    return;
-  }
-}
-
-async function moreToRead(socket: Socket, signal: AbortSignal): Promise<void> {
-  const done = new AbortController();
-  const bound = { signal: AbortSignal.any([signal, done.signal]) };
-  const ended = once(socket, 'end', bound).then(() => {
-    throw new HttpFailure('unreachable', 'the proxy closed the connection');
-  });
-  ended.catch(() => undefined);
-  try {
-    await Promise.race([once(socket, 'readable', bound), ended]);
-    if (socket.readableLength === 0) await ended;
-  } finally {
-    done.abort();
-  }
-}

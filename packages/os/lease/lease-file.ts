@@ -57,6 +57,47 @@ export async function tryLease(
   }
 }
 
+const POLL_MS = 20;
+/** Work under a lease takes milliseconds, or copies a model where nothing can be linked. */
+const PATIENCE_MS = 40 * LEASE_TTL_MS;
+
+/**
+ * Waits for the lease and runs `work` under it.
+ *
+ * @throws StorageError `busy` when another process keeps the lease for ten minutes
+ */
+export async function withLease<T>(
+  parts: LeaseParts,
+  path: string,
+  note: string,
+  work: (lease: Lease) => Promise<T>,
+): Promise<T> {
+  const lease = await waitForLease(parts, path, note);
+  try {
+    return await work(lease);
+  } finally {
+    await lease.release();
+  }
+}
+
+async function waitForLease(parts: LeaseParts, path: string, note: string): Promise<Lease> {
+  const startedMs = parts.clock.monotonic();
+  let observation: Observation | undefined;
+  for (;;) {
+    const outcome = await tryLease(parts, path, note, observation);
+    if ('lease' in outcome) return outcome.lease;
+    observation = outcome.observation;
+    const waitedMs = parts.clock.monotonic() - startedMs;
+    if (waitedMs >= PATIENCE_MS)
+      throw new StorageError(
+        'busy',
+        path,
+        `${path} is held by process ${outcome.heldBy?.process.pid} on ${outcome.heldBy?.host} for ${Math.round(waitedMs / 1000)} s`,
+      );
+    await parts.clock.wait(POLL_MS);
+  }
+}
+
 /**
  * Everybody who may use the folder can read who holds the lease. A full disk makes the file and then refuses its content: left
  * there, the next asker would wait for nobody.

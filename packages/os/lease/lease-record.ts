@@ -17,13 +17,13 @@ const TOKEN = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 export function parseLease(raw: string): LeaseRecord | undefined {
   const value = parseJson(raw) as Partial<LeaseRecord> | null | undefined;
   if (typeof value?.token !== 'string' || !TOKEN.test(value.token) || typeof value.note !== 'string') return undefined;
-  const { machine, place, pid, started } = value.process ?? {};
-  return {
-    token: value.token,
-    note: value.note,
-    host: textOf(value.host),
-    process: { machine: textOf(machine), place: textOf(place), pid: Number(pid), started: textOf(started) },
-  };
+  return { token: value.token, note: value.note, host: textOf(value.host), process: processIn(value.process) };
+}
+
+/** @param value what JSON gave; what is missing becomes empty, of which nothing can be proven */
+export function processIn(value: unknown): ProcessIdentity {
+  const { machine, place, pid, started } = (value ?? {}) as Partial<ProcessIdentity>;
+  return { machine: textOf(machine), place: textOf(place), pid: Number(pid), started: textOf(started) };
 }
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');

@@ -34,6 +34,18 @@ async function lookUp(fs: FileCalls): Promise<ProcessIdentity> {
   return { machine, place, pid: process.pid, started: started ?? '' };
 }
 
+/** @returns the identity of another process of this system */
+export async function identityOf(fs: FileCalls, pid: number): Promise<ProcessIdentity> {
+  const started = await startInThisBoot(pid, fs).catch(() => undefined);
+  return { ...(await processIdentity(fs)), pid, started: started ?? '' };
+}
+
+/** True only when it is proven that the process runs now. */
+export async function provablyAlive(fs: FileCalls, { place, pid, started }: ProcessIdentity): Promise<boolean> {
+  if (place === '' || started === '' || place !== (await readPlace(fs))) return false;
+  return (await startInThisBoot(pid, fs).catch(() => undefined)) === started;
+}
+
 /**
  * True only when it is proven: the process lived where we live and does not live any more, or its machine has been started anew
  * since it last gave a sign of life.

@@ -5,7 +5,7 @@ import { StorageError } from '#core/failure';
 import type { Digests } from '#core/file-spec';
 import { ifPresent } from '#os/if-present';
 import { syncFile, syncFolder } from '#os/sync';
-import { unlinkIfPresent } from '#os/write-file';
+import { renameDurably, unlinkIfPresent } from '#os/write-file';
 import { readFacts, writeFacts } from './blob-facts.ts';
 import { isUnchanged } from './check-blob.ts';
 import type { StoreContext } from '../context.ts';
@@ -85,9 +85,9 @@ async function storeBlob(context: StoreContext, request: PublishRequest, blob: s
   await syncFile(fs, request.partialPath, (handle) => makeReadOnly(context, handle, request.partialPath));
   await context.onStep('partial-synced');
   await fs.mkdir(dirname(blob), { recursive: true, mode: 0o755 });
-  await fs.rename(request.partialPath, blob);
-  await context.onStep('blob-renamed');
-  await syncFolder(fs, dirname(blob));
+  await renameDurably(fs, request.partialPath, blob, async (step) => {
+    if (step === 'renamed') await context.onStep('blob-renamed');
+  });
   await syncFolder(fs, context.paths.blobs);
   await context.onStep('blob-folder-synced');
 }

@@ -1,7 +1,5 @@
 import { createHash, hash } from 'node:crypto';
 import { closeSync, createReadStream, createWriteStream, openSync, readSync } from 'node:fs';
-import { rename, unlink } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import {
@@ -16,9 +14,9 @@ import { createCompressor } from '#content/archives/compress';
 import type { Compression } from '#content/archives/decompress';
 import { encodeTarHeader, TAR_BLOCK_BYTES, tarPadding, writeTarHeader } from '#content/archives/tar-header';
 import { StorageError, VerifyError } from '#core/failure';
-import { syncFile, syncFolder } from '#os/sync';
-import { temporaryBeside } from '#os/write-file';
-import { nodeFs } from '../store-fs.ts';
+import { syncFile } from '#os/sync';
+import { dropTemporary, renameDurably, temporaryBeside } from '#os/write-file';
+import { nodeFiles } from '#os/file-calls';
 
 export interface BundleFile {
   readonly sha256: string;
@@ -69,12 +67,11 @@ export async function createBundle(
     const sink = createWriteStream(temporary, { flags: 'wx' });
     const stages = options.compression === undefined ? [] : [createCompressor(options.compression)];
     await pipeline([tar, ...stages, sink], options.signal === undefined ? {} : { signal: options.signal });
-    await syncFile(nodeFs, temporary);
-    await rename(temporary, out);
-    await syncFolder(nodeFs, dirname(out));
+    await syncFile(nodeFiles, temporary);
+    await renameDurably(nodeFiles, temporary, out);
     return { members };
   } catch (error) {
-    await unlink(temporary).catch(() => undefined);
+    await dropTemporary(nodeFiles, temporary);
     options.signal?.throwIfAborted();
     throw error instanceof VerifyError ? error : StorageError.from(error, out);
   }

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { StorageError } from '#core/failure';
 import { ifPresent } from '#os/if-present';
+import { withLease } from '#os/lease/lease-file';
 import { type WriteStep, writeDurably } from '#os/write-file';
 import type { StoreContext } from '../context.ts';
-import { withFolderLock } from './folder-lock.ts';
 import { decodeRecords, encodeRecords, type ModelRecords } from './model-records.ts';
 
 /**
@@ -39,7 +39,7 @@ export function recordStore(context: StoreContext): RecordStore {
   const drain = async (): Promise<void> => {
     while (waiting.length > 0) {
       try {
-        const tellAll = await withFolderLock(context, lockPath, (lease) => {
+        const tellAll = await withLease(context, lockPath, 'lock', (lease) => {
           const batch = waiting;
           waiting = [];
           return commit(context, batch, () => lease.isMine());
@@ -103,9 +103,9 @@ async function writeRecords(
       'the lock was lost before the records were written; ask again',
     );
   await context.fs.mkdir(context.paths.models, { recursive: true });
-  await writeDurably(context.fs, context.paths.manifests, encodeRecords(records), (step) =>
-    context.onStep(STEP_NAMES[step]),
-  );
+  await writeDurably(context.fs, context.paths.manifests, encodeRecords(records), {
+    after: (step) => context.onStep(STEP_NAMES[step]),
+  });
 }
 
 /** A damaged file is set aside with its name and time, and the records start empty: the blobs are still named by content. */

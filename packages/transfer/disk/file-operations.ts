@@ -2,9 +2,11 @@ import { constants } from 'node:fs';
 import { dirname } from 'node:path';
 import { codeOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
-import { isAbsent } from '#os/if-present';
-import { hasNoFolderSync } from '#os/sync';
-import { nodeDiskCalls, type DiskCalls } from './disk-calls.ts';
+import { freeBytes } from '#os/disk-space';
+import { nodeFiles, type DescriptorCalls, type FileCalls } from '#os/file-calls';
+import { ifPresent } from '#os/if-present';
+import { syncFolder } from '#os/sync';
+import { unlinkIfPresent, writeDurably } from '#os/write-file';
 
 /** An open file with positioned reads and writes. */
 export interface OpenFile {
@@ -39,60 +41,50 @@ export interface FileOperations {
   freeBytes(folder: string): Promise<number>;
 }
 
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR, O_TRUNC } = constants;
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR } = constants;
 
 /** A transfer's files on the given disk. */
-export function fileOperationsOn(calls: DiskCalls): FileOperations {
+export function fileOperationsOn(files: FileCalls): FileOperations {
+  const { descriptors } = files;
   return {
     async openPrivate(path) {
-      const existing = await openIfThere(calls, path, O_RDWR | O_NOFOLLOW);
+      const existing = await openIfThere(files, path, O_RDWR | O_NOFOLLOW);
       if (existing !== undefined) {
-        const facts = await calls.stat(existing);
-        if (facts.isFile() && facts.nlink === 1) return openFile(calls, existing, facts.size);
-        await calls.close(existing);
-        await calls.remove(path);
+        const facts = await descriptors.stat(existing);
+        if (facts.isFile() && facts.nlink === 1) return openFile(descriptors, existing, facts.size);
+        await descriptors.close(existing);
+        await unlinkIfPresent(files, path);
       }
-      return openFile(calls, await calls.open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600), 0);
+      const made = await descriptors.open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+      return openFile(descriptors, made, 0);
     },
     async openForReading(path) {
-      const descriptor = await openIfThere(calls, path, O_RDONLY | O_NOFOLLOW);
+      const descriptor = await openIfThere(files, path, O_RDONLY | O_NOFOLLOW);
       if (descriptor === undefined) return undefined;
-      const facts = await calls.stat(descriptor);
-      if (facts.isFile()) return openFile(calls, descriptor, facts.size);
-      await calls.close(descriptor);
+      const facts = await descriptors.stat(descriptor);
+      if (facts.isFile()) return openFile(descriptors, descriptor, facts.size);
+      await descriptors.close(descriptor);
       return undefined;
     },
     async readSmall(path, maxBytes) {
       try {
-        const bytes = await calls.readFile(path);
+        const bytes = await files.readFile(path);
         return bytes.length > maxBytes ? undefined : bytes;
       } catch (error) {
         if (codeOf(error) === 'ENOENT') return undefined;
         throw error;
       }
     },
-    async replaceSmall(path, bytes) {
-      const temporary = `${path}.new`;
-      const descriptor = await calls.open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
-      const file = openFile(calls, descriptor, 0);
-      try {
-        await writeFully(file, bytes, 0);
-        await file.datasync();
-      } finally {
-        await file.close();
-      }
-      await calls.rename(temporary, path);
-      await syncFolderOf(calls, path);
-    },
+    replaceSmall: (path, bytes) => writeDurably(files, path, bytes, { mode: 0o600, temporary: `${path}.new` }),
     async remove(path) {
-      await calls.remove(path);
-      await syncFolderOf(calls, path);
+      await unlinkIfPresent(files, path);
+      await ifPresent(syncFolder(files, dirname(path)));
     },
-    freeBytes: (folder) => calls.freeBytes(folder),
+    freeBytes: (folder) => freeBytes(folder, files),
   };
 }
 
-export const nodeFileOperations: FileOperations = fileOperationsOn(nodeDiskCalls);
+export const nodeFileOperations: FileOperations = fileOperationsOn(nodeFiles);
 
 /**
  * Writes all of the bytes at the position. A near-full disk writes less than asked without an error (HD2), so
@@ -118,35 +110,22 @@ export async function readFully(file: OpenFile, buffer: Uint8Array, position: nu
   return done;
 }
 
-/** Brings the names beside a file to the disk, where the filesystem has such a thing and the folder is there. */
-async function syncFolderOf(calls: DiskCalls, path: string): Promise<void> {
+/** ELOOP is the answer to O_NOFOLLOW for a link: a link is not our file. */
+async function openIfThere(files: FileCalls, path: string, flags: number): Promise<number | undefined> {
   try {
-    const folder = await calls.open(dirname(path), O_RDONLY);
-    try {
-      await calls.sync(folder);
-    } finally {
-      await calls.close(folder);
-    }
-  } catch (error) {
-    if (!hasNoFolderSync(error) && !isAbsent(error)) throw error;
-  }
-}
-
-/** ELOOP is what O_NOFOLLOW says of a link: a link is not our file. */
-async function openIfThere(calls: DiskCalls, path: string, flags: number): Promise<number | undefined> {
-  try {
-    return await calls.open(path, flags);
+    return await files.descriptors.open(path, flags);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
-    if (codeOf(error) === 'EACCES' && (flags & O_RDWR) !== 0) return openReadOnly(calls, path, flags, error);
+    if (codeOf(error) === 'EACCES' && (flags & O_RDWR) !== 0)
+      return openReadOnly(files.descriptors, path, flags, error);
     if (codeOf(error) !== 'ELOOP') throw error;
-    if ((flags & O_RDWR) !== 0) await calls.remove(path);
+    if ((flags & O_RDWR) !== 0) await unlinkIfPresent(files, path);
     return undefined;
   }
 }
 
 /** A crash within a publish leaves the partial read-only under its own name: it is made writable again. */
-async function openReadOnly(calls: DiskCalls, path: string, flags: number, refused: unknown): Promise<number> {
+async function openReadOnly(calls: DescriptorCalls, path: string, flags: number, refused: unknown): Promise<number> {
   const descriptor = await calls.open(path, O_RDONLY | O_NOFOLLOW);
   try {
     const facts = await calls.stat(descriptor);
@@ -158,7 +137,7 @@ async function openReadOnly(calls: DiskCalls, path: string, flags: number, refus
   return calls.open(path, flags);
 }
 
-function openFile(calls: DiskCalls, descriptor: number, sizeBytes: number): OpenFile {
+function openFile(calls: DescriptorCalls, descriptor: number, sizeBytes: number): OpenFile {
   let isOpen = true;
   return {
     descriptor,

@@ -1,25 +1,24 @@
 import { constants, promises, readFileSync } from 'node:fs';
-import type { StoreFs } from '#store/store-fs';
-import { nodeDiskCalls, type DiskCalls } from '#transfer/disk/disk-calls';
+import { nodeFiles, type DescriptorCalls, type FileCalls } from '#os/file-calls';
 import { fileOperationsOn, type FileOperations } from '#transfer/disk/file-operations';
 import type { Change } from './disk-model.ts';
 import { RecordedDisk, type PowerLossOptions } from './recorded-disk.ts';
 
-type Handle = Awaited<ReturnType<StoreFs['open']>>;
+type Handle = Awaited<ReturnType<FileCalls['open']>>;
 
 /** A recorded disk as the store and a transfer use it. */
 export class PowerLossFs extends RecordedDisk {
-  readonly storeFs: StoreFs;
+  readonly files: FileCalls;
   readonly fileOperations: FileOperations;
 
   constructor(root: string, options: PowerLossOptions = {}) {
     super(root, options);
-    this.storeFs = storeFsOn(this);
-    this.fileOperations = fileOperationsOn(diskCallsOn(this));
+    this.files = filesOn(this);
+    this.fileOperations = fileOperationsOn(this.files);
   }
 }
 
-function storeFsOn(disk: RecordedDisk): StoreFs {
+function filesOn(disk: RecordedDisk): FileCalls {
   const changing = {
     mkdir: (at: string, options?: object) =>
       disk.change(
@@ -67,16 +66,21 @@ function storeFsOn(disk: RecordedDisk): StoreFs {
         () => promises.utimes(at, atime, mtime),
         () => disk.onNode(disk.nodeOf(at), (node) => timesOf(node, atime, mtime)),
       ),
-    open: (at: string, flags = 'r', mode?: number) => openHandle(disk, at, flags, mode),
+    open: (at: string, flags: string | number = 'r', mode?: number) => openHandle(disk, at, flags, mode),
   };
-  return { ...promises, ...changing } as unknown as StoreFs;
+  return { ...promises, ...changing, descriptors: descriptorsOn(disk) } as unknown as FileCalls;
 }
 
-async function openHandle(disk: RecordedDisk, at: string, flags: string, mode: number | undefined): Promise<Handle> {
+async function openHandle(
+  disk: RecordedDisk,
+  at: string,
+  flags: string | number,
+  mode: number | undefined,
+): Promise<Handle> {
   if (!disk.isOurs(at)) return promises.open(at, flags, mode);
   const handle = await disk.change(
     () => promises.open(at, flags, mode),
-    () => [disk.opened(at, flags.startsWith('w'))],
+    () => [disk.opened(at, truncates(flags))],
   );
   const node = disk.nodeOf(at);
   const own: Record<string, unknown> = {
@@ -113,15 +117,19 @@ async function openHandle(disk: RecordedDisk, at: string, flags: string, mode: n
   });
 }
 
-function diskCallsOn(disk: RecordedDisk): DiskCalls {
+const truncates = (flags: string | number): boolean =>
+  typeof flags === 'number' ? (flags & constants.O_TRUNC) !== 0 : flags.startsWith('w');
+
+function descriptorsOn(disk: RecordedDisk): DescriptorCalls {
+  const real = nodeFiles.descriptors;
   const descriptors = new Map<number, number>();
   const nodeOf = (descriptor: number): number | undefined => descriptors.get(descriptor);
   return {
-    ...nodeDiskCalls,
+    ...real,
     open: async (path, flags, mode) => {
       const descriptor = await disk.change(
-        () => nodeDiskCalls.open(path, flags, mode),
-        () => [disk.opened(path, (flags & constants.O_TRUNC) !== 0)],
+        () => real.open(path, flags, mode),
+        () => [disk.opened(path, truncates(flags))],
       );
       const node = disk.nodeOf(path);
       if (node !== undefined) descriptors.set(descriptor, node);
@@ -129,31 +137,24 @@ function diskCallsOn(disk: RecordedDisk): DiskCalls {
     },
     close: async (descriptor) => {
       descriptors.delete(descriptor);
-      await nodeDiskCalls.close(descriptor);
+      await real.close(descriptor);
     },
     chmod: (descriptor, mode) =>
       disk.change(
-        () => nodeDiskCalls.chmod(descriptor, mode),
+        () => real.chmod(descriptor, mode),
         () => disk.onNode(nodeOf(descriptor), (node) => ({ is: 'mode', node, mode })),
       ),
     write: (descriptor, buffer, position) =>
       disk.change(
-        () => nodeDiskCalls.write(descriptor, buffer, position),
+        () => real.write(descriptor, buffer, position),
         (written) => [disk.written(nodeOf(descriptor), buffer.subarray(0, written), position)],
       ),
     truncate: (descriptor, sizeBytes) =>
       disk.change(
-        () => nodeDiskCalls.truncate(descriptor, sizeBytes),
+        () => real.truncate(descriptor, sizeBytes),
         () => disk.onNode(nodeOf(descriptor), (node) => ({ is: 'size', node, sizeBytes })),
       ),
     datasync: (descriptor) => disk.sync(nodeOf(descriptor), true),
-    sync: (descriptor) => disk.sync(nodeOf(descriptor), false),
-    rename: (from, to) => disk.rename(from, to),
-    remove: (path) =>
-      disk.change(
-        () => nodeDiskCalls.remove(path),
-        () => (disk.nodeOf(path) === undefined ? [] : [[disk.naming(path, undefined)]]),
-      ),
   };
 }
 

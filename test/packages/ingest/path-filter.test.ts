@@ -11,7 +11,14 @@ describe('pathFilter', () => {
     ['**/fp16/*', ['fp16/a', 'onnx/fp16/a', 'a/b/fp16/c'], ['fp16', 'fp16/a/b']],
     ['./onnx/model?.onnx', ['onnx/model1.onnx'], ['onnx/model.onnx', 'onnx/model/.onnx']],
     ['{encoder,decoder}*.onnx', ['encoder.onnx', 'onnx/decoder_q8.onnx'], ['vocoder.onnx']],
-    ['a+b(1).bin', ['a+b(1).bin'], ['aab1.bin', 'a+b(1)xbin']],
+    ['a+b(1).bin', ['a+b(1).bin'], ['aab1.bin', 'a+b(1)xbin', 'a+b1.bin']],
+    ['[ab].bin', ['[ab].bin'], ['a.bin']],
+    ['!a.bin', ['!a.bin'], ['b.bin']],
+    ['$a^\\.bin', ['$a^\\.bin'], ['$a^.bin']],
+    ['a,b.bin', ['a,b.bin'], ['a', 'b.bin']],
+    ['{a,{b,c}}.bin', ['a.bin', 'x/c.bin'], ['{a.bin']],
+    ['a/**/b', ['a/b', 'a/x/y/b'], ['ab']],
+    ['*', ['.gitattributes', '.cache/.hidden'], []],
   ])('%s', (glob, matching, others) => {
     const isWanted = pathFilter([glob]);
     expect([...matching, ...others].filter(isWanted)).toEqual(matching);

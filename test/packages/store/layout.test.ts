@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { freeBytes } from '#store/disk-space';
+import { freeBytes } from '#os/disk-space';
 import { blobPath, storePaths } from '#store/layout';
 import { openStore } from '#store/open-store';
 import { removeTemporaryFolders, sha256Of, temporaryFolder } from './temp-store.ts';

@@ -7,7 +7,7 @@ import type { Clock } from '#os/clock';
 import { LEASE_TTL_MS } from '#os/lease/lease-file';
 import { openStore, type Store } from '#store/open-store';
 import type { PublishRequest } from '#store/blobs/publish';
-import { nodeFs, type StoreFs } from '#store/store-fs';
+import { nodeFiles, type FileCalls } from '#os/file-calls';
 import { writeFully } from '#transfer/disk/file-operations';
 import type { Fate } from '../../helpers/disk/disk-model.ts';
 import { PowerLossFs } from '../../helpers/disk/power-loss-fs.ts';
@@ -52,7 +52,7 @@ const requestOf = (partialPath: string, one: File): PublishRequest => ({
   view: { model: 'm', version: one.version, path: one.path, versionFileCount: 2 },
 });
 
-const noHardLinks = (fs: StoreFs): StoreFs => ({
+const noHardLinks = (fs: FileCalls): FileCalls => ({
   ...fs,
   link: () => Promise.reject(Object.assign(new Error('no links here'), { code: 'EPERM' })),
 });
@@ -65,9 +65,10 @@ interface Setting {
 }
 
 /** What the second life of the store writes need not outlive it. */
-const withoutSync: StoreFs = {
-  ...nodeFs,
-  open: async (...args) => Object.assign(await nodeFs.open(...args), { sync: () => Promise.resolve() }),
+const withoutSync: FileCalls = {
+  ...nodeFiles,
+  open: async (...args) =>
+    Object.assign(await nodeFiles.open(...args), { sync: () => Promise.resolve(), datasync: () => Promise.resolve() }),
 };
 
 /** Nobody beats the lease of a process that the power took, and a waiter looks at it once per lease. */
@@ -76,7 +77,7 @@ const impatient = (startMs: number): Clock => {
   return { ...clock, wait: (ms, signal) => clock.wait(Math.max(ms, LEASE_TTL_MS), signal) };
 };
 
-const openWith = (home: string, fs: StoreFs, { linkMode, startMs }: Setting) =>
+const openWith = (home: string, fs: FileCalls, { linkMode, startMs }: Setting) =>
   openStore({
     home,
     clock: impatient(startMs),
@@ -89,7 +90,7 @@ const openWith = (home: string, fs: StoreFs, { linkMode, startMs }: Setting) =>
 async function publishBoth(setting: Setting, options: PowerLossOptions = {}) {
   const root = await realpath(await temporaryFolder());
   const disk = new PowerLossFs(root, options);
-  const store = await openWith(join(root, 'home'), disk.storeFs, setting);
+  const store = await openWith(join(root, 'home'), disk.files, setting);
   let from = 0;
   for (const one of FILES) {
     if (one === FILES[2]) from = disk.history.steps.length;

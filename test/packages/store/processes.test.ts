@@ -7,7 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { openStore } from '#store/open-store';
-import { nodeFs, type StoreFs } from '#store/store-fs';
+import { nodeFiles, type FileCalls } from '#os/file-calls';
 import { partialOf, removeTemporaryFolders, sha256Of, temporaryFolder } from './temp-store.ts';
 
 const run = promisify(execFile);
@@ -52,21 +52,23 @@ describe('several processes on one store', () => {
 });
 
 /** Writes down what reaches the disk, in its order. */
-function traced(trace: string[]): StoreFs {
-  const open = async (...args: Parameters<StoreFs['open']>) => {
-    const handle = await nodeFs.open(...args);
-    const sync = handle.sync.bind(handle);
-    handle.sync = async () => {
-      trace.push(`sync ${basename(String(args[0]))}`);
-      await sync();
-    };
+function traced(trace: string[]): FileCalls {
+  const open = async (...args: Parameters<FileCalls['open']>) => {
+    const handle = await nodeFiles.open(...args);
+    for (const call of ['sync', 'datasync'] as const) {
+      const real = handle[call].bind(handle);
+      handle[call] = async () => {
+        trace.push(`sync ${basename(String(args[0]))}`);
+        await real();
+      };
+    }
     return handle;
   };
-  const rename = async (...[from, to]: Parameters<StoreFs['rename']>) => {
+  const rename = async (...[from, to]: Parameters<FileCalls['rename']>) => {
     trace.push(`rename ${basename(String(to))}`);
-    await nodeFs.rename(from, to);
+    await nodeFiles.rename(from, to);
   };
-  return { ...nodeFs, open: open as StoreFs['open'], rename };
+  return { ...nodeFiles, open: open as FileCalls['open'], rename };
 }
 
 describe('the order of a publish', () => {

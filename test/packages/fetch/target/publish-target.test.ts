@@ -39,13 +39,13 @@ async function publishOn(name: string, old: Buffer | undefined, how: PowerLossOp
   if (old !== undefined) await writeFile(target, old);
   const disk = new PowerLossFs(root, how);
   const from = disk.history.steps.length;
-  await preparePlace(target, disk.storeFs);
+  await preparePlace(target, disk.files);
   const partialPath = partialBeside(target);
   const partial = await disk.fileOperations.openPrivate(partialPath);
   await writeFully(partial, NEW, 0);
   await partial.close();
   await disk.fileOperations.replaceSmall(journalPathOf(partialPath), Buffer.from('journal'));
-  await publishTarget(partialPath, target, disk.storeFs);
+  await publishTarget(partialPath, target, disk.files);
   disk.mark(PUBLISHED);
   return { disk, name, old, from };
 }

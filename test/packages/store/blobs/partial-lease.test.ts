@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { LeasedPartial, PartialOutcome } from '#os/lease/leased-partial';
 import { openStore, type Store } from '#store/open-store';
 import { contentKey } from '#store/blobs/partial-lease';
-import { nodeFs, type StoreFs } from '#store/store-fs';
+import { nodeFiles, type FileCalls } from '#os/file-calls';
 import { until } from '../../../helpers/until.ts';
 import {
   manualClock,
@@ -142,11 +142,11 @@ describe('leasePartial', () => {
     let isFull = false;
     const noSpace = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
     /** The name is made, its content is refused. */
-    const writeFileOrNot: StoreFs['writeFile'] = async (path, data, options) => {
-      await nodeFs.writeFile(path, isFull ? '' : data, options);
+    const writeFileOrNot: FileCalls['writeFile'] = async (path, data, options) => {
+      await nodeFiles.writeFile(path, isFull ? '' : data, options);
       if (isFull) throw noSpace;
     };
-    const fs = { ...nodeFs, writeFile: writeFileOrNot };
+    const fs = { ...nodeFiles, writeFile: writeFileOrNot };
 
     it('gives the lease up, and the next attempt goes on with its partial', async () => {
       isFull = false;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { StorageError } from '#core/failure';
 import { blobPath } from '#store/layout';
 import { openStore } from '#store/open-store';
-import { nodeFs } from '#store/store-fs';
+import { nodeFiles } from '#os/file-calls';
 import { partialOf, removeTemporaryFolders, sha256Of, temporaryFolder, temporaryStore } from '../temp-store.ts';
 
 afterEach(removeTemporaryFolders);
@@ -169,7 +169,7 @@ describe('publish', () => {
       const refuse = async (): Promise<void> => {
         throw Object.assign(new Error(code), { code });
       };
-      const store = await temporaryStore({ fs: { ...nodeFs, link: refuse } });
+      const store = await temporaryStore({ fs: { ...nodeFiles, link: refuse } });
       const bytes = randomBytes(9000);
       const published = await store.publish(await partialOf(store, bytes, VIEW));
       const view = join(store.paths.models, VIEW.model, VIEW.path);
@@ -183,7 +183,7 @@ describe('publish', () => {
     const bytes = randomBytes(90);
     await store.publish(await partialOf(store, bytes, VIEW));
     const view = join(store.paths.models, VIEW.model, VIEW.path);
-    expect((await nodeFs.lstat(view)).isSymbolicLink()).toBe(true);
+    expect((await nodeFiles.lstat(view)).isSymbolicLink()).toBe(true);
     expect(sha256Of(await readFile(view))).toBe(sha256Of(bytes));
   });
 
@@ -203,7 +203,7 @@ describe('publish', () => {
     const home = await temporaryFolder();
     const healthy = await openStore({ home });
     const request = await partialOf(healthy, randomBytes(100));
-    const store = await openStore({ home, fs: { ...nodeFs, rename: fail } }).catch((error: unknown) => error);
+    const store = await openStore({ home, fs: { ...nodeFiles, rename: fail } }).catch((error: unknown) => error);
     const broken = store as typeof healthy;
     const refused = await broken.publish(request).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(StorageError);

@@ -7,7 +7,7 @@ import { DAY_MS, SECOND_MS } from '#core/units';
 import type { LeafReader, StoreNotice } from '#store/context';
 import { openStore, type Store } from '#store/open-store';
 import { pacer } from '#store/upkeep/rolling-verify';
-import { nodeFs, type StoreFs } from '#store/store-fs';
+import { nodeFiles, type FileCalls } from '#os/file-calls';
 import { until } from '../../../helpers/until.ts';
 import {
   manualClock,
@@ -71,11 +71,11 @@ describe('the check of content', () => {
     await published(await openStore({ home }), bytes);
     let reads = 0;
     const fs = {
-      ...nodeFs,
-      open: ((...args: Parameters<typeof nodeFs.open>) => {
+      ...nodeFiles,
+      open: ((...args: Parameters<typeof nodeFiles.open>) => {
         if (String(args[0]).includes('blobs/sha256') && args[1] === 'r') reads += 1;
-        return nodeFs.open(...args);
-      }) as typeof nodeFs.open,
+        return nodeFiles.open(...args);
+      }) as typeof nodeFiles.open,
     };
     const store = await openStore({ home, fs });
     expect(await store.find({ digests })).toBeDefined();
@@ -153,11 +153,11 @@ describe('the check of content', () => {
   it('G06 a disk that cannot be read says nothing about the content', async () => {
     const home = await temporaryFolder();
     const blob = await published(await openStore({ home }), randomBytes(100));
-    const open = async (...args: Parameters<StoreFs['open']>) => {
-      if (args[1] !== 'r') return nodeFs.open(...args);
+    const open = async (...args: Parameters<FileCalls['open']>) => {
+      if (args[1] !== 'r') return nodeFiles.open(...args);
       throw Object.assign(new Error('EIO'), { code: 'EIO' });
     };
-    const store = await openStore({ home, fs: { ...nodeFs, open } });
+    const store = await openStore({ home, fs: { ...nodeFiles, open } });
     await expect(store.find({ digests: { sha256: blob.sha256 } })).rejects.toMatchObject({ kind: 'io' });
     expect((await stat(blob.path)).size).toBe(100);
   });
@@ -185,7 +185,7 @@ describe('the check of content', () => {
     const pace = async (): Promise<void> => {
       const fresh = `${blob.path}.new`;
       await writeFile(fresh, bytes);
-      await nodeFs.rename(fresh, blob.path);
+      await nodeFiles.rename(fresh, blob.path);
     };
     await store.find({ digests: { sha256: blob.sha256 } }, { depth: 'full', pace });
     expect(await store.find({ digests: { sha256: blob.sha256 } }, { depth: 'full' })).toBeDefined();

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { LAYERS } from '#core/layer';
 import type { Source } from '#core/source';
 import { KIB, MIB, SECOND_MS } from '#core/units';
-import { nodeDiskCalls } from '#transfer/disk/disk-calls';
+import { nodeFiles } from '#os/file-calls';
 import { fileOperationsOn, type FileOperations } from '#transfer/disk/file-operations';
 import { leafGrid, pieceGrid, type Grid } from '#transfer/plan/grid';
 import { bitOf, decodeJournal } from '#transfer/disk/journal';
@@ -235,11 +235,14 @@ describe('a transfer at which the power fails', () => {
     await writeFile(partialPath, bytes, { mode: 0o444 });
     // As a user without root's rights meets it.
     const asUser = fileOperationsOn({
-      ...nodeDiskCalls,
-      async open(path, flags, mode) {
-        const isRefused = (flags & constants.O_RDWR) !== 0 && ((await stat(path)).mode & 0o200) === 0;
-        if (isRefused) throw Object.assign(new Error('permission denied'), { code: 'EACCES' });
-        return nodeDiskCalls.open(path, flags, mode);
+      ...nodeFiles,
+      descriptors: {
+        ...nodeFiles.descriptors,
+        async open(path, flags, mode) {
+          const isRefused = (flags & constants.O_RDWR) !== 0 && ((await stat(path)).mode & 0o200) === 0;
+          if (isRefused) throw Object.assign(new Error('permission denied'), { code: 'EACCES' });
+          return nodeFiles.descriptors.open(path, flags, mode);
+        },
       },
     });
     const result = await transfer(optionsOf(PROOFS[0]![1], partialPath, { fileOperations: asUser }));

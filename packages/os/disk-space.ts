@@ -1,14 +1,14 @@
 import { dirname } from 'node:path';
 import { StorageError } from '#core/failure';
-import { isAbsent } from '#os/if-present';
-import { nodeFs, type StoreFs } from './store-fs.ts';
+import { nodeFiles, type FileCalls } from './file-calls.ts';
+import { isAbsent } from './if-present.ts';
 
 /**
  * @param path a file or folder; where it does not exist yet, the nearest folder above counts
  * @returns bytes that an ordinary user may still write on that filesystem
  * @throws StorageError
  */
-export async function freeBytes(path: string, fs: Pick<StoreFs, 'statfs'> = nodeFs): Promise<number> {
+export async function freeBytes(path: string, fs: Pick<FileCalls, 'statfs'> = nodeFiles): Promise<number> {
   try {
     const { bavail, bsize } = await fs.statfs(path);
     return bavail * bsize;
