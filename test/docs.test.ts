@@ -24,6 +24,14 @@ const rulePages = (): string[] => pages().filter((page) => page.startsWith(join(
 const PATH =
   /(?:^|[\s`("])((?:apps|packages|docs|test|scripts|bench|findings|examples|prisma|\.ci|\.github)\/[\w./-]*\w)/gm;
 
+const code = ['packages', 'apps']
+  .flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)),
+  )
+  .filter((name) => name.endsWith('.ts') && !name.includes('generated'))
+  .map(read)
+  .join('\n');
+
 const mapped = (): string[][] =>
   [...read('docs/generated/tests.md').matchAll(/^\| (\w+) \| (.*) \|$/gm)].map(([, id, tests]) => [id!, tests!]);
 
@@ -69,6 +77,11 @@ describe('the documentation', () => {
 
   it.each(pages())('%s names what does a thing, not nobody, somebody or whoever', (page) => {
     expect(read(page).match(/\b(nobody|somebody|whoever)\b/gi) ?? []).toEqual([]);
+  });
+
+  it.each(rulePages())('%s names only constants and settings that the code has', (page) => {
+    const names = [...read(page).matchAll(/`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)`/g)].map(([, name]) => name!);
+    expect(names.filter((name) => !new RegExp(`\\b${name}\\b`).test(code))).toEqual([]);
   });
 
   it.each(rulePages())('%s can be read in one sitting', (page) => {
