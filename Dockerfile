@@ -6,7 +6,7 @@ ENV PRISMA_HIDE_UPDATE_MESSAGE=1
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts
 COPY . .
-# Out go the tools, and the PostgreSQL for machines that have none; of what is optional only the further hash functions stay.
+# Removes the tools and the embedded PostgreSQL; of the optional packages only hash-wasm stays.
 RUN npm run build \
  && mv node_modules/hash-wasm /hash-wasm \
  && npm prune --omit=dev --omit=optional --ignore-scripts \

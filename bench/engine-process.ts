@@ -89,7 +89,7 @@ const sourcesOf = (spec: FileSpec, file: FileOrder, order: EngineOrder): Source[
     logger: silentLogger,
   });
 
-/** Counts what arrives; kills the process where the order says so, in the middle of whatever it does. */
+/** Counts the bytes that arrive, and kills the process at the count that the order names. */
 const counted = (source: Source, { diesAtBytes }: EngineOrder, tally: Tally): Source => ({
   ...source,
   read: (request, sink, signal) =>

@@ -25,7 +25,7 @@ export class Engine {
     return new Engine(child);
   }
 
-  /** @throws Error what the engine says, or that it has died */
+  /** @throws Error with the engine's message, or that its process has ended */
   async run(order: EngineOrder): Promise<Measured & EngineReport> {
     const startedAt = performance.now();
     const answer = await this.#ask(order);
@@ -34,7 +34,7 @@ export class Engine {
     return { ...answer.report, wallMs };
   }
 
-  /** For an order that ends with its death. */
+  /** For an order that kills the engine. */
   async runToDeath(order: EngineOrder): Promise<void> {
     const died = once(this.#child, 'exit');
     this.#child.send(order);

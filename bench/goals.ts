@@ -1,7 +1,7 @@
 import { MIB } from '#core/units';
 import { medianOf, type Measured } from './measured.ts';
 
-/** What a goal looks at, of one run; `against` is the run of another variant in the same round. */
+/** The value of one run that a goal judges; `against` is the run of another variant in the same round. */
 export type Look = (run: Measured, against: Measured) => number;
 
 /** A bound that the median of a case must hold. */

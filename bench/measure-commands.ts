@@ -15,7 +15,7 @@ const PEAK_EVERY_MS = 10;
 /**
  * Runs programs one after another and adds up what they cost. Nothing else may be started and waited for meanwhile.
  *
- * @throws Error with the program's last words when it fails
+ * @throws Error with the end of the program's output when it fails
  */
 export async function measureCommands(commands: readonly Command[], signal: AbortSignal): Promise<Measured> {
   const cpuBefore = endedChildrenCpuMs();

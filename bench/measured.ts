@@ -1,11 +1,11 @@
 /** What one run cost. */
 export interface Measured {
   readonly wallMs: number;
-  /** User and system time of everything that was started for the run; kept to 10 ms for programs. */
+  /** User and system time of all processes of the run; of programs to 10 ms. */
   readonly cpuMs: number;
   /** The largest resident set of one process (VmHWM). */
   readonly peakBytes: number;
-  /** What else the case looks at. */
+  /** Further values of the case, by name. */
   readonly facts?: Readonly<Record<string, number>> | undefined;
 }
 

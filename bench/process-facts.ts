@@ -19,7 +19,7 @@ export function peakBytesOf(pid: number | 'self'): number | undefined {
   }
 }
 
-/** Lets the peak of this process begin anew. */
+/** Resets the peak of this process. */
 export function forgetPeak(): void {
   writeFileSync('/proc/self/clear_refs', '5');
 }

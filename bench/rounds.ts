@@ -3,14 +3,14 @@ import type { Measured } from './measured.ts';
 /** One way to do the work of a case. */
 export interface Variant {
   readonly name: string;
-  /** Before each run and not measured: what an earlier run left is removed. */
+  /** Before each run, not measured: removes what an earlier run left. */
   prepare(): Promise<void>;
   run(): Promise<Measured>;
 }
 
 export interface RoundOptions {
   readonly rounds: number;
-  /** Before each run and not measured: no run shall begin on what another one left. */
+  /** Before each run, not measured: gives every run the same memory to begin with. */
   level(): Promise<void>;
   say(line: string): void;
   readonly signal: AbortSignal;

@@ -8,7 +8,7 @@ const NOTICE_MS = 10_000;
 
 const print = (text: string): void => void process.stdout.write(text);
 
-/** Long runs that look for what a test of seconds would miss. Exit: 0 nothing found, 1 a promise was broken, 2 usage. */
+/** Long runs that find faults which a test of seconds would miss. Exit: 0 nothing found, 1 a guarantee was broken, 2 usage. */
 async function main(words: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: words,

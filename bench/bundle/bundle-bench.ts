@@ -35,7 +35,7 @@ const GOALS: readonly Goal[] = [
   { id: 'B2', of: OURS, what: 'peak MiB', look: peakMib, direction: 'at most', hold: 124 },
 ];
 
-/** Measures what a bundle of many small files costs; leaves nothing behind. */
+/** Measures what a bundle of many small files costs; removes its files. */
 export async function bundleBench(options: BundleBenchOptions): Promise<{ report: BenchReport; markdown: string }> {
   const { say, signal, quick } = options;
   const folder = await mkdtemp(join(options.dir ?? tmpdir(), 'haulier-bench-'));

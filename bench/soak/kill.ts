@@ -10,13 +10,13 @@ import { journalPathOf } from '#transfer/disk/partial';
 import { soakFile, startSoakGateway, type SoakFile, type SoakGateway } from './gateway.ts';
 import { seededRandom } from './random.ts';
 
-/** What one kill may cost: the checkpoint of the transfer. */
+/** Most bytes that one kill may cost: one checkpoint of the transfer. */
 const CHECKPOINT_BYTES = 64 * 1024 * 1024;
 
-/** Then a file is fetched to its end, so that there are many files. */
+/** After this many kills a file is fetched to its end, so that a run has many files. */
 const KILLS_PER_FILE = 10;
 
-/** What proves a file, and so what its journal is of: leaves, which also prove themselves, or pieces that only the whole digest proves. */
+/** What proves a file, and so what its journal lists: leaves, each proven by itself, or pieces that only the whole digest proves. */
 export type Proof = 'cid' | 'sha256';
 
 export interface KillOptions {
@@ -24,7 +24,7 @@ export interface KillOptions {
   readonly rounds: number;
   readonly seed: number;
   readonly sizeBytes: number;
-  /** Of the files in turn. */
+  /** What proves the files, in turn. */
   readonly proofs: readonly Proof[];
   /** The compiled fetch-child. */
   readonly childPath: string;
@@ -33,9 +33,9 @@ export interface KillOptions {
 
 export interface KillReport {
   readonly kills: number;
-  /** Of them, of files that only a SHA-256 proves. */
+  /** Kills of files that only a SHA-256 proves. */
   readonly killsBySha256: number;
-  /** Files that were fetched to the end in spite of them. */
+  /** Files that were fetched to their end. */
   readonly files: number;
   /** Kills that came after the last byte, before or after the file was published. */
   readonly afterPublish: number;
@@ -75,7 +75,7 @@ interface Left {
 
 /**
  * Fetches a file again and again with a child that is killed (SIGKILL) at random moments between its start and its end, and
- * looks after each kill at what lies on the disk: a published file is the file, a leaf or piece that the journal calls done is that
+ * checks the disk after each kill: a published file is the file, a leaf or piece that the journal calls done is that
  * of the file, and no kill costs more than one checkpoint.
  */
 export async function killMatrix(options: KillOptions): Promise<KillReport> {
@@ -133,10 +133,10 @@ async function oneFile(
   for (let isDone = false; !isDone;) {
     const sentBeforeRun = gateway.sentBytes();
     const startedAt = performance.now();
-    // What is published is only looked at once more, and every file comes to its end.
+    // A published file is only checked once more, so every file comes to its end.
     const mayKill = tally.kills < Math.min(options.rounds, killsBefore + KILLS_PER_FILE) && !isPublished;
     isDone = !(await runChild(task, mayKill ? nextDelayMs() : undefined));
-    // A machine that has become quieter needs less, a busier one more: kills that come too late are none.
+    // The time of an undisturbed run changes with the load; a kill after the end does not count.
     if (isDone && keptBytes === 0) pace.undisturbedMs = performance.now() - startedAt;
     const left = await lookAt(task, isDone);
     const lostBytes = keptBytes + gateway.sentBytes() - sentBeforeRun - left.keptBytes;
@@ -184,7 +184,7 @@ async function lookAt(task: Task, isDone: boolean): Promise<Left> {
   return { keptBytes: isPublished ? file.bytes.length : partial.keptBytes, isPublished, violations };
 }
 
-/** A killed child leaves its partial, and the next one goes on with it: whatever there is beside the target may be that one. */
+/** A killed child leaves its partial beside the target, and the next child continues it. */
 async function lookAtPartials(task: Task): Promise<Omit<Left, 'isPublished'>> {
   const folder = dirname(task.target);
   const names = (await readdir(folder)).filter((name) => name.endsWith('part'));
@@ -205,7 +205,7 @@ async function lookAtPartial({ file, proof }: Task, partialPath: string): Promis
     const isClaimed = journal.ok && bitOf(journal.journal.bitmap, unit);
     const isRight = isAt(partial, file.bytes, grid, unit);
     if (isClaimed && !isRight) violations.push(`the journal calls unit ${unit} done, and it is not, by ${proof}`);
-    // Leaves prove themselves, whatever the journal claims.
+    // A leaf is checked by its digest, whatever the journal claims.
     if (proof === 'cid' ? isRight : isClaimed) keptBytes += grid.end(unit) - grid.start(unit);
   }
   return { keptBytes, violations };

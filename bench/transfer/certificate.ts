@@ -6,7 +6,7 @@ import type { Program } from '#embedded/find-program';
 export interface Certificate {
   readonly certificatePath: string;
   readonly keyPath: string;
-  /** PEM; signs itself, so it is its own authority. */
+  /** PEM, self-signed. */
   readonly ca: string;
 }
 

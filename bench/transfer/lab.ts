@@ -6,7 +6,7 @@ import { MIB } from '#core/units';
 import { Engine } from '../engine.ts';
 import { makeCertificate, type Certificate } from './certificate.ts';
 import { makeFile, type OriginFile } from './make-files.ts';
-import { startOrigin, type Origin } from './origin.ts';
+import { startOrigin, type BenchOrigin } from './origin.ts';
 import { findPrograms, type Programs } from './programs.ts';
 
 export interface LabOptions {
@@ -24,15 +24,15 @@ export interface Lab {
   readonly folder: string;
   readonly www: string;
   readonly programs: Programs;
-  readonly origin: Origin;
+  readonly origin: BenchOrigin;
   readonly certificate: Certificate;
   /** The built command line. */
   readonly cli: string;
-  /** A file of so many MiB; made when it is first asked for. */
+  /** A file of this many MiB; made at the first call. */
   file(mib: number): Promise<OriginFile>;
   /** Where a variant puts its file. */
   target(name: string): string;
-  /** A new engine; the lab stops it at the latest when it stops itself. */
+  /** A new engine; `stop` of the lab stops it at the latest. */
   engine(): Promise<Engine>;
   /** Ends the engines of a case. */
   stopEngines(): Promise<void>;

@@ -4,9 +4,9 @@ import { MIB } from '#core/units';
 const block = Buffer.alloc(MIB, 1);
 
 /**
- * Writes as many bytes as a run does and removes them again: the pages that the run takes were all given back a moment ago. A
- * virtual machine gives memory that was free for long back to its host, and then every first touch of a page costs. After a variant
- * that took seven seconds, the same engine needed 0.6 CPU-seconds more for 2 GiB.
+ * Writes as many bytes as a run does and removes them, so that the run gets pages that were in use a moment ago. A virtual machine gives
+ * memory that was free for long back to its host, and then every first touch of a page is slow. After a variant that took seven
+ * seconds, the same engine needed 0.6 CPU-seconds more for 2 GiB.
  */
 export async function levelGround(path: string, bytes: number): Promise<void> {
   const file = await open(path, 'w');

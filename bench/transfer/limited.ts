@@ -7,7 +7,7 @@ import { engineVariant, programVariant } from './variants.ts';
 
 const CONNECTIONS = 4;
 
-/** Three sources that limit every connection: what several connections are for. */
+/** Three sources that limit each connection: several connections are faster. */
 export const limitedCase: BenchCase = {
   name: 'limited',
   title: (quick) => `${quick ? 1 : 2} GiB from three sources of 20 MiB/s per connection, four connections each`,

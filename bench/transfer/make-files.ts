@@ -13,7 +13,7 @@ export interface OriginFile {
   readonly sha256: string;
 }
 
-/** Makes a file of bytes that nothing can compress; the same for the same size. */
+/** Makes a file of incompressible bytes; the same for the same size. */
 export async function makeFile(www: string, name: string, sizeBytes: number): Promise<OriginFile> {
   const path = join(www, name);
   const key = createHash('sha256').update(`file of ${sizeBytes} bytes`).digest();

@@ -14,7 +14,7 @@ const memoryGoal = (atOnce: number): Goal => ({
   ...{ direction: 'at most', hold: 130 + 3 * atOnce },
 });
 
-/** The same 64 files, more and more of them at once: nothing may be lost by it, and memory must not run away. */
+/** The same 64 files, more and more of them at once: the speed must not fall, and memory must stay bounded. */
 export const manyAtOnceCase: BenchCase = {
   name: 'at-once',
   title: (quick) => `${FILES} files of ${quick ? 8 : 32} MiB`,

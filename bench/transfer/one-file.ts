@@ -51,7 +51,7 @@ const CASES: readonly OneFile[] = [
   },
 ];
 
-/** One file over one address: ours, verified, against what people use. */
+/** One file from one origin: ours, verified, against the usual programs. */
 export const oneFileCases: readonly BenchCase[] = CASES.map(({ name, how, mib, quickMib, tls, isExtra, goals }) => ({
   name,
   isExtra,

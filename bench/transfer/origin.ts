@@ -7,7 +7,7 @@ import { waitUntilReady } from '#embedded/wait-ready';
 import { freePort } from '#os/port';
 import type { Certificate } from './certificate.ts';
 
-export interface Origin {
+export interface BenchOrigin {
   readonly plainUrl: string;
   readonly tlsUrl: string;
   /** Each limits every connection to `LIMITED_BYTES_PER_SECOND`. */
@@ -22,7 +22,7 @@ const LIMITED_SERVERS = 3;
  * A real nginx that serves `<folder>/www` by sendfile: plain, under TLS, and with limits. It is an IPFS gateway as
  * well: `/ipfs/<cid>` is a file in `www/ipfs`, and with `?format=raw` a block in `www/blocks`.
  */
-export async function startOrigin(nginx: Program, folder: string, certificate: Certificate): Promise<Origin> {
+export async function startOrigin(nginx: Program, folder: string, certificate: Certificate): Promise<BenchOrigin> {
   const workDir = join(folder, 'nginx');
   await mkdir(workDir, { recursive: true });
   const [plain, tls, ...limited] = (await Promise.all(

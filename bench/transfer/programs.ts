@@ -1,14 +1,14 @@
 import { findProgram, type Program } from '#embedded/find-program';
 import { runCommand } from '#embedded/command';
 
-/** What ours is measured against; those that cannot be had are left out and named. */
+/** The programs that ours is measured against; the missing ones are left out and named. */
 export interface Programs {
   readonly nginx: Program;
   readonly curl: Program;
   readonly openssl: Program;
   readonly aria2c: Program | undefined;
   readonly wget: Program | undefined;
-  /** First line that each says of its version. */
+  /** First line of each one's version. */
   readonly versions: Readonly<Record<string, string>>;
   readonly missing: readonly string[];
 }

@@ -10,7 +10,7 @@ const QUICK_COUNT = 1000;
 const AT_ONCE = 16;
 const ARIA = 'aria2c -i -j16';
 
-/** Many small files: what a file costs beside its bytes. */
+/** Many small files: the cost of a file beside its bytes. */
 export const smallFilesCase: BenchCase = {
   name: 'small',
   title: (quick) => `${quick ? QUICK_COUNT : COUNT} files of 1 kB, ${AT_ONCE} at once`,

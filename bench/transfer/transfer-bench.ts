@@ -31,7 +31,7 @@ export interface TransferBenchOptions extends LabOptions {
   readonly only: readonly string[];
 }
 
-/** Measures the transfer engine against what people use; leaves nothing behind. */
+/** Measures the transfer engine against the usual programs; removes its files. */
 export async function transferBench(options: TransferBenchOptions): Promise<{ report: BenchReport; markdown: string }> {
   const chosen = choose(options.only);
   const lab = await openLab(options);

@@ -13,12 +13,12 @@ export function programVariant(lab: Lab, name: string, commands: (folder: string
   return inFolder(lab, name, (folder) => measureCommands(commands(folder), lab.options.signal));
 }
 
-/** Tells an engine that is warm already. */
+/** Gives an order to an engine that is warm. */
 export function engineVariant(lab: Lab, name: string, engine: Engine, order: (folder: string) => EngineOrder): Variant {
   return inFolder(lab, name, (folder) => engine.run(order(folder)));
 }
 
-/** What a run leaves is removed before the next one begins: the disk holds the files of one run at most. */
+/** The files of a run are removed before the next one begins: the disk holds those of one run at most. */
 export function inFolder(lab: Lab, name: string, run: (folder: string) => Promise<Measured>): Variant {
   const folder = lab.target(name.replace(/[^a-z0-9]+/gi, '-'));
   return {
@@ -34,7 +34,7 @@ export function inFolder(lab: Lab, name: string, run: (folder: string) => Promis
   };
 }
 
-/** The programs people use for one file today. */
+/** The usual programs for one file. */
 export function rivals(lab: Lab, base: string, file: OriginFile): Variant[] {
   const { curl, openssl, wget, aria2c } = lab.programs;
   const url = `${base}/${file.name}`;
@@ -69,7 +69,7 @@ export function rivals(lab: Lab, base: string, file: OriginFile): Variant[] {
   return variants;
 }
 
-/** The whole process, as a person runs it. */
+/** The whole process of the command line. */
 export function fetchVariant(lab: Lab, base: string, file: OriginFile): Variant {
   const program = { path: process.execPath, env: {} };
   return programVariant(lab, 'haulier fetch', (folder) => [

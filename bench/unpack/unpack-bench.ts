@@ -48,7 +48,7 @@ interface Bench extends UnpackBenchOptions {
   readonly sha256sum: Program;
 }
 
-/** Measures what a worker does with a .tar.zst against the programs that people use; leaves nothing behind. */
+/** Measures how a worker unpacks a .tar.zst against the usual programs; removes its files. */
 export async function unpackBench(options: UnpackBenchOptions): Promise<{ report: BenchReport; markdown: string }> {
   const cacheDir = join(fileURLToPath(new URL('../../..', import.meta.url)), '.cache');
   const find = (name: string, pack: string) =>

@@ -154,7 +154,7 @@ describe('the recorder', () => {
 });
 
 describe('the reconciler', () => {
-  it('B11 queues a job again that vanished from Redis, and keeps a waiting one', async () => {
+  it('queues a job again that vanished from Redis, and leaves a waiting one alone', async () => {
     const lost = await create('lost');
     const waiting = await create('waiting');
     await relayBatch(api.deps);

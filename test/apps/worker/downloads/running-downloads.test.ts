@@ -35,7 +35,7 @@ describe('running downloads', () => {
     expect(stopCauseOf(downloads.begin(aJob(), controller.signal).signal)).toBe(reason);
   });
 
-  it('B17 samples every announced download with its speed since the last sample', () => {
+  it('samples every announced download with its speed since the last sample', () => {
     let now = 1_000;
     const downloads = new RunningDownloads(() => now);
     const job = aJob();

@@ -88,7 +88,7 @@ describe('event stream', () => {
     await until(async () => (await pending()) === 0, { what: 'all is acknowledged' });
   });
 
-  it('B12 flush resolves only when the stream has everything that was published', async () => {
+  it('flush resolves only when the stream has everything that was published', async () => {
     for (let count = 0; count < 1_200; count++) publisher.publish(started());
     await publisher.flush();
     expect(await test.redis.xlen(`${test.settings.prefix}:events`)).toBe(3);
