@@ -77,7 +77,7 @@ describe('draftFromHub', () => {
     const { ingest } = await start(broken('/config.json', { do: 'flip', atByte: 3 }));
     await expect(ingest()).rejects.toMatchObject({
       kind: 'digest-mismatch',
-      message: expect.stringContaining(`its file list says ${gitBlobSha1(FILES['config.json'])}`),
+      message: expect.stringContaining(`its file list has ${gitBlobSha1(FILES['config.json'])}`),
     });
   });
 

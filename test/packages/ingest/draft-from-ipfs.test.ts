@@ -65,7 +65,7 @@ describe('draftFromIpfs', () => {
     const draft = await ingest(folder.cid, folder, (path) => path === 'v0.json');
     expect(draft.files.map(({ path }) => path)).toEqual(['v0.json']);
     await expect(ingest(folder.cid, folder, () => false)).rejects.toThrow(
-      'has 4 files and none that is asked for; the first is "config.json"',
+      'has 4 files, and --include and --exclude leave none of them; the first is "config.json"',
     );
   });
 

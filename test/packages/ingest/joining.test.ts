@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { refuseShortFiles } from '#ingest/least-bytes';
+import { refuseShortFiles } from '#ingest/draft';
 import { mapConcurrently } from '#core/async/map-concurrently';
 import { retrying } from '#fetch/retrying';
-import { withCids } from '#ingest/with-cids';
+import { withCids } from '#ingest/draft';
 import { SourceError } from '#core/failure';
 import { DEFAULT_BUDGETS } from '#core/policy';
 
@@ -27,9 +27,11 @@ describe('withCids', () => {
 
   it('refuses a folder with other bytes under the same path', () => {
     const other = ipfs([{ path: 'onnx/encoder.onnx', sizeBytes: 901, cid: 'bafyenc' }]);
-    expect(() => withCids(hub, other)).toThrow('sizeBytes 901 there, 900 at the hub');
+    expect(() => withCids(hub, other)).toThrow('sizeBytes is 900 at the hub and 901 in the folder');
     const same = ipfs([{ path: 'config.json', sizeBytes: 7, sha256: 'zz', cid: 'bafycfg' }]);
-    expect(() => withCids(hub, same)).toThrow('"config.json" is another file in the IPFS folder bafyfolder: sha256 zz');
+    expect(() => withCids(hub, same)).toThrow(
+      '"config.json" differs between hub and IPFS folder bafyfolder: sha256 is',
+    );
   });
 
   it('refuses a folder that shares no path', () => {

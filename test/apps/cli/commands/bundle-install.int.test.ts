@@ -136,7 +136,7 @@ describe('bundle install', () => {
     const second = await handMade('second.tar', [whole], [encoder]);
     const early = await install(first);
     expect(early).toMatchObject({ code: 1, models: [{ state: 'incomplete', missing: ['onnx/encoder.bin'] }] });
-    expect(early.stderr).toContain('m@2 is incomplete, it lacks onnx/encoder.bin');
+    expect(early.stderr).toContain('m@2 is incomplete: the bundles do not have onnx/encoder.bin');
     expect((await readStore(home)).records.size).toBe(0);
     expect(await install(second)).toMatchObject({ code: 0, models: [{ state: 'installed' }], kept: { contents: 1 } });
     await rm(home, { recursive: true });

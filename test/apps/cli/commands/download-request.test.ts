@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { download } from '../../../../apps/cli/commands/download.ts';
+import { downloadCommand } from '../../../../apps/cli/commands/download.ts';
 
 const CID = 'bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi';
 
@@ -33,7 +33,7 @@ describe('what haulier download asks the API for', () => {
   const ask = async (what: string): Promise<unknown> => {
     const { port } = server.address() as AddressInfo;
     const write = (): boolean => true;
-    await download(
+    await downloadCommand(
       what,
       { progress: 'none' },
       {

@@ -76,7 +76,7 @@ describe('a host’s store from the command line', () => {
     const done = await cli('worker', 'gc', '--json');
     expect(JSON.parse(done.stdout)).toMatchObject({ dryRun: false, actions, freedBytes: loose.length });
     expect(existsSync(blob(loose))).toBe(false);
-    expect((await cli('worker', 'gc')).stdout).toMatch(/^deleted 0 things, 0 B of 300 kB$/m);
+    expect((await cli('worker', 'gc')).stdout).toMatch(/^deleted 0 items, 0 B of 300 kB$/m);
   });
 
   it('VE5 gc takes its limits from the environment, as the worker does, and refuses bad ones', async () => {

@@ -13,7 +13,7 @@ describe('a fetch that the disk refuses', () => {
   it.each([
     ['G08', 'EACCES', 'no permission to write in /models'],
     ['G05', 'EROFS', '/models is on a read-only file system'],
-    ['G10', 'ENOENT', 'the folder /models is gone'],
+    ['G10', 'ENOENT', 'the folder /models was removed'],
     ['G01', 'ENOSPC', 'no space left in /models; free some and run the same command again'],
     ['G03', 'EDQUOT', 'no space left in /models; free some and run the same command again'],
   ])('%s says in one sentence what %s means', (_id, code, sentence) => {
@@ -43,9 +43,9 @@ describe('a fetch that is interrupted', () => {
   };
 
   it('K24 RE8 says what the same command will find', () => {
-    expect(interrupted(400, true)).toBe('interrupted; the same command goes on from here, 400 B of 1.00 kB done');
-    expect(interrupted(500, false)).toContain('the same command goes on from here');
-    expect(interrupted(400, false)).toContain('less than half of them is not kept: with --sha256 they are');
-    expect(interrupted(0, true)).toContain('starts anew');
+    expect(interrupted(400, true)).toBe('interrupted, 400 B of 1.00 kB done; the same command continues from here');
+    expect(interrupted(500, false)).toContain('the same command continues from here');
+    expect(interrupted(400, false)).toContain('less than half a file is not kept: give --sha256 to keep them');
+    expect(interrupted(0, true)).toContain('starts again');
   });
 });

@@ -97,7 +97,7 @@ describe('haulier fetch of several files', () => {
       const none = await fetch(['hf:org/m', '--include', '*.gguf', '--json']);
       expect([none.code, documentOf(none)]).toEqual([
         2,
-        expect.objectContaining({ files: [], error: expect.stringContaining('none that is asked for') }),
+        expect.objectContaining({ files: [], error: expect.stringContaining('leave none of them') }),
       ]);
     });
 
@@ -181,7 +181,7 @@ describe('haulier fetch of several files', () => {
       await writeFile(join(home, 'list'), aria());
       const { code, stderr } = await fetch(['-i', 'list', '-o', 'dir']);
       expect(code).toBe(0);
-      expect(stderr).toContain('list: these options mean nothing here: split');
+      expect(stderr).toContain('list: these options have no effect here: split');
       expect(stderr).toContain('UNVERIFIED: nothing proved');
       expect(await readFile(join(home, 'dir/sub/folder/m.onnx'))).toEqual(large);
       expect(await readFile(join(home, 'dir/config.json'))).toEqual(config);
@@ -220,7 +220,7 @@ describe('haulier fetch of several files', () => {
         const first = await ended;
         expect(first).toMatchObject({
           code: 143,
-          stderr: expect.stringContaining('the same command goes on from here'),
+          stderr: expect.stringContaining('the same command continues from here'),
         });
         expect(documentOf(first)).toMatchObject({ doneFiles: 1, failedFiles: 1 });
         const second = documentOf(await runCli(args, options()));
@@ -235,7 +235,7 @@ describe('haulier fetch of several files', () => {
 
     it('K24 refuses options of one file, and of none', async () => {
       for (const [args, sentence] of [
-        [['hf:org/m', '--sha256', sha256Of(config)], '--sha256 is of one file'],
+        [['hf:org/m', '--sha256', sha256Of(config)], '--sha256 is for one file'],
         [['hf:org/m', '--parallel', '65'], '--parallel is "65"'],
         [['hf:org/m', '--base-url', 'http://x'], '--base-url is for the paths of an input file'],
         [[`${origin.url}/files/config.json`, '--parallel', '2'], '--parallel is for several files'],

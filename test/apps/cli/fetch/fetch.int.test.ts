@@ -148,7 +148,7 @@ describe('haulier fetch', () => {
     execFileSync('mkfifo', [join(home, 'pipe')]);
     const cases = [
       ['file/x', `${join(home, 'file')} is no folder, so ${join(home, 'file/x')} cannot be in there`],
-      ['pipe', `${join(home, 'pipe')} is no regular file, and is not replaced by one`],
+      ['pipe', `${join(home, 'pipe')} is no regular file and is not replaced`],
       ['n'.repeat(256), 'is too long a name for this file system'],
     ] as const;
     for (const [output, sentence] of cases) {
@@ -166,7 +166,7 @@ describe('haulier fetch', () => {
     const second = await runCli([...args, '--progress', 'plain'], { cwd: home });
     expect((await first.ended).code).toBe(0);
     expect(second.code).toBe(0);
-    expect(second.stderr).toMatch(/waits for process \d+ on .+, which fetches to the same place/);
+    expect(second.stderr).toMatch(/waiting for process \d+ on .+, which fetches to the same path/);
     expect(JSON.parse(second.stdout)).toMatchObject({ outcome: 'cache_hit', sources: [] });
     expect(await readdir(home)).toEqual(['m']);
   });
@@ -192,12 +192,12 @@ describe('haulier fetch', () => {
     const { child, ended } = startCli([...args, '--json'], { cwd: home });
     let told = '';
     child.stderr!.on('data', (data: Buffer) => (told += data.toString()));
-    await until(() => told.includes('looks for the file'), { what: 'it says so', timeoutMs: 10_000 });
+    await until(() => told.includes('looking for the file'), { what: 'it says so', timeoutMs: 10_000 });
     child.kill('SIGINT');
     const { code, stdout } = await ended;
     expect([code, JSON.parse(stdout)]).toMatchObject([
       130,
-      { outcome: null, sha256: null, error: 'interrupted before the first bytes; the same command starts anew' },
+      { outcome: null, sha256: null, error: 'interrupted before the first bytes; the same command starts again' },
     ]);
   });
 
@@ -226,7 +226,7 @@ describe('haulier fetch', () => {
     child.kill(signal);
     const stopped = await ended;
     expect(stopped.code).toBe(code);
-    expect(stopped.stderr).toContain('interrupted; the same command goes on from here');
+    expect(stopped.stderr).toContain('the same command continues from here');
 
     const again = await runCli([...args, '--json'], { cwd: home });
     const report = JSON.parse(again.stdout) as { resumedBytes: number; sources: { bytes: number }[] };

@@ -62,14 +62,18 @@ describe('an input file', () => {
   });
 
   it.each([
-    ['two entries with one path', `http://h/a/x\nhttp://h/b/x`, 'have one path, "x"'],
-    ['a file that is a folder of another', `http://h/x\n  out=m\nhttp://h/y\n  out=m/y`, 'is a file and a folder'],
+    ['two entries with one path', `http://h/a/x\nhttp://h/b/x`, 'have the same path, "x"'],
+    ['a file that is a folder of another', `http://h/x\n  out=m\nhttp://h/y\n  out=m/y`, 'needs a folder of that name'],
     ['a path that leaves the folder', `http://h/x\n  out=../x`, 'has the segment ".."'],
     ['an absolute path', `http://h/x\n  out=/etc/x`, 'is absolute'],
     ['an absolute folder elsewhere', `http://h/x\n  dir=/etc`, 'list:1: dir=/etc is not below'],
-    ['a header', `http://h/x\n  header=Cookie: a`, 'list:2: "header=Cookie: a" is an option that is not known'],
+    ['a header', `http://h/x\n  header=Cookie: a`, 'list:2: "header=Cookie: a" is an unknown option'],
     ['a digest that is none', `http://h/x\n  checksum=sha-256=12`, 'list:2: sha-256 is "12": write 64'],
-    ['a digest list without a base', `${sha256Of(config)}  x`, 'say with --base-url URL where the paths are'],
+    [
+      'a digest list without a base',
+      `${sha256Of(config)}  x`,
+      'give --base-url URL, the address below which the paths are',
+    ],
     ['a line that names nothing', 'what is this', 'list:1: "what is this" names no file'],
     ['an empty list', '# nothing\n', 'list names no file'],
   ])('K36 refuses %s', (_what, list, sentence) => {

@@ -21,7 +21,7 @@ describe('what haulier fetch says in the beginning', () => {
   const cid = 'bafkqaht3ejugk3dmn4rduitgojxw2idjnzzwszdfebqsaq2jiqrh2cq';
 
   it('EX1 says once that one connection is used where nothing will prove the bytes, and what would change it', () => {
-    expect(oneConnectionNotice({ from, to: 'm.bin' })).toMatch(/^one connection only, .* with --sha256 /);
+    expect(oneConnectionNotice({ from, to: 'm.bin' })).toMatch(/^one connection only, .* give --sha256,/);
   });
 
   it.each([
@@ -44,7 +44,7 @@ describe('what haulier fetch says in the end', () => {
 
   it('labels bytes that nothing proved, with the SHA-256 that would prove them next time', () => {
     const [line] = summaryLines(report({ verified: false }), 2000);
-    expect(line).toMatch(/ {2}UNVERIFIED: nothing proved these bytes; for next time: --sha256 (4b){32}$/);
+    expect(line).toMatch(/ {2}UNVERIFIED: nothing proved these bytes; for the next fetch: --sha256 (4b){32}$/);
     expect(line).not.toContain('  verified');
   });
 
@@ -61,7 +61,7 @@ describe('what haulier fetch says in the end', () => {
     ];
     const lines = summaryLines(report({ sources }), 2000);
     expect(lines).toHaveLength(2);
-    expect(lines[0]).toBe('300 kB from gateway.example were thrown away: it sent\ufffd[2J corrupt bytes');
+    expect(lines[0]).toBe('300 kB from gateway.example were discarded: it sent\ufffd[2J corrupt bytes');
     expect(lines[1]).toContain('from gateway.example, mirror.example/x  verified');
   });
 });

@@ -61,7 +61,7 @@ describe('the folder of the stack', () => {
 
   it.each(['file', 'file/below'])('is refused with a sentence where none can be: %s', async (path) => {
     await writeFile(join(folder, 'file'), '');
-    await expect(makeHome(join(folder, path))).rejects.toThrow(/^HAULIER_HOME is .*, where nothing can be written/);
+    await expect(makeHome(join(folder, path))).rejects.toThrow(/^HAULIER_HOME is .*, which is not writable/);
   });
 
   it('shows of a log what this run wrote', async () => {

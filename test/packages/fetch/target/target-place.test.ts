@@ -39,7 +39,7 @@ describe('the place of a target', () => {
   it('refuses to replace a folder or a pipe, before any request', async () => {
     await mkdir(join(home, 'folder'));
     execFileSync('mkfifo', [join(home, 'pipe')]);
-    await expect(to('folder')).rejects.toThrow('folder is a folder: name the file');
+    await expect(to('folder')).rejects.toThrow('folder is a folder: write the path of the file');
     await expect(to('pipe')).rejects.toThrow('pipe is no regular file');
     await expect(to('pipe/m.bin')).rejects.toMatchObject({ name: 'StorageError' });
     expect(origin.requests).toEqual([]);
