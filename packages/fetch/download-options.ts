@@ -149,6 +149,7 @@ const MOST_SHOWN_CHARS = 200;
 
 function shownValue(value: unknown): string {
   if (typeof value === 'function') return 'a function';
+  if (typeof value === 'number') return String(value);
   return redactUserInfo(JSON.stringify(value) ?? String(value)).slice(0, MOST_SHOWN_CHARS);
 }
 

@@ -196,8 +196,12 @@ async function watchUntil<T>(
 
 const lineOf = (one: Download): string => `${one.id}  ${one.status}  ${one.file}`;
 
-/** @param columns width of the terminal; undefined for a file */
-function summaryOf(ended: readonly DownloadDetail[], columns: number | undefined): string {
+/**
+ * The table of ended downloads.
+ *
+ * @param columns width of the terminal; undefined for a file
+ */
+export function summaryOf(ended: readonly DownloadDetail[], columns: number | undefined): string {
   const rows = ended.map((end) => [
     end.file,
     end.status,
