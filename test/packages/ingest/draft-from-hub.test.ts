@@ -99,7 +99,7 @@ describe('draftFromHub', () => {
     expect(never.origin.requests).toHaveLength(BUDGET.triesPerSource);
   });
 
-  it('takes only files that match, and says so when none does', async () => {
+  it('takes only files that match, and refuses a selection without files', async () => {
     const { ingest } = await start();
     expect((await ingest({ include: ['onnx/*'] })).files.map(({ path }) => path)).toEqual([
       'onnx/encoder.onnx',

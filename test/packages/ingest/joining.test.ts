@@ -61,7 +61,7 @@ describe('mapConcurrently', () => {
     expect(most).toBe(2);
   });
 
-  it('begins nothing more after a failure, and waits for what runs', async () => {
+  it('starts no more work after a failure, and waits for the running work', async () => {
     const begun: number[] = [];
     const ended = mapConcurrently([1, 2, 3, 4, 5], 2, async (value) => {
       begun.push(value);
@@ -86,7 +86,7 @@ describe('retrying', () => {
     return { ask, calls: () => calls };
   };
 
-  it('asks again what may pass, as often as the budget says', async () => {
+  it('repeats a request after a temporary failure, within the budget', async () => {
     await expect(retrying(failing('server-error', 2).ask, { budget, signal })).resolves.toBe(3);
     const never = failing('server-error', 9);
     await expect(retrying(never.ask, { budget, signal })).rejects.toThrow('no');

@@ -86,7 +86,7 @@ describe('bundle install', () => {
     expect((await readFile(again)).equals(await readFile(bundle))).toBe(true);
   });
 
-  it('L32 changes nothing when it runs again, and copies again only what was damaged', async () => {
+  it('L32 changes nothing in a second run, and copies only damaged contents again', async () => {
     expect(await install(bundle)).toMatchObject({ code: 0, models: [{ state: 'installed', shown: true }] });
     const blob = blobPath((await airGapped()).paths, sha256Of(encoder));
     const before = await stat(blob);
@@ -228,7 +228,7 @@ describe('bundle install', () => {
     expect(await readdir(join(home, 'models/m'))).toEqual(['config.json']);
   });
 
-  it('says that a path is no bundle, no file, or not there', async () => {
+  it('refuses a path that is no bundle, no file, or missing', async () => {
     await writeFile(join(folder, 'x.tar'), 'hello');
     expect(await install(join(folder, 'x.tar'), bundle)).toMatchObject({
       ...{ code: 1, problems: [expect.stringContaining('x.tar')], models: [{ state: 'installed' }] },

@@ -84,11 +84,21 @@ describe('what haulier download asks the API for', () => {
   });
 
   it.each<[string, string, Partial<DownloadCommandOptions>, string]>([
-    ['a digest that is none', 'https://h/x', { sha256: 'ab' }, '--sha256 is "ab": write 64 hexadecimal digits'],
-    ['a size that is none', 'https://h/x', { size: '1.5' }, '--size is "1.5": write a whole number of at least 0'],
-    ['a timeout that is none', 'https://h/x', { timeout: 'soon' }, '--timeout is "soon": write a duration such as'],
+    ['a digest of a wrong length', 'https://h/x', { sha256: 'ab' }, '--sha256 is "ab": write 64 hexadecimal digits'],
     [
-      'a timeout that no timer counts',
+      'a size that is no whole number',
+      'https://h/x',
+      { size: '1.5' },
+      '--size is "1.5": write a whole number of at least 0',
+    ],
+    [
+      'a timeout that is no duration',
+      'https://h/x',
+      { timeout: 'soon' },
+      '--timeout is "soon": write a duration such as',
+    ],
+    [
+      'a timeout above the limit of timers',
       'https://h/x',
       { timeout: '9999d' },
       '--timeout is "9999d": write a duration from',

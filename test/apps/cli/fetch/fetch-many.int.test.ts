@@ -70,7 +70,7 @@ describe('haulier fetch of several files', () => {
       expect(bytesAsked().every((path) => path.includes(COMMIT))).toBe(true);
     });
 
-    it('fetches nothing of what is here already, and what changed or is missing alone', async () => {
+    it('fetches only missing and changed files', async () => {
       await fetch(['hf:org/m', '-o', 'dir']);
       origin.requests.splice(0);
       const again = await fetch(['hf:org/m', '-o', 'dir', '--json']);
@@ -101,7 +101,7 @@ describe('haulier fetch of several files', () => {
       ]);
     });
 
-    it('goes on with the other files when one fails, names it, and ends with 1', async () => {
+    it('continues with the other files when one fails, names it, and ends with 1', async () => {
       origin.rules.push({ path: `/org/m/resolve/${COMMIT}/config.json`, fault: { do: 'flip', atByte: 1 } });
       const { code, stdout, stderr } = await fetch(['hf:org/m', '-o', 'dir', '--json']);
       expect([code, stderr]).toEqual([1, expect.stringContaining('1 of 4 files failed:\n  config.json: ')]);
@@ -127,7 +127,7 @@ describe('haulier fetch of several files', () => {
       expect(stderr).toContain('lists "../../evil", a path that has the segment ".."');
     });
 
-    it('F32 asks nothing for a name that would lead elsewhere on the hub', async () => {
+    it('F32 sends no request for a name that leads to another address of the hub', async () => {
       for (const what of [
         'hf:../..@main',
         'hf:org/..',
@@ -195,7 +195,7 @@ describe('haulier fetch of several files', () => {
       expect(await readFile(join(home, ODD))).toEqual(odd);
     });
 
-    it('an interrupted one goes on with what is missing', async () => {
+    it('continues with the missing files after an interruption', async () => {
       const big = someBytes(8 * MIB, 'big');
       const slow = await startOrigin({ files: { a: config, b: big } }, [], { bytesPerSecond: 4 * MIB });
       try {

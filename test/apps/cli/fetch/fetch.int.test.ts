@@ -77,7 +77,7 @@ describe('haulier fetch', () => {
     expect(namesIn(refused)).toEqual(namesIn(done));
   });
 
-  it('--json counts what a source does again and again, and says it once', async () => {
+  it('--json lists a repeated failure of a source once, with its count', async () => {
     origin.rules.push({ fault: { do: 'cut', afterBytes: 0 } });
     const { code, stdout } = await fetch([url(), '--sha256', sha256, '--json']);
     const { errors, sources, error } = JSON.parse(stdout) as {
@@ -116,7 +116,7 @@ describe('haulier fetch', () => {
     expect(await readdir(home)).toEqual([]);
   });
 
-  it('says when bytes are not what they should be, and publishes nothing', async () => {
+  it('reports bytes with another digest, and publishes nothing', async () => {
     const { code, stderr } = await fetch([url(), '--sha256', 'ab'.repeat(32)]);
     expect(code).toBe(1);
     expect(stderr).toMatch(/error: .*sha256/i);
@@ -143,7 +143,7 @@ describe('haulier fetch', () => {
     expect(stderr).not.toMatch(/^ +at /m);
   });
 
-  it('G08 G23 says in words what is wrong with a place, in one line', async () => {
+  it('G08 G23 refuses a bad target in one sentence', async () => {
     await writeFile(join(home, 'file'), '');
     execFileSync('mkfifo', [join(home, 'pipe')]);
     const cases = [
@@ -171,7 +171,7 @@ describe('haulier fetch', () => {
     expect(await readdir(home)).toEqual(['m']);
   });
 
-  it('H01 H03 goes on at once after SIGKILL, or a second Ctrl-C', async () => {
+  it('H01 H03 continues at once after SIGKILL, or a second Ctrl-C', async () => {
     const args = ['fetch', dag.cid, '--gateway', origin.url, '-o', 'm'];
     for (const signal of ['SIGKILL', 'SIGINT'] as const) {
       const { child, ended } = startCli([...args, '--limit-rate', '1M'], { cwd: home });
@@ -186,7 +186,7 @@ describe('haulier fetch', () => {
     expect(await readdir(home)).toEqual(['m']);
   });
 
-  it('says within a few seconds what it waits for', async () => {
+  it('shows within a few seconds what the fetch waits for', async () => {
     origin.rules.push({ fault: { do: 'hang' } });
     const args = ['fetch', dag.cid, '--gateway', origin.url, '-o', 'm', '--progress', 'plain'];
     const { child, ended } = startCli([...args, '--json'], { cwd: home });
@@ -216,7 +216,7 @@ describe('haulier fetch', () => {
   it.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
-  ] as const)('K24 RE1 ends with its code after %s, and the same command goes on from there', async (signal, code) => {
+  ] as const)('K24 RE1 ends with its code after %s, and the same command continues', async (signal, code) => {
     const args = ['fetch', dag.cid, '--gateway', origin.url, '-o', 'm'];
     const { child, ended } = startCli([...args, '--limit-rate', '2M', '--progress', 'json'], { cwd: home });
     let told = '';
@@ -236,7 +236,7 @@ describe('haulier fetch', () => {
     expect(await readdir(home)).toEqual(['m']);
   });
 
-  it('K24 ends in peace when nobody reads its output', async () => {
+  it('K24 ends without an error when its output is closed', async () => {
     const script = `${process.execPath} ${MAIN} help fetch; echo first`;
     const child = spawn('/bin/sh', ['-c', `{ ${script}; } | head -1`], { stdio: ['ignore', 'pipe', 'pipe'] });
     const seen: string[] = [];

@@ -28,7 +28,7 @@ describe('what haulier model add was asked for', () => {
     });
   });
 
-  it('CH2 tells a folder on IPFS from a manifest on IPFS', () => {
+  it('CH2 distinguishes a folder on IPFS from a manifest on IPFS', () => {
     expect(request('m', { ipfs: FOLDER_CID, ...GATEWAY }).origin).toEqual({ kind: 'ipfs', cid: FOLDER_CID });
     expect(request('m', { ipfs: MANIFEST_CID }, { IPFS_GATEWAYS: ' http://a , ' })).toMatchObject({
       ...{ origin: { kind: 'manifest', cid: MANIFEST_CID }, gateways: ['http://a'] },
@@ -99,7 +99,7 @@ describe('recipes', () => {
     });
   });
 
-  it('gives way to what is typed', () => {
+  it('is overridden by options', () => {
     const from = join(EXAMPLES, 'whisper-base.json');
     const made = request('mine', { from, include: ['*.json'], type: 'x', version: '1', ipfs: FOLDER_CID, ...GATEWAY });
     expect(made).toMatchObject({

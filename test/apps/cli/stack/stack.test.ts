@@ -28,7 +28,7 @@ describe('the configuration of the stack', () => {
 });
 
 describe('the port of the stack', () => {
-  it('is refused with a sentence when somebody listens there', async () => {
+  it('is refused with a sentence when another program listens there', async () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as { port: number };
