@@ -1,17 +1,19 @@
 import { hostname } from 'node:os';
+import { wholeNumber } from '#core/settings/setting-kinds';
+import { usageOf } from '../cli-error-of.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
 import { settingsFrom } from '../settings.ts';
 import { stackConfig } from '../stack/stack-config.ts';
 import { startStack } from '../stack/start-stack.ts';
+import { optionOf } from '../typed.ts';
 
+const WORKERS = wholeNumber(0, 64);
 const MAX_HOST_NAME_CHARS = 100;
 
 /** Runs the whole stack until it is interrupted or one of its processes ends. */
 export async function up(options: { workers: string }, context: CommandContext): Promise<void> {
-  const count = Number(options.workers);
-  if (!Number.isInteger(count) || count < 0 || count > 64)
-    throw new CliError(EXIT.usage, `--workers is "${options.workers}": write a whole number from 0 to 64`);
+  const count = usageOf(() => optionOf('--workers', WORKERS, options.workers));
   const config = stackConfig(context.env);
   const host = settingsFrom(context.env, 'HAULIER_HOST').HAULIER_HOST ?? machineName();
   const stack = await startStack({
