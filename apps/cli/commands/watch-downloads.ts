@@ -11,7 +11,7 @@ const POLL_MS = 55_000;
  * Follows downloads by long polls until each has ended, and shows their progress.
  *
  * @returns how they ended, in the same order
- * @throws the signal's reason when it is aborted; the downloads go on
+ * @throws the signal's reason when it is aborted; the downloads continue
  */
 export async function watchDownloads(
   client: Client,

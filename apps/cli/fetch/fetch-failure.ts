@@ -7,7 +7,7 @@ import { CliError, exitCodeOfSignal } from '../exit-code.ts';
 import { printable } from '../terminal/cells.ts';
 import type { FetchAccount } from './fetch-account.ts';
 
-/** @returns a CliError of one line, or the error itself when it is a bug of ours */
+/** @returns a CliError of one line, or the error itself when it is a bug */
 export function failureOf(error: unknown, signal: AbortSignal, isProvable: boolean, account: FetchAccount): unknown {
   if (signal.aborted) return new CliError(exitCodeOfSignal(signal.reason), interruption(isProvable, account));
   const failure = cliErrorOf(inWords(error), hintOf);

@@ -159,7 +159,9 @@ describe('labels of a server on the bytes, on the command line', () => {
     });
     const { code, stderr } = await fetch([`${from.url}/files/a.tar.gz`]);
     expect(code).toBe(0);
-    expect(stderr.match(/sent it as x-gzip: kept as it came, not decoded/g)).toHaveLength(1);
+    expect(stderr.match(/sent the file with content encoding x-gzip; it is stored as sent, not decoded/g)).toHaveLength(
+      1,
+    );
     expect((await readFile(join(home, 'a.tar.gz'))).equals(packed)).toBe(true);
     const proven = await fetch([`${from.url}/files/a.tar.gz`, '--sha256', sha256Of(packed), '-o', 'b', '--json']);
     expect([proven.code, proven.stderr]).toEqual([0, '']);

@@ -44,7 +44,7 @@ describe('a host’s store from the command line', () => {
 
   it('CH4 verify finds no problem in a good store', async () => {
     const { code, stdout } = await cli('worker', 'verify', 'whisper');
-    expect([code, stdout]).toEqual([0, '2 contents, 300 kB are right, 0 are not\n']);
+    expect([code, stdout]).toEqual([0, '2 contents, 300 kB are right, 0 are wrong\n']);
     expect(await cli('worker', 'verify', 'other')).toMatchObject({ code: 4, stdout: '' });
   });
 
@@ -118,7 +118,7 @@ describe('a host’s store from the command line', () => {
     });
     await rm(blob(encoder), { force: true });
     expect(await cli('bundle', 'create', 'whisper', '-o', out)).toMatchObject({
-      ...{ code: 1, stderr: expect.stringContaining('must be fetched again first: encoder.bin (missing)') },
+      ...{ code: 1, stderr: expect.stringContaining('before these files are fetched again: encoder.bin (missing)') },
     });
   });
 
