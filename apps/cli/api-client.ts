@@ -12,7 +12,7 @@ export function clientFrom(env: NodeJS.ProcessEnv): Client {
   return createClient({ baseUrl: apiUrlOf(env), token: settingsFrom(env, 'HAULIER_TOKEN').HAULIER_TOKEN });
 }
 
-/** Runs calls of the API; its refusals become one sentence and an exit code. */
+/** Runs calls of the API; a refusal becomes one sentence and an exit code. */
 export async function withApi<T>(calls: () => Promise<T>): Promise<T> {
   try {
     return await calls();
@@ -24,9 +24,13 @@ export async function withApi<T>(calls: () => Promise<T>): Promise<T> {
 /** @returns the error itself when it is no answer of the API */
 export function cliRefusal(error: unknown): unknown {
   if (error instanceof UnreachableError)
-    return new CliError(EXIT.unreachable, `${error.message}; is \`haulier up\` running, and is HAULIER_URL right?`, {
-      cause: error,
-    });
+    return new CliError(
+      EXIT.unreachable,
+      `${error.message}; start the API with \`haulier up\`, or set HAULIER_URL to its address`,
+      {
+        cause: error,
+      },
+    );
   if (!(error instanceof ApiError)) return error;
   const fields = (error.problem?.errors ?? [])
     .filter(({ detail }) => !error.message.includes(detail))

@@ -2,10 +2,10 @@ import { ExhaustedError, SourceError, StorageError, VerifyError } from '#core/fa
 import { CliError, EXIT } from './exit-code.ts';
 
 /**
- * Everything that says who failed and why is the user's to read, not a bug of ours.
+ * Turns an error that says which source, file or option failed, and why, into one sentence for the user. Any other error is a bug and
+ * stays as it is.
  *
- * @param hintOf what to add, such as the option to use
- * @returns the error itself when it is something else
+ * @param hintOf the words to add, such as the option to use
  */
 export function cliErrorOf(error: unknown, hintOf: (error: Error) => string = () => ''): unknown {
   if (error instanceof RangeError) return new CliError(EXIT.usage, error.message, { cause: error });
@@ -18,8 +18,19 @@ export function cliErrorOf(error: unknown, hintOf: (error: Error) => string = ()
   return new CliError(EXIT.failed, `${sentenceOf(error)}${hintOf(error)}`, { cause: error });
 }
 
-/** Says who, where the message does not. */
+/** Adds source or path to a message that does not name it. */
 function sentenceOf(error: SourceError | StorageError | VerifyError | ExhaustedError): string {
-  const who = error instanceof SourceError ? error.source : error instanceof StorageError ? error.path : '';
-  return error.message.includes(who) ? error.message : `${who}: ${error.message}`;
+  const subject = error instanceof SourceError ? error.source : error instanceof StorageError ? error.path : '';
+  return error.message.includes(subject) ? error.message : `${subject}: ${error.message}`;
+}
+
+/** Runs a parser of the command line; text that it cannot read or does not support becomes a usage error with the same sentence. */
+export function usageOf<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof RangeError || error instanceof VerifyError)
+      throw new CliError(EXIT.usage, error.message, { cause: error });
+    throw error;
+  }
 }

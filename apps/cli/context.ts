@@ -1,11 +1,11 @@
 import type { ProgressEnvironment, ProgressStream } from './terminal/progress.ts';
 
-/** What a command may use of the outside; made by `main.ts`. */
+/** Environment, streams and signal of a command; `main.ts` makes it. */
 export interface CommandContext {
   readonly env: NodeJS.ProcessEnv & ProgressEnvironment;
   readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean; readonly columns?: number };
   readonly stderr: ProgressStream;
-  /** What `-` names as an input file. */
+  /** Read for the input file `-`. */
   readonly stdin: AsyncIterable<Uint8Array>;
   /** Folder of the compiled programs. */
   readonly distDir: string;

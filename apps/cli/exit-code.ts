@@ -1,4 +1,4 @@
-/** What the process says to a pipeline; never renumbered (docs/guide/cli.md). */
+/** Exit codes of the process; never renumbered (docs/guide/cli.md). */
 export const EXIT = {
   done: 0,
   failed: 1,
@@ -21,7 +21,7 @@ const OF_SIGNAL = { SIGHUP: EXIT.hungUp, SIGINT: EXIT.interrupted, SIGTERM: EXIT
 /** The signals that end a command in an orderly way. */
 export const ENDING_SIGNALS = Object.keys(OF_SIGNAL) as (keyof typeof OF_SIGNAL)[];
 
-/** What a shell reports of a program that the signal ended: 128 and its number. */
+/** The exit code of a shell for a program that the signal ended: 128 plus the signal's number. */
 export const exitCodeOfSignal = (signal: keyof typeof OF_SIGNAL): ExitCode => OF_SIGNAL[signal];
 
 /** Ends a command with one sentence for people and a code for pipelines. */
@@ -35,7 +35,7 @@ export class CliError extends Error {
   }
 }
 
-/** A program that ran in our place ended: its exit code is ours, whatever signal we passed on. */
+/** The program that a command runs has ended; the command exits with the same code, whatever signal it passed on. */
 export class ProcessEnded extends Error {
   override readonly name = 'ProcessEnded';
   readonly exitCode: number;

@@ -2,21 +2,21 @@ import type { Command } from 'commander';
 import { nearestOf } from '#core/text/nearest';
 import { CliError, EXIT } from './exit-code.ts';
 
-/** What each exit code says, as docs/guide/cli.md has it; shown below the help of the program and of every command. */
+/** Meaning of each exit code, as in docs/guide/cli.md; shown below the help of every command. */
 const EXIT_CODES: readonly (readonly [code: string, meaning: string])[] = [
   [`${EXIT.done}`, 'done'],
   [`${EXIT.failed}`, 'it failed'],
   [`${EXIT.usage}`, 'wrong usage or a bad setting'],
   [`${EXIT.notAllowed}`, 'not authenticated, or not allowed'],
-  [`${EXIT.nothingToDo}`, 'what was asked for does not exist'],
-  [`${EXIT.cancelled}`, 'cancelled while it was waited for'],
+  [`${EXIT.nothingToDo}`, 'not found: model, version, download or host'],
+  [`${EXIT.cancelled}`, 'cancelled while the command waited'],
   [`${EXIT.unreachable}`, 'the API cannot be reached'],
   [`${EXIT.serverError}`, 'error of the server, or a bug'],
-  [`${EXIT.timedOut}`, '--timeout is over; the download goes on'],
+  [`${EXIT.timedOut}`, '--timeout has passed; the download continues'],
   [`${EXIT.hungUp}, ${EXIT.interrupted}, ${EXIT.terminated}`, 'ended by SIGHUP, SIGINT (Ctrl-C), SIGTERM'],
 ];
 
-/** Adds the exit codes to the help of every command, and `haulier help COMMAND…`, which commander has for one word only. */
+/** Adds the exit codes to the help of every command, and `haulier help COMMAND…`; commander's own help takes one word only. */
 export function addHelp(program: Command): void {
   const rows = EXIT_CODES.map(([code, meaning]) => `  ${code.padEnd('129, 130, 143'.length)}  ${meaning}`);
   const text = `\nExit codes:\n${rows.join('\n')}\n\nSettings come from the environment: docs/guide/configuration.md.`;
@@ -32,7 +32,7 @@ export function addHelp(program: Command): void {
 
 const withCommands = (command: Command): readonly Command[] => [command, ...command.commands.flatMap(withCommands)];
 
-/** @throws CliError that names the command that is most likely meant */
+/** @throws CliError that suggests the nearest command */
 function commandOf(start: Command, names: readonly string[]): Command {
   let found = start;
   for (const name of names) {

@@ -12,7 +12,7 @@ for (const signal of ENDING_SIGNALS)
     interrupted.abort(signal);
   });
 
-// A closed pipe (`haulier … | head`) ends the command without a stack trace; without a reader, talk is for nobody.
+// A closed pipe on stdout (`haulier … | head`) ends the command without a stack trace; on stderr it only ends the messages.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(EXIT.done);
   if (!isTerminalGone(error)) throw error;
@@ -23,7 +23,7 @@ process.stderr.on('error', (error: NodeJS.ErrnoException) => {
 
 const context: CommandContext = {
   env: process.env,
-  // Touching it opens it, which most commands have no use for.
+  // Reading the property opens stdin, which most commands do not need.
   get stdin() {
     return process.stdin;
   },
@@ -41,7 +41,7 @@ try {
   process.exitCode = report(error);
 }
 
-/** A terminal that was closed tells it by SIGHUP too: that ends the command in order. */
+/** A closed terminal also sends SIGHUP, which ends the command in order. */
 function isTerminalGone(error: NodeJS.ErrnoException): boolean {
   return error.code === 'EIO';
 }
@@ -50,7 +50,7 @@ function codeOfSignal(): ExitCode | undefined {
   return interrupted.signal.aborted ? exitCodeOfSignal(interrupted.signal.reason) : undefined;
 }
 
-/** What fails because of an interruption needs no words, unless the command has some for it. */
+/** A failure after an interruption is not printed, unless the command made its message for that. */
 function report(error: unknown): number {
   if (error instanceof ProcessEnded) return error.exitCode;
   const interruptedBy = codeOfSignal();

@@ -1,13 +1,14 @@
 import type { ProxySettings } from '#http/connection/proxy';
-import { redactUserInfo } from '#http/redaction';
 import { systemAuthorities } from '#http/connection/system-authorities';
+import { httpUrl } from '#core/settings/setting-kinds';
 import { parseGateway } from '#sources/gateway/gateways';
 import { settingsFrom } from './settings.ts';
+import { optionOf } from './typed.ts';
 
 /**
- * The gateways that were typed, else those of IPFS_GATEWAYS.
+ * The gateways of the command line, else those of IPFS_GATEWAYS.
  *
- * @throws RangeError for a typed one that is no gateway, or is known to be gone
+ * @throws RangeError for an option that is no gateway, or names one that has been shut down
  * @throws CliError for a bad IPFS_GATEWAYS
  */
 export function gatewaysOf(typed: readonly string[], env: NodeJS.ProcessEnv): readonly string[] {
@@ -24,27 +25,17 @@ export function gatewaysOf(typed: readonly string[], env: NodeJS.ProcessEnv): re
 export const hubToken = (env: NodeJS.ProcessEnv): string | undefined => settingsFrom(env, 'HF_TOKEN').HF_TOKEN;
 
 /**
- * The hub that was typed, else that of HF_ENDPOINT, else the public one.
+ * The hub of the command line, else that of HF_ENDPOINT, else the public one.
  *
  * @throws RangeError that names the option; CliError that names the variable
  */
 export function hubEndpoint(typed: string | undefined, env: NodeJS.ProcessEnv): string {
   if (typed === undefined) return settingsFrom(env, 'HF_ENDPOINT').HF_ENDPOINT;
-  try {
-    return httpUrl(typed);
-  } catch (cause) {
-    throw new RangeError(`--hf-endpoint: ${(cause as RangeError).message}`, { cause });
-  }
-}
-
-/** @throws RangeError */
-export function httpUrl(text: string): string {
-  if (/^https?:\/\//i.test(text) && URL.canParse(text)) return text;
-  throw new RangeError(`"${redactUserInfo(text)}" is not an http:// or https:// URL`);
+  return optionOf('--hf-endpoint', httpUrl, typed);
 }
 
 /**
- * The authorities to trust: those of the system as well, where the option or HAULIER_USE_SYSTEM_CA asks for it.
+ * The certificate authorities to trust: with the option or HAULIER_USE_SYSTEM_CA those of the system as well.
  *
  * @returns undefined for Node's own
  * @throws RangeError on a Node that cannot read them; CliError for a value of the variable that is neither 1 nor 0

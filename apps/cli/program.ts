@@ -18,7 +18,7 @@ export function createProgram(context: CommandContext): Command {
   const program = new Command('haulier')
     .description('Puts model files on fleets of hosts from untrusted sources and proves every byte.')
     .exitOverride(asUsageError)
-    // `--version` of `model add` is another one.
+    // `model add` has an option `--version` of its own.
     .enablePositionalOptions()
     .option('-V, --version', 'print the version of this program')
     .on('option:version', () => tellVersion(context))
@@ -56,7 +56,7 @@ function addStackCommands(program: Command, context: CommandContext): void {
     .action(async (options) => (await import('./commands/up.ts')).up(options, context));
   program
     .command('demo')
-    .description('show the main job for real: a local origin, three files, one model')
+    .description('run the whole stack with a local origin, three files and one model')
     .option('--once', 'stop everything after the table and exit')
     .option('--json', 'end with one JSON object on stdout')
     .action(async (options) => (await import('./commands/demo.ts')).demo(options, context));
@@ -66,18 +66,18 @@ function addDownloadCommands(program: Command, context: CommandContext): void {
   program
     .command('download <what>')
     .description('ask the API for a model (name or name@version), a CID, hf:repo/path@revision or a URL')
-    .option('--host <name>', 'the host that should have it; without it, any worker of the pool')
+    .option('--host <name>', 'the host that gets the file; default: any worker of the pool')
     .option('--sha256 <hex>', 'digest of a single file')
     .option('--size <bytes>', 'exact size of a single file')
-    .option('--allow-unverified', 'fetch a single file although nothing proves it; labelled unverified')
-    .option('--wait', 'wait until it is done; the exit code says how it ended')
+    .option('--allow-unverified', 'fetch a single file that nothing proves; it is labelled unverified')
+    .option('--wait', 'wait for the end; the exit code is that of the download')
     .option(
       '--timeout <duration>',
-      'stop waiting after this long, such as 30m; the download goes on; default: no limit',
+      'stop waiting after this long, such as 30m; the download continues; default: no limit',
     )
     .option('--json', 'one JSON object on stdout')
     .addOption(PROGRESS)
-    .action(async (what, options) => (await import('./commands/download.ts')).download(what, options, context));
+    .action(async (what, options) => (await import('./commands/download.ts')).downloadCommand(what, options, context));
   program
     .command('status <id>')
     .description('show one download')
@@ -91,20 +91,20 @@ function addFetchCommand(program: Command, context: CommandContext): void {
     .description(
       'fetch without any server: a file or folder by CID or CID/path, a URL, hf:owner/repo/path@revision, a whole repository hf:owner/repo@revision, or --input-file',
     )
-    .option('-o, --output <path>', 'where to put it; default: the name of the file, here; for several files the folder')
+    .option('-o, --output <path>', 'path of the file, or folder of several files; default: its name, in this folder')
     .option(
       '-i, --input-file <list>',
       'the files of a list, in the format of aria2 or of sha256sum; - is standard input',
     )
-    .option('--base-url <url>', 'where the paths of a sha256sum list are')
-    .option('--include <glob>', 'of several files only those that match; repeatable', collect)
-    .option('--exclude <glob>', 'of several files not those that match; repeatable', collect)
-    .option('--parallel <n>', 'files under way at once, 1 to 64; default: 8')
-    .option('--sha256 <hex>', 'what the file must hash to')
-    .option('--md5 <hex>', 'what the file must hash to')
-    .option('--sha1 <hex>', 'what the file must hash to')
-    .option('--sha512 <hex>', 'what the file must hash to')
-    .option('--git <hex>', 'git name of the blob, as hubs give it for small files')
+    .option('--base-url <url>', 'address below which the paths of a sha256sum list are')
+    .option('--include <glob>', 'of several files only matching ones; repeatable', collect)
+    .option('--exclude <glob>', 'of several files leave out matching ones; repeatable', collect)
+    .option('--parallel <n>', 'files in flight at once, 1 to 64; default: 8')
+    .option('--sha256 <hex>', 'expected digest of the file')
+    .option('--md5 <hex>', 'expected digest of the file')
+    .option('--sha1 <hex>', 'expected digest of the file')
+    .option('--sha512 <hex>', 'expected digest of the file')
+    .option('--git <hex>', 'git name of the blob, which hubs have for small files')
     .option('--size <bytes>', 'exact size')
     .option('--mirror <url>', 'another source of the same bytes, also file:///path; repeatable', collect)
     .option('--gateway <base>', 'an IPFS gateway; repeatable; default: IPFS_GATEWAYS', collect)
@@ -129,7 +129,7 @@ function addModelCommands(program: Command, context: CommandContext): void {
     .description('make a manifest from a hub, IPFS or a folder, and publish it to the API')
     .option('--hf <repo@revision>', 'a Hugging Face repository')
     .addOption(
-      new Option('--repo-type <type>', 'what the repository is; default: model').choices(['model', 'dataset', 'space']),
+      new Option('--repo-type <type>', 'type of the repository; default: model').choices(['model', 'dataset', 'space']),
     )
     .option('--ipfs <cid>', 'an IPFS folder or file, alone or beside --hf; or a dag-json manifest')
     .option('--dir <folder>', 'a local folder')
@@ -138,7 +138,7 @@ function addModelCommands(program: Command, context: CommandContext): void {
     .option('--exclude <glob>', 'leave out files that match; repeatable', collect)
     .option('--no-store', 'do not copy the files of --dir into the store of this host')
     .option('--version <version>', 'name of this version; default: the commit, the CID or a digest of the content')
-    .option('--type <type>', 'what the model is for; default: model')
+    .option('--type <type>', 'type of the model, such as stt or llm; default: model')
     .option('--gateway <base>', 'an IPFS gateway; repeatable; default: IPFS_GATEWAYS', collect)
     .option('--hf-endpoint <url>', 'Hugging Face endpoint; default: HF_ENDPOINT, else the public hub')
     .option('--allow-private', 'allow private addresses')
@@ -159,7 +159,7 @@ function addModelCommands(program: Command, context: CommandContext): void {
     .action(async (what) => (await import('./commands/model.ts')).modelShow(what, context));
   model
     .command('pin <model>')
-    .description('keep name@version: never cleaned up, never reported as outdated')
+    .description('keep name@version: no cleanup, no report as outdated')
     .action(async (what) => (await import('./commands/model.ts')).modelPin(what, true, context));
   model
     .command('unpin <model>')
@@ -188,7 +188,7 @@ function addBundleCommands(program: Command, context: CommandContext): void {
     );
   bundle
     .command('install <path...>')
-    .description("bring the models of bundles into this host's store, without any server")
+    .description("copy the models of bundles into this host's store, without a server")
     .option('--json', 'one JSON object on stdout')
     .addOption(PROGRESS)
     .action(async (paths, options) =>
@@ -239,7 +239,7 @@ function addWorkerCommands(program: Command, context: CommandContext): void {
     .action(async () => (await import('./commands/worker.ts')).workerRun(context));
   worker
     .command('verify [model]')
-    .description('hash what is published here; corrupt files are quarantined and fetched again')
+    .description('hash the published files; corrupt files are quarantined and fetched again')
     .option('--json', 'one JSON object on stdout')
     .addOption(PROGRESS)
     .action(async (model, options) => (await import('./commands/worker.ts')).workerVerify(model, options, context));

@@ -5,7 +5,7 @@ import { CliError, EXIT } from './exit-code.ts';
 export type CliSetting = SettingOf<'cli'>;
 
 /**
- * Reads the settings that a command needs, so that a bad one stops only the commands that it concerns.
+ * Reads the settings that a command needs, so that a bad setting stops only the commands that use it.
  *
  * @throws CliError that names each bad variable, its value unless it is a secret, and what would be right
  */
@@ -18,5 +18,5 @@ export function settingsFrom<Name extends CliSetting>(
   return values;
 }
 
-/** One sentence for each variable that looks like one of ours and is not known. */
+/** One sentence for each unknown variable with the prefix of Haulier. */
 export const unknownVariables = (env: Environment): readonly string[] => unknownSettings(SETTINGS, env);

@@ -10,13 +10,13 @@ interface BlockSource {
   readonly source: Source;
   readonly readBlock: NonNullable<Source['readBlock']>;
   bytes: number;
-  /** Requests that it has not answered yet. */
+  /** Requests in flight. */
   open: number;
   failuresInARow: number;
-  /** Blocks that this source sent with other bytes; three and it is not asked again. */
+  /** Blocks that this source sent with other bytes; after MAX_STRIKES it is not asked again. */
   strikes: number;
-  /** Monotonic time before which it is not asked. */
-  restsUntilMs: number;
+  /** Monotonic time until which the source is paused. */
+  pausedUntilMs: number;
   dropped: boolean;
 }
 
@@ -24,24 +24,24 @@ export interface BlockFetcherOptions {
   readonly budgets: Readonly<Record<Layer, Budget>>;
   readonly now: () => number;
   readonly random: () => number;
-  /** Told of each failure of a source. */
+  /** Called for each failure of a source. */
   readonly onFailure?: ((error: SourceError) => void) | undefined;
 }
 
 const MAX_STRIKES = 3;
 
 export interface BlockFetcher {
-  /** Rejects with ExhaustedError when nobody is left, or with the signal's reason. */
+  /** Rejects with ExhaustedError when no source is left, or with the signal's reason. */
   readonly fetchBlock: FetchBlock;
   /** The source that gave the most bytes of verified blocks so far. */
   mainSource(): Source | undefined;
 }
 
 /**
- * Fetches single blocks from several untrusted sources at once: each call goes to the source with the fewest open requests, so that
- * fast ones do more; a lie or a failure moves on to the next, and `decide` says who may be asked again and when.
+ * Fetches single blocks from several untrusted sources at once. Each call goes to the source with the fewest open requests, so that
+ * fast sources do more. After a wrong block or a failure the next source is asked; `decide` says which source is asked again, and when.
  *
- * @param sources in their configured order; those without blocks are passed over
+ * @param sources in their configured order; sources without blocks are skipped
  */
 export function blockFetcher(sources: readonly Source[], options: BlockFetcherOptions): BlockFetcher {
   const members = sources.flatMap((source) => (source.readBlock ? [memberOf(source, source.readBlock)] : []));
@@ -53,11 +53,11 @@ export function blockFetcher(sources: readonly Source[], options: BlockFetcherOp
   };
 
   const fetchBlock: FetchBlock = async (cid, request) => {
-    const passedOver = new Set<BlockSource>();
+    const excluded = new Set<BlockSource>();
     const first = turn++;
     for (;;) {
       request.signal.throwIfAborted();
-      const member = await nextMember(members, passedOver, first, options.now, request.signal);
+      const member = await nextMember(members, excluded, first, options.now, request.signal);
       if (!member) throw failures.exhausted(`block ${cid}`);
       try {
         const bytes = await readFrom(member, cid, request);
@@ -66,7 +66,7 @@ export function blockFetcher(sources: readonly Source[], options: BlockFetcherOp
           member.bytes += bytes.length;
           return bytes;
         }
-        passedOver.add(member);
+        excluded.add(member);
         failed(new SourceError('digest-mismatch', member.source.name, `sent other bytes for block ${cid}`));
         member.strikes += 1;
         member.dropped = member.strikes >= MAX_STRIKES;
@@ -74,7 +74,7 @@ export function blockFetcher(sources: readonly Source[], options: BlockFetcherOp
         if (!(error instanceof SourceError) || error.kind === 'aborted') throw error;
         failed(error);
         afterFailure(member, error, members, options);
-        if (error.kind === 'missing') passedOver.add(member);
+        if (error.kind === 'missing') excluded.add(member);
       }
     }
   };
@@ -96,10 +96,13 @@ async function readFrom(member: BlockSource, cid: string, { maxBytes, signal }: 
 }
 
 function memberOf(source: Source, readBlock: NonNullable<Source['readBlock']>): BlockSource {
-  return { source, readBlock, bytes: 0, open: 0, failuresInARow: 0, strikes: 0, restsUntilMs: 0, dropped: false };
+  return { source, readBlock, bytes: 0, open: 0, failuresInARow: 0, strikes: 0, pausedUntilMs: 0, dropped: false };
 }
 
-/** Of the sources with the fewest open requests the one whose turn it is; waits when all that are left rest; undefined when none is left for this block. */
+/**
+ * Chooses among the sources with the fewest open requests, in turn. Waits when all sources that are left are paused; undefined when no
+ * source is left for this block.
+ */
 async function nextMember(
   members: readonly BlockSource[],
   excluded: ReadonlySet<BlockSource>,
@@ -110,11 +113,11 @@ async function nextMember(
   const left = members
     .map((_, index) => members[(first + index) % members.length]!)
     .filter((member) => !member.dropped && !excluded.has(member));
-  const ready = left.filter((member) => member.restsUntilMs <= now());
+  const ready = left.filter((member) => member.pausedUntilMs <= now());
   if (ready.length > 0) return ready.reduce((a, b) => (a.open <= b.open ? a : b));
   if (left.length === 0) return undefined;
-  const soonest = left.reduce((a, b) => (a.restsUntilMs <= b.restsUntilMs ? a : b));
-  await pause(Math.max(0, soonest.restsUntilMs - now()), undefined, { signal });
+  const soonest = left.reduce((a, b) => (a.pausedUntilMs <= b.pausedUntilMs ? a : b));
+  await pause(Math.max(0, soonest.pausedUntilMs - now()), undefined, { signal });
   return soonest;
 }
 
@@ -128,6 +131,6 @@ function afterFailure(
   const otherSources = members.filter((other) => other !== member && !other.dropped).length;
   const history = { failuresInARow: member.failuresInARow, corruptionSwitches: 0, otherSources, hasOtherLayer: false };
   const decision = decide(error, history, budgets[member.source.layer], random());
-  if (decision.do === 'retry-same') member.restsUntilMs = now() + decision.afterMs;
+  if (decision.do === 'retry-same') member.pausedUntilMs = now() + decision.afterMs;
   else if (decision.do !== 'next-source' || !decision.again) member.dropped = error.kind !== 'missing';
 }

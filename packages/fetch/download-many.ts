@@ -1,20 +1,20 @@
 import type { DownloadReport } from './download.ts';
 
-/** How one file of many ended. `undefined` where it was not begun, because the whole was stopped. */
+/** How one file of many ended; `undefined` for a file that was not started, because the command was aborted. */
 export type FileEnd = { readonly report: DownloadReport } | { readonly error: unknown } | undefined;
 
 export interface ManyOptions {
-  /** Files under way at once. */
+  /** Files in flight at once. */
   readonly parallel: number;
   readonly signal: AbortSignal;
 }
 
 /**
- * Runs many downloads, a few at once. They begin in their order, except that an origin with fewer downloads under way goes before one
- * with more: a slow or silent origin holds up its own files and not those of the others. One that fails ends alone.
+ * Runs many downloads, a few at once. They start in their order, except that a file of an origin with fewer downloads in flight goes
+ * first: a slow or silent origin delays its own files only. A download that fails does not stop the others.
  *
- * @param origins who is asked for each file, in the order of the files
- * @param run fetches the file of that number
+ * @param origins the origin of each file, in the order of the files
+ * @param run fetches the file with this index
  */
 export async function downloadMany(
   origins: readonly string[],
@@ -38,35 +38,35 @@ export async function downloadMany(
   return ends;
 }
 
-interface Lane {
+interface OriginQueue {
   readonly waiting: number[];
   next: number;
   busy: number;
 }
 
-/** Numbers by origin; the origin with the fewest under way is next, of several the one whose number is lowest. */
+/** File indexes by origin. Next is the origin with the fewest downloads in flight; of several, the one whose next index is lowest. */
 class FairQueue {
   readonly #origins: readonly string[];
-  readonly #lanes = new Map<string, Lane>();
+  readonly #queues = new Map<string, OriginQueue>();
 
   constructor(origins: readonly string[]) {
     this.#origins = origins;
     origins.forEach((origin, index) => {
-      const lane = this.#lanes.get(origin);
-      if (lane === undefined) this.#lanes.set(origin, { waiting: [index], next: 0, busy: 0 });
-      else lane.waiting.push(index);
+      const queue = this.#queues.get(origin);
+      if (queue === undefined) this.#queues.set(origin, { waiting: [index], next: 0, busy: 0 });
+      else queue.waiting.push(index);
     });
   }
 
   take(): number | undefined {
-    let best: Lane | undefined;
+    let best: OriginQueue | undefined;
     let emptied: string | undefined;
-    for (const [origin, lane] of this.#lanes) {
-      if (lane.next === lane.waiting.length) {
-        if (lane.busy === 0) emptied = origin;
-      } else if (best === undefined || isBefore(lane, best)) best = lane;
+    for (const [origin, queue] of this.#queues) {
+      if (queue.next === queue.waiting.length) {
+        if (queue.busy === 0) emptied = origin;
+      } else if (best === undefined || isBefore(queue, best)) best = queue;
     }
-    if (emptied !== undefined) this.#lanes.delete(emptied);
+    if (emptied !== undefined) this.#queues.delete(emptied);
     if (best === undefined) return undefined;
     best.busy += 1;
     best.next += 1;
@@ -74,10 +74,10 @@ class FairQueue {
   }
 
   done(index: number): void {
-    const lane = this.#lanes.get(this.#origins[index]!);
-    if (lane !== undefined) lane.busy -= 1;
+    const queue = this.#queues.get(this.#origins[index]!);
+    if (queue !== undefined) queue.busy -= 1;
   }
 }
 
-const isBefore = (one: Lane, other: Lane): boolean =>
+const isBefore = (one: OriginQueue, other: OriginQueue): boolean =>
   one.busy === other.busy ? one.waiting[one.next]! < other.waiting[other.next]! : one.busy < other.busy;

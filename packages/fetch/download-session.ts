@@ -11,7 +11,7 @@ export interface SessionOptions {
   readonly allowPrivate?: boolean | undefined;
   /** No byte for this long is a failure; milliseconds; default 30,000. */
   readonly stallTimeoutMs?: number | undefined;
-  /** Over all downloads. */
+  /** Limit for all downloads together. */
   readonly limitBytesPerSecond?: number | undefined;
   /** Most connections to one origin; default 16. */
   readonly mostConnections?: number | undefined;
@@ -20,18 +20,18 @@ export interface SessionOptions {
   readonly ca?: string | readonly string[] | undefined;
 }
 
-/** Connections, and what is known of every origin, for any number of downloads. */
+/** Connections, and the health of every origin, for any number of downloads. */
 export interface DownloadSession {
   readonly http: Http;
   readonly health: SourceHealth;
   readonly gates: OriginGates;
   readonly leftovers: Leftovers;
-  /** Each counts the bytes of all downloads together. */
+  /** Each limits the bytes of all downloads together. */
   readonly throttles: readonly ByteLimit[];
   close(): void;
 }
 
-/** The caller closes it. */
+/** Opens a session, which the caller closes. */
 export function openSession(options: SessionOptions): DownloadSession {
   const { mostConnections, limitBytesPerSecond } = options;
   const http = createHttp({

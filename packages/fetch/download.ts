@@ -1,167 +1,127 @@
 import { resolve } from 'node:path';
 import { parseCid } from '#content/cid/cid';
 import { resolvePath } from '#content/dag/resolve-path';
-import type { SourceError } from '#core/failure';
-import type { Digests, FileSpec, Strategy } from '#core/file-spec';
-import type { Layer } from '#core/layer';
-import { silentLogger, type Logger } from '#core/logger';
+import { VerifyError } from '#core/failure';
+import type { FileSpec } from '#core/file-spec';
+import type { Layer, Outcome } from '#core/layer';
+import { silentLogger } from '#core/logger';
 import { DEFAULT_BUDGETS } from '#core/policy';
 import type { Source } from '#core/source';
-import type { ProxySettings } from '#http/connection/proxy';
 import { makeSources } from '#sources/make-sources';
-import type { Progress, TryRecord } from '#transfer/report/transfer-options';
+import type { SourceReport } from '#transfer/report/transfer-options';
 import { blockFetcher } from './block-fetcher.ts';
-import { reportOf, reportOfProven, type DownloadReport } from './download-report.ts';
-import { oldBytesAt, provenTarget } from './target/existing-target.ts';
+import { checkOptions, type DownloadOptions } from './download-options.ts';
 import { openSession, type DownloadSession } from './download-session.ts';
-import { hubFacts } from './hub-facts.ts';
+import { hubFacts, PUBLIC_HUB } from './hub-facts.ts';
 import { parseFileLocator, parseUrl, sourcesOf, type FileLocator } from './locator.ts';
-import { obtain, type NodesProgress, type Obtained } from './obtain.ts';
+import { obtain, type Obtained } from './obtain.ts';
+import { FileUnderServedName, ServedName } from './served-name.ts';
+import { oldBytesAt, provenTarget, type ExistingTarget } from './target/existing-target.ts';
 import { publishTarget } from './target/publish-target.ts';
-import { HereAlready, ServedName } from './served-name.ts';
 import { leaseTarget, tidyTarget, type TargetLease } from './target/target-lease.ts';
 import { preparePlace } from './target/target-place.ts';
 
-/** What users of the library name: how it fails, and what it tells. */
-export type { DownloadReport } from './download-report.ts';
+/** The types and errors that users of the library name. */
+export type { DownloadOptions } from './download-options.ts';
 export { ExhaustedError, StorageError, VerifyError } from '#core/failure';
 export type { SourceError, SourceFailure } from '#core/failure';
 export type { NodesProgress } from './obtain.ts';
 export type { Progress, SourceProgress, SourceReport, TryRecord } from '#transfer/report/transfer-options';
 
-export interface DownloadOptions {
-  /**
-   * `<cid>`, `<cid>/<path>`, `ipfs://…`, `http(s)://…`, `file:///…` or `hf:[datasets/|spaces/]owner/repo/path[@revision]`. A file of a hub is
-   * proven by the digest that the hub has of it, unless `digests` says one. A URL of an IPFS gateway
-   * (`https://<gateway>/ipfs/<cid>`, `https://<cid>.ipfs.<host>`) means that CID, and the gateway is asked first.
-   */
-  readonly from: string;
-  /** Where the file shall be; missing folders are made. The partial and its journal grow beside it. */
-  readonly to: string;
-  /**
-   * Put the file beside `to` under the name that its server gives it (Content-Disposition), where it gives one and no other file has that name;
-   * default false.
-   */
-  readonly nameByServer?: boolean | undefined;
-  /** More URLs of the same bytes, also of files of this machine (`file:///path`): they are proven like any other's. */
-  readonly mirrors?: readonly string[] | undefined;
-  /** IPFS gateways, best first. */
-  readonly gateways?: readonly string[] | undefined;
-  /** Default: the public hub. */
-  readonly hfEndpoint?: string | undefined;
-  /** Sent to the hub's own origin and nowhere else. */
-  readonly hfToken?: string | undefined;
-  /** Exact length in bytes. */
-  readonly sizeBytes?: number | undefined;
-  readonly digests?: Digests | undefined;
-  /** Most connections per source; default 4. */
-  readonly connections?: number | undefined;
-  readonly limitBytesPerSecond?: number | undefined;
-  /** No byte for this long is a failure; milliseconds; default 30,000. */
-  readonly stallTimeoutMs?: number | undefined;
-  /** Default `ordered`: gateways first, then hub and mirrors. */
-  readonly strategy?: Strategy | undefined;
-  /** Let redirects lead to private addresses. Addresses that are named here are always allowed. */
-  readonly allowPrivate?: boolean | undefined;
-  /** Follow redirects from https to http, where a digest or a CID decides about the bytes. */
-  readonly allowDowngrade?: boolean | undefined;
-  /** Certificate authorities in PEM, instead of Node's own. */
-  readonly ca?: string | readonly string[] | undefined;
-  /** Refuse bytes that nothing proves. */
-  readonly strict?: boolean | undefined;
-  readonly proxy?: ProxySettings | undefined;
-  readonly onProgress?: ((progress: Progress) => void) | undefined;
-  /** Told of each request for bytes of the file, or run of block requests, when it has ended. */
-  readonly onTry?: ((record: TryRecord) => void) | undefined;
-  /** Told of each block of the DAG that a source did not give, before there are bytes to ask for. */
-  readonly onBlockFailure?: ((error: SourceError) => void) | undefined;
-  /** Told how many nodes of the DAG are here, of those that are known so far. */
-  readonly onNodes?: ((nodes: NodesProgress) => void) | undefined;
-  /** Told once when another program is fetching to the same target: this call goes on when that one has ended. */
-  readonly onWaiting?: ((holder: string) => void) | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly logger?: Logger | undefined;
-  /** What several downloads share; default one of its own. Its options go before those of this download. */
-  readonly session?: DownloadSession | undefined;
+export interface DownloadReport {
+  /** Absolute. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  /** Undefined also for a CID that was asked for, when only a digest proved the bytes. */
+  readonly cid: string | undefined;
+  readonly outcome: Outcome;
+  /** False when nothing proved the bytes. */
+  readonly verified: boolean;
+  readonly resumedBytes: number;
+  readonly wastedBytes: number;
+  readonly badLeaves: number;
+  readonly sources: readonly SourceReport[];
 }
 
-export const PUBLIC_HUB = 'https://huggingface.co';
+/** One call of `download`, with everything that its steps need. */
+interface Run {
+  readonly options: DownloadOptions;
+  readonly locator: FileLocator;
+  readonly session: DownloadSession;
+  /** Absolute. */
+  readonly target: string;
+  readonly signal: AbortSignal;
+}
 
 const LAYERS: readonly Layer[] = ['ipfs', 'huggingface'];
 
 /**
- * Fetches one file, proves it and puts it in place, without any server of ours. Interrupted, the same call goes on where it was. Two
- * calls for one target, in whatever programs, follow one another.
+ * Fetches one file, proves it and puts it in place, without a server of Haulier. After an interruption the same call continues with
+ * the bytes that are proven. Calls for the same target, in whatever programs, run one after another.
  *
- * @throws RangeError for a `from` that names no file; ExhaustedError naming every source and why it failed; VerifyError; StorageError;
- *   the signal's reason
+ * @throws RangeError for an option that is unknown or wrong, and for a `from` that names no file; ExhaustedError naming every source and
+ *   why it failed; VerifyError; StorageError; the signal's reason
  */
 export async function download(options: DownloadOptions): Promise<DownloadReport> {
+  checkOptions(options);
   const session = options.session ?? openSession(options);
   try {
     const locator = parseFileLocator(options.from, options.hfEndpoint ?? PUBLIC_HUB);
     const signal = options.signal ?? new AbortController().signal;
-    return await downloadIn(session, locator, await knownOf(options, locator, session, signal), signal);
+    const run = await withHubFacts({ options, locator, session, target: resolve(options.to), signal });
+    return (await existingReport(run)) ?? (await fetchToTarget(run));
   } finally {
     if (options.session === undefined) session.close();
   }
 }
 
-/** What a hub says of its file proves it, unless the caller knows better. */
-async function knownOf(
-  options: DownloadOptions,
-  locator: FileLocator,
-  { http }: DownloadSession,
-  signal: AbortSignal,
-): Promise<DownloadOptions> {
-  if (locator.kind !== 'hub' || Object.keys(options.digests ?? {}).length > 0) return options;
+/** The digest that a hub has of its file proves it, unless the caller gave one. */
+async function withHubFacts(run: Run): Promise<Run> {
+  const { options, locator, session, signal } = run;
+  if (locator.kind !== 'hub' || Object.keys(options.digests ?? {}).length > 0) return run;
   const { hfEndpoint: endpoint = PUBLIC_HUB, hfToken: token, onBlockFailure: onFailure } = options;
   const { path, repoType = 'model', ...place } = locator.source;
-  const facts = await hubFacts({ http, endpoint, token, ...place, repoType, trusted: true }, path, {
-    signal,
-    onFailure,
-  });
-  return { ...options, digests: facts.digests, sizeBytes: options.sizeBytes ?? facts.sizeBytes };
+  const repo = { http: session.http, endpoint, token, ...place, repoType, trusted: true };
+  const { digests, sizeBytes } = await hubFacts(repo, path, { signal, onFailure });
+  return { ...run, options: { ...options, digests, sizeBytes: options.sizeBytes ?? sizeBytes } };
 }
 
-async function downloadIn(
-  session: DownloadSession,
-  locator: FileLocator,
-  options: DownloadOptions,
-  signal: AbortSignal,
-): Promise<DownloadReport> {
-  const target = resolve(options.to);
-  const existing = await reportOfExisting(target, options, locator, signal);
-  if (existing) {
-    if (await session.leftovers.areAt(target)) await tidyTarget(target, options.logger);
-    return existing;
-  }
-  const cleanUp = await preparePlace(target);
+async function existingReport(run: Run): Promise<DownloadReport | undefined> {
+  const { target, session, options } = run;
+  const report = await provenReport(run);
+  if (report && (await session.leftovers.areAt(target))) await tidyTarget(target, options.logger);
+  return report;
+}
+
+/** @returns undefined when nothing proves that the file at the target is the wanted one */
+async function provenReport({ target, options, locator, signal }: Run): Promise<DownloadReport | undefined> {
+  const cid = locator.kind === 'cid' && locator.path === '' ? parseCid(locator.cid).original : undefined;
+  const expected = { sizeBytes: options.sizeBytes, digests: options.digests ?? {}, cid };
+  const existing = await provenTarget(target, expected, signal);
+  return existing && reportOfProven(target, existing);
+}
+
+async function fetchToTarget(run: Run): Promise<DownloadReport> {
+  const { target, session, signal } = run;
+  const { onWaiting, logger } = run.options;
+  const removeMadeFolders = await preparePlace(target);
   try {
-    const { onWaiting, logger } = options;
     const lease = await leaseTarget(target, { signal, onWaiting, logger, leftovers: session.leftovers });
-    const anyEnd = AbortSignal.any([signal, lease.lost]);
-    const report = await reportWith(lease, target, locator, options, session, anyEnd);
+    const report = await fetchUnderLease({ ...run, signal: AbortSignal.any([signal, lease.lost]) }, lease);
     await lease.discard();
     return report;
   } catch (error) {
-    await cleanUp();
+    await removeMadeFolders();
     throw error;
   }
 }
 
-/** Who was displaced says so, whatever it was doing when it noticed. */
-async function reportWith(
-  lease: TargetLease,
-  target: string,
-  locator: FileLocator,
-  options: DownloadOptions,
-  session: DownloadSession,
-  signal: AbortSignal,
-): Promise<DownloadReport> {
+/** A run whose lease another program took fails with that reason, whatever step noticed it. */
+async function fetchUnderLease(run: Run, lease: TargetLease): Promise<DownloadReport> {
   try {
-    const found = lease.hasWaited ? await reportOfExisting(target, options, locator, signal) : undefined;
-    return found ?? (await downloadAlone(target, locator, options, lease, session, signal));
+    const found = lease.hasWaited ? await provenReport(run) : undefined;
+    return found ?? (await fetchAndPublish(run, lease));
   } catch (error) {
     await lease.release();
     lease.lost.throwIfAborted();
@@ -169,38 +129,30 @@ async function reportWith(
   }
 }
 
-async function downloadAlone(
-  target: string,
-  locator: FileLocator,
-  options: DownloadOptions,
-  lease: TargetLease,
-  session: DownloadSession,
-  signal: AbortSignal,
-): Promise<DownloadReport> {
-  const file = await fileOf(locator, options, session, signal);
-  const name = new ServedName(target, { sizeBytes: file.sizeBytes, digests: file.digests });
-  const own = sourcesFor(file, locator, options, session);
-  const sources = options.nameByServer ? own.map(name.heardBy) : own;
+async function fetchAndPublish(run: Run, lease: TargetLease): Promise<DownloadReport> {
+  const file = await fileOf(run);
+  const name = new ServedName(run.target, { sizeBytes: file.sizeBytes, digests: file.digests });
+  const sources = run.options.nameByServer ? sourcesFor(file, run).map(name.listeningTo) : sourcesFor(file, run);
   try {
-    const anyEnd = AbortSignal.any([signal, name.found]);
-    const obtained = await obtainBeside(target, lease, file, sources, options, session, anyEnd);
+    const obtained = await obtainBeside(
+      { ...run, signal: AbortSignal.any([run.signal, name.found]) },
+      lease,
+      file,
+      sources,
+    );
     const place = await name.placeFor(obtained.digests.sha256!);
     await lease.assertMine();
     await publishTarget(obtained.partialPath, place);
     return reportOf(place, obtained);
   } catch (error) {
-    if (signal.aborted || !(name.found.reason instanceof HereAlready)) throw error;
+    if (run.signal.aborted || !(name.found.reason instanceof FileUnderServedName)) throw error;
     return reportOfProven(name.found.reason.path, name.found.reason.existing);
   }
 }
 
-/** What is wanted, as the chain knows it: a path below a CID is resolved to the file's own CID first. */
-async function fileOf(
-  locator: FileLocator,
-  options: DownloadOptions,
-  session: DownloadSession,
-  signal: AbortSignal,
-): Promise<FileSpec> {
+/** The wanted file; a path below a CID is resolved to the file's own CID first. */
+async function fileOf(run: Run): Promise<FileSpec> {
+  const { options, locator, signal } = run;
   const mirrors = (options.mirrors ?? []).map((url) => ({ kind: 'mirror' as const, url: parseUrl(url).href }));
   const file: FileSpec = {
     path: options.to,
@@ -211,8 +163,7 @@ async function fileOf(
   if (locator.kind !== 'cid') return file;
   const { cid, original } = parseCid(locator.cid);
   if (locator.path === '') return { ...file, cid: original };
-  const folder = sourcesFor({ ...file, cid }, locator, options, session);
-  const { fetchBlock } = blockFetcher(folder, {
+  const { fetchBlock } = blockFetcher(sourcesFor({ ...file, cid }, run), {
     budgets: DEFAULT_BUDGETS,
     now: () => performance.now(),
     random: Math.random,
@@ -222,41 +173,28 @@ async function fileOf(
 }
 
 async function obtainBeside(
-  target: string,
+  { options, session, target, signal }: Run,
   lease: TargetLease,
   file: FileSpec,
   sources: readonly Source[],
-  options: DownloadOptions,
-  { throttles }: DownloadSession,
-  signal: AbortSignal,
 ): Promise<Obtained> {
+  const { connections, strict, onProgress, onTry, onBlockFailure, onNodes, logger = silentLogger } = options;
   return obtain(file, {
     sources,
     layers: LAYERS,
     strategy: options.strategy ?? 'ordered',
     partialPath: lease.partialPath,
     salvage: [...(await oldBytesAt(target)), ...lease.salvage],
-    connections: options.connections,
-    throttles,
-    strict: options.strict,
-    onProgress: options.onProgress,
-    onTry: options.onTry,
-    onBlockFailure: options.onBlockFailure,
-    onNodes: options.onNodes,
-    logger: options.logger ?? silentLogger,
-    signal,
+    throttles: session.throttles,
+    ...{ connections, strict, onProgress, onTry, onBlockFailure, onNodes, logger, signal },
   });
 }
 
-function sourcesFor(
-  file: FileSpec,
-  locator: FileLocator,
-  options: DownloadOptions,
-  { http, health, gates }: DownloadSession,
-): Source[] {
+function sourcesFor(file: FileSpec, { options, locator, session: { http, health, gates } }: Run): Source[] {
   const typed = file.sources.flatMap((source) => (source.kind === 'mirror' ? [source.url] : []));
+  const pasted = locator.kind === 'cid' && locator.pasted ? [locator.pasted.gateway] : [];
   return makeSources(file, {
-    gateways: [...pastedGateway(locator), ...(options.gateways ?? [])],
+    gateways: [...pasted, ...(options.gateways ?? [])],
     hfEndpoint: options.hfEndpoint ?? PUBLIC_HUB,
     hfToken: options.hfToken,
     layers: LAYERS,
@@ -267,17 +205,24 @@ function sourcesFor(
   });
 }
 
-const pastedGateway = (locator: FileLocator): string[] =>
-  locator.kind === 'cid' && locator.pasted ? [locator.pasted.gateway] : [];
-
-async function reportOfExisting(
-  path: string,
-  options: DownloadOptions,
-  locator: FileLocator,
-  signal: AbortSignal,
-): Promise<DownloadReport | undefined> {
-  const cid = locator.kind === 'cid' && locator.path === '' ? parseCid(locator.cid).original : undefined;
-  const expected = { sizeBytes: options.sizeBytes, digests: options.digests ?? {}, cid };
-  const existing = await provenTarget(path, expected, signal);
-  return existing && reportOfProven(path, existing);
+/** @throws VerifyError when the transfer computed no digest */
+function reportOf(path: string, obtained: Obtained): DownloadReport {
+  const { sha256 } = obtained.digests;
+  if (sha256 === undefined) throw new VerifyError('unproven', `the transfer of ${path} ended without a digest`);
+  const { sizeBytes, cid, outcome, resumedBytes, wastedBytes, badLeaves, sources } = obtained;
+  const verified = obtained.verified !== 'none';
+  return { path, sizeBytes, sha256, cid, outcome, verified, resumedBytes, wastedBytes, badLeaves, sources };
 }
+
+const reportOfProven = (path: string, { sizeBytes, digests, cid }: ExistingTarget): DownloadReport => ({
+  path,
+  sizeBytes,
+  sha256: digests.sha256!,
+  cid,
+  outcome: 'cache_hit',
+  verified: true,
+  resumedBytes: sizeBytes,
+  wastedBytes: 0,
+  badLeaves: 0,
+  sources: [],
+});

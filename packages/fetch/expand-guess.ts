@@ -1,32 +1,37 @@
 import type { BuiltLeafTable } from '#content/leaf/build-leaf-table';
 import { repairOf, withRepairs, type LeafRepair } from '#content/leaf/leaf-repair';
 import { leafBytesAt, leafCid, unwrapLeafBlock } from '#content/leaf/leaf-block';
-import { FRAMING } from '#content/leaf/leaf-table';
 import { parseCid } from '#content/cid/cid';
 import { blockMatches } from '#content/cid/cid-bytes';
 import { ExhaustedError } from '#core/failure';
 import { MIB } from '#core/units';
+import { sameBytes } from '#content/cid/byte-reader';
+import { FRAMING, type LeafTable } from '#content/leaf/leaf-table';
+import type { FileOperations } from '#transfer/disk/file-operations';
+import { leafGrid } from '#transfer/plan/grid';
+import { bitOf, decodeJournal, MAX_JOURNAL_BYTES } from '#transfer/disk/journal';
+import { journalPathOf } from '#transfer/disk/partial';
 import { LeafError } from '#transfer/proof/bad-leaf';
 import type { BlockFetcher } from './block-fetcher.ts';
 
 const MAX_BLOCK_BYTES = 2 * MIB;
 
-/** So many guesses in a row that were right: those that follow probably are as well. */
+/** After this many right guesses in a row the following ones are assumed right. */
 const RIGHT_IN_A_ROW = 32;
 
 export interface GuessOptions {
   readonly blocks: BlockFetcher;
-  /** Which leaves lie proven on the disk: about them the table is right. Asked only when a guess was wrong. */
+  /** Leaves that lie proven on the disk, about which the table is right. Called only when a guess was wrong. */
   readonly proven: () => Promise<(leaf: number) => boolean>;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Looks whether a transfer failed because the table only guessed that a dag-pb link is a leaf: fetches that block and, when it is
- * an inner node or framed in an unusual way, expands the table. One wrong guess makes others likely: from there in both directions
- * the guessed leaves that are longer than the pieces of that node are looked at as well, until many in a row were right.
+ * Checks whether a transfer failed because the table only guessed that a dag-pb link is a leaf: fetches that block and expands the table
+ * when the block is an inner node or framed in an unusual way. One wrong guess makes others likely: from that leaf in both directions the
+ * guessed leaves that are longer than the pieces of that node are checked as well, until many in a row were right.
  *
- * @returns the next table, or undefined when the table is not to blame
+ * @returns the next table, or undefined when the table is right
  */
 export async function expandGuess(
   error: unknown,
@@ -60,7 +65,7 @@ export async function expandGuess(
 
 type Look = (leaf: number) => Promise<LeafRepair | undefined>;
 
-/** @returns undefined when the leaf is what the table says, or nobody gives its block */
+/** @returns undefined when the leaf is as in the table, or no source gives its block */
 async function lookAt(
   leaf: number,
   { table, innerBlocks }: BuiltLeafTable,
@@ -105,7 +110,7 @@ function suspectsOf(error: unknown): readonly number[] {
   return error instanceof ExhaustedError ? error.refusedLeaves : [];
 }
 
-/** A leaf may be refused because a source lied, and stand before one that the table is wrong about. */
+/** A suspect may be a leaf that a source sent wrong, so every suspect is checked until a wrong guess is found. */
 async function firstWrongGuess(suspects: readonly number[], look: Look): Promise<LeafRepair | undefined> {
   for (const suspect of suspects) {
     const found = await look(suspect);
@@ -114,7 +119,7 @@ async function firstWrongGuess(suspects: readonly number[], look: Look): Promise
   return undefined;
 }
 
-/** @returns undefined when nobody gives the block either: then the first failure stands */
+/** @returns undefined when no source gives the block either: then the first failure is reported */
 async function fetchLeafBlock(cid: string, blocks: BlockFetcher, signal: AbortSignal): Promise<Uint8Array | undefined> {
   const parts = parseCid(cid);
   const verify = (bytes: Uint8Array): boolean => blockMatches(parts, bytes);
@@ -124,4 +129,22 @@ async function fetchLeafBlock(cid: string, blocks: BlockFetcher, signal: AbortSi
     if (error instanceof ExhaustedError) return undefined;
     throw error;
   }
+}
+
+/**
+ * Tells which leaves of the table lie proven in a partial that is not being written.
+ *
+ * @returns a function that is always false where no journal of this table can be read
+ */
+export async function provenLeaves(
+  partialPath: string,
+  table: LeafTable,
+  { readSmall }: Pick<FileOperations, 'readSmall'>,
+): Promise<(leaf: number) => boolean> {
+  // An unreadable journal proves nothing here; the next transfer reports the failure.
+  const bytes = await readSmall(journalPathOf(partialPath), MAX_JOURNAL_BYTES).catch(() => undefined);
+  const reading = decodeJournal(bytes);
+  if (!reading.ok || !sameBytes(reading.journal.gridHash, leafGrid(table).hash)) return () => false;
+  const { bitmap } = reading.journal;
+  return (leaf) => bitOf(bitmap, leaf);
 }

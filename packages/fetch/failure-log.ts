@@ -1,7 +1,7 @@
 import { ExhaustedError, type SourceFailure } from '#core/failure';
 import { mayPass } from '#core/policy';
 
-/** Collects what each source did wrong, once for each kind however often it failed, for the one error that names them all (CH7). */
+/** Collects the failures of all sources, one entry for each source and kind with its count, for the one error that names them all. */
 export class FailureLog {
   readonly #failures = new Map<string, SourceFailure>();
 
@@ -16,7 +16,7 @@ export class FailureLog {
     return [...this.#failures.values()];
   }
 
-  /** @param what names what nobody could give */
+  /** @param what names the content that no source gave */
   exhausted(what: string): ExhaustedError {
     const failures = this.all;
     const passing = failures.some((failure) => mayPass(failure.kind));

@@ -1,6 +1,6 @@
 import { tryParseCid } from '#content/cid/cid';
 
-/** What a URL of an IPFS gateway names. */
+/** The content that a URL of an IPFS gateway names. */
 export interface GatewayUrl {
   /** The CID as it stands in the URL. */
   readonly cid: string;
@@ -12,15 +12,15 @@ export interface GatewayUrl {
   readonly fileName: string | undefined;
 }
 
-/** What a gateway may be asked that leaves the bytes as they are. */
+/** Query parameters that leave the bytes as they are. */
 const HARMLESS = new Set(['filename', 'download']);
 
 /**
  * Reads `https://<gateway>/ipfs/<cid>[/<path>]` and `https://<cid>.ipfs.<host>/[<path>]`, the two forms in which gateways serve files
  * (IPFS path gateway and subdomain gateway specifications).
  *
- * @returns undefined for every other URL, also when what stands in place of the CID is none that can be proven, and when the URL says
- *   more than a gateway and a path: credentials, or a query other than `filename` and `download`
+ * @returns undefined for every other URL: one whose CID cannot be proven, one with credentials, and one with a query other than
+ *   `filename` and `download`
  */
 export function gatewayUrl(url: URL): GatewayUrl | undefined {
   if (url.username !== '' || url.password !== '') return undefined;
@@ -57,7 +57,7 @@ function inSubdomain({ protocol, host, pathname }: URL): Found | undefined {
 
 const namesOf = (pathname: string): string[] => pathname.split('/').filter((name) => name !== '');
 
-/** @returns undefined for what is not UTF-8, and so no name of a UnixFS folder */
+/** @returns undefined for a name that is not UTF-8: no UnixFS folder has it */
 function decoded(name: string): string | undefined {
   try {
     return decodeURIComponent(name);
@@ -66,6 +66,6 @@ function decoded(name: string): string | undefined {
   }
 }
 
-/** A CID may have slashes (base64); a name below it that has one could not be told apart from two. */
+/** A CID may have slashes (base64). A slash in a name below it would make two names of one. */
 const areNames = (names: readonly (string | undefined)[]): names is readonly string[] =>
   names.every((name, place) => name !== undefined && (place === 0 || !name.includes('/')));

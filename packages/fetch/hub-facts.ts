@@ -5,7 +5,10 @@ import { hubEntry, hubHead, type HubEntry, type HubRepo } from '#sources/hub/hub
 import { FailureLog } from './failure-log.ts';
 import { retrying } from './retrying.ts';
 
-/** What a hub says that a file must be. */
+/** The public hub, where no other endpoint is configured. */
+export const PUBLIC_HUB = 'https://huggingface.co';
+
+/** Length and digests of a file, as its hub gives them. */
 export interface HubFacts {
   readonly sizeBytes: number | undefined;
   /** Empty when the hub has none. */
@@ -15,31 +18,31 @@ export interface HubFacts {
 export interface HubFactsOptions {
   readonly signal: AbortSignal;
   readonly budget?: Budget | undefined;
-  /** Told of each failure that is not the last word. */
+  /** Called for each failure after which the hub is asked in another way. */
   readonly onFailure?: ((error: SourceError) => void) | undefined;
 }
 
 const NOTHING: HubFacts = { sizeBytes: undefined, digests: {} };
 
-/** @returns what a list says of a file: the SHA-256 of a large one, the git name of a small one */
+/** @returns the facts in a list entry: the SHA-256 of a large file, the git name of a small one */
 export const factsOfEntry = ({ sizeBytes, sha256, gitSha1 }: HubEntry): HubFacts => ({
   sizeBytes,
   digests: sha256 !== undefined ? { sha256 } : gitSha1 !== undefined ? { git: gitSha1 } : {},
 });
 
 /**
- * Asks a hub what proves a file, before any of its bytes: the list of its folder first, whose digests are those of the repository, then the
- * headers of its address, for mirrors that have no lists. A refusal (gated, no such file) is left to the request for the bytes, which
- * says it; a hub that is down is not taken for one that has no digest.
+ * Asks a hub for the digest of a file, before any of its bytes: first the list of its folder, whose digests are those of the
+ * repository, then the headers of its address, for mirrors without lists. A refusal (gated, no such file) gives no facts: the
+ * request for the bytes reports it. A hub that is down is a failure, because its digests are unknown and not missing.
  *
- * @throws ExhaustedError when the hub is away for longer than the budget allows; the signal's reason
+ * @throws ExhaustedError when the hub is down for longer than the budget allows; the signal's reason
  */
 export async function hubFacts(
   repo: HubRepo,
   path: string,
   { signal, budget = DEFAULT_BUDGETS.huggingface, onFailure }: HubFactsOptions,
 ): Promise<HubFacts> {
-  const listed = await said(() => hubEntry(repo, path, signal), signal, onFailure);
+  const listed = await unlessFailed(() => hubEntry(repo, path, signal), signal, onFailure);
   if (listed !== undefined && hasDigest(factsOfEntry(listed))) return factsOfEntry(listed);
   try {
     return await retrying(() => hubHead(repo, path, signal), { budget, signal });
@@ -52,8 +55,8 @@ export async function hubFacts(
 
 const hasDigest = ({ digests }: HubFacts): boolean => Object.keys(digests).length > 0;
 
-/** A list that cannot be had, for whatever reason, is no answer: the headers are asked. */
-async function said<T>(
+/** @returns undefined for a list that cannot be read, for whatever reason: then the headers are asked */
+async function unlessFailed<T>(
   ask: () => Promise<T>,
   signal: AbortSignal,
   onFailure: HubFactsOptions['onFailure'],

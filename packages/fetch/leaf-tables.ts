@@ -4,7 +4,7 @@ import { ExhaustedError, VerifyError } from '#core/failure';
 import type { Logger } from '#core/logger';
 import type { BlockFetcher } from './block-fetcher.ts';
 
-/** Where leaf tables and their inner blocks are kept between transfers, such as a host's store. */
+/** Keeps leaf tables and their inner blocks between transfers, such as a host's store. */
 export interface LeafTableCache {
   load(cid: string): Promise<BuiltLeafTable | undefined>;
   save(cid: string, built: BuiltLeafTable): Promise<void>;
@@ -20,10 +20,10 @@ export interface TableOptions {
 /**
  * The leaf table of a CID: from the cache, else from verified inner nodes of the sources.
  *
- * @param otherProof true when the file has a digest too: then sources without blocks may still give it whole, and a table that
- *   nobody can give is no failure
+ * @param otherProof true when the file has a digest too: then sources without blocks may give it whole, and a missing table is no
+ *   failure
  * @returns undefined when there is none and the file can be proven without it
- * @throws VerifyError when the DAG itself is at fault, or the text is no CID, before any request; ExhaustedError when no source gives its blocks
+ * @throws VerifyError when the DAG itself is wrong, and before any request when the text is no CID; ExhaustedError when no source gives its blocks
  */
 export async function leafTableOf(
   cid: string,
@@ -48,7 +48,7 @@ export async function leafTableOf(
   }
 }
 
-/** What is no CID today is none tomorrow: an answer, not a bug. */
+/** An invalid CID is a permanent failure. */
 function rootOf(cid: string): ParsedCid {
   try {
     return parseCid(cid);

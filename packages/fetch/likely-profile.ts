@@ -3,9 +3,9 @@ import { tryParseCid } from '#content/cid/cid';
 import { SHA2_256 } from '#content/digest/multihash';
 
 /**
- * The profile by which a file with this CID was most likely cut, told by its version as it was written: a DAG that is built so and
- * has the same root proves the CID where nobody gives its blocks. Another root proves nothing: a file has as many CIDs as there are
- * ways to cut it.
+ * The profile by which a file with this CID was most likely cut, judged by the CID's version as it was written. Where no source gives
+ * blocks, a DAG built by that profile with the same root proves the CID. Another root proves nothing, because a file has as many CIDs
+ * as there are ways to cut it.
  *
  * @returns undefined when no profile leads to such a CID
  */

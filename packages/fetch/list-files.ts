@@ -17,16 +17,16 @@ export interface FolderFile {
   readonly path: string;
   /** As `download` takes it. */
   readonly from: string;
-  /** Undefined where nothing says it before the bytes come. */
+  /** Undefined where no list gives it. */
   readonly sizeBytes: number | undefined;
   readonly digests: Digests;
-  /** For progress alone: a folder's own claim. */
-  readonly claimedBytes: number | undefined;
+  /** Length that the folder lists, unproven; for progress alone. */
+  readonly listedBytes: number | undefined;
 }
 
 export interface ListOptions {
   readonly signal: AbortSignal;
-  /** Judges a path below the folder. */
+  /** Decides by the path below the folder. */
   readonly isWanted: (path: string) => boolean;
 }
 
@@ -65,11 +65,11 @@ export async function listRepo(
   return mapConcurrently(wanted, CONNECTIONS, async ({ path, below, facts }) => {
     const known = facts ?? (await headFacts(at, path, signal));
     const from = `hf:${at.repoType}s/${at.repo}/${path}@${at.revision}`;
-    return { path: below, from, ...known, claimedBytes: known.sizeBytes };
+    return { path: below, from, ...known, listedBytes: known.sizeBytes };
   });
 }
 
-/** A mirror that knows no revisions is asked by the revision's own name. */
+/** A mirror without revisions is asked by the revision's own name. */
 async function pinned(
   repo: HubRepo,
   signal: AbortSignal,
@@ -85,7 +85,7 @@ async function pinned(
 
 const BUDGET = DEFAULT_BUDGETS.huggingface;
 
-/** A plain 404 of an address that the mirror does not have; a hub names what is missing, and says so. */
+/** True for a plain 404, which a mirror sends for an unknown address; a hub names in its 404 what is missing. */
 const isWithoutApi = (error: unknown): boolean =>
   error instanceof SourceError &&
   (error.kind === 'bad-response' ||
@@ -99,7 +99,7 @@ interface Listed {
   readonly facts: HubFacts | undefined;
 }
 
-/** The tree has sizes and digests; mirrors without it name the files along with the revision. */
+/** The tree has sizes and digests; mirrors without a tree name the files along with the revision. */
 async function entriesOf(repo: HubRepo, paths: readonly string[] | undefined, signal: AbortSignal): Promise<Listed[]> {
   try {
     const entries = await retrying(() => hubTree(repo, signal), { budget: BUDGET, signal });
@@ -110,7 +110,7 @@ async function entriesOf(repo: HubRepo, paths: readonly string[] | undefined, si
   }
 }
 
-/** What cannot be had is said by the request for the bytes. */
+/** A file whose headers cannot be read has no facts here: the request for its bytes reports the failure. */
 async function headFacts(repo: HubRepo, path: string, signal: AbortSignal): Promise<HubFacts> {
   try {
     return await retrying(() => hubHead(repo, path, signal), { budget: BUDGET, signal });
@@ -146,11 +146,15 @@ export async function listIpfsFolder(
         `${shown} has ${JSON.stringify(file.path)}, which ${reason}: leave it out with --exclude`,
       );
   }
-  return wanted.map(({ path: below, cid: from, sizeBytes: claimedBytes }) => ({
-    ...{ path: below, from, claimedBytes },
+  return wanted.map(({ path: below, cid: from, sizeBytes: listedBytes }) => ({
+    ...{ path: below, from, listedBytes },
     ...{ sizeBytes: undefined, digests: {} },
   }));
 }
 
 const noFile = (shown: string, count: number): RangeError =>
-  new RangeError(count === 0 ? `${shown} has no file` : `${shown} has ${count} files and none that is asked for`);
+  new RangeError(
+    count === 0
+      ? `${shown} has no file`
+      : `${shown} has ${count} files, and --include and --exclude leave none of them`,
+  );

@@ -9,7 +9,7 @@ import { parseFileUrl } from '#sources/local-file';
 import { gatewayUrl } from './gateway-url.ts';
 import { clipBytes } from './target/partial-path.ts';
 
-/** What a person typed to name a file, or with `repo` all files below a path of a repository, before any request. */
+/** The parsed name of a file, or with `repo` of all files below a path of a repository; parsed without any request. */
 export type Locator =
   /** The CID as it was typed; names below it, `/`-separated. */
   | { readonly kind: 'cid'; readonly cid: string; readonly path: string; readonly pasted?: PastedUrl | undefined }
@@ -42,7 +42,7 @@ const HUB = /^hf:(?:\/\/)?(?:(dataset|model|space)s?\/(?=[^/@]+\/[^/@]+))?([^/@]
  * the configured hub is what `hf:` names (hubPage).
  *
  * @param hfEndpoint the configured hub; without it no URL is one of a hub
- * @throws RangeError that shows the text and the accepted forms; VerifyError `unsupported` for a CID whose codec or hash nobody here reads
+ * @throws RangeError that shows the text and the accepted forms; VerifyError `unsupported` for a CID whose codec or hash is not supported
  */
 export function parseLocator(text: string, hfEndpoint?: string): Locator {
   if (text.startsWith('hf:')) return hubLocator(text);
@@ -86,7 +86,7 @@ function urlLocator(url: URL, hfEndpoint: string | undefined): Locator {
 }
 
 /**
- * Reads an `http(s)` URL as a person types it: a percent sign that encodes nothing is one that was meant. `file:///path` is a file of
+ * Reads an `http(s)` URL as a person types it: a percent sign that encodes nothing stands for itself. `file:///path` is a file of
  * this machine.
  *
  * @throws RangeError that shows the text and what would be right
@@ -105,7 +105,7 @@ function hubLocator(text: string): Locator {
   const match = HUB.exec(text);
   if (!match) throw noHubFile(text);
   const [, type = 'model', repo = '', typedPath = '', typedRevision = 'main'] = match;
-  // An `@` with nothing behind it ends a path that holds one itself; behind a repository it is a slip.
+  // An `@` with nothing behind it ends a path that holds an `@` itself; behind a repository it is a typing error.
   const revision = typedRevision === '' && typedPath !== '' ? 'main' : typedRevision;
   const isFolder = typedPath === '' || typedPath.endsWith('/');
   const path = isFolder ? typedPath.slice(0, -1) : typedPath;
@@ -125,7 +125,7 @@ const noHubFile = (text: string, why = ''): RangeError =>
     `${JSON.stringify(text)} names no file of a hub: ${why}write hf:owner/repo/path@revision, or hf:owner/repo@revision for all of its files`,
   );
 
-/** The file's own name, for a target that nobody named: never a path, and never a folder. */
+/** The file's own name, for a command that names no target: never a path, and never a folder. */
 export function nameOf(locator: FileLocator): string {
   switch (locator.kind) {
     case 'cid':
@@ -144,8 +144,8 @@ const nameOfCid = (cid: string): string => (/^\w{1,200}$/.test(cid) ? cid : pars
 const MAX_NAME_BYTES = 255;
 
 /**
- * The last name of a path from a stranger, as a file here may be called; undefined when there is none. What is encoded may hide slashes, so the name is cut out after it
- * is decoded. Too long a name keeps its ending.
+ * The last name of an untrusted path, in a form that a local file may have; undefined when there is none. The path must be decoded,
+ * because encoded slashes would stay in the name. A name that is too long keeps its ending.
  */
 export function lastName(path: string): string | undefined {
   const last = path

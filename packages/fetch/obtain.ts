@@ -11,20 +11,19 @@ import { nodeFileOperations } from '#transfer/disk/file-operations';
 import { transfer } from '#transfer/run/transfer';
 import type { TransferOptions, TransferResult } from '#transfer/report/transfer-options';
 import { blockFetcher, type BlockFetcher } from './block-fetcher.ts';
-import { expandGuess, type GuessOptions } from './expand-guess.ts';
+import { expandGuess, provenLeaves, type GuessOptions } from './expand-guess.ts';
 import { leafTableOf, type LeafTableCache, type TableOptions } from './leaf-tables.ts';
 import { likelyProfile } from './likely-profile.ts';
-import { provenLeaves } from './proven-leaves.ts';
 
 export interface ObtainOptions extends Omit<TransferOptions, 'file' | 'table' | 'sources'> {
-  /** Everything that may serve this file, in configured order. */
+  /** Every source of this file, in configured order. */
   readonly sources: readonly Source[];
   readonly tables?: LeafTableCache | undefined;
-  /** Refuse a file that neither a CID nor a digest proves, before a byte is asked for. */
+  /** Refuse a file that neither a CID nor a digest proves, before the first request. */
   readonly strict?: boolean | undefined;
-  /** Told of each block that a source did not give. */
+  /** Called for each block that a source did not give. */
   readonly onBlockFailure?: ((error: SourceError) => void) | undefined;
-  /** Told how many nodes of the DAG are here, of those that are known so far. */
+  /** Called with the number of DAG nodes that are here, and of those that are known so far. */
   readonly onNodes?: ((nodes: NodesProgress) => void) | undefined;
 }
 
@@ -41,7 +40,7 @@ export interface Obtained extends TransferResult {
 
 /**
  * Fetches one file through the layers of the fallback chain and proves it: its leaf table first where it has a CID, then the
- * bytes, leaf by leaf. The result is a verified partial; publishing it is the caller's.
+ * bytes, leaf by leaf. The result is a verified partial, which the caller publishes.
  *
  * @throws ExhaustedError naming every source and why it failed; VerifyError when the content itself is wrong; StorageError;
  *   the signal's reason
@@ -71,11 +70,11 @@ export async function obtain(asked: FileSpec, options: ObtainOptions): Promise<O
   return { ...withCarried(result, blocks.mainSource()), ...creditOf(result, blocks.mainSource()) };
 }
 
-/** Partial, tables and the result know the file by the normal form of its CID, whatever was pasted. */
+/** Partial, tables and result use the normal form of the CID, whatever form was pasted. */
 const inOneSpelling = (file: FileSpec): FileSpec =>
   file.cid === undefined ? file : { ...file, cid: canonicalCid(file.cid) };
 
-/** A digest of nothing says how long the file is. */
+/** The digest of an empty file gives its size: 0. */
 const withKnownSize = (file: FileSpec): FileSpec =>
   file.sizeBytes === undefined && isOfNothing(file.digests) ? { ...file, sizeBytes: 0 } : file;
 
@@ -89,7 +88,7 @@ async function tableOf(
   return file.cid === undefined ? undefined : leafTableOf(file.cid, hasDigest(file), blocks, tableOptions(options));
 }
 
-/** A CID whose blocks nobody gives is proven when the bytes, cut as it was probably done, lead to it. */
+/** Where no source gives blocks, the CID is proven when the bytes, cut by the likely profile, lead to it. */
 const profileOf = ({ cid }: FileSpec, { dagProfile }: ObtainOptions): DagProfile | undefined =>
   cid === undefined ? dagProfile : likelyProfile(cid);
 
@@ -100,12 +99,12 @@ const tableOptions = (options: ObtainOptions): TableOptions => ({
   logger: options.logger ?? silentLogger,
 });
 
-/** A DAG has few leaves of an unexpected shape, or its table would have to be rebuilt for each of them. */
+/** Bounds the work for a DAG with many leaves of an unexpected shape: each costs one rebuild of the table. */
 const MAX_EXPANSIONS = 1000;
 
 /**
- * Runs the transfer; when a dag-pb leaf turns out to be an inner node (the guess that avoids fetching it was wrong), the table is
- * expanded in place and the transfer goes on with what is proven (docs/rules/ipfs.md, "Building the leaf table").
+ * Runs the transfer. When a dag-pb leaf turns out to be an inner node (the guess that avoids fetching it was wrong), the table is
+ * expanded in place and the transfer continues with the leaves that are proven (docs/rules/ipfs.md, "Building the leaf table").
  */
 async function transferExpanding(
   options: Omit<TransferOptions, 'table'>,
@@ -136,8 +135,8 @@ const guessing = (
 ): GuessOptions => ({ blocks, proven: () => provenLeaves(partialPath, table, fileOperations), signal });
 
 /**
- * What the DAG itself carries, such as a file of one block, came from where the blocks came from, unless an earlier run had written
- * it already.
+ * Credits the bytes that the DAG itself carries, such as a file of one block, to the source of the blocks, unless an earlier run had
+ * written them.
  */
 function withCarried(result: TransferResult, giver: Source | undefined): TransferResult {
   const bytes = Math.min(result.carriedBytes, result.resumedBytes);
@@ -148,13 +147,13 @@ function withCarried(result: TransferResult, giver: Source | undefined): Transfe
   return { ...result, resumedBytes: result.resumedBytes - bytes, sources };
 }
 
-/** A file of one block came with its table; everything else is credited to the source that sent most of it. */
+/** A file of one block came with its table; every other file is credited to the source that sent most of its bytes. */
 function creditOf(result: TransferResult, tableSource: Source | undefined): Pick<Obtained, 'outcome' | 'mainSource'> {
   const most = result.sources.reduce<{ source: string; bytes: number } | undefined>(
     (best, report) => (report.bytes > (best?.bytes ?? 0) ? report : best),
     undefined,
   );
-  // Nobody sends a byte of an empty file, but somebody may have said that it is one.
+  // No source sends bytes of an empty file; the source whose answer said that it is empty gets the credit.
   const answered = result.tries.find(({ failure }) => failure === undefined);
   const layer: Layer = result.deepestLayer ?? answered?.layer ?? tableSource?.layer ?? 'cache';
   const without = result.deepestLayer === undefined ? (answered?.source ?? tableSource?.name) : undefined;

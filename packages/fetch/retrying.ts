@@ -10,7 +10,7 @@ export interface RetryOptions {
 }
 
 /**
- * Asks a lone source again for as long as the policy allows.
+ * Repeats a request to a single source for as long as the policy allows.
  *
  * @throws SourceError, the last one; the signal's reason
  */

@@ -6,8 +6,8 @@ import type { Source } from '#core/source';
 import { provenTarget, type ExistingTarget, type ExpectedTarget } from './target/existing-target.ts';
 import { lastName } from './locator.ts';
 
-/** The file that a server names is here already, and proven: nothing more of it is fetched. */
-export class HereAlready extends Error {
+/** Ends a fetch: the file is on this disk already, proven, under the name that the server gives it. */
+export class FileUnderServedName extends Error {
   readonly path: string;
   readonly existing: ExistingTarget;
 
@@ -18,30 +18,30 @@ export class HereAlready extends Error {
   }
 }
 
-/** Learns the name that a server gives a file, from the first answer that has one. */
+/** The name that a server gives a file: that of the first answer that has one. */
 export class ServedName {
   readonly #target: string;
   readonly #expected: ExpectedTarget;
   readonly #found = new AbortController();
   #place: string | undefined;
 
-  /** @param target where the file goes when no server names it */
+  /** @param target path of the file when no server names it */
   constructor(target: string, expected: ExpectedTarget) {
     this.#target = target;
     this.#expected = expected;
   }
 
-  /** Aborted by HereAlready. */
+  /** Aborted with FileUnderServedName. */
   get found(): AbortSignal {
     return this.#found.signal;
   }
 
-  /** Lets the source tell the name. */
-  readonly heardBy = (inner: Source): Source => ({
+  /** Wraps a source, so that its answers are searched for the name. */
+  readonly listeningTo = (inner: Source): Source => ({
     ...inner,
     read: (request, sink, signal) => {
       const head: typeof sink.head = (answer) => {
-        this.#hear(answer.fileName, signal);
+        this.#learn(answer.fileName, signal);
         sink.head(answer);
       };
       return inner.read(request, { head, write: (chunk) => sink.write(chunk) }, signal);
@@ -50,7 +50,7 @@ export class ServedName {
 
   /**
    * @param sha256 of the complete file
-   * @returns where it goes: under the name that the server gave, unless another file is there already, which no stranger may replace
+   * @returns the path under the name that the server gave, unless another file has that name: a server may not replace local files
    */
   async placeFor(sha256: string): Promise<string> {
     const place = this.#place;
@@ -61,7 +61,7 @@ export class ServedName {
     return isSame ? place : this.#target;
   }
 
-  #hear(served: string | undefined, signal: AbortSignal): void {
+  #learn(served: string | undefined, signal: AbortSignal): void {
     if (this.#place !== undefined || served === undefined) return;
     const name = servedFileName(served);
     if (name === undefined) return;
@@ -69,13 +69,13 @@ export class ServedName {
     this.#place = place;
     if (place === this.#target) return;
     void provenTarget(place, this.#expected, signal).then(
-      (existing) => existing && this.#found.abort(new HereAlready(place, existing)),
-      () => undefined, // what cannot be read is fetched
+      (existing) => existing && this.#found.abort(new FileUnderServedName(place, existing)),
+      () => undefined, // a file that cannot be read is fetched
     );
   }
 }
 
-/** No path, nothing hidden, and nothing that another system would refuse. */
+/** Keeps the last name of a path, without leading dots, in a form that every system accepts. */
 function servedFileName(served: string): string | undefined {
   const name = lastName(served)?.replace(/^\.+/, '').trim();
   return name === undefined || name === '' ? undefined : portableName(name);

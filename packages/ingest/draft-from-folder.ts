@@ -22,7 +22,7 @@ const VERSION_CHARS = 16;
 
 /**
  * Reads every file of a folder once: its length, SHA-256 and CID (profile `unixfs-v1-2025`). Links to files count as files, as in
- * the caches of hub clients; links to folders are not followed. What git keeps of a clone (`.git`) is left out. Without a name of its own, the state is named by its content.
+ * the caches of hub clients; links to folders are not followed. `.git` is left out. The version is a digest of the content.
  *
  * @throws RangeError when there is no file, one has a path that is unsafe elsewhere, or is a Git LFS pointer; StorageError
  */
@@ -44,7 +44,7 @@ export async function draftFromFolder(folder: string, options: FolderIngestOptio
   return { files, version: contentVersion(files) };
 }
 
-/** What git keeps of a clone: a folder, and in submodules and worktrees a file. */
+/** `.git` is a folder in a clone, and a file in submodules and worktrees. */
 const isOfGit = (path: string): boolean => path.split('/').includes('.git');
 
 function refuseUnsafe(path: string): void {
@@ -53,7 +53,7 @@ function refuseUnsafe(path: string): void {
     throw new RangeError(`${JSON.stringify(path)} ${reason}: rename it, or leave it out with --exclude`);
 }
 
-/** In the order of their paths, whatever order the disk has. */
+/** Sorted by path, because the order of `readdir` differs between file systems. */
 async function filesBelow(folder: string): Promise<FoundFile[]> {
   const found: FoundFile[] = [];
   try {
@@ -104,7 +104,7 @@ async function digested(
   return { path, sizeBytes, sha256: digests.sha256, cid: dag!.cid };
 }
 
-/** A clone without Git LFS has small text files in place of the large ones; the specification bounds their length. */
+/** A clone without Git LFS has small text files in place of the large ones; the Git LFS specification bounds their length. */
 const POINTER_MOST_BYTES = 1024;
 const POINTER = 'version https://git-lfs.github.com/spec/v1\n';
 
@@ -115,7 +115,7 @@ function refusePointer(folder: string, path: string, bytes: Buffer): void {
     );
 }
 
-/** The same files have the same version, wherever they are. */
+/** The same files have the same version on every machine. */
 function contentVersion(files: readonly DraftFile[]): string {
   const hash = createHash('sha256');
   for (const { path, sha256 } of files) hash.update(`${sha256}  ${path}\n`);

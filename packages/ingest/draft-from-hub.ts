@@ -1,14 +1,15 @@
+import { startDigests, type RunningDigests } from '#content/digest/digests';
 import { SourceError } from '#core/failure';
 import type { HubRepoType } from '#core/text/hub-name';
 import type { Logger } from '#core/logger';
 import { silentLogger } from '#core/logger';
 import { DEFAULT_BUDGETS, type Budget } from '#core/policy';
+import type { Source } from '#core/source';
 import { unsafePathReason } from '#core/text/safe-path';
 import type { Http } from '#http/pool';
 import { hubCommit, hubTree, type HubEntry, type HubRepo } from '#sources/hub/hub-api';
 import { huggingface } from '#sources/hub/huggingface';
 import type { Draft, DraftFile, OnIngestProgress } from './draft.ts';
-import { hashSource } from './hash-source.ts';
 import { mapConcurrently } from '#core/async/map-concurrently';
 import { selection, selectionText, type PathSelection } from './path-filter.ts';
 import { retrying } from '#fetch/retrying';
@@ -17,7 +18,7 @@ export interface HubIngestOptions extends PathSelection {
   /** `owner/name`. */
   readonly repo: string;
   readonly repoType: HubRepoType;
-  /** Branch, tag or commit; it is pinned to the commit it stands for now. */
+  /** Branch, tag or commit; the draft names the commit that it stands for now. */
   readonly revision: string;
   readonly endpoint: string;
   /** Sent to the endpoint's own origin and nowhere else. */
@@ -33,10 +34,11 @@ export interface HubIngestOptions extends PathSelection {
 const CONNECTIONS = 8;
 
 /**
- * Lists a repository at one commit. Large files come with the hub's SHA-256; small ones, of which it knows only the git name, are
- * read and hashed, so that every file has a SHA-256 of its own.
+ * Lists a repository at one commit. The list has the SHA-256 of large files. Small files, for which it has only the git name, are read
+ * and hashed, so that every file has a SHA-256.
  *
- * @throws SourceError when the hub refuses (its message says why) or lies; RangeError when the globs leave no file
+ * @throws SourceError when the hub refuses (its message says why) or sends other bytes than it lists; RangeError when the globs leave no
+ *   file
  */
 export async function draftFromHub(options: HubIngestOptions): Promise<Draft> {
   const { http, endpoint, token, repo, repoType, signal } = options;
@@ -58,7 +60,7 @@ export async function draftFromHub(options: HubIngestOptions): Promise<Draft> {
 const noFile = (options: HubIngestOptions): RangeError =>
   new RangeError(`${options.repo}@${options.revision} has no file${selectionText(options)}`);
 
-/** What a hub lists is not trusted: a path that would leave its folder never gets into a manifest. */
+/** The list is untrusted: a path that would leave its folder must not get into a manifest. */
 function refuseUnusable({ path, sha256, gitSha1 }: HubEntry, { endpoint, repo }: HubIngestOptions): void {
   const refuse = (what: string): SourceError =>
     new SourceError(
@@ -91,10 +93,10 @@ async function withSha256(
   }));
 }
 
-/** A try that fails takes its bytes out of the progress again. */
+/** A failed try subtracts its bytes from the progress. */
 async function hashFile(
   path: string,
-  blob: { readonly sizeBytes: number; readonly gitSha1: string },
+  blob: HubBlob,
   commit: string,
   onBytes: (count: number) => void,
   { http, endpoint, token, repo, repoType, signal, logger = silentLogger }: HubIngestOptions,
@@ -108,4 +110,45 @@ async function hashFile(
     onBytes(-seenBytes);
     throw error;
   }
+}
+
+/** Facts of a small file in the hub's list. */
+interface HubBlob {
+  readonly sizeBytes: number;
+  /** Name of the git blob. */
+  readonly gitSha1: string;
+}
+
+/**
+ * Reads and hashes a whole file without keeping its bytes.
+ *
+ * @returns SHA-256, when length and git name are those of the hub's list
+ * @throws SourceError `interrupted` for a short answer, `digest-mismatch` for other bytes, and those of the source
+ */
+async function hashSource(
+  source: Source,
+  { sizeBytes, gitSha1 }: HubBlob,
+  onBytes: (count: number) => void,
+  signal: AbortSignal,
+): Promise<string> {
+  const running = startDigests(['sha256', 'git'], { sizeBytes });
+  let seenBytes = 0;
+  const write = (chunk: Uint8Array): void => {
+    seenBytes += chunk.length;
+    if (seenBytes > sizeBytes)
+      throw new SourceError('size-mismatch', source.name, `sends more than the ${sizeBytes} bytes of its file list`);
+    running.update(chunk);
+    onBytes(chunk.length);
+  };
+  await source.read({ sizeBytes }, { head: () => undefined, write }, signal);
+  if (seenBytes < sizeBytes)
+    throw new SourceError('interrupted', source.name, `ended after ${seenBytes} of ${sizeBytes} bytes`);
+  return checkedSha256(source, running, gitSha1);
+}
+
+function checkedSha256(source: Source, running: RunningDigests, gitSha1: string): string {
+  const { sha256, git } = running.finish().digests;
+  if (git !== gitSha1)
+    throw new SourceError('digest-mismatch', source.name, `sends git blob ${git}, its file list has ${gitSha1}`);
+  return sha256!;
 }

@@ -14,18 +14,18 @@ import { mapConcurrently } from '#core/async/map-concurrently';
 
 export interface IpfsIngestOptions {
   readonly fetchBlock: FetchBlock;
-  /** Judges a path below the CID. */
+  /** Decides by the path below the CID. */
   readonly isWanted: (path: string) => boolean;
   readonly signal: AbortSignal;
   readonly onProgress?: OnIngestProgress | undefined;
 }
 
-/** Files that are looked at at once. */
+/** Files whose blocks are fetched at once. */
 const AT_ONCE = 8;
-/** A file of one block is at most this long: it is read whole, and so has a SHA-256 too. */
+/** A file of one block is at most this long: its block is read, which gives its SHA-256 too. */
 const BLOCK_BYTES = 2 * MIB;
 
-/** True for a CID of a dag-json block: a manifest that was published on IPFS (CH2). */
+/** True for the CID of a dag-json block: a manifest that was published on IPFS. */
 export const isManifestCid = (text: string): boolean => parseCid(text).codec === CODEC.dagJson;
 
 /**
@@ -42,7 +42,7 @@ export async function draftFromIpfs(text: string, options: IpfsIngestOptions): P
   const wanted = all.filter(({ path }) => isWanted(path));
   if (wanted.length === 0)
     throw new RangeError(
-      `${cid} has ${all.length} files and none that is asked for; the first is "${all[0]?.path ?? ''}"`,
+      `${cid} has ${all.length} files, and --include and --exclude leave none of them; the first is "${all[0]?.path ?? ''}"`,
     );
   for (const { path } of wanted) refuseUnsafe(cid, path);
   let done = 0;
@@ -72,7 +72,7 @@ function singleFile(text: string, cid: string): IpfsFile {
   return { path: path.at(-1) ?? cid, cid, sizeBytes: undefined };
 }
 
-/** The length of a file of several blocks is in its verified root; a shorter one is read, because only its bytes say. */
+/** The length of a file of several blocks is in its verified root. A shorter file is read, because only its bytes prove its length. */
 async function factsOf({ path, cid, sizeBytes }: IpfsFile, options: IpfsIngestOptions): Promise<DraftFile> {
   const isProven = sizeBytes !== undefined && sizeBytes > BLOCK_BYTES && parseCid(cid).codec === CODEC.dagPb;
   if (isProven) return { path, cid, sizeBytes };
@@ -80,7 +80,7 @@ async function factsOf({ path, cid, sizeBytes }: IpfsFile, options: IpfsIngestOp
   return { path, cid, sizeBytes: table.sizeBytes, sha256: sha256OfKnown(table) };
 }
 
-/** SHA-256 of a file whose bytes are all in its table already. */
+/** SHA-256 of a file whose bytes are all in its table. */
 function sha256OfKnown(table: LeafTable): string | undefined {
   if (table.known.size < table.count) return undefined;
   const hash = createHash('sha256');

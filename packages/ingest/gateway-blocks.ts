@@ -15,7 +15,7 @@ export interface GatewayBlocksOptions {
   readonly logger?: Logger | undefined;
 }
 
-/** Fetches blocks from gateways, of any DAG. What they send is verified by whoever asks. */
+/** Fetches blocks of any DAG from gateways; the caller of `FetchBlock` passes the verification of each block. */
 export function gatewayBlocks({ gateways, http, budgets, logger = silentLogger }: GatewayBlocksOptions): FetchBlock {
   const sources = makeSources(
     { path: 'block', cid: 'block', digests: {}, sources: [] },

@@ -1,11 +1,11 @@
 import picomatch from 'picomatch';
 
 /**
- * Makes a filter over relative paths from globs: `*` and `?` stay within one folder, `**` crosses folders, `{a,b}` is either; a
- * glob without a slash looks at the file's name in every folder (`/*.json` in the first one alone), one that ends in a slash takes
- * everything below.
+ * Makes a filter over relative paths from globs: `*` and `?` stay within one folder, `**` crosses folders, `{a,b}` matches `a` or
+ * `b`. A glob without a slash matches the file's name in every folder (`/*.json` only in the first one); a glob that ends in a slash
+ * matches everything below.
  *
- * @param globs none means every path
+ * @param globs an empty list matches every path
  * @throws RangeError for a glob that is empty or has an open brace
  */
 export function pathFilter(globs: readonly string[]): (path: string) => boolean {
@@ -13,11 +13,11 @@ export function pathFilter(globs: readonly string[]): (path: string) => boolean 
   return (path) => patterns.length === 0 || patterns.some((matches) => matches(path));
 }
 
-/** Which files of a folder or repository are wanted. */
+/** Selects files of a folder or repository. */
 export interface PathSelection {
-  /** Globs; none takes every file. */
+  /** Globs; an empty list takes every file. */
   readonly include: readonly string[];
-  /** Globs of files that are left out, whatever `include` says. */
+  /** Globs of files that are left out, also when `include` matches them. */
   readonly exclude?: readonly string[] | undefined;
 }
 
@@ -28,7 +28,7 @@ export function selection({ include, exclude = [] }: PathSelection): (path: stri
   return (path) => isIncluded(path) && !isExcluded(path);
 }
 
-/** @returns what to add to `no file` in a sentence; empty where every file is wanted */
+/** @returns the words after `no file` in a sentence; empty when every file is wanted */
 export function selectionText({ include, exclude = [] }: PathSelection): string {
   const listed = (globs: readonly string[]): string => globs.map((glob) => `"${glob}"`).join(' or ');
   return (

@@ -55,7 +55,7 @@ describe.each(servers.map((one) => ({ ...one, unless: one.whyNot === undefined ?
     async function expectFetched(end: CliEnd, bytes: Buffer): Promise<void> {
       expect(end).toMatchObject({ code: 0 });
       const fetched = await readFile(target);
-      // Compared by digest: a difference of megabytes is of no use to anybody.
+      // Compared by digest: Jest would print a difference of megabytes.
       expect(sha256Of(fetched)).toBe(sha256Of(bytes));
       expect(end.stdout).toContain(sha256Of(bytes));
     }

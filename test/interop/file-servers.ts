@@ -20,7 +20,7 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-/** A server of files by somebody else. */
+/** A file server of another project. */
 export interface FileServer {
   readonly name: string;
   /** Why this machine does not have it, or undefined. */

@@ -30,7 +30,7 @@ async function serving(...files: TestFile[]): Promise<string> {
 
 const LONG_MS = 30_000;
 
-describe(`a gateway by somebody else (gateway-lib of web3.storage)${whyNot === undefined ? '' : `: skipped, ${whyNot}`}`, () => {
+describe(`another gateway (gateway-lib of web3.storage)${whyNot === undefined ? '' : `: skipped, ${whyNot}`}`, () => {
   test.each([
     ['raw leaves of 256 KiB', { chunkBytes: 256 * KIB }],
     ['the profile of most files in the wild', { profile: 'unixfs-v0-2015' }],
@@ -48,7 +48,7 @@ describe(`a gateway by somebody else (gateway-lib of web3.storage)${whyNot === u
   );
 
   test(
-    'E09 RE2 goes on by raw blocks where it sends the whole file to a range',
+    'E09 RE2 continues by raw blocks where it answers a range with the whole file',
     async () => {
       const file = await fileOf(bytesOf(5 * MIB + 777));
       await bench.interruptedAt(2 * MIB, { file, gateways: [''] });

@@ -88,7 +88,7 @@ describe(`servers whose labels mislead${whyNot === undefined ? '' : `: skipped, 
     60_000,
   );
 
-  test('A38 says of a server that speaks HTTP/2 alone what it needs', async () => {
+  test('A38 names HTTP/2 as the protocol of a server without HTTP/1.1', async () => {
     const { error } = await collect(source('node with HTTP/2 alone', 'model.bin'), {});
     expect(error).toMatchObject({ kind: 'bad-response', message: expect.stringContaining('only HTTP/2') });
   });

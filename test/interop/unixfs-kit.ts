@@ -7,7 +7,7 @@ import { install, interopFolder } from './installed.ts';
 /** @returns why the importer cannot be had, or undefined */
 export const installImporter = (): Promise<string | undefined> => install('unixfs', 'ipfs-unixfs-importer');
 
-/** How somebody else's builder lays a DAG out: options of ipfs-unixfs-importer, and the names of its layouts and chunkers. */
+/** Layout of a DAG by another builder: options of ipfs-unixfs-importer, and the names of its layouts and chunkers. */
 export interface ImportOptions {
   readonly profile?: 'unixfs-v1-2025' | 'unixfs-v0-2015';
   readonly cidVersion?: 0 | 1;

@@ -25,7 +25,7 @@ afterEach(() => rm(home, { recursive: true, force: true }));
 const PROFILES = ['unixfs-v1-2025', 'unixfs-v0-2015'] as const;
 const SIZES = [0, 1, 256 * KIB, 256 * KIB + 1, MIB, MIB + 1, 174 * 256 * KIB, 174 * 256 * KIB + 1, 60 * MIB + 77];
 
-describe(`a builder of DAGs by somebody else (ipfs-unixfs-importer)${whyNot === undefined ? '' : `: skipped, ${whyNot}`}`, () => {
+describe(`another builder of DAGs (ipfs-unixfs-importer)${whyNot === undefined ? '' : `: skipped, ${whyNot}`}`, () => {
   test.each(PROFILES)(
     'gives files of %s the CIDs that ours gives them, in the pass that hashes them',
     async (profile) => {

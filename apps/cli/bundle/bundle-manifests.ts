@@ -3,7 +3,7 @@ import { Manifest } from '#contracts/manifest';
 import { parseKnown } from '#contracts/worker/parse-known';
 import { unsafePathReason } from '#core/text/safe-path';
 
-/** A model as the manifest of a bundle says it; the bundle proves none of it. */
+/** A model as the manifest of a bundle describes it; unproven. */
 export interface BundledModel {
   readonly name: string;
   readonly version: string;
@@ -17,7 +17,7 @@ export type BundledFile = Omit<ReturnType<typeof toJobFile>, 'sizeBytes'> & {
   readonly sizeBytes: number;
 };
 
-/** What the bundle has of a content. */
+/** Digest and length of a content of the bundle. */
 export interface BundledContent {
   readonly sha256: string;
   readonly sizeBytes: number;
@@ -29,13 +29,13 @@ export interface ReadManifests {
   readonly problems: readonly string[];
 }
 
-/** Most reasons that are told of one manifest. */
-const TOLD = 10;
+/** Most reasons that are listed for one manifest. */
+const MOST_REASONS = 10;
 
 /**
- * Reads the manifests of a bundle as a host reads what it publishes. Fields of a newer program are passed over.
+ * Reads the manifests of a bundle by the rules of publishing. Fields of a newer program are ignored.
  *
- * @param contents of the bundle: a size that a manifest leaves out stands there
+ * @param contents of the bundle; they give the sizes that a manifest leaves out
  */
 export function readManifests(manifests: readonly unknown[], contents: Iterable<BundledContent>): ReadManifests {
   const sizes = new Map([...contents].map(({ sha256, sizeBytes }) => [sha256, sizeBytes]));
@@ -44,7 +44,7 @@ export function readManifests(manifests: readonly unknown[], contents: Iterable<
   for (const [index, value] of manifests.entries()) {
     const read = readManifest(value, sizes);
     if ('reasons' in read) {
-      problems.push(...told(read.reasons).map((reason) => `${titleOf(value, index)}: ${reason}`));
+      problems.push(...firstOf(read.reasons).map((reason) => `${titleOf(value, index)}: ${reason}`));
       continue;
     }
     const key = `${read.name}@${read.version}`;
@@ -55,7 +55,7 @@ export function readManifests(manifests: readonly unknown[], contents: Iterable<
   return { models: [...models.values()], problems };
 }
 
-/** The same version has the same content under each path; where it comes from may be told in other words. */
+/** Tells whether both have the same content under each path; their sources may differ. */
 export function isSame(a: BundledModel, b: BundledModel): boolean {
   const others = new Map(b.files.map(({ path, sha256 }) => [path, sha256]));
   return a.files.length === b.files.length && a.files.every(({ path, sha256 }) => others.get(path) === sha256);
@@ -77,16 +77,19 @@ function readManifest(
     const { sha256 } = file.digests;
     const sizeBytes = file.sizeBytes ?? sizes.get(sha256 ?? '');
     const held = sizes.get(sha256 ?? '');
-    if (sha256 === undefined) reasons.push(`${JSON.stringify(file.path)} has no sha256, by which a bundle holds it`);
+    if (sha256 === undefined)
+      reasons.push(`${JSON.stringify(file.path)} has no sha256, and a bundle names its contents by sha256`);
     else if (held !== undefined && held !== sizeBytes)
-      reasons.push(`${JSON.stringify(file.path)} has ${sizeBytes} bytes, and its content ${held}`);
+      reasons.push(`${JSON.stringify(file.path)} has ${sizeBytes} bytes in the manifest, and its content has ${held}`);
     else files.push({ ...file, sha256, sizeBytes: sizeBytes ?? 0 });
   }
   return reasons.length > 0 ? { reasons } : { name, version, manifest, files };
 }
 
-const told = (reasons: readonly string[]): readonly string[] =>
-  reasons.length <= TOLD ? reasons : [...reasons.slice(0, TOLD), `and ${reasons.length - TOLD} more`];
+const firstOf = (reasons: readonly string[]): readonly string[] =>
+  reasons.length <= MOST_REASONS
+    ? reasons
+    : [...reasons.slice(0, MOST_REASONS), `and ${reasons.length - MOST_REASONS} more`];
 
 function titleOf(value: unknown, index: number): string {
   const { name, version } = (value ?? {}) as { name?: unknown; version?: unknown };

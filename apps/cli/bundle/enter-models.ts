@@ -12,9 +12,9 @@ import type { BundledFile, BundledModel } from './bundle-manifests.ts';
 
 /**
  * - `installed`  entered now, with all its files
- * - `kept`       was here as it is, with all its files
- * - `incomplete` contents are missing: nothing is shown of it, and what came is kept for another bundle
- * - `refused`    this host would not publish it: `reason` says why
+ * - `kept`       was complete in the store before
+ * - `incomplete` contents are missing: no file of it is shown, and the contents that came are kept for another bundle
+ * - `refused`    breaks a rule of publishing; `reason` says which
  */
 export type ModelState = 'installed' | 'kept' | 'incomplete' | 'refused';
 
@@ -22,7 +22,7 @@ export interface ModelOutcome {
   readonly name: string;
   readonly version: string;
   readonly state: ModelState;
-  /** Whether applications see this version now. */
+  /** True when applications see this version now. */
   readonly shown: boolean;
   /** The version that they see. */
   readonly shownVersion: string | null;
@@ -31,14 +31,14 @@ export interface ModelOutcome {
   /** Paths whose content is not here. */
   readonly missing: readonly string[];
   readonly reason: string | null;
-  /** Paths whose CID was given and not proven by the bytes: it is left out of the records. */
+  /** Paths whose CID the bytes do not prove: the records leave it out. */
   readonly unprovenCids: readonly string[];
 }
 
 export interface Entering {
-  /** SHA-256 of all contents that are in the store and right. */
+  /** SHA-256 of all proven contents in the store. */
   readonly here: ReadonlySet<string>;
-  /** Those that came now. */
+  /** SHA-256 of the contents that were copied now. */
   readonly written: ReadonlySet<string>;
   readonly signal: AbortSignal;
 }
@@ -63,7 +63,7 @@ export async function enterModels(
   });
 }
 
-/** Of several versions of a model, the one that is shown already stays; otherwise the last one is shown. */
+/** Of several versions of a model the one that is shown already stays; without such a version the last one is shown. */
 function shownVersions(models: readonly BundledModel[], before: ModelRecords): Map<string, string> {
   const shown = new Map(models.map(({ name, version }) => [name, version]));
   for (const { name, version } of models) if (before.get(name)?.version === version) shown.set(name, version);
@@ -103,7 +103,7 @@ async function enter(model: BundledModel, show: boolean, entering: EnteringOne):
   }
 }
 
-/** What the manifest asks for cannot be done, here or anywhere: that is no fault of this disk. */
+/** True when the manifest is at fault and not this disk: no host could install it. */
 const isRefusal = (error: unknown): error is Error =>
   error instanceof RangeError ||
   error instanceof VerifyError ||
@@ -112,7 +112,7 @@ const isRefusal = (error: unknown): error is Error =>
 type HubSource = Extract<BundledFile['sources'][number], { kind: 'huggingface' }>;
 const isHub = (source: BundledFile['sources'][number]): source is HubSource => source.kind === 'huggingface';
 
-/** CH4: right bytes of the wrong kind mean that the manifest is wrong. */
+/** Proven bytes in another format mean that the manifest is wrong. */
 async function wrongFormat(files: readonly BundledFile[], { store, signal }: EnteringOne): Promise<string | undefined> {
   for (const { path, sha256, sizeBytes, format } of files) {
     const expected = format ?? guessFormat(path);
@@ -124,7 +124,7 @@ async function wrongFormat(files: readonly BundledFile[], { store, signal }: Ent
   return undefined;
 }
 
-/** A CID becomes a name of content, so it is entered only where bytes or digest lead to it. */
+/** The records name contents by CID, so a CID is entered only when bytes or digest prove it. */
 async function provenFiles(
   files: readonly BundledFile[],
   { store }: EnteringOne,
@@ -160,7 +160,7 @@ function wasHere({ name, version, files }: BundledModel, { before, written }: En
   });
 }
 
-/** EX4: what a manifest declares inside an archive appears beside it. */
+/** Unpacks the files that a manifest declares inside an archive, beside the archive. */
 async function unpackAll({ name, version, files }: BundledModel, { store, signal }: EnteringOne): Promise<void> {
   for (const { path, sha256, unpack } of files)
     if (unpack !== undefined)

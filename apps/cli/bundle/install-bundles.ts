@@ -16,9 +16,9 @@ export interface InstallReport {
   readonly models: readonly ModelOutcome[];
   /** Contents that were copied now. */
   readonly written: { readonly contents: number; readonly bytes: number };
-  /** Contents that the store had already, and that are right. */
+  /** Contents that the store had already, proven. */
   readonly kept: { readonly contents: number; readonly bytes: number };
-  /** One sentence for each thing that is wrong with a bundle. */
+  /** One sentence for each fault of a bundle. */
   readonly problems: readonly string[];
 }
 
@@ -27,24 +27,24 @@ export interface InstallHooks {
   readonly onProgress: (doneBytes: number, totalBytes: number, note: string) => void;
 }
 
-/** What one content is for, in all models of the bundles. */
+/** One content that the models of the bundles need. */
 interface Wanted {
   readonly sizeBytes: number;
-  /** As the manifests write it; unproven. */
+  /** As the manifests have it; unproven. */
   readonly cid: string | undefined;
   /** For messages. */
   readonly file: string;
 }
 
-/** So many small contents are copied at once: most of their time is waiting until the disk has them. */
+/** Small contents that are copied at once: most of their time is spent waiting for the disk. */
 const AT_ONCE = 16;
 /** A longer content is copied alone. */
 const SMALL_BYTES = MIB;
 
 /**
- * Brings the models of bundles into a host's store without any server: each content is proven by its digest, then each version
- * whose contents are all here is entered and shown. A version may be spread over several bundles. What is here already is hashed
- * and kept, so to begin again after an interruption costs no copy of what was finished.
+ * Copies the models of bundles into a host's store without any server. Each content is proven by its digest; then each version whose
+ * contents are all in the store is entered and shown. A version may be spread over several bundles. Contents in the store are hashed and
+ * kept, so after an interruption finished contents are not copied again.
  *
  * @throws StorageError, `disk-full` with what is missing before anything is written; the signal's reason
  */
@@ -68,7 +68,7 @@ export async function installBundles(
   return { models: outcomes, written: sumOf(written, wanted), kept: sumOf(kept, wanted), problems };
 }
 
-/** A bundle that cannot be used is told; the others are installed all the same. */
+/** A bundle that cannot be read becomes a problem; the other bundles are installed. */
 async function openArchives(
   paths: readonly string[],
   problems: string[],
@@ -95,7 +95,7 @@ function modelsOf(archives: readonly BundleArchive[], problems: string[]): Bundl
       const earlier = models.get(key);
       if (earlier === undefined) models.set(key, model);
       else if (!isSame(earlier, model))
-        problems.push(`${reader.name}: ${key} has other files than in a bundle before it`);
+        problems.push(`${reader.name}: ${key} has other files than in an earlier bundle`);
     }
   }
   return [...models.values()];
@@ -156,7 +156,7 @@ async function refuseFullDisk(
   reservation.release();
 }
 
-/** What an interrupted install wrote already. */
+/** Bytes that an interrupted install wrote. */
 async function beganBytes(folder: string, missing: ReadonlyMap<string, Wanted>): Promise<number> {
   let bytes = 0;
   for (const name of await readdir(folder)) {
@@ -173,7 +173,7 @@ interface Copying extends InstallHooks {
   readonly progress: Count;
 }
 
-/** A wrong content, and a bundle that ends early, are told: what else is right is taken. */
+/** A wrong content and a bundle that ends early become problems; all other contents are copied. */
 async function copyContents(archive: BundleArchive, store: Store, copying: Copying): Promise<void> {
   const { missing, written, problems, signal } = copying;
   const { name } = archive.reader;
@@ -184,7 +184,7 @@ async function copyContents(archive: BundleArchive, store: Store, copying: Copyi
     for await (const content of wantedContents(archive, isWanted, signal)) {
       signal.throwIfAborted();
       const copy = await copyOf(content, store, copying);
-      await work.begin(() => copy().catch(toldOf(name, missing.get(content.member.sha256)!, problems)));
+      await work.begin(() => copy().catch(problemOf(name, missing.get(content.member.sha256)!, problems)));
     }
   } catch (error) {
     if (!(error instanceof SourceError)) throw error;
@@ -194,14 +194,14 @@ async function copyContents(archive: BundleArchive, store: Store, copying: Copyi
   }
 }
 
-const toldOf =
+const problemOf =
   (name: string, { file }: Wanted, problems: string[]) =>
   (error: unknown): void => {
     if (!(error instanceof VerifyError) && !(error instanceof SourceError)) throw error;
     problems.push(`${name}: ${file}: ${error.message}`);
   };
 
-/** The bytes of a small content are read before the next one is asked for; a large one is copied before. */
+/** Reads a small content into memory before the next one is read from the bundle; copies a large one to the store before that. */
 async function copyOf(
   { member, canSeek, read }: BundleContent,
   store: Store,
@@ -232,7 +232,7 @@ async function* fromMemory(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8A
   yield* chunks;
 }
 
-/** Runs a few works at once. `begin` waits for a free place; the first failure is thrown by the next call. */
+/** Runs a few tasks at once. `begin` waits for a free slot; the next call throws the first failure. */
 function limited(limit: number) {
   const running = new Set<Promise<void>>();
   let failure: { readonly error: unknown } | undefined;

@@ -1,8 +1,8 @@
-/** Most lines, and most names in a line, that are shown to a person; `--json` has all of them. */
+/** Most lines, and most names in a line, of output for people; `--json` has all of them. */
 const MOST_LINES = 20;
 const MOST_NAMES = 10;
 
-/** @returns one indented line for each */
+/** @returns the lines, each indented */
 export function listed(lines: readonly string[]): string {
   const shown = lines.slice(0, MOST_LINES).map((line) => `  ${line}`);
   if (lines.length > MOST_LINES) shown.push(`  and ${lines.length - MOST_LINES} more; --json lists all`);

@@ -11,13 +11,13 @@ import { createBundle, type BundleFile, type BundleModel } from '#store/models/b
 import { blobPath, type StorePaths } from '#store/layout';
 import type { ModelRecord, VersionRecord } from '#store/models/model-records';
 import { readStore, type ReadOnlyStore } from '#store/read-only-store';
-import { bundleProgress } from '../bundle/bundle-progress.ts';
 import { namesOf } from '../bundle/listed.ts';
 import { cliErrorOf } from '../cli-error-of.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
-import { parseModel } from '../model-name.ts';
+import { parseModel } from '../typed.ts';
 import { haulierHome } from '../stack/stack-config.ts';
+import { longWorkOf } from '../terminal/long-work.ts';
 import type { ProgressMode } from '../terminal/progress.ts';
 
 export interface BundleCreateOptions {
@@ -26,23 +26,24 @@ export interface BundleCreateOptions {
   readonly progress: ProgressMode;
 }
 
-/** Writes models of this host's store into one bundle; the store is only read. */
+/** Writes models of this host's store into one bundle. Only reads the store. */
 export async function bundleCreate(
   names: readonly string[],
   options: BundleCreateOptions,
   context: CommandContext,
 ): Promise<void> {
   const compression = compressionOf(options.output);
-  const show = bundleProgress(options.output, options.progress, context);
+  const label = options.output;
+  const work = longWorkOf(options.progress, context);
   try {
     const store = await readStore(haulierHome(context.env));
     const models = distinct(names.map((name) => bundleModel(name, store)));
     const { members } = await createBundle(models, options.output, {
       compression,
       signal: context.signal,
-      onProgress: show.update,
+      onProgress: (doneBytes, totalBytes) => work.update({ label, doneBytes, totalBytes, note: '' }),
     });
-    show.end();
+    work.end();
     const sizeBytes = (await stat(options.output)).size;
     const contained = models.map(({ manifest }) => `${manifest.name}@${manifest.version}`);
     context.stdout.write(
@@ -53,16 +54,16 @@ export async function bundleCreate(
   } catch (error) {
     throw cliErrorOf(error, hintOf);
   } finally {
-    show.end();
+    work.end();
   }
 }
 
-/** One model may be named twice: as it is shown, and by its version. */
+/** A model may be named twice: with its version and without. */
 const distinct = (models: readonly BundleModel[]): BundleModel[] => [
   ...new Map(models.map((model) => [`${model.manifest.name}@${model.manifest.version}`, model])).values(),
 ];
 
-/** By the end of the name, in any case. */
+/** Kind of bundle by the end of its name, in lower case. */
 const SUFFIXES: readonly (readonly [string, Compression | undefined])[] = [
   ['.tar', undefined],
   ['.tar.gz', 'gzip'],
@@ -72,14 +73,14 @@ const SUFFIXES: readonly (readonly [string, Compression | undefined])[] = [
   ['.tzst', 'zstd'],
 ];
 
-/** @throws CliError for a name that promises something else, or nothing: the reader would find other bytes than it says */
+/** @throws CliError for a name with another ending: its reader would expect another format */
 function compressionOf(output: string): Compression | undefined {
   const name = output.toLowerCase();
   const found = SUFFIXES.find(([suffix]) => name.endsWith(suffix));
   if (found !== undefined) return found[1];
   throw new CliError(
     EXIT.usage,
-    `--output is "${output}", whose end names no kind of bundle: end it in .tar (can be read in part, also over HTTP), .tar.gz or .tar.zst`,
+    `--output is "${output}", whose ending is of no kind of bundle: write a name that ends in .tar (can be read in part, also over HTTP), .tar.gz or .tar.zst`,
   );
 }
 
@@ -118,7 +119,7 @@ function bundleModel(what: string, { records, paths }: ReadOnlyStore): BundleMod
   return { manifest, files };
 }
 
-/** A file of a manifest (`ManifestFile` of contracts), its keys in the order of the index. */
+/** A file of a manifest (`ManifestFile` of contracts), with its keys in the order of the index. */
 interface ManifestEntry {
   readonly cid?: string;
   readonly path: string;
@@ -136,7 +137,7 @@ function versionOf(record: ModelRecord, name: string, version: string | undefine
   throw new CliError(EXIT.nothingToDo, `version "${version}" of model "${name}" is not on this host; it has: ${has}`);
 }
 
-/** What another host would not publish is not bundled. The records may have been edited by hand. */
+/** Refuses paths that other hosts do not publish: the records may have been edited by hand. */
 function refuseUnsafe(what: string, { files }: VersionRecord): void {
   const seen = pathIndex();
   for (const path of files.keys()) {
@@ -150,8 +151,8 @@ function refuseUnsafe(what: string, { files }: VersionRecord): void {
 }
 
 /**
- * Every file is looked at before the first byte is written. Small ones are looked for in the list of their folder only: there may be
- * ten thousand of them, and all of their bytes are read soon.
+ * Checks every file before the first byte is written. Small files are only looked up in the list of their folder, because there may be
+ * ten thousand of them, and their bytes are read soon after.
  */
 function refuseIncomplete(what: string, { files }: VersionRecord, paths: StorePaths): void {
   const missing: string[] = [];
@@ -163,7 +164,7 @@ function refuseIncomplete(what: string, { files }: VersionRecord, paths: StorePa
   if (missing.length > 0)
     throw new CliError(
       EXIT.failed,
-      `${what} cannot be bundled, these files must be fetched again first: ${namesOf(missing)}`,
+      `${what} cannot be bundled before these files are fetched again: ${namesOf(missing)}`,
     );
 }
 
@@ -195,4 +196,4 @@ function namesIn(folder: string): ReadonlySet<string> {
 }
 
 const hintOf = (error: Error): string =>
-  error instanceof VerifyError ? '; haulier worker verify finds what else is wrong' : '';
+  error instanceof VerifyError ? '; run `haulier worker verify` to find all wrong files' : '';

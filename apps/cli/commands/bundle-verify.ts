@@ -2,26 +2,26 @@ import { stat } from 'node:fs/promises';
 import { StorageError } from '#core/failure';
 import { formatBytes } from '#core/units';
 import { verifyBundle, type BundleReport } from '#sources/bundle/bundle-verify';
-import { bundleProgress } from '../bundle/bundle-progress.ts';
 import { readManifests, type BundledModel } from '../bundle/bundle-manifests.ts';
 import { listed, namesOf } from '../bundle/listed.ts';
 import { cliErrorOf } from '../cli-error-of.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
+import { longWorkOf } from '../terminal/long-work.ts';
 import type { ProgressMode } from '../terminal/progress.ts';
 
-/** Checks every member of a bundle against its digest, and that every model of it could be installed. */
+/** Checks every member of a bundle against its digest, and every model against the rules of `bundle install`. */
 export async function bundleVerify(
   path: string,
   options: { readonly json?: boolean; readonly progress: ProgressMode },
   context: CommandContext,
 ): Promise<void> {
   const totalBytes = await sizeOf(path);
-  const show = bundleProgress(path, options.progress, context);
+  const work = longWorkOf(options.progress, context);
   try {
-    const onProgress = (doneBytes: number): void => show.update(doneBytes, totalBytes);
+    const onProgress = (doneBytes: number): void => work.update({ label: path, doneBytes, totalBytes, note: '' });
     const report = await verifyBundle(path, { signal: context.signal, onProgress });
-    show.end();
+    work.end();
     const { memberCount, checkedBytes } = report;
     const { models, problems: refused } = readManifests(report.manifests, report.members);
     const names = models.map(({ name, version }) => `${name}@${version}`);
@@ -36,11 +36,11 @@ export async function bundleVerify(
   } catch (error) {
     throw cliErrorOf(error);
   } finally {
-    show.end();
+    work.end();
   }
 }
 
-/** Names the files of each model whose content the bundle does not have, or not right. */
+/** Names the files of each model whose content is missing or damaged in the bundle. */
 function incomplete(models: readonly BundledModel[], { members, damaged }: BundleReport): string[] {
   const right = new Set(members.map(({ sha256 }) => sha256).filter((sha256) => !damaged.has(sha256)));
   return models.flatMap(({ name, version, files }) => {

@@ -1,7 +1,7 @@
 import type { ManifestInput } from '#contracts/manifest';
 import { withApi } from '../api-client.ts';
 import type { CommandContext } from '../context.ts';
-import { fileReport, tableOf, type FileReport } from '../demo/file-report.ts';
+import { demoTable, fileReport, type FileReport } from '../demo/file-report.ts';
 import { prepare } from '../demo/prepare.ts';
 import { showOffline, showRepair, showVersionCheck } from '../demo/scenes.ts';
 import { DEMO_COMMIT, DEMO_REPO, type DemoStage } from '../demo/stage.ts';
@@ -10,14 +10,14 @@ import { createProgress } from '../terminal/progress.ts';
 import { untilAborted } from './up.ts';
 import { watchDownloads } from './watch-downloads.ts';
 
-/** Shows the main job for real: origin, API, queue, worker, verified files; then stays up unless `--once`. */
+/** Runs the whole product on this machine: origin, API, queue, worker, verified files. Stays up afterwards unless `--once` is given. */
 export async function demo(options: { once?: boolean; json?: boolean }, context: CommandContext): Promise<void> {
   const stops: (() => Promise<void>)[] = [];
   try {
     const stage = await prepare(context, stops);
     const files = await downloadModel(stage);
     const { isTTY, columns } = context.stdout;
-    if (!options.json) context.stdout.write(`\n${tableOf(files, isTTY ? columns : undefined)}\n\n`);
+    if (!options.json) context.stdout.write(`\n${demoTable(files, isTTY ? columns : undefined)}\n\n`);
     const scenes = await withApi(async () => ({
       versionCheck: await showVersionCheck(stage),
       repair: await showRepair(stage),
@@ -45,7 +45,7 @@ async function downloadModel(stage: DemoStage): Promise<FileReport[]> {
   return downloads.map((download) => fileReport(stage.files, download));
 }
 
-/** The two larger files have a CID and come from the gateway; the smallest is known by its digest and comes from the hub. */
+/** The two larger files have a CID and come from the gateway; the smallest has a digest only and comes from the hub. */
 function manifestOf({ model, files }: DemoStage): ManifestInput {
   return {
     name: model,

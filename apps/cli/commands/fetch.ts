@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import { download, PUBLIC_HUB, type DownloadOptions } from '#fetch/download';
+import { download, type DownloadOptions } from '#fetch/download';
 import { parseLocator, type Locator } from '#fetch/locator';
 import { tryParseCid } from '#content/cid/cid';
 import { hashSpec } from '#content/digest/multihash';
@@ -15,11 +15,14 @@ import { followFetch } from '../fetch/follow-fetch.ts';
 import { documentOfFailure, documentOfSuccess, oneConnectionNotice, summaryLines } from '../fetch/tell-fetch.ts';
 import { hubEndpoint } from '../network.ts';
 import { createProgress } from '../terminal/progress.ts';
-import { usageOf } from '../usage.ts';
+import { usageOf } from '../cli-error-of.ts';
 
 const now = (): number => performance.now();
 
-/** Fetches a file, a repository, a folder or the files of a list without any server; run again after an interruption, it goes on. */
+/**
+ * Fetches a file, a repository, a folder or the files of a list, without a server of Haulier. After an interruption the same command
+ * continues.
+ */
 export async function fetchCommand(
   what: string | undefined,
   options: FetchOptions,
@@ -36,7 +39,7 @@ export async function fetchCommand(
   try {
     await fetchFile(what!, options, context);
   } catch (error) {
-    // That a CID names a folder is known when its first block is here.
+    // Only the first block of a CID shows that it is a folder.
     if (!(error instanceof FolderInstead)) throw error;
     await (await many()).fetchFolder(error.locator, options, context);
   }
@@ -44,10 +47,10 @@ export async function fetchCommand(
 
 const many = () => import('../fetch/fetch-many.ts');
 
-/** @returns undefined for a text that names nothing: the refusal has the form of every other one */
+/** @returns undefined for a text that names no file: fetchFile refuses it, with `--json` as a document */
 function locatorOf(what: string, options: FetchOptions, env: NodeJS.ProcessEnv): Locator | undefined {
   try {
-    return parseLocator(what, hubEndpoint(options.hfEndpoint, env) ?? PUBLIC_HUB);
+    return parseLocator(what, hubEndpoint(options.hfEndpoint, env));
   } catch (error) {
     if (error instanceof RangeError || error instanceof VerifyError) return undefined;
     throw error;
@@ -113,7 +116,7 @@ async function fetchAs(
 const write = (document: object, { stdout }: CommandContext): void =>
   void stdout.write(`${JSON.stringify(document)}\n`);
 
-/** BLAKE leaves are hashed by WebAssembly, all of the file's bytes; the parser sees its heads only. */
+/** True for BLAKE leaves: WebAssembly hashes all bytes of the file. The HTTP parser reads only the heads of answers. */
 function needsFastWebAssembly({ from }: DownloadOptions): boolean {
   const locator = parseLocator(from);
   const code = locator.kind === 'cid' ? tryParseCid(locator.cid)?.hashCode : undefined;

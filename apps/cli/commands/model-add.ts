@@ -1,5 +1,4 @@
 import { writeFile } from 'node:fs/promises';
-import type { IngestProgress } from '#ingest/draft';
 import { SourceError, StorageError } from '#core/failure';
 import { formatBytes } from '#core/units';
 import { parseAddressPolicy } from '#http/address/address-policy';
@@ -12,13 +11,10 @@ import { CliError, EXIT } from '../exit-code.ts';
 import { addRequest, type AddRequest, type ModelAddOptions } from '../ingest/add-request.ts';
 import { composeManifest, type ComposedManifest } from '../ingest/compose-manifest.ts';
 import { storeFolder, type StoredFolder } from '../ingest/store-folder.ts';
-import { whereFrom } from '../ingest/where-from.ts';
 import { proxyOf } from '../network.ts';
 import { haulierHome } from '../stack/stack-config.ts';
-import { longWork, type LongWork } from '../terminal/long-work.ts';
-import type { ProgressItem } from '../terminal/progress-lines.ts';
-import { createProgress } from '../terminal/progress.ts';
-import { usageOf } from '../usage.ts';
+import { longWorkOf, type LongWork } from '../terminal/long-work.ts';
+import { usageOf } from '../cli-error-of.ts';
 
 /** Makes a manifest from a hub, IPFS, a folder or a recipe, and publishes it to the API or prints it. */
 export async function modelAdd(
@@ -27,8 +23,7 @@ export async function modelAdd(
   context: CommandContext,
 ): Promise<void> {
   const request = usageOf(() => addRequest(name, options, context.env));
-  const now = (): number => performance.now();
-  const work = longWork(context.stderr, createProgress(options.progress, context.stderr, context.env, now), now);
+  const work = longWorkOf(options.progress, context);
   try {
     const composed = await compose(request, work, context);
     const stored = await storedFiles(request, composed, options, work, context);
@@ -40,13 +35,13 @@ export async function modelAdd(
     }
     work.end();
     tell(composed, options, context);
-    if (!options.print) context.stderr.write(`${whereFrom(request, composed, stored !== undefined)}\n`);
+    if (!options.print) context.stderr.write(`${originSentence(request, composed, stored !== undefined)}\n`);
   } finally {
     work.end();
   }
 }
 
-/** The files of a folder are nowhere else: they enter the store of this host before anyone may ask for them. */
+/** Copies the files of a folder into the store of this host before the manifest is published, because no other source has them. */
 async function storedFiles(
   { origin }: AddRequest,
   { manifest }: ComposedManifest,
@@ -58,7 +53,7 @@ async function storedFiles(
   work.step(`copying the files into the store of this host`);
   try {
     const store = await openStore({ home: haulierHome(env) });
-    return await storeFolder(store, origin.folder, manifest, { signal, onBytes: (progress) => work.update(progress) });
+    return await storeFolder(store, origin.folder, manifest, { signal, onBytes: work.update });
   } catch (error) {
     throw signal.aborted ? error : cliErrorOf(error);
   }
@@ -70,13 +65,12 @@ async function compose(request: AddRequest, work: LongWork, context: CommandCont
     proxy: proxyOf(context.env),
     ca: request.ca,
   });
-  const meter = speedometer();
   try {
     return await composeManifest(request, {
       http,
       signal: context.signal,
       onStep: (what) => work.step(what),
-      onProgress: (progress) => work.update(meter(request.name, progress)),
+      onProgress: ({ what, ...bytes }) => work.update({ label: request.name, note: what, ...bytes }),
     });
   } catch (error) {
     throw context.signal.aborted ? error : cliErrorOf(error, hintOf);
@@ -85,13 +79,25 @@ async function compose(request: AddRequest, work: LongWork, context: CommandCont
   }
 }
 
-/** Average speed since the first bytes: enough for an estimate of the rest. */
-function speedometer(): (label: string, progress: IngestProgress) => ProgressItem {
-  const startedAt = performance.now();
-  return (label, { what, doneBytes, totalBytes }) => {
-    const bytesPerSecond = doneBytes / Math.max(0.001, (performance.now() - startedAt) / 1000);
-    return { label, doneBytes, totalBytes, bytesPerSecond, note: what };
-  };
+/** @returns one sentence: the sources from which hosts get the files of the published model */
+function originSentence({ origin }: AddRequest, { manifest }: ComposedManifest, isStored: boolean): string {
+  const model = `${manifest.name}@${manifest.version}`;
+  switch (origin.kind) {
+    case 'hub': {
+      const hub = new URL(origin.endpoint).host;
+      return `hosts get it from ${hub}, repository ${origin.repo}${origin.ipfs === undefined ? '' : ', and from their IPFS gateways'}`;
+    }
+    case 'ipfs':
+    case 'manifest':
+      return 'hosts get it from their IPFS gateways, by the CIDs of its files, and from sources that the manifest names';
+    case 'folder':
+      return (
+        (isStored ? 'the files are in the store of this host' : `only ${origin.folder} has the files`) +
+        `; the manifest names no source, so other hosts get ${model} from a bundle ` +
+        `(haulier bundle create ${model} -o ${manifest.name}.tar, then HAULIER_BUNDLES there), ` +
+        'or from their IPFS gateways once its files are on IPFS'
+      );
+  }
 }
 
 async function writeBlock(path: string, { block }: ComposedManifest): Promise<void> {
@@ -124,7 +130,7 @@ function tell(
   if (options.print && !options.json) context.stderr.write(`${block.cid}\n`);
 }
 
-/** What a bare status of a hub usually means. */
+/** The usual meaning of a bare status of a hub. */
 function hintOf(error: Error): string {
   if (!(error instanceof SourceError) || !/^answered \d+$/.test(error.message)) return '';
   const { httpStatus } = error;

@@ -1,7 +1,7 @@
 import { clientFrom, withApi } from '../api-client.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
-import { parseModel } from '../model-name.ts';
+import { parseModel } from '../typed.ts';
 import { formatTable } from '../terminal/table.ts';
 
 /** Lists the models that the API knows. */
@@ -34,7 +34,7 @@ export async function modelShow(what: string, context: CommandContext): Promise<
 
 export async function modelPin(what: string, pinned: boolean, context: CommandContext): Promise<void> {
   const { name, version } = parseModel(what);
-  if (pinned && !version) throw new CliError(EXIT.usage, `"${what}" names no version: write ${name}@VERSION`);
+  if (pinned && !version) throw new CliError(EXIT.usage, `"${what}" has no version: write ${name}@VERSION`);
   const client = clientFrom(context.env);
   await withApi(() => (pinned ? client.pinModel(name, version!) : client.unpinModel(name)));
 }

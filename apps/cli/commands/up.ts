@@ -1,17 +1,19 @@
 import { hostname } from 'node:os';
+import { wholeNumber } from '#core/settings/setting-kinds';
+import { usageOf } from '../cli-error-of.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
 import { settingsFrom } from '../settings.ts';
 import { stackConfig } from '../stack/stack-config.ts';
 import { startStack } from '../stack/start-stack.ts';
+import { optionOf } from '../typed.ts';
 
+const WORKERS = wholeNumber(0, 64);
 const MAX_HOST_NAME_CHARS = 100;
 
 /** Runs the whole stack until it is interrupted or one of its processes ends. */
 export async function up(options: { workers: string }, context: CommandContext): Promise<void> {
-  const count = Number(options.workers);
-  if (!Number.isInteger(count) || count < 0 || count > 64)
-    throw new CliError(EXIT.usage, `--workers is "${options.workers}": write a whole number from 0 to 64`);
+  const count = usageOf(() => optionOf('--workers', WORKERS, options.workers));
   const config = stackConfig(context.env);
   const host = settingsFrom(context.env, 'HAULIER_HOST').HAULIER_HOST ?? machineName();
   const stack = await startStack({
@@ -33,7 +35,7 @@ export async function up(options: { workers: string }, context: CommandContext):
   }
 }
 
-/** @returns the name of the machine, made a host name */
+/** @returns the name of the machine in the form of a host name */
 const machineName = (): string =>
   hostname()
     .toLowerCase()
@@ -41,13 +43,13 @@ const machineName = (): string =>
     .replace(/^[.-]+/, '')
     .slice(0, MAX_HOST_NAME_CHARS) || 'localhost';
 
-/** The first worker is the host's; further ones have their own store and share the pool queue. */
+/** The first worker is the host's; every further one has its own store and shares the pool queue. */
 function workerOptions(home: string, host: string, index: number): { name: string; env: NodeJS.ProcessEnv } {
   if (index === 0) return { name: 'worker', env: { HAULIER_HOST: host, HAULIER_POOL: '1' } };
   return { name: `worker-${index + 1}`, env: { HAULIER_HOME: `${home}/worker-${index + 1}`, HAULIER_HOST: '' } };
 }
 
-/** The API tells the first admin token once, to its parent, and stores only the hash. */
+/** The API sends the first admin token once, to its parent process, and stores only the hash. */
 function adminToken(messages: readonly unknown[]): string | undefined {
   for (const message of messages)
     if (typeof message === 'object' && message !== null && 'adminToken' in message) return String(message.adminToken);

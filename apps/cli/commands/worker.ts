@@ -14,13 +14,13 @@ import type { CommandContext } from '../context.ts';
 import { CliError, EXIT, ProcessEnded } from '../exit-code.ts';
 import { settingsFrom } from '../settings.ts';
 import { haulierHome } from '../stack/stack-config.ts';
-import { longWork } from '../terminal/long-work.ts';
-import { createProgress, type ProgressMode } from '../terminal/progress.ts';
+import { longWorkOf } from '../terminal/long-work.ts';
+import type { ProgressMode } from '../terminal/progress.ts';
 import { formatTable } from '../terminal/table.ts';
 
 /**
- * Runs a worker in the foreground. It has a process group of its own, so that Ctrl-C reaches it once, through us, and a channel, so
- * that it stops when we are gone.
+ * Runs a worker in the foreground. The worker has its own process group, so that Ctrl-C reaches it once, through this process, and an
+ * IPC channel, so that it stops when this process is gone.
  *
  * @throws ProcessEnded with its exit code
  */
@@ -38,7 +38,7 @@ export async function workerRun(context: CommandContext): Promise<void> {
   throw new ProcessEnded(code ?? 128 + constants.signals[signal!]);
 }
 
-/** Hashes what the store has, all of it or one model. */
+/** Hashes the files of the store, of all models or of one. */
 export async function workerVerify(
   model: string | undefined,
   options: { readonly json?: boolean; readonly progress: ProgressMode },
@@ -60,14 +60,14 @@ export async function workerVerify(
       ...report.missing.map(({ model: name, version, path, why }) => [`${name}@${version}/${path}`, 'missing', why]),
     ];
     if (rows.length > 0)
-      context.stdout.write(`${formatTable(['file', 'wrong', 'what was found'], rows, [], context.stdout.columns)}\n`);
-    for (const view of report.repairedViews) context.stdout.write(`made anew: ${view}\n`);
+      context.stdout.write(`${formatTable(['file', 'wrong', 'found'], rows, [], context.stdout.columns)}\n`);
+    for (const view of report.repairedViews) context.stdout.write(`view repaired: ${view}\n`);
     context.stdout.write(
-      `${report.checkedFiles} contents, ${formatBytes(report.checkedBytes)} are right, ${rows.length} are not\n`,
+      `${report.checkedFiles} contents, ${formatBytes(report.checkedBytes)} are right, ${rows.length} are wrong\n`,
     );
   }
   if (problems.length > 0)
-    throw new CliError(EXIT.failed, 'what is wrong was quarantined; it is fetched again when it is asked for');
+    throw new CliError(EXIT.failed, 'the wrong files are in quarantine; the next request for them fetches them again');
   if (report.missing.length > 0)
     throw new CliError(EXIT.failed, 'models are incomplete; ask for them again, and what is missing is fetched');
 }
@@ -93,7 +93,7 @@ export async function workerGc(
     context.stdout.write(`${formatTable(['what', 'why', 'bytes'], rows, [2], context.stdout.columns)}\n`);
   const verb = dryRun ? 'would delete' : 'deleted';
   context.stdout.write(
-    `${verb} ${rows.length} things, ${formatBytes(freedBytes)} of ${formatBytes(report.storeBytes)}\n`,
+    `${verb} ${rows.length} items, ${formatBytes(freedBytes)} of ${formatBytes(report.storeBytes)}\n`,
   );
   if (report.warning !== undefined) context.stderr.write(`warning: ${report.warning}\n`);
 }
@@ -115,16 +115,14 @@ async function verified(
   model: string | undefined,
   totalBytes: number,
   mode: ProgressMode,
-  { stderr, env, signal }: CommandContext,
+  context: CommandContext,
 ): Promise<VerifyReport> {
-  const now = (): number => performance.now();
-  const startedAt = now();
-  const work = longWork(stderr, createProgress(mode, stderr, env, now), now);
+  const { signal } = context;
+  const work = longWorkOf(mode, context);
   let doneBytes = 0;
   const pace = (count: number): void => {
     doneBytes += count;
-    const bytesPerSecond = (doneBytes / Math.max(1, now() - startedAt)) * 1000;
-    work.update({ label: model ?? 'store', doneBytes, totalBytes, bytesPerSecond, note: 'hashing' });
+    work.update({ label: model ?? 'store', doneBytes, totalBytes, note: 'hashing' });
   };
   try {
     return await store.verify({ model, signal, pace }).catch(refusedByDisk);
@@ -146,7 +144,7 @@ const usesOf = (records: ModelRecords, sha256: string): string[] =>
     .filter(({ file }) => file.sha256 === sha256)
     .map(({ model, version, path }) => `${model}@${version}/${path}`);
 
-/** The limits that the worker of this host has too (docs/guide/configuration.md). */
+/** The limits of the worker of this host (docs/guide/configuration.md). */
 function limitsOf(env: NodeJS.ProcessEnv): Partial<SweepLimits> {
   const settings = settingsFrom(
     env,

@@ -1,12 +1,12 @@
-import { createHash } from 'node:crypto';
+import { createCipheriv, createHash } from 'node:crypto';
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { createDagBuilder } from '#content/dag/dag-builder';
 import { leafCid } from '#content/leaf/leaf-block';
-import { keystream } from './keystream.ts';
+import { MIB } from '#core/units';
 
-/** A generated file with everything that a manifest and a gateway need to know of it. */
+/** A generated file, with its facts for a manifest and its blocks for a gateway. */
 export interface DemoFile {
   readonly path: string;
   readonly diskPath: string;
@@ -15,11 +15,11 @@ export interface DemoFile {
   readonly cid: string;
   /** Inner blocks by CID. */
   readonly innerBlocks: ReadonlyMap<string, Uint8Array>;
-  /** Where each leaf lies, by its CID; all leaves are raw. */
+  /** Byte range of each leaf, by its CID; all leaves are raw. */
   readonly leaves: ReadonlyMap<string, { start: number; end: number }>;
 }
 
-/** Generates the file on disk (or keeps it when it is there in full) and computes SHA-256, CID and blocks in one pass. */
+/** Generates the file on disk (or keeps a complete one) and computes SHA-256, CID and blocks in one pass. */
 export async function makeDemoFile(folder: string, path: string, sizeBytes: number, seed: string): Promise<DemoFile> {
   const diskPath = join(folder, `${seed}.bin`);
   const existing = await stat(diskPath).catch(() => undefined);
@@ -30,7 +30,7 @@ export async function makeDemoFile(folder: string, path: string, sizeBytes: numb
     sha256.update(chunk);
     dag.update(chunk);
     await file?.write(chunk);
-    await setImmediate(); // the servers that start meanwhile are waited for in this process
+    await setImmediate(); // this process also waits for the servers that start meanwhile
   }
   await file?.close();
   const { cid, table, innerBlocks } = dag.finish();
@@ -40,4 +40,13 @@ export async function makeDemoFile(folder: string, path: string, sizeBytes: numb
     if (leaf !== undefined) leaves.set(leaf, { start: table.starts[index]!, end: table.starts[index + 1]! });
   }
   return { path, diskPath, sizeBytes, sha256: sha256.digest('hex'), cid, innerBlocks, leaves };
+}
+
+/**
+ * Bytes that look random and are the same on every machine: the ChaCha20 keystream of a seed, as in the tests of Kubo.
+ */
+function* keystream(seed: string, sizeBytes: number): Generator<Buffer> {
+  const cipher = createCipheriv('chacha20', createHash('sha256').update(seed).digest(), Buffer.alloc(16));
+  const zeros = Buffer.alloc(MIB);
+  for (let left = sizeBytes; left > 0; left -= MIB) yield cipher.update(zeros.subarray(0, Math.min(left, MIB)));
 }

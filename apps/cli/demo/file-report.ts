@@ -4,7 +4,7 @@ import { CliError, EXIT } from '../exit-code.ts';
 import { formatTable } from '../terminal/table.ts';
 import type { DemoFile } from './demo-file.ts';
 
-/** What became of one file of the demo's model. */
+/** Result of one file of the demo's model. */
 export interface FileReport {
   readonly path: string;
   readonly sizeBytes: number;
@@ -16,7 +16,7 @@ export interface FileReport {
   readonly where: string;
 }
 
-/** @throws CliError when what was downloaded is not the file at the origin */
+/** @throws CliError when the downloaded file is not that of the origin */
 export function fileReport(files: readonly DemoFile[], download: DownloadDetail): FileReport {
   const expected = files.find((file) => file.path === download.file);
   if (download.sha256 !== expected?.sha256 || download.bytes !== expected.sizeBytes)
@@ -33,8 +33,8 @@ export function fileReport(files: readonly DemoFile[], download: DownloadDetail)
   };
 }
 
-/** @param columns of the terminal: then the table is no wider, and what does not fit is shortened; undefined in a file */
-export function tableOf(files: readonly FileReport[], columns: number | undefined): string {
+/** @param columns width of the terminal, to which the table is shortened; undefined for a file */
+export function demoTable(files: readonly FileReport[], columns: number | undefined): string {
   const tables = [fullTable(files), shortTable(files, true), shortTable(files, false)];
   return tables.find((table) => columns === undefined || widthOf(table) <= columns) ?? tables.at(-1)!;
 }
@@ -69,12 +69,12 @@ function shortTable(files: readonly FileReport[], withOutcome: boolean): string 
 
 const speedOf = ({ bytesPerSecond }: FileReport): string => `${formatBytes(bytesPerSecond)}/s`;
 
-/** The model's folder: where a file is, without its path in the model. */
+/** Folder of the model: the path of a file without its path in the model. */
 function folderOf([first]: readonly FileReport[]): string {
   return first?.where.endsWith(first.path) ? first.where.slice(0, -first.path.length) : '';
 }
 
-/** A path stands alone on its line and may wrap. */
+/** Width without the line of the folder, which may wrap. */
 const widthOf = (table: string): number =>
   Math.max(
     ...table

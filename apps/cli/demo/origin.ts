@@ -1,7 +1,8 @@
+import { createReadStream } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import { MIB } from '#core/units';
 import type { DemoFile } from './demo-file.ts';
-import { findByCid } from './ipfs-answer.ts';
-import { refuse, sendRange, type DiskRange } from './send-range.ts';
 
 export interface DemoOrigin {
   readonly url: string;
@@ -95,4 +96,64 @@ async function stopServer(server: ReturnType<typeof createServer>): Promise<void
   if (!server.listening) return;
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));
+}
+
+/** The content of `/ipfs/<cid>`: bytes on disk, or an inner block of a DAG. */
+type IpfsAnswer =
+  { readonly is: 'file' | 'leaf'; readonly range: DiskRange } | { readonly is: 'block'; readonly block: Uint8Array };
+
+/**
+ * Finds the content of a CID in the generated files.
+ *
+ * @param isRaw true for the block of the CID, false for the file
+ * @returns undefined for an unknown CID
+ */
+function findByCid(files: readonly DemoFile[], cid: string, isRaw: boolean): IpfsAnswer | undefined {
+  const file = files.find((candidate) => candidate.cid === cid);
+  const isOneBlock = file !== undefined && !file.innerBlocks.has(cid);
+  if (file && (!isRaw || isOneBlock))
+    return { is: 'file', range: { diskPath: file.diskPath, start: 0, end: file.sizeBytes } };
+  for (const { diskPath, innerBlocks, leaves } of files) {
+    const block = innerBlocks.get(cid);
+    if (block !== undefined) return { is: 'block', block };
+    const leaf = leaves.get(cid);
+    if (leaf !== undefined) return { is: 'leaf', range: { diskPath, ...leaf } };
+  }
+  return undefined;
+}
+
+/** A byte range of a file on disk: a whole file, or one of its leaves. */
+interface DiskRange {
+  readonly diskPath: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * Answers with the bytes, or with the range that the request names.
+ *
+ * @param onSend called with the number of bytes of content that will be sent
+ */
+async function sendRange(
+  request: IncomingMessage,
+  response: ServerResponse,
+  whole: DiskRange,
+  onSend: (bytes: number) => void,
+): Promise<void> {
+  const size = whole.end - whole.start;
+  const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
+  const first = range ? Number(range[1]) : 0;
+  const last = Math.min(size - 1, range?.[2] ? Number(range[2]) : size - 1);
+  if (range && first >= size) return refuse(response.setHeader('content-range', `bytes */${size}`), 416, 'range');
+  if (range) response.setHeader('content-range', `bytes ${first}-${last}/${size}`);
+  response.setHeader('accept-ranges', 'bytes').setHeader('content-length', last - first + 1);
+  response.writeHead(range ? 206 : 200);
+  if (request.method === 'HEAD' || size === 0) return void response.end();
+  onSend(last - first + 1);
+  const bytes = { start: whole.start + first, end: whole.start + last, highWaterMark: MIB };
+  await pipeline(createReadStream(whole.diskPath, bytes), response);
+}
+
+function refuse(response: ServerResponse, status: number, code: string): void {
+  response.writeHead(status, { 'content-type': 'text/plain', 'x-error-code': code }).end(code);
 }

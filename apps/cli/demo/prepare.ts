@@ -17,21 +17,20 @@ import { DEMO_COMMIT, DEMO_REPO, type DemoStage } from './stage.ts';
 const BIND = '127.0.0.1';
 const USUAL_PORT = 7420;
 
-/** What the demo puts on the host: one file that takes a moment, one middling, one tiny. */
+/** The files of the demo's model: large, medium and small. */
 const FILES = [
   { path: 'onnx/decoder.bin', sizeBytes: 300_000_000, seed: 'haulier-demo-300mb' },
   { path: 'onnx/encoder.bin', sizeBytes: 20_000_000, seed: 'haulier-demo-20mb' },
   { path: 'config.bin', sizeBytes: 3_000, seed: 'haulier-demo-3kb' },
 ];
 
-/** The caller's settings are for his own stack: the demo has its own sources, servers and limits, and no proxy between. */
+/** Settings of the caller, which are for the caller's own stack: the demo has its own sources, servers and limits, and no proxy. */
 const SETTINGS = /^(HAULIER_|HF_|IPFS_|DATABASE_URL|REDIS_URL|HTTPS?_PROXY$|NO_PROXY$|ALL_PROXY$)/i;
 
 /**
- * Brings everything up that the demo needs: an origin, the stack, and empty hosts whose names no earlier run has used, so that
- * nothing of an earlier run is repaired or found.
+ * Starts an origin, the stack, and empty hosts with new names, so that no file of an earlier run is repaired or found.
  *
- * @param stops gets how to stop what was started, also when this fails
+ * @param stops receives a function for each part that was started, also when this fails
  */
 export async function prepare(context: CommandContext, stops: (() => Promise<void>)[]): Promise<DemoStage> {
   const report = (step: string): void => void context.stderr.write(`demo: ${step}\n`);
@@ -56,7 +55,7 @@ export async function prepare(context: CommandContext, stops: (() => Promise<voi
   return { client, stack, origin, files, model: `demo-${run}`, host, hostHome, token, context: own, report };
 }
 
-/** Two demos in one folder would take each other's hosts away. */
+/** The lock refuses a second demo in the same folder, which would delete the hosts of the first. */
 async function takeHome(home: string, stops: (() => Promise<void>)[]): Promise<void> {
   await makeHome(home);
   const lock = await takeServerLock(join(home, 'lock.json'), `the demo's folder ${home}`).catch((cause: unknown) => {
@@ -97,7 +96,7 @@ async function startDemoStack({
 const withoutSettings = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(env).filter(([name]) => !SETTINGS.test(name)));
 
-/** Both layers lead to the local origin. A disk this fast needs no restraint when it is read to be checked. */
+/** Points both layers to the local origin. The high rate lets the demo verify its files at once. */
 export const sourcesAt = (origin: DemoOrigin): NodeJS.ProcessEnv => ({
   IPFS_GATEWAYS: origin.url,
   HF_ENDPOINT: origin.url,

@@ -17,11 +17,11 @@ export interface VersionCheckReport {
   readonly model: string;
   readonly current: string;
   readonly newer: string;
-  /** Always 0: a newer version is told, never fetched. */
+  /** Always 0: a newer version is reported and not fetched. */
   readonly bytesDownloaded: number;
 }
 
-/** A second version appears at the origin: a flag and a warning, and nothing is downloaded. */
+/** Publishes a second version at the origin: the API flags it and warns, and downloads nothing. */
 export async function showVersionCheck(stage: DemoStage): Promise<VersionCheckReport> {
   const { client, origin, files, model, report } = stage;
   const sentBefore = origin.bytesSent();
@@ -38,11 +38,11 @@ export async function showVersionCheck(stage: DemoStage): Promise<VersionCheckRe
 export interface RepairReport {
   readonly path: string;
   readonly fileBytes: number;
-  /** What the repair asked of the origin. */
+  /** Bytes that the repair requested from the origin. */
   readonly bytesFetched: number;
 }
 
-/** A published file rots on disk: it is found, quarantined, and repaired by fetching its bad leaf only. */
+/** Flips a bit of a published file: the host finds it, quarantines the file, and repairs it by fetching only the bad leaf. */
 export async function showRepair(stage: DemoStage): Promise<RepairReport> {
   const { client, origin, model, host, hostHome, report } = stage;
   const file = stage.files[0]!;
@@ -50,14 +50,14 @@ export async function showRepair(stage: DemoStage): Promise<RepairReport> {
   await flipByte(path, Math.floor(file.sizeBytes / 2));
   const sentBefore = origin.bytesSent();
   const [before] = (await client.listDownloads({ model, host })).downloads.filter((one) => one.file === file.path);
-  report(`a bit of ${file.path} is flipped on the disk; the host looks`);
+  report(`a bit of ${file.path} is flipped on the disk; the host verifies its files`);
   await client.verifyHost(host, model);
   await eventually(stage, 'the corrupt file to be repaired', async () => {
     const download = await client.getDownload(before!.id);
     return download.status === 'success' && download.completedAt !== before!.completedAt;
   });
   const bytesFetched = origin.bytesSent() - sentBefore;
-  report(`found, quarantined, and repaired by fetching ${formatBytes(bytesFetched)} of ${formatBytes(file.sizeBytes)}`);
+  report(`found, quarantined and repaired by fetching ${formatBytes(bytesFetched)} of ${formatBytes(file.sizeBytes)}`);
   return { path: file.path, fileBytes: file.sizeBytes, bytesFetched };
 }
 
@@ -68,14 +68,14 @@ export interface OfflineReport {
   readonly bundled: string;
 }
 
-/** Every network source is switched off: the cache goes on answering, and a bundle provisions a host that has nothing. */
+/** Stops every network source: the cache still serves, and a bundle provisions an empty host. */
 export async function showOffline(stage: DemoStage): Promise<OfflineReport> {
   const { client, origin, files, model, host, hostHome, stack, context, report } = stage;
   const bundle = join(hostHome, 'demo-models.tar');
   const quiet = { ...context, env: { ...context.env, HAULIER_HOME: hostHome }, stdout: { write: () => true } };
   await bundleCreate([model], { output: bundle, progress: 'none' }, quiet);
   await origin.stop();
-  report('every network source is switched off');
+  report('every network source is stopped');
 
   const again = `${model}-again`;
   await client.publishVersion({
@@ -88,7 +88,7 @@ export async function showOffline(stage: DemoStage): Promise<OfflineReport> {
   report(`the host's own store still answers: ${cache}`);
 
   const airGapped = `${host}-air-gapped`;
-  report('a second host has only a bundle: it asks the dead sources in vain, then reads it');
+  report('a second host has only a bundle: the network sources fail, then it reads the bundle');
   const env = { HAULIER_HOME: join(hostHome, '..', 'air-gapped'), HAULIER_HOST: airGapped, HAULIER_BUNDLES: bundle };
   await stack.startWorker({ name: 'worker-air-gapped', env: { ...sourcesAt(origin), ...env } });
   const bundled = await outcomeOn(stage, model, airGapped);
@@ -96,7 +96,7 @@ export async function showOffline(stage: DemoStage): Promise<OfflineReport> {
   return { cache, bundled };
 }
 
-/** The one outcome that all files of the model ended with. */
+/** Outcomes of the files of the model, each once. */
 async function outcomeOn({ client, context }: DemoStage, model: string, host: string): Promise<string> {
   const display = createProgress('auto', context.stderr, context.env, () => performance.now());
   const { downloads } = await client.createDownloads({ model, host });
@@ -132,5 +132,5 @@ async function eventually<T>(
     if (answer !== undefined && answer !== false) return answer;
     await pause(POLL_MS);
   }
-  throw new CliError(EXIT.failed, `waited ${PATIENCE_MS / 1000} s in vain for ${what}`);
+  throw new CliError(EXIT.failed, `waited ${PATIENCE_MS / 1000} s for ${what}; it did not happen`);
 }

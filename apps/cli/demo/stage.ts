@@ -8,7 +8,7 @@ export const DEMO_REPO = 'haulier/demo-model';
 /** The first commit of the demo's repository. */
 export const DEMO_COMMIT = 'a'.repeat(40);
 
-/** Everything a scene of the demo needs. */
+/** The parts of the demo that its scenes use. */
 export interface DemoStage {
   readonly client: Client;
   readonly stack: Stack;
@@ -16,13 +16,13 @@ export interface DemoStage {
   /** The model's files, the largest first. */
   readonly files: readonly DemoFile[];
   readonly model: string;
-  /** Name of the demo's host, new for each run, and the start of further ones. */
+  /** Name of the demo's host, new for each run; names of further hosts start with it. */
   readonly host: string;
   /** HAULIER_HOME of the demo's host. */
   readonly hostHome: string;
   /** Admin token of the demo's API. */
   readonly token: string;
-  /** Its environment is free of the caller's own settings. */
+  /** With an environment without the caller's settings. */
   readonly context: CommandContext;
   readonly report: (step: string) => void;
 }

@@ -3,9 +3,9 @@ import type { SourceFailure } from '#core/failure';
 import { SourceSums, type SourceSum } from '#transfer/report/source-sums';
 import type { Progress, TryRecord } from '#transfer/report/transfer-options';
 
-/** What a fetch has done so far, whichever way it ends. Its memory grows with the number of sources, not of tries. */
+/** Sums of a fetch so far, also for one that fails. Its memory grows with the number of sources, not of tries. */
 export class FetchAccount {
-  /** What went wrong last, for whoever waits. */
+  /** The last failure, for the progress line. */
   lastFailure: string | undefined;
   progress: Progress | undefined;
   resumedBytes = 0;
@@ -36,7 +36,7 @@ export class FetchAccount {
   /**
    * One sentence for each source and kind of failure.
    *
-   * @param more failures that the end of the fetch names; those that are known already are not said twice
+   * @param more failures that the final error names; known ones are not repeated
    */
   errors(more: readonly SourceFailure[] = []): string[] {
     const known = new Set(this.#failures.all.map(({ source, kind }) => `${source}\n${kind}`));

@@ -7,7 +7,7 @@ import { CliError, exitCodeOfSignal } from '../exit-code.ts';
 import { printable } from '../terminal/cells.ts';
 import type { FetchAccount } from './fetch-account.ts';
 
-/** @returns a CliError of one line, or the error itself when it is a bug of ours */
+/** @returns a CliError of one line, or the error itself when it is a bug */
 export function failureOf(error: unknown, signal: AbortSignal, isProvable: boolean, account: FetchAccount): unknown {
   if (signal.aborted) return new CliError(exitCodeOfSignal(signal.reason), interruption(isProvable, account));
   const failure = cliErrorOf(inWords(error), hintOf);
@@ -23,24 +23,24 @@ const hintOf = (error: Error): string =>
 
 function interruption(isProvable: boolean, { progress }: FetchAccount): string {
   const { committedBytes = 0, totalBytes } = progress ?? {};
-  if (committedBytes === 0) return 'interrupted before the first bytes; the same command starts anew';
+  if (committedBytes === 0) return 'interrupted before the first bytes; the same command starts again';
   const done = `${formatBytes(committedBytes)} of ${totalBytes === undefined ? '?' : formatBytes(totalBytes)} done`;
   if (isProvable || (totalBytes !== undefined && committedBytes * 2 >= totalBytes))
-    return `interrupted; the same command goes on from here, ${done}`;
-  return `interrupted, ${done}; nothing proves these bytes, so less than half of them is not kept: with --sha256 they are`;
+    return `interrupted, ${done}; the same command continues from here`;
+  return `interrupted, ${done}; nothing proves these bytes, so less than half a file is not kept: give --sha256 to keep them`;
 }
 
 const SENTENCES: Readonly<Record<string, (path: string) => string>> = {
   EACCES: (path) => `no permission to write in ${dirname(path)}`,
   EPERM: (path) => `no permission to write in ${dirname(path)}`,
   EROFS: (path) => `${dirname(path)} is on a read-only file system`,
-  ENOENT: (path) => `the folder ${dirname(path)} is gone`,
+  ENOENT: (path) => `the folder ${dirname(path)} was removed`,
   ENOTDIR: (path) => `${dirname(path)} is no folder, so ${path} cannot be in there`,
   EEXIST: (path) => `${dirname(path)} is no folder, so ${path} cannot be in there`,
   ENAMETOOLONG: (path) => `${path} is too long a name for this file system`,
 };
 
-/** What the disk says is made for programs. */
+/** Replaces the system's message of a disk failure by a sentence for people. */
 function inWords(error: unknown): unknown {
   if (!(error instanceof StorageError)) return error;
   const { kind, path, missingBytes } = error;

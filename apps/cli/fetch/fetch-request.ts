@@ -1,13 +1,15 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DownloadOptions } from '#fetch/download';
+import { digestFrom } from '#fetch/download-options';
 import { nameOf, parseFileLocator, parseUrl, type Locator } from '#fetch/locator';
 import { tryParseCid } from '#content/cid/cid';
 import { IDENTITY } from '#content/digest/multihash';
-import { DIGEST_ALGORITHMS, type DigestAlgorithm, type Digests, type Strategy } from '#core/file-spec';
-import { parseBytes, parseDuration } from '#core/units';
+import { DIGEST_ALGORITHMS, type DigestAlgorithm, type Digests } from '#core/file-spec';
+import { duration, oneOf, rate, wholeNumber, type SettingKind } from '#core/settings/setting-kinds';
 import { authoritiesOf, gatewaysOf, hubEndpoint, hubToken, proxyOf } from '../network.ts';
 import type { ProgressMode } from '../terminal/progress.ts';
+import { ofOption, optionOf } from '../typed.ts';
 
 export interface FetchOptions {
   readonly include?: readonly string[];
@@ -37,11 +39,13 @@ export interface FetchOptions {
   readonly progress: ProgressMode;
 }
 
-/** Hexadecimal digits of each digest that may be typed. */
-const DIGEST_CHARS: Readonly<Record<DigestAlgorithm, number>> = { sha256: 64, sha512: 128, sha1: 40, md5: 32, git: 40 };
+/** Also of `haulier download --size`. */
+export const WHOLE_BYTES = wholeNumber(0, Number.MAX_SAFE_INTEGER, 'write a whole number of at least 0');
+const CONNECTIONS = wholeNumber(1, Number.MAX_SAFE_INTEGER, 'write a whole number of at least 1');
+const STRATEGY = oneOf(['ordered', 'parallel']);
 
 /**
- * What was typed, as the library takes it.
+ * The options of the command line as options of the library.
  *
  * @throws RangeError, VerifyError that name the option, its value and what would be right
  */
@@ -55,15 +59,15 @@ export function requestOf(what: string, options: FetchOptions, env: NodeJS.Proce
   const digests = digestsOf(options);
   if (locator.kind === 'cid') refuseUnprovided(locator, common.gateways, mirrors, digests);
   if (locator.kind === 'url') refuseUnprovenDowngrade(options, digests);
-  const sizeBytes = wholeNumber('--size', options.size, 0);
+  const sizeBytes = given('--size', WHOLE_BYTES, options.size);
   const name = nameOf(locator);
   const to = targetOf(options.output, name);
-  // A name that was typed is the user's; one that is only the end of a URL gives way to the server's.
+  // The server's name replaces one that is only the end of a URL, never one that the user typed.
   const nameByServer = locator.kind === 'url' && to !== options.output;
   return { ...common, from: what, to, ...(nameByServer && { nameByServer }), mirrors, sizeBytes, digests };
 }
 
-/** What holds for every file of a fetch. */
+/** The options of every file of a fetch. */
 export type CommonOptions = Omit<DownloadOptions, 'from' | 'to' | 'mirrors' | 'sizeBytes' | 'digests'> & {
   readonly gateways: readonly string[];
   readonly hfEndpoint: string;
@@ -75,11 +79,10 @@ export function commonOf(options: FetchOptions, env: NodeJS.ProcessEnv): CommonO
     gateways: ofOption('--gateway', () => gatewaysOf(options.gateway ?? [], env)),
     hfEndpoint: hubEndpoint(options.hfEndpoint, env),
     hfToken: hubToken(env),
-    connections: wholeNumber('--connections', options.connections, 1),
-    limitBytesPerSecond:
-      options.limitRate === undefined ? undefined : positive('--limit-rate', options.limitRate, parseBytes),
-    stallTimeoutMs: positive('--stall-timeout', options.stallTimeout, parseDuration),
-    strategy: strategyOf(options.strategy),
+    connections: given('--connections', CONNECTIONS, options.connections),
+    limitBytesPerSecond: given('--limit-rate', rate, options.limitRate),
+    stallTimeoutMs: optionOf('--stall-timeout', duration, options.stallTimeout),
+    strategy: optionOf('--strategy', STRATEGY, options.strategy),
     allowPrivate: options.allowPrivate,
     allowDowngrade: options.allowDowngrade,
     ca: authoritiesOf(options.useSystemCa, env),
@@ -98,7 +101,7 @@ const notForOneFile = (name: keyof typeof TYPED, what: string): RangeError =>
         : 'leave it out, or name a repository, a folder or --input-file'),
   );
 
-/** @throws RangeError when nothing is there that could give or prove a CID */
+/** @throws RangeError when no source could give or prove a CID */
 export function refuseUnprovided(
   locator: Extract<Locator, { kind: 'cid' }>,
   gateways: readonly string[],
@@ -111,7 +114,7 @@ export function refuseUnprovided(
   );
 }
 
-/** A CID is proven with blocks, which only gateways give; a mirror's bytes need a digest. */
+/** A CID is proven by blocks, which only gateways give; a mirror's bytes need a digest. */
 function isProvided(
   { cid, pasted }: Extract<Locator, { kind: 'cid' }>,
   gateways: readonly string[],
@@ -127,21 +130,23 @@ function isProvided(
   );
 }
 
-/** Plain HTTP shows neither who answers nor that bytes are as they were sent: something else has to prove them. */
+/** Plain HTTP authenticates neither the server nor the bytes, so a digest or a CID has to prove them. */
 function refuseUnprovenDowngrade({ allowDowngrade }: FetchOptions, digests: Digests): void {
   if (allowDowngrade === true && Object.keys(digests).length === 0)
     throw new RangeError('--allow-downgrade needs a digest or a CID: give --sha256, so that the bytes are proven');
 }
 
-/** An existing folder as output means: this name in there, as with cp. */
+/** In an existing folder the file gets its own name, as with cp. */
 function targetOf(output: string | undefined, name: string): string {
   if (output === undefined) return name;
   if (output === '' || output === '-')
-    throw new RangeError(`--output is "${output}": write a path; bytes are proven in a file before anyone sees them`);
+    throw new RangeError(
+      `--output is "${output}": write a path; the bytes are proven in a file before they are visible`,
+    );
   return output.endsWith('/') || isFolder(output) ? join(output, name) : output;
 }
 
-/** What cannot be looked at is named when it is written. */
+/** False also for a path that cannot be looked at: writing to it reports why. */
 function isFolder(path: string): boolean {
   try {
     return statSync(path).isDirectory();
@@ -150,47 +155,14 @@ function isFolder(path: string): boolean {
   }
 }
 
-/** @throws RangeError that shows where it stood, the text and what would be right */
-export function digestOf(where: string, algorithm: DigestAlgorithm, text: string): string {
-  const chars = DIGEST_CHARS[algorithm];
-  if (text.length === chars && /^[0-9a-f]+$/i.test(text)) return text.toLowerCase();
-  throw new RangeError(`${where} is "${text}": write ${chars} hexadecimal digits`);
-}
+const given = <Value>(option: string, kind: SettingKind<Value>, text: string | undefined): Value | undefined =>
+  text === undefined ? undefined : optionOf(option, kind, text);
 
-export function digestsOf(options: FetchOptions): Digests {
+function digestsOf(options: FetchOptions): Digests {
   const digests: { -readonly [name in DigestAlgorithm]?: string } = {};
   for (const name of DIGEST_ALGORITHMS) {
     const text = options[name];
-    if (text !== undefined) digests[name] = digestOf(`--${name}`, name, text);
+    if (text !== undefined) digests[name] = digestFrom(`--${name}`, name, text);
   }
   return digests;
-}
-
-export function wholeNumber(option: string, text: string | undefined, least: number): number | undefined {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least)
-    throw new RangeError(`${option} is "${text}": write a whole number of at least ${least}`);
-  return value;
-}
-
-function positive(option: string, text: string, parse: (text: string) => number): number {
-  const value = ofOption(option, () => parse(text));
-  if (value > 0) return value;
-  throw new RangeError(`${option} is "${text}": write something above 0`);
-}
-
-/** A parser knows the text, not the option that it stands for. */
-export function ofOption<T>(option: string, parse: () => T): T {
-  try {
-    return parse();
-  } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
-    throw new RangeError(`${option}: ${cause.message}`, { cause });
-  }
-}
-
-function strategyOf(text: string): Strategy {
-  if (text === 'ordered' || text === 'parallel') return text;
-  throw new RangeError(`--strategy is "${text}": write ordered or parallel`);
 }

@@ -3,9 +3,9 @@ import { formatDuration, SECOND_MS } from '#core/units';
 import type { Progress } from '#transfer/report/transfer-options';
 import type { ProgressDisplay } from '../terminal/progress.ts';
 import type { FetchAccount } from './fetch-account.ts';
-import { SteadyRate } from './steady-rate.ts';
+import { SteadyRate } from '../terminal/steady-rate.ts';
 
-/** What takes longer than this says what it waits for. */
+/** After this long without bytes the line shows what the fetch waits for. */
 const PATIENCE_MS = 2 * SECOND_MS;
 const LOOK_EVERY_MS = 500;
 const MOST_NAMES = 2;
@@ -26,7 +26,7 @@ export interface FollowOptions {
   readonly now: () => number;
 }
 
-/** Shows a fetch from its first moment: how far it is, and what it waits for whenever it stands still. */
+/** Shows the progress of a fetch, and what it waits for when no bytes arrive. */
 export function followFetch({ label, sizeBytes, display, account, now }: FollowOptions): FetchFollower {
   const rate = new SteadyRate(now());
   let nodes: NodesProgress | undefined;
@@ -54,8 +54,8 @@ export function followFetch({ label, sizeBytes, display, account, now }: FollowO
       holder = undefined;
       nodes = known;
     },
-    waits(who) {
-      holder = who;
+    waits(name) {
+      holder = name;
     },
     end() {
       clearInterval(timer);
@@ -69,16 +69,16 @@ function waitNote(
   waits: { holder: string | undefined; nodes: NodesProgress | undefined; stillMs: number },
 ): string {
   const because = lastFailure === undefined ? '' : `, ${lastFailure}`;
-  if (waits.holder !== undefined) return `waits for ${waits.holder}, which fetches to the same place`;
+  if (waits.holder !== undefined) return `waiting for ${waits.holder}, which fetches to the same path`;
   if (progress === undefined) return `${looking(waits.nodes)}${because}`;
-  if (progress.committedBytes === progress.totalBytes) return 'proves the whole file';
+  if (progress.committedBytes === progress.totalBytes) return 'proving the whole file';
   const from = namesOf(progress.activeSources);
   const still = formatDuration(Math.floor(waits.stillMs / SECOND_MS) * SECOND_MS);
-  return from === '' ? `waits to ask again${because}` : `no bytes for ${still}, asks ${from}${because}`;
+  return from === '' ? `waiting for the next try${because}` : `no bytes for ${still} from ${from}${because}`;
 }
 
 const looking = (nodes: NodesProgress | undefined): string =>
-  nodes === undefined ? 'looks for the file' : `reads the tree of the file, ${nodes.done} of ${nodes.found} blocks`;
+  nodes === undefined ? 'looking for the file' : `reading the tree of the file, ${nodes.done} of ${nodes.found} blocks`;
 
 const namesOf = (sources: readonly string[]): string =>
   sources.length <= MOST_NAMES ? sources.join(', ') : `${sources.length} sources`;

@@ -1,9 +1,9 @@
 import type { Progress } from '#transfer/report/transfer-options';
 import type { ProgressItem, ProgressTotal } from '../terminal/progress-lines.ts';
 import type { ManyDisplay } from '../terminal/progress.ts';
-import { SteadyRate } from './steady-rate.ts';
+import { SteadyRate } from '../terminal/steady-rate.ts';
 
-/** Up to so many files each have a line from their begin to the end; of more only those under way. */
+/** Up to this many files keep their lines to the end; of more files only those in flight have a line. */
 const MOST_KEPT_LINES = 200;
 const LOOK_EVERY_MS = 500;
 const MOST_NAMES = 2;
@@ -24,7 +24,7 @@ interface Line {
   isOver: boolean;
 }
 
-/** Shows many files: each that is under way, and all of them together. Its memory grows with the files that are shown. */
+/** Shows each file in flight, and all files together. Its memory grows with the number of shown files. */
 export class ManyFollower {
   readonly #files: readonly FollowedFile[];
   readonly #display: ManyDisplay;
@@ -51,12 +51,12 @@ export class ManyFollower {
     this.#timer = setInterval(() => this.#show(), LOOK_EVERY_MS).unref();
   }
 
-  /** The file of that number is under way. */
+  /** The file with this index has started. */
   begun(index: number): void {
     this.#lineOf(index);
   }
 
-  /** The file of that number has come so far. */
+  /** The file with this index has progressed. */
   progressed(index: number, { totalBytes, committedBytes, activeSources }: Progress): void {
     const line = this.#lineOf(index);
     if (totalBytes !== undefined) this.#size(line, totalBytes);
@@ -103,7 +103,7 @@ export class ManyFollower {
   }
 
   #reach(line: Line, bytes: number): void {
-    // What a file has when it is heard of first was here already, and says nothing about the speed.
+    // Bytes in the first progress of a file are of an earlier run and do not count for the speed.
     if (line.isNew) this.#keptBytes += bytes;
     line.isNew = false;
     this.#doneBytes += bytes - line.doneBytes;

@@ -1,14 +1,14 @@
 import type { DigestAlgorithm, Digests } from '#core/file-spec';
-import { digestOf } from './fetch-request.ts';
+import { digestFrom } from '#fetch/download-options';
 
-/** One entry of an input file, as it was written. */
+/** One entry of an input file, unchecked. */
 export interface ListedFile {
   /** Number of its line, from 1. */
   readonly line: number;
-  /** What is fetched, and other sources of the same bytes. */
+  /** The file, and other sources of the same bytes. */
   readonly from: string;
   readonly mirrors: readonly string[];
-  /** Folder and name that the list gives; undefined where it gives none. */
+  /** Folder and name in the list; undefined where the list has none. */
   readonly folder: string | undefined;
   readonly name: string | undefined;
   readonly digests: Digests;
@@ -16,7 +16,7 @@ export interface ListedFile {
 
 export interface InputList {
   readonly files: readonly ListedFile[];
-  /** Options of aria2 that say how it fetches, and mean nothing here. */
+  /** Options that only tune how aria2 fetches; they have no effect here. */
   readonly ignored: readonly string[];
 }
 
@@ -44,7 +44,7 @@ const GNU_LINE = /^(\\?)([0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{128}) [
 /** `SHA256 (<path>) = <digest>` (sha256sum --tag, and the BSDs). */
 const TAG_LINE = /^(\\?)(MD5|SHA1|SHA256|SHA512) ?\((.+)\) = ([0-9a-f]+)$/;
 
-/** What aria2 takes beside an address and only tunes how it fetches. */
+/** Options of aria2 that only tune how it fetches. */
 const HARMLESS = new Set(
   (
     'allow-overwrite allow-piece-length-change always-resume async-dns auto-file-renaming check-integrity conditional-get ' +
@@ -58,11 +58,11 @@ const HARMLESS = new Set(
 
 /**
  * Reads an input file: aria2's format (addresses of one file in one line, separated by tabs; indented `name=value` lines below it),
- * or lines of `sha256sum`, `sha512sum`, `sha1sum` and `md5sum`, whose paths are below `baseUrl`. Empty lines and those that begin with `#`
- * are passed over.
+ * or lines of `sha256sum`, `sha512sum`, `sha1sum` and `md5sum`, whose paths are below `baseUrl`. Empty lines and lines that begin with
+ * `#` are ignored.
  *
  * @param what names the list in errors
- * @throws RangeError that names the line, what stands there and what would be right
+ * @throws RangeError that names the line, its text and what would be right
  */
 export function parseInputList(what: string, text: string, baseUrl: string | undefined): InputList {
   const lines = text
@@ -76,11 +76,11 @@ export function parseInputList(what: string, text: string, baseUrl: string | und
     throw at(
       what,
       lines[0]!,
-      'is no line of sha256sum, as --base-url wants: write DIGEST  PATH, or leave --base-url out',
+      'is no line of sha256sum, which --base-url needs: write DIGEST  PATH, or leave --base-url out',
     );
   if (!isDigestList) return aria2List(what, lines);
   if (baseUrl === undefined)
-    throw at(what, lines[0]!, 'is a digest and a path: say with --base-url URL where the paths are');
+    throw at(what, lines[0]!, 'is a digest and a path: give --base-url URL, the address below which the paths are');
   return { files: lines.map((line) => digestEntry(what, line, baseUrl)), ignored: [] };
 }
 
@@ -102,7 +102,7 @@ function digestLine(text: string): { readonly path: string; readonly digests: Di
   const tag = TAG_LINE.exec(text);
   if (!tag) return undefined;
   const algorithm = ALGORITHM_BY_TAG[tag[2]!]!;
-  return { path: unescaped(tag[1]!, tag[3]!), digests: { [algorithm]: digestOf('the digest', algorithm, tag[4]!) } };
+  return { path: unescaped(tag[1]!, tag[3]!), digests: { [algorithm]: digestFrom('the digest', algorithm, tag[4]!) } };
 }
 
 const unescaped = (mark: string, path: string): string =>
@@ -112,7 +112,7 @@ const unescaped = (mark: string, path: string): string =>
 
 function digestEntry(what: string, line: Line, baseUrl: string): ListedFile {
   const found = digestLine(line.text);
-  if (found === undefined) throw at(what, line, 'is no line of sha256sum, as the first one is: write DIGEST  PATH');
+  if (found === undefined) throw at(what, line, 'is no line of sha256sum like the first line: write DIGEST  PATH');
   const path = plainPath(found.path);
   return {
     line: line.number,
@@ -124,14 +124,14 @@ function digestEntry(what: string, line: Line, baseUrl: string): ListedFile {
   };
 }
 
-/** A base may have a query, such as a token: it stays. */
+/** Keeps a query of the base, such as a token. */
 function below(baseUrl: string, path: string): string {
   const url = new URL(baseUrl);
   url.pathname = `${url.pathname.replace(/\/+$/, '')}/${path.split('/').map(encodeURIComponent).join('/')}`;
   return url.href;
 }
 
-/** Without `.` segments and doubled slashes, which say nothing; what else is wrong with it is judged with all others. */
+/** Removes `.` segments and doubled slashes; refuseClashes checks the rest of the path. */
 export const plainPath = (path: string): string =>
   (path.startsWith('/') ? '/' : '') +
   path
@@ -145,7 +145,7 @@ function aria2List(what: string, lines: readonly Line[]): InputList {
   for (const line of lines) {
     if (/^\s/.test(line.text)) {
       const last = files.pop();
-      if (last === undefined) throw at(what, line, 'is an option without an address above it');
+      if (last === undefined) throw at(what, line, 'is an option without an address above it: write the address first');
       files.push(withOption(what, line, last, ignored));
       continue;
     }
@@ -169,8 +169,7 @@ function withOption(what: string, line: Line, file: ListedFile, ignored: Set<str
     case 'checksum':
       return { ...file, digests: { ...file.digests, ...checksum(what, line, value) } };
     default:
-      if (!HARMLESS.has(name))
-        throw at(what, line, `is an option that is not known here: known are out, dir and checksum`);
+      if (!HARMLESS.has(name)) throw at(what, line, `is an unknown option: known are out, dir and checksum`);
       ignored.add(name);
       return file;
   }
@@ -183,7 +182,7 @@ function checksum(what: string, line: Line, value: string): Digests {
     throw at(
       what,
       line,
-      `has no digest that is known here: write checksum=sha-256=DIGEST (or ${Object.keys(ALGORITHM_OF_ARIA2).join(', ')})`,
+      `has an unknown digest: write checksum=sha-256=DIGEST (or ${Object.keys(ALGORITHM_OF_ARIA2).join(', ')})`,
     );
-  return { [algorithm]: digestOf(`${what}:${line.number}: ${name}`, algorithm, hex.trim()) };
+  return { [algorithm]: digestFrom(`${what}:${line.number}: ${name}`, algorithm, hex.trim()) };
 }

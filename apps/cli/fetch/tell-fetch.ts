@@ -9,7 +9,7 @@ import type { FetchAccount } from './fetch-account.ts';
 
 /** The one object of `--json`, with the same names however the fetch ended. */
 export interface FetchDocument extends Pick<DownloadReport, 'verified' | 'resumedBytes' | 'wastedBytes' | 'badLeaves'> {
-  /** Absolute; null when what was typed named no place. */
+  /** Absolute; null when the request was refused before the path was known. */
   readonly path: string | null;
   readonly sizeBytes: number | null;
   readonly sha256: string | null;
@@ -29,7 +29,7 @@ export const documentOfSuccess = (report: DownloadReport, account: FetchAccount)
   errors: account.errors(),
 });
 
-/** @param to undefined when what was typed named no place */
+/** @param to undefined when the request was refused before the path was known */
 export function documentOfFailure(
   to: string | undefined,
   error: unknown,
@@ -54,19 +54,19 @@ export function documentOfFailure(
 }
 
 /**
- * What costs time before the first byte is here, and how to change it. A hub tells the digests of its files itself, and a file of this
- * machine gains nothing by more connections.
+ * Explains why one connection is used, and how to get more. A hub gives the digests of its files, and a local file gains nothing from
+ * more connections.
  *
- * @returns undefined when the bytes will be proven, or only one connection was asked for
+ * @returns undefined when the bytes will be proven, or the user asked for one connection
  */
 export function oneConnectionNotice({ from, digests = {}, connections }: DownloadOptions): string | undefined {
   const locator = parseLocator(from);
   if (locator.kind !== 'url' || locator.url.startsWith('file:') || connections === 1) return undefined;
   if (Object.keys(digests).length > 0) return undefined;
-  return 'one connection only, because nothing will prove these bytes: with --sha256 (or a CID instead of the URL) there are more';
+  return 'one connection only, because nothing will prove these bytes: give --sha256, or a CID instead of the URL, for more';
 }
 
-/** Lines for people: what came from where, how fast, what was wasted, and whether anything proved it. */
+/** Lines for people: size, speed, sources, wasted bytes, and whether the bytes are proven. */
 export function summaryLines(report: DownloadReport, ms: number): string[] {
   const { path, sizeBytes, resumedBytes, sources } = report;
   const senders = sources.filter(({ bytes }) => bytes > 0).map(({ source }) => printable(source));
@@ -75,23 +75,28 @@ export function summaryLines(report: DownloadReport, ms: number): string[] {
     `${formatBytes(sizeBytes)} in ${formatDuration(ms)}${speedOf(fetched, ms)}`,
     ...(senders.length > 0 ? [`from ${senders.join(', ')}`] : []),
     ...(resumedBytes > 0 ? [`${senders.length > 0 ? formatBytes(resumedBytes) : 'all of it'} here already`] : []),
-    report.verified ? 'verified' : `UNVERIFIED: nothing proved these bytes; for next time: --sha256 ${report.sha256}`,
+    report.verified
+      ? 'verified'
+      : `UNVERIFIED: nothing proved these bytes; for the next fetch: --sha256 ${report.sha256}`,
   ];
   return [...sources.flatMap(wasteOf), ...encodedLines(report), `${printable(path)}  ${facts.join('  ')}`];
 }
 
-/** Bytes that nothing proves may be compressed ones: nothing is ever decoded. */
+/** Unproven bytes may be compressed: Haulier does not decode. */
 const encodedLines = ({ verified, sources }: DownloadReport): string[] =>
   sources
     .filter(({ bytes, encoding }) => !verified && bytes > 0 && encoding !== undefined)
-    .map(({ source, encoding }) => `${printable(source)} sent it as ${encoding}: kept as it came, not decoded`);
+    .map(
+      ({ source, encoding }) =>
+        `${printable(source)} sent the file with content encoding ${encoding}; it is stored as sent, not decoded`,
+    );
 
-/** Too short a time says nothing about speed. */
+/** Empty for less than a second: the speed would mean nothing. */
 const speedOf = (bytes: number, ms: number): string =>
   bytes > 0 && ms >= SECOND_MS ? ` (${formatBytes((bytes * SECOND_MS) / ms)}/s)` : '';
 
 function wasteOf({ source, wastedBytes, leftBecause }: DownloadReport['sources'][number]): string[] {
   if (wastedBytes === 0) return [];
   const because = leftBecause === undefined ? '' : `: ${printable(leftBecause)}`;
-  return [`${formatBytes(wastedBytes)} from ${printable(source)} were thrown away${because}`];
+  return [`${formatBytes(wastedBytes)} from ${printable(source)} were discarded${because}`];
 }

@@ -34,25 +34,25 @@ export interface HubOrigin {
   readonly repo: string;
   readonly repoType: HubRepoType;
   readonly revision: string;
-  readonly endpoint: string | undefined;
+  readonly endpoint: string;
   readonly token: string | undefined;
   /** An IPFS folder of the same files. */
   readonly ipfs: string | undefined;
 }
 
-/** Where a model is read from. */
-export type Origin =
+/** The place that a model is read from. */
+export type ModelOrigin =
   | HubOrigin
   | { readonly kind: 'ipfs'; readonly cid: string }
   | { readonly kind: 'manifest'; readonly cid: string }
   | { readonly kind: 'folder'; readonly folder: string };
 
-/** What `haulier model add` was asked for, checked without any request. */
+/** The checked request of `haulier model add`; checked without any network request. */
 export interface AddRequest {
   readonly name: string;
   readonly type: string;
   readonly version: string | undefined;
-  readonly origin: Origin;
+  readonly origin: ModelOrigin;
   readonly include: readonly string[];
   readonly exclude: readonly string[];
   readonly minBytes: Readonly<Record<string, number>>;
@@ -92,17 +92,19 @@ function neededGateways(options: ModelAddOptions, env: NodeJS.ProcessEnv): reado
   throw new RangeError('no IPFS gateway to ask: give --gateway BASE or set IPFS_GATEWAYS');
 }
 
-function originOf(options: ModelAddOptions, recipe: Recipe | undefined, env: NodeJS.ProcessEnv): Origin {
+function originOf(options: ModelAddOptions, recipe: Recipe | undefined, env: NodeJS.ProcessEnv): ModelOrigin {
   const { hf, ipfs, dir, from } = options;
   const given = [hf, dir, from].filter((value) => value !== undefined);
   if (given.length > 1 || (dir !== undefined && ipfs !== undefined))
-    throw new RangeError('give one origin: --hf, --ipfs, --dir or --from; only --ipfs may stand beside --hf or --from');
+    throw new RangeError(
+      'give one origin: --hf, --ipfs, --dir or --from; only --ipfs can be combined, with --hf or --from',
+    );
   if (ipfs !== undefined) parseCid(ipfs);
   if (dir !== undefined) return { kind: 'folder', folder: existingFolder(dir) };
   if (hf !== undefined || recipe !== undefined) return hubOf(options, recipe?.hf, env);
   if (ipfs === undefined)
     throw new RangeError(
-      'where is the model? Give --hf owner/repo@revision, --ipfs CID, --dir FOLDER or --from RECIPE',
+      'the origin of the model is missing: give --hf owner/repo@revision, --ipfs CID, --dir FOLDER or --from RECIPE',
     );
   if (!isManifestCid(ipfs)) return { kind: 'ipfs', cid: ipfs };
   refuseChanges(options);
@@ -129,7 +131,7 @@ function existingFolder(path: string): string {
   throw new RangeError(`--dir is "${path}", which is no folder`);
 }
 
-/** A manifest that was published is taken as it is: its CID names all of it. */
+/** A published manifest cannot be changed, because its CID names all of its content. */
 function refuseChanges(options: ModelAddOptions): void {
   const changes = {
     version: options.version,

@@ -1,12 +1,9 @@
 import { draftFromFolder } from '#ingest/draft-from-folder';
 import { draftFromHub } from '#ingest/draft-from-hub';
 import { draftFromIpfs } from '#ingest/draft-from-ipfs';
-import type { Draft, OnIngestProgress } from '#ingest/draft';
+import { refuseShortFiles, withCids, type Draft, type OnIngestProgress, type WithCids } from '#ingest/draft';
 import { gatewayBlocks } from '#ingest/gateway-blocks';
-import { refuseShortFiles } from '#ingest/least-bytes';
 import { selection } from '#ingest/path-filter';
-import { withCids, type WithCids } from '#ingest/with-cids';
-import { PUBLIC_HUB } from '#fetch/download';
 import { parseCid } from '#content/cid/cid';
 import { encodeManifestBlock, fetchManifest, type ManifestBlock } from '#content/dag/manifest-block';
 import { Manifest } from '#contracts/manifest';
@@ -15,7 +12,7 @@ import type { AddRequest, HubOrigin } from './add-request.ts';
 
 export interface ComposedManifest {
   readonly manifest: Manifest;
-  /** The manifest as it would travel over IPFS. */
+  /** The manifest as a block of IPFS. */
   readonly block: ManifestBlock;
   /** Files of the hub that the IPFS folder does not have. */
   readonly withoutCid: readonly string[];
@@ -29,7 +26,7 @@ export interface ComposeHooks {
 }
 
 /**
- * Reads the origin and makes the manifest, checked by its contract.
+ * Reads the origin and makes the manifest, which is checked by its contract.
  *
  * @throws RangeError for input that cannot be a manifest; SourceError, ExhaustedError, VerifyError, StorageError
  */
@@ -64,7 +61,7 @@ function named(request: AddRequest, { draft, unmatched }: WithCids): ComposedMan
   return { manifest, block: encodeManifestBlock(manifest), withoutCid: unmatched };
 }
 
-/** CH2: the block is verified by its CID, read strictly, and keeps its CID. */
+/** The block is verified by its CID, read strictly, and keeps its CID. */
 async function publishedManifest(
   text: string,
   request: AddRequest,
@@ -89,11 +86,11 @@ function checkedManifest(value: unknown): Manifest {
   const parsed = Manifest.safeParse(value);
   if (parsed.success) return parsed.data;
   const lines = parsed.error.issues.map(({ path, message }) => `\n  ${path.join('.') || 'manifest'}: ${message}`);
-  throw new RangeError(`this is no valid manifest:${lines.join('')}`);
+  throw new RangeError(`the manifest is not valid:${lines.join('')}`);
 }
 
 async function hubDraft(origin: HubOrigin, request: AddRequest, hooks: ComposeHooks): Promise<WithCids> {
-  const { repo, repoType, revision, endpoint = PUBLIC_HUB, token, ipfs } = origin;
+  const { repo, repoType, revision, endpoint, token, ipfs } = origin;
   const { http, signal, onProgress } = hooks;
   hooks.onStep(`asking ${new URL(endpoint).host} for the files of ${repo}@${revision}`);
   const at = { repo, repoType, revision, endpoint, token, include: request.include, exclude: request.exclude };

@@ -7,7 +7,7 @@ import { messageOf } from '#core/error-facts';
 
 const Glob = z.string().min(1).max(300);
 
-/** A model before its sizes and digests are known: what `haulier model add --from` completes (VE7, docs/guide/cli.md). */
+/** A model without sizes and digests, which `haulier model add --from` adds (docs/guide/cli.md). */
 const Recipe = z.strictObject({
   schema: z.literal('haulier.recipe/v1', 'write "haulier.recipe/v1"'),
   name: ModelName,

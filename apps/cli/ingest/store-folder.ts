@@ -16,14 +16,14 @@ export interface StoredFolder {
 
 export interface StoreFolderOptions {
   readonly signal: AbortSignal;
-  readonly onBytes: (progress: ProgressItem) => void;
+  readonly onBytes: (progress: Omit<ProgressItem, 'bytesPerSecond'>) => void;
 }
 
 type ManifestFile = Manifest['files'][number];
 
 /**
- * Copies the files of a manifest from a folder into the store, each proven by the SHA-256 of the manifest while it is copied. What the store
- * has already is not copied again.
+ * Copies the files of a manifest from a folder into the store; the SHA-256 of the manifest proves each while it is copied. Files that
+ * the store has already are not copied.
  *
  * @throws VerifyError when a file changed since the manifest was made; StorageError; the signal's reason
  */
@@ -34,12 +34,10 @@ export async function storeFolder(
   { signal, onBytes }: StoreFolderOptions,
 ): Promise<StoredFolder> {
   const totalBytes = files.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0);
-  const startedAt = performance.now();
   let doneBytes = 0;
   const copied = (bytes: number): void => {
     doneBytes += bytes;
-    const bytesPerSecond = (doneBytes * 1000) / Math.max(1, performance.now() - startedAt);
-    onBytes({ label: name, doneBytes, totalBytes, bytesPerSecond, note: 'copying into the store' });
+    onBytes({ label: name, doneBytes, totalBytes, note: 'copying into the store' });
   };
   const stored: [ManifestFile, PublishedBlob][] = [];
   for (const file of files) stored.push([file, await storeFile(store, join(folder, file.path), file, copied, signal)]);

@@ -4,14 +4,14 @@ import type { NodeProcess } from './node-process.ts';
 
 const TIMEOUT_MS = 60_000;
 const POLL_MS = 25;
-/** A start that takes longer says what it waits for. */
+/** A start that takes longer reports what is missing. */
 const SILENT_MS = 5_000;
 
 /**
  * Waits until the API answers that it is ready.
  *
- * @param report told what is missing when it takes long
- * @throws CliError with what its log says when it ends, or with what is missing when time is up
+ * @param report called with what is missing, after SILENT_MS
+ * @throws CliError with the end of the API's log when it exits, or with what is missing after TIMEOUT_MS
  * @throws the signal's reason when it is aborted
  */
 export async function awaitReady(
@@ -44,6 +44,6 @@ async function probe(url: string): Promise<'ready' | { missing: string }> {
     const body = (await response.json()) as { missing?: string[] };
     return response.ok ? 'ready' : { missing: body.missing?.join('; ') ?? `it answers ${response.status}` };
   } catch {
-    return { missing: 'no answer' }; // nothing listens there so far; the deadline ends the wait
+    return { missing: 'no answer' }; // nothing listens yet; the deadline ends the wait
   }
 }

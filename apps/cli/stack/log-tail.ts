@@ -5,9 +5,9 @@ const TAIL_LINES = 12;
 const TAIL_BYTES = 64 * 1024;
 
 /**
- * The last lines that a process wrote to its log, as people read them.
+ * The last lines that a process wrote to its log, in a form for people.
  *
- * @param fromByte where its own lines begin: the file holds those of earlier runs too
+ * @param fromByte offset of the process's first line; the file also holds lines of earlier runs
  */
 export async function logTail(path: string, fromByte: number): Promise<string> {
   const file = await open(path, 'r');

@@ -3,25 +3,25 @@ import { once } from 'node:events';
 import { open } from 'node:fs/promises';
 import { logTail } from './log-tail.ts';
 
-/** One of our own processes, started by `haulier up`. */
+/** A process of Haulier, started by `haulier up`. */
 export interface NodeProcess {
   readonly name: string;
   readonly pid: number;
-  /** Settles when the process has ended, however. */
+  /** Settles when the process has ended, by exit or by signal. */
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   /** SIGTERM, and SIGKILL after the deadline. Safe twice. */
   stop(): Promise<void>;
   /** The last lines of its log since its start, for an error message. */
   logTail(): Promise<string>;
-  /** What it told its parent over IPC so far: never written to the log. */
+  /** Messages that it sent to its parent over IPC; never written to the log. */
   readonly messages: readonly unknown[];
 }
 
 const STOP_DEADLINE_MS = 5_000;
 
 /**
- * Starts a Node program with its output in a log file. The terminal's Ctrl-C does not reach it (own process group):
- * whoever started it stops it in order. The IPC channel lets it notice when its parent is gone.
+ * Starts a Node program with its output in a log file. Its own process group keeps the terminal's Ctrl-C away, so that the parent stops
+ * it in order. The IPC channel lets it notice when its parent is gone.
  */
 export async function startNodeProcess(options: {
   name: string;

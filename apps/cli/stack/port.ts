@@ -3,10 +3,10 @@ import { listenOnce } from '#os/port';
 import { CliError, EXIT } from '../exit-code.ts';
 
 /**
- * Finds the port to listen on before anything is started: a busy one would be noticed late, and what listens there would be
- * taken for ours.
+ * Finds the port of the API before any process is started: a busy port would be noticed late, and the program that listens there would be
+ * taken for the API.
  *
- * @param wanted 0 chooses a free one
+ * @param wanted 0 chooses a free port
  * @throws CliError that names the setting to change
  */
 export async function choosePort(bind: string, wanted: number): Promise<number> {
@@ -22,14 +22,14 @@ export async function isFree(bind: string, port: number): Promise<boolean> {
     await listenOnce(bind, port);
     return true;
   } catch {
-    return false; // whatever the reason, nobody else can listen there either
+    return false; // another reason, such as a missing permission, keeps the API away as well
   }
 }
 
 function reasonOf(error: unknown, bind: string, port: number): string {
   switch (codeOf(error)) {
     case 'EADDRINUSE':
-      return `port ${port} of ${bind} is in use: stop what listens there, or set HAULIER_PORT to another port (0 takes a free one)`;
+      return `port ${port} of ${bind} is in use: stop the program that listens there, or set HAULIER_PORT to another port (0 takes a free one)`;
     case 'EACCES':
       return `port ${port} may not be used by this user: set HAULIER_PORT to one above 1023`;
     default:

@@ -1,6 +1,6 @@
 import { homeFolder } from '#os/home-folder';
 import { settingsFrom } from '../settings.ts';
-import { usageOf } from '../usage.ts';
+import { usageOf } from '../cli-error-of.ts';
 
 export interface StackConfig {
   readonly home: string;

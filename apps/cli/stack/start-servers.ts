@@ -7,9 +7,9 @@ import type { RunningServer } from '#embedded/running-server';
 import { CliError, EXIT } from '../exit-code.ts';
 
 export interface ServersOptions {
-  /** Their data lies below it. */
+  /** Root of their data. */
   readonly home: string;
-  /** Where programs are unpacked; default: the same. */
+  /** Folder of unpacked programs; default: `home`. */
   readonly cacheDir?: string | undefined;
   readonly databaseUrl: string | undefined;
   readonly redisUrl: string | undefined;
@@ -19,7 +19,7 @@ export interface ServersOptions {
 /**
  * Starts PostgreSQL and Redis where no URL is given.
  *
- * @param stops gets how to stop what was started, also when this fails
+ * @param stops receives a function for each server that was started, also when this fails
  * @throws CliError that says which server did not start, and why
  */
 export async function startServers(
@@ -42,7 +42,7 @@ export async function startServers(
   return { databaseUrl: postgres!, redisUrl: redis! };
 }
 
-/** Like Promise.all, but waits for the others before it throws, so that all of them can be stopped. */
+/** Like Promise.all, but waits for all values before it throws, so that all started servers can be stopped. */
 async function settleAll<T>(values: readonly (T | Promise<T>)[]): Promise<T[]> {
   const results = await Promise.allSettled(values);
   return results.map((result) => {

@@ -10,7 +10,7 @@ import { startServers } from './start-servers.ts';
 export interface StackOptions {
   /** Root of all data and logs. */
   readonly home: string;
-  /** Where programs of the distribution are unpacked, in its folder `programs`; default: the root. */
+  /** Programs of the distribution are unpacked in its folder `programs`; default: `home`. */
   readonly cacheDir?: string | undefined;
   /** Folder of the compiled programs: `dist`. */
   readonly distDir: string;
@@ -19,15 +19,15 @@ export interface StackOptions {
   readonly bind: string;
   /** 0 chooses a free port. */
   readonly port: number;
-  readonly workers: readonly WorkerOptions[];
-  /** Passed on to the processes; settings of this stack win. */
+  readonly workers: readonly StackWorker[];
+  /** Passed on to the processes; settings of this stack override it. */
   readonly env: NodeJS.ProcessEnv;
   readonly report: (step: string) => void;
-  /** Aborted: the start ends at the next step, and what was started is stopped. */
+  /** When aborted, the start ends at the next step, and all started processes are stopped. */
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface WorkerOptions {
+export interface StackWorker {
   readonly name: string;
   readonly env: NodeJS.ProcessEnv;
 }
@@ -36,16 +36,16 @@ export interface Stack {
   readonly apiUrl: string;
   readonly api: NodeProcess;
   readonly workers: readonly NodeProcess[];
-  /** Settles with the first process that ends by itself. */
+  /** Settles with the first process that ends unasked. */
   readonly failed: Promise<NodeProcess>;
   /** Starts one more worker on the same servers; stopped with the rest. */
-  startWorker(worker: WorkerOptions): Promise<NodeProcess>;
+  startWorker(worker: StackWorker): Promise<NodeProcess>;
   stop(): Promise<void>;
 }
 
 /**
- * Starts what a machine needs for the whole product: PostgreSQL and Redis where no URL is given, the API (which migrates),
- * and the workers. On failure everything that was started is stopped again.
+ * Starts the whole product on one machine: PostgreSQL and Redis where no URL is given, the API (which migrates), and the workers. On
+ * failure all started processes are stopped.
  *
  * @throws CliError with one sentence that says which step failed
  */
@@ -90,24 +90,24 @@ async function startInOrder(
     options.report(options.workers.length === 1 ? 'starting the worker' : `starting ${options.workers.length} workers`);
   // A worker holds no database credential and no token (decision 0002).
   const workerEnv = { ...env, DATABASE_URL: undefined, HAULIER_ADMIN_TOKEN: undefined };
-  const startWorker = (worker: WorkerOptions): Promise<NodeProcess> =>
+  const startWorker = (worker: StackWorker): Promise<NodeProcess> =>
     startProcess(options, worker.name, 'apps/worker/main.js', { ...workerEnv, ...worker.env }, stops);
   const workers = await Promise.all(options.workers.map(startWorker));
   const failed = Promise.race([api, ...workers].map((child) => child.ended.then(() => child)));
   return { apiUrl, api, workers, failed, startWorker, stop };
 }
 
-/** @throws CliError when nothing can be written there */
+/** @throws CliError when the folder is not writable */
 export async function makeHome(home: string): Promise<void> {
   try {
     await makeFolder(join(home, 'logs'));
   } catch (cause) {
-    const what = `HAULIER_HOME is ${home}, where nothing can be written (${messageOf(cause)})`;
-    throw new CliError(EXIT.failed, `${what}: name a folder of your own`, { cause });
+    const what = `HAULIER_HOME is ${home}, which is not writable (${messageOf(cause)})`;
+    throw new CliError(EXIT.failed, `${what}: write a folder of your own`, { cause });
   }
 }
 
-/** Step by step: `recursive` of Node tries for ever where no folder can be made, such as in /proc. */
+/** Makes one folder at a time: `recursive` of Node loops for ever where no folder can be made, such as in /proc. */
 async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path, { mode: 0o700 });
@@ -125,7 +125,7 @@ const isFolder = (path: string): Promise<boolean> =>
     () => false,
   );
 
-/** Where this machine reaches the API: an address that stands for all of them is reached by the loopback one. */
+/** Address of the API on this machine: the loopback address where the API listens on all addresses. */
 function urlOf(bind: string, port: number): string {
   const address = { '0.0.0.0': '127.0.0.1', '::': '::1' }[bind] ?? bind;
   return `http://${address.includes(':') ? `[${address}]` : address}:${port}`;

@@ -1,20 +1,30 @@
+import type { CommandContext } from '../context.ts';
 import type { ProgressItem } from './progress-lines.ts';
-import type { ProgressDisplay, ProgressStream } from './progress.ts';
+import { createProgress, type ProgressDisplay, type ProgressMode, type ProgressStream } from './progress.ts';
+import { SteadyRate } from './steady-rate.ts';
 
-/** What takes longer than this shows itself; shorter work stays silent. */
+/** Work that takes longer than this shows itself; shorter work stays silent. */
 const SILENT_MS = 2_000;
 
-/** Work of several steps. Each says on stderr what it does once it has taken two seconds, with its bytes where there are any. */
+/** Work of several steps. After two seconds it shows on stderr its step, and its bytes where there are any. */
 export interface LongWork {
-  /** Begins a step; the one before is over. */
+  /** Starts a step and ends the step before. */
   step(what: string): void;
-  update(item: ProgressItem): void;
+  /** The speed is computed here. */
+  update(item: Omit<ProgressItem, 'bytesPerSecond'>): void;
   end(): void;
+}
+
+/** Shows long work of a command on stderr. */
+export function longWorkOf(mode: ProgressMode, { stderr, env }: Pick<CommandContext, 'stderr' | 'env'>): LongWork {
+  const now = (): number => performance.now();
+  return longWork(stderr, createProgress(mode, stderr, env, now), now);
 }
 
 /** @param now monotonic milliseconds */
 export function longWork(stream: ProgressStream, display: ProgressDisplay, now: () => number): LongWork {
   const startedAt = now();
+  const rate = new SteadyRate(startedAt);
   let timer: NodeJS.Timeout | undefined;
   let shown = false;
   const stop = (): void => clearTimeout(timer);
@@ -24,10 +34,11 @@ export function longWork(stream: ProgressStream, display: ProgressDisplay, now: 
       timer = setTimeout(() => stream.write(`haulier: ${what}\n`), SILENT_MS).unref();
     },
     update(item) {
+      rate.reached(item.doneBytes, now());
       if (now() - startedAt < SILENT_MS) return;
       stop();
       shown = true;
-      display.update([item]);
+      display.update([{ ...item, bytesPerSecond: rate.bytesPerSecond(now()) }]);
     },
     end() {
       stop();

@@ -3,23 +3,23 @@ import { cellsOf, clipEnd, clipStart, padEnd, printable } from './cells.ts';
 
 const MOST_BAR_CELLS = 24;
 const LEAST_BAR_CELLS = 8;
-/** ` 100%  78.6 MB of 300 MB  `: what stands between the bar and the rest. */
+/** ` 100%  78.6 MB of 300 MB  `: the cells between the bar and the rest. */
 const AMOUNT_CELLS = '78.6 MB of 78.6 MB'.length;
 const FIXED_CELLS = ' '.length * 2 + '100%'.length + 2 * '  '.length + AMOUNT_CELLS;
-/** What is left for speed, time and source before the bar shrinks. */
+/** The bar shrinks before speed, time and source have fewer cells than this. */
 const WANTED_TAIL_CELLS = 44;
 const LEAST_LABEL_CELLS = 8;
 
-/** One thing in motion; bytes are committed bytes and never go backwards. */
+/** One file or step; bytes are committed bytes and never decrease. */
 export interface ProgressItem {
   readonly label: string;
   readonly doneBytes: number;
   /** Undefined while the size is not known. */
   readonly totalBytes: number | undefined;
   readonly bytesPerSecond: number;
-  /** Where the bytes come from, or what is being waited for. */
+  /** Source of the bytes, or the reason of a wait. */
   readonly note: string;
-  /** True while it stands still, and the note says what for. */
+  /** True while no bytes arrive and the note gives the reason. */
   readonly waits?: boolean | undefined;
 }
 
@@ -90,7 +90,7 @@ function selectShown(
   };
 }
 
-/** What moves comes first, then what waits, then what is done. */
+/** Items in motion come first, then waiting ones, then finished ones. */
 function interestOf(item: ProgressItem): number {
   if (isDone(item)) return 0;
   return item.bytesPerSecond > 0 ? 2 : 1;
@@ -112,7 +112,7 @@ function barLine(item: ProgressItem, labelCells: number, barCells: number): stri
   return `${label} ${bar} ${percent}  ${amountOf(item).padEnd(AMOUNT_CELLS)}  ${tailOf(item)}`.trimEnd();
 }
 
-/** 100 % is said of complete items only, and nothing at all, not even `after`, where no size is known. */
+/** 100 % only when all items are complete; empty, also without `after`, when no size is known. */
 function percentText(items: readonly ProgressItem[], after = ''): string {
   if (items.every(({ totalBytes }) => totalBytes === undefined)) return '';
   const percent = percentOf(items);
@@ -122,14 +122,14 @@ function percentText(items: readonly ProgressItem[], after = ''): string {
 const amountOf = ({ doneBytes, totalBytes }: ProgressItem): string =>
   `${formatBytes(doneBytes)} of ${totalBytes === undefined ? '?' : formatBytes(totalBytes)}`;
 
-/** Speed, time and source of what moves; the note alone of what does not. */
+/** Speed, time and source of an item in motion; only the note of any other. */
 function tailOf(item: ProgressItem): string {
   const note = printable(item.note);
   if (item.bytesPerSecond <= 0 || isDone(item)) return note;
   return [`${formatBytes(item.bytesPerSecond)}/s`, ...etaOf(item), note].join('  ');
 }
 
-/** Whole seconds: more would only flicker. */
+/** In whole seconds: fractions would flicker. */
 function etaOf({ doneBytes, totalBytes, bytesPerSecond }: ProgressItem): string[] {
   if (totalBytes === undefined || doneBytes >= totalBytes) return [];
   const seconds = Math.ceil((totalBytes - doneBytes) / bytesPerSecond);

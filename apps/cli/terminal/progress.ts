@@ -14,7 +14,7 @@ export type ProgressMode = (typeof PROGRESS_MODES)[number];
 
 export interface ProgressDisplay {
   update(items: readonly ProgressItem[]): void;
-  /** One line for people, which stays; programs and those who asked for silence are not told. */
+  /** Writes one line that stays; not in the modes json and none. */
   say(line: string): void;
   /** Leaves the last state readable and gives the terminal back. */
   end(): void;
@@ -35,10 +35,10 @@ export interface ProgressEnvironment {
 const REDRAW_MS = 100;
 const PLAIN_EVERY_MS = 30_000;
 const PLAIN_STEP_PERCENT = 5;
-/** Of a terminal that does not say its size. */
+/** Size of a terminal that reports none. */
 const USUAL_COLUMNS = 100;
 const USUAL_ROWS = 24;
-/** Lines that stay free below what is redrawn: the cursor's, and one to breathe. */
+/** Lines below the redrawn block: the cursor's, and an empty one. */
 const SPARE_ROWS = 2;
 
 /** `auto` is a bar only on a terminal that can redraw and outside CI. */
@@ -76,9 +76,9 @@ export function createProgress(
 }
 
 export interface ManyDisplay {
-  /** @param items files to show: all of a few, of many those under way */
+  /** @param items files to show: all of a few, of many only those in flight */
   update(items: () => readonly ProgressItem[], total: ProgressTotal): void;
-  /** One file has ended; the sentence says how. */
+  /** One file has ended, as the sentence tells. */
   ended(sentence: string): void;
   /** Leaves the last state readable and gives the terminal back. */
   end(): void;
@@ -135,12 +135,12 @@ function manySteps(
 ): ManyDisplay {
   let shownStep = 0;
   let shownAt = now();
-  /** What was not shown yet. */
+  /** The last update that was not shown. */
   let latest: [() => readonly ProgressItem[], ProgressTotal] | undefined;
   return {
     update(items, total) {
       latest = [items, total];
-      // Sizes are not always known, the number of files is.
+      // The number of files is always known, sizes are not.
       const share = total.totalBytes === undefined ? total.doneFiles / total.files : percentOf([total]) / 100;
       const step = Math.floor((share * 100) / PLAIN_STEP_PERCENT);
       if (step <= shownStep && now() - shownAt < PLAIN_EVERY_MS) return;
@@ -171,7 +171,7 @@ function redrawnBlock(stream: ProgressStream): RedrawnBlock {
     const columns = Math.max(1, (stream.columns || USUAL_COLUMNS) - 1);
     const lines = linesOf(columns, Math.max(1, (stream.rows || USUAL_ROWS) - SPARE_ROWS));
     const up = drawnLines > 0 ? `\u001b[${drawnLines}A` : '';
-    // A block that became shorter leaves nothing of the longer one below it.
+    // `J` clears the rest of a longer block.
     stream.write(
       `${up}${lines.map((line) => `\u001b[2K${line}\n`).join('')}${lines.length < drawnLines ? '\u001b[J' : ''}`,
     );
@@ -228,9 +228,9 @@ function eachStep(now: () => number, show: (items: readonly ProgressItem[]) => v
   };
 }
 
-/** Nothing is known of it yet, so a line would say nothing. */
+/** True when the item has neither bytes nor size nor note to show. */
 const isBlank = ({ doneBytes, totalBytes, note }: ProgressItem): boolean =>
   doneBytes === 0 && totalBytes === undefined && note === '';
 
-/** Work that stopped moving says at once what it waits for. */
+/** Waiting items are shown at once, with their reason. */
 const isStanding = (items: readonly ProgressItem[]): boolean => items.every(({ waits }) => waits === true);

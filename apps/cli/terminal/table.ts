@@ -1,14 +1,14 @@
 import { cellsOf, clipEnd, padEnd, printable } from './cells.ts';
 
 const BETWEEN = '  ';
-/** A column is not made narrower than this. */
+/** Least width of a column. */
 const LEAST_CELLS = 8;
 
 /**
  * Lays rows out in columns for people; numbers in `rightAligned` columns line up at their last digit.
  *
- * @param columns cells that a line may take, of a terminal; the widest columns are cut until it fits. Undefined: nothing is cut,
- *   because a file or another program reads it
+ * @param columns width of the terminal in cells; the widest columns are cut until a line fits. Undefined, for a file or another
+ *   program: nothing is cut
  */
 export function formatTable(
   header: readonly string[],
@@ -33,7 +33,7 @@ export function formatTable(
   return [line(header), line(widths.map((width) => '─'.repeat(width))), ...shown.map(line)].join('\n');
 }
 
-/** Takes from the widest column, one cell at a time, until the line fits or every column is at its least. */
+/** Narrows the widest column, one cell at a time, until the line fits or every column has its least width. */
 function fitting(widths: readonly number[], columns: number): number[] {
   const fit = [...widths];
   const between = BETWEEN.length * (widths.length - 1);

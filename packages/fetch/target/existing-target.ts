@@ -7,26 +7,26 @@ import type { DigestAlgorithm, Digests } from '#core/file-spec';
 import { MIB } from '#core/units';
 import { likelyProfile } from '../likely-profile.ts';
 
-/** A file that is at the target already. */
+/** A proven file at the target. */
 export interface ExistingTarget {
   readonly sizeBytes: number;
   readonly digests: Digests;
-  /** The CID that was asked for, where the bytes lead to it. */
+  /** The requested CID, where the bytes lead to it. */
   readonly cid: string | undefined;
 }
 
 export interface ExpectedTarget {
   readonly sizeBytes?: number | undefined;
   readonly digests: Digests;
-  /** As it was written. */
+  /** As the user wrote it. */
   readonly cid?: string | undefined;
 }
 
 /**
- * Looks at what is at the target: a file that hashes to the wanted digests, or leads to the wanted CID when it is cut as is usual, needs
- * no request at all.
+ * Checks the file at the target. A file that hashes to the wanted digests, or leads to the wanted CID when it is cut by the likely
+ * profile, needs no request.
  *
- * @returns undefined when there is none, it has another size, or nothing says what it should be
+ * @returns undefined when there is no file, it has another size or digest, or neither a digest nor a CID is given
  */
 export async function provenTarget(
   target: string,
@@ -53,17 +53,17 @@ export async function provenTarget(
   return named.length === 0 && cid === undefined ? undefined : { sizeBytes: found.size, digests, cid };
 }
 
-/** Whatever hides it, the transfer will say. */
+/** @returns undefined also for a file that cannot be looked at: the transfer reports why */
 async function fileAt(target: string, sizeBytes: number | undefined): Promise<Stats | undefined> {
   const found = await stat(target).catch(() => undefined);
   return found?.isFile() && (sizeBytes === undefined || found.size === sizeBytes) ? found : undefined;
 }
 
-/** What is at the target may have good leaves; so may what a link there leads to, which is only read. */
+/** The file at the target, or the one that a link there leads to: its leaves may be right. It is only read. */
 export async function oldBytesAt(target: string): Promise<string[]> {
   try {
     return (await stat(target)).isFile() ? [await realpath(target)] : [];
   } catch {
-    return []; // nothing that could be read is nothing to begin with
+    return []; // an unreadable file has no leaves to reuse
   }
 }

@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto';
 import { basename, dirname } from 'node:path';
 import { pathOfPartial, type PartialPlace } from '#os/lease/leased-partial';
 
-/** What a name may have on the file systems in use. */
+/** Longest name on the file systems in use. */
 const MAX_NAME_BYTES = 255;
-/** The longest name that is made beside a target: the lease while it is replaced has up to 75 bytes more than its dot and ending. */
+/** Room for the longest name made beside a target: the lease while it is replaced adds up to 75 bytes to dot and ending. */
 const ROOM_BYTES = 100;
 
 /**
- * Where the bytes of a target grow: beside it, so that the last step is a rename on one filesystem. Every program that fetches to
- * it has a partial of its own, `<key>.<id>.part`. A name that leaves no room for the endings is cut, and its hash keeps it apart
- * from others.
+ * The place of a target's partials: beside the target, so that the last step is a rename on one file system. Every program that fetches
+ * to the target has its own partial, `<key>.<id>.part`. A name that leaves no room for the endings is cut, and a hash of the whole name
+ * keeps it unique.
  */
 export function partialPlaceOf(target: string): PartialPlace {
   const name = basename(target);
@@ -27,7 +27,7 @@ export const partialPathOf = (target: string, id = '00000000'): string => pathOf
 const shortOf = (name: string): string =>
   `${clipBytes(name, 64)}-${createHash('sha256').update(name).digest('hex').slice(0, 16)}`;
 
-/** Cuts between characters, never inside of one. */
+/** Cuts between characters, never inside one. */
 export function clipBytes(text: string, mostBytes: number): string {
   let kept = '';
   let bytes = 0;

@@ -6,8 +6,8 @@ import { renameDurably, unlinkIfPresent } from '#os/write-file';
 import { journalPathOf } from '#transfer/disk/partial';
 
 /**
- * Makes a verified partial visible under the name the user chose; survives power loss once it resolves. The journal goes last:
- * without its partial it means nothing; a full disk may have left it half replaced.
+ * Makes a verified partial visible under the name the user chose; survives power loss once it resolves. The journal is removed last,
+ * because it is ignored without its partial. A full disk may have left it half replaced, as `.new`.
  *
  * @throws StorageError; the partial stays
  */
@@ -23,13 +23,13 @@ export async function publishTarget(partialPath: string, target: string, files: 
   }
 }
 
-/** A partial is private; the file has the rights of the one it replaces, else those of any new file. */
+/** A partial is private. The file gets the mode of the file that it replaces, else that of a new file. */
 async function modeFor(target: string, files: FileCalls): Promise<number> {
   const existing = await files.stat(target).catch(() => undefined);
   return existing === undefined ? 0o666 & ~process.umask() : existing.mode & 0o777;
 }
 
-/** FAT and some network shares have no rights to set. */
+/** FAT and some network shares have no file modes. */
 function unlessWithoutModes(error: unknown): void {
   if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL'].includes(codeOf(error))) throw error;
 }

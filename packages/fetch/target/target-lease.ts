@@ -7,24 +7,24 @@ import { partialPlaceOf } from './partial-path.ts';
 
 /** The right to put a file at a target, with a partial that no other program writes to. */
 export interface TargetLease extends LeasedPartial {
-  /** Somebody else had it before: what is at the target may be new. */
+  /** Another program held the lease before: the file at the target may be new. */
   readonly hasWaited: boolean;
 }
 
 export interface LeaseTargetOptions {
   readonly signal: AbortSignal;
-  /** Told once, who is waited for. */
+  /** Called once with the holder that this call waits for. */
   readonly onWaiting?: ((holder: string) => void) | undefined;
-  /** What lies in the folder from before, read once for many targets. */
+  /** Files of earlier fetches in the folder, read once for many targets. */
   readonly leftovers?: Leftovers | undefined;
-  /** Silence after which a holder that cannot be seen counts as gone; milliseconds; default 15,000. */
+  /** A holder on another machine or in another container is gone after this long without a sign of life; milliseconds; default 15,000. */
   readonly ttlMs?: number | undefined;
   readonly logger?: Logger | undefined;
 }
 
 /**
- * Takes the target for this program alone; waits while another one has it (H05). One that was killed, also by a power cut, is known
- * to be gone at once, one on another machine or in another container after 15 s of silence.
+ * Takes the target for this program alone; waits while another program holds it. A killed holder, also after a power cut, is detected
+ * at once; a holder on another machine or in another container after `ttlMs` without a sign of life.
  *
  * @throws StorageError; the signal's reason when it is aborted while waiting
  */
@@ -45,11 +45,11 @@ export async function leaseTarget(target: string, options: LeaseTargetOptions): 
   return { ...outcome.partial, hasWaited };
 }
 
-/** What programs left beside targets before, by one look at each folder: a folder of thousands of targets is not read for each of them. */
+/** Files that programs left beside targets. Each folder is read once, because a folder may have thousands of targets. */
 export class Leftovers {
   readonly #keysByFolder = new Map<string, Promise<ReadonlySet<string>>>();
 
-  /** Whether something of an earlier fetch lies beside the target. */
+  /** Tells whether a file of an earlier fetch lies beside the target. */
   async areAt(target: string): Promise<boolean> {
     const { folder, key } = partialPlaceOf(target);
     const known = this.#keysByFolder.get(folder) ?? keysIn(folder);
@@ -58,15 +58,15 @@ export class Leftovers {
   }
 }
 
-/** A folder that cannot be read says nothing here; writing there will say why. */
+/** A folder that cannot be read has no leftovers here: writing to it reports the failure. */
 async function keysIn(folder: string): Promise<ReadonlySet<string>> {
   const names = await nodeFiles.readdir(folder).catch((): string[] => []);
   return new Set(names.flatMap((name) => /^\..*\.haulier-part(?=\.)/.exec(name)?.[0] ?? []));
 }
 
 /**
- * Removes what a program left beside a finished target when it was killed right after publishing. Never rejects: the file itself is
- * in place.
+ * Removes the files that a program left beside a finished target when it was killed right after publishing. Never rejects, because the
+ * file itself is in place.
  */
 export async function tidyTarget(target: string, logger: Logger = silentLogger): Promise<void> {
   const place = partialPlaceOf(target);

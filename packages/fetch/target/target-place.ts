@@ -6,10 +6,10 @@ import { ifPresent } from '#os/if-present';
 import { syncFolders } from '#os/sync';
 
 /**
- * Makes the folder of a target where it is missing. Its name, and those of the folders above it that were missing too, survive power
- * loss once it resolves: what is published in there would be lost with them.
+ * Makes the folder of a target where it is missing. The names of all folders that were made survive power loss once it resolves, because
+ * a file published in them would be lost with them.
  *
- * @returns takes away again what was made, as far as nothing is in there
+ * @returns a function that removes the folders that were made, as long as they are empty
  * @throws StorageError also for a target that no file may replace: a folder, a device, a pipe
  */
 export async function preparePlace(target: string, files: FileCalls = nodeFiles): Promise<() => Promise<void>> {
@@ -24,14 +24,19 @@ export async function preparePlace(target: string, files: FileCalls = nodeFiles)
   }
 }
 
-/** Renaming over a device would take it away from the whole machine. A link is replaced, what it leads to is left alone. */
+/** Renaming over a device would remove it for the whole machine. A link is replaced; the file that it leads to stays. */
 async function refuseOtherThanFile(target: string): Promise<void> {
   const facts = await ifPresent(lstat(target));
   if (facts === undefined || facts.isFile()) return;
   const leadsTo = facts.isSymbolicLink() ? await stat(target).catch(() => undefined) : facts;
-  if (leadsTo?.isDirectory()) throw new StorageError('unsafe-path', target, `${target} is a folder: name the file`);
+  if (leadsTo?.isDirectory())
+    throw new StorageError('unsafe-path', target, `${target} is a folder: write the path of the file`);
   if (!facts.isSymbolicLink())
-    throw new StorageError('unsafe-path', target, `${target} is no regular file, and is not replaced by one`);
+    throw new StorageError(
+      'unsafe-path',
+      target,
+      `${target} is no regular file and is not replaced: write another path`,
+    );
 }
 
 async function removeEmpty(folder: string, first: string): Promise<void> {
@@ -39,7 +44,7 @@ async function removeEmpty(folder: string, first: string): Promise<void> {
     try {
       await rmdir(at);
     } catch {
-      return; // something is in there, so somebody needs it
+      return; // the folder is not empty
     }
   }
 }

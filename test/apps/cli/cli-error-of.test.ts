@@ -20,7 +20,7 @@ describe('what failed, for the user', () => {
     expect(cliErrorOf(error, () => '; look again')).toMatchObject({ message: 'other bytes; look again' });
   });
 
-  it('leaves a bug what it is', () => {
+  it('returns a bug unchanged', () => {
     const bug = new TypeError('undefined is not a function');
     expect(cliErrorOf(bug)).toBe(bug);
   });

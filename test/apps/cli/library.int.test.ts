@@ -10,7 +10,7 @@ import { startOrigin } from '../../helpers/origin/origin.ts';
 
 const PROGRAM = fileURLToPath(new URL('use-library.mjs', import.meta.url));
 
-it('IN3 is a library: haulier/fetch fetches, proves, tells its progress, stops when told and names its failures in anybody’s process', async () => {
+it('IN3 is a library: haulier/fetch fetches, proves, reports progress, stops on its signal and names its failures in another program', async () => {
   const bytes = someBytes(2_000_000, 'library');
   const home = await mkdtemp(join(tmpdir(), 'haulier-library-'));
   const origin = await startOrigin({ files: { x: bytes } });

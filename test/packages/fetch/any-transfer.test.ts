@@ -37,7 +37,7 @@ const EXAMPLES: [DagShape, number[], number[], number][] = [
   [node([leaf('pbRaw', 1), node([leaf('pbOtherOrder', 1), node([], 60)], 1), node([], 1)], 0), [0], [0], 1],
 ];
 
-it('any leaf layout in any slicing with any damage: the file is whole, and nothing wrong is called proven (property)', async () => {
+it('any leaf layout in any slicing with any damage: the file is whole, and no wrong byte counts as proven (property)', async () => {
   let runs = 0;
   await fc.assert(
     fc.asyncProperty(dagShapes, slicings, fc.array(fc.nat()), fc.nat(), async (shape, slices, spots, cut) => {

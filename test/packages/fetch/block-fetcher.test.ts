@@ -46,7 +46,7 @@ describe('blockFetcher', () => {
     ]);
   });
 
-  it('B01 moves on from a liar at once, and after three lies does not ask it again', async () => {
+  it('B01 asks the next source after a wrong block, and after three wrong blocks never the same source again', async () => {
     const [liar, honest] = [blockSource('liar', LIE), blockSource('honest', TRUE_BYTES)];
     const { fetchBlock, mainSource } = fetcherOf(liar, honest);
     for (let call = 0; call < 10; call += 1) expect(await fetchBlock(`${call}`, request())).toEqual(TRUE_BYTES);
@@ -63,7 +63,7 @@ describe('blockFetcher', () => {
     expect(poor.asked).toEqual(['1', '3']);
   });
 
-  it('waits for a source that is the only one left, as long as it says', async () => {
+  it('waits for the only source that is left, as long as its Retry-After', async () => {
     const busy = blockSource('busy', { waitMs: 30 }, TRUE_BYTES);
     const startedAt = performance.now();
     expect(await fetcherOf(busy).fetchBlock('1', request())).toEqual(TRUE_BYTES);
@@ -87,7 +87,7 @@ describe('blockFetcher', () => {
     );
   });
 
-  it('CH7 names every source and what it did when nobody is left', async () => {
+  it('CH7 names every source and its failure when no source is left', async () => {
     const { fetchBlock } = fetcherOf(blockSource('liar', LIE), blockSource('gone', 'missing'));
     const error = await fetchBlock('b', request()).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(ExhaustedError);
@@ -98,7 +98,7 @@ describe('blockFetcher', () => {
     expect((error as ExhaustedError).mayPass).toBe(false);
   });
 
-  it('E15 has nobody to ask without sources, or with sources that have no blocks', async () => {
+  it('E15 fails without sources, and with sources that have no blocks', async () => {
     const mirror: Source = { ...blockSource('mirror'), readBlock: undefined };
     for (const { fetchBlock } of [fetcherOf(), fetcherOf(mirror)])
       await expect(fetchBlock('b', request())).rejects.toThrow('no source is configured for it');

@@ -43,7 +43,7 @@ describe('the download of the library', () => {
   const url = (): string => `${origin.url}/files/model.bin`;
   const bytesSent = (): number => origin.requests.reduce((sum, request) => sum + request.bytesSent, 0);
 
-  it('IN3 fetches a URL with a digest, tells its progress, and leaves nothing beside the file', async () => {
+  it('IN3 fetches a URL with a digest, reports progress, and leaves no other file', async () => {
     const seen: number[] = [];
     const report = await get(url(), { digests: { sha256 }, onProgress: (now) => seen.push(now.committedBytes) });
     expect(report).toMatchObject({
@@ -118,7 +118,7 @@ describe('the download of the library', () => {
     expect((await stat(to)).mode & 0o777).toBe(0o604);
   });
 
-  it('labels bytes that nothing proves, and refuses them when it is strict, before any request', async () => {
+  it('labels unproven bytes, and refuses them when it is strict, before any request', async () => {
     expect(await get(url())).toMatchObject({ sha256, verified: false });
     await rm(to);
     const requests = origin.requests.length;
@@ -126,7 +126,7 @@ describe('the download of the library', () => {
     expect(origin.requests).toHaveLength(requests);
   });
 
-  it('CH8 RE11 asks nobody when the file is there already', async () => {
+  it('CH8 RE11 sends no request when the file is there already', async () => {
     await writeFile(to, bytes);
     expect(await get(url(), { digests: { sha256 } })).toMatchObject({
       outcome: 'cache_hit',
@@ -135,7 +135,7 @@ describe('the download of the library', () => {
     expect(origin.requests).toEqual([]);
   });
 
-  it('RE1 goes on where it was stopped, without asking for a proven byte again', async () => {
+  it('RE1 continues after a stop, without requesting a proven byte again', async () => {
     const stop = new AbortController();
     const stopped = get(dag.cid, {
       signal: stop.signal,
@@ -164,7 +164,7 @@ describe('the download of the library', () => {
     expect(bytesSent()).toBeLessThan(MIB);
   });
 
-  it('uses mirrors of the same bytes, past one that lies', async () => {
+  it('uses mirrors of the same bytes, after one that sends wrong bytes', async () => {
     const liar = await startOrigin({ files: { x: someBytes(bytes.length, 'other') } });
     try {
       const mirrors = [`${liar.url}/files/x`, url()];
@@ -207,7 +207,7 @@ describe('the download of the library', () => {
     }
   });
 
-  it('IN3 tells with its progress what each source gave and what of it was thrown away', async () => {
+  it('IN3 reports with its progress the bytes and the discarded bytes of each source', async () => {
     const liar = await startOrigin({ blocks: dag.blocks, ipfs: { [dag.cid]: bytes } });
     try {
       liar.rules.push({ path: /^[^?]*$/, fault: { do: 'flip', atByte: MIB + 5 } });

@@ -223,7 +223,7 @@ describe('what a CID may name', () => {
     ['a negative size', Buffer.from([8, 2, 0x20, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1])],
     ['a size beyond 2^53', Buffer.from([8, 2, 0x20, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f])],
     ['more sizes than links', Buffer.from([8, 2, 0x20, 1, 0x20, 1])],
-  ])('EC22 a DAG that lies about its sizes is wrong for good, and nobody else is asked: %s', async (_, Data) => {
+  ])('EC22 a DAG with wrong sizes is a permanent failure, and no other source is asked: %s', async (_, Data) => {
     const links = [{ Hash: CID.parse(leaf.cid), Name: '', Tsize: 1 }];
     const { error, requests } = await refusal(makeBlock(PB, dagPb.encode({ Data, Links: links })));
     expect(error).toMatchObject({ kind: 'invalid-dag' });

@@ -44,7 +44,7 @@ describe('a file of a hub', () => {
     expect(await fetch(from)).toMatchObject({ verified: true, sha256: sha256Of(bytes), sizeBytes: bytes.length });
   });
 
-  it('is not fetched again when what is here has that digest', async () => {
+  it('is not fetched again when the file here has that digest', async () => {
     await fetch('hf:org/m/onnx/model.onnx');
     origin.requests.splice(0);
     expect(await fetch('hf:org/m/onnx/model.onnx')).toMatchObject({ outcome: 'cache_hit', verified: true });
@@ -112,7 +112,7 @@ describe('a file of a hub', () => {
     await expect(fetch('hf:org/m/onnx/model.onnx', { to: join(home, 'b') })).rejects.toThrow(sha256Of(other));
   });
 
-  it('a digest that was given goes before what the hub says, which is not even asked', async () => {
+  it('a digest in the options replaces that of the hub, which is not asked', async () => {
     always(/tree|resolve/, { do: 'headers', set: { 'x-linked-etag': `"${sha256Of(other)}"` } });
     expect(await fetch('hf:org/m/onnx/model.onnx', { digests: { sha256: sha256Of(large) } })).toMatchObject({
       verified: true,
@@ -129,7 +129,7 @@ describe('a file of a hub', () => {
     expect(await fetch('hf:org/m/onnx/model.onnx')).toMatchObject({ verified: true });
   });
 
-  it('the hub says why it refuses', async () => {
+  it('the refusal of the hub is reported', async () => {
     await expect(fetch('hf:org/m/none.json', { strict: false })).rejects.toThrow('no such file in this revision');
     await expect(fetch('hf:org/none/x.json', { strict: false })).rejects.toThrow('no such repository');
   });

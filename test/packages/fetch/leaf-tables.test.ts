@@ -57,7 +57,7 @@ const flipped = (block: Uint8Array): Uint8Array => Uint8Array.from(block, (byte,
 describe('the leaf table of a file from several sources', () => {
   it('is built by two of them at the same time', async () => {
     const parties: (() => void)[] = [];
-    /** Nobody is answered below the root until both sources have a request open: with one at a time this would never end. */
+    /** No source answers below the root until both have a request in flight: with one request at a time this would never end. */
     const together = async (name: string, block: Uint8Array, cid: string): Promise<Uint8Array> => {
       if (cid === dag.cid || met.size === 2) return block;
       met.add(name);
@@ -94,13 +94,13 @@ describe('the leaf table of a file from several sources', () => {
     expect(fast.asked.length).toBeGreaterThan(innerBlocks.size / 2);
   });
 
-  it('E07 costs a liar its own answers and nobody else anything', async () => {
+  it('E07 asks the right source once for each block, and drops the one that sends wrong blocks', async () => {
     const liar = blockSource('liar', flipped);
     const honest = blockSource('honest', (block) => block);
     const { innerBlocks } = (await leafTableOf(dag.cid, false, fetcherOf(liar, honest), options()))!;
     expect(honest.asked).toHaveLength(innerBlocks.size);
     expect(new Set(honest.asked).size).toBe(honest.asked.length);
-    // It is dropped at its third lie; requests that are open then may still come back.
+    // It is dropped after its third wrong block; requests in flight then may still be answered.
     expect(liar.asked.length).toBeGreaterThanOrEqual(3);
     expect(liar.asked.length).toBeLessThanOrEqual(3 + 8);
   });
@@ -134,12 +134,12 @@ describe('the leaf table of a file from several sources', () => {
   });
 });
 
-describe('a leaf table that nobody gives', () => {
-  const nobody = fetcherOf();
+describe('a leaf table that no source gives', () => {
+  const withoutSources = fetcherOf();
 
   it('is no failure for a file that a digest proves as well, and is one otherwise', async () => {
-    expect(await leafTableOf(dag.cid, true, nobody, options())).toBeUndefined();
-    await expect(leafTableOf(dag.cid, false, nobody, options())).rejects.toBeInstanceOf(ExhaustedError);
+    expect(await leafTableOf(dag.cid, true, withoutSources, options())).toBeUndefined();
+    await expect(leafTableOf(dag.cid, false, withoutSources, options())).rejects.toBeInstanceOf(ExhaustedError);
   });
 
   it.each(['hello', 'bafy', 'model.onnx', ''])('E12 is refused for good where the text is no CID: %j', async (text) => {
@@ -167,6 +167,6 @@ describe('a leaf table that nobody gives', () => {
     const source = blockSource('a', (block) => block);
     const first = await leafTableOf(dag.cid.toUpperCase(), false, fetcherOf(source), options(cache));
     expect([...kept.keys()]).toEqual([dag.cid]);
-    expect(await leafTableOf(dag.cid, false, nobody, options(cache))).toBe(first);
+    expect(await leafTableOf(dag.cid, false, withoutSources, options(cache))).toBe(first);
   });
 });

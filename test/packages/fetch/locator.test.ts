@@ -120,7 +120,7 @@ describe('what a person may type to name a file', () => {
     expect(() => parseLocator(text)).toThrow(sentence);
   });
 
-  it('E12 names the hash of a CID that nobody here can prove, and those it could', () => {
+  it('E12 names the unsupported hash of a CID, and the supported ones', () => {
     const unknown = LibraryCid.create(1, 0x55, Digest.create(0x1b, new Uint8Array(32))).toString();
     expect(() => parseLocator(unknown)).toThrow(/unsupported multihash 0x1b: known are .*sha2-256/);
   });

@@ -52,7 +52,7 @@ async function sparse(path: string, leaves: readonly number[]): Promise<void> {
   await file.close();
 }
 
-describe('what lies at the target, when it is fetched by CID', () => {
+describe('the file at the target, when it is fetched by CID', () => {
   it('keeps every whole leaf of a shorter file', async () => {
     await writeFile(to, bytes.subarray(0, 7 * LEAF + 5));
     await expectKept(7 * LEAF);
@@ -82,7 +82,7 @@ describe('what lies at the target, when it is fetched by CID', () => {
     }
   });
 
-  it('reads what a link leads to, replaces the link, and leaves that file alone', async () => {
+  it('reads the file that a link leads to, and replaces only the link', async () => {
     const blob = join(home, 'blob');
     const old = Buffer.concat([bytes.subarray(0, 5 * LEAF), bytesOf(SIZE - 5 * LEAF, 'other')]);
     await writeFile(blob, old);
@@ -109,7 +109,7 @@ describe('what lies at the target, when it is fetched by CID', () => {
     expect(origin.requests).toEqual([]);
   });
 
-  it('keeps the good leaves of a partial that somebody else left, with their journal or none', async () => {
+  it('keeps the good leaves of a partial of another program, with its journal or without', async () => {
     for (const journal of [
       undefined,
       Buffer.alloc(0),
@@ -123,7 +123,7 @@ describe('what lies at the target, when it is fetched by CID', () => {
     }
   });
 
-  it('keeps what a partial and the file at the target have together', async () => {
+  it('keeps the leaves of a partial and of the file at the target together', async () => {
     await sparse(partialPathOf(to), [1, 2]);
     await writeFile(to, bytes.subarray(0, 2 * LEAF));
     await expectKept(3 * LEAF);

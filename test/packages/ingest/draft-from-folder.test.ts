@@ -53,14 +53,14 @@ describe('draftFromFolder', () => {
     expect(files.map(({ path }) => path)).toEqual(['config.json', 'linked.json', 'onnx/model.onnx']);
   });
 
-  it('takes only files that match, and says so when none does', async () => {
+  it('takes only files that match, and refuses a selection without files', async () => {
     const { files } = await draftFromFolder(folder, { include: ['onnx/*'], signal });
     expect(files.map(({ path }) => path)).toEqual(['onnx/model.onnx']);
     await expect(draftFromFolder(folder, { include: ['*.gguf'], signal })).rejects.toThrow('that matches "*.gguf"');
     await expect(draftFromFolder(join(folder, 'nowhere'), { include: [], signal })).rejects.toThrow('ENOENT');
   });
 
-  it('K08 refuses a name that is unsafe on some host, and says what to do', async () => {
+  it('K08 refuses a name that is unsafe on some host, and suggests to rename or exclude it', async () => {
     await writeFile(join(folder, 'aux.onnx'), 'x');
     await expect(draftFromFolder(folder, { include: [], signal })).rejects.toThrow(
       '"aux.onnx" has the reserved name "aux.onnx": rename it, or leave it out with --exclude',

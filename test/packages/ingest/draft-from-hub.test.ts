@@ -77,7 +77,7 @@ describe('draftFromHub', () => {
     const { ingest } = await start(broken('/config.json', { do: 'flip', atByte: 3 }));
     await expect(ingest()).rejects.toMatchObject({
       kind: 'digest-mismatch',
-      message: expect.stringContaining(`its file list says ${gitBlobSha1(FILES['config.json'])}`),
+      message: expect.stringContaining(`its file list has ${gitBlobSha1(FILES['config.json'])}`),
     });
   });
 
@@ -99,7 +99,7 @@ describe('draftFromHub', () => {
     expect(never.origin.requests).toHaveLength(BUDGET.triesPerSource);
   });
 
-  it('takes only files that match, and says so when none does', async () => {
+  it('takes only files that match, and refuses a selection without files', async () => {
     const { ingest } = await start();
     expect((await ingest({ include: ['onnx/*'] })).files.map(({ path }) => path)).toEqual([
       'onnx/encoder.onnx',

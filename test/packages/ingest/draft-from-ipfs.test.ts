@@ -65,7 +65,7 @@ describe('draftFromIpfs', () => {
     const draft = await ingest(folder.cid, folder, (path) => path === 'v0.json');
     expect(draft.files.map(({ path }) => path)).toEqual(['v0.json']);
     await expect(ingest(folder.cid, folder, () => false)).rejects.toThrow(
-      'has 4 files and none that is asked for; the first is "config.json"',
+      'has 4 files, and --include and --exclude leave none of them; the first is "config.json"',
     );
   });
 
@@ -76,7 +76,7 @@ describe('draftFromIpfs', () => {
     }
   });
 
-  it('goes past a gateway that lies and one that has nothing', async () => {
+  it('skips a gateway with wrong blocks and one without blocks', async () => {
     const liar = await startOrigin({ blocks: folder.blocks }, [], { rules: [{ fault: { do: 'flip', atByte: 1 } }] });
     const empty = await startOrigin({});
     const honest = await startOrigin({ blocks: folder.blocks });
@@ -89,7 +89,7 @@ describe('draftFromIpfs', () => {
     expect(liar.requests.length).toBeLessThanOrEqual(3);
   });
 
-  it('tells a manifest by its CID', () => {
+  it('recognizes a manifest by its CID', () => {
     expect(isManifestCid('baguqeerasords4njcts6vs7qvdjfcvgnume4hqohf65zsfguprqphs3icwea')).toBe(true);
     expect(isManifestCid(raw.cid)).toBe(false);
     expect(() => isManifestCid('x')).toThrow(RangeError);

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { refuseShortFiles } from '#ingest/least-bytes';
+import { refuseShortFiles } from '#ingest/draft';
 import { mapConcurrently } from '#core/async/map-concurrently';
 import { retrying } from '#fetch/retrying';
-import { withCids } from '#ingest/with-cids';
+import { withCids } from '#ingest/draft';
 import { SourceError } from '#core/failure';
 import { DEFAULT_BUDGETS } from '#core/policy';
 
@@ -27,9 +27,11 @@ describe('withCids', () => {
 
   it('refuses a folder with other bytes under the same path', () => {
     const other = ipfs([{ path: 'onnx/encoder.onnx', sizeBytes: 901, cid: 'bafyenc' }]);
-    expect(() => withCids(hub, other)).toThrow('sizeBytes 901 there, 900 at the hub');
+    expect(() => withCids(hub, other)).toThrow('sizeBytes is 900 at the hub and 901 in the folder');
     const same = ipfs([{ path: 'config.json', sizeBytes: 7, sha256: 'zz', cid: 'bafycfg' }]);
-    expect(() => withCids(hub, same)).toThrow('"config.json" is another file in the IPFS folder bafyfolder: sha256 zz');
+    expect(() => withCids(hub, same)).toThrow(
+      '"config.json" differs between hub and IPFS folder bafyfolder: sha256 is',
+    );
   });
 
   it('refuses a folder that shares no path', () => {
@@ -59,7 +61,7 @@ describe('mapConcurrently', () => {
     expect(most).toBe(2);
   });
 
-  it('begins nothing more after a failure, and waits for what runs', async () => {
+  it('starts no more work after a failure, and waits for the running work', async () => {
     const begun: number[] = [];
     const ended = mapConcurrently([1, 2, 3, 4, 5], 2, async (value) => {
       begun.push(value);
@@ -84,7 +86,7 @@ describe('retrying', () => {
     return { ask, calls: () => calls };
   };
 
-  it('asks again what may pass, as often as the budget says', async () => {
+  it('repeats a request after a temporary failure, within the budget', async () => {
     await expect(retrying(failing('server-error', 2).ask, { budget, signal })).resolves.toBe(3);
     const never = failing('server-error', 9);
     await expect(retrying(never.ask, { budget, signal })).rejects.toThrow('no');

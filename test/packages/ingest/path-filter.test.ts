@@ -24,7 +24,7 @@ describe('pathFilter', () => {
     expect([...matching, ...others].filter(isWanted)).toEqual(matching);
   });
 
-  it('takes everything without a glob, and whatever one of several globs matches', () => {
+  it('takes everything without a glob, and every file that one of several globs matches', () => {
     expect(pathFilter([])('any/thing')).toBe(true);
     expect(['a.json', 'b.txt', 'c.bin'].filter(pathFilter(['*.json', '*.txt']))).toEqual(['a.json', 'b.txt']);
   });

@@ -72,7 +72,10 @@ describe('bundle install', () => {
     const { code, stdout } = await cli('bundle', 'install', bundle);
     expect([code, stdout]).toEqual([0, 'installed  m@1  2 files, 3.00 MB\n2 contents, 3.00 MB copied; 0 were here\n']);
     for (const [path, bytes] of Object.entries(files)) expect((await shown(path)).equals(bytes)).toBe(true);
-    expect(await cli('worker', 'verify', 'm')).toMatchObject({ code: 0, stdout: expect.stringContaining('0 are not') });
+    expect(await cli('worker', 'verify', 'm')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('0 are wrong'),
+    });
     const { records } = await readStore(home);
     expect(records.get('m')).toMatchObject({ version: '1' });
     expect(records.get('m')!.versions.get('1')).toMatchObject({ type: 'stt' });
@@ -86,7 +89,7 @@ describe('bundle install', () => {
     expect((await readFile(again)).equals(await readFile(bundle))).toBe(true);
   });
 
-  it('L32 changes nothing when it runs again, and copies again only what was damaged', async () => {
+  it('L32 changes nothing in a second run, and copies only damaged contents again', async () => {
     expect(await install(bundle)).toMatchObject({ code: 0, models: [{ state: 'installed', shown: true }] });
     const blob = blobPath((await airGapped()).paths, sha256Of(encoder));
     const before = await stat(blob);
@@ -124,7 +127,7 @@ describe('bundle install', () => {
       const output = join(folder, 'out', name);
       await mkdir(join(folder, 'out'));
       expect(await hostA('bundle', 'create', 'm', '-o', output)).toMatchObject({
-        ...{ code: 2, stderr: expect.stringContaining('end it in .tar') },
+        ...{ code: 2, stderr: expect.stringContaining('write a name that ends in .tar') },
       });
       expect(await readdir(join(folder, 'out'))).toEqual([]);
     },
@@ -136,7 +139,7 @@ describe('bundle install', () => {
     const second = await handMade('second.tar', [whole], [encoder]);
     const early = await install(first);
     expect(early).toMatchObject({ code: 1, models: [{ state: 'incomplete', missing: ['onnx/encoder.bin'] }] });
-    expect(early.stderr).toContain('m@2 is incomplete, it lacks onnx/encoder.bin');
+    expect(early.stderr).toContain('m@2 is incomplete: the bundles do not have onnx/encoder.bin');
     expect((await readStore(home)).records.size).toBe(0);
     expect(await install(second)).toMatchObject({ code: 0, models: [{ state: 'installed' }], kept: { contents: 1 } });
     await rm(home, { recursive: true });
@@ -228,7 +231,7 @@ describe('bundle install', () => {
     expect(await readdir(join(home, 'models/m'))).toEqual(['config.json']);
   });
 
-  it('says that a path is no bundle, no file, or not there', async () => {
+  it('refuses a path that is no bundle, no file, or missing', async () => {
     await writeFile(join(folder, 'x.tar'), 'hello');
     expect(await install(join(folder, 'x.tar'), bundle)).toMatchObject({
       ...{ code: 1, problems: [expect.stringContaining('x.tar')], models: [{ state: 'installed' }] },

@@ -20,7 +20,7 @@ const sha256 = sha256Of(bytes);
 const NOTHING = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 const PAGE = '<!doctype html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>';
 
-describe('what a server says of the bytes, on the command line', () => {
+describe('labels of a server on the bytes, on the command line', () => {
   let home: string;
   const closers: (() => unknown)[] = [];
 
@@ -68,7 +68,7 @@ describe('what a server says of the bytes, on the command line', () => {
     return (server.address() as AddressInfo).port;
   }
 
-  it('B13 HR28 goes on, however often it is interrupted, where every part is labelled as a page', async () => {
+  it('B13 HR28 continues after every interruption where every part is labelled as a page', async () => {
     const files = { 'model.bin': bytes };
     const html = { path: 'model.bin', fault: { do: 'headers', set: { 'content-type': 'text/html' } } } as const;
     const from = await origin({ files }, [], { rules: [html] });
@@ -107,7 +107,7 @@ describe('what a server says of the bytes, on the command line', () => {
     }
   }, 120_000);
 
-  it('B13 refuses the page of a captive portal at once, and nothing of it is in the way later', async () => {
+  it('B13 refuses the page of a captive portal at once, and the next fetch succeeds', async () => {
     const chunked = `HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n${PAGE.length.toString(16)}\r\n${PAGE}\r\n0\r\n\r\n`;
     const sized = `HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: ${PAGE.length}\r\n\r\n${PAGE}`;
     let isIn = false;
@@ -130,7 +130,7 @@ describe('what a server says of the bytes, on the command line', () => {
     }
   }, 120_000);
 
-  it('B07 names the coding of a body that was compressed on the way, and nothing of it is in the way later', async () => {
+  it('B07 names the coding of a body that was compressed on the way, and the next fetch succeeds', async () => {
     const packed = gzipSync(bytes.subarray(0, 3 * MIB));
     const head = 'HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n';
     let isIn = false;
@@ -151,7 +151,7 @@ describe('what a server says of the bytes, on the command line', () => {
     }
   }, 120_000);
 
-  it('B07 says once that bytes which nothing proves are kept as they came', async () => {
+  it('B07 reports once that unproven bytes are stored as sent', async () => {
     const packed = gzipSync(bytes.subarray(0, MIB));
     const headers = { 'content-encoding': 'x-gzip' };
     const from = await origin({ files: { 'a.tar.gz': packed } }, [], {
@@ -159,7 +159,9 @@ describe('what a server says of the bytes, on the command line', () => {
     });
     const { code, stderr } = await fetch([`${from.url}/files/a.tar.gz`]);
     expect(code).toBe(0);
-    expect(stderr.match(/sent it as x-gzip: kept as it came, not decoded/g)).toHaveLength(1);
+    expect(stderr.match(/sent the file with content encoding x-gzip; it is stored as sent, not decoded/g)).toHaveLength(
+      1,
+    );
     expect((await readFile(join(home, 'a.tar.gz'))).equals(packed)).toBe(true);
     const proven = await fetch([`${from.url}/files/a.tar.gz`, '--sha256', sha256Of(packed), '-o', 'b', '--json']);
     expect([proven.code, proven.stderr]).toEqual([0, '']);
@@ -170,7 +172,7 @@ describe('what a server says of the bytes, on the command line', () => {
     ['--sha256', NOTHING],
     ['--md5', 'd41d8cd98f00b204e9800998ecf8427e'],
     ['--size', '0'],
-  ])('B18 takes 204 for an empty file where %s says so', async (option, value) => {
+  ])('B18 takes 204 for an empty file where %s proves it', async (option, value) => {
     const from = await raw(() => ({ pieces: ['HTTP/1.1 204 No Content\r\n\r\n'] }));
     const { code, stdout } = await fetch([`${from.url}/empty.bin`, option, value]);
     expect([code, stdout]).toEqual([0, `${NOTHING}  ${join(home, 'empty.bin')}\n`]);

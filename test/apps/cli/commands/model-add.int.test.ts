@@ -99,13 +99,13 @@ describe('haulier model add', () => {
     expect(published).toEqual([]);
   });
 
-  it('leaves out what --exclude names, and says from where hosts get the rest', async () => {
+  it('leaves out the files of --exclude, and names the sources of the other files', async () => {
     const { code, stderr } = await add('whisper', '--hf', 'org/m@main', '--exclude', '*.json');
     expect([code, published[0]!.manifest.files]).toEqual([0, [expect.objectContaining({ path: 'onnx/encoder.onnx' })]]);
     expect(stderr).toContain(`hosts get it from ${new URL(origin.url).host}, repository org/m`);
   });
 
-  it('puts the files of a folder into the store of this host, proven, and says from where other hosts get them', async () => {
+  it('puts the files of a folder into the store of this host, proven, and names the sources for other hosts', async () => {
     await mkdir(join(home, 'm/.git/objects'), { recursive: true });
     await mkdir(join(home, 'm/sub'));
     await writeFile(join(home, 'm/.git/objects/pack'), 'x');
@@ -159,7 +159,7 @@ describe('haulier model add', () => {
     expect(origin.requests).toEqual([]);
   });
 
-  it('says why a hub refuses', async () => {
+  it('reports why a hub refuses', async () => {
     expect(await add('m', '--hf', 'org/gated')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('set HF_TOKEN'),
@@ -171,7 +171,7 @@ describe('haulier model add', () => {
     expect(published).toEqual([]);
   });
 
-  it('passes on what the API refuses, and says when it is not there', async () => {
+  it('passes on a refusal of the API, and reports an API that does not answer', async () => {
     api.closeAllConnections();
     api.close();
     expect(await add('m', '--hf', 'org/m')).toMatchObject({ code: 6, stdout: '' });

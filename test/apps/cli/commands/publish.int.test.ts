@@ -54,7 +54,7 @@ describe('from a repository to a bundle, by the command line alone', () => {
     ]);
   });
 
-  it('K24 tells a missing token and an unknown model by its code', async () => {
+  it('K24 ends with a code of its own for a missing token and for an unknown model', async () => {
     expect(await runCli(['model', 'list'], { env: { HAULIER_URL: system.apiUrl } })).toMatchObject({ code: 3 });
     expect(await cli('download', 'nowhere', '--host', 'host-a')).toMatchObject({ code: 4 });
     expect(await cli('model', 'show', 'nowhere')).toMatchObject({ code: 4 });

@@ -42,13 +42,13 @@ describe('a host’s store from the command line', () => {
     await writeFile(path, wrong);
   }
 
-  it('CH4 verify finds nothing wrong in a good store', async () => {
+  it('CH4 verify finds no problem in a good store', async () => {
     const { code, stdout } = await cli('worker', 'verify', 'whisper');
-    expect([code, stdout]).toEqual([0, '2 contents, 300 kB are right, 0 are not\n']);
+    expect([code, stdout]).toEqual([0, '2 contents, 300 kB are right, 0 are wrong\n']);
     expect(await cli('worker', 'verify', 'other')).toMatchObject({ code: 4, stdout: '' });
   });
 
-  it('VE3 verify quarantines what is corrupt, names it and ends with 1, and again while the model lacks it', async () => {
+  it('VE3 verify quarantines a corrupt file, names it and ends with 1, and again while the model lacks it', async () => {
     await damage(encoder);
     const { code, stdout } = await cli('worker', 'verify', '--json');
     expect(code).toBe(1);
@@ -86,7 +86,7 @@ describe('a host’s store from the command line', () => {
     const done = await cli('worker', 'gc', '--json');
     expect(JSON.parse(done.stdout)).toMatchObject({ dryRun: false, actions, freedBytes: loose.length });
     expect(existsSync(blob(loose))).toBe(false);
-    expect((await cli('worker', 'gc')).stdout).toMatch(/^deleted 0 things, 0 B of 300 kB$/m);
+    expect((await cli('worker', 'gc')).stdout).toMatch(/^deleted 0 items, 0 B of 300 kB$/m);
   });
 
   it('VE5 gc takes its limits from the environment, as the worker does, and refuses bad ones', async () => {
@@ -118,7 +118,7 @@ describe('a host’s store from the command line', () => {
     expect(damaged.stderr).toContain(`blobs/sha256/${sha256Of(encoder)} has SHA-256`);
   });
 
-  it('CH5 refuses to bundle what is not here, and says what is missing', async () => {
+  it('CH5 refuses to bundle an incomplete model, and names the missing files', async () => {
     const out = join(home, 'x.tar');
     expect(await cli('bundle', 'create', 'none', '-o', out)).toMatchObject({
       ...{ code: 4, stderr: expect.stringContaining('model "none" is not on this host; it has: whisper') },
@@ -128,11 +128,11 @@ describe('a host’s store from the command line', () => {
     });
     await rm(blob(encoder), { force: true });
     expect(await cli('bundle', 'create', 'whisper', '-o', out)).toMatchObject({
-      ...{ code: 1, stderr: expect.stringContaining('must be fetched again first: encoder.bin (missing)') },
+      ...{ code: 1, stderr: expect.stringContaining('before these files are fetched again: encoder.bin (missing)') },
     });
   });
 
-  it('says that a file is no bundle', async () => {
+  it('refuses a file that is no bundle', async () => {
     const path = join(home, 'x.tar');
     await writeFile(path, 'hello');
     expect(await cli('bundle', 'verify', path)).toMatchObject({ code: 1, stderr: expect.stringMatching(/^error: /) });

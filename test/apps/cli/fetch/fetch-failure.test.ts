@@ -13,21 +13,21 @@ describe('a fetch that the disk refuses', () => {
   it.each([
     ['G08', 'EACCES', 'no permission to write in /models'],
     ['G05', 'EROFS', '/models is on a read-only file system'],
-    ['G10', 'ENOENT', 'the folder /models is gone'],
+    ['G10', 'ENOENT', 'the folder /models was removed'],
     ['G01', 'ENOSPC', 'no space left in /models; free some and run the same command again'],
     ['G03', 'EDQUOT', 'no space left in /models; free some and run the same command again'],
-  ])('%s says in one sentence what %s means', (_id, code, sentence) => {
+  ])('%s explains %s in one sentence', (_id, code, sentence) => {
     expect(sentenceOf(StorageError.from(errno(code), PATH))).toBe(sentence);
   });
 
-  it('G01 says how much must be freed where that is known', () => {
+  it('G01 gives the missing space where it is known', () => {
     const cause = StorageError.from(errno('ENOSPC'), PATH);
     expect(sentenceOf(new StorageError('disk-full', PATH, 'full', { cause, missingBytes: 5_240_000 }))).toContain(
       ', 5.24 MB more are needed;',
     );
   });
 
-  it('keeps to one line whatever a library says', () => {
+  it('is one line for every message of a library', () => {
     expect(sentenceOf(new StorageError('io', PATH, 'first\n  second \u001b[2J\n'))).toBe(
       `${PATH}: first second \ufffd[2J`,
     );
@@ -42,10 +42,10 @@ describe('a fetch that is interrupted', () => {
     return (failureOf(new Error('stop'), AbortSignal.abort('SIGINT'), isProvable, account) as Error).message;
   };
 
-  it('K24 RE8 says what the same command will find', () => {
-    expect(interrupted(400, true)).toBe('interrupted; the same command goes on from here, 400 B of 1.00 kB done');
-    expect(interrupted(500, false)).toContain('the same command goes on from here');
-    expect(interrupted(400, false)).toContain('less than half of them is not kept: with --sha256 they are');
-    expect(interrupted(0, true)).toContain('starts anew');
+  it('K24 RE8 tells how much the same command keeps', () => {
+    expect(interrupted(400, true)).toBe('interrupted, 400 B of 1.00 kB done; the same command continues from here');
+    expect(interrupted(500, false)).toContain('the same command continues from here');
+    expect(interrupted(400, false)).toContain('less than half a file is not kept: give --sha256 to keep them');
+    expect(interrupted(0, true)).toContain('starts again');
   });
 });

@@ -70,7 +70,7 @@ describe('haulier fetch of several files', () => {
       expect(bytesAsked().every((path) => path.includes(COMMIT))).toBe(true);
     });
 
-    it('fetches nothing of what is here already, and what changed or is missing alone', async () => {
+    it('fetches only missing and changed files', async () => {
       await fetch(['hf:org/m', '-o', 'dir']);
       origin.requests.splice(0);
       const again = await fetch(['hf:org/m', '-o', 'dir', '--json']);
@@ -97,11 +97,11 @@ describe('haulier fetch of several files', () => {
       const none = await fetch(['hf:org/m', '--include', '*.gguf', '--json']);
       expect([none.code, documentOf(none)]).toEqual([
         2,
-        expect.objectContaining({ files: [], error: expect.stringContaining('none that is asked for') }),
+        expect.objectContaining({ files: [], error: expect.stringContaining('leave none of them') }),
       ]);
     });
 
-    it('goes on with the other files when one fails, names it, and ends with 1', async () => {
+    it('continues with the other files when one fails, names it, and ends with 1', async () => {
       origin.rules.push({ path: `/org/m/resolve/${COMMIT}/config.json`, fault: { do: 'flip', atByte: 1 } });
       const { code, stdout, stderr } = await fetch(['hf:org/m', '-o', 'dir', '--json']);
       expect([code, stderr]).toEqual([1, expect.stringContaining('1 of 4 files failed:\n  config.json: ')]);
@@ -127,7 +127,7 @@ describe('haulier fetch of several files', () => {
       expect(stderr).toContain('lists "../../evil", a path that has the segment ".."');
     });
 
-    it('F32 asks nothing for a name that would lead elsewhere on the hub', async () => {
+    it('F32 sends no request for a name that leads to another address of the hub', async () => {
       for (const what of [
         'hf:../..@main',
         'hf:org/..',
@@ -181,7 +181,7 @@ describe('haulier fetch of several files', () => {
       await writeFile(join(home, 'list'), aria());
       const { code, stderr } = await fetch(['-i', 'list', '-o', 'dir']);
       expect(code).toBe(0);
-      expect(stderr).toContain('list: these options mean nothing here: split');
+      expect(stderr).toContain('list: these options have no effect here: split');
       expect(stderr).toContain('UNVERIFIED: nothing proved');
       expect(await readFile(join(home, 'dir/sub/folder/m.onnx'))).toEqual(large);
       expect(await readFile(join(home, 'dir/config.json'))).toEqual(config);
@@ -195,7 +195,7 @@ describe('haulier fetch of several files', () => {
       expect(await readFile(join(home, ODD))).toEqual(odd);
     });
 
-    it('an interrupted one goes on with what is missing', async () => {
+    it('continues with the missing files after an interruption', async () => {
       const big = someBytes(8 * MIB, 'big');
       const slow = await startOrigin({ files: { a: config, b: big } }, [], { bytesPerSecond: 4 * MIB });
       try {
@@ -220,7 +220,7 @@ describe('haulier fetch of several files', () => {
         const first = await ended;
         expect(first).toMatchObject({
           code: 143,
-          stderr: expect.stringContaining('the same command goes on from here'),
+          stderr: expect.stringContaining('the same command continues from here'),
         });
         expect(documentOf(first)).toMatchObject({ doneFiles: 1, failedFiles: 1 });
         const second = documentOf(await runCli(args, options()));
@@ -235,7 +235,7 @@ describe('haulier fetch of several files', () => {
 
     it('K24 refuses options of one file, and of none', async () => {
       for (const [args, sentence] of [
-        [['hf:org/m', '--sha256', sha256Of(config)], '--sha256 is of one file'],
+        [['hf:org/m', '--sha256', sha256Of(config)], '--sha256 is for one file'],
         [['hf:org/m', '--parallel', '65'], '--parallel is "65"'],
         [['hf:org/m', '--base-url', 'http://x'], '--base-url is for the paths of an input file'],
         [[`${origin.url}/files/config.json`, '--parallel', '2'], '--parallel is for several files'],

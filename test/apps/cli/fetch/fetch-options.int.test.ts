@@ -60,10 +60,10 @@ describe('the options of haulier fetch', () => {
     expect((await fetch([url(), '--size', String(bytes.length)])).code).toBe(0);
   });
 
-  it('labels bytes that nothing proves with the digest that would, and refuses them with --strict', async () => {
+  it('labels unproven bytes with their digest, and refuses them with --strict', async () => {
     const { code, stdout, stderr } = await fetch([url()]);
     expect([code, stdout]).toEqual([0, `${sha256}  ${join(home, 'model.bin')}\n`]);
-    expect(stderr).toContain(`UNVERIFIED: nothing proved these bytes; for next time: --sha256 ${sha256}`);
+    expect(stderr).toContain(`UNVERIFIED: nothing proved these bytes; for the next fetch: --sha256 ${sha256}`);
     expect(stderr.match(/one connection only/g)).toHaveLength(1);
     const asked = origin.requests.length;
     const strict = await fetch([url(), '--strict', '-o', 'b']);

@@ -65,28 +65,32 @@ describe('options of haulier fetch', () => {
   });
 
   it.each<[string, Partial<FetchOptions>, string]>([
-    ['a size that is none', { size: '1.5' }, '--size is "1.5": write a whole number of at least 0'],
+    ['a size that is no whole number', { size: '1.5' }, '--size is "1.5": write a whole number of at least 0'],
     ['a size below 0', { size: '-1' }, '--size is "-1"'],
     ['a size that no number holds', { size: '99999999999999999999' }, '--size is "99999999999999999999"'],
     ['a downgrade of bytes that nothing proves', { allowDowngrade: true }, '--allow-downgrade needs a digest or a CID'],
     ['no connections', { connections: '0' }, '--connections is "0": write a whole number of at least 1'],
     ['connections that are no number', { connections: 'many' }, '--connections is "many"'],
-    ['no rate', { limitRate: '0' }, '--limit-rate is "0": write something above 0'],
-    ['a rate that is none', { limitRate: 'fast' }, '--limit-rate: "fast" is not a size: write for example 64M'],
-    ['no patience', { stallTimeout: '0s' }, '--stall-timeout is "0s": write something above 0'],
-    ['a patience that is none', { stallTimeout: 'soon' }, '--stall-timeout: "soon" is not a duration'],
-    ['a strategy that nobody knows', { strategy: 'random' }, '--strategy is "random": write ordered or parallel'],
+    ['no rate', { limitRate: '0' }, '--limit-rate is "0": write at least 1 byte per second'],
+    ['a rate that is no size', { limitRate: 'fast' }, '--limit-rate is "fast": write bytes per second, such as 50M'],
+    ['a stall timeout of 0', { stallTimeout: '0s' }, '--stall-timeout is "0s": write a duration above 0'],
+    [
+      'a stall timeout that is no duration',
+      { stallTimeout: 'soon' },
+      '--stall-timeout is "soon": write a duration such as',
+    ],
+    ['an unknown strategy', { strategy: 'random' }, '--strategy is "random": write ordered or parallel'],
     ['a mirror without scheme', { mirror: ['host/x'] }, '--mirror: "host/x" is no URL: write https://host/path'],
     ['a mirror of another scheme', { mirror: ['ftp://host/x'] }, '--mirror: "ftp://host/x" is no URL'],
     ['a gateway that is gone', { gateway: ['cloudflare-ipfs.com'] }, '--gateway: "cloudflare-ipfs.com" cannot serve'],
-    ['an endpoint that is none', { hfEndpoint: 'hub' }, '--hf-endpoint: "hub" is not an http:// or https:// URL'],
+    ['an endpoint that is no URL', { hfEndpoint: 'hub' }, '--hf-endpoint is "hub": write an http:// or https:// URL'],
     ['an empty path', { output: '' }, '--output is ""'],
   ])('K24 refuses %s', (_what, options, sentence) => {
     expect(() => request(options)).toThrow(RangeError);
     expect(() => request(options)).toThrow(sentence);
   });
 
-  it('takes from the environment what was not typed', () => {
+  it('takes options that are not typed from the environment', () => {
     const env = {
       ...{ IPFS_GATEWAYS: 'http://a, http://b', HF_ENDPOINT: 'http://hub', HF_TOKEN: 'secret' },
       ...{ HTTP_PROXY: 'http://proxy', NO_PROXY: 'lan' },

@@ -77,7 +77,7 @@ describe('haulier fetch', () => {
     expect(namesIn(refused)).toEqual(namesIn(done));
   });
 
-  it('--json counts what a source does again and again, and says it once', async () => {
+  it('--json lists a repeated failure of a source once, with its count', async () => {
     origin.rules.push({ fault: { do: 'cut', afterBytes: 0 } });
     const { code, stdout } = await fetch([url(), '--sha256', sha256, '--json']);
     const { errors, sources, error } = JSON.parse(stdout) as {
@@ -116,7 +116,7 @@ describe('haulier fetch', () => {
     expect(await readdir(home)).toEqual([]);
   });
 
-  it('says when bytes are not what they should be, and publishes nothing', async () => {
+  it('reports bytes with another digest, and publishes nothing', async () => {
     const { code, stderr } = await fetch([url(), '--sha256', 'ab'.repeat(32)]);
     expect(code).toBe(1);
     expect(stderr).toMatch(/error: .*sha256/i);
@@ -143,12 +143,12 @@ describe('haulier fetch', () => {
     expect(stderr).not.toMatch(/^ +at /m);
   });
 
-  it('G08 G23 says in words what is wrong with a place, in one line', async () => {
+  it('G08 G23 refuses a bad target in one sentence', async () => {
     await writeFile(join(home, 'file'), '');
     execFileSync('mkfifo', [join(home, 'pipe')]);
     const cases = [
       ['file/x', `${join(home, 'file')} is no folder, so ${join(home, 'file/x')} cannot be in there`],
-      ['pipe', `${join(home, 'pipe')} is no regular file, and is not replaced by one`],
+      ['pipe', `${join(home, 'pipe')} is no regular file and is not replaced`],
       ['n'.repeat(256), 'is too long a name for this file system'],
     ] as const;
     for (const [output, sentence] of cases) {
@@ -166,12 +166,12 @@ describe('haulier fetch', () => {
     const second = await runCli([...args, '--progress', 'plain'], { cwd: home });
     expect((await first.ended).code).toBe(0);
     expect(second.code).toBe(0);
-    expect(second.stderr).toMatch(/waits for process \d+ on .+, which fetches to the same place/);
+    expect(second.stderr).toMatch(/waiting for process \d+ on .+, which fetches to the same path/);
     expect(JSON.parse(second.stdout)).toMatchObject({ outcome: 'cache_hit', sources: [] });
     expect(await readdir(home)).toEqual(['m']);
   });
 
-  it('H01 H03 goes on at once after SIGKILL, or a second Ctrl-C', async () => {
+  it('H01 H03 continues at once after SIGKILL, or a second Ctrl-C', async () => {
     const args = ['fetch', dag.cid, '--gateway', origin.url, '-o', 'm'];
     for (const signal of ['SIGKILL', 'SIGINT'] as const) {
       const { child, ended } = startCli([...args, '--limit-rate', '1M'], { cwd: home });
@@ -186,18 +186,18 @@ describe('haulier fetch', () => {
     expect(await readdir(home)).toEqual(['m']);
   });
 
-  it('says within a few seconds what it waits for', async () => {
+  it('shows within a few seconds what the fetch waits for', async () => {
     origin.rules.push({ fault: { do: 'hang' } });
     const args = ['fetch', dag.cid, '--gateway', origin.url, '-o', 'm', '--progress', 'plain'];
     const { child, ended } = startCli([...args, '--json'], { cwd: home });
     let told = '';
     child.stderr!.on('data', (data: Buffer) => (told += data.toString()));
-    await until(() => told.includes('looks for the file'), { what: 'it says so', timeoutMs: 10_000 });
+    await until(() => told.includes('looking for the file'), { what: 'it says so', timeoutMs: 10_000 });
     child.kill('SIGINT');
     const { code, stdout } = await ended;
     expect([code, JSON.parse(stdout)]).toMatchObject([
       130,
-      { outcome: null, sha256: null, error: 'interrupted before the first bytes; the same command starts anew' },
+      { outcome: null, sha256: null, error: 'interrupted before the first bytes; the same command starts again' },
     ]);
   });
 
@@ -216,7 +216,7 @@ describe('haulier fetch', () => {
   it.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
-  ] as const)('K24 RE1 ends with its code after %s, and the same command goes on from there', async (signal, code) => {
+  ] as const)('K24 RE1 ends with its code after %s, and the same command continues', async (signal, code) => {
     const args = ['fetch', dag.cid, '--gateway', origin.url, '-o', 'm'];
     const { child, ended } = startCli([...args, '--limit-rate', '2M', '--progress', 'json'], { cwd: home });
     let told = '';
@@ -226,7 +226,7 @@ describe('haulier fetch', () => {
     child.kill(signal);
     const stopped = await ended;
     expect(stopped.code).toBe(code);
-    expect(stopped.stderr).toContain('interrupted; the same command goes on from here');
+    expect(stopped.stderr).toContain('the same command continues from here');
 
     const again = await runCli([...args, '--json'], { cwd: home });
     const report = JSON.parse(again.stdout) as { resumedBytes: number; sources: { bytes: number }[] };
@@ -236,7 +236,7 @@ describe('haulier fetch', () => {
     expect(await readdir(home)).toEqual(['m']);
   });
 
-  it('K24 ends in peace when nobody reads its output', async () => {
+  it('K24 ends without an error when its output is closed', async () => {
     const script = `${process.execPath} ${MAIN} help fetch; echo first`;
     const child = spawn('/bin/sh', ['-c', `{ ${script}; } | head -1`], { stdio: ['ignore', 'pipe', 'pipe'] });
     const seen: string[] = [];

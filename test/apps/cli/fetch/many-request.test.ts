@@ -27,18 +27,18 @@ describe('an input file', () => {
       `\ufeff${'0'.repeat(128)}  a b/c.bin\r\n\r\n`,
       { sha512: '0'.repeat(128) },
     ],
-  ])('in the format of %s says path and digest', (_what, line, digests) => {
+  ])('in the format of %s gives path and digest', (_what, line, digests) => {
     const [file] = read(line, { baseUrl: 'https://host/models/?token=1' });
     expect(file).toMatchObject({ path: 'a b/c.bin', options: { digests } });
     expect(file?.options.from).toBe('https://host/models/a%20b/c.bin?token=1');
   });
 
-  it('of sha256sum has what URLs mean something by in its paths', () => {
+  it('of sha256sum may have special characters of URLs in its paths', () => {
     const [file] = read(`${sha256}  a#b?c%20 [x]@+.bin`, { baseUrl: 'http://h' });
     expect(file?.options.from).toBe('http://h/a%23b%3Fc%2520%20%5Bx%5D%40%2B.bin');
   });
 
-  it("of aria2 says mirrors, names and digests, and an absolute folder that is within the fetch's own", () => {
+  it('of aria2 gives mirrors, names and digests, and an absolute folder below that of the fetch', () => {
     const dir = resolve('out/sub');
     const list = `http://h/x\thttp://g/x\n dir=${dir}\n\tout=y\n  checksum=SHA-1=${'0'.repeat(40)}\nhttp://h/a%20b.bin\n`;
     expect(read(list, { output: 'out' })).toMatchObject([
@@ -62,14 +62,18 @@ describe('an input file', () => {
   });
 
   it.each([
-    ['two entries with one path', `http://h/a/x\nhttp://h/b/x`, 'have one path, "x"'],
-    ['a file that is a folder of another', `http://h/x\n  out=m\nhttp://h/y\n  out=m/y`, 'is a file and a folder'],
+    ['two entries with one path', `http://h/a/x\nhttp://h/b/x`, 'have the same path, "x"'],
+    ['a file that is a folder of another', `http://h/x\n  out=m\nhttp://h/y\n  out=m/y`, 'needs a folder of that name'],
     ['a path that leaves the folder', `http://h/x\n  out=../x`, 'has the segment ".."'],
     ['an absolute path', `http://h/x\n  out=/etc/x`, 'is absolute'],
     ['an absolute folder elsewhere', `http://h/x\n  dir=/etc`, 'list:1: dir=/etc is not below'],
-    ['a header', `http://h/x\n  header=Cookie: a`, 'list:2: "header=Cookie: a" is an option that is not known'],
-    ['a digest that is none', `http://h/x\n  checksum=sha-256=12`, 'list:2: sha-256 is "12": write 64'],
-    ['a digest list without a base', `${sha256Of(config)}  x`, 'say with --base-url URL where the paths are'],
+    ['a header', `http://h/x\n  header=Cookie: a`, 'list:2: "header=Cookie: a" is an unknown option'],
+    ['a digest of a wrong length', `http://h/x\n  checksum=sha-256=12`, 'list:2: sha-256 is "12": write 64'],
+    [
+      'a digest list without a base',
+      `${sha256Of(config)}  x`,
+      'give --base-url URL, the address below which the paths are',
+    ],
     ['a line that names nothing', 'what is this', 'list:1: "what is this" names no file'],
     ['an empty list', '# nothing\n', 'list names no file'],
   ])('K36 refuses %s', (_what, list, sentence) => {

@@ -16,12 +16,12 @@ const report = (more: Partial<DownloadReport>): DownloadReport => ({
   ...more,
 });
 
-describe('what haulier fetch says in the beginning', () => {
+describe('the first message of haulier fetch', () => {
   const from = 'https://host.example/m.bin';
   const cid = 'bafkqaht3ejugk3dmn4rduitgojxw2idjnzzwszdfebqsaq2jiqrh2cq';
 
-  it('EX1 says once that one connection is used where nothing will prove the bytes, and what would change it', () => {
-    expect(oneConnectionNotice({ from, to: 'm.bin' })).toMatch(/^one connection only, .* with --sha256 /);
+  it('EX1 explains once why one connection is used for bytes that nothing will prove, and how to get more', () => {
+    expect(oneConnectionNotice({ from, to: 'm.bin' })).toMatch(/^one connection only, .* give --sha256,/);
   });
 
   it.each([
@@ -30,30 +30,30 @@ describe('what haulier fetch says in the beginning', () => {
     ['a hub knows the digest', { from: 'hf:org/model/m.bin' }],
     ['one connection was asked for', { from, connections: 1 }],
     ['it is a file of this machine', { from: 'file:///m.bin' }],
-  ])('says nothing of connections when %s', (_, request) => {
+  ])('is not about connections when %s', (_, request) => {
     expect(oneConnectionNotice({ ...request, to: 'm.bin' })).toBeUndefined();
   });
 });
 
-describe('what haulier fetch says in the end', () => {
-  it('names place, size, time, speed and who sent bytes, and that they are verified', () => {
+describe('the summary of haulier fetch', () => {
+  it('has path, size, time, speed, sources, and that the bytes are verified', () => {
     expect(summaryLines(report({}), 2000)).toEqual([
       '/models/m.bin  2.00 MB in 2.0 s (1.00 MB/s)  from gateway.example  verified',
     ]);
   });
 
-  it('labels bytes that nothing proved, with the SHA-256 that would prove them next time', () => {
+  it('labels unproven bytes, with the SHA-256 for the next fetch', () => {
     const [line] = summaryLines(report({ verified: false }), 2000);
-    expect(line).toMatch(/ {2}UNVERIFIED: nothing proved these bytes; for next time: --sha256 (4b){32}$/);
+    expect(line).toMatch(/ {2}UNVERIFIED: nothing proved these bytes; for the next fetch: --sha256 (4b){32}$/);
     expect(line).not.toContain('  verified');
   });
 
-  it('says what was here already', () => {
+  it('counts the bytes of an earlier run', () => {
     expect(summaryLines(report({ resumedBytes: 500_000 }), 10)[0]).toContain('  500 kB here already  ');
     expect(summaryLines(report({ resumedBytes: 2_000_000, sources: [] }), 10)[0]).toContain('  all of it here already');
   });
 
-  it('names first who wasted what, and why, in a form that a terminal does not obey', () => {
+  it('lists first the discarded bytes by source, with the reason, without control characters', () => {
     const wasted = { wastedBytes: 300_000, leftBecause: 'it sent\u001b[2J corrupt bytes' };
     const sources = [
       { ...GATEWAY, bytes: 1_700_000, ...wasted },
@@ -61,7 +61,7 @@ describe('what haulier fetch says in the end', () => {
     ];
     const lines = summaryLines(report({ sources }), 2000);
     expect(lines).toHaveLength(2);
-    expect(lines[0]).toBe('300 kB from gateway.example were thrown away: it sent\ufffd[2J corrupt bytes');
+    expect(lines[0]).toBe('300 kB from gateway.example were discarded: it sent\ufffd[2J corrupt bytes');
     expect(lines[1]).toContain('from gateway.example, mirror.example/x  verified');
   });
 });

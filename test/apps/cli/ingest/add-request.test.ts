@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { usageOf } from '../../../../apps/cli/usage.ts';
+import { usageOf } from '../../../../apps/cli/cli-error-of.ts';
 import { addRequest, type ModelAddOptions } from '../../../../apps/cli/ingest/add-request.ts';
 import { readRecipe } from '../../../../apps/cli/ingest/recipe.ts';
 
@@ -28,7 +28,7 @@ describe('what haulier model add was asked for', () => {
     });
   });
 
-  it('CH2 tells a folder on IPFS from a manifest on IPFS', () => {
+  it('CH2 distinguishes a folder on IPFS from a manifest on IPFS', () => {
     expect(request('m', { ipfs: FOLDER_CID, ...GATEWAY }).origin).toEqual({ kind: 'ipfs', cid: FOLDER_CID });
     expect(request('m', { ipfs: MANIFEST_CID }, { IPFS_GATEWAYS: ' http://a , ' })).toMatchObject({
       ...{ origin: { kind: 'manifest', cid: MANIFEST_CID }, gateways: ['http://a'] },
@@ -41,14 +41,19 @@ describe('what haulier model add was asked for', () => {
     ['a path as name', '../x', { hf: 'a/b' }, 'the name is "../x"'],
     ['a bad version', 'm', { hf: 'a/b', version: 'v 1' }, '--version is "v 1": a version is'],
     ['an empty type', 'm', { hf: 'a/b', type: '' }, '--type is ""'],
-    ['no origin', 'm', {}, 'where is the model?'],
+    ['no origin', 'm', {}, 'the origin of the model is missing'],
     ['two origins', 'm', { hf: 'a/b', dir: '.' }, 'give one origin'],
     ['a folder beside IPFS', 'm', { dir: '.', ipfs: FOLDER_CID }, 'give one origin'],
     ['a bad repository', 'm', { hf: 'whisper' }, '--hf is "whisper": write owner/repo@revision'],
     ['a bad CID', 'm', { ipfs: 'hello', ...GATEWAY }, '"hello" is not a CID'],
     ['IPFS without a gateway', 'm', { ipfs: FOLDER_CID }, 'no IPFS gateway to ask'],
     ['a gateway that is gone', 'm', { ipfs: FOLDER_CID, gateway: ['cloudflare-ipfs.com'] }, 'switched off'],
-    ['a bad endpoint', 'm', { hf: 'a/b', hfEndpoint: 'hub' }, '"hub" is not an http:// or https:// URL'],
+    [
+      'a bad endpoint',
+      'm',
+      { hf: 'a/b', hfEndpoint: 'hub' },
+      '--hf-endpoint is "hub": write an http:// or https:// URL',
+    ],
     ['a file as folder', 'm', { dir: import.meta.filename }, 'which is no folder'],
     ['a bad glob', 'm', { hf: 'a/b', include: ['{'] }, 'braces that do not match'],
     [
@@ -94,7 +99,7 @@ describe('recipes', () => {
     });
   });
 
-  it('gives way to what is typed', () => {
+  it('is overridden by options', () => {
     const from = join(EXAMPLES, 'whisper-base.json');
     const made = request('mine', { from, include: ['*.json'], type: 'x', version: '1', ipfs: FOLDER_CID, ...GATEWAY });
     expect(made).toMatchObject({

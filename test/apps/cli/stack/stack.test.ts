@@ -28,7 +28,7 @@ describe('the configuration of the stack', () => {
 });
 
 describe('the port of the stack', () => {
-  it('is refused with a sentence when somebody listens there', async () => {
+  it('is refused with a sentence when another program listens there', async () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as { port: number };
@@ -61,7 +61,7 @@ describe('the folder of the stack', () => {
 
   it.each(['file', 'file/below'])('is refused with a sentence where none can be: %s', async (path) => {
     await writeFile(join(folder, 'file'), '');
-    await expect(makeHome(join(folder, path))).rejects.toThrow(/^HAULIER_HOME is .*, where nothing can be written/);
+    await expect(makeHome(join(folder, path))).rejects.toThrow(/^HAULIER_HOME is .*, which is not writable/);
   });
 
   it('shows of a log what this run wrote', async () => {

@@ -28,7 +28,7 @@ describe('the mode of progress', () => {
     expect(resolveMode('auto', stream, env)).toBe(mode);
   });
 
-  it('is what was asked for otherwise', () => {
+  it('is the mode of --progress otherwise', () => {
     expect(resolveMode('json', terminal, { CI: '1' })).toBe('json');
   });
 });
@@ -54,7 +54,7 @@ describe('plain progress', () => {
 });
 
 describe('plain progress of work that stands still', () => {
-  it('says at once what it waits for, once, and nothing while nothing is known', () => {
+  it('shows once the reason of a wait, at once, and stays silent while nothing is known', () => {
     const { written, shown } = display('plain');
     shown.update([item(0, { totalBytes: undefined, note: '' })]);
     shown.update([item(10)]);
@@ -112,7 +112,7 @@ describe('one line for people', () => {
   });
 });
 
-it('writes one JSON object a line for programs, and nothing at all when told so', () => {
+it('writes one JSON object a line for programs, and nothing with none', () => {
   const json = display('json');
   json.shown.update([item(500)]);
   expect(JSON.parse(json.written.join(''))).toEqual({ progress: [item(500)] });
@@ -191,7 +191,7 @@ describe('lines of a bar', () => {
     expect(barLines([unknown, item(1000)], 119, 1).join()).toContain('%');
   });
 
-  it('say 100 % only of what is complete', () => {
+  it('show 100 % only for complete items', () => {
     expect(barLines([item(999_999, { totalBytes: 1_000_000 })], 119, 20)[0]).toContain(' 99%  ');
   });
 

@@ -39,7 +39,7 @@ describe('the lease of a target', () => {
   const leftBy = (process: object, note: string): Promise<void> =>
     writeFile(leaseFile(), JSON.stringify({ token: randomUUID(), note, host: 'other', process }));
 
-  it('H05 is waited for, with a word about who has it, and leaves nothing behind', async () => {
+  it('H05 is waited for, with the name of its holder, and leaves no file behind', async () => {
     const first = await lease();
     let told = '';
     const second = lease({
@@ -63,7 +63,7 @@ describe('the lease of a target', () => {
     await first.release();
   });
 
-  it('RE1 H01 that was given back goes on with the same partial', async () => {
+  it('RE1 H01 continues with the same partial after its release', async () => {
     const first = await lease();
     await write(first.partialPath);
     await first.release();
@@ -75,7 +75,7 @@ describe('the lease of a target', () => {
 
   it.each([
     ['H01 of a process that was killed', {}],
-    ['G19 of a process before the machine was started anew', { place: '00000000-0000-0000-0000-000000000000/1' }],
+    ['G19 of a process before the machine was restarted', { place: '00000000-0000-0000-0000-000000000000/1' }],
   ])('%s is taken over at once, with its partial and not a byte copied', async (_what, where) => {
     const child = spawn(process.execPath, ['-e', '']);
     await once(child, 'close');
@@ -119,7 +119,7 @@ describe('the lease of a target', () => {
     it.each([
       ['without a byte', false],
       ['with bytes', true],
-    ])('leaves its successor alone when it wakes up %s, and says why it ends', async (_what, hasBytes) => {
+    ])('does not disturb its successor when it wakes up %s, and ends with the reason', async (_what, hasBytes) => {
       if (hasBytes) await write(silent.partialPath);
       await displace();
       await expect(silent.assertMine()).rejects.toMatchObject({ name: 'StorageError', kind: 'busy' });
@@ -140,7 +140,7 @@ describe('the lease of a target', () => {
       expect(await readdir(home)).toEqual([]);
     });
 
-    it('never discards what its successor has', async () => {
+    it('never discards files of its successor', async () => {
       await displace();
       await silent.discard();
       expect(await contentOf(heir.partialPath)).toBe(heirsContent());
@@ -151,7 +151,7 @@ describe('the lease of a target', () => {
     });
   });
 
-  it('goes on with its own partial and salvages the others when its successor was killed, too', async () => {
+  it('continues with its own partial and salvages the others when its successor was killed, too', async () => {
     const here = await processIdentity(nodeFiles);
     const [own, other] = [partialPathOf(target, '11111111'), partialPathOf(target, '22222222')];
     for (const path of [own, other]) await write(path);
@@ -162,7 +162,7 @@ describe('the lease of a target', () => {
     expect(await readdir(home)).toEqual([]);
   });
 
-  it('takes nothing for a partial that is none, whatever the lease says', async () => {
+  it('checks that a file is a partial, also when the lease names it', async () => {
     const here = await processIdentity(nodeFiles);
     await leftBy({ ...here, started: '1' }, '.m.bin.haulier-part.lease');
     const heir = await lease();
@@ -182,7 +182,7 @@ describe('the lease of a target', () => {
       expect(await readdir(home)).toEqual([]);
     });
 
-    it('stays while it is held, and with a partial that somebody may go on with', async () => {
+    it('stays while it is held, and with a partial that another fetch may continue', async () => {
       const holder = await lease();
       await tidyTarget(target);
       await holder.assertMine();
@@ -195,12 +195,12 @@ describe('the lease of a target', () => {
       await heir.discard();
     });
 
-    it('is nobody’s failure when it cannot be taken away', async () => {
+    it('does not fail the download when it cannot be removed', async () => {
       await tidyTarget(join(home, 'absent', 'm.bin'));
     });
   });
 
-  it('never fails once the work is done, and says what it could not put in order', async () => {
+  it('never fails after the work is done, and logs what it could not clean up', async () => {
     const warned: object[] = [];
     const ignore = (): void => undefined;
     const logger = { debug: ignore, info: ignore, error: ignore, warn: (fields: object) => void warned.push(fields) };

@@ -26,7 +26,7 @@ describe('the place of a target', () => {
 
   const to = (name: string) => download({ from: `${origin.url}/files/m`, to: join(home, name) });
 
-  it('is made where it is missing, and taken away again when nothing came of it', async () => {
+  it('is made where it is missing, and removed after a failure', async () => {
     await to('a/b/m.bin');
     expect(bytes.equals(await readFile(join(home, 'a/b/m.bin')))).toBe(true);
     origin.serve({});
@@ -39,14 +39,14 @@ describe('the place of a target', () => {
   it('refuses to replace a folder or a pipe, before any request', async () => {
     await mkdir(join(home, 'folder'));
     execFileSync('mkfifo', [join(home, 'pipe')]);
-    await expect(to('folder')).rejects.toThrow('folder is a folder: name the file');
+    await expect(to('folder')).rejects.toThrow('folder is a folder: write the path of the file');
     await expect(to('pipe')).rejects.toThrow('pipe is no regular file');
     await expect(to('pipe/m.bin')).rejects.toMatchObject({ name: 'StorageError' });
     expect(origin.requests).toEqual([]);
     expect((await lstat(join(home, 'pipe'))).isFIFO()).toBe(true);
   });
 
-  it('replaces a link and leaves alone what it leads to', async () => {
+  it('replaces a link and not the file that it leads to', async () => {
     await writeFile(join(home, 'old'), 'old');
     await symlink('old', join(home, 'link'));
     await symlink('nowhere', join(home, 'lost'));
