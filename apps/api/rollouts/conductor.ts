@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { mapConcurrently } from '#core/async/map-concurrently';
 import { SECOND_MS } from '#core/units';
 import { conductRollout, openRollouts } from '#database/rollouts/conduct-rollout';
@@ -11,6 +12,7 @@ import { matchingHosts, siteOf } from './members.ts';
 import { isWindowOpen } from './window.ts';
 
 const EVERY_MS = SECOND_MS / 2;
+const LONGEST_REST_MS = 10 * SECOND_MS;
 /** How often a dynamic rollout looks for hosts that match now. */
 const MEMBERS_EVERY_MS = 10 * SECOND_MS;
 const STOPPED_AT_ONCE = 16;
@@ -26,8 +28,12 @@ export const createConductor = (deps: ConductDeps): Loop =>
     name: 'conductor',
     everyMs: EVERY_MS,
     log: deps.log,
-    round: async () => {
+    round: async (signal) => {
+      const startedAt = performance.now();
       await conductAll(deps);
+      // At most a fifth of the time is spent on rounds, however many hosts there are.
+      const restMs = Math.min(LONGEST_REST_MS, 4 * (performance.now() - startedAt) - EVERY_MS);
+      if (restMs > 0) await pause(restMs, undefined, { signal }).catch(() => undefined);
       return false;
     },
   });

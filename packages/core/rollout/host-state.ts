@@ -77,10 +77,6 @@ const NEXT: Record<RolloutHostState, Partial<Record<RolloutHostEvent, RolloutHos
 export const nextRolloutHostState = (state: RolloutHostState, event: RolloutHostEvent): RolloutHostState | undefined =>
   NEXT[state][event];
 
-/** @returns the states in which the event is legal: the `WHERE state IN (…)` of a guarded update. */
-export const rolloutHostStatesBefore = (event: RolloutHostEvent): RolloutHostState[] =>
-  ROLLOUT_HOST_STATES.filter((state) => NEXT[state][event] !== undefined);
-
 /** Nothing more happens to the host in the rollout unless a person asks for a retry. */
 export const FINAL_HOST_STATES = ['done', 'failed', 'skipped', 'cancelled', 'superseded'] as const;
 

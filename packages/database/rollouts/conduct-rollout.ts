@@ -56,6 +56,7 @@ export async function conductRollout(database: Database, id: string, around: Cir
       await settlePresence(client, current, around.aliveSince, around.now);
       const steps = nextSteps(await readSnapshot(client, current, around.isWindowOpen), around.now.getTime());
       for (const step of steps) await round.carryOut(current, step);
+      await round.writeDownloads(current);
       if (steps.length === 0) break;
     }
     return round.conducted();
@@ -79,6 +80,8 @@ class Round {
   readonly #steps: RolloutStep[] = [];
   readonly #ended: EndedDownload[] = [];
   #dispatched = 0;
+  /** Hosts that were taken and have no downloads yet. */
+  readonly #taken: string[] = [];
 
   constructor(client: Client, around: Circumstances) {
     this.#client = client;
@@ -121,8 +124,13 @@ class Round {
   }
 
   async #dispatch(row: RolloutRow, site: string, count: number): Promise<void> {
+    this.#taken.push(...(await takeReadyHosts(this.#client, row, site, count, this.#around.now)));
+  }
+
+  /** For the hosts of all sites together. */
+  async writeDownloads(row: RolloutRow): Promise<void> {
     const { now } = this.#around;
-    const hosts = await takeReadyHosts(this.#client, row, site, count, now);
+    const hosts = this.#taken.splice(0);
     this.#dispatched += hosts.length;
     if (hosts.length === 0 || (await writeDownloads(this.#client, row, hosts, now))) return;
     await this.#endHosts(row, 'cancelled');
@@ -148,30 +156,31 @@ class Round {
   }
 }
 
-/** Late hosts join the last wave. */
+const NEXT_SQL = `
+  SELECT c.host FROM rollout_hosts c
+  WHERE c.rollout_id = $1 AND c.wave IS NULL AND c.state = 'pending' AND c.is_late = $2
+  ORDER BY c.position, c.host LIMIT $3`;
+
 const OPEN_SQL = `
   WITH taken AS (
-    UPDATE rollout_hosts h SET wave = $2, updated_at = $4
-    WHERE h.rollout_id = $1 AND h.wave IS NULL AND h.host IN (
-      (SELECT c.host FROM rollout_hosts c WHERE c.rollout_id = $1 AND c.wave IS NULL AND c.state = 'pending' AND NOT c.is_late
-        ORDER BY c.position, c.host LIMIT $3)
-      UNION ALL
-      (SELECT c.host FROM rollout_hosts c WHERE c.rollout_id = $1 AND c.wave IS NULL AND c.state = 'pending' AND c.is_late AND $5)
-    )
-    RETURNING h.host
+    UPDATE rollout_hosts h SET wave = $2, updated_at = $4 WHERE h.rollout_id = $1 AND h.host = ANY($3::text[])
   ), opened AS (
     UPDATE rollouts r SET wave = $2, soak_until = NULL, is_gate_open = false, brake_finished = 0, brake_failed = 0,
-      reason = $6, version = r.version + 1, updated_at = $4
+      reason = $5, version = r.version + 1, updated_at = $4
     WHERE r.id = $1 RETURNING r.state
   )
   INSERT INTO rollout_events (rollout_id, at, event, from_state, to_state, reason)
-  SELECT $1, $4, 'open_wave', state, state, $6 FROM opened`;
+  SELECT $1, $4, 'open_wave', state, state, $5 FROM opened`;
 
-async function openWave(client: Client, row: RolloutRow, wave: number, hosts: number, now: Date): Promise<void> {
+/** Late hosts join the last wave. */
+async function openWave(client: Client, row: RolloutRow, wave: number, count: number, now: Date): Promise<void> {
   const { waves } = row.spec.policy;
-  const isLast = wave === waves.length - 1;
-  const sentence = `wave ${waves[wave]!.name} (${wave + 1} of ${waves.length}) takes ${hosts} hosts`;
-  await client.query(OPEN_SQL, [row.id, wave, hosts, now, isLast, sentence]);
+  const next = async (isLate: boolean, limit: number | null): Promise<string[]> =>
+    (await client.query<{ host: string }>(NEXT_SQL, [row.id, isLate, limit])).rows.map(({ host }) => host);
+  const late = wave === waves.length - 1 ? await next(true, null) : [];
+  const hosts = [...(await next(false, count)), ...late];
+  const sentence = `wave ${waves[wave]!.name} (${wave + 1} of ${waves.length}) takes ${count} hosts`;
+  await client.query(OPEN_SQL, [row.id, wave, hosts, now, sentence]);
 }
 
 const isVerdict = (event: RolloutEvent): boolean =>

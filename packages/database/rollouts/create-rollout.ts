@@ -76,6 +76,8 @@ async function keepKey(client: Client, { tokenId, key, bodyHash }: RequestKey, i
   await client.query(sql, [tokenId, key, bodyHash, id, now]);
 }
 
+const ANALYZED_HOSTS = 1000;
+
 const INSERT_SQL = `
   INSERT INTO rollouts AS r (models, spec, spec_hash, state, reason, starts_at, deadline_at, members_at, created_by,
     created_at, updated_at)
@@ -97,6 +99,8 @@ async function insert(client: Client, rollout: NewRollout, now: Date): Promise<s
   const { rows } = await client.query<{ id: string }>(INSERT_SQL, [...parameters, createdBy]);
   const { id } = rows[0]!;
   await client.query(HOSTS_SQL, [id, ...columnsOf(members), now, false, null]);
+  // Until its statistics know this rollout, Postgres plans for one host, and compares each host with each.
+  if (members.length >= ANALYZED_HOSTS) await client.query('ANALYZE rollout_hosts');
   const event = `INSERT INTO rollout_events (rollout_id, at, event, to_state, reason, actor) VALUES ($1, $2, 'create', $3, $4, $5)`;
   await client.query(event, [id, now, state, `${members.length} hosts match`, createdBy]);
   return id;
