@@ -8,7 +8,7 @@ import { deployRequest, idempotencyKey, type DeployOptions } from '../rollout/de
 import { reconnecting } from '../rollout/reconnect.ts';
 import { rolloutDocument } from '../rollout/rollout-document.ts';
 import { headLines, planLines } from '../rollout/rollout-text.ts';
-import { usageOf } from '../usage.ts';
+import { usageOf } from '../cli-error-of.ts';
 
 export interface DeployCommandOptions extends DeployOptions, VerdictOptions {
   readonly wait?: boolean;

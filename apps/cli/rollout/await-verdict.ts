@@ -5,7 +5,7 @@ import { cliRefusal } from '../api-client.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
 import type { ProgressMode } from '../terminal/progress.ts';
-import { usageOf } from '../usage.ts';
+import { usageOf } from '../cli-error-of.ts';
 import { appendSummary, writeJunit } from './ci-reports.ts';
 import { exitCodeOf, rolloutDocument } from './rollout-document.ts';
 import { rolloutDisplay } from './rollout-progress.ts';

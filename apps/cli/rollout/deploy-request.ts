@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { CreateRolloutInput } from '#contracts/http/rollouts/create-rollout';
-import { parseModel } from '../model-name.ts';
+import { parseModel } from '../typed.ts';
 
 /** What `haulier deploy` takes; texts as they were typed. */
 export interface DeployOptions {
