@@ -83,7 +83,7 @@ onSmallDisk(`a disk that is full (needs the right to mount a tmpfs)`, () => {
     expect(new Set(done.tries.map(({ attempt }) => attempt)).size).toBe(1);
   }, 90_000);
 
-  it('RE10 before the first byte: nothing is asked for, and it goes on at once when a person resumes', async () => {
+  it('RE10 before the first byte: nothing is asked for, and it goes on at once at a resume request', async () => {
     await fill();
     const id = await order(start);
     await system.awaitDownload(id, isFull);

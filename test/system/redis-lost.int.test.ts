@@ -10,7 +10,7 @@ import { blobsOf } from './store-contents.ts';
 
 const EAGER = { HAULIER_SILENT_AFTER: '2s', HAULIER_SWEEP_EVERY: '500ms' };
 
-describe('a Redis that loses what it knew', () => {
+describe('a Redis that loses its data', () => {
   const files = ['flushed-1', 'flushed-2', 'silent', 'robbed', 'early', 'late'].map((name) =>
     sampleFile(`${name}.bin`, 16 * MIB, name),
   );
@@ -89,7 +89,7 @@ describe('a Redis that loses what it knew', () => {
   }, 60_000);
 });
 
-describe('a Redis that is not there when the others start', () => {
+describe('a Redis that is down when the others start', () => {
   const [early, late] = ['early', 'late'].map((name) => sampleFile(`${name}.bin`, 2 * MIB, name)) as [
     SampleFile,
     SampleFile,

@@ -43,7 +43,7 @@ describe('several APIs on one database and one Redis', () => {
     expect(sent).toBe(files.reduce((sum, { content }) => sum + content.size, 0));
   }, 60_000);
 
-  it('a long-poll at one sees within a second what another did', async () => {
+  it('a long-poll at one sees within a second a change made at another', async () => {
     const wish = { files: [{ path: 'never.bin', sizeBytes: 1, sha256: 'a'.repeat(64) }], host: 'host-z' };
     const { id } = (await system.client.createDownloads(wish)).downloads[0]!;
     await system.awaitDownload(id, ({ reason }) => reason !== 'not_queued_yet');

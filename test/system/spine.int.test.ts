@@ -69,7 +69,7 @@ describe('from a request to a verified file', () => {
     expect(origin.requests).toHaveLength(requests);
   }, 60_000);
 
-  it('CH8 a file that was deleted on its host since is fetched again, because the host is asked', async () => {
+  it('CH8 a file that was deleted on its host is fetched again, because the host is asked', async () => {
     await system.client.publishVersion(sampleManifest('sample', files));
     const first = await system.client.createDownloads({ model: 'sample', host: 'host-a' });
     const done = [];

@@ -15,7 +15,7 @@ import { expectWithin } from '../helpers/within.ts';
 const IN_FLIGHT_BYTES = 8 * MIB;
 const FINAL: readonly DownloadStatus[] = ['success', 'failed', 'cancelled'];
 
-describe('a person steers a transfer', () => {
+describe('commands during a transfer', () => {
   const files = ['early', 'half', 'end', 'done', 'paused', 'stopped'].map((name) =>
     sampleFile(`${name}.bin`, 32 * MIB, name),
   );

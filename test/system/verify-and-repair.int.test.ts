@@ -16,7 +16,7 @@ const LEAF_BYTES = MIB;
 const isRepaired = ({ status, tries }: DownloadDetail): boolean =>
   status === 'success' && tries.some(({ generation }) => generation === 2);
 
-describe('a published file that rots', () => {
+describe('a published file that is damaged on disk', () => {
   const file = sampleFile('model.bin', 20 * MIB);
   let origin: Origin;
   let system: System;
@@ -64,7 +64,7 @@ describe('a published file that rots', () => {
     );
   }, 60_000);
 
-  it('is found by a worker that was away when it was asked', async () => {
+  it('is found by a worker that was offline when the order was given', async () => {
     const { id, path } = await publishSample();
     await system.workers[0]!.stop();
     await corrupt(path, 3 * MIB);

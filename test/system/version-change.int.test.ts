@@ -41,7 +41,7 @@ describe('a new version on a host that has an older one', () => {
       await system.awaitDownload(id, ({ status }) => status === 'success');
   }
 
-  it('VE6 CH7 stays in place until the last file of the new one is there; one that cannot come is told as such', async () => {
+  it('VE6 CH7 stays in place until the last file of the new one is there; one that cannot be fetched is reported', async () => {
     origin.serve(hubOf([next[1]!]));
     const ids = await order('2', next);
     const small = await system.awaitDownload(ids.get('config.json')!, ({ status }) => status === 'success');

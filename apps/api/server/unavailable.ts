@@ -30,7 +30,7 @@ const SENTENCES =
 
 const MAX_CAUSES = 5;
 
-/** True when a needed server cannot be reached now, as far as the error or one of its causes says. */
+/** True when the error or one of its causes means that a needed server cannot be reached now. */
 export function isUnavailable(error: unknown): boolean {
   let at = error;
   for (let depth = 0; depth < MAX_CAUSES && at instanceof Error; depth += 1) {

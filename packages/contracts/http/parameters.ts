@@ -32,7 +32,7 @@ export const Cursor = z
 
 export const NextCursor = z.string().nullable().describe('null on the last page');
 
-/** A moment on the API's clock, ISO 8601 in UTC. */
+/** A time on the API's clock, ISO 8601 in UTC. */
 export const Moment = z.iso.datetime();
 
 export const Count = z.number().int().min(0);

@@ -217,7 +217,7 @@ export const EventBatch = z.strictObject({
 
 export type EventBatch = z.infer<typeof EventBatch>;
 
-/** A command from the API to the worker that runs a download (Redis pub/sub; the intent itself is in Postgres). */
+/** A command from the API to the worker that runs a download (Redis pub/sub; the wish itself is in Postgres). */
 const OfRunningDownload = {
   version: z.literal(1),
   downloadId: z.uuid(),

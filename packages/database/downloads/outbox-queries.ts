@@ -83,13 +83,13 @@ export interface SilentDownload extends Generation {
 }
 
 export interface SilenceLimits {
-  /** A running download sends a heartbeat every second; longer silence than this is suspicious. Milliseconds. */
+  /** A running download sends an event every second; its job is looked up after this long without one. Milliseconds. */
   readonly runningMs: number;
-  /** A queued one says nothing while it waits; look after it this often. Milliseconds. */
+  /** A queued download sends no events; its job is looked up after this long. Milliseconds. */
   readonly waitingMs: number;
 }
 
-/** @returns queued rows without a sign of life, longest silence first: the sweep asks Redis about each. */
+/** @returns queued rows without a recent event, the longest without one first. */
 export async function silentDownloads(
   database: Database,
   limits: SilenceLimits,
@@ -116,8 +116,7 @@ export async function confirmQueued(database: Database, jobs: readonly Generatio
 }
 
 /*
- * An attempt that was cut off by a lost job is not the download's fault, so it is not charged to its budget;
- * one that failed on its own (`retry`) is.
+ * An attempt that ended with a lost job is not charged to the budget of the download; an attempt that failed (`retry`) is.
  */
 export const REQUEUE_SQL = `generation = d.generation + 1,
   status = CASE WHEN d.status = 'paused' THEN ${nextStatusSql('resume')} ELSE d.status END,
@@ -132,7 +131,7 @@ export const REQUEUE_SQL = `generation = d.generation + 1,
  *
  * @param maxRequeues after this many times since the last request of a user the download fails instead: its worker dies
  *   before it can send an event
- * @returns the rows that failed for that reason; a row that moved on meanwhile is left alone
+ * @returns the rows that failed for that reason; a row that moved meanwhile is skipped
  */
 export async function requeueLost(
   database: Database,

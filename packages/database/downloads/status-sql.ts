@@ -15,6 +15,6 @@ export const nextStatusSql = (event: DownloadEvent, from = 'd.status'): string =
     .map((status) => `WHEN ${quoted(status)} THEN ${quoted(nextStatus(status, event)!)}`)
     .join(' ')} END`;
 
-/** A row whose job may exist or has to be made. A pause by the worker itself waits in the queue; a person's does not. */
+/** A row whose job may exist or has to be made. The job of a worker's pause waits in the queue; a requested pause has no job. */
 export const LIVE_SQL = `(d.status IN ('pending', 'in_progress', 'resuming')
   OR (d.status = 'paused' AND d.pause_reason IS DISTINCT FROM 'requested'))`;

@@ -22,7 +22,7 @@ export interface AppliedEvents {
  * Applies the events of workers in one transaction, so that a caller acknowledges the batches only after all are stored. Batches may come twice, late, or beside another recorder: the result is the same. The order of the batches of
  * one host is the order in which it sent them.
  *
- * @param now our clock; a sign of life is measured by it, not by the worker's
+ * @param now our clock, which `heartbeat_at` and `last_seen_at` use instead of the worker's
  */
 export async function applyEvents(
   database: Database,

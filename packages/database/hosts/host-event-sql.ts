@@ -5,7 +5,7 @@
 
 const at = (field: string): string => `'epoch'::timestamptz + ${field} * interval '1 millisecond'`;
 
-/** Every batch is a sign of life (our clock, $2). `last_sequence` belongs to the present boot. */
+/** Every batch updates `last_seen_at` (our clock, $2). `last_sequence` belongs to the present boot. */
 export const HOSTS_SEEN_SQL = `
   INSERT INTO hosts AS h (name, first_seen_at, last_seen_at, boot_id, last_sequence)
   SELECT DISTINCT ON (e.host) e.host, $2::timestamptz, $2::timestamptz, e."bootId", e.sequence

@@ -15,8 +15,8 @@ export const STORE_PAGE_SQL = `
   VALUES ($1, $2, ${AT}, $4, $5, $6, $7) ON CONFLICT DO NOTHING`;
 
 /**
- * The newest complete set of the host that is newer than the one compared last. One compared last that lies in our
- * future came from a wrong clock and counts for nothing.
+ * The newest complete set of the host that is newer than the one compared last. A last one whose time lies in our
+ * future came from a wrong clock and is ignored.
  */
 export const COMPLETE_SQL = `
   SELECT p.boot_id AS "bootId", (extract(epoch FROM p.at) * 1000)::bigint AS at

@@ -54,11 +54,6 @@ export class EventPublisher {
     this.#buffer = new EventBuffer(options.capacity ?? DEFAULT_CAPACITY);
   }
 
-  /** Events lost because Redis was away for too long. */
-  get dropped(): number {
-    return this.#dropped;
-  }
-
   /** Works without Redis: the event waits in the buffer. @throws Error when the event breaks its contract */
   publish(event: WorkerEvent): void {
     this.#countDropped(this.#buffer.add(fitEvent(event)));

@@ -1,7 +1,7 @@
 import { Worker } from 'bullmq';
 import { disconnect } from '../connection.ts';
 
-/** `close` waits for Redis for ever, and meanwhile keeps a timer and a connection that keep the process alive. */
+/** `close` waits for Redis without a limit, and its timer and connection keep the process alive meanwhile. */
 export class AbandonableWorker extends Worker<unknown, null> {
   async abandon(): Promise<void> {
     await this.lockManager.close();

@@ -4,7 +4,7 @@ import { SECOND_MS } from '#core/units';
 import type { RedisClient } from '../connection.ts';
 
 /**
- * Who works: `workerId` is kept on the worker's disk and held by one process at a time, `bootId` is new with
+ * Identity of a worker: `workerId` is kept on the worker's disk and held by one process at a time, `bootId` is new with
  * every start. Together they are the name that BullMQ writes on each job a worker takes.
  */
 export interface WorkerIdentity {
@@ -15,7 +15,7 @@ export interface WorkerIdentity {
 /** BullMQ puts the name into the connection's name, so it has no spaces. */
 export const workerName = ({ workerId, bootId }: WorkerIdentity): string => `${workerId}.${bootId}`;
 
-/** True when the job was taken by an earlier boot of this worker: that process is dead for certain. */
+/** True when an earlier boot of this worker took the job: that process has ended. */
 export function isLeftBehind(processedBy: string | null, { workerId, bootId }: WorkerIdentity): boolean {
   if (processedBy === null) return false;
   const dot = processedBy.lastIndexOf('.');
@@ -73,7 +73,7 @@ async function putBack(
   return true;
 }
 
-/** The dead worker's lock, or, where it ran out already, one of our own. */
+/** The lock of the ended worker, or a lock of our own where that one has expired. */
 async function lockTokenOf(jobKey: string, redis: RedisClient, identity: WorkerIdentity): Promise<string> {
   const ours = `reclaim:${identity.bootId}`;
   const taken = await redis.set(`${jobKey}:lock`, ours, 'PX', RECLAIM_LOCK_MS, 'NX');

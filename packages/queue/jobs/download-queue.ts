@@ -12,7 +12,7 @@ import type { Logger } from '#core/logger';
 import { type RedisClient, type RedisSettings, connectImpatiently, disconnect } from '../connection.ts';
 import { jobOptions } from './job-options.ts';
 
-/** A job and whom it is for; null is the pool. */
+/** A job and its host; null is the pool. */
 export interface AddressedJob {
   readonly host: string | null;
   readonly job: DownloadJob;
@@ -26,7 +26,7 @@ export interface RefusedJob {
 export interface AddResult {
   /** Ids that Redis now has, whether added now or known before. */
   readonly added: readonly string[];
-  /** Jobs that can never be added as they are; asking again does not help. */
+  /** Jobs that can never be added as they are; a retry does not help. */
   readonly refused: readonly RefusedJob[];
 }
 
@@ -48,7 +48,7 @@ export interface DownloadQueuesOptions {
   readonly logger: Logger;
   /** Most queues kept open at once; the one unused for longest is closed. */
   readonly maxOpenQueues?: number;
-  /** Told before a queue is closed to make room, so that the board can remove it. */
+  /** Called before a queue is closed to make room, so that the board can remove it. */
   readonly onQueueClosing?: (queue: BoardQueue) => void;
 }
 
@@ -102,14 +102,14 @@ export class DownloadQueues {
     const refusedIds = new Set(refused.map((one) => one.id));
     const accepted = jobs.filter(({ job }) => !refusedIds.has(downloadJob.id(job)));
     if (accepted.length > 0) {
-      await this.registerHosts(accepted.map(({ host }) => host));
+      await this.#registerHosts(accepted.map(({ host }) => host));
       await this.#producer.addBulk(accepted.map(toRoot));
     }
     return { added: accepted.map(({ job }) => downloadJob.id(job)), refused };
   }
 
   /** Prepares the queues of these hosts: their own event stream of BullMQ stays short. Cheap when repeated. */
-  async registerHosts(hosts: readonly (string | null)[]): Promise<void> {
+  async #registerHosts(hosts: readonly (string | null)[]): Promise<void> {
     const names = [...new Set(hosts.map(queueOf))].filter((name) => this.#registered.get(name) === undefined);
     if (names.length === 0) return;
     const pipeline = this.#redis.pipeline();
@@ -203,7 +203,7 @@ const strictBackend: BackendFactory<RedisQueueBackend> = (name, options, extra) 
     const replies = await addFlow(entries);
     const [first] = entries;
     if (first === undefined || !replies.some(([error]) => isScriptMissing(error))) return checked(replies);
-    // ioredis takes a script for known once it was sent, run or not, and notices its mistake only outside of MULTI.
+    // ioredis marks a script as loaded once it was sent, and corrects a wrong mark only outside of MULTI.
     await backend.forQueue(first.queueName, first.prefix).addJob(first.jobData, first.jobId, first.parentKeyOpts);
     return checked(await addFlow(entries));
   };

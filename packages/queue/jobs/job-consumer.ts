@@ -49,7 +49,6 @@ export class JobConsumer {
   readonly #timings: ConsumerTimings;
   readonly #running = new Map<string, number>();
   #consumers = new Map<string, QueueConsumer>();
-  #concurrency: number;
   #stopped: Promise<void> | undefined;
 
   constructor(options: ConsumerOptions) {
@@ -57,7 +56,6 @@ export class JobConsumer {
       throw new Error('a worker without a host name must serve the pool: name the host, or switch the pool on');
     this.#options = options;
     this.#timings = { ...DEFAULT_TIMINGS, ...options.timings };
-    this.#concurrency = options.concurrency;
   }
 
   /**
@@ -77,17 +75,11 @@ export class JobConsumer {
 
   /**
    * Asks running handlers to stop and lets them put their jobs back; ends by the deadline even while Redis is
-   * away. Safe twice and before start.
+   * down. Safe twice and before start.
    */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#stopped;
-  }
-
-  /** @param concurrency jobs at once over both queues; takes effect with the next job, running ones go on */
-  changeConcurrency(concurrency: number): void {
-    this.#concurrency = concurrency;
-    this.#share();
   }
 
   /** Jobs whose handler runs now. */
@@ -111,7 +103,7 @@ export class JobConsumer {
       prefix,
       redis,
       identity,
-      concurrency: this.#concurrency,
+      concurrency: this.#options.concurrency,
       lockDurationMs: this.#timings.lockDurationMs,
       stalledIntervalMs: this.#timings.stalledIntervalMs,
       handler: this.#counted(queueName, handler),
@@ -139,7 +131,7 @@ export class JobConsumer {
   #share(): void {
     for (const [queueName, consumer] of this.#consumers) {
       const elsewhere = this.running - (this.#running.get(queueName) ?? 0);
-      consumer.concurrency = Math.max(1, this.#concurrency - elsewhere);
+      consumer.concurrency = Math.max(1, this.#options.concurrency - elsewhere);
     }
   }
 }

@@ -3,7 +3,7 @@ import { type DownloadJob, downloadJob } from '#contracts/worker/download-job';
 import { type Budget, DEFAULT_BUDGETS, MAX_ATTEMPTS, backoffMs } from '#core/policy';
 import { DAY_MS, SECOND_MS } from '#core/units';
 
-/** Name of the strategy that every worker registers: a job whose strategy is unknown would stay active for ever. */
+/** Name of the strategy that every worker registers: a job with an unknown strategy would stay active for ever. */
 export const BACKOFF_STRATEGY = 'haulier';
 
 const FINISHED_AGE_SECONDS = (7 * DAY_MS) / SECOND_MS;

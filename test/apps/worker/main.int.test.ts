@@ -32,13 +32,16 @@ describe('worker process', () => {
 
   const exitOf = async (child: ChildProcess): Promise<number | null> => (await once(child, 'exit'))[0] as number | null;
 
+  /** Keeps reading the output afterwards: a worker whose log has no reader any more ends with EPIPE. */
   async function untilSaid(child: ChildProcess, text: string): Promise<void> {
     let said = '';
-    for await (const chunk of child.stdout!) {
-      said += String(chunk);
-      if (said.includes(text)) return;
-    }
-    throw new Error(`the worker ended without saying "${text}": ${said}`);
+    await new Promise<void>((resolve, reject) => {
+      child.stdout!.on('data', (chunk: Buffer) => {
+        said += chunk.toString('utf8');
+        if (said.includes(text)) resolve();
+      });
+      child.once('exit', () => reject(new Error(`the worker ended without saying "${text}": ${said}`)));
+    });
   }
 
   it('H02 stops in order on SIGTERM within two seconds and exits 0', async () => {

@@ -67,7 +67,7 @@ describe('applyEvents', () => {
     });
   });
 
-  it('applies a whole life that arrives in one batch', async () => {
+  it('applies all events of a download that arrive in one batch', async () => {
     const download = await oneDownload(database);
     const { ignored } = await apply(
       started(download, 1),
@@ -106,7 +106,7 @@ describe('applyEvents', () => {
     expect(await triesOf(database, download, 10)).toHaveLength(2);
   });
 
-  it('changes nothing when each prefix of a running life comes again', async () => {
+  it('changes nothing when the first events of a running download come again', async () => {
     const download = await oneDownload(database);
     const life = [
       started(download, 1),
@@ -186,7 +186,7 @@ describe('applyEvents', () => {
     expect(await triesOf(database, download, 10)).toEqual([]);
   });
 
-  it("lets any worker speak about the pool's downloads", async () => {
+  it("accepts events of any worker about the pool's downloads", async () => {
     const download = await oneDownload(database, { hosts: [null] });
     await applyEvents(database, [batch([started(download, 1)], { host: null })], at(60));
     await applyEvents(database, [batch([finished(download, 2)], { host: 'gpu-9' })], at(60));

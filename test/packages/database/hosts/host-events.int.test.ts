@@ -7,7 +7,7 @@ import { hostByName, listNotices } from '#database/hosts/host-queries';
 import { createTestDatabase, type TestDatabase } from '../../../helpers/database.ts';
 import { at, batch } from '../fixtures.ts';
 
-describe('applyEvents, what hosts say about themselves', () => {
+describe('applyEvents, events of hosts', () => {
   let made: TestDatabase;
   let database: Database;
   beforeAll(async () => {
@@ -16,7 +16,7 @@ describe('applyEvents, what hosts say about themselves', () => {
   });
   afterAll(() => made.drop());
 
-  it('remembers what a host reports and tells, once', async () => {
+  it('stores the reports and notices of a host once', async () => {
     const report = (seconds: number, freeBytes: number): WorkerEvent => ({
       type: 'host.report',
       at: at(seconds).getTime(),

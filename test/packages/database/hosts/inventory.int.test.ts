@@ -20,7 +20,7 @@ import {
 
 const BOOT = randomUUID();
 
-describe('applyEvents, what a host has', () => {
+describe('applyEvents, the inventory of a host', () => {
   let made: TestDatabase;
   let database: Database;
   let host: string;
@@ -65,7 +65,7 @@ describe('applyEvents, what a host has', () => {
     return row;
   };
 
-  it('wants a file again that the host lost, as a new generation, once', async () => {
+  it('queues a file again that the host lost, as a new generation, once', async () => {
     const { id } = await done(10);
     const { moved } = await say([inventory(20, [])]);
     expect(moved.map((row) => row.id)).toEqual([id]);
@@ -80,13 +80,13 @@ describe('applyEvents, what a host has', () => {
     expect(await mustFind(database, id)).toMatchObject({ status: 'pending', generation: 2 });
   });
 
-  it('VE3 wants a file again that the host took away because it was damaged', async () => {
+  it('VE3 queues a file again that the host quarantined', async () => {
     const { id } = await done(10);
     await say([inventory(20, [have({ state: 'invalid' })])]);
     expect(await mustFind(database, id)).toMatchObject({ status: 'pending', generation: 2 });
   });
 
-  it('leaves alone what is there, and what was published after the host looked', async () => {
+  it('skips files that are present, and files published after the host read its disk', async () => {
     const there = await done(10);
     const later = await done(21, '1', 'b.onnx');
     await say([inventory(20, [have()])]);
@@ -94,7 +94,7 @@ describe('applyEvents, what a host has', () => {
     expect(await mustFind(database, later.id)).toMatchObject({ status: 'success', generation: 1 });
   });
 
-  it('judges nothing of other hosts', async () => {
+  it('changes no rows of other hosts', async () => {
     const { id } = await done(10);
     const other = inventory(20, []);
     await applyEvents(database, [batch([other], { host: `other-${host}` })], at(1000));
@@ -127,14 +127,14 @@ describe('applyEvents, what a host has', () => {
     expect((await mustFind(database, id)).status).toBe('success');
   });
 
-  it('is not deaf for ever after an inventory from a clock that was ahead', async () => {
+  it('applies inventories again after one from a clock that was ahead', async () => {
     await say([inventory(1_000_000, [])], 1000);
     const { id } = await done(1010);
     await say([inventory(1020, [])], 1030);
     expect((await mustFind(database, id)).status).toBe('pending');
   });
 
-  it('grants a wish whose finished event was lost', async () => {
+  it('ends a download whose finished event was lost', async () => {
     const { id } = await wish();
     await say([started({ id }, 10)], 10);
     await say([inventory(200, [have()])], 201);
@@ -148,7 +148,7 @@ describe('applyEvents, what a host has', () => {
     });
   });
 
-  it('leaves a download to its worker that was heard of a moment ago', async () => {
+  it('skips a download with a recent event of its worker', async () => {
     const { id } = await wish();
     await say([started({ id }, 10), progress({ id }, 190, 500)], 190);
     await say([inventory(200, [have()])], 201);
@@ -157,7 +157,7 @@ describe('applyEvents, what a host has', () => {
     expect(await mustFind(database, id)).toMatchObject({ status: 'success', outcome: 'primary_success' });
   });
 
-  it('VE5 does not fetch a version again that the host cleaned up after another took its place', async () => {
+  it('VE5 does not queue a version again that the host swept after another replaced it', async () => {
     const old = await done(10, '1');
     const current = await done(20, '2');
     await say([inventory(30, [have({ version: '2' })])]);

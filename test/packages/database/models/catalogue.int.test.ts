@@ -1,11 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Manifest, type ManifestInput } from '#contracts/manifest';
 import { cidByValue, cidsOfModel } from '#database/models/cid-queries';
-import { ConflictError } from '#database/models/conflict-error';
 import type { Database } from '#database/sql/connect';
 import { applyEvents } from '#database/history/event-queries';
 import { listHosts } from '#database/hosts/host-queries';
-import { listModels, listVersions, manifestOf, modelByName, putManifest } from '#database/models/model-queries';
+import {
+  ConflictError,
+  listModels,
+  listVersions,
+  manifestOf,
+  modelByName,
+  putManifest,
+} from '#database/models/model-queries';
 import { createToken, listTokens, revokeToken, touchToken, validToken } from '#database/access/token-queries';
 import { createTestDatabase, type TestDatabase } from '../../../helpers/database.ts';
 import { at, batch, CID, failed, file, finished, oneDownload, SHA256, START } from '../fixtures.ts';
@@ -31,7 +37,7 @@ describe('the catalogue', () => {
       ...more,
     });
 
-  it('VE1 stores a version once, and again as nothing', async () => {
+  it('VE1 stores a version once; a repeat changes nothing', async () => {
     const first = await putManifest(database, manifest('1.0'), at(1));
     expect(first).toMatchObject({
       created: true,
@@ -72,7 +78,7 @@ describe('the catalogue', () => {
     ]);
   });
 
-  it('RE14 records a CID, and again as last access and one success more', async () => {
+  it('RE14 records a CID once, and a repeat as last access and a further success', async () => {
     const model = { name: 'whisper-base', type: 'stt', version: '1' };
     for (const seconds of [1, 2]) {
       const download = await oneDownload(database, { model, files: [file(`${seconds}.bin`, { cid: CID })] });
@@ -154,7 +160,7 @@ describe('the catalogue', () => {
     expect(await listTokens(database)).toMatchObject([{ lastUsedAt: at(62) }]);
   });
 
-  it('knows every host that said a word, by name', async () => {
+  it('lists every host that sent an event, by name', async () => {
     for (const [n, host] of ['b', 'a', 'c', 'a'].entries()) await applyEvents(database, [batch([], { host })], at(n));
     expect((await listHosts(database)).map(({ name }) => name)).toEqual(['a', 'b', 'c']);
     expect(await listHosts(database, 1, 'a')).toMatchObject([{ name: 'b', firstSeenAt: at(0) }]);

@@ -11,7 +11,7 @@ describe('contentKeyOf', () => {
     expect(contentKeyOf(file('a', { digests: {}, cid: CID }))).toBe(`cid:${CID}`);
   });
 
-  it('names what nothing proves by where it comes from', () => {
+  it('names unproven content by its sources', () => {
     const unproven = (path: string) => contentKeyOf(file(path, { digests: {}, allowUnverified: true }));
     expect(unproven('a')).toMatch(/^unproven:[0-9a-f]{64}$/);
     expect(unproven('a')).toBe(unproven('a'));

@@ -81,7 +81,7 @@ describe('newer versions', () => {
     expect(await makeCheckDue(database, 'nobody', at(50))).toBe(false);
   });
 
-  it('VE2 raises a flag and tells once, however often it is seen', async () => {
+  it('VE2 raises a flag and publishes one notice, however often it is seen', async () => {
     expect((await say([checked(10)])).newer).toEqual([
       { model, current: '1', available: commit('b'), source: 'huggingface' },
     ]);
@@ -92,14 +92,14 @@ describe('newer versions', () => {
     expect(await notices()).toHaveLength(2);
   });
 
-  it('the same batch again tells nothing more', async () => {
+  it('the same batch again publishes nothing more', async () => {
     const said = batch([checked(10)]);
     await applyEvents(database, [said], at(100));
     await applyEvents(database, [said], at(100));
     expect(await notices()).toHaveLength(1);
   });
 
-  it('E14 an answer that is older than the last one, or names a version we have, moves nothing', async () => {
+  it('E14 an answer that is older than the last one, or names a published version, changes nothing', async () => {
     await publish('2', commit('b'), 5);
     await say([checked(20, { current: '2', available: commit('b'), newer: false })]);
     await say([checked(10, { current: '2', available: commit('c') })]);

@@ -68,7 +68,7 @@ describe('connect', () => {
     expect(await readSetting(database, 'queue_epoch')).toBe('2');
   });
 
-  it('closes twice without harm', async () => {
+  it('may be closed twice', async () => {
     await database.pool.query('SELECT 1');
     await Promise.all([database.close(), database.close()]);
   });

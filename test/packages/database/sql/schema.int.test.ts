@@ -33,7 +33,7 @@ describe('the tables', () => {
     expect(names).toEqual(expect.arrayContaining(columns));
   });
 
-  it('RE13 a CID stands once', async () => {
+  it('RE13 a CID has one row', async () => {
     const insert = `INSERT INTO cids (cid, cached_at, last_accessed_at) VALUES ('bafy', now(), now())`;
     await query(insert);
     await expect(query(insert)).rejects.toMatchObject({ code: '23505' });

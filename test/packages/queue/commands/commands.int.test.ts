@@ -38,7 +38,7 @@ describe('commands, epoch', () => {
     return { heard, limits, listener: new CommandListener(options) };
   }
 
-  it('reaches the workers of the host it is for, and no others', async () => {
+  it('reaches the workers of its host, and no others', async () => {
     const here = listen('gpu-1', false);
     const there = listen('gpu-2', true);
     here.listener.start();
@@ -60,7 +60,7 @@ describe('commands, epoch', () => {
     there.listener.stop();
   });
 
-  it('tells a kept command to a worker that was not there when it was published', async () => {
+  it('passes a kept command to a worker that started after it was published', async () => {
     const command = pause();
     await publishCommand(test.redis, test.settings.prefix, 'gpu-1', command);
     const { heard, listener } = listen('gpu-1', false);
@@ -69,7 +69,7 @@ describe('commands, epoch', () => {
     listener.stop();
   });
 
-  it('EX2 tells the worker of a host its new limits at once, and no other worker', async () => {
+  it('EX2 sends new limits to the worker of their host at once, and to no other worker', async () => {
     const here = listen('gpu-1', false);
     const there = listen('gpu-2', true);
     here.listener.start();
@@ -88,7 +88,7 @@ describe('commands, epoch', () => {
     there.listener.stop();
   });
 
-  it('EX2 keeps the limits of a host for a worker that starts later, each until it is taken away', async () => {
+  it('EX2 keeps the limits of a host for a worker that starts later, each until it is removed', async () => {
     const { redis, settings } = test;
     const { limits, listener } = listen('gpu-1', false);
     await publishLimits(redis, settings.prefix, 'gpu-1', { workerBytesPerSecond: 5e6, sources: { a: 1, b: 2 } });
@@ -104,7 +104,7 @@ describe('commands, epoch', () => {
     listener.stop();
   });
 
-  it('ignores what is no command', async () => {
+  it('ignores a message that is not a command', async () => {
     const { heard, listener } = listen(undefined, true);
     const downloadId = randomUUID();
     await test.redis.set(`${test.settings.prefix}:command:${downloadId}`, '{"command":"format-disk"}');

@@ -67,13 +67,13 @@ describe('event buffer', () => {
     expect(buffer.take(10).events).toEqual([failed('one'), failed('two'), failed('three')]);
   });
 
-  it('drops the oldest of its kind when all are equally dear', () => {
+  it('drops the oldest event among those of equal rank', () => {
     const buffer = new EventBuffer(2);
     for (const message of ['one', 'two', 'three']) buffer.add(failed(message));
     expect(buffer.take(10).events).toEqual([failed('two'), failed('three')]);
   });
 
-  it('takes in portions and says how far it came', () => {
+  it('takes events in portions and returns the last position', () => {
     const buffer = new EventBuffer(10);
     for (const attempt of [1, 2, 3]) buffer.add(started(attempt));
     expect(buffer.take(2)).toEqual({ events: [started(1), started(2)], position: 2 });
@@ -88,7 +88,7 @@ describe('fitting an event to its contract', () => {
     expect(fitted).toMatchObject({ errorMessage: 'x'.repeat(500) });
   });
 
-  it('leaves a good event as it is', () => {
+  it('keeps a valid event as it is', () => {
     expect(fitEvent(started(1))).toEqual(started(1));
   });
 

@@ -39,7 +39,7 @@ describe('download queues', () => {
     expect(await Promise.all(['downloads.gpu-1', 'downloads.gpu-2', 'downloads'].map(waiting))).toEqual([1, 1, 1]);
   });
 
-  it('I09 leaves a job alone whose id is known, and the stored payload stays the first', async () => {
+  it('I09 keeps a job whose id is known, with its first payload', async () => {
     const job = aJob();
     await queues.addAll([{ host: null, job }]);
     await queues.addAll([{ host: null, job: { ...job, attemptsUsed: 2 } }]);
@@ -106,7 +106,7 @@ describe('download queues', () => {
     expect(states).toEqual([{ state: 'open' }, { state: 'finished', failedReason: 'no' }, { state: 'absent' }]);
   });
 
-  it('removes a waiting job and leaves one that a worker holds', async () => {
+  it('removes a waiting job and keeps one that a worker holds', async () => {
     const free = aJob();
     const held = aJob();
     await queues.addAll([
@@ -119,7 +119,7 @@ describe('download queues', () => {
     expect(await waiting('downloads')).toBe(1);
   });
 
-  it('closes the queue unused for longest and says which', async () => {
+  it('closes the least recently used queue and names it', async () => {
     const closing: string[] = [];
     const few = new DownloadQueues({
       redis: test.settings,
@@ -169,7 +169,7 @@ describe('download queues without their Redis', () => {
     const queues = new DownloadQueues({ redis: test.settings, logger: silentLogger });
     try {
       await until(() => queues.redis.status === 'ready', { what: 'the connection is ready' });
-      await queues.registerHosts([null]);
+      await queues.addAll([{ host: null, job: aJob() }]);
       await test.redis.config('SET', 'maxmemory', '1');
       await expect(queues.addAll([{ host: null, job: aJob() }])).rejects.toThrow(/OOM|EXECABORT/);
       await test.redis.config('SET', 'maxmemory', '0');

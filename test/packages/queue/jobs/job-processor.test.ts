@@ -39,7 +39,7 @@ describe('job processor', () => {
       return { handled, warned };
     };
 
-    it('does what it knows of it, and says what it does not', async () => {
+    it('runs by the known fields, and logs the unknown ones', async () => {
       const later = { ...data, priority: 5, file: { ...data.file, license: 'mit' } };
       const { handled, warned } = await handle(later);
       expect(handled).toEqual([data]);

@@ -109,7 +109,7 @@ describe('jobs of workers that died', () => {
     }
   }, 60_000);
 
-  it('leaves the active jobs of a live worker alone', async () => {
+  it('keeps the active jobs of a live worker', async () => {
     const running = await kit.consume({
       concurrency: 1,
       handler: async (_job, context) => (await stopped(context), { do: 'put-back', reason: 'shutdown' }),
