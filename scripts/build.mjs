@@ -144,7 +144,7 @@ function withLateHttp2(text) {
   return text.replace(eager, "const connectH2 = (...args) => require('./client-h2.js')(...args)");
 }
 
-/** The stamp is written last: a client that was generated in part is generated anew. */
+/** The stamp is written last: a client that was generated in part is generated again. */
 async function generateIfChanged() {
   if (!existsSync(SCHEMA)) return;
   const digest = digestOf(['prisma/schema.prisma', 'prisma.config.ts', 'package-lock.json']);

@@ -10,7 +10,8 @@ const STALE_MS = 15_000;
 
 /**
  * Does the work while no other process holds the lock file. A lock is stale when its process is gone, or, where that
- * cannot be seen from here, when nobody touched it for a while: the holder does.
+ * cannot be seen from here, when its holder has not touched it for a while. It stays apart from the leases of packages/os, because it
+ * guards the build that makes them.
  */
 export async function withLock(path, work) {
   mkdirSync(dirname(path), { recursive: true });
@@ -52,7 +53,7 @@ function removeStale(path) {
   }
 }
 
-/** Of two that find it stale one may come so late that it moves the lock of the other: that one goes back. */
+/** The slower of two processes that find it stale may move the new lock of the other away: it is put back. */
 function moveAway(path, holder) {
   const aside = `${path}.stale-${process.pid}`;
   renameSync(path, aside);

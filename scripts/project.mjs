@@ -33,7 +33,7 @@ export async function step(title, work) {
 }
 
 /**
- * Runs a program in the project's folder. Whatever ends us ends it too, at once: a half-done step is done anew by the
+ * Runs a program in the project's folder. Whatever ends us ends it too, at once: a half-done step is done again by the
  * next start.
  *
  * @returns what it wrote

@@ -20,7 +20,7 @@ async function main(jestArgs) {
   await ensure();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, interrupt);
   const folder = mkdtempSync(join(tmpdir(), 'haulier-test-'));
-  // As root the database runs as somebody else, who has to reach its folder.
+  // As root the database runs as another user, which has to reach its folder.
   chmodSync(folder, 0o711);
   try {
     const env = await step('starting PostgreSQL and Redis', () => startServices(folder));

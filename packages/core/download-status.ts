@@ -1,4 +1,4 @@
-/** Where a download stands (RE9). `resuming` is `in_progress` from the second attempt on. */
+/** Where a download stands. `resuming` is `in_progress` from the second attempt on. */
 export const DOWNLOAD_STATUSES = [
   'pending',
   'in_progress',
@@ -77,6 +77,6 @@ export const isOpen = (status: DownloadStatus): boolean => status === 'pending' 
 
 export const isRunning = (status: DownloadStatus): boolean => status === 'in_progress' || status === 'resuming';
 
-/** True when nothing more happens unless somebody asks. */
+/** True when nothing more happens without a further request. */
 export const isFinal = (status: DownloadStatus): boolean =>
   status === 'success' || status === 'failed' || status === 'cancelled';

@@ -87,7 +87,7 @@ export class SourceError extends Error {
 export type VerifyFailureKind =
   'invalid-dag' | 'is-directory' | 'unsupported' | 'leaf-unobtainable' | 'wrong-digest' | 'wrong-format' | 'unproven';
 
-/** Content is not what it is said to be, whoever sends it. */
+/** Content is not what it is said to be, from any source. */
 export class VerifyError extends Error {
   override readonly name = 'VerifyError';
   readonly kind: VerifyFailureKind;
@@ -144,7 +144,7 @@ export interface SourceFailure {
   readonly count: number;
 }
 
-/** Every layer is exhausted (CH7): names each source that was tried and why it failed. */
+/** Every layer is exhausted: names each source that was tried and why it failed. */
 export class ExhaustedError extends Error {
   override readonly name = 'ExhaustedError';
   readonly failures: readonly SourceFailure[];

@@ -1,6 +1,6 @@
 import type { HubRepoType } from './text/hub-name.ts';
 
-/** Digest algorithms a manifest may name (EX3); `git` is the git blob SHA-1 that hubs give for small files. */
+/** Digest algorithms a manifest may name; `git` is the git blob SHA-1 that hubs give for small files. */
 export const DIGEST_ALGORITHMS = ['sha256', 'sha512', 'sha1', 'md5', 'git'] as const;
 
 export type DigestAlgorithm = (typeof DIGEST_ALGORITHMS)[number];
@@ -43,7 +43,7 @@ export interface FileSpec {
   readonly path: string;
   /** Exact length in bytes, when known. */
   readonly sizeBytes?: number | undefined;
-  /** Least length in bytes, when the exact one is not known (CH3). */
+  /** Least length in bytes, when the exact one is not known. */
   readonly minBytes?: number | undefined;
   readonly digests: Digests;
   readonly cid?: string | undefined;

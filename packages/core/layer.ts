@@ -1,9 +1,9 @@
-/** A tier of the fallback chain (CH7), in the default order. */
+/** A tier of the fallback chain, in the default order. */
 export const LAYERS = ['cache', 'ipfs', 'huggingface', 'bundled', 'peer'] as const;
 
 export type Layer = (typeof LAYERS)[number];
 
-/** How a download ended, in the words of CH7. */
+/** How a download ended; the labels of docs/requirements.md. */
 export const OUTCOMES = [
   'cache_hit',
   'primary_success',

@@ -5,16 +5,16 @@ import { HOUR_MS, MINUTE_MS, SECOND_MS } from './units.ts';
 
 /** How long and how often one layer is tried. Every number is configuration; these are the defaults. */
 export interface Budget {
-  /** Tries in a row at one source that commit nothing, the first included (CH1: 2 retries; CH3, RE5: 3 tries). */
+  /** Tries in a row at one source that commit nothing, the first included. */
   readonly triesPerSource: number;
-  /** Tries in a row at one source that end in a lost connection (RE7). */
+  /** Tries in a row at one source that end in a lost connection. */
   readonly connectionTriesPerSource: number;
-  /** Pause before the second try; doubles for each further one; milliseconds (RE5: 1, 2 s, and 4 s where more tries are allowed; CH3: 2^attempt s). */
+  /** Pause before the second try; doubles for each further one; milliseconds. */
   readonly backoffBaseMs: number;
   readonly backoffMaxMs: number;
   /** Longest Retry-After that is waited for; beyond it another source is asked. */
   readonly retryAfterMaxMs: number;
-  /** Changes of source because of corrupt bytes, before the layer is left (RE6). Only for bytes that nothing proves piece by piece. */
+  /** Changes of source because of corrupt bytes, before the layer is left. Only for bytes that nothing proves piece by piece. */
   readonly corruptionSwitches: number;
 }
 
@@ -35,12 +35,12 @@ export const DEFAULT_BUDGETS: Readonly<Record<Layer, Budget>> = {
   peer: { ...ORIGIN, triesPerSource: 2 },
 };
 
-/** A gateway that answers with a web page shows everybody a captcha or an error: nobody asks it for so long (docs/rules/ipfs.md). */
+/** Pause of a gateway that answered with a web page, such as a captcha or an error (docs/rules/ipfs.md). */
 export const PAGE_REST_MS = 10 * MINUTE_MS;
-/** A gateway that sent corrupt leaves until it was dropped is left alone for so long. */
+/** Pause of a gateway that was dropped because it sent corrupt leaves. */
 export const CORRUPT_REST_MS = HOUR_MS;
 
-/** Attempts of one download before it is `failed` (RE3); a person's resume starts anew. */
+/** Attempts of one download before it is `failed`; a resume by a person starts the count again. */
 export const MAX_ATTEMPTS = 3;
 
 export type Decision =
@@ -55,7 +55,7 @@ export type Decision =
 export interface TryHistory {
   /** Failures in a row at this source since it last committed a byte; at least 1: the one being decided. */
   readonly failuresInARow: number;
-  /** Changes of source because of corrupt bytes in this layer, the one being decided included (RE6). */
+  /** Changes of source because of corrupt bytes in this layer, the one being decided included. */
   readonly corruptionSwitches: number;
   /** Other sources of the layer that may still be asked. */
   readonly otherSources: number;
@@ -95,7 +95,7 @@ const RULES: Readonly<Record<SourceFailureKind, Rule>> = {
  */
 export const decide: Rule = (failure, history, budget, random) => RULES[failure.kind](failure, history, budget, random);
 
-/** RE6: another source at once; after too many of them the layer is left. */
+/** Another source is asked at once; after too many corrupt sources the layer is left. */
 function afterCorruption(_failure: FailureFacts, { corruptionSwitches }: TryHistory, budget: Budget): Decision {
   return corruptionSwitches > budget.corruptionSwitches
     ? { do: 'next-layer', reason: `corrupt bytes from ${corruptionSwitches} sources of this layer` }
@@ -109,7 +109,7 @@ function retryOrLeave({ kind: reason }: FailureFacts, history: TryHistory, budge
 }
 
 /**
- * RE7: somebody else continues at once; this source may come back until its tries are used up. A rest that it was given is
+ * Another source continues at once; this source may be asked again until its tries are used up. Its Retry-After is
  * waited for only where no other layer could answer instead.
  */
 function afterLostConnection(failure: FailureFacts, history: TryHistory, budget: Budget, random: number): Decision {
@@ -156,7 +156,7 @@ const PASSING: ReadonlySet<SourceFailureKind> = new Set<SourceFailureKind>([
 export const mayPass = (kind: SourceFailureKind): boolean => PASSING.has(kind);
 
 /**
- * RE8: whether an interrupted partial that nothing proves piece by piece is worth continuing.
- * Verified bytes are always kept; this is only for the rest.
+ * Whether an interrupted partial that nothing proves piece by piece is worth continuing.
+ * Verified bytes are always kept; this is only for unproven ones.
  */
 export const keepsUnprovenPartial = (doneBytes: number, totalBytes: number): boolean => doneBytes * 2 >= totalBytes;

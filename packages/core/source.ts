@@ -68,7 +68,7 @@ export interface Source {
   readonly layer: Layer;
   /** What rate limits, health and breakers belong to: `scheme://host:port`, or a path for local kinds. */
   readonly origin: string;
-  /** The rate limit of the origin that its reads are counted by, where that is known (HT3). */
+  /** The rate limit of the origin that its reads are counted by, where that is known. */
   readonly bucket?: string | undefined;
   /** The CID that its reads ask for, where they ask for one. */
   readonly cid?: string | undefined;

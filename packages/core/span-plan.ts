@@ -9,7 +9,7 @@ export const MAX_SPAN_BYTES = 64 * MIB;
 export const STALLED_MS = 10 * SECOND_MS;
 /** A busy span slower than this share of the median rate may be duplicated. */
 const LAGGARD_SHARE = 0.25;
-/** HT5: a source below this share of its own median for `TOO_SLOW_MS` is left, if another can go on. */
+/** A source below this share of its own median for `TOO_SLOW_MS` is left, if another can go on. */
 const TOO_SLOW_SHARE = 0.1;
 export const TOO_SLOW_MS = 15 * SECOND_MS;
 /** A connection this fast is limited by the host, not by the source: more of them cost CPU and gain nothing. */
@@ -20,7 +20,7 @@ const WORTHWHILE_GAIN = 1.15;
 export interface SpanSituation {
   /** Measured rate of one connection to the source; undefined before the first measurement. */
   readonly bytesPerSecond: number | undefined;
-  /** Bytes that nobody is fetching yet. */
+  /** Bytes that no source is fetching yet. */
   readonly freeBytes: number;
   /** Connections that share the free bytes, this one included; at least 1. */
   readonly connections: number;

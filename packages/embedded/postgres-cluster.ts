@@ -37,7 +37,7 @@ export async function clusterMajor(paths: ClusterPaths): Promise<number | undefi
 
 /**
  * Makes the cluster and its database. Works on a draft that takes its name when complete: a crash half-way leaves only
- * a draft, which is made anew.
+ * a draft, which is made again.
  *
  * @param durable false: no flush to disk, for tests
  */

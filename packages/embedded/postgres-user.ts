@@ -6,7 +6,7 @@ import { runCommand } from './command.ts';
 
 const NOBODY = 65534;
 
-/** How a command is run as somebody whom PostgreSQL accepts: it refuses root. */
+/** How a command is run as a user that PostgreSQL accepts: it refuses root. */
 export interface RunAs {
   /** Words before the command. */
   readonly prefix: readonly string[];
@@ -18,8 +18,8 @@ const UNSHARE = ['--user', `--map-user=${NOBODY}`, `--map-group=${NOBODY}`];
 const IN_NAMESPACE: RunAs = { prefix: ['unshare', ...UNSHARE] };
 
 /**
- * As an ordinary user: as we are. As root: in a user namespace where our files seem to be nobody's; where namespaces
- * are forbidden (many containers), as nobody, who then owns the folder. PostgreSQL also refuses a user id without a name, such
+ * As an ordinary user: as we are. As root: in a user namespace where our files seem to belong to the user nobody; where namespaces
+ * are forbidden (many containers), as the user nobody, which then owns the folder. PostgreSQL also refuses a user id without a name, such
  * as containers are given: that one runs in a user namespace too.
  *
  * @param dataDir exists; its owner decides again on the next start, so a folder is not handed to and fro

@@ -19,13 +19,13 @@ import { waitUntilReady } from './wait-ready.ts';
 export interface PostgresOptions extends ServerOptions {
   /** Which binaries to use; default: those of npm, then those of the machine. */
   readonly programs?: PostgresPrograms | undefined;
-  /** false: never wait for the disk, for tests whose data nobody misses; default true. */
+  /** false: never wait for the disk, for tests whose data may be lost; default true. */
   readonly durable?: boolean;
 }
 
 /**
  * Starts a real PostgreSQL for this machine alone, with a database `haulier` in it. A folder that a crash left behind
- * is recovered: a half-made cluster is made anew, an orphaned server is stopped, a stale pid file is removed.
+ * is recovered: a half-made cluster is made again, an orphaned server is stopped, a stale pid file is removed.
  *
  * @throws StorageError `busy` when a live process uses the folder; kind `io` when there is no PostgreSQL of the version
  *   that made the data

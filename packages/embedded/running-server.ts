@@ -20,7 +20,7 @@ export interface RunningServer {
   readonly url: string;
   readonly port: number;
   readonly pid: number;
-  /** Resolves with a sentence when the server has ended, whoever ended it. */
+  /** Resolves with a sentence when the server has ended, for any reason. */
   readonly exited: Promise<string>;
   /** Stops it in an orderly way and waits until it is gone; safe twice. */
   stop(): Promise<void>;
@@ -29,7 +29,7 @@ export interface RunningServer {
 const PORT_TAKEN = /address already in use/i;
 
 /**
- * Starts on the wanted port, or on a free one. A free port can be taken by somebody else before the server listens on
+ * Starts on the wanted port, or on a free one. A free port can be taken by another program before the server listens on
  * it, so that case alone is tried again, three times in all.
  */
 export async function startOnPort(

@@ -24,7 +24,7 @@ export interface ServerCommand {
 export interface ServerProcess {
   /** The server itself, not its guard. */
   readonly pid: number;
-  /** Resolves with a sentence when the server has ended, whoever ended it. */
+  /** Resolves with a sentence when the server has ended, for any reason. */
   readonly exited: Promise<string>;
   /** The last lines it wrote. */
   outputTail(): string;
@@ -75,7 +75,7 @@ export async function startServerProcess(command: ServerCommand, logger: Logger)
   const exited = exitOf(child, command.name);
   const pid = Number(await Promise.race([text(child.stdio[3] as Readable), exited]));
   if (!Number.isInteger(pid) || pid <= 0) throw new Error(`cannot start ${command.name}: ${tail.text()}`);
-  // A guard that somebody killed leaves its server behind.
+  // A guard that was killed leaves its server behind.
   void exited.then(() => child.signalCode !== null && send(pid, command.stopSignal));
   let stopping: Promise<void> | undefined;
   return {

@@ -29,7 +29,7 @@ const BROKEN_OFF = new Set([
 const TIMED_OUT = new Set(['ETIMEDOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT']);
 
 /**
- * Names what a transport error means (HT1).
+ * Names what a transport error means.
  *
  * @param phase whether the response had begun: a reset before it means the source cannot be reached
  */
@@ -71,7 +71,7 @@ const LATER = new Set([408, 425, 429, 502, 503, 504, 522, 524, 529]);
 const MISSING = new Set([404, 410, 451]);
 const FORBIDDEN = new Set([401, 403, 407]);
 
-/** @returns what a status that is not an answer means (HT1, HR27, HR29); 2xx other than 200 and 206 are bad answers. */
+/** @returns what a status that is not an answer means; 2xx other than 200 and 206 are bad answers. */
 export function kindOfStatus(status: number): SourceFailureKind {
   if (LATER.has(status)) return 'throttled';
   if (MISSING.has(status)) return 'missing';

@@ -11,7 +11,7 @@ import type { ProxySettings } from './connection/proxy.ts';
 import type { HttpRequest, HttpResponse, ResponseConsumer } from './request.ts';
 import { sendRequest } from './request.ts';
 
-/** Every bound is separate (HT7), and none limits the whole. */
+/** Every bound is separate, and none limits the whole. */
 export type HttpTimeouts = ConnectTimeouts & ProgressTimeouts;
 
 export const DEFAULT_TIMEOUTS: HttpTimeouts = {

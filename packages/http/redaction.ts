@@ -1,7 +1,7 @@
 const REDACTED = 'redacted';
 
 /**
- * A URL as logs, errors and metrics may show it (HA9): no user info, no fragment, and the value of every query
+ * A URL as logs, errors and metrics may show it: no user info, no fragment, and the value of every query
  * parameter hidden except a few that never carry secrets. Presigned URLs put their proof in the query under names
  * that change, so the list says what is harmless, not what is secret.
  */

@@ -5,7 +5,7 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 export const MAX_HOPS = 10;
 
-/** Headers that are for one origin only: its credentials, and the validator that it gave (HR6). */
+/** Headers that are for one origin only: its credentials, and the validator that it gave. */
 const PRIVATE_HEADERS = new Set(['authorization', 'cookie', 'proxy-authorization', 'if-range']);
 
 export const isRedirect = (status: number): boolean => REDIRECTS.has(status);
@@ -22,7 +22,7 @@ export interface HopFacts {
 }
 
 /**
- * Decides where a redirect leads (HA5, HA6). Pure.
+ * Decides where a redirect leads. Pure.
  *
  * @param visited every URL asked so far, the current one last
  * @param location the header's bytes, each as one character
@@ -57,7 +57,7 @@ const COOKIE_WALL =
 const inAscii = (location: string): string =>
   location.replace(/[\x80-\xff]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
 
-/** @returns the headers that may be sent to the next URL: credentials never cross an origin (HA4), nor do validators (HR6). */
+/** @returns the headers that may be sent to the next URL: credentials never cross an origin, nor do validators. */
 export function headersAcross(
   from: URL,
   to: URL,

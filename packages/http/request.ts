@@ -15,7 +15,7 @@ export interface HttpRequest {
   /** User info in it is sent as Basic, to its own origin only; an `authorization` in `headers` goes before it. */
   readonly url: string | URL;
   readonly method?: 'GET' | 'HEAD' | 'POST';
-  /** Names in lower case. `accept-encoding` is always `identity` (HR1), whatever stands here. */
+  /** Names in lower case. `accept-encoding` is always `identity`, whatever stands here. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array | undefined;
   /** Who is asked, for errors. */
@@ -41,7 +41,7 @@ export interface HopHead {
 }
 
 export interface HttpResponse extends HopHead {
-  /** The answer of the URL that was asked: a hub says what it knows about the file there (HA8). */
+  /** The answer of the URL that was asked: a hub says what it knows about the file there. */
   readonly first: HopHead;
   readonly redirects: number;
   /** How its address was judged; belongs to a request that comes back to this URL. */
@@ -71,7 +71,7 @@ interface Journey {
   setsCookie: boolean;
 }
 
-/** Sends one request and follows its redirects (HA4–HA8). */
+/** Sends one request and follows its redirects. */
 export async function sendRequest(
   pool: ConnectionPool,
   settings: Settings,
@@ -192,7 +192,7 @@ function wireRequest(journey: Journey, url: URL, connection: Connection): Exchan
   return { method, path: url.href, headers: { ...journey.headers, host: url.host, ...authorization }, body };
 }
 
-/** Public sources may not send us into private networks, even where the operator allows those or named the source (HA7). */
+/** Public sources may not send us into private networks, even where the operator allows those or named the source. */
 function modeOf(journey: Journey, url: URL): AddressMode {
   const { request, visited, startIsPublic } = journey;
   if (visited.length === 1) return request.addressMode ?? (request.trusted === true ? 'trusted' : 'normal');

@@ -26,7 +26,7 @@ export interface RateLimitBucket {
 }
 
 /**
- * Reads the `RateLimit` header of the IETF draft as hubs send it: `"resolvers";r=0;t=55` (HT3).
+ * Reads the `RateLimit` header of the IETF draft as hubs send it: `"resolvers";r=0;t=55`.
  *
  * @returns the buckets with both numbers, times in milliseconds; [] for anything else
  */
@@ -56,7 +56,7 @@ export function isAllowanceUsedUp(headers: HeaderMap): boolean {
   return USED_UP.some((name) => headers[name]?.trim() === '0');
 }
 
-/** No word of a server is believed for longer (docs/rules/ipfs.md): whoever means a day is asked again, and says so again. */
+/** Longest wait that a server may ask for (docs/rules/ipfs.md): a server that needs longer asks again. */
 const LONGEST_WAIT_MS = 10 * MINUTE_MS;
 
 /** How long a server wants to be left alone. */
@@ -66,7 +66,7 @@ export interface AskedWait {
   readonly bucket: string | undefined;
 }
 
-/** @returns the wait a response asks for: an empty bucket's reset and a second (HT3) before `Retry-After` (HT2). */
+/** @returns the wait a response asks for: an empty bucket's reset and a second before `Retry-After`. */
 export function waitOf(headers: HeaderMap, nowMs: number): AskedWait | undefined {
   const empty = parseRateLimit(headers['ratelimit']).filter((bucket) => bucket.remaining === 0);
   const last = empty.reduce<RateLimitBucket | undefined>(

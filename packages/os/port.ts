@@ -17,5 +17,5 @@ export async function listenOnce(bind: string, wanted: number): Promise<number> 
   return address.port;
 }
 
-/** @returns a port of 127.0.0.1 that nobody listens on at this moment */
+/** @returns a port of 127.0.0.1 that is free at this moment */
 export const freePort = (): Promise<number> => listenOnce('127.0.0.1', 0);

@@ -22,7 +22,7 @@ export async function bootId(fs: FileCalls = nodeFiles): Promise<string> {
   return (await fs.readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '')).trim();
 }
 
-/** Whether a process of this number exists, also one of somebody else, also a zombie. Every system tells that. */
+/** Whether a process of this number exists, also one of another user, also a zombie. Every system tells that. */
 export function isRunning(pid: number): boolean {
   if (!Number.isInteger(pid) || pid <= 0) return false;
   try {

@@ -8,7 +8,7 @@ import type { FileCalls } from '#os/file-calls';
 /** `auto`: hard link, else reflink, else copy. `symlink` only by choice: some applications resolve or refuse them. */
 export type LinkMode = 'auto' | 'symlink';
 
-/** What is wrong with a published file, for whoever watches (`host.notice`). */
+/** What is wrong with a published file, for the event `host.notice`. */
 export interface StoreNotice {
   readonly notice: 'corrupt' | 'store_over_limit' | 'evicted';
   readonly sha256: string | null;
@@ -35,11 +35,11 @@ export interface StoreContext {
   readonly logger: Logger;
   readonly linkMode: LinkMode;
   readonly leaves: LeafReader;
-  /** One spelling per CID, so that v0, v1 and every base find the same content (E11). */
+  /** One spelling per CID, so that v0, v1 and every base find the same content. */
   readonly canonicalCid: (cid: string) => string;
   readonly onNotice: (notice: StoreNotice) => void;
   /** Told after each step of a publish: progress for logs, and the place where a test kills the process. */
   readonly onStep: (step: PublishStep) => void | Promise<void>;
-  /** Digests hashed or published by this process: the others are hashed on first use (HD12). */
+  /** Digests hashed or published by this process: the others are hashed on first use. */
   readonly provenThisRun: Set<string>;
 }

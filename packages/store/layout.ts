@@ -105,7 +105,7 @@ export async function readVersion(fs: FileCalls, paths: StorePaths): Promise<num
   return version;
 }
 
-/** @param isNew the folders may be there, and yet nobody waited until their names were on the disk */
+/** @param isNew also where the folders exist: their names may not be on the disk yet */
 async function makeFolders(fs: FileCalls, paths: StorePaths, isNew: boolean): Promise<void> {
   const first = await fs.mkdir(paths.home, { recursive: true, mode: SHARED_MODE });
   const made: (string | undefined)[] = [];

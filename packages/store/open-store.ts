@@ -57,13 +57,13 @@ export interface Store {
   publish(request: PublishRequest): Promise<PublishedBlob>;
   /** Copies content of this machine into the store, proven, under no name of a model. */
   takeContent(content: LocalContent): Promise<PublishedBlob>;
-  /** The layer `cache`: only what passed the check of CH4 is returned. */
+  /** The layer `cache`: only content that passed the check is returned. */
   find(spec: FindSpec, options?: Pick<CheckOptions, 'depth' | 'pace'>): Promise<PublishedBlob | undefined>;
   /** Shows a blob that is already stored under one more model, version or path. */
   ensureView(content: StoredContent, view: ViewRequest): Promise<void>;
   /** Enters and shows a whole version whose contents are here. @returns whether it is shown now */
   showVersion(request: VersionRequest): Promise<boolean>;
-  /** Decompresses a published archive; all declared results are published, or none (EX4). */
+  /** Decompresses a published archive; all declared results are published, or none. */
   unpack(request: UnpackRequest): Promise<Unpacked>;
   /** The newest quarantined file of this content, as salvage input of a transfer. */
   repairCandidate(sha256: string): Promise<string | undefined>;
@@ -74,7 +74,7 @@ export interface Store {
   writeLeaves(cid: string, files: LeafFiles): Promise<void>;
   /** Which bytes of a file are wrong, by the leaf table of its CID; undefined when none is known. */
   badRanges(path: string, cid: string): Promise<readonly ByteRange[] | undefined>;
-  /** The right to write this content's partial, or what another process published meanwhile (CH8). */
+  /** The right to write this content's partial, or what another process published meanwhile. */
   leasePartial<Found>(key: string, options: LeasePartialOptions<Found>): Promise<PartialOutcome<Found>>;
   /** Hashes everything, or one model; wrong content is quarantined. */
   verify(options?: VerifyOptions): Promise<VerifyReport>;

@@ -160,7 +160,7 @@ const validatorOf = (place: string, etag: string | undefined): Validator | undef
 /** @returns how many bytes were sent */
 async function sendChunks(sending: Sending): Promise<number> {
   const { bytes, span, behaviour, sink } = sending;
-  // One buffer for every chunk, overwritten each time: whoever keeps a chunk's memory is found out.
+  // One buffer for every chunk, overwritten each time: a consumer that keeps a chunk's memory fails its test.
   const memory = new Uint8Array(Math.max(behaviour.chunkBytes ?? CHUNK_BYTES, ...(behaviour.slicing ?? [1])));
   const pace = paceOf(sending);
   let sent = 0;

@@ -24,7 +24,7 @@ export async function until<T>(condition: () => T | Promise<T>, options: UntilOp
     } catch (error) {
       cause = error;
     }
-    if (Date.now() >= deadline) throw new Error(`waited ${timeoutMs} ms in vain: ${options.what}`, { cause });
+    if (Date.now() >= deadline) throw new Error(`gave up after ${timeoutMs} ms: ${options.what}`, { cause });
     await pause(20);
   }
 }

@@ -23,7 +23,7 @@ const HEAD_BYTES = 8;
 /**
  * Decompresses a stream as it comes.
  *
- * @throws VerifyError `wrong-format` for damaged, truncated (L03) or exploding input; errors of the stream itself pass through
+ * @throws VerifyError `wrong-format` for damaged, truncated or exploding input; errors of the stream itself pass through
  */
 export async function* decompress(
   stream: AsyncIterable<Uint8Array>,

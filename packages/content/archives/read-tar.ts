@@ -76,7 +76,7 @@ const PASSED_OVER = 'VDNAgK';
 
 /**
  * Walks the regular files of a tar: v7, ustar, pax, GNU, with sparse files of both. Folders, labels and listings are passed over.
- * Everything else that is not a regular file under a safe name is skipped and told (L01).
+ * Everything else that is not a regular file under a safe name is skipped and told.
  *
  * @throws VerifyError `wrong-format` for what is damaged, truncated, no tar, or beyond the limits
  */

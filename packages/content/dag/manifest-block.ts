@@ -56,7 +56,7 @@ export function decodeManifestBlock(bytes: Uint8Array): unknown {
 }
 
 /**
- * Fetches a manifest by CID (CH2): the block is verified, then read strictly.
+ * Fetches a manifest by CID: the block is verified, then read strictly.
  *
  * @throws RangeError for a text that is no CID; VerifyError `unsupported` for another codec, `wrong-format`,
  *   `leaf-unobtainable`; and whatever `fetchBlock` throws

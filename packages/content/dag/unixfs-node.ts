@@ -33,7 +33,7 @@ const BYTES = 2;
  * that the dag-pb specification forbids (unknown fields, interleaved links, fields out of order or twice) is refused.
  *
  * @param block verified bytes
- * @throws VerifyError `invalid-dag`: the content breaks the rules, whoever sent it
+ * @throws VerifyError `invalid-dag`: the content itself breaks the rules
  */
 export function decodeUnixfsNode(block: Uint8Array): UnixfsNode {
   try {

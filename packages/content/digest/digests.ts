@@ -85,7 +85,7 @@ export async function digestFile(
 export interface DigestMismatch {
   readonly algorithm: DigestAlgorithm;
   readonly expected: string;
-  /** undefined when it was not computed: what nobody computed proves nothing. */
+  /** undefined when it was not computed: it proves nothing then. */
   readonly actual: string | undefined;
 }
 

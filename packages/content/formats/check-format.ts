@@ -5,7 +5,7 @@ import { onnxProblem } from './onnx.ts';
 import type { ReadAt } from './read-at.ts';
 import { safetensorsProblem } from './safetensors.ts';
 
-/** Formats whose header shows whether a file is what its name says (CH4). */
+/** Formats whose header shows whether a file is what its name says. */
 export const FILE_FORMATS = ['onnx', 'safetensors', 'gguf', 'gzip', 'zstd', 'tar', 'zip'] as const;
 
 export type FileFormat = (typeof FILE_FORMATS)[number];

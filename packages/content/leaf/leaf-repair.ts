@@ -19,7 +19,7 @@ export interface LeafRepair {
  * Finds out what a wrong guess about a dag-pb leaf is: the block is really an inner node, or a leaf framed in an unusual way
  * (mode, mtime), whose frame is then remembered.
  *
- * @param block the block of that leaf, fetched raw; verified here, and fetched anew when it is not the block
+ * @param block the block of that leaf, fetched raw; verified here, and fetched again when it is not the block
  * @throws RangeError for a raw or known leaf, which needs no guess; else like `buildLeafTable`
  */
 export async function repairOf(

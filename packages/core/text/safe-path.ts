@@ -46,7 +46,7 @@ function refusedByWindows(segment: string): string | undefined {
   return undefined;
 }
 
-/** The form under which two paths are one on a disk that folds case or Unicode (HN3). */
+/** The form under which two paths are one on a disk that folds case or Unicode. */
 export const foldedPath = (path: string): string => path.normalize('NFC').toLowerCase();
 
 /** Paths of one folder, to be asked which of them another path cannot stand beside. */

@@ -12,10 +12,10 @@ export const resolveWithSystem: Resolve = (host) => systemLookup(host, { all: tr
 
 /**
  * Resolves a host and keeps only the addresses the policy allows, so that the address that is checked is the
- * address that is connected (HA7): nothing resolves the name a second time.
+ * address that is connected: nothing resolves the name a second time.
  *
  * @param policy undefined where the operator typed exactly this host and port
- * @param timeoutMs bound for the resolver (HT7)
+ * @param timeoutMs bound for the resolver
  * @throws HttpFailure `address-refused` when no address is allowed, `unreachable` when the name has none
  */
 export async function allowedAddresses(

@@ -20,7 +20,7 @@ export interface ConnectionPoolOptions extends Omit<ConnectOptions, 'policy' | '
   readonly maxConnectionsPerOrigin: number;
 }
 
-interface Lane {
+interface OriginConnections {
   readonly idle: Connection[];
   /** Handed a free connection, or undefined with the right to make one. */
   readonly waiting: WaitQueue<Connection | undefined>;
@@ -30,7 +30,7 @@ interface Lane {
 /** Connections by origin, reused last-in first-out; above the limit, requests wait their turn. */
 export class ConnectionPool {
   readonly #options: ConnectionPoolOptions;
-  readonly #lanes = new Map<string, Lane>();
+  readonly #origins = new Map<string, OriginConnections>();
   #closed = false;
 
   constructor(options: ConnectionPoolOptions) {
@@ -41,38 +41,38 @@ export class ConnectionPool {
   async acquire(url: URL, mode: AddressMode, signal: AbortSignal, fresh = false): Promise<Connection> {
     if (this.#closed) throw new HttpFailure('aborted', 'the HTTP client is closed');
     const key = keyOf(url, mode);
-    const lane = this.#lane(key);
-    if (fresh) this.#dropIdle(key, lane);
-    const idle = lane.idle.pop();
+    const own = this.#connectionsOf(key);
+    if (fresh) this.#dropIdle(key, own);
+    const idle = own.idle.pop();
     if (idle) return idle;
-    if (lane.open < this.#options.maxConnectionsPerOrigin) return this.#make(url, mode, lane);
-    const handed = await lane.waiting.wait(signal).catch((cause: unknown) => {
+    if (own.open < this.#options.maxConnectionsPerOrigin) return this.#make(url, mode, own);
+    const handed = await own.waiting.wait(signal).catch((cause: unknown) => {
       throw new HttpFailure('aborted', 'stopped by us', { cause });
     });
-    return handed ?? this.#make(url, mode, lane);
+    return handed ?? this.#make(url, mode, own);
   }
 
   /** Gives a connection back; a closed one only frees its place. */
   release(url: URL, mode: AddressMode, connection: Connection): void {
     const key = keyOf(url, mode);
-    const lane = this.#lane(key);
+    const own = this.#connectionsOf(key);
     if (connection.closed || this.#closed) {
-      lane.open -= 1;
+      own.open -= 1;
       connection.destroy();
-      if (!lane.waiting.hand(undefined)) this.#forget(key, lane);
-    } else if (!lane.waiting.hand(connection)) lane.idle.push(connection);
+      if (!own.waiting.hand(undefined)) this.#forget(key, own);
+    } else if (!own.waiting.hand(connection)) own.idle.push(connection);
   }
 
   close(): void {
     this.#closed = true;
-    for (const lane of this.#lanes.values()) {
-      for (const connection of lane.idle.splice(0)) connection.destroy();
+    for (const own of this.#origins.values()) {
+      for (const connection of own.idle.splice(0)) connection.destroy();
     }
-    this.#lanes.clear();
+    this.#origins.clear();
   }
 
-  #make(url: URL, mode: AddressMode, lane: Lane): Connection {
-    lane.open += 1;
+  #make(url: URL, mode: AddressMode, own: OriginConnections): Connection {
+    own.open += 1;
     const target = targetOf(url);
     const connection: Connection = new Connection(
       target,
@@ -83,32 +83,32 @@ export class ConnectionPool {
     return connection;
   }
 
-  /** The server closed a connection that nobody uses. */
+  /** The server closed an idle connection. */
   #onIdleClose(key: string, connection: Connection): void {
-    const lane = this.#lanes.get(key);
-    const at = lane?.idle.indexOf(connection) ?? -1;
-    if (!lane || at === -1) return;
-    lane.idle.splice(at, 1);
-    lane.open -= 1;
+    const own = this.#origins.get(key);
+    const at = own?.idle.indexOf(connection) ?? -1;
+    if (!own || at === -1) return;
+    own.idle.splice(at, 1);
+    own.open -= 1;
     connection.destroy();
-    this.#forget(key, lane);
+    this.#forget(key, own);
   }
 
-  #dropIdle(key: string, lane: Lane): void {
-    for (const connection of [...lane.idle]) this.#onIdleClose(key, connection);
-    this.#lanes.set(key, lane);
+  #dropIdle(key: string, own: OriginConnections): void {
+    for (const connection of [...own.idle]) this.#onIdleClose(key, connection);
+    this.#origins.set(key, own);
   }
 
-  #lane(key: string): Lane {
-    const known = this.#lanes.get(key);
+  #connectionsOf(key: string): OriginConnections {
+    const known = this.#origins.get(key);
     if (known) return known;
-    const made: Lane = { idle: [], waiting: new WaitQueue(), open: 0 };
-    this.#lanes.set(key, made);
+    const made: OriginConnections = { idle: [], waiting: new WaitQueue(), open: 0 };
+    this.#origins.set(key, made);
     return made;
   }
 
-  #forget(key: string, lane: Lane): void {
-    if (lane.open === 0 && lane.waiting.length === 0 && this.#lanes.get(key) === lane) this.#lanes.delete(key);
+  #forget(key: string, own: OriginConnections): void {
+    if (own.open === 0 && own.waiting.length === 0 && this.#origins.get(key) === own) this.#origins.delete(key);
   }
 }
 

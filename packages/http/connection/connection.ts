@@ -16,7 +16,7 @@ const IDLE_MS = 30_000;
 
 /**
  * One HTTP/1.1 connection at a time to one server, used by one request at a time. An undici Client of its own for
- * each connection, not undici's Pool, because the memory the socket reads into belongs to whoever consumes it.
+ * each connection, not undici's Pool, because the memory the socket reads into belongs to its consumer.
  */
 export class Connection {
   readonly client: Client;

@@ -19,7 +19,7 @@ export interface Target {
   readonly port: number;
 }
 
-/** Bounds of the three phases of a connection (HT7); milliseconds. */
+/** Bounds of the three phases of a connection; milliseconds. */
 export interface ConnectTimeouts {
   readonly lookupMs: number;
   readonly connectMs: number;

@@ -31,7 +31,7 @@ const REFUSED = new Set([403, 421, 429, 503, 508, 509]);
 export interface ExchangeFailure {
   readonly error: unknown;
   readonly before: 'sent' | 'head' | 'end';
-  /** The consumer threw it: nobody else's business. */
+  /** The consumer threw it: it passes unchanged. */
   readonly byConsumer: boolean;
 }
 

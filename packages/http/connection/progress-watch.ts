@@ -1,19 +1,19 @@
 import { HttpFailure } from '../http-error.ts';
 
-/** Bounds of one response; there is no total timeout, because a large file may take hours (HT5). */
+/** Bounds of one response; there is no total timeout, because a large file may take hours. */
 export interface ProgressTimeouts {
   /** Until the first byte of the answer. */
   readonly headersMs: number;
-  /** Without any byte (HT6). */
+  /** Without any byte. */
   readonly stallMs: number;
-  /** Fewer bytes per second than this, over `lowSpeedMs`, is a trickle (HT5); 0 switches the rule off. */
+  /** Fewer bytes per second than this, over `lowSpeedMs`, is a trickle; 0 switches the rule off. */
   readonly lowSpeedBytesPerSecond: number;
   readonly lowSpeedMs: number;
 }
 
 /**
  * Watches one response. Time is counted in ticks, each at most twice its plan, so that a blocked event loop or a
- * suspended machine is not blamed on the source (HT11); time in which the consumer holds the transport does not count.
+ * suspended machine is not blamed on the source; time in which the consumer holds the transport does not count.
  */
 export class ProgressWatch {
   readonly #timeouts: ProgressTimeouts;

@@ -12,7 +12,7 @@ const TLS_RECORD_BYTES = 16 * 1024;
 /**
  * Reused memory for everything one socket receives. By default Node allocates a buffer for each read, and the
  * garbage that leaves is the largest cost of a fast transfer. A buffer is handed to the kernel again only when
- * nobody can see its bytes any more: the stream has been read empty, and the consumer does not hold a chunk.
+ * its bytes are read no more: the stream has been read empty, and the consumer does not hold a chunk.
  */
 export class ReadBuffers {
   readonly #all: Uint8Array[] = [];

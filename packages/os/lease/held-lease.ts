@@ -10,13 +10,13 @@ import { unlinkIfPresent, writeAtomically } from '../write-file.ts';
 export interface LeaseParts {
   readonly fs: FileCalls;
   readonly clock: Clock;
-  /** Told of what the disk refuses and is tried again, or is not worth an error. */
+  /** Told of failures of the disk that are tried again or change nothing. */
   readonly logger?: Logger | undefined;
 }
 
 export interface Lease {
   readonly record: LeaseRecord;
-  /** Aborted when the lease turns out to be somebody else's: stop writing. */
+  /** Aborted when another process has the lease: stop writing. */
   readonly lost: AbortSignal;
   /**
    * @returns whether the lease is still ours
@@ -25,7 +25,7 @@ export interface Lease {
   isMine(): Promise<boolean>;
   /** Changes the note. */
   tell(note: string): Promise<void>;
-  /** Gives the lease up; safe twice. Never rejects: what the disk does not let go ends by its silence. */
+  /** Gives the lease up; safe twice. Never rejects: a file that cannot be removed expires without its heartbeat. */
   release(): Promise<void>;
   /** Gives the lease up and moves its file to the path, dated `atMs`: takes no space, so it works on a full disk. */
   releaseTo(path: string, atMs: number): Promise<void>;
@@ -53,7 +53,7 @@ export function holdLease(parts: LeaseParts, path: string, record: LeaseRecord, 
     lost: heart.lost,
     isMine,
     async tell(note) {
-      if (!(await isMine())) throw new StorageError('busy', path, 'the lease belongs to somebody else now');
+      if (!(await isMine())) throw new StorageError('busy', path, 'another process has taken over the lease');
       await writeAtomically(fs, path, JSON.stringify({ ...record, note }));
     },
     release: () =>
@@ -75,7 +75,7 @@ interface Heart {
   stop(): void;
 }
 
-/** A beat that fails is made up for by the next one; only when none came through for `ttlMs` others may have taken over. */
+/** One failed beat does no harm; after `ttlMs` without any, another process may have taken over. */
 function startHeart({ fs, clock, logger }: LeaseParts, path: string, token: string, ttlMs: number): Heart {
   const lost = new AbortController();
   let isStopped = false;
@@ -91,7 +91,7 @@ function startHeart({ fs, clock, logger }: LeaseParts, path: string, token: stri
   const beat = async (): Promise<void> => {
     try {
       const raw = await ifPresent(fs.readFile(path, 'utf8'));
-      if (raw === undefined) return lose('the lease is gone: somebody removed it, or its folder');
+      if (raw === undefined) return lose('the lease is gone: its file or folder was removed');
       if (tokenIn(raw) !== token) return lose('the lease was taken over: this process was silent for too long');
       const now = new Date(clock.now());
       if (!isStopped) await fs.utimes(path, now, now);

@@ -8,7 +8,7 @@ import { parseLease, type LeaseRecord } from './lease-record.ts';
 import { processIdentity, provablyGone } from './process-identity.ts';
 import { dropTemporary, unlinkIfPresent, writeAtomically } from '../write-file.ts';
 
-/** Who holds a lease, as the asker has watched it. */
+/** The holder of a lease, as the asker has watched it. */
 export interface Observation {
   /** Changes with every heartbeat. */
   readonly signature: string;
@@ -28,11 +28,11 @@ export type LeaseOutcome = TakenLease | { readonly heldBy: LeaseRecord | undefin
 export const LEASE_TTL_MS = 15_000;
 
 /**
- * Takes the lease, or says who holds it. A lease ends by its heartbeat, never by its process number alone (HD9): the asker
+ * Takes the lease, or tells its holder. A lease ends by its heartbeat, never by its process number alone: the asker
  * watches it for `ttlMs` without a beat, on its own monotonic clock, so a wrong wall clock cannot end it early. Only a
  * process that is proven gone (`provablyGone`) is displaced at once.
  *
- * A lease avoids double work; correctness comes from private inodes and publishing by content (HD8).
+ * A lease avoids double work; correctness comes from private inodes and publishing by content.
  * @param earlier what the previous call with the same path observed
  * @throws StorageError
  */
@@ -99,8 +99,8 @@ async function waitForLease(parts: LeaseParts, path: string, note: string): Prom
 }
 
 /**
- * Everybody who may use the folder can read who holds the lease. A full disk makes the file and then refuses its content: left
- * there, the next asker would wait for nobody.
+ * Every user of the folder can read the holder of the lease. A full disk makes the file and then refuses its content: without its
+ * removal, the next asker would wait for a holder that does not exist.
  *
  * @returns false when there is one already
  */

@@ -19,29 +19,29 @@ export interface PartialPlace {
   readonly key: string;
 }
 
-/** The right to write one partial, which nobody else writes to: whoever comes next goes on with it or starts another one. */
+/** The exclusive right to write one partial: the next holder continues it or starts another one. */
 export interface LeasedPartial {
   /** Where the transfer writes. Its journal stands beside, with this path as the beginning of its name. */
   readonly partialPath: string;
-  /** True when an earlier attempt left this very partial and nobody else can have it open. */
+  /** True when an earlier attempt left this very partial and no other process can have it open. */
   readonly resumed: boolean;
-  /** Partials of holders that may still write to them: what is good is copied out of these, they are never published (HD7). */
+  /** Partials of holders that may still write to them: what is good is copied out of these, they are never published. */
   readonly salvage: readonly string[];
   /** Aborted when another process took over: stop writing. */
   readonly lost: AbortSignal;
   /** @throws StorageError `busy` when another process has taken over */
   assertMine(): Promise<void>;
-  /** Ends the attempt and keeps the partial for the next one, for `keepForMs` where a sweep passes by (RE10). Never rejects. */
+  /** Ends the attempt and keeps the partial for the next one, for `keepForMs` where a sweep passes by. Never rejects. */
   release(options?: { readonly keepForMs?: number }): Promise<void>;
   /** Ends the attempt and removes what is left of it: after a publish, or a cancel. Never rejects. */
   discard(): Promise<void>;
 }
 
 export interface LeasePartialOptions<Found> {
-  /** Asked again whenever the holder may have finished: what it finds ends the wait (CH8). */
+  /** Asked again whenever the holder may have finished: what it finds ends the wait. */
   readonly find: () => Promise<Found | undefined>;
   readonly signal?: AbortSignal | undefined;
-  /** Told once when somebody else is at it, for logs and status (HD9: who, and since when). */
+  /** Told once when another process holds the lease, for logs and status. */
   readonly onWaiting?: ((heldBy: LeaseRecord | undefined) => void) | undefined;
   /**
    * Whether nothing of an earlier attempt lies in the place, as one look at its folder showed for all places in there: then the folder,
@@ -96,8 +96,8 @@ export async function leasePartial<Found>(
 }
 
 /**
- * Removes what lies in the place when no partial does: a process was killed between publishing and putting in order. Whatever
- * somebody may go on with stays, and all of it while somebody holds the lease.
+ * Removes what lies in the place when no partial does: a process was killed between publishing and putting in order. A partial
+ * that can be continued stays, and so does everything while the lease is held.
  *
  * @throws StorageError
  */
@@ -235,7 +235,7 @@ async function keep(parts: Parts, path: string, lease: Lease, kept: KeptPartial)
   }
 }
 
-/** Whoever took over removes our partial when it is done with it; a journal that we wrote after that is ours to remove. */
+/** The next holder removes our partial when it is done with it; a journal that we wrote after that is ours to remove. */
 async function dropOrphans(parts: Parts, place: PartialPlace, name: string): Promise<void> {
   if ((await ifPresent(parts.fs.stat(join(place.folder, name)))) !== undefined) return;
   await removePartials(parts, place, (other) => other.startsWith(name));
@@ -250,7 +250,7 @@ async function removeOne({ fs }: Parts, partialPath: string): Promise<void> {
   for (const ending of ['', ...BESIDE]) await unlinkIfPresent(fs, partialPath + ending);
 }
 
-/** Removes partials, and after them what lies beside them: whoever still writes there then sees that its partial is gone. */
+/** Removes partials, and after them what lies beside them: a process that still writes there then sees that its partial is gone. */
 async function removePartials({ fs }: Parts, place: PartialPlace, isMeant: (name: string) => boolean): Promise<void> {
   for (const isPartial of [true, false])
     for (const name of await fs.readdir(place.folder)) {

@@ -18,7 +18,7 @@ export interface ProcessIdentity {
 /** What was found out completely, by the calls that told it: a process stays who it is, and a fetch of many files asks for each. */
 const known = new WeakMap<FileCalls, ProcessIdentity>();
 
-/** Who we are. Where the system tells nothing, nothing can be proven later, and the heartbeat decides alone. */
+/** The identity of this process. Where the system tells nothing, nothing can be proven later, and the heartbeat decides alone. */
 export async function processIdentity(fs: FileCalls): Promise<ProcessIdentity> {
   const found = known.get(fs) ?? (await lookUp(fs));
   if (found.machine !== '' && found.place !== '' && found.started !== '') known.set(fs, found);
@@ -47,8 +47,8 @@ export async function provablyAlive(fs: FileCalls, { place, pid, started }: Proc
 }
 
 /**
- * True only when it is proven: the process lived where we live and does not live any more, or its machine has been started anew
- * since it last gave a sign of life.
+ * True only when it is proven: the process lived where we live and does not live any more, or its machine has restarted
+ * since its last sign of life.
  *
  * @param aliveAtMs wall clock at its last sign of life; milliseconds since 1970
  */

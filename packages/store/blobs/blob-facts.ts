@@ -21,7 +21,7 @@ export interface BlobFacts {
   readonly digests: Digests;
   /** When all bytes were last hashed; milliseconds since 1970. */
   readonly verifiedAt: number;
-  /** The file as it was then: another mtime or inode is another file (HD12). */
+  /** The file as it was then: another mtime or inode is another file. */
   readonly mtimeMs: number;
   readonly inode: number;
 }

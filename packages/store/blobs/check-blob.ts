@@ -22,7 +22,7 @@ export interface InvalidBlob {
 }
 
 export interface CheckOptions {
-  /** `full` hashes in any case; `fast` trusts size, mtime and inode once the content was proven since the start (HD12). */
+  /** `full` hashes in any case; `fast` trusts size, mtime and inode once the content was proven since the start. */
   readonly depth: 'fast' | 'full';
   /** The exact size that the manifest says. */
   readonly sizeBytes?: number | undefined;
@@ -39,9 +39,9 @@ export interface CheckOptions {
 const READ_BYTES = 1024 * 1024;
 
 /**
- * Checks one blob in the order of CH4: size, then SHA-256, then format. Changes nothing but the time of the proof.
+ * Checks one blob in this order: size, then SHA-256, then format. Changes nothing but the time of the proof.
  *
- * @throws StorageError when the disk cannot be read: that says nothing about the content (G06)
+ * @throws StorageError when the disk cannot be read: that says nothing about the content
  */
 export async function checkBlob(context: StoreContext, sha256: string, options: CheckOptions): Promise<BlobCheck> {
   const blob = blobPath(context.paths, sha256);
@@ -73,7 +73,7 @@ const invalid = (reason: InvalidReason, message: string, inode: number | undefin
   inode,
 });
 
-/** HD12: the same inode with the same mtime as at the last proof, and a proof since this process started. */
+/** The same inode with the same mtime as at the last proof, and a proof since this process started. */
 export const isUnchanged = (context: StoreContext, stat: Stats, facts: BlobFacts): boolean =>
   context.provenThisRun.has(facts.sha256) && stat.ino === facts.inode && Math.abs(stat.mtimeMs - facts.mtimeMs) < 2;
 

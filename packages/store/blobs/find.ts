@@ -16,7 +16,7 @@ export type FindSpec = Pick<FileSpec, 'digests'> &
 const NAMES = ['sha512', 'sha1', 'git', 'md5'] as const;
 
 /**
- * The layer `cache` (CH4): finds a file by SHA-256, CID or another digest, and hands it out only after the check. Content that
+ * The layer `cache`: finds a file by SHA-256, CID or another digest, and hands it out only after the check. Content that
  * fails it is deleted or quarantined here, so the caller simply fetches it again.
  *
  * @returns undefined when the store does not have it, or no longer

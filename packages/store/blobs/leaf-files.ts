@@ -29,7 +29,7 @@ export async function writeLeaves(context: StoreContext, cid: string, files: Lea
   if (files.inner !== undefined) await writeDurably(context.fs, leavesPath(context, cid, 'inner'), files.inner);
 }
 
-/** @returns what the store has; the bytes are as trustworthy as the disk, so whoever decodes them checks them */
+/** @returns what the store has; the bytes are unchecked, so the decoder checks them */
 export async function readLeaves(context: StoreContext, cid: string): Promise<LeafFiles> {
   try {
     const [table, inner] = await Promise.all(

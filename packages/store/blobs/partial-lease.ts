@@ -14,7 +14,7 @@ export function contentKey(spec: FileSpec): string {
 }
 
 /**
- * Single flight per content across the processes of a host (CH8): the first asker gets the partial, the others wait and get
+ * Single flight per content across the processes of a host: the first asker gets the partial, the others wait and get
  * what it published; when it fails or dies, one of them goes on with its partial.
  *
  * @throws StorageError; the signal's reason when it is aborted while waiting

@@ -1,4 +1,4 @@
-/** The steps of a publish, in their order (HD6). After any of them the power may fail. */
+/** The steps of a publish, in their order. After any of them the power may fail. */
 export const PUBLISH_STEPS = [
   'partial-synced',
   'blob-renamed',

@@ -15,7 +15,7 @@ import { showContent, touchBlob, type ViewRequest } from '../models/model-views.
 import type { RecordStore } from '../models/record-store.ts';
 
 export interface PublishRequest {
-  /** A complete, verified file on the store's own filesystem that no process holds open for writing (HD1, HD7). */
+  /** A complete, verified file on the store's own filesystem that no process holds open for writing. */
   readonly partialPath: string;
   readonly sha256: string;
   readonly sizeBytes: number;
@@ -43,7 +43,7 @@ const NO_PERMISSIONS = new Set(['EPERM', 'ENOTSUP', 'ENOSYS', 'EOPNOTSUPP']);
 
 /**
  * Makes verified bytes visible under their final name. Survives power loss once it resolves; a crash at any step before
- * leaves the old state or the new one (HD6). Safe to repeat, and for two processes at once: content names the result.
+ * leaves the old state or the new one. Safe to repeat, and for two processes at once: content names the result.
  *
  * @throws StorageError
  */

@@ -31,7 +31,7 @@ export interface LocalContent {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A shorter content is begun anew after an interruption: a lease costs more than its bytes. */
+/** A shorter content starts again after an interruption: a lease costs more than its bytes. */
 const RESUMED_FROM_BYTES = 8 * MIB;
 const READ_BYTES = MIB;
 /** Kept for an install that is begun again. */
@@ -78,7 +78,7 @@ async function takeAtOnce(context: StoreContext, records: RecordStore, content: 
   }
 }
 
-/** An earlier part that turns out to be wrong is no reason to refuse the bundle: then all of it is written anew. */
+/** An earlier part that turns out to be wrong is no reason to refuse the bundle: then all of it is written again. */
 async function writeResumed(
   context: StoreContext,
   content: LocalContent,
@@ -93,7 +93,7 @@ async function writeResumed(
   }
 }
 
-/** Hashes what the partial has up to `from`, and writes the rest behind it. */
+/** Hashes what the partial has up to `from`, and writes the other bytes behind it. */
 async function writeFrom(
   context: StoreContext,
   content: LocalContent,
@@ -165,7 +165,7 @@ async function* readBack(handle: FileHandle, length: number): AsyncGenerator<Uin
   }
 }
 
-/** A disk that is almost full writes a part and reports no error (HD2). */
+/** A disk that is almost full writes a part and reports no error. */
 async function writeAll(handle: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
   for (let done = 0; done < bytes.length;) {
     const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, at + done);

@@ -59,11 +59,11 @@ interface Written extends UnpackedFile {
 }
 
 /**
- * Decompresses a verified archive into the store (EX4), as a stream and within limits. Only declared files are written, under
+ * Decompresses a verified archive into the store, as a stream and within limits. Only declared files are written, under
  * private names; they are published together once every one of them has its declared size and SHA-256. Of several entries with
  * the name of a declared file the one with its digest is taken; entries that the manifest does not name are counted.
  *
- * @throws VerifyError `wrong-format` for a hostile or damaged archive (L01, L03), `wrong-digest` for a result that is not what was declared
+ * @throws VerifyError `wrong-format` for a hostile or damaged archive, `wrong-digest` for a result that is not what was declared
  * @throws StorageError; the signal's reason
  */
 export async function unpack(context: StoreContext, records: RecordStore, request: UnpackRequest): Promise<Unpacked> {
@@ -251,7 +251,7 @@ async function writeResult(
   if (actual !== declared.sha256) throw notAsDeclared(declared, `has SHA-256 ${actual}, not ${declared.sha256}`);
 }
 
-/** A disk that is almost full writes a part and reports no error (HD2). */
+/** A disk that is almost full writes a part and reports no error. */
 async function writeAll(handle: Awaited<ReturnType<StoreContext['fs']['open']>>, chunk: Uint8Array): Promise<void> {
   for (let done = 0; done < chunk.length;) {
     const { bytesWritten } = await handle.write(chunk, done, chunk.length - done);

@@ -40,7 +40,7 @@ export interface BundleOptions {
 }
 
 /**
- * Writes models into one tar for hosts without a network (CH5): the index first, then every content once, in the order of its
+ * Writes models into one tar for hosts without a network: the index first, then every content once, in the order of its
  * digest. The same models give the same bytes on every host. Each file is hashed on its way; `out` appears only when all are right.
  *
  * @throws VerifyError `wrong-digest` when a file is not what its digest says; StorageError

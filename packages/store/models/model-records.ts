@@ -2,7 +2,7 @@ import { canonicalCid } from '#content/cid/canonical-cid';
 import { StorageError } from '#core/failure';
 import type { SourceSpec } from '#core/file-spec';
 
-/** The shape of `.manifests.json` (VE1). Applications read it without us: fields are added, never changed. */
+/** The shape of `.manifests.json`. Applications read it without us: fields are added, never changed. */
 export const MANIFESTS_SCHEMA = 'haulier.manifests/v1';
 
 export interface FileRecord {
@@ -13,12 +13,12 @@ export interface FileRecord {
   readonly sources?: readonly SourceSpec[] | undefined;
   /** ISO 8601. */
   readonly publishedAt: string;
-  /** Why the file was taken away; it is fetched again when somebody asks (VE3). */
+  /** Why the file was taken away; the next request fetches it again. */
   readonly invalid?: string | undefined;
 }
 
 export interface VersionRecord {
-  /** What the model is for, such as `stt`; null when nobody said. */
+  /** What the model is for, such as `stt`; null when it is not known. */
   readonly type: string | null;
   /** CID of the manifest or folder this version was published as. */
   readonly ipfsHash: string | null;
@@ -27,7 +27,7 @@ export interface VersionRecord {
   readonly downloadedAt: string;
   /** ISO 8601; when another version took its place. */
   readonly replacedAt: string | null;
-  /** Kept for ever; while it is current, no other version takes its place by itself (VE6). */
+  /** Kept for ever; while it is current, no other version takes its place by itself. */
   readonly pinned: boolean;
   /** By path. */
   readonly files: ReadonlyMap<string, FileRecord>;
@@ -85,7 +85,7 @@ const encodeVersion = (record: VersionRecord): VersionJson => ({
 });
 
 /**
- * @returns undefined when the text is damaged: a crash of the disk, or somebody's editor (G12)
+ * @returns undefined when the text is damaged: a crash of the disk, or another program
  * @throws StorageError `newer-layout` when a newer program wrote it
  */
 export function decodeRecords(text: string, path: string): ModelRecords | undefined {

@@ -77,7 +77,7 @@ export interface VersionFile extends StoredContent {
 
 /**
  * Enters all files of a version in one change of the records, and shows them together where `show` says so and no pinned version
- * is in the way (VE6).
+ * is in the way.
  *
  * @returns whether the version is the one that is shown now
  * @throws StorageError `unsafe-path` for a path that leaves the model or collides with another; `io` when a blob is gone
@@ -190,7 +190,7 @@ function invalidUses(records: ModelRecords, sha256: string): { model: string; pa
   return uses;
 }
 
-/** VE6: a pinned model keeps its version; a version of several files waits for the last of them. */
+/** A pinned model keeps its version; a version of several files waits for the last of them. */
 function becomesCurrent(records: ModelRecords, view: ViewRequest): boolean {
   const model = records.get(view.model)!;
   if (model.version === view.version) return true;
@@ -201,7 +201,7 @@ function becomesCurrent(records: ModelRecords, view: ViewRequest): boolean {
 }
 
 /**
- * Makes the views show one version. `only` touches one path and leaves the rest; `all` also takes away what other versions
+ * Makes the views show one version. `only` touches one path and leaves the others; `all` also takes away what other versions
  * showed. Each view changes atomically; a crash in between is undone by `reconcileViews`, because the records still name the old version.
  */
 export async function flipViews(
@@ -226,7 +226,7 @@ export async function flipViews(
 }
 
 /**
- * Brings the views back to what the records say: after a crash between a view and the records, after somebody deleted a view.
+ * Brings the views back to what the records say: after a crash between a view and the records, after a view was deleted.
  * A blob that is gone is left to the check that finds it.
  */
 export async function reconcileViews(context: StoreContext, records: RecordStore): Promise<void> {

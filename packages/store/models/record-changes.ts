@@ -99,7 +99,7 @@ export function markContent(records: ModelRecords, sha256: string, invalid: stri
   return mapValues(records, (model) => ({ ...model, versions: mapValues(model.versions, markVersion) }));
 }
 
-/** True when both cannot stand in one folder: one name in two spellings, or a file where the other needs a folder (HN3). */
+/** True when both cannot stand in one folder: one name in two spellings, or a file where the other needs a folder. */
 export function pathsCollide(a: string, b: string): boolean {
   if (a === b) return false;
   const [x, y] = [foldedPath(a), foldedPath(b)];

@@ -1,6 +1,6 @@
 import { DAY_MS } from '#core/units';
 
-/** How long content is served without news from its origin (VE4); milliseconds. */
+/** How long content is served without news from its origin; milliseconds. */
 export interface StaleLimits {
   /** Up to this age nothing is asked. */
   readonly freshMs: number;

@@ -7,7 +7,7 @@ import { makeCurrent, setPinned } from './record-changes.ts';
 import type { RecordStore } from './record-store.ts';
 
 /**
- * Keeps a version for ever, or no longer. While the current version is pinned, no new one takes its place by itself (VE6).
+ * Keeps a version for ever, or no longer. While the current version is pinned, no new one takes its place by itself.
  *
  * @param version the current one where it is left out
  * @throws RangeError when the host has no such model or version

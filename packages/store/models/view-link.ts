@@ -46,7 +46,7 @@ export interface ViewLink {
 
 /**
  * Shows a blob under its name: hard link, else reflink, else copy; a symlink where the host chose that. A reader sees the
- * old file or the new one, never a part (H08).
+ * old file or the new one, never a part.
  *
  * @throws StorageError
  */
@@ -129,7 +129,7 @@ async function copyBlob(context: StoreContext, blob: string, temporary: string):
   await syncFile(context.fs, temporary);
 }
 
-/** Makes the folder of a view, and refuses one that leads out of the model through a planted link (HN2). */
+/** Makes the folder of a view, and refuses one that leads out of the model through a planted link. */
 async function makeViewFolder(context: StoreContext, model: string, folder: string): Promise<void> {
   const root = modelFolder(context, model);
   await makeFolder(context.fs, folder, 0o755);

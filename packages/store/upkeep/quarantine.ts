@@ -23,8 +23,8 @@ export interface QuarantineRecord {
 }
 
 /**
- * Takes a wrong blob and its views out of sight and marks it invalid, so that the next request fetches it again (VE3). A file
- * of the wrong size is deleted (CH4); every other is kept as `.bak` for diagnosis and as a source of its good leaves. When
+ * Takes a wrong blob and its views out of sight and marks it invalid, so that the next request fetches it again. A file
+ * of the wrong size is deleted; every other is kept as `.bak` for diagnosis and as a source of its good leaves. When
  * another file has taken the blob's place since the check, nothing is done.
  *
  * @throws StorageError

@@ -20,7 +20,7 @@ export interface RollingVerify {
   stop(): Promise<void>;
 }
 
-/** Hashes all content in the background, the longest unproven first, within a budget of disk reads (CH4, HD12). */
+/** Hashes all content in the background, the longest unproven first, within a budget of disk reads. */
 export function rollingVerify(
   context: StoreContext,
   records: RecordStore,

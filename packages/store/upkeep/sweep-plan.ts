@@ -3,12 +3,12 @@ import type { BlobEntry } from '../blobs/blob-list.ts';
 import { filesOf, type ModelRecords } from '../models/model-records.ts';
 import { dropVersions } from '../models/record-changes.ts';
 
-/** What may be deleted, and when (VE5). Ages are in milliseconds, and a limit itself is still kept. */
+/** What may be deleted, and when. Ages are in milliseconds, and a limit itself is still kept. */
 export interface SweepLimits {
   readonly quarantineMs: number;
   readonly temporaryMs: number;
   readonly versionMs: number;
-  /** Nothing that was used within this is deleted: a reader may be about to open it (HD14). */
+  /** Nothing that was used within this is deleted: a reader may be about to open it. */
   readonly graceMs: number;
   /** A warning above this; bytes. 2 GB are 2,000,000,000: disks are sold in decimal. */
   readonly warnBytes: number;
@@ -37,7 +37,7 @@ export interface PartialGroup {
   readonly sizeBytes: number;
   readonly newestMtimeMs: number;
   readonly leased: boolean;
-  /** 0 where nobody asked to keep it. */
+  /** 0 without a request to keep it. */
   readonly keepUntilMs: number;
 }
 
@@ -94,7 +94,7 @@ const isOld = (facts: SweepFacts, timeMs: number, limitMs: number): boolean => f
 const looseLimit = (file: LooseFile, limits: SweepLimits): number =>
   file.kind === 'quarantined' ? limits.quarantineMs : limits.temporaryMs;
 
-/** HD10: idle means that nobody holds the lease and nothing was written for an hour. */
+/** Idle means that the lease is free and nothing was written for an hour. */
 const isIdle = (facts: SweepFacts, group: PartialGroup, limits: SweepLimits): boolean =>
   !group.leased && group.keepUntilMs < facts.nowMs && isOld(facts, group.newestMtimeMs, limits.temporaryMs);
 
@@ -115,7 +115,7 @@ function oldVersions(facts: SweepFacts, limits: SweepLimits): (SweepAction & { d
 
 type BlobAction = SweepAction & { delete: 'blob' };
 
-/** Content whose last version goes, and content that nothing names and nobody used for as long. */
+/** Content whose last version goes, and content that nothing names and that was unused for as long. */
 function doomedBlobs(
   facts: SweepFacts,
   limits: SweepLimits,

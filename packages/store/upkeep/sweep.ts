@@ -32,7 +32,7 @@ export interface SweepReport extends SweepPlan {
 }
 
 /**
- * Deletes what VE5 allows. Each thing is looked at again right before it is deleted, under the lock that its users take.
+ * Deletes what the plan allows. Each thing is looked at again right before it is deleted, under the lock that its users take.
  *
  * @throws StorageError
  */
@@ -171,7 +171,7 @@ async function carryOut(
   }
 }
 
-/** Takes the lease itself, so that nobody can start on the partial meanwhile, and looks at the times again (HD10). */
+/** Takes the lease itself, so that no process can start on the partial meanwhile, and looks at the times again. */
 async function deletePartial(context: StoreContext, key: string, limits: SweepLimits): Promise<boolean> {
   const before = await partialGroup(context, key, await context.fs.readdir(context.paths.partials));
   if (before.leased) return false;
@@ -212,7 +212,7 @@ async function deleteVersion(records: RecordStore, model: string, version: strin
   return dropped;
 }
 
-/** Under the lock of the records: whoever shows this content meanwhile has entered it there, and has touched it. */
+/** Under the lock of the records: a process that shows this content meanwhile has entered it there, and has touched it. */
 async function deleteBlob(
   context: StoreContext,
   records: RecordStore,

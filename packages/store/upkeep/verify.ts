@@ -34,7 +34,7 @@ export interface VerifyReport {
   readonly checkedBytes: number;
   readonly problems: readonly VerifyProblem[];
   readonly missing: readonly MissingFile[];
-  /** Views that did not show their blob and were made anew. */
+  /** Views that did not show their blob and were made again. */
   readonly repairedViews: readonly string[];
 }
 
@@ -46,7 +46,7 @@ export interface VerifyOptions {
 }
 
 /**
- * Hashes everything the store has, or one model, and takes what is wrong out of sight (VE3).
+ * Hashes everything the store has, or one model, and takes what is wrong out of sight.
  *
  * @throws StorageError; the signal's reason when it is aborted
  */
@@ -101,7 +101,7 @@ export async function verifyBlob(
   return { problem: { sha256, reason: check.reason, message: check.message, badRanges: bad } };
 }
 
-/** Views that are copies can rot on their own, and any view can be replaced by somebody: the records say what must be there. */
+/** Views that are copies can rot on their own, and any view can be replaced by another program: the records say what must be there. */
 async function repairViews(context: StoreContext, records: RecordStore, options: VerifyOptions): Promise<string[]> {
   const repaired: string[] = [];
   await records.change(async (found) => {

@@ -48,7 +48,7 @@ const nodeOf = (children: fc.Arbitrary<DagShape[]>): fc.Arbitrary<DagShape> =>
     tsize: tsizes,
   });
 
-/** DAGs as nobody sane builds them and the rules allow: leaves of every kind and length beside nodes, at any depth up to five. */
+/** Unusual DAGs that the rules allow: leaves of every kind and length beside nodes, at any depth up to five. */
 export const dagShapes: fc.Arbitrary<DagShape> = nodeOf(
   fc.array(
     fc.letrec<{ node: DagShape }>((tie) => ({

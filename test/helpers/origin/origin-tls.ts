@@ -26,7 +26,7 @@ R2r8u6I=
 
 const { key } = LOOPBACK_TLS;
 
-/** As above, but signed by an authority that nobody knows. */
+/** As above, but signed by an unknown authority. */
 export const STRANGER_TLS = {
   key,
   cert: `-----BEGIN CERTIFICATE-----

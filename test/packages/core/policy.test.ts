@@ -9,14 +9,14 @@ const alone = { failuresInARow: 1, corruptionSwitches: 0, otherSources: 0, hasOt
 const WHOLE = 0.999_999;
 
 describe('a lost connection', () => {
-  it('RE7 lets somebody else go on at once, and the source come back', () => {
+  it('RE7 lets another source go on at once, and the source come back', () => {
     expect(decide({ kind: 'interrupted' }, { ...alone, otherSources: 1 }, budget, 0)).toMatchObject({
       do: 'next-source',
       again: true,
     });
   });
 
-  it('RE7 asks a source three times in a row, also where nobody else is', () => {
+  it('RE7 asks a source three times in a row, also where it is the only one', () => {
     const [first, second, third] = [1, 2, 3].map((failuresInARow) =>
       decide({ kind: 'unreachable' }, { ...alone, failuresInARow }, budget, WHOLE),
     );

@@ -104,7 +104,7 @@ describe('startPostgres', () => {
     expect(await query(second.url, 'select 1 as one')).toEqual([{ one: 1 }]);
   }, 60_000);
 
-  it('makes a half-made cluster anew', async () => {
+  it('makes a half-made cluster again', async () => {
     await mkdir(join(folder, 'server/cluster.draft/base'), { recursive: true });
     await mkdir(join(folder, 'server/cluster/base'), { recursive: true });
     const server = await keep(startPostgres({ ...options(), durable: false }));
@@ -116,7 +116,7 @@ describe('startPostgres', () => {
     await expect(startPostgres(options())).rejects.toThrow(`is in use by process ${process.pid}`);
   }, 60_000);
 
-  it('names the port when somebody else holds it', async () => {
+  it('names the port when another program holds it', async () => {
     const other = await keep(startRedis({ ...options(), dataDir: join(folder, 'redis') }));
     const starting = startPostgres({ ...options(), durable: false, port: other.port });
     await expect(starting).rejects.toThrow(/Address already in use/);

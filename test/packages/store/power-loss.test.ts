@@ -71,7 +71,7 @@ const withoutSync: FileCalls = {
     Object.assign(await nodeFiles.open(...args), { sync: () => Promise.resolve(), datasync: () => Promise.resolve() }),
 };
 
-/** Nobody beats the lease of a process that the power took, and a waiter looks at it once per lease. */
+/** The lease of a process that lost its power has no heartbeat, and a waiter looks at it once per lease. */
 const impatient = (startMs: number): Clock => {
   const clock = manualClock(startMs);
   return { ...clock, wait: (ms, signal) => clock.wait(Math.max(ms, LEASE_TTL_MS), signal) };
@@ -126,7 +126,7 @@ async function checkNames(home: string, isPublished: (one: File) => boolean): Pr
   for (const path of await filesBelow(join(home, 'models/m')))
     if (!isTemporary(path)) {
       const shown = BY_DIGEST.get(sha256Of(await readFile(path)));
-      expect(path).toBe(join(home, 'models/m', shown?.path ?? 'a file that nobody published'));
+      expect(path).toBe(join(home, 'models/m', shown?.path ?? 'a file that was not published'));
     }
 }
 

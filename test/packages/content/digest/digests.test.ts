@@ -72,7 +72,7 @@ describe('digests', () => {
     });
   });
 
-  it('count one that nobody computed as a mismatch', () => {
+  it('count one that was not computed as a mismatch', () => {
     expect(compareDigests({ sha512: 'ab' }, { sha256: 'cd' })).toMatchObject({
       algorithm: 'sha512',
       actual: undefined,

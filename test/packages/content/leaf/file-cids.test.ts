@@ -20,7 +20,7 @@ describe('edge cases of a CID that names a file', () => {
     });
   });
 
-  it('fetches a single raw block, whose length nobody knows, and keeps its bytes', async () => {
+  it('fetches a single raw block, of unknown length, and keeps its bytes', async () => {
     const bytes = randomBytes(900);
     const dag = makeBlock(RAW, bytes);
     const { table } = await build(dag);

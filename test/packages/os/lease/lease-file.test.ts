@@ -31,7 +31,7 @@ describe('a lease file', () => {
   };
 
   const taken = (outcome: LeaseOutcome): Lease => {
-    if (!('lease' in outcome)) throw new Error('somebody else has it');
+    if (!('lease' in outcome)) throw new Error('another process has it');
     return outcome.lease;
   };
 
@@ -51,7 +51,7 @@ describe('a lease file', () => {
     });
   });
 
-  it('of somebody who is just writing it stays, whatever happens to us', async () => {
+  it('of a process that is just writing it stays, whatever happens to us', async () => {
     await writeFile(path, '');
     const calls = { open: refusing('EMFILE'), writeFile: refusing('EMFILE') } as Partial<FileCalls>;
     await expect(take(calls)).rejects.toMatchObject({ name: 'StorageError', kind: 'io' });
@@ -65,7 +65,7 @@ describe('a lease file', () => {
     expect(await readdir(home)).toEqual([]);
   });
 
-  it('whose token is no UUID is nobody’s, and its token is part of no path', async () => {
+  it('whose token is no UUID has no holder, and its token is part of no path', async () => {
     await writeFile(path, JSON.stringify({ token: '/../../elsewhere', note: '', host: 'other', process: ELSEWHERE }));
     const outcome = await take({}, 0);
     expect(outcome).toMatchObject({ displaced: undefined, displacedIsGone: false });
@@ -73,12 +73,12 @@ describe('a lease file', () => {
     expect(await readdir(home)).toEqual([]);
   });
 
-  it('that a link leads nowhere is held by somebody', async () => {
+  it('that is a link to nothing counts as held', async () => {
     await symlink('nowhere', path);
     expect(await take()).toMatchObject({ heldBy: undefined });
   });
 
-  it('that cannot be given up ends by its silence, and nobody hears of an error', async () => {
+  it('that cannot be given up expires without its heartbeat and without an error', async () => {
     const warned: object[] = [];
     const lease = taken(await take({ unlink: refusing('EIO') }, undefined, warned));
     await lease.release();

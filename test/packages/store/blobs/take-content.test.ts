@@ -48,7 +48,7 @@ describe('takeContent', () => {
     expect(await partials(store)).toEqual([]);
   });
 
-  it('L32 begins anew when what was left is wrong', async () => {
+  it('L32 starts again when what was left is wrong', async () => {
     const store = await temporaryStore();
     await expect(store.takeContent(contentOf(bytes, 5 * MIB))).rejects.toThrow('pulled out');
     const [left] = (await partials(store)).filter((name) => name.endsWith('.part'));

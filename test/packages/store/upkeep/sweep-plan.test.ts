@@ -115,7 +115,7 @@ describe('planSweep', () => {
     expect(deleted({ blobs: loose }, { ...SWEEP_LIMITS, hardLimitBytes: 10 })).toEqual(['a', 'b']);
   });
 
-  it('deletes nameless content that nobody used for 90 days', () => {
+  it('deletes nameless content that was unused for 90 days', () => {
     const at = (ageMs: number) => [{ sha256: sha('a'), sizeBytes: 1, lastUsedMs: NOW - ageMs }];
     expect(deleted({ blobs: at(90 * DAY_MS) })).toEqual([]);
     expect(deleted({ blobs: at(90 * DAY_MS + SECOND_MS) })).toEqual(['a']);

@@ -162,7 +162,7 @@ describe('the check of content', () => {
     expect((await stat(blob.path)).size).toBe(100);
   });
 
-  it('G16 makes a view again that somebody replaced or deleted', async () => {
+  it('G16 makes a view again that was replaced or deleted', async () => {
     const store = await temporaryStore();
     const bytes = randomBytes(100);
     await published(store, bytes);
