@@ -13,9 +13,9 @@ export interface Limits {
 }
 
 interface Gate {
-  /** The most reads at once, as the last one that entered said. */
+  /** The most reads at once, as given by the last caller of `enter`. */
   connections: number;
-  /** Reads that run or have a place; a gate without any, and with its allowance whole, says nothing and is forgotten. */
+  /** Reads that have a place; a gate without any, and with its full allowance, is forgotten. */
   busy: number;
   requestsPerMinute: number | undefined;
   readonly waiting: (() => void)[];
@@ -23,9 +23,9 @@ interface Gate {
   filledAtMs: number;
 }
 
-/** Counts of every origin, shared by all transfers of a process. */
+/** Limits reads by origin, over all transfers of a process. */
 export class OriginGates {
-  /** What the refusals of every origin have shown; a gate holds reads to it. */
+  /** Limits of connections learnt from refusals; a gate applies them too. */
   readonly limits: ConnectionLimits;
   readonly #gates = new Map<string, Gate>();
   readonly #now: () => number;
@@ -36,12 +36,12 @@ export class OriginGates {
     this.limits = new ConnectionLimits(now);
   }
 
-  /** Origins that are remembered now. */
+  /** Number of origins in memory. */
   get size(): number {
     return this.#gates.size;
   }
 
-  /** Waits for a place and a turn. @returns gives the place back */
+  /** Waits for a place, and for the allowance of requests. @returns frees the place */
   async enter(origin: string, limits: Limits, signal: AbortSignal): Promise<() => void> {
     // Many reads of one transfer share its signal.
     setMaxListeners(0, signal);
@@ -49,7 +49,7 @@ export class OriginGates {
     gate.requestsPerMinute = limits.requestsPerMinute;
     gate.connections = limits.connections;
     if (this.#hasPlace(gate, origin)) gate.busy += 1;
-    else await place(gate, signal);
+    else await awaitPlace(gate, signal);
     const leave = (): void => {
       gate.busy -= 1;
       while (gate.waiting.length > 0 && this.#hasPlace(gate, origin)) {
@@ -58,7 +58,7 @@ export class OriginGates {
       }
     };
     try {
-      await this.#turn(gate, limits.requestsPerMinute, signal);
+      await this.#awaitAllowance(gate, limits.requestsPerMinute, signal);
       return leave;
     } catch (error) {
       leave();
@@ -66,13 +66,13 @@ export class OriginGates {
     }
   }
 
-  /** One place is left where a limit was learnt, however low: a read that waits has nothing else to let it in. */
+  /** A learnt limit leaves at least one place; otherwise waiting reads would never begin. */
   #hasPlace({ busy, connections }: Gate, origin: string): boolean {
     return busy < Math.max(1, Math.min(connections, this.limits.of(origin)));
   }
 
-  /** A bucket of one minute's requests that fills evenly. */
-  async #turn(gate: Gate, perMinute: number | undefined, signal: AbortSignal): Promise<void> {
+  /** A token bucket of the requests of one minute. */
+  async #awaitAllowance(gate: Gate, perMinute: number | undefined, signal: AbortSignal): Promise<void> {
     if (perMinute === undefined) return;
     this.#fill(gate, perMinute);
     gate.tokens -= 1;
@@ -108,7 +108,7 @@ export class OriginGates {
     return made;
   }
 
-  /** Origins come and go for as long as the process lives; whoever is new makes room. */
+  /** Bounds the memory of a process that asks many origins. */
   #forgetIdle(): void {
     for (const [origin, gate] of this.#gates) {
       const { busy, requestsPerMinute = 0 } = gate;
@@ -118,23 +118,24 @@ export class OriginGates {
   }
 }
 
-function place(gate: Gate, signal: AbortSignal): Promise<void> {
+function awaitPlace(gate: Gate, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const take = (): void => {
-      signal.removeEventListener('abort', onAbort);
-      resolve();
-    };
-    const onAbort = (): void => {
-      gate.waiting.splice(gate.waiting.indexOf(take), 1);
-      reject(signal.reason as Error);
-    };
     if (signal.aborted) return reject(signal.reason as Error);
     gate.waiting.push(take);
-    signal.addEventListener('abort', onAbort, { once: true });
+    signal.addEventListener('abort', leave, { once: true });
+
+    function take(): void {
+      signal.removeEventListener('abort', leave);
+      resolve();
+    }
+    function leave(): void {
+      gate.waiting.splice(gate.waiting.indexOf(take), 1);
+      reject(signal.reason as Error);
+    }
   });
 }
 
-/** Holds back reads beyond what the source says it tolerates, or has shown to serve; waiting is not an error. */
+/** Delays reads beyond the known and the learnt limits of the source; waiting is not an error. */
 export const limited =
   (gates: OriginGates) =>
   (inner: Source): Source => {
@@ -162,7 +163,7 @@ export const limited =
     };
   };
 
-/** A CID has its own allowance at some origins; whoever waits for it holds no place of the origin. @returns gives the place back */
+/** Some origins limit requests per CID; a read that waits for that allowance takes no place of the origin. @returns frees the place */
 async function enter(
   gates: OriginGates,
   { origin, capabilities }: Source,

@@ -2,7 +2,7 @@ import { close, fchmod, fdatasync, fstat, fsync, ftruncate, open, read, write, t
 import { readFile, rename, rm, statfs } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
-/** The calls of the system that the files of a transfer are made of; each rejects with the error of the system. */
+/** System calls on the files of a transfer; each rejects with the error of the system. */
 export interface DiskCalls {
   open(path: string, flags: number, mode?: number): Promise<number>;
   close(descriptor: number): Promise<void>;

@@ -126,7 +126,7 @@ describe('a bundle as a source', () => {
     expect(bundle.source(specOf(contents[0]!)).capabilities().range).toBe(false);
   });
 
-  it('CH5 reads members of a bundle that somebody compressed with zstd', async () => {
+  it('CH5 reads members of a bundle that was compressed with zstd', async () => {
     const plain = join(folder, 'm.tar');
     await createBundle(await models(), plain);
     const path = join(folder, 'm.tar.zst');
@@ -232,7 +232,7 @@ describe('a bundle as a source', () => {
 });
 
 describe('verifyBundle', () => {
-  it('CH5 finds a flipped byte and what the index does not name', async () => {
+  it('CH5 finds a flipped byte and an entry that the index does not name', async () => {
     const path = join(folder, 'm.tar');
     await createBundle(await models(), path);
     expect(await verifyBundle(path)).toMatchObject({ memberCount: 3, checkedBytes: 700_006, problems: [] });
