@@ -1,21 +1,21 @@
 import { disguiseOf, TELLING_BYTES, type Disguise } from '#core/first-bytes';
 import type { Doubt } from './response-head.ts';
 
-/** Longest answer that is held back until its length shows whether it is the file; pages and pointers are shorter. */
+/** The longest body that is held back until its length shows whether it is the file; pages and pointers are shorter. */
 const MOST_HELD_BYTES = 256 * 1024;
 /** A longer body that begins like a Git LFS pointer is something else. */
 const MOST_POINTER_BYTES = 1024;
 
 export interface DoubtfulBodyOptions extends Doubt {
-  /** Exact length of the file when it is pinned; bytes. The answer does not say its own. */
+  /** Exact length of the file when it is known; bytes. The head of the answer gives no length. */
   readonly sizeBytes: number | undefined;
-  /** A digest or a CID will decide. */
+  /** A digest or a CID proves the bytes. */
   readonly isProvable: boolean;
 }
 
 /**
- * First bytes of a whole-file answer whose length promises nothing. Such an answer may be a page of a captive portal, an error in
- * JSON or a Git LFS pointer. It is refused only when its first bytes show that and neither its length nor a digest can decide.
+ * Holds back the first bytes of a whole-file answer whose length is not known to fit. The answer may be a page of a captive portal, an error
+ * in JSON or a Git LFS pointer. It is refused only if its first bytes show that and neither its length nor a digest can decide.
  */
 export class DoubtfulBody {
   readonly #options: DoubtfulBodyOptions;
@@ -26,7 +26,7 @@ export class DoubtfulBody {
     this.#options = options;
   }
 
-  /** What the body shows itself to be; undefined while nothing speaks against it. */
+  /** What the body seems to be instead of the file; undefined while it may be the file. */
   get disguise(): Disguise | undefined {
     return this.#disguise;
   }
@@ -54,7 +54,7 @@ export class DoubtfulBody {
     return held.length > Math.min(MOST_HELD_BYTES, sizeBytes) ? this.#pass(held) : NOTHING;
   }
 
-  /** A type is believed only together with the first bytes, and they only together with the type. */
+  /** A disguise counts only if both the Content-Type and the first bytes show it; a Git LFS pointer by its first bytes alone. */
   #suspected(shown: Disguise | undefined, bytes: number): Disguise | undefined {
     if (shown === 'a Git LFS pointer') return bytes <= MOST_POINTER_BYTES ? shown : undefined;
     return shown === this.#options.saysItIs ? shown : undefined;

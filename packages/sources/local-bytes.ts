@@ -15,7 +15,7 @@ const KIND_BY_CODE: Readonly<Record<string, SourceFailureKind>> = {
   EPERM: 'forbidden',
 };
 
-/** Opens a file of this machine. Does not wait for the writer of a pipe. @param name the source, for errors. @throws SourceError */
+/** Opens a file of this machine; a pipe without a writer does not block. @param name of the source, for errors @throws SourceError */
 export const openLocal = (name: string, path: string): Promise<FileHandle> =>
   open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: unknown) => {
     throw failed(name, cause);

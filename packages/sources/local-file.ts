@@ -8,14 +8,14 @@ import { abortedBy, askedRange, localBlocks, openLocal, statLocal } from './loca
 const MAX_CONNECTIONS = 4;
 
 /**
- * Reads `file:///path` as a person types it.
+ * Parses a typed `file:///path`.
  *
- * @throws RangeError that shows the text and what would be right, also for a path that is not absolute or lies on another machine
+ * @throws RangeError that shows the text and a correct form, also for a relative path or one on another machine
  */
 export function parseFileUrl(text: string): URL {
-  // Without the slashes, a path that begins in the working folder would be taken for one from the root.
+  // Without this check, a path relative to the working folder would be read as one from the root.
   const isAbsolute = /^file:\/\/(localhost)?\//i.test(text);
-  // A percent sign that encodes nothing is one that was meant.
+  // A percent sign that begins no encoding is taken literally.
   const encoded = text.replace(/%(?![0-9a-f]{2})/gi, '%25');
   const url = isAbsolute && URL.canParse(encoded) ? new URL(encoded) : undefined;
   if (url === undefined || pathOf(url) === undefined)
@@ -36,10 +36,10 @@ function pathOf(url: URL): string | undefined {
 }
 
 /**
- * A file of this machine, such as an older copy on another disk: a mirror like any other, whose bytes are proven like any other's. Only
- * a regular file is read. What a change leaves behind (size, time of change) is its validator.
+ * A file of this machine, such as an older copy on another disk. Its bytes are proven like those of a mirror. Only a regular file is read.
+ * Its validator is made of size, inode and times of change.
  *
- * @param text `file:///path`, typed by the user of this machine: never by whoever wrote a manifest or a job
+ * @param text `file:///path`, typed by the user of this machine, never taken from a manifest or a job
  * @throws RangeError
  */
 export function localFile(text: string): Source {

@@ -19,20 +19,20 @@ import type { SourceHealth } from './guards/source-health.ts';
 import { withHealth } from './guards/with-health.ts';
 
 export interface SourcesConfig {
-  /** IPFS_GATEWAYS, best first; their own addresses are not questioned. */
+  /** IPFS_GATEWAYS, best first; the address policy does not apply to their own addresses. */
   readonly gateways: readonly string[];
-  /** What the operator knows of gateways, beside what is built in. */
+  /** Hints of the operator on gateways, beside the built-in ones. */
   readonly gatewayData?: GatewayData | undefined;
-  /** HF_ENDPOINT; its own address is not questioned. */
+  /** HF_ENDPOINT; the address policy does not apply to its own address. */
   readonly hfEndpoint: string;
   readonly hfToken?: string | undefined;
-  /** Layers in use, in order; the others make no source. */
+  /** Layers in use, in order; other layers make no sources. */
   readonly layers: readonly Layer[];
-  /** URLs the user of this machine typed: their own addresses are not questioned, and only they may be of a local file. */
+  /** URLs that the user of this machine typed: the address policy does not apply to their own addresses, and only they may name local files. */
   readonly trustedUrls?: readonly string[] | undefined;
-  /** Bundles that the operator named, best first. */
+  /** Configured bundles, best first. */
   readonly bundles?: readonly ConfiguredBundle[] | undefined;
-  /** Redirects from https to http are followed where a digest or a CID decides. */
+  /** Follow redirects from https to http if a digest or a CID proves the file. */
   readonly allowDowngrade?: boolean | undefined;
   readonly http: Http;
   readonly health: SourceHealth;
@@ -42,8 +42,8 @@ export interface SourcesConfig {
 }
 
 /**
- * Every source of a file outside of this host, by layer in the order of the configuration, then in the order of gateways and of the
- * manifest. Gateways that cannot be used are named in a warning and left out (E15: none at all is not an error here).
+ * Makes every source of a file, by layer in configured order, then in the order of gateways and of the manifest. Gateways that cannot be
+ * used are skipped with a warning; no source at all is not an error here.
  */
 export function makeSources(file: FileSpec, config: SourcesConfig): Source[] {
   const sources = config.layers.flatMap((layer) => {
@@ -57,7 +57,7 @@ export function makeSources(file: FileSpec, config: SourcesConfig): Source[] {
 
 function gatewaySources(file: FileSpec, config: SourcesConfig): Source[] {
   if (file.cid === undefined) return [];
-  // One spelling, so that caches on the way know it, whatever base somebody pasted.
+  // The normal form of the CID, so that caches of gateways recognise it.
   const cid = canonicalCid(file.cid);
   const fileName = file.path.split('/').at(-1)!;
   const known = new Set<string>();
@@ -71,12 +71,12 @@ function gatewaySources(file: FileSpec, config: SourcesConfig): Source[] {
         trusted: true,
         allowDowngrade: config.allowDowngrade,
       });
-      if (known.has(source.name)) return []; // named twice, asked once
+      if (known.has(source.name)) return [];
       known.add(source.name);
       return [source];
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      config.logger.warn({ gateway: redactUserInfo(text), reason: error.message }, 'gateway left out');
+      config.logger.warn({ gateway: redactUserInfo(text), reason: error.message }, 'gateway skipped');
       return [];
     }
   });
@@ -90,29 +90,29 @@ function namedSource(spec: SourceSpec, isProvable: boolean, config: SourcesConfi
   return hubSource({ repo, repoType, revision, path }, isProvable, config);
 }
 
-/** The token goes along, so a name that would lead elsewhere on the hub makes no source. */
+/** Requests carry the token, so a name that would lead to another path of the hub makes no source. */
 function hubSource(file: Omit<HubFile, 'endpoint'>, isProvable: boolean, config: SourcesConfig): Source[] {
   const { http, logger, health, hfEndpoint: endpoint, hfToken: token, allowDowngrade } = config;
   try {
     refuseUnsafe(file);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    logger.warn({ repo: file.repo, reason: error.message }, 'hub source left out');
+    logger.warn({ repo: file.repo, reason: error.message }, 'hub source skipped');
     return [];
   }
   const options = { http, token, trusted: true, isProvable, allowDowngrade, logger, health };
   return [huggingface({ ...options, file: { ...file, endpoint } })];
 }
 
-/** Whoever wrote a manifest or a job must not read files of this machine. */
+/** A manifest or a job must not name files of this machine; only typed URLs may. */
 function mirrorSource(url: string, isProvable: boolean, config: SourcesConfig): Source[] {
   const { http, logger, trustedUrls, hfEndpoint, allowDowngrade } = config;
   const trusted = trustedUrls?.includes(url) ?? false;
-  // A page of the hub is no file, and a gated file needs the token.
+  // The URL may be a page of the hub rather than the file, and a gated file needs the token.
   const page = hfEndpoint === '' || !URL.canParse(url) ? undefined : hubPage(new URL(url), hfEndpoint);
   if (page !== undefined && !page.isFolder) return hubSource(page, isProvable, config);
   if (!/^file:/i.test(url)) return [mirror({ http, url, trusted, isProvable, allowDowngrade })];
   if (trusted) return [localFile(url)];
-  logger.warn({ url }, 'a local file that nobody typed here is no source');
+  logger.warn({ url }, 'a local file is a source only if its URL was typed on this machine; skipped');
   return [];
 }

@@ -15,19 +15,19 @@ import { ifRangeOf, placeOf } from './shown-validator.ts';
 export interface MirrorOptions {
   readonly http: Http;
   readonly url: string;
-  /** The operator or user typed this URL: its own address is not questioned. */
+  /** The operator or user typed this URL: the address policy does not apply to its own address. */
   readonly trusted?: boolean | undefined;
   /** A digest or a CID of the file is known. */
   readonly isProvable?: boolean | undefined;
-  /** Redirects from https to http are followed where the file is provable. */
+  /** Follow redirects from https to http if the file is provable. */
   readonly allowDowngrade?: boolean | undefined;
 }
 
 const MAX_CONNECTIONS = 8;
 
 /**
- * Any URL that serves one file. Where a redirect leads is remembered. Bytes that nothing proves are continued with `If-Range` (HR2):
- * a validator is that of the place which gave it, and is sent to no other (HR6); a weak one never is (HR3).
+ * Any URL that serves one file. Remembers where its redirects led. Unproven bytes are continued with `If-Range`; a validator is sent only to
+ * the place that gave it, and a weak one never.
  */
 export function mirror(options: MirrorOptions): Source {
   const reader = new MirrorReader(options);
@@ -94,13 +94,13 @@ class MirrorReader {
     return { ...head, fileName: fileNameOf(response.headers['content-disposition']) };
   }
 
-  /** The login in the URL is for its own origin, also where a redirect within it led. */
+  /** The login in the URL is sent to its own origin only, also after a redirect within that origin. */
   #loginFor({ origin }: URL): { authorization?: string } {
     const isOwn = this.#login !== undefined && origin === this.url.origin;
     return isOwn ? { authorization: this.#login! } : {};
   }
 
-  /** Says what a 401 wants. */
+  /** Explains a 401. */
   #explain(response: HttpResponse): SourceError | undefined {
     if (response.status !== 401) return undefined;
     const detail = this.#loginAdvice(response);
@@ -112,8 +112,8 @@ class MirrorReader {
       ([, name]) => name!,
     );
     if (schemes.length > 0 && !schemes.some((name) => /^basic$/i.test(name)))
-      return `it wants ${schemes[0]}, and only Basic is known here`;
-    if (this.#login === undefined) return 'it wants a login: write https://user:password@host/path';
+      return `it requires ${schemes[0]} authentication; only Basic is supported`;
+    if (this.#login === undefined) return 'it requires a login: write https://user:password@host/path';
     if (url.origin !== this.url.origin) return `by ${url.host}, to which the login in the URL is not sent`;
     return 'the login in the URL was refused';
   }

@@ -11,37 +11,37 @@ import type { Refusal } from './response-head.ts';
 import { isPage, judgeHead } from './response-head.ts';
 import { shownValidator } from './shown-validator.ts';
 
-/** One ranged GET of one file, and what is particular to the kind of source. */
+/** One ranged GET of one file, with the rules of its kind of source. */
 export interface RangedGet extends Omit<HttpRequest, 'method' | 'body'> {
   readonly http: Http;
   /** Last part of the file's path. */
   readonly fileName: string;
-  /** Tells the file from others whose source has the same name; never shown. */
+  /** Distinguishes files whose sources have the same name; never shown. */
   readonly logicalUrl?: string | undefined;
-  /** A digest or a CID will decide whether the bytes are right, so that no label refuses them. */
+  /** A digest or a CID proves the bytes, so no label refuses them. */
   readonly isProvable?: boolean | undefined;
-  /** Names an error status by the source's own rules; undefined leaves it to the general ones. */
+  /** Makes the error of an error status by the rules of the source; undefined for the general rules. */
   readonly explain?: ((response: HttpResponse, body: string) => SourceError | undefined) | undefined;
-  /** Told what an answer shows about ranges. */
+  /** Called when an answer shows whether the source serves ranges. */
   readonly learnRange?: ((serves: boolean) => void) | undefined;
-  /** How long the origin rests after a web page instead of the file; default not at all. */
-  readonly restAfterPageMs?: number | undefined;
-  /** Looks at the head after the general rules, and may add to it; throws SourceError to refuse. */
+  /** Cooldown of the origin after a web page instead of the file; default none. */
+  readonly cooldownAfterPageMs?: number | undefined;
+  /** Called with the head after the general rules; may add to it. @throws SourceError to refuse */
   readonly refine?: ((response: HttpResponse, head: ResponseHead) => ResponseHead) | undefined;
 }
 
 const ERROR_BODY_BYTES = 4096;
 
-/** Thrown to end a response of which everything useful was taken. */
+/** Thrown to end a response whose further bytes are not needed. */
 const ENOUGH = Symbol('enough');
-/** Thrown to end a response that is worth a second one. */
+/** Thrown to end a response with the wrong part; the request is worth one repetition. */
 const MISPLACED = Symbol('misplaced');
 
 /**
- * Asks for bytes and hands to the sink only what passes every rule of docs/rules/http.md.
+ * Requests bytes and passes to the sink only those that follow every rule of docs/rules/http.md.
  *
  * @returns the head of the last answer
- * @throws SourceError; what the sink throws passes unchanged
+ * @throws SourceError; errors of the sink unchanged
  */
 export async function readRanged(
   get: RangedGet,
@@ -54,7 +54,7 @@ export async function readRanged(
   } catch (error) {
     if (error !== MISPLACED) throw error;
   }
-  // HR9: the connection of the first answer is gone, so this one goes over another.
+  // The connection of the first answer is closed, so this request uses another one.
   return readOnce(get, new RangedBody(get, request, sink, true), request, signal);
 }
 
@@ -88,7 +88,7 @@ class RangedBody {
   #head: ResponseHead | undefined;
   #position = 0;
   #errorBody: Buffer | undefined;
-  /** Set where nothing that the head promises fits what is expected. */
+  /** Set when the head does not give the expected length. */
   #doubtful: DoubtfulBody | undefined;
 
   constructor(get: RangedGet, request: ReadRequest, sink: ByteSink, isSecond: boolean) {
@@ -122,7 +122,7 @@ class RangedBody {
     return this.#write(this.#doubtful ? this.#undoubted(this.#doubtful.take(chunk)) : chunk);
   }
 
-  /** The response ended by itself. @throws SourceError when that was not what it promised */
+  /** The response ended by itself. @throws SourceError when it ended early */
   async finish(): Promise<void> {
     if (this.#errorBody) throw this.#statusError();
     if (this.#doubtful) await this.#write(this.#undoubted(this.#doubtful.end()));
@@ -130,7 +130,7 @@ class RangedBody {
     if (promised !== undefined && this.#position < promised) throw this.#short(promised);
   }
 
-  /** The response was ended because nothing more of it is wanted. */
+  /** The response was ended because its further bytes are not needed. */
   enough(): HttpResponse {
     if (this.#errorBody) throw this.#statusError();
     return this.#response!;
@@ -163,7 +163,7 @@ class RangedBody {
     return encoding === undefined ? '' : `, as ${encoding} although identity was asked`;
   }
 
-  /** 200 to a range that ends inside the file: the rest is legal and not wanted, unless the file begins anew with it. */
+  /** 200 to a range that ends inside the file: the further bytes are legal and not needed, unless the file is restarted with them. */
   #isPartOfWhole(): boolean {
     const { range, sizeBytes } = this.#request;
     return (
@@ -174,11 +174,11 @@ class RangedBody {
     );
   }
 
-  /** @throws SourceError for a body that shows itself to be something else */
+  /** @throws SourceError for a body that is shown to be something else */
   #undoubted(bytes: Uint8Array | 'refuse'): Uint8Array {
     if (bytes !== 'refuse') return bytes;
     const disguise = this.#doubtful!.disguise!;
-    const advice = this.#request.sizeBytes === undefined ? '; if that is what you want, give its digest' : '';
+    const advice = this.#request.sizeBytes === undefined ? '; to fetch it anyway, give its digest' : '';
     throw this.#disguised(`sent ${disguise} instead of the file${advice}`);
   }
 
@@ -186,11 +186,11 @@ class RangedBody {
     return this.#error(
       'bad-response',
       message,
-      isPage(this.#doubtful?.disguise) ? this.#get.restAfterPageMs : undefined,
+      isPage(this.#doubtful?.disguise) ? this.#get.cooldownAfterPageMs : undefined,
     );
   }
 
-  /** A body that came whole and is too short is another one; one that only ends with the connection may be cut. */
+  /** A complete body that is too short is other content; a body that ends with the connection may be cut. */
   #short(promised: number): SourceError {
     const ended = `the body ended at ${this.#position}, before ${promised}`;
     const { encoding } = this.#head ?? {};
@@ -219,7 +219,7 @@ class RangedBody {
   #refusal(verdict: Refusal): SourceError | typeof MISPLACED {
     if (verdict.isMisplaced === true && !this.#isSecond) return MISPLACED;
     if (verdict.refuse === 'range-refused') this.#get.learnRange?.(false);
-    const retryAfterMs = verdict.isPage ? this.#get.restAfterPageMs : undefined;
+    const retryAfterMs = verdict.isPage ? this.#get.cooldownAfterPageMs : undefined;
     return this.#error(verdict.refuse, verdict.why, retryAfterMs);
   }
 

@@ -3,11 +3,11 @@ import { SourceError } from '#core/failure';
 import type { AddressMode } from '#http/connection/connection-pool';
 import type { HttpResponse } from '#http/request';
 
-/** Where an answer came from in the end, and how its address was judged. */
+/** The URL at which redirects ended, and how the address policy judged it. */
 export interface Resolved {
   readonly url: string;
   readonly addressMode: AddressMode;
-  /** Wall clock in milliseconds: a presigned link ends. */
+  /** Wall clock in milliseconds at which a presigned link expires. */
   readonly untilMs: number;
 }
 
@@ -18,22 +18,22 @@ export const resolvedOf = (response: HttpResponse, nowMs: number): Resolved => (
   untilMs: usableUntil(response.url, nowMs),
 });
 
-/** What a host says of a link that has ended (HA2). */
+/** Statuses of an expired link. */
 const EXPIRED = new Set([401, 403, 404, 410]);
 
-/** What becomes of a place that was good: its host is away, or its name leads somewhere else now. */
+/** Failures of a place that worked before: its host is down, or its name resolves to another address. */
 const GONE = new Set<SourceFailureKind>(['unreachable', 'address-refused']);
 
-/** Whether a failure at the end of a redirect says that the link is old, or its host gone, rather than that the file is missing. */
+/** Whether a failure at the end of a redirect means that the link expired or its host is down, rather than that the file is missing. */
 export const isOldLink = (error: unknown): boolean =>
   error instanceof SourceError && (EXPIRED.has(error.httpStatus ?? 0) || GONE.has(error.kind));
 
-/** Whether a failure may be that of the place: then the logical URL is asked next time, which may lead to another one. */
+/** Whether the failure may be one of the place: then the next request goes to the logical URL, which may lead to another place. */
 export const mayBePlace = (error: unknown): boolean => error instanceof SourceError && error.kind !== 'aborted';
 
 /**
- * Where the redirects of one logical URL ended, so that they are not walked again for every range (HA1). Lives as long as its
- * source and never leaves memory.
+ * The URL at which the redirects of one logical URL ended, so that they are not followed again for every range. Lives as long as its source,
+ * in memory only.
  */
 export class ResolvedUrl {
   #known: Resolved | undefined;
@@ -44,7 +44,7 @@ export class ResolvedUrl {
     this.#now = now;
   }
 
-  /** Undefined when nothing is known, or the link is about to end. */
+  /** Undefined when no URL is known, or it is about to expire. */
   get current(): Resolved | undefined {
     return this.#known !== undefined && this.#known.untilMs > this.#now() ? this.#known : undefined;
   }
@@ -54,11 +54,11 @@ export class ResolvedUrl {
   }
 
   /**
-   * Asks where the file was last; when that link is old, the logical URL once more (HA2): only a second failure counts. After any
-   * other failure the place is forgotten, so that the next try is not sent to the same sick host.
+   * Requests the known URL; if that link has expired, the logical URL once more: only a second failure counts. After any other failure the
+   * known URL is forgotten, so that the next try does not go to the same broken host.
    *
-   * @param ask with undefined asks the logical URL
-   * @param isStale whether a failure is worth the second request at once
+   * @param ask with undefined requests the logical URL
+   * @param isStale whether a failure is followed by the second request at once
    */
   async through<T>(
     ask: (known: Resolved | undefined) => Promise<T>,
@@ -86,14 +86,14 @@ export class ResolvedUrl {
 }
 
 const MARGIN_MS = 60_000;
-/** For a presigned URL that does not say when it ends. */
+/** For a presigned URL without an expiry. */
 const UNKNOWN_LIFE_MS = 5 * 60_000;
 
 /**
- * Until when a presigned URL is used: a minute before it ends (HA1).
+ * Until when a presigned URL is used: a minute before it expires.
  *
  * @param nowMs wall clock
- * @returns wall clock in milliseconds; a URL that says nothing is used for a few minutes
+ * @returns wall clock in milliseconds; a URL without an expiry is used for a few minutes
  */
 export function usableUntil(url: URL, nowMs: number): number {
   const query = new Map([...url.searchParams].map(([name, value]) => [name.toLowerCase(), value]));

@@ -3,7 +3,7 @@ import type { Disguise } from '#core/first-bytes';
 import type { ReadRequest, ResponseHead } from '#core/source';
 import type { SourceFailureKind } from '#core/failure';
 
-/** The parts of an answer the rules look at. */
+/** The parts of an answer that the rules judge. */
 export interface ResponseFacts {
   readonly status: number;
   /** Names in lower case. */
@@ -11,13 +11,13 @@ export interface ResponseFacts {
 }
 
 export type Verdict =
-  /** Bytes may be taken; the validator is not judged here. `servesRange` is undefined where the answer does not show it. */
+  /** Bytes may be taken; the validator is not judged here. `servesRange` is undefined if the answer does not show it. */
   | { readonly take: ResponseHead; readonly servesRange: boolean | undefined; readonly doubt?: Doubt | undefined }
-  /** An error status: the source's own rules name it. */
+  /** An error status: the rules of the source make its error. */
   | { readonly status: number }
   | Refusal;
 
-/** Headers that say something else than the file may follow. They are a hint: a length or a digest that fits is right. */
+/** The answer may not be the file. Headers are only a hint: a matching length or digest decides. */
 export interface Doubt {
   readonly saysItIs: Disguise | undefined;
 }
@@ -27,7 +27,7 @@ export interface Refusal {
   readonly why: string;
   /** A web page where the file should be. */
   readonly isPage?: boolean;
-  /** A part from another place than was asked: another connection may do better, once (HR9). */
+  /** A part that begins elsewhere than requested: the request is repeated once, over another connection. */
   readonly isMisplaced?: boolean;
 }
 
@@ -60,10 +60,10 @@ function judgeStatus(answer: ResponseFacts, request: ReadRequest, fileName: stri
   }
 }
 
-/** The value without its parameters, in lower case. */
+/** A header value without its parameters, in lower case. */
 const token = (value: string | undefined): string => (value ?? '').split(';', 1)[0]!.trim().toLowerCase();
 
-/** What the type says, where the name of the file does not let that be expected. */
+/** The disguise that the Content-Type names, unless the name of the file fits that type. */
 function typeOf(answer: ResponseFacts, fileName: string): Disguise | undefined {
   const type = token(answer.headers['content-type']);
   const isHtml = type === 'text/html' || type === 'application/xhtml+xml';
@@ -72,8 +72,8 @@ function typeOf(answer: ResponseFacts, fileName: string): Disguise | undefined {
 }
 
 /**
- * The content coding that a server names although none was asked for. Often it is a label of stored bytes (`x-gzip` of a .tar.gz,
- * `aws-chunked`, `binary`), so nothing is ever decoded.
+ * The content coding that a server names although none was requested. Often it is a label of stored bytes (`x-gzip` of a .tar.gz,
+ * `aws-chunked`, `binary`), so bytes are never decoded.
  */
 function encodingOf(answer: ResponseFacts): string | undefined {
   const words = (answer.headers['content-encoding'] ?? '').split(',').map((word) => word.trim().toLowerCase());
@@ -88,7 +88,7 @@ function encodingOf(answer: ResponseFacts): string | undefined {
 
 const MOST_SHOWN = 60;
 
-/** 200: the whole file, asked for or not (HR7). */
+/** 200: the whole file, also if a range was requested. */
 function judgeWhole(answer: ResponseFacts, request: ReadRequest, fileName: string): Verdict {
   const { range, sizeBytes } = request;
   const length = contentLength(answer);
@@ -106,7 +106,7 @@ function judgeWhole(answer: ResponseFacts, request: ReadRequest, fileName: strin
   return { take, servesRange: ignoresRange(answer, range, length), doubt };
 }
 
-/** A whole file of another length: its labels say what came instead. */
+/** A whole file of another length; its labels show what was sent instead. */
 function wrongLength(
   answer: ResponseFacts,
   saysItIs: Disguise | undefined,
@@ -128,7 +128,7 @@ function wholeHead(range: ByteRange | undefined, totalBytes: number | undefined)
   return { start: 0, end, totalBytes, validator: undefined };
 }
 
-/** A range that is the whole file may be answered with 200 by a server that knows ranges; one that is not may not. */
+/** A server that serves ranges may answer 200 to a range of the whole file, but not to a shorter one. */
 function ignoresRange(
   answer: ResponseFacts,
   range: ByteRange | undefined,
@@ -138,7 +138,7 @@ function ignoresRange(
   return isPart || token(answer.headers['accept-ranges']) === 'none' ? false : undefined;
 }
 
-/** 206: exactly what Content-Range says, if that is what was asked for (HR8–HR15). */
+/** 206: exactly the bytes that Content-Range names, if they were requested. */
 function judgePart(answer: ResponseFacts, request: ReadRequest): Verdict {
   const { range, sizeBytes } = request;
   if (range === undefined) return refuse('bad-response', 'sent a part although no range was asked');
@@ -170,7 +170,7 @@ function borderObjection(part: ContentRange, range: ByteRange, length: number | 
   return undefined;
 }
 
-/** 416: only an empty file makes it an answer (HR16–HR18). */
+/** 416 is a valid answer only for an empty file. */
 function judgeUnsatisfiable(answer: ResponseFacts, request: ReadRequest): Verdict {
   const { range, sizeBytes } = request;
   const totalBytes = unsatisfiedTotal(answer.headers['content-range']);
@@ -180,7 +180,7 @@ function judgeUnsatisfiable(answer: ResponseFacts, request: ReadRequest): Verdic
   return refuse('range-refused', 'answered 416 to a range inside the file');
 }
 
-/** How long the file is, by the Content-Range of a 416. */
+/** Length of the file by the Content-Range of a 416. */
 function unsatisfiedTotal(value: string | undefined): number | undefined {
   const total = /^(?:bytes)?[\s:=]*\*\s*\/\s*(\d{1,16})$/i.exec(value?.trim() ?? '')?.[1];
   return total === undefined ? undefined : Number(total);
@@ -204,9 +204,9 @@ export interface ContentRange {
 const CONTENT_RANGE = /^(?:bytes\s*[\s:=]\s*)?(\d{1,16})\s*-\s*(\d{1,16})\s*\/\s*(\d{1,16}|\*)$/i;
 
 /**
- * Reads `bytes 0-9/10`, and what servers of the field write instead: `bytes=0-9/10`, `bytes: 0-9/10`, `0-9/10`, spaces.
+ * Parses `bytes 0-9/10`, and the variants that real servers send: `bytes=0-9/10`, `bytes: 0-9/10`, `0-9/10`, spaces.
  *
- * @returns undefined when it cannot be read, 'invalid' when it contradicts itself (RFC 9110 section 14.4)
+ * @returns undefined when it cannot be parsed, 'invalid' when it contradicts itself (RFC 9110 section 14.4)
  */
 export function parseContentRange(value: string | undefined): ContentRange | 'invalid' | undefined {
   const match = CONTENT_RANGE.exec(value?.trim() ?? '');

@@ -87,7 +87,7 @@ describe('a body of other bytes', () => {
     expect(run.result).toMatchObject({ badLeaves: 2, wastedBytes: LEAF_BYTES + 777 });
   });
 
-  it('B12 E05 drops a source at its third bad leaf, and rests the gateway for an hour', async () => {
+  it('B12 E05 drops a source at its third bad leaf, and pauses the gateway for an hour', async () => {
     const health = new SourceHealth();
     const [liar, good] = [await bench.faulty(file, { do: 'other-bytes' }), await bench.origin(file.served)];
     const run = await bench.obtain({ file, gateways: [liar], mirrors: [good], health });
@@ -108,7 +108,7 @@ describe('a body of other bytes', () => {
   it.each<[string, string]>([
     ['B16 line endings', 'one\r\ntwo\r\n'],
     ['B16 a byte order mark', '\ufeffone\ntwo\n'],
-  ])('%s changed: caught by the digest, also when nobody knows the size', async (_, text) => {
+  ])('%s changed: caught by the digest, also when the size is unknown', async (_, text) => {
     const right = await fileOf(Buffer.from('one\ntwo\n'));
     const changed = await bench.origin({ files: { [right.name]: Buffer.from(text) } });
     const good = await bench.origin(right.served);

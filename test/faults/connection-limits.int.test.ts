@@ -78,7 +78,7 @@ describe(`nginx that limits connections${whyNot}`, () => {
   };
 
   test.each([403, 429, 503])(
-    'A40 goes on over the first connection when the second is refused with %i',
+    'A40 continues over the first connection when the second is refused with %i',
     async (status) => {
       const run = await fetched(await byConnection(1, status));
       const refusals = refusalsIn(run);

@@ -34,7 +34,7 @@ describe('a disk that refuses', () => {
     ['G08 EACCES at a write', failing('EACCES', 'write'), 'denied'],
     ['G17 EFBIG at a write', failing('EFBIG', 'write'), 'io'],
     ['G20 ESTALE at a write', failing('ESTALE', 'write'), 'io'],
-  ])('%s: fails by name, keeps what is proven, and goes on later', async (_, faults, kind) => {
+  ])('%s: names the failure, keeps proven bytes, and continues later', async (_, faults, kind) => {
     const origin = await bench.origin(file.served);
     const failed = await bench.obtain({ file, gateways: [origin], options: { fileOperations: faultyDisk(faults) } });
     expect(failed.error).toMatchObject({ name: 'StorageError', kind, path: bench.partialPath });
@@ -58,7 +58,7 @@ describe('a disk that refuses', () => {
     expect((await bench.obtain({ file, mirrors: [origin] })).result).toBeDefined();
   });
 
-  it('G21 RE10 says how much is missing before a byte is asked for, and goes on when space is back', async () => {
+  it('G21 RE10 reports how much space is missing before a byte is requested, and continues when space is back', async () => {
     const origin = await bench.origin(file.served);
     const free = { freeBytes: MIB };
     const failed = await bench.obtain({ file, mirrors: [origin], options: { fileOperations: faultyDisk(free) } });

@@ -63,7 +63,7 @@ describe('an answer that is not what was asked for', () => {
     ['A02 HR8 no Content-Range', { do: 'no-content-range' }],
     ['A13 416 without Content-Range', { do: 'range-not-satisfiable', total: 'none' }],
     ['A13 416 to a range inside the file', { do: 'range-not-satisfiable' }],
-  ])('%s: the source counts as one without ranges, another one goes on', async (_, fault) => {
+  ])('%s: the source counts as one without ranges, another one continues', async (_, fault) => {
     const { run, bad, good } = await secondHalf(fault);
     expect(failuresOf(run)).toEqual(['range-refused']);
     expect([rangesOf(bad), rangesOf(good)]).toEqual([[REST], [REST]]);
@@ -78,7 +78,7 @@ describe('an answer that is not what was asked for', () => {
     expect(run.result?.sources[0]).toMatchObject({ mode: 'stream', bytes: 0, wastedBytes: 0 });
   });
 
-  it('A03 HR9 another start only once: the source goes on as if nothing had been', async () => {
+  it('A03 HR9 another start only once: the source continues without a failure', async () => {
     const { run, bad, good } = await secondHalf({ do: 'wrong-start', by: 3 }, {}, 1);
     expect(failuresOf(run)).toEqual([]);
     expect([rangesOf(bad), rangesOf(good)]).toEqual([[REST, REST], []]);
@@ -168,7 +168,7 @@ describe('an answer that is legal', () => {
     expect([rangesOf(origin), rangesOf(good)]).toEqual([[], [leafRange(file, 7, 7)]]);
   });
 
-  it('A15 HR3 never sends a weak validator, and goes on because the digest will prove the bytes', async () => {
+  it('A15 HR3 never sends a weak validator, and continues because the digest proves the bytes', async () => {
     const origin = await bench.origin(file.served, [
       [{ do: 'weak-etag' }, { do: 'headers', set: { 'last-modified': null } }, { do: 'cut', afterBytes: HALF }],
     ]);
@@ -210,7 +210,7 @@ describe('a source that asks for time', () => {
     ['A28 HT2 seconds', throttle({ 'retry-after': '40' }), 40_000],
     ['A29 HT2 a date', throttle({ 'retry-after': new Date(Date.now() + 40_000).toUTCString() }), 40_000],
     ['A33 HT3 an empty bucket', throttle({ ratelimit: '"resolvers";r=0;t=55' }), 56_000],
-  ])('%s: it rests that long, for every transfer of the worker', async (_, fault, ms) => {
+  ])('%s: it is paused that long, for every transfer of the worker', async (_, fault, ms) => {
     const health = new SourceHealth();
     const { run, bad } = await secondHalf(fault, { health });
     expect(failuresOf(run)).toEqual(['throttled']);
@@ -225,7 +225,7 @@ describe('a source that asks for time', () => {
     expect(bad.requests).toHaveLength(1);
   });
 
-  it('A29 HT2 waits until the date and then goes on with the same source', async () => {
+  it('A29 HT2 waits until the date and then continues with the same source', async () => {
     const at = Math.ceil(Date.now() / 1000) * 1000 + 5_000;
     const fault = throttle({ 'retry-after': new Date(at).toUTCString() });
     const origin = await bench.faulty(file, fault, 1);
@@ -244,7 +244,7 @@ describe('a source that asks for time', () => {
     expect(run.tries[0]?.reason).toMatch(/longer than we wait/);
   });
 
-  it.each(['soon', '-5', '1e3', ''])('A31 ignores Retry-After: "%s" and rests as usual', async (value) => {
+  it.each(['soon', '-5', '1e3', ''])('A31 ignores Retry-After: "%s" and pauses as usual', async (value) => {
     const origin = await bench.faulty(file, throttle({ 'retry-after': value }), 1);
     const run = await bench.obtain({ file, mirrors: [origin] });
     expect(origin.requests).toHaveLength(2);
@@ -252,7 +252,7 @@ describe('a source that asks for time', () => {
     expect(run.result).toBeDefined();
   });
 
-  it('A32 HT4 RE5 rests after each 503, longer each time, and leaves at the third in a row', async () => {
+  it('A32 HT4 RE5 pauses after each 503, longer each time, and drops the source at the third in a row', async () => {
     const pauses = { ...QUICK_BUDGETS.huggingface, backoffBaseMs: 60, backoffMaxMs: 240 };
     const options = { budgets: { ...QUICK_BUDGETS, huggingface: pauses }, random: () => 0 };
     const twice = await bench.faulty(file, { do: 'status', status: 503 }, 2);

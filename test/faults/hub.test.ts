@@ -87,7 +87,7 @@ describe('a hub that refuses', () => {
     expect(String(run.error)).toMatch(/acme\/model@main.*answered 403/);
   });
 
-  it('F13 goes on without the token when only the token is throttled, for this file and the next ones', async () => {
+  it('F13 continues without the token when only the token is throttled, for this file and the next ones', async () => {
     const rules: FaultRule[] = [{ path: '/resolve/', times: 1, fault: THROTTLED }];
     const hub = await bench.origin(file.served, [], { rules });
     const health = new SourceHealth();
@@ -100,7 +100,7 @@ describe('a hub that refuses', () => {
     expect(new Set(tokens.slice(1))).toEqual(new Set([undefined]));
   });
 
-  it('F13 HT3 rests only the limit for files when strangers are throttled too, and a mirror gives the file', async () => {
+  it('F13 HT3 pauses only the limit for files when requests without the token are throttled too, and a mirror gives the file', async () => {
     const hub = await bench.origin(file.served, [], { rules: [{ path: '/resolve/', fault: THROTTLED }] });
     const health = new SourceHealth();
     const mirrors = [await bench.origin(file.served)];
@@ -111,7 +111,7 @@ describe('a hub that refuses', () => {
     expect(health.waitMs(hub.url, 'api')).toBe(0);
   });
 
-  it('F14 goes on with other layers when the hub answers 5xx for long, else another attempt may help', async () => {
+  it('F14 continues with other layers when the hub answers 5xx for long, else another attempt may help', async () => {
     const down: Fault = { do: 'status', status: 500 };
     const alone = await bench.faulty(file, down);
     const failed = await bench.obtain({ file, hub: alone });

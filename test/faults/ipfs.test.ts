@@ -61,7 +61,7 @@ describe('gateways that were asked before', () => {
   });
 
   it('ME5 are asked in the configured order first, and by how often they succeeded then', async () => {
-    const health = new SourceHealth({ restMs: 1 });
+    const health = new SourceHealth({ cooldownMs: 1 });
     const first = await bench.faulty(file, { do: 'status', status: 500, body: 'panic' }, 3);
     const second = await bench.origin(file.served);
     const before = await bench.obtain({ file, gateways: [first, second], ...order(health) });
@@ -106,7 +106,7 @@ describe('a gateway that cannot help', () => {
     expect(run.result).toMatchObject({ outcome: 'primary_success', wastedBytes: 0 });
   });
 
-  it('E05 RE6 loses to liars only their bad leaves, whatever layer the honest one is of', async () => {
+  it('E05 RE6 loses only the bad leaves of corrupt sources, whatever the layer of the correct one', async () => {
     const flip = (leaf: number): Promise<Fault> => Promise.resolve({ do: 'flip', atByte: leaf * LEAF_BYTES });
     const liars = [await bench.faulty(file, await flip(2)), await bench.faulty(file, await flip(2))];
     const hub = await bench.origin(file.served);
@@ -182,7 +182,7 @@ describe('a gateway that cannot help', () => {
 });
 
 describe('one file under many names', () => {
-  it('E11 goes on with a partial under another form of the same CID', async () => {
+  it('E11 continues a partial under another form of the same CID', async () => {
     const v0 = await fileOf(bytesOf(5 * 256 * 1024), { profile: 'unixfs-v0-2015' });
     const oldName = toV0(v0.cid);
     expect(oldName).toMatch(/^Qm/);
@@ -197,7 +197,7 @@ describe('one file under many names', () => {
     expect(run.result).toMatchObject({ resumedBytes: 2 * 256 * 1024, wastedBytes: 0 });
   });
 
-  it('E12 refuses a hash that nobody knows before any request', async () => {
+  it('E12 refuses an unknown hash before any request', async () => {
     const origin = await bench.origin(file.served);
     const identity = { cid: 'bafkr6iabcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrst' };
     const run = await bench.obtain({ file, gateways: [origin], identity });

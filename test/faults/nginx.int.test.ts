@@ -52,13 +52,13 @@ describe(`nginx as an honest origin${whyNot}`, () => {
     expect(run.tries.every(({ failure, mode }) => failure === undefined && mode === 'range')).toBe(true);
   }, 30_000);
 
-  test('RE1 RE2 goes on where another origin broke off', async () => {
+  test('RE1 RE2 continues where another origin broke off', async () => {
     await bench.interruptedAt(10 * MIB, { file, mirrors: [''] });
     const run = await bench.obtain({ file, mirrors: [mirrorUrl()], timeouts: PATIENCE });
     expect(run.result).toMatchObject({ verified: 'digest', resumedBytes: 10 * MIB, wastedBytes: 0 });
   }, 30_000);
 
-  test('HR6 shares one file with a gateway that lies, and proves every leaf', async () => {
+  test('HR6 shares one file with a gateway that sends wrong bytes, and proves every leaf', async () => {
     const liar = await bench.faulty(file, { do: 'flip', atByte: 9 * MIB });
     const run = await bench.obtain({
       file,
@@ -87,7 +87,7 @@ describe(`nginx as an honest origin${whyNot}`, () => {
     http.close();
   }, 30_000);
 
-  test('RE1 goes on over TLS under a private authority, and refuses the same server without it', async () => {
+  test('RE1 continues over TLS under a private authority, and refuses the same server without it', async () => {
     const [certificate, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
     await Promise.all([writeFile(certificate, LOOPBACK_TLS.cert), writeFile(key, LOOPBACK_TLS.key)]);
     const tls = { certificate, key };

@@ -50,7 +50,7 @@ describe('a hub that sends us to a content host', () => {
   const expired: Fault = { do: 'status', status: 403 };
 
   it('D07 HA2 resolves an expired link once more and keeps the partial', async () => {
-    // Its first answer is a legal beginning: nothing speaks against asking there for the rest.
+    // Its first answer is a legal prefix, so it may be asked for the rest.
     const { run, hub, cdn } = await hubAndCdn([{ do: 'end-short', by: SIZE - HALF }, expired]);
     expect(hub.requests).toHaveLength(2);
     expect(cdn.requests.map(({ range }) => range)).toEqual([
@@ -62,7 +62,7 @@ describe('a hub that sends us to a content host', () => {
     expect(run.result).toMatchObject({ wastedBytes: 0 });
   });
 
-  it('D08 HA2 counts a link that expired again as a failure; the next source goes on at the same offset', async () => {
+  it('D08 HA2 counts a link that expired again as a failure; the next source continues at the same offset', async () => {
     const mirror = await bench.origin(file.served);
     const { run, cdn } = await hubAndCdn([cut, expired, expired], { mirrors: [mirror] });
     expect(failuresOf(run)[0]).toBe('interrupted');
@@ -71,7 +71,7 @@ describe('a hub that sends us to a content host', () => {
     expect(run.result).toMatchObject({ wastedBytes: 0 });
   });
 
-  it('D08 HA2 fails by name when nobody else is there, and keeps what it has', async () => {
+  it('D08 HA2 names the source in the error when there is no other one, and keeps the bytes', async () => {
     const { run } = await hubAndCdn([cut, expired, expired]);
     expect(failuresOf(run)).toEqual(['interrupted', 'forbidden']);
     const later = await bench.obtain({ file, mirrors: [await bench.origin(file.served)] });
@@ -92,7 +92,7 @@ describe('a hub that says no', () => {
   it.each<[string, object, string, RegExp]>([
     ['D11 HA3 RepoNotFound', {}, 'missing', /no such repository, or it is private/],
     ['D12 HA3 GatedRepo', gated, 'forbidden', /accept its terms/],
-  ])('%s: says so, is asked once, and the next source goes on', async (_, served, kind, message) => {
+  ])('%s: is reported, is asked once, and the next source continues', async (_, served, kind, message) => {
     const [hub, mirror] = [await bench.origin(served), await bench.origin(file.served)];
     const run = await bench.obtain({ file, hub, mirrors: [mirror] });
     expect(failuresOf(run)).toEqual([kind]);

@@ -44,14 +44,17 @@ describe('resuming', () => {
     expect(run.result).toMatchObject({ resumedBytes: HALF });
   });
 
-  it.each([25, 50, 75])('RE12 RE1 goes on at %i percent with one range and asks for no byte again', async (percent) => {
-    const leaves = Math.floor((LEAVES * percent) / 100);
-    await bench.interruptedAt(leaves * LEAF_BYTES + 11, { file, gateways: [''] });
-    const origin = await bench.origin(file.served);
-    const run = await bench.obtain({ file, gateways: [origin] });
-    expect(rangesOf(origin)).toEqual([leafRange(file, leaves, LEAVES - 1)]);
-    expect(run.result).toMatchObject({ resumedBytes: leaves * LEAF_BYTES, wastedBytes: 0 });
-  });
+  it.each([25, 50, 75])(
+    'RE12 RE1 continues at %i percent with one range and asks for no byte again',
+    async (percent) => {
+      const leaves = Math.floor((LEAVES * percent) / 100);
+      await bench.interruptedAt(leaves * LEAF_BYTES + 11, { file, gateways: [''] });
+      const origin = await bench.origin(file.served);
+      const run = await bench.obtain({ file, gateways: [origin] });
+      expect(rangesOf(origin)).toEqual([leafRange(file, leaves, LEAVES - 1)]);
+      expect(run.result).toMatchObject({ resumedBytes: leaves * LEAF_BYTES, wastedBytes: 0 });
+    },
+  );
 
   it('RE12 RE4 verifies the hash of the whole after a resume, old bytes and new', async () => {
     await bench.interruptedAt(HALF, { file, mirrors: [''] });
@@ -59,7 +62,7 @@ describe('resuming', () => {
     expect(run.result).toMatchObject({ verified: 'digest', digests: { sha256: file.sha256 }, resumedBytes: HALF });
   });
 
-  it('RE12 RE4 finds corruption that happened between two runs, and fetches the file anew', async () => {
+  it('RE12 RE4 finds corruption that happened between two runs, and fetches the file again', async () => {
     await bench.interruptedAt(HALF, { file, mirrors: [''] });
     await damage(bench.partialPath, 3 * LEAF_BYTES);
     const run = await bench.obtain({ file, mirrors: [await bench.origin(file.served)] });
@@ -100,7 +103,7 @@ describe('resuming', () => {
 });
 
 describe('failing over', () => {
-  it('RE12 RE7 CH1 goes on at the next gateway, at the same offset, without a byte twice', async () => {
+  it('RE12 RE7 CH1 continues at the next gateway, at the same offset, without a byte twice', async () => {
     const gateways = [
       await bench.faulty(file, { do: 'reset', afterBytes: 0 }),
       await bench.faulty(file, { do: 'cut', afterBytes: HALF }, 1),
@@ -154,7 +157,7 @@ describe('failing over', () => {
 describe('RE12 RE8 a reset of bytes that nothing proves', () => {
   it.each([
     ['RE8 at 40 percent it starts over', 0.4, 0],
-    ['RE8 at 60 percent it goes on', 0.6, Math.floor((0.6 * SIZE) / 4096) * 4096],
+    ['RE8 at 60 percent it continues', 0.6, Math.floor((0.6 * SIZE) / 4096) * 4096],
   ])('%s', async (_, share, resumed) => {
     const cut: Fault = { do: 'cut', afterBytes: Math.floor(share * SIZE) };
     const origin = await bench.origin(file.served, [cut, { do: 'status', status: 404 }]);
@@ -166,7 +169,7 @@ describe('RE12 RE8 a reset of bytes that nothing proves', () => {
 });
 
 describe('ending', () => {
-  it('RE12 RE10 a full disk keeps the partial and says how much is missing; with space it goes on', async () => {
+  it('RE12 RE10 a full disk keeps the partial and reports how much is missing; with space it continues', async () => {
     const big = await fileOf(bytesOf(3 * MIB));
     const origin = await bench.origin(big.served);
     const write = (n: number): undefined => {

@@ -43,7 +43,7 @@ describe('a source that is late', () => {
     expect(run.result).toBeDefined();
   });
 
-  it('C14 goes on with two gateways that are both slow', async () => {
+  it('C14 continues with two gateways that are both slow', async () => {
     const slow = [
       await bench.origin(file.served, [], { bytesPerSecond: 8e6 }),
       await bench.origin(file.served, [], { bytesPerSecond: 6e6 }),
@@ -55,7 +55,7 @@ describe('a source that is late', () => {
 });
 
 describe('a source that breaks off again and again', () => {
-  it('C10 RE7 HT8 goes on at the same offset each time: progress resets the counter', async () => {
+  it('C10 RE7 HT8 continues at the same offset each time: progress resets the counter', async () => {
     const origin = await bench.faulty(file, { do: 'reset', afterBytes: 3 * LEAF_BYTES + 1000 });
     const run = await bench.obtain({ file, gateways: [origin] });
     expect(failuresOf(run).length).toBeGreaterThan(3);

@@ -138,7 +138,7 @@ describe('a file that is replaced while it is fetched', () => {
 
   it.each<[string, Case, number, number]>([
     [
-      'B20 HR5 a server that ignores ranges and shows another ETag after a stop: begun anew from that very answer',
+      'B20 HR5 a server that ignores ranges and shows another ETag after a stop: restarted with that very answer',
       {
         versions: SAME,
         style: { ...PLAIN, ranges: 'ignored' },
@@ -149,7 +149,7 @@ describe('a file that is replaced while it is fetched', () => {
       2,
     ],
     [
-      'B20 HR3 a server that ignores ranges and shows nothing: begun anew after one broken connection',
+      'B20 HR3 a server that ignores ranges and shows nothing: restarted after one broken connection',
       {
         versions: SAME,
         style: { ...PLAIN, ranges: 'ignored', tags: 'none', dates: 'none' },
@@ -160,7 +160,7 @@ describe('a file that is replaced while it is fetched', () => {
       2,
     ],
     [
-      'B20 HR3 the tag of the first version stays and the date does not: begun anew',
+      'B20 HR3 the tag of the first version stays and the date does not: restarted',
       {
         versions: SAME,
         style: { ...PLAIN, tags: 'first', ifRange: 'ignored' },
@@ -228,7 +228,7 @@ describe('a file that is replaced while it is fetched', () => {
     expect(ended.requests).toHaveLength(requests);
   });
 
-  it('HR2 HR4 goes on after a stop by a date that is strong, and asks for the rest alone', async () => {
+  it('HR2 HR4 continues after a stop under a strong date, and asks for the rest alone', async () => {
     const one: Case = {
       versions: SAME,
       style: { ...PLAIN, tags: 'none' },

@@ -181,7 +181,7 @@ async function run(request: ObtainRequest, partialPath: string, closers: (() => 
     hfToken: request.token,
     layers: LAYERS,
     http,
-    health: request.health ?? new SourceHealth({ restMs: 10 }),
+    health: request.health ?? new SourceHealth({ cooldownMs: 10 }),
     gates: new OriginGates(),
     logger: request.logger ?? silentLogger,
   });

@@ -26,26 +26,26 @@ export const BUNDLE_LIMITS: BundleLimits = {
   maxRatio: DECOMPRESS_LIMITS.maxRatio,
 };
 
-/** Room in a compressed bundle for what the index does not name, such as folders; beyond it the ratio holds. */
+/** Bytes of a compressed bundle beyond its index, such as folders, to which the ratio does not apply. */
 const UNDECLARED_BYTES = MIB;
 
-/** A bundle whose index was read. Nothing in it is proven yet. */
+/** A bundle whose index was read. Its contents are not proven yet. */
 export interface BundleArchive {
   readonly reader: BundleReader;
   readonly limits: BundleLimits;
   readonly compression: Compression | undefined;
   readonly index: BundleIndex;
-  /** Length of the tar as the index declares it. */
+  /** Length of the tar by its index. */
   readonly declaredBytes: number;
   /** Members by name; for a plain tar with the position of their first byte. */
   readonly members: ReadonlyMap<string, BundleMember & { readonly start: number | undefined }>;
 }
 
 /**
- * Reads the index of a bundle. Of a plain tar all headers are walked, so a hostile entry is refused before anything is served;
- * of a compressed one only the beginning is read, and the walk happens with each read.
+ * Reads the index of a bundle. In a plain tar all headers are read, so that a hostile entry is refused before any content is served. Of a
+ * compressed bundle only the beginning is read; its entries are checked during each read.
  *
- * @throws SourceError `bad-response` for what is no bundle, or a hostile one (L01)
+ * @throws SourceError `bad-response` for a file that is no bundle, or a hostile bundle
  */
 export async function openBundleArchive(
   reader: BundleReader,
@@ -81,7 +81,7 @@ function locate(
   return { ...member, start: entry?.start };
 }
 
-/** Every entry in order, of a plain or a compressed bundle. */
+/** Reads the entries of a plain or a compressed bundle in order. */
 export async function* walk(
   archive: Pick<BundleArchive, 'reader' | 'limits' | 'compression'> & Partial<Pick<BundleArchive, 'declaredBytes'>>,
   sizeBytes: number,
@@ -105,9 +105,8 @@ export async function* walk(
 const MOST_AHEAD_BYTES = 256 * KIB;
 
 /**
- * Reads a file that is mostly read forward in few, longer pieces: of ten thousand small entries not each header costs a call, or a
- * request. What is read beside what was asked for doubles as long as it is used, and is nothing after a jump, so of a few large
- * entries only the headers are read.
+ * Reads ahead in a file that is mostly read forward, so that not every header of ten thousand small entries costs a read or a request. The
+ * read-ahead doubles while it is used and is reset by a jump, so of a few large entries only the headers are read.
  */
 function readAhead(readAt: ReadAt, sizeBytes: number): ReadAt {
   let held: { readonly start: number; readonly bytes: Uint8Array } = { start: 0, bytes: new Uint8Array(0) };
@@ -128,7 +127,7 @@ function readAhead(readAt: ReadAt, sizeBytes: number): ReadAt {
 const tarEntryBytes = ({ sizeBytes }: { readonly sizeBytes: number }): number =>
   TAR_BLOCK_BYTES + sizeBytes + tarPadding(sizeBytes);
 
-/** Bundles are written by this program: links, devices, odd names and doubled entries were put there by another one (L01). */
+/** This program writes no links, devices, odd names or doubled entries into bundles: a bundle that has them is refused. */
 async function* regularFiles(input: TarInput, limits: BundleLimits): AsyncGenerator<TarEntry, undefined> {
   const refused = (name: string, reason: string): VerifyError =>
     new VerifyError('wrong-format', `the bundle has ${JSON.stringify(name)}, which ${reason}`);
@@ -137,7 +136,7 @@ async function* regularFiles(input: TarInput, limits: BundleLimits): AsyncGenera
   };
   const seen = new Set<string>();
   for await (const entry of readTar(input, limits, { onSkipped })) {
-    if (seen.has(entry.name)) throw refused(entry.name, 'is there twice');
+    if (seen.has(entry.name)) throw refused(entry.name, 'is in it twice');
     seen.add(entry.name);
     yield entry;
   }
@@ -163,7 +162,7 @@ async function readIndex(entry: TarEntry | undefined): Promise<BundleIndex> {
   return decodeBundleIndex(Buffer.concat(chunks));
 }
 
-/** What is wrong with the archive is the source's fault: a `SourceError`, so that the next source is asked. */
+/** Turns errors of the archive into a `SourceError`, so that the next source is asked. */
 export async function refusals<T>(source: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

@@ -6,12 +6,12 @@ export interface BundleContent {
   readonly member: BundleMember;
   /** True where `read` may be called again, and from any position. */
   readonly canSeek: boolean;
-  /** Unproven bytes from a position on; before the next content is asked for. @throws SourceError */
+  /** Unproven bytes from a position on. Must be read before the next content is requested. @throws SourceError */
   read(from: number): AsyncIterable<Uint8Array>;
 }
 
 /**
- * Walks a bundle once and gives the contents that are wanted; the others are passed over, unread where the bundle is a plain tar.
+ * Reads a bundle once and yields the wanted contents; other contents are skipped, without reading them if the bundle is a plain tar.
  *
  * @throws SourceError `bad-response` for a damaged or hostile bundle; `unreachable` …
  */

@@ -2,11 +2,11 @@ import { basename } from 'node:path';
 import type { ByteRange } from '#core/byte-range';
 import { localBlocks, openLocal, statLocal } from '../local-bytes.ts';
 
-/** Where the bytes of a bundle are: a file, or whatever serves byte ranges. */
+/** Reads the bytes of a bundle, from a file or from a server. */
 export interface BundleReader {
-  /** For people; free of secrets. */
+  /** Shown in messages; free of secrets. */
   readonly name: string;
-  /** What limits and health belong to. */
+  /** Key of limits and health. */
   readonly origin: string;
   /** @throws SourceError */
   sizeBytes(signal: AbortSignal): Promise<number>;

@@ -6,12 +6,12 @@ import { localBundle, type BundleReader } from './bundle-reader.ts';
 export interface BundleReport {
   readonly memberCount: number;
   readonly checkedBytes: number;
-  /** One sentence for each thing that is wrong; empty for a good bundle. */
+  /** One sentence for each problem; empty for an intact bundle. */
   readonly problems: readonly string[];
-  /** SHA-256 of each content that is wrong or missing. */
+  /** SHA-256 of each content that is damaged or missing. */
   readonly damaged: ReadonlySet<string>;
   readonly members: readonly BundleMember[];
-  /** As the index has them; unproven. */
+  /** From the index; unproven. */
   readonly manifests: readonly unknown[];
 }
 
@@ -22,7 +22,7 @@ export interface VerifyBundleOptions {
 }
 
 /**
- * Reads a whole bundle and checks every member against the index, and that nothing else is in it.
+ * Reads a whole bundle and checks every member against the index, and that it has no other entries.
  *
  * @param bundle a path, or a reader
  * @throws SourceError when it is no bundle, is hostile, or cannot be read

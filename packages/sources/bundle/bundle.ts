@@ -8,22 +8,22 @@ import { openBundleArchive, refusals, walk, type BundleArchive, type BundleLimit
 import { abortedBy, askedRange } from '../local-bytes.ts';
 import type { BundleReader } from './bundle-reader.ts';
 
-/** Models in one file, for hosts without a network (CH5). */
+/** Models in one file, for hosts without a network. */
 export interface Bundle {
   readonly name: string;
-  /** Manifests that the bundle came with; unproven. */
+  /** Manifests in the bundle; unproven. */
   readonly manifests: readonly unknown[];
   readonly members: readonly BundleMember[];
   /** True when the bundle has this content. */
   has(file: BundleFileSpec): boolean;
-  /** Serves one file of the bundle. A file that the bundle does not have, such as one of a newer version, is simply `missing` (L09). */
+  /** Serves one file of the bundle. A file that the bundle does not have, such as one of a newer version, is `missing`. */
   source(file: BundleFileSpec): Source;
 }
 
 export type BundleFileSpec = Pick<FileSpec, 'path' | 'digests'> & Partial<Pick<FileSpec, 'cid'>>;
 
 /**
- * Opens a bundle by its index; members are proven by whoever reads them.
+ * Opens a bundle by its index; the transfer proves the members.
  *
  * @throws SourceError `bad-response` for a hostile or broken bundle; `missing`, `unreachable` … when it cannot be read
  */
@@ -85,7 +85,7 @@ async function readPlain(
   if (left > 0) throw new SourceError('interrupted', archive.reader.name, `the bundle ended ${left} bytes early`);
 }
 
-/** A compressed bundle is read from its beginning; bytes before the range are passed over. */
+/** A compressed bundle is read from its beginning; bytes before the range are skipped. */
 async function readStreamed(
   archive: BundleArchive,
   member: BundleMember,

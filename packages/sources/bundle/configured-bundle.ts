@@ -7,13 +7,13 @@ import { openBundle, type Bundle, type BundleFileSpec } from './bundle.ts';
 import { localBundle, type BundleReader } from './bundle-reader.ts';
 import { mirror } from '../mirror.ts';
 
-/** A bundle that the operator named. It is opened when a file is wanted of it: a medium may be plugged in later. */
+/** A bundle that the operator named. It is opened at the first read, because its medium may be plugged in later. */
 export interface ConfiguredBundle {
   source(file: BundleFileSpec): Source;
 }
 
 /**
- * Each has a name of its own, by which journals and attempts know it: the second of one name is `… #2`.
+ * Makes the configured bundles, each with a unique name for journals and attempts: the second of one name is `… #2`.
  *
  * @param locations absolute paths, or http(s) URLs
  */
@@ -55,10 +55,10 @@ function lazySource(
   };
 }
 
-/** Bytes asked for at once, and held in memory. */
+/** Bytes of one request, held in memory. */
 const REMOTE_BLOCK_BYTES = 4 * MIB;
 
-/** A bundle on a server that serves byte ranges. The operator named it: its own address is not questioned. */
+/** A bundle on a server that serves byte ranges. The operator named it: the address policy does not apply to its own address. */
 function remoteBundle(http: Http, url: string, given?: string): BundleReader {
   const source = mirror({ http, url, trusted: true });
   const name = given ?? `bundle ${source.name}`;
@@ -86,11 +86,11 @@ async function sizeOf(source: Source, name: string, signal: AbortSignal): Promis
     write: () => undefined,
   };
   await source.read({ range: { start: 0, end: 1 } }, sink, signal);
-  if (totalBytes === undefined) throw new SourceError('bad-response', name, 'does not say how long it is');
+  if (totalBytes === undefined) throw new SourceError('bad-response', name, 'does not give the length of the bundle');
   return totalBytes;
 }
 
-/** The bytes of a range from its start on; a legal prefix may be shorter. */
+/** Reads a range; a server may legally send only its beginning. */
 async function readBlock(source: Source, range: ByteRange, signal: AbortSignal): Promise<Buffer> {
   const chunks: Buffer[] = [];
   const sink: ByteSink = { head: () => undefined, write: (chunk) => void chunks.push(Buffer.from(chunk)) };

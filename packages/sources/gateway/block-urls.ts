@@ -3,8 +3,8 @@ import type { Resolved } from '../resolved-url.ts';
 import { isOldLink, mayBePlace, resolvedOf } from '../resolved-url.ts';
 
 /**
- * Where a gateway's redirects lead for blocks: to another host with the same path, or to a subdomain for each CID. What one
- * block shows holds for all others of the transfer, until one of them is found only where the gateway itself sends us.
+ * Where the redirects of a gateway lead for blocks: to another host with the same path, or to a subdomain for each CID. The target of one
+ * block is used for all blocks of the transfer, until a block is found only through the gateway itself.
  */
 export class BlockUrls {
   readonly #now: () => number;
@@ -18,7 +18,7 @@ export class BlockUrls {
     this.#now = now;
   }
 
-  /** @param ask with undefined asks the logical URL */
+  /** @param ask with undefined requests the logical URL */
   async through<T>(cid: string, ask: (known: Resolved | undefined) => Promise<T>): Promise<T> {
     const known = this.#resolved(cid);
     if (known === undefined) return ask(undefined);
@@ -26,7 +26,7 @@ export class BlockUrls {
       return await ask(known);
     } catch (error) {
       if (!isOldLink(error)) {
-        // The gateway itself may lead to another host than the one that is sick.
+        // The gateway may now redirect to another host than the broken one.
         if (mayBePlace(error)) this.#parts = undefined;
         throw error;
       }

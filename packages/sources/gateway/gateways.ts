@@ -1,10 +1,10 @@
 import { redactUserInfo } from '#http/redaction';
 
-/** What is known about one public gateway before it is asked; the operator's own gateways need no entry. */
+/** Known limits of one public gateway; the gateways of the operator need no entry. */
 export interface GatewayHints {
-  /** Over everything that is asked of it. */
+  /** Over all requests. */
   readonly requestsPerMinute?: number | undefined;
-  /** Of each CID. */
+  /** For each CID. */
   readonly requestsPerMinutePerCid?: number | undefined;
   /** Longer files are not served by range. */
   readonly maxRangeFileBytes?: number | undefined;
@@ -14,10 +14,10 @@ export interface GatewayHints {
 
 const CDN_RANGE_BYTES = 5 * 1024 ** 3;
 
-/** What an operator knows of gateways, by host name: an entry takes the place of the built-in one, and holds for its subdomains. */
+/** Hints by host name, also for subdomains; an entry of the operator replaces the built-in one. */
 export type GatewayData = Readonly<Record<string, GatewayHints>>;
 
-/** By host name. Figures are the operators' own (2026); a subdomain shares its parent's entry. */
+/** Built-in hints; the figures are those that the operators of the gateways published (2026). */
 export const GATEWAY_HINTS: GatewayData = {
   'ipfs.io': { maxRangeFileBytes: CDN_RANGE_BYTES },
   'dweb.link': { maxRangeFileBytes: CDN_RANGE_BYTES },
@@ -33,7 +33,7 @@ export const GATEWAY_HINTS: GatewayData = {
 
 const USE_INSTEAD = 'remove it from IPFS_GATEWAYS and name a gateway of your own';
 
-/** Gateways that are gone, and what to say about them. */
+/** Gateways that were switched off, and the reason to show. */
 export const DEAD_GATEWAYS: Readonly<Record<string, string>> = {
   'cloudflare-ipfs.com': `it was switched off on 2024-08-14: ${USE_INSTEAD}`,
   'cf-ipfs.com': `it was switched off on 2024-08-14: ${USE_INSTEAD}`,
@@ -52,10 +52,10 @@ export interface Gateway {
 }
 
 /**
- * Reads one entry of IPFS_GATEWAYS: `https://gateway.example`, `http://127.0.0.1:8080/ipfs/` or a bare host.
+ * Parses one entry of IPFS_GATEWAYS: `https://gateway.example`, `http://127.0.0.1:8080/ipfs/` or a bare host.
  *
- * @param data goes before what is built in, also for a gateway that is taken for gone here
- * @throws RangeError that names the entry and what would be right, also for a gateway that is known to be gone
+ * @param data takes precedence over built-in hints, also for a gateway that is listed as switched off
+ * @throws RangeError that names the entry and a correct form, also for a gateway that was switched off
  */
 export function parseGateway(text: string, data: GatewayData = {}): Gateway {
   const trimmed = text.trim();
@@ -80,7 +80,7 @@ const badGateway = (text: string): RangeError =>
     `"${redactUserInfo(text)}" is not a gateway: write for example https://gateway.example or http://127.0.0.1:8080`,
   );
 
-/** Of several entries that fit, the longest name is the nearest. */
+/** Of several matching entries, the longest name is the most specific. */
 function byHost<T>(table: Readonly<Record<string, T>>, host: string): T | undefined {
   const fitting = Object.keys(table).filter((known) => host === known || host.endsWith(`.${known}`));
   const [name] = fitting.sort((a, b) => b.length - a.length);

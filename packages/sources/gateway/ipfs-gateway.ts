@@ -20,26 +20,26 @@ import { ResolvedUrl } from '../resolved-url.ts';
 export interface IpfsGatewayOptions {
   readonly http: Http;
   readonly gateway: Gateway;
-  /** Of one file, in any form gateways read. */
+  /** CID of the file, in any form that gateways parse. */
   readonly cid: string;
   /** Last part of the file's path. */
   readonly fileName: string;
-  /** The operator named this gateway: its own address is not questioned. */
+  /** The operator named this gateway: the address policy does not apply to its own address. */
   readonly trusted: boolean;
-  /** Redirects from https to http are followed: the CID decides. */
+  /** Follow redirects from https to http; the CID proves the bytes. */
   readonly allowDowngrade?: boolean | undefined;
 }
 
 /** Connections to one gateway at once (docs/rules/ipfs.md). */
 const MAX_CONNECTIONS = 4;
 const MAX_REDIRECTS = 3;
-/** A throttling gateway that says "now" is left alone for so long (docs/rules/ipfs.md). */
-const LEAST_REST_MS = SECOND_MS;
-/** What a gateway of boxo's family writes when it looked and did not find (docs/rules/ipfs.md). */
+/** Least cooldown of a throttling gateway, also if its Retry-After is shorter (docs/rules/ipfs.md). */
+const LEAST_COOLDOWN_MS = SECOND_MS;
+/** Bodies with which boxo-based gateways report that content was not found (docs/rules/ipfs.md). */
 const NOT_HERE =
   /^(ipld: could not find node|peer does not have|getting pieces containing cid|failed to load root node)/i;
 
-/** One file by CID from an IPFS HTTP gateway: plain bytes by range, and single blocks. It proves nothing. */
+/** One file by CID from an IPFS HTTP gateway: plain bytes by range, and single blocks. Verifies nothing. */
 export function ipfsGateway(options: IpfsGatewayOptions): Source {
   const reader = new GatewayReader(options);
   const { hints } = options.gateway;
@@ -62,7 +62,7 @@ export function ipfsGateway(options: IpfsGatewayOptions): Source {
   };
 }
 
-/** Asks where the gateway's redirects ended last, which many gateways have: a subdomain for each CID, another host for blocks. */
+/** Remembers where redirects of the gateway ended: many redirect to a subdomain for each CID, or to another host for blocks. */
 class GatewayReader {
   readonly name: string;
   servesRange: boolean | undefined;
@@ -86,7 +86,7 @@ class GatewayReader {
       fileName,
       source: this.name,
       isProvable: true,
-      restAfterPageMs: PAGE_REST_MS,
+      cooldownAfterPageMs: PAGE_REST_MS,
       learnRange: (serves: boolean) => void (this.servesRange = serves),
       explain: (response: HttpResponse, body: string) => this.#explainRead(response, body),
       refine: (response: HttpResponse, head: ResponseHead) => (this.#file.learn(response), head),
@@ -120,7 +120,7 @@ class GatewayReader {
     return bytes;
   }
 
-  /** The gateway itself, or the place that its redirects led to. */
+  /** The URL of the gateway itself, or the one to which its redirects led. */
   #at(known: Resolved | undefined, cid: string, query = ''): Place {
     const { gateway, trusted, allowDowngrade } = this.#options;
     const common = { maxRedirects: MAX_REDIRECTS, allowDowngrade };
@@ -135,18 +135,18 @@ class GatewayReader {
     return error;
   }
 
-  /** Status classes of the trustless gateway world: not here, later, range unsupported, server error. */
+  /** Makes the error of an error status by the rules of IPFS gateways (docs/rules/ipfs.md). */
   #explain(response: HttpResponse, body: string): SourceError {
     const kind = gatewayKind(response.status, body);
     const { status, headers } = response;
     const error = statusError(this.name, status, headers, this.#options.http.now(), firstLine(response, body), kind);
     const { retryAfterMs, httpStatus, namesReason, message } = error;
-    if (retryAfterMs === undefined || retryAfterMs >= LEAST_REST_MS) return error;
-    return new SourceError(kind, this.name, message, { httpStatus, retryAfterMs: LEAST_REST_MS, namesReason });
+    if (retryAfterMs === undefined || retryAfterMs >= LEAST_COOLDOWN_MS) return error;
+    return new SourceError(kind, this.name, message, { httpStatus, retryAfterMs: LEAST_COOLDOWN_MS, namesReason });
   }
 }
 
-/** The CID decides: a block of a page looks like one. */
+/** Whether the bytes are the block: a block of a stored HTML page looks like a page, so the CID decides. */
 async function isBlock(cid: string, bytes: Uint8Array): Promise<boolean> {
   const parts = tryParseCid(cid);
   if (parts === undefined) return false;

@@ -10,7 +10,7 @@ import type { Gateway } from './gateways.ts';
 const MAX_REDIRECTS = 3;
 
 /**
- * What a name that can move stands for now, as a gateway says it. Nobody proves it: it may be stale, so it only ever informs.
+ * Resolves an IPNS name through a gateway. The result is not proven and may be stale, so it is used only as information.
  *
  * @param name what follows `/ipns/`: a key or a domain
  * @returns a CID in canonical form
@@ -34,10 +34,10 @@ export async function resolveIpns(http: Http, gateway: Gateway, name: string, si
     .map(canonical)
     .find((found) => found !== undefined);
   if (cid !== undefined) return cid;
-  throw new SourceError('bad-response', source, `does not say what /ipns/${name} stands for`);
+  throw new SourceError('bad-response', source, `does not name the CID of /ipns/${name}`);
 }
 
-/** Where answers name the root, the surest first; the last of the roots is the one the whole path leads to. */
+/** CIDs that the answer names, the most reliable first; the last of the roots is that of the whole path. */
 function namedCids({ headers, url }: HttpResponse): string[] {
   const roots = (headers['x-ipfs-roots'] ?? '').split(',').map((root) => root.trim());
   const etag = /^(?:W\/)?"(?:DirIndex-[^"]*_CID-)?([^"./]+)(?:\.[^"]*)?"$/.exec(headers['etag'] ?? '')?.[1];

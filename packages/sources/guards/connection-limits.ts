@@ -1,23 +1,23 @@
 import { SourceError, type SourceFailureKind } from '#core/failure';
 import { MINUTE_MS, SECOND_MS } from '#core/units';
 
-/** A limit that was learnt is put to the test with one more connection after this long; the time doubles while that is refused. */
+/** A learnt limit is tested with one more connection after this long; the time doubles while that is refused. */
 export const RELEARN_MS = MINUTE_MS;
 export const LONGEST_RELEARN_MS = 16 * MINUTE_MS;
-/** A server may count a connection for this long after the last byte that it sent on it. */
+/** A server may count a connection for this long after its last byte. */
 const RECENT_MS = SECOND_MS;
-/** How long a refusal waits for what becomes of the other requests that were sent at the same time. */
+/** How long a refusal waits for the outcome of the other requests that were sent at the same time. */
 const OTHERS_MS = SECOND_MS;
-/** Failures before the first byte that a connection too many causes, and the statuses of others. */
+/** Failures before the first byte that a limit of connections causes, and statuses of other kinds that it causes. */
 const BUSY = new Set<SourceFailureKind>(['throttled', 'server-error', 'unreachable', 'timed-out']);
 const REFUSALS = new Set([403, 421]);
 
 interface OriginRecord {
-  /** Requests that are not over. */
+  /** Requests that have not ended. */
   readonly running: Set<WatchedRequest>;
-  /** When a read, and when a block, was complete or not wanted any more last; monotonic milliseconds. */
+  /** When the last read, and the last block, ended without a failure; monotonic milliseconds. */
   readonly endedAtMs: { read: number; block: number };
-  /** Connections that it serves at once; undefined while no refusal has shown it. */
+  /** Connections that the origin serves at once; undefined until a refusal shows it. */
   limit: number | undefined;
   /** The source whose refusal showed the limit. */
   learntFrom: string | undefined;
@@ -26,8 +26,8 @@ interface OriginRecord {
 }
 
 /**
- * How many connections every origin serves at once, as its refusals show, for all transfers of a process. An origin that delivers to
- * some connections and refuses a further one has a limit of connections: nothing is wrong with it, and fewer connections are served.
+ * How many connections each origin serves at once, learnt from its refusals, for all transfers of a process. An origin that serves some
+ * connections and refuses a further one has a limit of connections: it is healthy, and fewer connections are served.
  */
 export class ConnectionLimits {
   readonly #records = new Map<string, OriginRecord>();
@@ -38,14 +38,14 @@ export class ConnectionLimits {
     this.now = now;
   }
 
-  /** @returns connections to use at once, one more than was learnt when the limit is due for a test; Infinity when none is known */
+  /** @returns connections to use at once; one more than the learnt limit when that is due for a test; Infinity without a limit */
   of(origin: string): number {
     const record = this.#records.get(origin);
     if (record?.limit === undefined) return Infinity;
     return record.limit + (isDue(record, this.now()) ? 1 : 0);
   }
 
-  /** Of a read the head says that it is served, of a block only its end. */
+  /** Begins to watch a request: a read is served when its head arrives, a block when it is complete. */
   begin(origin: string, source: string, what: 'read' | 'block'): WatchedRequest {
     const record = this.#records.get(origin) ?? this.#make(origin);
     return new WatchedRequest(record, this.now, source, what);
@@ -65,7 +65,7 @@ export class ConnectionLimits {
     return made;
   }
 
-  /** Origins come and go for as long as the process lives. */
+  /** Bounds the memory of a process that asks many origins. */
   #forgetIdle(): void {
     const now = this.now();
     for (const [origin, record] of this.#records) {
@@ -84,7 +84,7 @@ export class WatchedRequest {
   readonly #onChange = new Set<() => void>();
   #isServed = false;
   #isRefused = false;
-  /** The most others that were served while it ran. */
+  /** The most other requests that were served at once while it ran. */
   #mostBeside: number;
 
   constructor(record: OriginRecord, now: () => number, source: string, what: 'read' | 'block') {
@@ -111,7 +111,7 @@ export class WatchedRequest {
     for (const other of this.#record.running) other.#besideOthers();
   }
 
-  /** To be called once, whatever came of it. @param failed the source, not the receiver, ended it */
+  /** Call it once at the end of the request. @param failed the source, not the receiver, ended it */
   end(failed: boolean): void {
     this.#record.running.delete(this);
     if (this.#isServed && !failed) this.#record.endedAtMs[this.what] = this.#now();
@@ -119,9 +119,9 @@ export class WatchedRequest {
   }
 
   /**
-   * What the failure of the request means among the others.
+   * Explains the failure of the request from the outcome of the others.
    *
-   * @param servedAtMs when a request for the same file was complete or not wanted any more last; undefined when none was served yet
+   * @param servedAtMs when a request for the same file last ended without a failure; undefined when none was served yet
    * @returns a SourceError with `connectionLimit` when the origin refused it as one connection too many, otherwise the same error
    */
   async explain(error: unknown, servedAtMs: number | undefined, signal: AbortSignal): Promise<unknown> {
@@ -135,12 +135,12 @@ export class WatchedRequest {
     return this.#limitError(error, this.#refusedBeside(beside, isRecent, error.retryAfterMs ?? 0));
   }
 
-  /** The server may still count a connection of the same file, or of any where it is known to have a limit. */
+  /** The server may still count a connection that has ended: of the same file, or of any file if a limit is known. */
   #hasJustEnded(servedAtMs = -Infinity): boolean {
     return this.#now() - servedAtMs <= RECENT_MS || (this.#record.limit !== undefined && this.#isAnyRecent());
   }
 
-  /** Refused beside fewer others than were served at once: a refusal of this file. What it seemed to show is forgotten. */
+  /** Refused beside fewer requests than the limit: the refusal is about this file. A limit that this source showed is forgotten. */
   #isAboutFile(beside: number): boolean {
     const { limit, learntFrom } = this.#record;
     if (limit === undefined || beside >= limit) return false;
@@ -172,7 +172,7 @@ export class WatchedRequest {
     return limit;
   }
 
-  /** Of requests that were sent together the refused ones may be answered first: they wait for the first that is served. */
+  /** Of requests that were sent together, refused ones may be answered first: waits for the first that is served. */
   async #othersServed(signal: AbortSignal): Promise<number> {
     const until = AbortSignal.any([signal, AbortSignal.timeout(OTHERS_MS)]);
     while (this.#beside() === 0 && !until.aborted && this.#hasUndecided()) await this.#change(until);
@@ -215,15 +215,15 @@ const servedIn = ({ running }: OriginRecord): number =>
 
 const isDue = ({ learntAtMs, relearnMs }: OriginRecord, now: number): boolean => now - learntAtMs >= relearnMs;
 
-/** The test of a limit that failed is repeated later each time. */
+/** After a failed test of the limit, the next test is later. */
 function nextRelearnMs(record: OriginRecord, now: number): number {
   if (record.limit === undefined) return RELEARN_MS;
   return isDue(record, now) ? Math.min(LONGEST_RELEARN_MS, record.relearnMs * 2) : record.relearnMs;
 }
 
 /**
- * Failures before the first byte that a limit of connections causes: a status, a connection that is refused or closed, or no answer
- * in time. A gateway says of single blocks that it does not have them, and with Retry-After that it counts requests (docs/rules/ipfs.md).
+ * Whether a failure before the first byte may be caused by a limit of connections: a status, a refused or closed connection, or no answer in
+ * time. For a block, `missing` means that the gateway does not have it, and Retry-After that it limits requests (docs/rules/ipfs.md).
  */
 function mayBeLimit(
   { kind, httpStatus = 0, namesReason, bucket, retryAfterMs }: SourceError,

@@ -2,7 +2,7 @@ import { SourceError } from '#core/failure';
 import type { Source } from '#core/source';
 import type { ConnectionLimits, WatchedRequest } from './connection-limits.ts';
 
-/** Learns from each answer how many connections the origin serves at once, and says of a refusal where that was the reason. */
+/** Learns from each answer how many connections the origin serves at once, and marks refusals that this limit caused. */
 export const learningLimits =
   (limits: ConnectionLimits) =>
   (inner: Source): Source => {

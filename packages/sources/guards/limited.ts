@@ -14,9 +14,9 @@ export interface Limits {
 }
 
 interface Gate {
-  /** The most reads at once, as the last one that entered said. */
+  /** The most reads at once, as given by the last caller of `enter`. */
   connections: number;
-  /** Reads that run or have a place; a gate without any, and with its allowance whole, says nothing and is forgotten. */
+  /** Reads that have a place; a gate without any, and with its full allowance, is forgotten. */
   busy: number;
   requestsPerMinute: number | undefined;
   readonly waiting: WaitQueue<void>;
@@ -24,9 +24,9 @@ interface Gate {
   filledAtMs: number;
 }
 
-/** Counts of every origin, shared by all transfers of a process. */
+/** Limits reads by origin, over all transfers of a process. */
 export class OriginGates {
-  /** What the refusals of every origin have shown; a gate holds reads to it. */
+  /** Limits of connections learnt from refusals; a gate applies them too. */
   readonly limits: ConnectionLimits;
   readonly #gates = new Map<string, Gate>();
   readonly #now: () => number;
@@ -37,12 +37,12 @@ export class OriginGates {
     this.limits = new ConnectionLimits(now);
   }
 
-  /** Origins that are remembered now. */
+  /** Number of origins in memory. */
   get size(): number {
     return this.#gates.size;
   }
 
-  /** Waits for a place and a turn. @returns gives the place back */
+  /** Waits for a place, and for the allowance of requests. @returns frees the place */
   async enter(origin: string, limits: Limits, signal: AbortSignal): Promise<() => void> {
     // Many reads of one transfer share its signal.
     setMaxListeners(0, signal);
@@ -59,7 +59,7 @@ export class OriginGates {
       }
     };
     try {
-      await this.#turn(gate, limits.requestsPerMinute, signal);
+      await this.#awaitAllowance(gate, limits.requestsPerMinute, signal);
       return leave;
     } catch (error) {
       leave();
@@ -67,13 +67,13 @@ export class OriginGates {
     }
   }
 
-  /** One place is left where a limit was learnt, however low: a read that waits has nothing else to let it in. */
+  /** A learnt limit leaves at least one place; otherwise waiting reads would never begin. */
   #hasPlace({ busy, connections }: Gate, origin: string): boolean {
     return busy < Math.max(1, Math.min(connections, this.limits.of(origin)));
   }
 
-  /** A bucket of one minute's requests that fills evenly. */
-  async #turn(gate: Gate, perMinute: number | undefined, signal: AbortSignal): Promise<void> {
+  /** A token bucket of the requests of one minute. */
+  async #awaitAllowance(gate: Gate, perMinute: number | undefined, signal: AbortSignal): Promise<void> {
     if (perMinute === undefined) return;
     this.#fill(gate, perMinute);
     gate.tokens -= 1;
@@ -109,7 +109,7 @@ export class OriginGates {
     return made;
   }
 
-  /** Origins come and go for as long as the process lives; whoever is new makes room. */
+  /** Bounds the memory of a process that asks many origins. */
   #forgetIdle(): void {
     for (const [origin, gate] of this.#gates) {
       const { busy, requestsPerMinute = 0 } = gate;
@@ -119,7 +119,7 @@ export class OriginGates {
   }
 }
 
-/** Holds back reads beyond what the source says it tolerates, or has shown to serve; waiting is not an error. */
+/** Delays reads beyond the known and the learnt limits of the source; waiting is not an error. */
 export const limited =
   (gates: OriginGates) =>
   (inner: Source): Source => {
@@ -147,7 +147,7 @@ export const limited =
     };
   };
 
-/** A CID has its own allowance at some origins; whoever waits for it holds no place of the origin. @returns gives the place back */
+/** Some origins limit requests per CID; a read that waits for that allowance takes no place of the origin. @returns frees the place */
 async function enter(
   gates: OriginGates,
   { origin, capabilities }: Source,

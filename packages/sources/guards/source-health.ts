@@ -5,20 +5,21 @@ import { SourceError } from '#core/failure';
 import { KIB, MINUTE_MS, SECOND_MS } from '#core/units';
 
 /**
- * - `closed`    it is asked
- * - `open`      it failed too often, or asked us to stay away: nobody asks it for a while
- * - `half-open` one request may try whether it is back
+ * State of a circuit breaker:
+ * - `closed`    the origin is asked
+ * - `open`      it failed too often, or asked for a pause: it is not asked until its cooldown ends
+ * - `half-open` one request probes whether it works again
  */
 export type BreakerState = 'closed' | 'open' | 'half-open';
 
 export interface HealthView {
   readonly origin: string;
   readonly state: BreakerState;
-  /** Milliseconds until it may be asked again; 0 when it may. */
+  /** Milliseconds until it may be asked again; 0 when it may be asked now. */
   readonly waitMs: number;
-  /** Moving share of reads that succeeded, 0 to 1; undefined before the first. */
+  /** Moving share of successful reads, 0 to 1; undefined before the first read. */
   readonly successRate: number | undefined;
-  /** Moving average while bytes flowed; undefined before the first. */
+  /** Moving average over the time in which bytes flowed; undefined before the first read. */
   readonly bytesPerSecond: number | undefined;
 }
 
@@ -27,9 +28,9 @@ export interface SourceHealthOptions {
   readonly now?: () => number;
   /** Failures in a row that open the breaker; default 5. */
   readonly failuresToOpen?: number;
-  /** First rest of an open breaker; doubles up to ten minutes while probes fail; default 10 s. */
-  readonly restMs?: number;
-  /** Origins that are remembered; default 1,000. Those asked longest ago are forgotten first. */
+  /** First cooldown of an open breaker; doubles up to ten minutes while probes fail; default 10 s. */
+  readonly cooldownMs?: number;
+  /** Most origins in memory; default 1,000. The least recently asked are evicted first. */
   readonly mostOrigins?: number;
 }
 
@@ -39,17 +40,17 @@ interface OriginRecord {
   opens: number;
   openUntilMs: number;
   probing: boolean;
-  /** What the origin asked for, or what we keep after corrupt bytes. */
+  /** Pauses that the origin asked for, or that follow corrupt bytes. */
   readonly cooldowns: Cooldowns;
   successRate: number | undefined;
   bytesPerSecond: number | undefined;
 }
 
 const WEIGHT = 0.2;
-const MAX_REST_MS = 10 * MINUTE_MS;
-/** A response that brought this much shows that the origin works, however it ended (HT8). */
+const MAX_COOLDOWN_MS = 10 * MINUTE_MS;
+/** A response with this many bytes shows that the origin works, even if it failed. */
 const PROGRESS_BYTES = 64 * KIB;
-/** Failures that say something about the origin, not about one file or about us. */
+/** Failures of the origin itself, not of one file or of this process. */
 const ABOUT_ORIGIN: ReadonlySet<SourceFailureKind> = new Set<SourceFailureKind>([
   'unreachable',
   'timed-out',
@@ -59,27 +60,27 @@ const ABOUT_ORIGIN: ReadonlySet<SourceFailureKind> = new Set<SourceFailureKind>(
   'interrupted',
 ]);
 
-/** What an origin's own failure, or the wait that it asked for, says about it. */
+/** The parts of a failure that matter for the health of an origin. */
 export interface OriginFailure {
   readonly kind: SourceFailureKind;
   readonly retryAfterMs?: number | undefined;
   readonly bucket?: string | undefined;
-  /** Set where one connection more than it serves was refused: the origin is as healthy as before. */
+  /** Set when only a connection beyond its limit was refused: the health of the origin does not change. */
   readonly connectionLimit?: number | undefined;
 }
 
-/** What this process knows about every origin, shared by all its transfers. */
+/** Health of every origin, shared by all transfers of a process. */
 export class SourceHealth {
   /** A paused origin is remembered longer than one that is not. */
   readonly #records: BoundedMap<OriginRecord>;
   readonly #now: () => number;
   readonly #failuresToOpen: number;
-  readonly #restMs: number;
+  readonly #cooldownMs: number;
 
   constructor(options: SourceHealthOptions = {}) {
     this.#now = options.now ?? (() => performance.now());
     this.#failuresToOpen = options.failuresToOpen ?? 5;
-    this.#restMs = options.restMs ?? 10 * SECOND_MS;
+    this.#cooldownMs = options.cooldownMs ?? 10 * SECOND_MS;
     this.#records = new BoundedMap({
       capacity: options.mostOrigins ?? 1000,
       dropsFirst: (record) => this.#isIdle(record),
@@ -87,23 +88,23 @@ export class SourceHealth {
   }
 
   /**
-   * Says whether the origin may be asked now; of a half-open one the caller becomes the probe and must report back.
+   * Admits a request, or throws. The request that a half-open origin admits is its probe and must report its outcome.
    *
-   * @param bucket which of its rate limits the request counts against; undefined when that is not known
-   * @throws SourceError `throttled` or `unreachable` with `retryAfterMs` while the origin rests
+   * @param bucket the rate limit that the request counts against; undefined when that is not known
+   * @throws SourceError `throttled` or `unreachable` with `retryAfterMs` during a cooldown
    */
   admit(origin: string, source: string, bucket?: string): void {
     const record = this.#touch(origin);
     const waitMs = this.waitMs(origin, bucket);
     if (waitMs > 0)
-      throw new SourceError('throttled', source, 'rests, as it asked or because of what it sent', {
+      throw new SourceError('throttled', source, 'is paused, because it asked for that or sent corrupt bytes', {
         retryAfterMs: waitMs,
         bucket,
       });
     if (record.opens === 0) return;
     const openMs = Math.ceil(record.openUntilMs - this.#now());
     if (openMs > 0 || record.probing)
-      throw new SourceError('unreachable', source, `rests after ${record.failuresInARow} failures in a row`, {
+      throw new SourceError('unreachable', source, `is paused after ${record.failuresInARow} failures in a row`, {
         retryAfterMs: Math.max(openMs, SECOND_MS),
       });
     record.probing = true;
@@ -116,8 +117,8 @@ export class SourceHealth {
   }
 
   /**
-   * @param error `retryAfterMs` keeps everybody away for as long, or everybody who needs the rate limit that it names
-   * @param bytes what the response brought before it failed
+   * @param error `retryAfterMs` begins a cooldown of the origin, or of the rate limit that the error names
+   * @param bytes received before the response failed
    */
   failed(origin: string, error: OriginFailure, bytes = 0): void {
     const record = this.#touch(origin);
@@ -126,20 +127,20 @@ export class SourceHealth {
     if (saysNothing(error)) return;
     record.successRate = average(record.successRate ?? 1, 0);
     const isAnswered = error.retryAfterMs !== undefined || !ABOUT_ORIGIN.has(error.kind) || bytes >= PROGRESS_BYTES;
-    if (error.retryAfterMs !== undefined) this.rest(origin, error.retryAfterMs, error.bucket);
+    if (error.retryAfterMs !== undefined) this.coolDown(origin, error.retryAfterMs, error.bucket);
     record.failuresInARow = isAnswered ? 0 : record.failuresInARow + 1;
     if (isAnswered) return wasProbe ? close(record) : undefined;
     if (!wasProbe && record.failuresInARow < this.#failuresToOpen) return;
-    record.openUntilMs = this.#now() + exponentialMs(this.#restMs, record.opens + 1, MAX_REST_MS);
+    record.openUntilMs = this.#now() + exponentialMs(this.#cooldownMs, record.opens + 1, MAX_COOLDOWN_MS);
     record.opens += 1;
   }
 
-  /** Keeps everybody away from an origin, or from one of its rate limits. */
-  rest(origin: string, ms: number, bucket?: string): void {
+  /** Begins a cooldown of an origin, or of one of its rate limits. */
+  coolDown(origin: string, ms: number, bucket?: string): void {
     this.#touch(origin).cooldowns.begin(bucket, this.#now() + ms);
   }
 
-  /** @returns milliseconds for which the origin, or one of its rate limits, rests; 0 when it may be asked */
+  /** @returns milliseconds until the cooldown of the origin, or of its rate limit, ends; 0 when it may be asked */
   waitMs(origin: string, bucket?: string): number {
     const untilMs = this.#records.peek(origin)?.cooldowns.untilMs(bucket) ?? 0;
     return Math.max(0, Math.ceil(untilMs - this.#now()));
@@ -165,7 +166,7 @@ export class SourceHealth {
     return [...this.#records.keys()].map((origin) => this.of(origin));
   }
 
-  /** The record of an origin, as the one that was asked last. */
+  /** Returns the record of an origin and makes it the most recently asked. */
   #touch(origin: string): OriginRecord {
     return this.#records.get(origin) ?? this.#records.set(origin, newRecord());
   }
@@ -176,11 +177,11 @@ export class SourceHealth {
   }
 }
 
-/** We ended it, or it was one connection more than the origin serves. */
+/** We ended the request, or it was a connection beyond the limit of the origin. */
 const saysNothing = ({ kind, connectionLimit }: OriginFailure): boolean =>
   kind === 'aborted' || connectionLimit !== undefined;
 
-/** The origin works: the breaker closes. */
+/** Closes the breaker of an origin that works. */
 function close(record: OriginRecord): void {
   record.failuresInARow = 0;
   record.opens = 0;
@@ -188,7 +189,6 @@ function close(record: OriginRecord): void {
   record.probing = false;
 }
 
-/** Moving average. */
 const average = (before: number, value: number): number => before + WEIGHT * (value - before);
 
 const newRecord = (): OriginRecord => ({

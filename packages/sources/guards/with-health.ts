@@ -3,8 +3,8 @@ import type { ByteSink, Source } from '#core/source';
 import type { SourceHealth } from './source-health.ts';
 
 /**
- * Asks the origin only while its health allows, and reports how it went. Retry-After of one transfer holds for all
- * transfers of the process, because they share the registry.
+ * Asks the origin only while its health admits requests, and reports their outcome. A Retry-After holds for all transfers of the process,
+ * because they share the health of the origin.
  *
  * @param now monotonic milliseconds
  */
@@ -39,7 +39,7 @@ export const withHealth =
     };
   };
 
-/** Counts bytes and the time in which the source, not the sink, was waited for. */
+/** Counts bytes, and the time of waiting for the source without that of waiting for the sink. */
 function metered(sink: ByteSink, now: () => number): { sink: ByteSink; bytes: () => number; ms: () => number } {
   let bytes = 0;
   let startedAt = 0;

@@ -11,17 +11,17 @@ import { hubApiUrl, resolveUrl } from './hub-url.ts';
 export interface HubRepo extends Omit<HubFile, 'path'> {
   readonly http: Http;
   readonly token?: string | undefined;
-  /** The operator named this endpoint: its own address is not questioned. */
+  /** The operator named this endpoint: the address policy does not apply to its own address. */
   readonly trusted: boolean;
 }
 
 export interface HubEntry {
-  /** As the hub says it: not checked, may be hostile. */
+  /** As sent by the hub: not checked, may be hostile. */
   readonly path: string;
   readonly sizeBytes: number;
-  /** Of large files only. */
+  /** For large files only. */
   readonly sha256: string | undefined;
-  /** Name git gives the blob; of small files it is a digest of the bytes. */
+  /** Name of the blob in git; for small files a digest of the bytes. */
   readonly gitSha1: string | undefined;
 }
 
@@ -29,7 +29,7 @@ const PAGE_BYTES = 16 * MIB;
 const MAX_PAGES = 100;
 
 /**
- * The commit a branch or tag stands for now.
+ * Resolves a branch or tag to its current commit.
  *
  * @returns 40 hex characters
  * @throws SourceError
@@ -41,12 +41,12 @@ export async function hubCommit(repo: HubRepo, signal: AbortSignal): Promise<str
 export interface HubRevision {
   /** 40 hex characters. */
   readonly commit: string;
-  /** Names of its files, where the hub says them along; not checked, may be hostile. */
+  /** Names of its files, if the hub sends them too; not checked, may be hostile. */
   readonly paths: readonly string[] | undefined;
 }
 
 /**
- * The commit of a revision, and what the hub says along with it.
+ * Resolves a revision to its commit, with the file names that the hub sends too.
  *
  * @throws SourceError
  */
@@ -64,9 +64,9 @@ function siblingPath(sibling: unknown): string[] {
 }
 
 /**
- * All files of a revision with their sizes and digests, however many pages that takes.
+ * Lists all files of a revision with their sizes and digests, over all pages of the list.
  *
- * @throws SourceError; also when the hub pages without end or to another host
+ * @throws SourceError; also for more than MAX_PAGES pages
  */
 export async function hubTree(repo: HubRepo, signal: AbortSignal): Promise<HubEntry[]> {
   const entries: HubEntry[] = [];
@@ -76,7 +76,7 @@ export async function hubTree(repo: HubRepo, signal: AbortSignal): Promise<HubEn
 }
 
 /**
- * One file of a revision, as the list of its folder says it.
+ * Finds one file of a revision in the list of its folder.
  *
  * @returns undefined when the list does not have it
  * @throws SourceError
@@ -102,22 +102,22 @@ async function* treePages(repo: HubRepo, first: string, signal: AbortSignal): As
   }
 }
 
-/** What the hub says of a file in the headers of its address. */
+/** Facts of a file in the headers of its URL. */
 export interface HubHeadFacts {
   readonly sizeBytes: number | undefined;
   readonly digests: Digests;
 }
 
 /**
- * Asks for a file's headers alone, for hubs whose lists cannot be had: by HEAD, and where that is refused by the first byte of a GET.
- * `X-Linked-Etag` of 64 hex digits is the SHA-256 of a large file; the `ETag` of an answer that names its commit is the name that git gives a
- * small one (docs/rules/huggingface.md). Every other ETag says nothing about the bytes.
+ * Requests the headers of a file, for hubs whose lists are not available: by HEAD, and if that is refused, by a GET of the first byte.
+ * `X-Linked-Etag` of 64 hex digits is the SHA-256 of a large file; the `ETag` of an answer that names its commit is the name of a
+ * small one in git (docs/rules/huggingface.md). Every other ETag says nothing about the bytes.
  *
  * @throws SourceError
  */
 export async function hubHead(repo: HubRepo, path: string, signal: AbortSignal): Promise<HubHeadFacts> {
   const url = resolveUrl({ ...repo, path });
-  // What the hub says on the way to the content host stands, whether that host is there or not.
+  // The redirect of the hub has the headers; the content host need not be reachable.
   const own = await headOf(repo, { url, method: 'HEAD', maxRedirects: 0 }, signal);
   const [first] = own.flatMap(factsOf);
   if (first !== undefined) return first;
@@ -129,7 +129,7 @@ export async function hubHead(repo: HubRepo, path: string, signal: AbortSignal):
 
 const REFUSES_HEAD = new Set([400, 403, 405, 501]);
 
-/** @returns the heads that the hub itself gave */
+/** @returns the heads that the hub itself sent */
 async function headOf(
   repo: HubRepo,
   request: Pick<HttpRequest, 'url' | 'method' | 'maxRedirects'>,
@@ -184,7 +184,7 @@ function entryOf(repo: HubRepo, item: unknown): HubEntry[] {
   const { type, path, size, oid, lfs } = Object(item) as Record<string, unknown>;
   if (type !== 'file') return [];
   const large = Object(lfs) as Record<string, unknown>;
-  // Some hubs write `null` where others leave it out.
+  // Some hubs send `null` for it, others leave it out.
   const isLarge = lfs !== undefined && lfs !== null;
   const sizeBytes = large['size'] ?? size;
   if (typeof path !== 'string' || typeof sizeBytes !== 'number' || !Number.isSafeInteger(sizeBytes) || sizeBytes < 0)
@@ -192,7 +192,7 @@ function entryOf(repo: HubRepo, item: unknown): HubEntry[] {
   return [{ path, sizeBytes, sha256: sha256Of(large['oid']), gitSha1: isLarge ? undefined : hex(oid, 40) }];
 }
 
-/** Git LFS writes the algorithm in front, and some hubs pass that on. */
+/** Git LFS prefixes the algorithm, and some hubs keep the prefix. */
 const sha256Of = (oid: unknown): string | undefined =>
   hex(typeof oid === 'string' ? oid.replace(/^sha256:/i, '') : oid, 64);
 
@@ -200,8 +200,8 @@ const hex = (value: unknown, length: number): string | undefined =>
   typeof value === 'string' && value.length === length && /^[0-9a-f]+$/i.test(value) ? value.toLowerCase() : undefined;
 
 /**
- * `Link: <…>; rel="next"` (RFC 8288), asked at the configured endpoint whatever host it names: a mirror passes on the absolute links of
- * the hub that it mirrors, and the token goes along.
+ * The URL of `Link: <…>; rel="next"` (RFC 8288), always at the configured endpoint: a mirror keeps the absolute links of the hub that it
+ * mirrors, and the request carries the token.
  */
 function nextPage(repo: HubRepo, asked: string, response: HttpResponse): string | undefined {
   const link = nextLink(response.headers['link'] ?? '');
@@ -217,7 +217,7 @@ function nextPage(repo: HubRepo, asked: string, response: HttpResponse): string 
   return next;
 }
 
-/** @returns the target of the link whose relation is `next`, wherever its `rel` stands among its parameters */
+/** @returns the target of the link whose relation is `next`; `rel` may be any of its parameters */
 function nextLink(header: string): string | undefined {
   for (const [, target, parameters] of header.matchAll(
     /<([^>]*)>((?:\s*;\s*[\w*]+\s*(?:=\s*(?:"[^"]*"|[^",;\s]+))?)*)/g,

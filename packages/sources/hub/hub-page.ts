@@ -1,26 +1,26 @@
 import type { HubRepoType } from '#core/text/hub-name';
 import { refuseUnsafe, type HubFile } from './hub-url.ts';
 
-/** What a URL of a hub names: a file, or with `isFolder` everything below a path (`''` is the whole repository). */
+/** What a URL of a hub names: a file, or with `isFolder` all files below a path (`''` is the whole repository). */
 export interface HubPage extends Omit<HubFile, 'endpoint'> {
   readonly isFolder: boolean;
 }
 
 const REPO_TYPE: Readonly<Record<string, HubRepoType>> = { models: 'model', datasets: 'dataset', spaces: 'space' };
-/** Pages and addresses of a file: as a page, as its bytes, and as git stores it. */
+/** Views of a file in URLs: its page, its bytes, and its content in git. */
 const FILE_VIEWS = new Set(['blob', 'resolve', 'raw']);
-/** What may be asked that leaves the bytes as they are. */
+/** Query parameters that do not change the bytes. */
 const HARMLESS = new Set(['download', 'filename']);
-/** Revisions of more than one segment that hubs also take as they are. */
+/** Revisions of several segments that hubs also accept unencoded. */
 const SPECIAL_REVISION = /^refs\/(?:pr\/\d+|convert\/[\w-]+)(?=\/|$)/;
 /** Other names of the public hub. */
 const ALIASES: Readonly<Record<string, string>> = { 'hf.co': 'huggingface.co', 'www.huggingface.co': 'huggingface.co' };
 
 /**
- * Reads a URL of the configured hub as people copy it from a browser: `<endpoint>/[datasets/|spaces/]<owner>/<name>/` and then
+ * Parses a URL of the configured hub as copied from a browser: `<endpoint>/[datasets/|spaces/]<owner>/<name>/` and then
  * `blob|resolve|raw/<revision>/<path>`, or `tree/<revision>[/<path>]`.
  *
- * @returns undefined for every other URL: of another host, with credentials, or with a query that its host alone understands
+ * @returns undefined for every other URL: of another host, with credentials, or with a query that only its host understands
  */
 export function hubPage(url: URL, endpoint: string): HubPage | undefined {
   const names = saysMore(url) ? undefined : namesBelow(url, new URL(endpoint));
@@ -41,7 +41,7 @@ function pageOf(names: readonly string[]): HubPage | undefined {
   return { repo: `${owner}/${name}`, repoType: repoType ?? 'model', revision, path, isFolder };
 }
 
-/** @returns the decoded names below the endpoint's own path; undefined for what is not there, or is not UTF-8 */
+/** @returns the decoded names below the path of the endpoint; undefined for a URL that is not below it, or is not UTF-8 */
 function namesBelow(url: URL, endpoint: URL): readonly string[] | undefined {
   if (!isSameHub(url, endpoint)) return undefined;
   const prefix = endpoint.pathname.replace(/\/+$/, '');
@@ -53,7 +53,7 @@ function namesBelow(url: URL, endpoint: URL): readonly string[] | undefined {
   }
 }
 
-/** A page that was typed as http of a hub under https is still that hub's: the token goes by the endpoint as it is configured. */
+/** An http URL of an https hub is accepted: requests use the configured endpoint. */
 function isSameHub(url: URL, endpoint: URL): boolean {
   const host = ALIASES[url.host] ?? url.host;
   return host === endpoint.host && (url.protocol === endpoint.protocol || endpoint.protocol === 'https:');
@@ -61,7 +61,7 @@ function isSameHub(url: URL, endpoint: URL): boolean {
 
 function revisionAndPath(names: readonly string[]): [revision: string | undefined, path: string] {
   const special = SPECIAL_REVISION.exec(names.join('/'))?.[0];
-  // A special revision may be encoded as one segment, or stand there as three.
+  // A special revision may be encoded as one segment, or written as three.
   const count = special === undefined || names[0] === special ? 1 : 3;
   return [names.length === 0 ? undefined : names.slice(0, count).join('/'), names.slice(count).join('/')];
 }

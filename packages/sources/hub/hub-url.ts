@@ -1,6 +1,6 @@
 import { badHubPathReason, badRepoReason, badRevisionReason, type HubRepoType } from '#core/text/hub-name';
 
-/** Where one file of a hub lies. */
+/** Location of one file of a hub. */
 export interface HubFile {
   /** Without trailing slash; may have a path prefix. */
   readonly endpoint: string;
@@ -15,8 +15,8 @@ export const repoPath = ({ repo, repoType }: Pick<HubFile, 'repo' | 'repoType'>)
   repoType === 'model' ? repo : `${repoType}s/${repo}`;
 
 /**
- * @returns the logical URL of a file; the repository's slash stays, everything else is encoded by segment, the revision as one
- * @throws RangeError for a name that would lead to another path of the hub, to which the token would go
+ * @returns the logical URL of a file; paths are encoded by segment, the revision as one segment
+ * @throws RangeError for a name that would lead to another path of the hub, which would receive the token
  */
 export function resolveUrl(file: HubFile): string {
   refuseUnsafe(file);

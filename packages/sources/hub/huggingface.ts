@@ -19,31 +19,30 @@ export interface HuggingfaceOptions {
   readonly file: HubFile;
   /** Sent to the endpoint's own origin and nowhere else. */
   readonly token?: string | undefined;
-  /** The operator named this endpoint: its own address is not questioned. */
+  /** The operator named this endpoint: the address policy does not apply to its own address. */
   readonly trusted: boolean;
   /** A digest or a CID of the file is known. */
   readonly isProvable?: boolean | undefined;
-  /** Redirects from https to http are followed where the file is provable. */
+  /** Follow redirects from https to http if the file is provable. */
   readonly allowDowngrade?: boolean | undefined;
   readonly logger: Logger;
-  /** Where the rest of a token is kept, for every transfer that uses it; default for this source alone. */
+  /** Holds the cooldown of the token, for every transfer that uses it; default for this source alone. */
   readonly health?: SourceHealth | undefined;
 }
 
 const MAX_CONNECTIONS = 8;
-/** Hubs refuse longer files over plain HTTP. */
+/** Hubs may refuse longer files over plain HTTP. */
 const PLAIN_HTTP_BYTES = 50e9;
 const COMMIT = /^[0-9a-f]{40}$/;
 
 /** The hub's rate limit for files (docs/rules/huggingface.md). */
 const BUCKET = 'resolvers';
-/** A token that was refused for its rate, by an answer that does not say for how long. */
-const TOKEN_REST_MS = MINUTE_MS;
+/** Cooldown of a throttled token if the answer does not give one. */
+const TOKEN_COOLDOWN_MS = MINUTE_MS;
 
 /**
- * One file of a hub. Its logical URL leads to a presigned URL on a content host, which is remembered until shortly
- * before it ends; when that is refused earlier, the logical URL is asked once more (HA2). A branch is pinned to the
- * commit of the first answer.
+ * One file of a hub. Its logical URL redirects to a presigned URL on a content host, which is remembered until shortly before it expires. If
+ * the content host refuses it earlier, the logical URL is requested once more. A branch is pinned to the commit of the first answer.
  */
 export function huggingface(options: HuggingfaceOptions): Source {
   const reader = new HubReader(options);
@@ -88,7 +87,7 @@ class HubReader {
     );
   }
 
-  /** F13: a token whose limit is used up rests alone; strangers have a limit of their own. */
+  /** A throttled token has a cooldown of its own; requests without it have a separate limit, so they are tried. */
   async #readLogical(request: ReadRequest, sink: ByteSink, signal: AbortSignal): Promise<void> {
     const { token } = this.#options;
     if (token !== undefined && this.#tokenWaitMs === 0) {
@@ -96,7 +95,7 @@ class HubReader {
         return void (await readRanged(this.#logicalGet(request, token), request, sink, signal));
       } catch (error) {
         if (!isThrottledByHub(error)) throw error;
-        this.#health.rest(this.#tokenOrigin, error.retryAfterMs ?? TOKEN_REST_MS);
+        this.#health.coolDown(this.#tokenKey, error.retryAfterMs ?? TOKEN_COOLDOWN_MS);
       }
     }
     try {
@@ -106,16 +105,16 @@ class HubReader {
     }
   }
 
-  /** The token is no part of the origin that everybody asks: its rest is its own. */
-  get #tokenOrigin(): string {
+  /** Key of the cooldown that applies to this token. */
+  get #tokenKey(): string {
     return `${this.endpoint.origin} with a token`;
   }
 
   get #tokenWaitMs(): number {
-    return this.#health.waitMs(this.#tokenOrigin);
+    return this.#health.waitMs(this.#tokenKey);
   }
 
-  /** What strangers are refused may be had with the token, as soon as that has rested. */
+  /** A request that is refused without the token may succeed with it after its cooldown. */
   #forToken(error: unknown): unknown {
     if (!(error instanceof SourceError) || error.cause === CONTENT_HOST) return error;
     const { kind, httpStatus, message } = error;
@@ -172,7 +171,7 @@ class HubReader {
 
   #learn(response: HttpResponse, head: ResponseHead): ResponseHead {
     if (head.revision !== undefined && COMMIT.test(head.revision)) this.#commit ??= head.revision;
-    // The hub's own hosts want the token, which goes by its logical URL only.
+    // Hosts of the hub require the token, which is sent to the logical URL only.
     if (response.url.origin !== this.endpoint.origin) this.#resolved.learn(response);
     return head;
   }
@@ -184,7 +183,7 @@ class HubReader {
   }
 }
 
-/** What the hub's own answer says about the file; its size is checked before a byte of the content host is taken (HA8). */
+/** Adds the facts of the answer of the hub itself; its size is checked before a byte of the content host is taken. */
 function linkedHead(source: string, response: HttpResponse, head: ResponseHead, request: ReadRequest): ResponseHead {
   const { headers } = response.first;
   const size = headers['x-linked-size'];
@@ -195,11 +194,11 @@ function linkedHead(source: string, response: HttpResponse, head: ResponseHead, 
 
 const EXPIRED = new Set([401, 403, 404, 410]);
 
-/** The hub counts requests by token, and those without one by address. */
+/** The hub limits requests by token, and those without one by address. */
 const isThrottledByHub = (error: unknown): error is SourceError =>
   error instanceof SourceError && error.httpStatus === 429 && error.cause !== CONTENT_HOST;
 
-/** The content host refused a URL the hub had given, remembered or fresh (HA2); a refusal by the hub itself is final. */
+/** The content host refused a URL of the hub, remembered or new; a refusal by the hub itself is final. */
 const isExpiry = (error: unknown): boolean =>
   error instanceof SourceError && error.cause === CONTENT_HOST && EXPIRED.has(error.httpStatus ?? 0);
 

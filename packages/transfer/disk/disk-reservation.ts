@@ -1,23 +1,23 @@
 import { StorageError } from '#core/failure';
 import { formatBytes } from '#core/units';
 
-/** Space that running transfers of this process still need, by folder of the partial. */
+/** Bytes that running transfers of this process still need, by folder of the partial. */
 const outstanding = new Map<string, Set<{ remainingBytes: number }>>();
 
-/** HD4: file systems need room for their own bookkeeping, and others write too. */
+/** Share of the needed space to keep free for metadata of the file system and for other writers. */
 const MARGIN = 0.05;
 
 export interface DiskReservation {
-  /** So many bytes are still to be written. */
+  /** Sets the number of bytes that are still to be written. */
   remaining(bytes: number): void;
   release(): void;
 }
 
 /**
- * Sets space aside for a transfer, counting what other running transfers of the process still need (HD4).
+ * Reserves space for a transfer, counting what other running transfers of the process still need.
  *
  * @param folder where the partial lives; transfers in one folder share its space
- * @param neededBytes what is still to be written
+ * @param neededBytes bytes that are still to be written
  * @param freeBytes asks the file system
  * @throws StorageError `disk-full` with the bytes that are missing
  */
@@ -56,6 +56,6 @@ async function refuseWhenShort(
   if (missingBytes <= 0) return;
   const reason =
     `${formatBytes(missingBytes)} are missing: ${formatBytes(wanted)} needed, ${formatBytes(free)} free, ` +
-    `${formatBytes(others)} promised to other transfers`;
+    `${formatBytes(others)} reserved for other transfers`;
   throw new StorageError('disk-full', folder, reason, { missingBytes });
 }

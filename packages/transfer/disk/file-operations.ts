@@ -10,32 +10,32 @@ import { unlinkIfPresent, writeDurably } from '#os/write-file';
 
 /** An open file with positioned reads and writes. */
 export interface OpenFile {
-  /** The descriptor, for a thread of this process that reads the same file; undefined where there is none. */
+  /** For a thread of this process that reads the same file; undefined without a descriptor. */
   readonly descriptor: number | undefined;
   readonly sizeBytes: number;
   /** @returns bytes read; 0 at the end of the file */
   read(buffer: Uint8Array, position: number): Promise<number>;
-  /** @returns bytes written; fewer than given is legal (HD2) */
+  /** @returns bytes written, possibly fewer than given */
   write(buffer: Uint8Array, position: number): Promise<number>;
   truncate(sizeBytes: number): Promise<void>;
   datasync(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Everything a transfer asks of the disk. Tests wrap it to make the disk misbehave. */
+/** All disk operations of a transfer. Tests wrap it to inject faults. */
 export interface FileOperations {
   /**
-   * Opens a partial for reading and writing, making it (0600, O_EXCL) when there is none. Links are never
-   * followed; anything that is not a private regular file is unlinked and made anew (HD7, HD8).
+   * Opens a partial for reading and writing; creates it (0600, O_EXCL) if there is none. Links are never followed. Anything that is not
+   * a regular file with one link is removed and created again.
    */
   openPrivate(path: string): Promise<OpenFile>;
   /** @returns undefined when there is no such regular file */
   openForReading(path: string): Promise<OpenFile | undefined>;
   /** Reads a small file; undefined when it does not exist or is longer than `maxBytes`. */
   readSmall(path: string, maxBytes: number): Promise<Uint8Array | undefined>;
-  /** Replaces a small file in one step, for good: temporary file, fdatasync, rename, fsync of the folder. */
+  /** Replaces a small file atomically and durably: temporary file, fdatasync, rename, fsync of the folder. */
   replaceSmall(path: string, bytes: Uint8Array): Promise<void>;
-  /** Removes a file if it exists. It does not come back when the power fails. */
+  /** Removes a file if it exists, durably. */
   remove(path: string): Promise<void>;
   /** Bytes that an unprivileged user may still write in the file system of the folder. */
   freeBytes(folder: string): Promise<number>;
@@ -87,14 +87,14 @@ export function fileOperationsOn(files: FileCalls): FileOperations {
 export const nodeFileOperations: FileOperations = fileOperationsOn(nodeFiles);
 
 /**
- * Writes all of the bytes at the position. A near-full disk writes less than asked without an error (HD2), so
- * the rest is asked for again until the disk says why it refuses.
+ * Writes all of the bytes at the position. A nearly full disk may write fewer bytes than asked without an error, so the rest is written
+ * again until the disk reports the error.
  */
 export async function writeFully(file: OpenFile, bytes: Uint8Array, position: number): Promise<void> {
   let done = await file.write(bytes, position);
   while (done < bytes.length) {
     const written = await file.write(bytes.subarray(done), position + done);
-    if (written === 0) throw new StorageError('io', '', 'the disk took no bytes and gave no reason');
+    if (written === 0) throw new StorageError('io', '', 'the disk wrote no bytes and reported no error');
     done += written;
   }
 }
@@ -124,7 +124,7 @@ async function openIfThere(files: FileCalls, path: string, flags: number): Promi
   }
 }
 
-/** A crash within a publish leaves the partial read-only under its own name: it is made writable again. */
+/** A crash during publishing leaves the partial read-only under its own name: make it writable again. */
 async function openReadOnly(calls: DescriptorCalls, path: string, flags: number, refused: unknown): Promise<number> {
   const descriptor = await calls.open(path, O_RDONLY | O_NOFOLLOW);
   try {

@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import type { Validator } from '#core/validator';
 
 /**
- * What is on disk and proven, next to the partial. Binary, little-endian:
+ * The journal of a partial: which units are on the disk, and which source sent each. Binary, little-endian:
  *
  *     8  magic "HAULJRNL"
  *     2  version
- *     1  flags: 1 = clean stop: nothing was written that the bitmap does not claim
+ *     1  flags: 1 = clean stop: no unit was written that the bitmap does not record
  *     1  0
  *     4  length of the names block N
  *     8  file length, float64
@@ -20,9 +20,9 @@ import type { Validator } from '#core/validator';
  *    16  first half of the SHA-256 of everything before
  */
 export interface Journal {
-  /** Says which file this is: hash of its digests and CID. 32 bytes. */
+  /** Identifies the file: hash of its digests and CID. 32 bytes. */
   readonly identity: Uint8Array;
-  /** Says how the file is cut. 32 bytes. */
+  /** Identifies the grid. 32 bytes. */
   readonly gridHash: Uint8Array;
   readonly sizeBytes: number;
   readonly count: number;
@@ -35,7 +35,7 @@ export interface Journal {
 
 export interface JournalName {
   readonly source: string;
-  /** Version of what the source sent; bytes that nothing else proves may only be continued under it. */
+  /** Version of the bytes that the source sent; unproven bytes may only be continued under it. */
   readonly validator: Validator | undefined;
 }
 
@@ -44,7 +44,7 @@ export type JournalReading =
   | { readonly ok: false; readonly reason: 'absent' | 'damaged' | 'other-version' };
 
 export const NO_NAME = 0xffff;
-/** A journal of 2^22 units with a provenance run for each is 26 MB; longer is not ours. */
+/** A journal of 2^22 units with a provenance run for each has 26 MB; a longer file is no journal. */
 export const MAX_JOURNAL_BYTES = 32 * 1024 * 1024;
 
 const MAGIC = Buffer.from('HAULJRNL');
@@ -71,7 +71,7 @@ export function encodeJournal(journal: Journal): Uint8Array {
   return Buffer.concat([body, checkOf(body)]);
 }
 
-/** Reads a journal. Never throws: whatever is not exactly a journal of this version is reported as what it is. */
+/** Reads a journal. Never throws: the reason is returned for anything that is not an intact journal of this version. */
 export function decodeJournal(bytes: Uint8Array | undefined): JournalReading {
   if (bytes === undefined) return { ok: false, reason: 'absent' };
   const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -109,7 +109,7 @@ function decodeBody(body: Buffer): Journal | undefined {
 }
 
 type ValidatorRow = readonly [place: string, etag: string | null, lastModified: string | null];
-/** A journal of before has the ETag alone, which does not say enough. */
+/** Journals of older versions have only the ETag, which is not enough. */
 type NameRow = readonly [source: string, validator: ValidatorRow | string | null];
 
 const encodeName = ({ source, validator }: JournalName): NameRow => [

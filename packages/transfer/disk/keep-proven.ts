@@ -6,7 +6,8 @@ import type { RunParts } from '../run/run-parts.ts';
 import type { SpanBoard } from '../plan/span-board.ts';
 
 /**
- * Leaves the disk so that the same call can go on later: what is proven stays with its journal, and an empty partial goes.
+ * Closes the partial of a failed transfer so that the same call can continue later: proven bytes stay with their journal, an empty partial
+ * is removed.
  *
  * @param error why the transfer ends
  * @returns the error to throw
@@ -22,15 +23,15 @@ export async function keepProven(parts: RunParts, laid: LaidFile | undefined, er
     if (wasEmpty && !isWorthKeeping) await discardPartial(partial.path, operations);
   } catch (err) {
     logger.warn({ path: partial.path, err }, 'partial not committed');
-    // The first failure is told above; this one only gives the descriptor back.
+    // The first error is logged above; this only closes the descriptor.
     await partial.close().catch(() => undefined);
   }
   return withMissingBytes(parts, laid, error);
 }
 
 /**
- * On a disk that is full to the last byte there is no room for the journal: the last unit gives its own, and the rest is kept.
- * Leaves prove themselves without a journal.
+ * A completely full disk has no room for the journal: the last unit is dropped for it, and the rest is kept. Leaves need no journal, because
+ * the table proves them.
  */
 async function checkpoint({ partial }: RunParts, { board }: LaidFile): Promise<void> {
   try {
@@ -49,12 +50,12 @@ function lastDone({ grid, isDone }: SpanBoard): number | undefined {
   return undefined;
 }
 
-/** A disk that was full says how much must be freed before another try is worth it. */
+/** Adds to a disk-full error how much space must be freed before another attempt. */
 async function withMissingBytes(parts: RunParts, laid: LaidFile | undefined, error: unknown): Promise<unknown> {
   if (!(error instanceof StorageError) || error.kind !== 'disk-full' || error.missingBytes !== undefined) return error;
   if (laid === undefined) return error;
   const { grid, doneBytes } = laid.board;
-  // A disk that does not even tell its free space has none for us.
+  // Without an answer of the file system, assume that no space is free.
   const free = await parts.operations.freeBytes(dirname(parts.partial.path)).catch(() => 0);
   const missingBytes = Math.max(1, grid.sizeBytes - doneBytes - free);
   return new StorageError('disk-full', error.path, error.message, { cause: error, missingBytes });

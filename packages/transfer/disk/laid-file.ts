@@ -15,7 +15,7 @@ import { NO_SOURCE, SpanBoard } from '../plan/span-board.ts';
 import { startFileDigest } from '../proof/threaded-digest.ts';
 
 export interface LaidFileEvents {
-  /** The board shows what earlier runs left; space is not set aside yet. */
+  /** The board holds what earlier runs left; space is not reserved yet. */
   resumed(board: SpanBoard): void;
   /** Units are on the disk and on the board. */
   committed(): void;
@@ -23,22 +23,22 @@ export interface LaidFileEvents {
 }
 
 /**
- * The file of a transfer once its length is known: what is on the disk and who gave it, the space that is set aside, and the
- * digest that follows the bytes.
+ * The file of a transfer once its length is known: which units are on the disk and which source sent them, the reserved space, and the
+ * digest that is computed behind the bytes.
  */
 export class LaidFile implements Ground {
   readonly board: SpanBoard;
   readonly writer: LeafWriter;
-  /** Bytes that were on the disk before this run, or were salvaged, and still count. */
+  /** Bytes that were on the disk before this run or were salvaged, minus those that were dropped since. */
   resumedBytes = 0;
-  /** Those of them that the DAG itself carries and this run put there. */
+  /** Those of them that this run wrote from the DAG itself. */
   carriedBytes = 0;
   readonly #parts: RunParts;
   readonly #reservation: DiskReservation;
   readonly #events: LaidFileEvents;
   /** 1 for each unit that was on the disk before this run. */
   #isResumed = new Uint8Array(0);
-  /** Resolves with the number of claimed units that turned out to be bad. */
+  /** Resolves with the number of recorded units that were damaged. */
   #recheck: Promise<number> | undefined;
   #digest: FileDigest | undefined;
   #isEnding = false;
@@ -57,9 +57,9 @@ export class LaidFile implements Ground {
   }
 
   /**
-   * Takes over what earlier runs left, sets space aside, and prepares everything for bytes to come.
+   * Takes over what earlier runs left, reserves space, and starts the digest.
    *
-   * @throws StorageError `disk-full` when the rest does not fit, or when the disk refuses; the signal's reason
+   * @throws StorageError `disk-full` when the rest does not fit, or when the disk refuses; the reason of the signal
    */
   static async lay(parts: RunParts, sizeBytes: number, events: LaidFileEvents): Promise<LaidFile> {
     const { options, operations, partial } = parts;
@@ -87,31 +87,31 @@ export class LaidFile implements Ground {
     }
   }
 
-  /** Whose bytes they are. What an earlier run left may have been damaged since: nobody is blamed for it. */
+  /** The source of a unit; none for units of an earlier run, which may have been damaged on the disk since. */
   originInThisRun(unit: number): number {
     return this.#isResumed[unit] === 1 ? NO_SOURCE : this.board.originOf(unit);
   }
 
-  /** Takes back what came from these origins: it is fetched again. */
+  /** Drops the units of these origins, so that they are fetched again. */
   drop(isSuspect: (origin: number) => boolean): void {
     for (let unit = 0; unit < this.board.grid.count; unit += 1) {
       if (this.board.isDone(unit) && isSuspect(this.originInThisRun(unit))) this.#dropUnit(unit);
     }
   }
 
-  /** What a journal claimed is proven again meanwhile. @returns how many units of it were bad and are free again */
+  /** Waits until the units of the journal are verified again. @returns how many were damaged and are free again */
   async rechecked(): Promise<number> {
     const dropped = await this.#recheck;
     this.#recheck = undefined;
     return dropped ?? 0;
   }
 
-  /** Proves all that is on the board again, whoever gave it. @returns how many units were bad and are free again */
+  /** Verifies all units on the board again. @returns how many were damaged and are free again */
   proveAgain(): Promise<number> {
     return this.#startRecheck(new Uint8Array(this.board.grid.count).fill(1));
   }
 
-  /** Hashes the whole file anew, because bytes that were hashed are fetched again. */
+  /** Restarts the digest of the whole file, because bytes that were already hashed are fetched again. */
   async restartDigest(): Promise<void> {
     const { options, partial } = this.#parts;
     await this.#digest?.stop();
@@ -121,17 +121,17 @@ export class LaidFile implements Ground {
     this.#digest.advance(this.board.frontierBytes);
   }
 
-  /** Resolves with the proof of the whole file, once it is complete; rejects with the reason of the signal, which may come before. */
+  /** Resolves with the digests of the complete file; rejects with the reason of the signal as soon as it fires. */
   digested(): Promise<DigestedFile> {
     return unlessAborted(this.#digest!.finish(), this.#parts.options.signal);
   }
 
-  /** Lets go of the file: nothing of ours reads it any more, and its space is free for others. Safe twice. */
+  /** Stops all reads of the file and releases the reserved space. Safe to call twice. */
   async end(): Promise<void> {
     this.#isEnding = true;
     this.#reservation.release();
     await this.#digest?.stop();
-    // What the recheck could not read or did not come to is claimed all the same: the next run looks at every claim.
+    // Units that the recheck did not reach stay recorded: the next run verifies all recorded units.
     await this.#recheck?.catch(() => undefined);
   }
 
@@ -153,7 +153,7 @@ export class LaidFile implements Ground {
       (unit) => this.#dropUnit(unit),
     );
     const checked = running.catch((error: unknown) => Promise.reject(StorageError.from(error, path)));
-    // Whoever waits for it hears of it; a transfer that ends before must not leave it unheard.
+    // The awaiting caller handles the error; this avoids an unhandled rejection if the transfer ends first.
     checked.catch(() => undefined);
     return checked;
   }
@@ -197,7 +197,7 @@ function resumeRules({ options, states, logger }: RunParts): ResumeRules {
   };
 }
 
-/** Leaves whose bytes the DAG itself carries: nothing to fetch. @returns how many bytes were not there yet */
+/** Writes the leaves whose bytes the DAG itself carries. @returns how many bytes were not there yet */
 async function writeKnownLeaves({ partial }: RunParts, board: SpanBoard): Promise<number> {
   let written = 0;
   for (const [unit, bytes] of board.grid.table?.known ?? []) {
@@ -213,7 +213,7 @@ async function writeKnownLeaves({ partial }: RunParts, board: SpanBoard): Promis
   return written;
 }
 
-/** Settles as the work does, or rejects with the signal's reason as soon as there is one; then nobody hears the end of the work. */
+/** Settles like the work, or rejects with the reason of the signal as soon as it fires; the work is then ignored. */
 async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work;
   let stop = (): void => undefined;

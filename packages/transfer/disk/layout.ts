@@ -13,7 +13,7 @@ import type { SpanBoard } from '../plan/span-board.ts';
 import { UnsizedBody } from './unsized-body.ts';
 
 export interface LayoutEvents {
-  /** The board shows what earlier runs left. */
+  /** The board holds what earlier runs left. */
   resumed(board: SpanBoard): void;
   /** Units are on the disk and on the board. */
   committed(): void;
@@ -21,15 +21,15 @@ export interface LayoutEvents {
 }
 
 /**
- * What a transfer has on the disk: how long the file is, who said so, and, where nothing will prove the bytes, which version they are
- * of. Another length or another version makes the file begin anew.
+ * What a transfer has on the disk: the size of the file, which source reported it, and the version of unproven bytes. Another size or
+ * version restarts the file.
  */
 export class Layout {
   readonly #parts: RunParts;
   readonly #events: LayoutEvents;
   readonly #unsized: UnsizedBody;
   #laid: LaidFile | undefined;
-  /** Who said how long the file is, when nothing else tells. */
+  /** The source that reported the size, if neither manifest nor DAG gives it. */
   #sizeFrom: SourceState | undefined;
 
   constructor(parts: RunParts, events: LayoutEvents) {
@@ -39,12 +39,12 @@ export class Layout {
     this.#unsized = new UnsizedBody(partial, () => operations.freeBytes(dirname(options.partialPath)));
   }
 
-  /** Undefined as long as the length of the file is not known. */
+  /** Undefined until the size of the file is known. */
   get laid(): LaidFile | undefined {
     return this.#laid;
   }
 
-  /** Lays the file out where its length is known: by the manifest, by the DAG, or by what an earlier run learned of the same file. */
+  /** Lays the file out if its size is known: from the manifest, the DAG, or the journal of an earlier run of the same file. */
   async begin(): Promise<void> {
     const { file, table } = this.#parts.options;
     const { found } = this.#parts.partial;
@@ -60,31 +60,31 @@ export class Layout {
       unsized: this.#unsized,
       begin: (head) => this.#layFor(head, state),
       continues: (head) => this.#continues(state, head),
-      forget: () => this.#beginAnew(state),
+      forget: () => this.#restart(state),
     };
   }
 
-  /** Credits a body of unknown length to who sent it. @returns its length */
+  /** Counts a body of unknown length for its source. @returns its size */
   closeUnsized(): number {
     const { sizeBytes } = this.#unsized;
     if (this.#sizeFrom !== undefined) this.#sizeFrom.committedBytes = sizeBytes;
     return sizeBytes;
   }
 
-  /** A source that lied about the bytes may have lied about their number: then it is learned anew. @returns whether it is */
-  async forgetSizeOf(liar: SourceState): Promise<boolean> {
-    if (liar !== this.#sizeFrom) return false;
+  /** A source that sent wrong bytes may also have reported a wrong size: forgets that size. @returns whether it was forgotten */
+  async forgetSizeOf(culprit: SourceState): Promise<boolean> {
+    if (culprit !== this.#sizeFrom) return false;
     await this.#clear();
     for (const state of this.#parts.states) if (isOfOtherSize(state)) state.leftBecause = undefined;
     return true;
   }
 
   /**
-   * A length that only a source told is as good as the source.
+   * Forgets a size that only a source reported.
    *
-   * @returns true when it was dropped, because no source of this run has it, or the one that told it has another one now
+   * @returns true when it was forgotten, because no source of this run has that size, or its source now reports another one
    */
-  async believesOtherSize(): Promise<boolean> {
+  async acceptsOtherSize(): Promise<boolean> {
     const { options, states } = this.#parts;
     if (this.#laid === undefined || options.table !== undefined || options.file.sizeBytes !== undefined) return false;
     const isVoid =
@@ -106,7 +106,7 @@ export class Layout {
     return this.#laid;
   }
 
-  /** Lays the file out for what an answer sends from its first byte; what is there already begins anew. */
+  /** Lays the file out for a response that begins at the first byte; drops what was there. */
   async #layFor(head: ResponseHead, state: SourceState): Promise<LaidFile | undefined> {
     const { totalBytes: sizeBytes } = head;
     const { minBytes = 0 } = this.#parts.options.file;
@@ -114,14 +114,14 @@ export class Layout {
       const message = `it has ${sizeBytes} bytes, at least ${minBytes} are expected`;
       throw new SourceError('size-mismatch', state.source.name, message);
     }
-    await this.#beginAnew(state);
+    await this.#restart(state);
     this.#sizeFrom = state;
     const laid = sizeBytes === undefined ? undefined : await this.#lay(sizeBytes);
     state.validator = head.validator;
     return laid;
   }
 
-  /** HR3, HR6: bytes that nothing will prove are all of one version, as one source showed it. */
+  /** Unproven bytes are all of one version, which one source showed. */
   #continues(state: SourceState, head: ResponseHead): boolean {
     const board = this.#laid?.board;
     if (board === undefined || head.totalBytes !== board.grid.sizeBytes) return false;
@@ -132,23 +132,23 @@ export class Layout {
   }
 
   /**
-   * Bytes that nothing will prove go, from the journal too: it must never speak for those of another version. HT8: what is dropped was
-   * progress when it came, so a source that makes us begin anew again and again has its own count.
+   * Drops unproven bytes, also from the journal, which must never record bytes of another version. The dropped bytes counted as progress
+   * when they arrived, so restarts are counted per source.
    *
-   * @throws SourceError when it did so too often
+   * @throws SourceError after too many restarts
    */
-  async #beginAnew(state: SourceState): Promise<void> {
+  async #restart(state: SourceState): Promise<void> {
     if (this.#laid === undefined) return;
     const hadBytes = this.#laid.board.doneBytes > 0;
     await this.#clear();
     if (!hadBytes) return;
     state.restarts += 1;
     if (this.#mayRestart(state)) return;
-    const message = `it broke off ${state.restarts} times, and nothing shows that it would go on with the same bytes`;
+    const message = `it broke off ${state.restarts} times, and nothing shows that it would continue with the same bytes`;
     throw new SourceError('bad-response', state.source.name, message);
   }
 
-  /** Nothing is on the disk any more, and nothing says how long the file is. */
+  /** Removes all bytes from the disk and forgets the size of the file. */
   async #clear(): Promise<void> {
     const laid = this.#laid!;
     laid.drop(() => true);

@@ -3,19 +3,19 @@ import { KIB, MIB } from '#core/units';
 import { writeFully, type OpenFile } from './file-operations.ts';
 import type { SpanBoard } from '../plan/span-board.ts';
 
-/** Bytes are collected into blocks of this size, and each is one positioned write. */
+/** Bytes are collected into blocks of this size; each block is one positioned write. */
 export const BLOCK_BYTES = MIB;
-/** Blocks on their way to the disk; beyond it the streams of the transfer wait. */
+/** Bytes in flight to the disk; beyond this the streams of the transfer wait. */
 const MAX_IN_FLIGHT_BYTES = 2 * MIB;
 /** Free blocks kept for the next transfers of the process. */
 const MAX_SPARE_BLOCKS = 16;
 
 const spare: Buffer[] = [];
 
-/** Smaller files get memory of their own: a whole block would be mostly empty. */
+/** Smaller files use memory of their own size; a whole block would be mostly empty. */
 const LEAST_POOLED_BYTES = 256 * KIB;
 
-/** @returns a block of at least so many bytes; fresh memory is slow at its first touch, so files of about a block share theirs */
+/** @returns a block of at least this many bytes; first use of fresh memory is slow, so blocks are reused across files */
 const takeBlock = (bytes: number): Buffer =>
   bytes > LEAST_POOLED_BYTES && bytes <= BLOCK_BYTES
     ? (spare.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES))
@@ -40,13 +40,13 @@ export interface WriterEvents {
   /** The run is on the disk and on the board. */
   committed(run: WritableRun): void;
   failed(error: StorageError): void;
-  /** Undefined when more may come, else a promise for when it may. */
+  /** Undefined when more may be written, else a promise for when it may. */
   behind?(): Promise<void> | undefined;
 }
 
 /**
- * Writes accepted runs at their offset, and then marks their units as done. One write at a time: the kernel lets one
- * in per file anyway, and those that wait for it spin.
+ * Writes accepted runs at their offset, and then marks their units as done. One write at a time: the kernel serializes writes to a file,
+ * and waiting writers spin.
  */
 export class LeafWriter {
   readonly #file: OpenFile;
@@ -92,12 +92,12 @@ export class LeafWriter {
     this.#isWriting = false;
   }
 
-  /** @returns undefined when a stream may go on, else a promise for when it may */
+  /** @returns undefined when a stream may continue, else a promise for when it may */
   backpressure(): Promise<void> | undefined {
     return this.#inFlightBytes <= MAX_IN_FLIGHT_BYTES ? this.#events.behind?.() : this.#below();
   }
 
-  /** Resolves when nothing is on its way to the disk. */
+  /** Resolves when no write is in flight. */
   async idle(): Promise<void> {
     while (this.#inFlightBytes > 0) await this.#below();
   }

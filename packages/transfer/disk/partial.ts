@@ -16,20 +16,20 @@ import type { SpanBoard } from '../plan/span-board.ts';
 import type { FileIdentity } from '../report/transfer-options.ts';
 
 /**
- * What a crash may cost: so much, or what arrived in so long. Well under the 64 MiB that a kill may cost, because more arrives
- * while a checkpoint is being written.
+ * Checkpoint after this many bytes or CHECKPOINT_MS, whichever comes first. Well under KILL_COSTS_BYTES, because more bytes arrive while
+ * a checkpoint is written.
  */
 const CHECKPOINT_BYTES = 24 * MIB;
-/** A kill may cost this much anyway: a file that is no longer is not synced on the way, unless it is slow. */
+/** The most bytes that a kill may cost: a file that is no longer has no checkpoints by size. */
 const KILL_COSTS_BYTES = 64 * MIB;
-/** What may arrive while a checkpoint is being written; on a disk that takes long for it the streams wait. */
+/** The most bytes that may arrive while a checkpoint is written; on a slow disk the streams wait. */
 const MEANWHILE_BYTES = 16 * MIB;
 const CHECKPOINT_MS = 5 * SECOND_MS;
 
-/** @returns where the journal of a partial lies; whoever publishes the partial removes it afterwards */
+/** @returns the path of the journal of a partial; publishing removes the journal after the partial was published */
 export const journalPathOf = (partialPath: string): string => `${partialPath}.journal`;
 
-/** Names the file a partial belongs to. The size stands in the journal itself. */
+/** Identifies the file of a partial. The journal itself holds the size. */
 export function identityOf(file: FileIdentity): Uint8Array {
   const digests = Object.entries(file.digests).sort(([a], [b]) => (a < b ? -1 : 1));
   return createHash('sha256')
@@ -37,7 +37,7 @@ export function identityOf(file: FileIdentity): Uint8Array {
     .digest();
 }
 
-/** Removes a partial and its journal; the journal first, so that none is left to speak of a partial that is another one. */
+/** Removes a partial and its journal; the journal first, so that it never describes another partial. */
 export async function discardPartial(partialPath: string, operations: FileOperations): Promise<void> {
   await operations.remove(journalPathOf(partialPath));
   await operations.remove(`${journalPathOf(partialPath)}.new`);
@@ -94,28 +94,28 @@ export class Partial {
     }
   }
 
-  /** The journal as it was found; absent once it was cleared. */
+  /** The journal as it was found; absent after `clear`. */
   get found(): JournalReading {
     return this.#found;
   }
 
-  /** Length of the file as it was found; 0 once it was cleared. */
+  /** Length of the file as it was found; 0 after `clear`. */
   get foundBytes(): number {
     return this.#foundBytes;
   }
 
-  /** From here on the journal tells what is on the board. */
+  /** Sets the board that checkpoints record in the journal. */
   follow(board: SpanBoard, names: () => readonly JournalName[]): void {
     this.#board = board;
     this.#names = names;
   }
 
-  /** Forgets everything: the journal is gone for good before the file is emptied, and before it can grow again. */
+  /** Forgets everything. The journal is removed durably before the file is truncated and can grow again. */
   async clear(): Promise<void> {
     this.#board = undefined;
     this.#found = { ok: false, reason: 'absent' };
     this.#foundBytes = 0;
-    // A journal that is being written must not come after the one that is removed; its failure is told by who began it.
+    // A checkpoint in progress must not write a journal after the removal; the caller of that checkpoint handles its error.
     await this.#committing?.catch(() => undefined);
     this.#uncommittedBytes = 0;
     await this.#guard(async () => {
@@ -124,7 +124,7 @@ export class Partial {
     });
   }
 
-  /** Sparse: takes no space, but a file system that cannot hold such a file says so now (G17). */
+  /** The file is sparse and takes no space, but a file system that cannot hold a file of this size reports it now. */
   setSize(sizeBytes: number): Promise<void> {
     return this.#guard(() => this.file.truncate(sizeBytes));
   }
@@ -141,18 +141,18 @@ export class Partial {
     return this.#uncommittedBytes >= CHECKPOINT_BYTES && (this.#board?.grid.sizeBytes ?? 0) > KILL_COSTS_BYTES;
   }
 
-  /** Resolves when more may be written: a kill now would cost all that came since the checkpoint before the one that is running. */
+  /** Resolves when more may be written; undefined when it may now. A kill costs all bytes since the last finished checkpoint. */
   get behind(): Promise<void> | undefined {
     const isBehind = this.#committing !== undefined && this.#uncommittedBytes >= MEANWHILE_BYTES;
-    // Its failure is told by whoever began it.
+    // The caller of the checkpoint handles its error.
     return isBehind ? this.#committing!.catch(() => undefined) : undefined;
   }
 
   /**
-   * Makes what is done durable, in this order: the board is copied, the data is synced, the journal is replaced.
-   * So the journal never claims what the disk may lose.
+   * Makes finished units durable, in this order: the board is copied, the data is synced, the journal is replaced. So the journal never
+   * records bytes that the disk may lose.
    *
-   * @param isClean nothing is being written any more, and nothing will be: the next run needs to look for no more than is claimed
+   * @param isClean no write is in flight and none will follow: the next run does not search beyond the recorded units
    * @throws StorageError
    */
   async checkpoint(isClean: boolean): Promise<void> {

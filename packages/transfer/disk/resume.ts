@@ -11,31 +11,30 @@ import { NO_SOURCE, type SpanBoard } from '../plan/span-board.ts';
 
 export interface ResumeRules {
   readonly identity: Uint8Array;
-  /** False when neither a digest nor a CID will ever prove the bytes. */
+  /** False when neither a digest nor leaves prove the bytes. */
   readonly isProvable: boolean;
   /** Index on the board of the source that a journal names. */
   readonly indexOf: (sourceName: string) => number;
-  /** Tells a source which version its bytes on the disk are of. */
+  /** Sets the version of the bytes on the disk for a source. */
   readonly adoptValidator: (sourceName: string, validator: Validator | undefined) => void;
   readonly logger: Logger;
   readonly signal: AbortSignal | undefined;
 }
 
-/** Beyond the last checkpoint of an unclean stop, leaves are looked for until so much holds none. */
+/** Beyond the last checkpoint of an unclean stop, the search for leaves ends after this many bytes without one. */
 const SEARCH_BYTES = 128 * MIB;
 
 export interface Resumed {
-  /** The claims of a journal were taken over unread: they must be proven again before the end (HD11). */
+  /** Units of the journal were taken over unread: they must be verified before the transfer ends. */
   readonly mustRecheck: boolean;
 }
 
 /**
- * Puts what an earlier run left behind on the board: what a journal of the same cut claims, what the leaf table
- * proves where there is no such journal, and otherwise nothing. What a journal claims may have been damaged since, however the
- * earlier run ended: with a leaf table it is proven again while the transfer goes on. Only an unclean stop may have left more
- * than the journal claims.
+ * Puts the units of an earlier run on the board: those that a journal of the same grid records; without such a journal, those that the leaf
+ * table proves; otherwise none. Recorded units may have been damaged since: with a leaf table they are verified again while the transfer
+ * continues. Only an unclean stop may have left more units than the journal records.
  *
- * Pieces cannot prove themselves: they must be of the same file, and were durable when the journal claimed them.
+ * No table proves pieces: the journal must be of the same file, and it records only durable units.
  */
 export async function resumePartial(partial: Partial, board: SpanBoard, rules: ResumeRules): Promise<Resumed> {
   const { found, file } = partial;
@@ -61,7 +60,7 @@ export async function resumePartial(partial: Partial, board: SpanBoard, rules: R
   return { mustRecheck: false };
 }
 
-/** The journal of a partial that is lost must not speak for the new one. Where there is none, nothing needs to be synced. */
+/** The journal of a lost partial must not describe the new one. Without a journal there is nothing to sync. */
 async function forgetLost(partial: Partial): Promise<void> {
   const { found } = partial;
   if (found.ok || found.reason !== 'absent') await partial.clear();
@@ -71,8 +70,8 @@ export const isOfGrid = (journal: Journal, grid: Grid): boolean =>
   journal.sizeBytes === grid.sizeBytes && journal.count === grid.count && sameBytes(journal.gridHash, grid.hash);
 
 /**
- * Proves the units again that were on the board when it began, while the transfer goes on; a bad one is dropped
- * and fetched like any other. About a second per GB.
+ * Verifies suspect units again while the transfer continues; a damaged unit is dropped and fetched like any other. Takes about a second
+ * per GB.
  *
  * @param drop takes a unit off the board
  * @returns how many units were dropped
@@ -98,7 +97,7 @@ export async function recheck(
   return dropped;
 }
 
-/** @returns false when the partial is not worth continuing */
+/** Puts the recorded units on the board. @returns false when the partial must not be continued */
 function adopt(journal: Journal, partial: Partial, board: SpanBoard, rules: ResumeRules): boolean {
   const { grid } = board;
   const indexes = journal.names.map((name) => rules.indexOf(name.source));
@@ -114,7 +113,7 @@ function adopt(journal: Journal, partial: Partial, board: SpanBoard, rules: Resu
   return false;
 }
 
-/** HR3: bytes that nothing will prove are continued only as the version they began with. */
+/** Unproven bytes are continued only under the version with which they began. */
 function isOfOneValidator(journal: Journal): boolean {
   const used = new Set(journal.origins.filter((_, unit) => bitOf(journal.bitmap, unit)));
   const [only] = used;
@@ -122,8 +121,8 @@ function isOfOneValidator(journal: Journal): boolean {
 }
 
 /**
- * Hashes the leaves of a file against the table and takes over the good ones: into the partial when the file is
- * another one. Costs about a second per GB.
+ * Verifies the leaves of a file against the table and puts the correct ones on the board; copies them into the partial if the file is
+ * another one. Takes about a second per GB.
  *
  * @throws StorageError when the partial cannot be written
  */
@@ -144,7 +143,7 @@ export async function adoptProven(
     const bytes = buffer.subarray(0, grid.end(unit) - grid.start(unit));
     const count = await readFully(from, bytes, grid.start(unit));
     withoutFind += count;
-    // A partial is sparse: what was never written reads as zeros, which is faster seen than hashed.
+    // A partial is sparse: unwritten units read as zeros, and comparing is faster than hashing.
     const isHole = from === into && bytes.equals(hole.subarray(0, bytes.length));
     if (count === bytes.length && !isHole && grid.accepts(unit, bytes)) {
       if (from !== into) await writeFully(into, bytes, grid.start(unit));

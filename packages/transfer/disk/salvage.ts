@@ -8,7 +8,7 @@ import { adoptProven, isOfGrid, type ResumeRules } from './resume.ts';
 import type { RunParts } from '../run/run-parts.ts';
 import { NO_SOURCE, type SpanBoard } from '../plan/span-board.ts';
 
-/** Takes over the good leaves of other files; a file that cannot be read is passed over. */
+/** Copies the correct leaves of other files; a file that cannot be read is skipped. */
 export async function salvage(
   paths: readonly string[],
   partial: Partial,
@@ -36,7 +36,7 @@ export async function salvage(
 
 class NotReadable extends Error {}
 
-/** Tells the other file's errors from those of the partial. */
+/** Distinguishes read errors of the other file from errors of the partial. */
 const whereReadable = (file: OpenFile): OpenFile => ({
   ...file,
   read: (buffer, position) =>
@@ -55,10 +55,10 @@ async function openOrSkip(path: string, operations: FileOperations, logger: Logg
 }
 
 /**
- * Where no leaf table tells good bytes from bad: copies from other partials what their journals claim of this very file. The digest
- * of the whole proves it afterwards, and without one nothing must be copied. A file that cannot be read is passed over.
+ * Without a leaf table, copies the pieces that journals of other partials record of the same file. The digest of the whole file proves them
+ * afterwards; without a digest nothing must be copied. A file that cannot be read is skipped.
  *
- * @throws StorageError when the partial cannot be written; the signal's reason
+ * @throws StorageError when the partial cannot be written; the reason of the signal
  */
 export async function copyRecorded(paths: readonly string[], parts: RunParts, board: SpanBoard): Promise<void> {
   for (const path of paths) {

@@ -2,24 +2,24 @@ import { StorageError } from '#core/failure';
 import { writeFully } from './file-operations.ts';
 import type { Partial } from './partial.ts';
 
-/** Takes a response whose length nobody knows: from its first byte, in one piece, never continued. */
+/** Takes a response of unknown length, from its first byte and in one piece; it is never continued. */
 export class UnsizedBody {
   sizeBytes = 0;
   readonly #partial: Partial;
   readonly #limitBytes: () => Promise<number>;
   #limit = 0;
-  /** The write under way: a response that breaks off does not wait for it. */
+  /** The last write, which a response that breaks off does not wait for. */
   #writing: Promise<void> = Promise.resolve();
 
-  /** @param limitBytes what the disk can take: an endless body must not fill it */
+  /** @param limitBytes free bytes of the disk, which an endless body must not exceed */
   constructor(partial: Partial, limitBytes: () => Promise<number>) {
     this.#partial = partial;
     this.#limitBytes = limitBytes;
   }
 
-  /** Forgets what came before; to be called for each response, before its first byte. */
+  /** Drops earlier bytes. Call it for each response, before its first byte. */
   async begin(): Promise<void> {
-    // Its failure was told to the response that it belongs to.
+    // The response of that write has handled its error.
     await this.#writing.catch(() => undefined);
     await this.#partial.clear();
     this.sizeBytes = 0;

@@ -38,8 +38,8 @@ export function chooseWork(state: SourceState, situation: WorkSituation): Claim 
 /** Unproven bytes are continued only by the source that sent their beginning, unless it showed no version of them. */
 function mayContinue(state: SourceState, { ground, joined, running }: WorkSituation): boolean {
   if (running.length > 0) return false;
-  const giver = joined.find(({ index }) => index === ground.board.originOf(0));
-  return giver === undefined || giver === state || giver.validator === undefined;
+  const beginner = joined.find(({ index }) => index === ground.board.originOf(0));
+  return beginner === undefined || beginner === state || beginner.validator === undefined;
 }
 
 /** When nothing else can be fetched from a source that holds parts, the blocks that it probably does not have are tried. */

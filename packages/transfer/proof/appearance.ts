@@ -7,7 +7,7 @@ import type { Partial } from '../disk/partial.ts';
 import type { SourceState } from '../run/source-state.ts';
 
 /**
- * What a file that has the wrong digest looks like, for the message.
+ * Describes what a file with the wrong digest looks like, for the error message.
  *
  * @returns '' or clauses that begin with a semicolon
  */
@@ -28,7 +28,7 @@ export async function appearanceOf(
   return clauses.join('');
 }
 
-/** Remembers the content coding that a source names; says once that bytes which nothing proves are kept as they came. */
+/** Records the content coding that a source names; for unproven bytes, logs once that they are not decoded. */
 export function noteEncoding(
   state: SourceState,
   { encoding }: ResponseHead,
@@ -38,5 +38,5 @@ export function noteEncoding(
   const isNew = encoding !== undefined && encoding !== state.encoding;
   state.encoding = encoding;
   if (!isNew || isProvable) return;
-  logger.warn({ source: state.source.name, encoding }, 'unproven bytes are kept as they came, not decoded');
+  logger.warn({ source: state.source.name, encoding }, 'unproven bytes are kept as they were sent, not decoded');
 }

@@ -5,12 +5,12 @@ import { FRAMING } from '#content/leaf/leaf-table';
 import type { SourceState } from '../run/source-state.ts';
 import type { SpanBoard } from '../plan/span-board.ts';
 
-/** Different sources that must have sent a bad leaf before the leaf itself is given up. */
+/** After wrong bytes from this many different sources, the leaf itself fails the transfer. */
 const SOURCES_AGAINST_A_LEAF = 3;
 
 /**
- * One leaf of the table cannot be had as the table describes it. A leaf whose frame was only guessed can be
- * repaired (`#content/leaf/leaf-repair`) and the transfer run again with the new table: nothing proven is lost.
+ * A leaf cannot be fetched as the table describes it. If the frame of the leaf was guessed, the table can be repaired
+ * (`#content/leaf/leaf-repair`) and the transfer run again; proven bytes are kept.
  */
 export class LeafError extends VerifyError {
   readonly leafIndex: number;
@@ -22,12 +22,12 @@ export class LeafError extends VerifyError {
 }
 
 /**
- * Keeps the source from sending this leaf again, and counts it against the source.
+ * Excludes the source from this leaf, and counts the bad leaf for the source.
  *
- * @param head first bytes of what came
+ * @param head first bytes that the source sent
  * @param isFirst the leaf is the first of its response
- * @throws SourceError when the source is not believed any more, or sent a web page
- * @throws LeafError `leaf-unobtainable` when three sources sent other bytes for it
+ * @throws SourceError when the source sent too many bad leaves, or a web page
+ * @throws LeafError `leaf-unobtainable` when three sources sent wrong bytes for it
  */
 export function judgeBadLeaf(
   board: SpanBoard,
@@ -38,23 +38,23 @@ export function judgeBadLeaf(
 ): void {
   const { name } = state.source;
   const sources = board.exclude(unit, state.index);
-  const isNotBelieved = state.strike();
-  const restOfGateway = (retryAfterMs: number) => (state.source.kind === 'ipfs-gateway' ? { retryAfterMs } : {});
+  const hasTooManyStrikes = state.strike();
+  const pauseOfGateway = (retryAfterMs: number) => (state.source.kind === 'ipfs-gateway' ? { retryAfterMs } : {});
   if (isFirst && looksLikeWebPage(head))
-    throw new SourceError('bad-response', name, 'it answered with a web page', restOfGateway(PAGE_REST_MS));
+    throw new SourceError('bad-response', name, 'it answered with a web page', pauseOfGateway(PAGE_REST_MS));
   if (sources >= SOURCES_AGAINST_A_LEAF) {
     const cid = leafCid(board.grid.table!, unit) ?? `number ${unit}`;
-    const message = `${sources} sources sent other bytes for leaf ${cid} at ${board.grid.start(unit)}`;
+    const message = `${sources} sources sent wrong bytes for leaf ${cid} at ${board.grid.start(unit)}`;
     throw new LeafError('leaf-unobtainable', unit, message);
   }
-  if (isNotBelieved) {
+  if (hasTooManyStrikes) {
     const message = `${state.badLeaves} of ${state.leavesSeen} leaves were corrupt`;
-    const rest = mayBeWrongGuess(board, unit) ? {} : restOfGateway(CORRUPT_REST_MS);
-    throw new SourceError('digest-mismatch', name, message, rest);
+    const pause = mayBeWrongGuess(board, unit) ? {} : pauseOfGateway(CORRUPT_REST_MS);
+    throw new SourceError('digest-mismatch', name, message, pause);
   }
 }
 
-/** As long as no leaf is proven, a guessed frame may be what is wrong, and an honest gateway is needed to find out. */
+/** While no leaf is proven, the guessed frame may be wrong rather than the bytes; the gateway is needed to find out. */
 const mayBeWrongGuess = ({ grid, doneBytes }: SpanBoard, unit: number): boolean =>
   doneBytes === 0 && grid.table?.framing[unit] === FRAMING.pbUnknown;
 

@@ -4,13 +4,13 @@ import { createFileDigester } from '#content/digest/file-digester';
 import { MIB } from '#core/units';
 import type { DigestPlan } from './file-digest.ts';
 
-/** What the thread is asked to do; several files at once. */
+/** An order to hash one file; the thread hashes several files at once. */
 export interface DigestOrder {
-  /** Names the order in the answer. */
+  /** Identifies the order in the answer. */
   readonly id: number;
   readonly descriptor: number;
   readonly plan: DigestPlan;
-  /** One cell: how many bytes are on the disk, grows; negative: stop. */
+  /** One cell: the number of bytes on the disk, which grows; negative: stop. */
   readonly frontier: BigInt64Array;
 }
 
@@ -27,20 +27,20 @@ interface Running {
 }
 
 const buffer = Buffer.allocUnsafeSlow(MIB);
-/** Counts whatever is new, an order or a frontier: the thread sleeps on it. */
+/** Counts new orders and frontiers; the thread sleeps until it changes. */
 const bell = workerData as Int32Array;
 const port = parentPort!;
 const running = new Map<number, Running>();
 
-/** Re-reads growing files from the page cache, behind their frontiers, in turn; sleeps while there is nothing new in any. */
+/** Reads growing files from the page cache behind their frontiers, in turn; sleeps while no frontier has moved. */
 function work(): void {
   while (running.size > 0) {
-    const heard = Atomics.load(bell, 0);
+    const rung = Atomics.load(bell, 0);
     for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port))
       accept(next.message as DigestOrder);
     let hasMoved = false;
     for (const one of running.values()) hasMoved = advance(one) || hasMoved;
-    if (!hasMoved) Atomics.wait(bell, 0, heard);
+    if (!hasMoved) Atomics.wait(bell, 0, rung);
   }
 }
 
@@ -48,7 +48,7 @@ function accept(order: DigestOrder): void {
   running.set(order.id, { order, digester: createFileDigester(order.plan), hashedBytes: 0 });
 }
 
-/** Hashes a piece of one file. @returns false when there was nothing to do */
+/** Hashes a block of one file. @returns false when its frontier has not moved */
 function advance(one: Running): boolean {
   try {
     const { plan, frontier } = one.order;

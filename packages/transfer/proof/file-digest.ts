@@ -5,7 +5,7 @@ import { StorageError } from '#core/failure';
 import { MIB } from '#core/units';
 import { readFully, type OpenFile } from '../disk/file-operations.ts';
 
-/** What is computed of a whole file, in one pass. */
+/** What to compute of a whole file, in one pass. */
 export interface DigestPlan {
   readonly sizeBytes: number;
   readonly algorithms: readonly DigestAlgorithm[];
@@ -14,21 +14,21 @@ export interface DigestPlan {
 
 /** Hashes a growing file in order, behind the frontier of what is committed. */
 export interface FileDigest {
-  /** Bytes that were accepted, still in memory; used only when they are the next in order. */
+  /** Accepted bytes that are still in memory; used only if they are the next in order. */
   offer(position: number, bytes: Uint8Array): void;
-  /** Everything before the position is on the disk. */
+  /** All bytes before the position are on the disk. */
   advance(frontierBytes: number): void;
-  /** Resolves with the proof of the whole file; what was not hashed on the way is read. */
+  /** Resolves with the digests of the whole file; reads the bytes that were not hashed yet. */
   finish(): Promise<DigestedFile>;
-  /** Resolves when the file is not read any more, and may be closed. */
+  /** Resolves when the file is not read any more and may be closed. */
   stop(): Promise<void>;
 }
 
 const READ_BYTES = MIB;
-/** The digest reads from the disk on the way only when it has fallen behind by this much. */
+/** During the transfer, the digest reads from the disk only after it has fallen behind by this much. */
 const CATCH_UP_BYTES = 8 * MIB;
 
-/** Hashes on the calling thread: for files too small to be worth a second one, and when no core is free. */
+/** Hashes in the calling thread: for small files, and when no core is free. */
 export function inlineDigest(file: OpenFile, path: string, plan: DigestPlan): FileDigest {
   const hash = createFileDigester(plan);
   let hashedBytes = 0;
@@ -56,7 +56,7 @@ export function inlineDigest(file: OpenFile, path: string, plan: DigestPlan): Fi
     advance(frontierBytes) {
       frontier = Math.max(frontier, frontierBytes);
       if (catchingUp !== undefined || frontier - hashedBytes < CATCH_UP_BYTES) return;
-      // A failed read is met again by `finish`, which reads the same bytes and reports it.
+      // `finish` reads the same bytes again and reports the error.
       catchingUp = catchUp().then(
         () => void (catchingUp = undefined),
         () => void (catchingUp = undefined),

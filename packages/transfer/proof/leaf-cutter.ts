@@ -1,14 +1,14 @@
 import type { LeafWriter } from '../disk/leaf-writer.ts';
 import type { Claim, SpanBoard } from '../plan/span-board.ts';
 
-/** Thrown into a stream that goes on beyond what is wanted of it: not a failure. */
+/** Thrown to end a response whose further bytes are not needed; not a failure. */
 export class SpanEnded extends Error {
   override readonly name = 'SpanEnded';
 }
 
 export interface CutterEvents {
   /**
-   * The bytes of a unit are not what they must be. May throw to end the stream.
+   * The bytes of a unit are corrupt. May throw to end the stream.
    *
    * @param isFirst the unit is the first of its response
    */
@@ -17,8 +17,8 @@ export interface CutterEvents {
 }
 
 /**
- * Cuts one stream at the borders of the grid. A whole unit is verified before it may be written; a bad one is
- * left out and the stream goes on. Only whole, accepted units ever reach the disk.
+ * Cuts one stream at the borders of the grid. A complete unit is verified before it is written; a corrupt one is left out and the stream
+ * continues. Only complete, accepted units reach the disk.
  */
 export class LeafCutter {
   readonly #board: SpanBoard;
@@ -28,7 +28,7 @@ export class LeafCutter {
   readonly #firstUnit: number;
   #unit: number;
   #position: number;
-  /** The current unit is not wanted: its bytes pass by. */
+  /** The current unit is not needed: its bytes are skipped. */
   #skips = false;
   #isInside = false;
   #block: Buffer | undefined;
@@ -53,7 +53,7 @@ export class LeafCutter {
   /**
    * Takes the next bytes of the stream; their memory is not kept.
    *
-   * @throws SpanEnded when the stream is of no more use, or what `bad` throws
+   * @throws SpanEnded when further bytes are not needed; the error that `bad` throws
    */
   push(chunk: Uint8Array): void {
     let at = 0;
@@ -68,7 +68,7 @@ export class LeafCutter {
     }
   }
 
-  /** Hands over what is verified without waiting for a full block; the beginning of an unfinished unit moves to the next one. */
+  /** Writes verified bytes without waiting for a full block; the beginning of an unfinished unit moves to the next block. */
   handOver(): void {
     if (this.#verifiedBytes === 0) return;
     const begun = this.#block!.subarray(this.#verifiedBytes, this.#blockBytes);
@@ -80,7 +80,7 @@ export class LeafCutter {
     this.#blockBytes = begun.length;
   }
 
-  /** Hands over what is verified; the beginning of an unfinished unit is lost. */
+  /** Writes verified bytes; drops the beginning of an unfinished unit. */
   close(): void {
     if (this.#blockBytes > this.#verifiedBytes) this.#events.wasted(this.#blockBytes - this.#verifiedBytes);
     this.#blockBytes = this.#verifiedBytes;

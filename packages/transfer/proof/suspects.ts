@@ -2,19 +2,19 @@ import type { SourceState } from '../run/source-state.ts';
 import { NO_SOURCE, type SpanBoard } from '../plan/span-board.ts';
 
 export interface Suspects {
-  /** The one source that certainly sent corrupt bytes, because all bytes are its own. */
+  /** The source that certainly sent corrupt bytes, because it sent all of them. */
   readonly culprit: SourceState | undefined;
-  /** Whose bytes stay: the rest is fetched from it alone, so that the next digest is a verdict about it. */
+  /** The source whose bytes stay. The rest is fetched from it alone, so that the next digest shows whether its bytes are correct. */
   readonly trusted: SourceState | undefined;
-  /** Whether what came from this origin is fetched again. */
+  /** Whether the bytes of this origin are fetched again. */
   readonly isSuspect: (origin: number) => boolean;
   readonly summary: { readonly culprit: string | undefined; readonly trusted: string | undefined };
 }
 
 /**
- * Draws the consequence of a whole digest that differs, from who gave which pieces (HR6). A file of one source
- * convicts it. A file of several keeps the largest share and fetches only the others' pieces again, from the
- * owner of that share: then either the digest is right, or that source is convicted.
+ * Decides from the origin of each piece what follows when the whole digest differs. If one source sent the whole file, it is the culprit. If
+ * several did, the largest share stays and the other pieces are fetched again from the source of that share: then either the digest is
+ * correct, or that source is the culprit.
  */
 export function suspectsOf(
   board: SpanBoard | undefined,
@@ -43,7 +43,7 @@ const suspects = (
   summary: { culprit: culprit?.source.name, trusted: trusted?.source.name },
 });
 
-/** Pieces by origin; a body of unknown length has one origin, the only source whose bytes are committed. */
+/** Number of pieces by origin; a body of unknown length has one origin, the only source with committed bytes. */
 function sharesOf(
   board: SpanBoard | undefined,
   originOf: (unit: number) => number,
@@ -51,8 +51,8 @@ function sharesOf(
 ): Map<number, number> {
   const shares = new Map<number, number>();
   if (board === undefined) {
-    const giver = states.find((state) => state.committedBytes > 0 && !state.isLeft);
-    return shares.set(giver?.index ?? NO_SOURCE, 1);
+    const sender = states.find((state) => state.committedBytes > 0 && !state.isLeft);
+    return shares.set(sender?.index ?? NO_SOURCE, 1);
   }
   for (let unit = 0; unit < board.grid.count; unit += 1) {
     const origin = originOf(unit);

@@ -7,27 +7,27 @@ import type { DigestAnswer, DigestOrder } from './digest-thread.ts';
 import type { OpenFile } from '../disk/file-operations.ts';
 import { inlineDigest, type DigestPlan, type FileDigest } from './file-digest.ts';
 
-/** For smaller files the thread that waits is not worth waking. */
+/** For smaller files, waking the thread costs more than it saves. */
 const LEAST_FILE_BYTES = 16 * MIB;
-/** A new thread costs about 40 ms and 10 MB: only a process that hashes this much, in one file or in several, starts one. */
+/** A new thread costs about 40 ms and 10 MB: only a process that hashes this many bytes, over all files, starts one. */
 const LEAST_BYTES_TO_START = 128 * MIB;
 const STOP = -1n;
 
 const threads: DigestThread[] = [];
-/** Of all files so far that were worth a thread. */
+/** Bytes of all files so far that were large enough for a thread. */
 let seenBytes = 0;
 /** Undefined when this code runs in a form that a thread cannot load (TypeScript sources). */
 const script = import.meta.url.endsWith('.ts') ? undefined : new URL('./digest-thread.js', import.meta.url);
 
-/** Starts the digest of a growing file, in a second thread when that pays and is allowed. */
+/** Starts the digest of a growing file, in a second thread if that is allowed and worth its cost. */
 export function startFileDigest(file: OpenFile, path: string, plan: DigestPlan, thread: 'auto' | 'inline'): FileDigest {
   const threaded = thread === 'auto' ? threadedDigest(file.descriptor, path, plan) : undefined;
   return threaded ?? inlineDigest(file, path, plan);
 }
 
 /**
- * Hashes in a second thread that reads behind the frontier, when that pays: the file is large, and a core is
- * left for it. Threads are kept for the next file, serve several at once, and do not keep the process alive.
+ * Hashes in a second thread that reads behind the frontier, if the file is large and a core is free. A thread is kept for later files,
+ * hashes several files at once, and does not keep the process alive.
  *
  * @returns undefined when the calling thread should hash
  */
@@ -37,7 +37,7 @@ export function threadedDigest(descriptor: number | undefined, path: string, pla
   return threadFor()?.digest(descriptor, path, plan);
 }
 
-/** One with nothing to do; else a new one; else the one with the fewest files. */
+/** Chooses an idle thread; else a new one; else the one with the fewest files. */
 function threadFor(): DigestThread | undefined {
   const [first] = threads.toSorted((a, b) => a.files - b.files);
   if (first?.files === 0 || script === undefined) return first;
@@ -50,7 +50,7 @@ function threadFor(): DigestThread | undefined {
 
 /** A thread that runs `digest-thread`. */
 export class DigestThread {
-  /** Resolves when the thread has ended, for whatever reason. */
+  /** Resolves when the thread has ended. */
   readonly ended: Promise<void>;
   readonly #worker: Worker;
   readonly #bell = new Int32Array(new SharedArrayBuffer(4));

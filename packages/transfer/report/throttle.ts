@@ -79,14 +79,15 @@ function checkedRate(bytesPerSecond: number | undefined): number | undefined {
 /** Resolves after the time, when a sleeper is woken, or when the signal fires. */
 function wakeable(ms: number, sleepers: Set<() => void>, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
-    const wake = (): void => {
+    const timer = setTimeout(wake, Math.min(ms, SECOND_MS));
+    sleepers.add(wake);
+    signal?.addEventListener('abort', wake, { once: true });
+
+    function wake(): void {
       clearTimeout(timer);
       sleepers.delete(wake);
       signal?.removeEventListener('abort', wake);
       resolve();
-    };
-    const timer = setTimeout(wake, Math.min(ms, SECOND_MS));
-    sleepers.add(wake);
-    signal?.addEventListener('abort', wake, { once: true });
+    }
   });
 }

@@ -167,7 +167,7 @@ class TransferRun {
       try {
         return await this.#fetchUntilRechecked(states);
       } catch (error) {
-        if (!(error instanceof ExhaustedError) || !(await this.#layout.believesOtherSize())) throw error;
+        if (!(error instanceof ExhaustedError) || !(await this.#layout.acceptsOtherSize())) throw error;
       }
     }
   }

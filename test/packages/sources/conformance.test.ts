@@ -144,7 +144,7 @@ describe.each(Object.entries(KINDS))('the source %s', (_kind, make) => {
     expect(got.head).toBeUndefined();
   });
 
-  it('A03 HR9 asks once more over another connection when a part starts elsewhere, and takes what comes there', async () => {
+  it('A03 HR9 asks once more over another connection when a part starts elsewhere, and takes that answer', async () => {
     const { source, origin } = await bench(make, [{ do: 'none' }, { do: 'wrong-start' }]);
     await collect(source, { range: { start: 0, end: 1000 }, sizeBytes: SIZE });
     const got = await collect(source, { range: { start: 1000, end: 2000 }, sizeBytes: SIZE });
@@ -198,7 +198,7 @@ describe.each(Object.entries(KINDS))('the source %s', (_kind, make) => {
     expect((await collect(source, { range })).error).toMatchObject({ kind: 'range-refused' });
   });
 
-  it('A28 HT2 says how long a throttled source wants to be left alone', async () => {
+  it('A28 HT2 reports the Retry-After of a throttled source', async () => {
     const { source } = await bench(make, [{ do: 'status', status: 429, retryAfterS: 7 }]);
     const got = await collect(source, { sizeBytes: SIZE });
     expect(got.error).toMatchObject({ kind: 'throttled', retryAfterMs: 7000, httpStatus: 429 });
@@ -211,7 +211,7 @@ describe.each(Object.entries(KINDS))('the source %s', (_kind, make) => {
     expect(got.bytes.equals(BYTES.subarray(0, got.bytes.length))).toBe(true);
   });
 
-  it('HR21 finds out that a body without a length ended early', async () => {
+  it('HR21 detects that a body without a length ended early', async () => {
     const { source } = await bench(make, [[{ do: 'no-length' }, { do: 'cut', afterBytes: 300_000 }]]);
     const got = await collect(source, { sizeBytes: SIZE });
     expect(got.error).toMatchObject({ kind: 'interrupted' });
@@ -244,7 +244,7 @@ describe.each(Object.entries(KINDS))('the source %s', (_kind, make) => {
     expect(got.bytes).toHaveLength(0);
   });
 
-  it('C01 says timed-out when the body stalls and keeps what came', async () => {
+  it('C01 says timed-out when the body stalls, and keeps the bytes before', async () => {
     const { source } = await bench(make, [{ do: 'stall', afterBytes: 100_000 }]);
     const got = await collect(source, { sizeBytes: SIZE });
     expect(got.error).toMatchObject({ kind: 'timed-out' });
@@ -271,7 +271,7 @@ describe.each(Object.entries(KINDS))('the source %s', (_kind, make) => {
     expect(origin.requests[1]!.path).toContain('?to=');
   });
 
-  it('E01 says unreachable when nobody listens', async () => {
+  it('E01 says unreachable when no server listens', async () => {
     const { source, origin } = await bench(make, []);
     await origin.close();
     expect((await collect(source, { sizeBytes: SIZE })).error).toMatchObject({ kind: 'unreachable' });

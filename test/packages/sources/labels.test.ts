@@ -98,7 +98,7 @@ describe('the type of an answer is a hint', () => {
     [
       'a page where nothing is known',
       { bytes: PAGE, headers: HTML },
-      /^sent an HTML page instead of the file; if that is what you want, give its digest$/,
+      /^sent an HTML page instead of the file; to fetch it anyway, give its digest$/,
     ],
     [
       'a page of XHTML where nothing is known',
@@ -193,7 +193,7 @@ describe('an empty file', () => {
     expect([error, bytes.length]).toEqual([undefined, 0]);
   });
 
-  it('A25 is not believed in where nothing says so', async () => {
+  it('A25 is refused when no size shows that it is empty', async () => {
     const { error } = await read({ faults: [{ do: 'status', status: 204 }] });
     expect(error).toMatchObject({
       kind: 'bad-response',

@@ -50,7 +50,7 @@ describe('a local file', () => {
     expect((await collect(at(join(folder, 'link')), {})).bytes.equals(BYTES)).toBe(true);
   });
 
-  it('is a regular file: a folder, a pipe that nobody writes to and a device are refused at once', async () => {
+  it('is a regular file: a folder, a pipe without a writer and a device are refused at once', async () => {
     await mkdir(join(folder, 'sub'));
     execFileSync('mkfifo', [join(folder, 'pipe')]);
     for (const other of [join(folder, 'sub'), join(folder, 'pipe'), '/dev/zero'])
@@ -104,7 +104,7 @@ describe('a file of the worker', () => {
     expect(JobFile.safeParse({ path: 'm.bin', digests: {}, sources: [mirror] }).success).toBe(false);
   });
 
-  it('is no source, and is not opened, where nobody at this machine typed it', async () => {
+  it('is no source, and is not opened, when it was not typed on this machine', async () => {
     const typed = pathToFileURL(path).href;
     const http = quickHttp();
     const warnings: unknown[] = [];

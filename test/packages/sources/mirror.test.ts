@@ -35,7 +35,7 @@ describe('a mirror', () => {
   });
   const ifRanges = ({ requests }: Origin) => requests.map((request) => request.headers['if-range']);
 
-  it('HR2 makes a range depend on the version of bytes that nothing proves, and on nothing else', async () => {
+  it('HR2 makes a range depend on the version of unproven bytes, and on nothing else', async () => {
     const { origin, source } = await start([]);
     const first = await collect(source, part(0, 10));
     await collect(source, after(10, 20, first));
@@ -75,7 +75,7 @@ describe('a mirror', () => {
     expect(ifRanges(origin)).toEqual([undefined, undefined, old]);
   });
 
-  it('HR5 gives the whole file for a range of bytes that nothing proves, and says so', async () => {
+  it('HR5 gives the whole file for a range of unproven bytes, and its head starts at 0', async () => {
     const { source } = await start([{ do: 'none' }, [{ do: 'change-etag' }, { do: 'ignore-range' }]]);
     const first = await collect(source, part(0, 10));
     const got = await collect(source, after(10, 20, first));

@@ -238,7 +238,7 @@ describe('a bundle as a source', () => {
 });
 
 describe('verifyBundle', () => {
-  it('CH5 finds a flipped byte and what the index does not name', async () => {
+  it('CH5 finds a flipped byte and an entry that the index does not name', async () => {
     const path = join(folder, 'm.tar');
     await createBundle(await models(), path);
     expect(await verifyBundle(path)).toMatchObject({ memberCount: 3, checkedBytes: 700_006, problems: [] });

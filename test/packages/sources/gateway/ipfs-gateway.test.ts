@@ -61,7 +61,7 @@ describe('a gateway', () => {
     await expect(source.readBlock!('bafyblock', 1000, never)).rejects.toMatchObject({ kind: 'bad-response' });
   });
 
-  it('says missing when it looked and did not find', async () => {
+  it('reports missing when it did not find the content', async () => {
     const { source } = await start();
     await expect(source.readBlock!('bafynone', 1000, never)).rejects.toMatchObject({
       kind: 'missing',
@@ -100,7 +100,7 @@ describe('a gateway', () => {
     expect(source.capabilities()).toMatchObject({ range: false, blocks: true });
   });
 
-  it('A28 HT2 rests a second at least and ten minutes at most, whatever it says', async () => {
+  it('A28 HT2 has a cooldown of a second at least and ten minutes at most, whatever its Retry-After', async () => {
     const throttled = (retryAfterS: number): Fault => ({ do: 'status', status: 429, retryAfterS });
     const { source } = await start(throttled(0), throttled(7), throttled(86_400));
     for (const retryAfterMs of [1000, 7000, 600_000])
@@ -144,7 +144,7 @@ describe('a gateway that redirects', () => {
     );
   });
 
-  it('E08 HA2 is asked itself again when the other place refuses or is gone, and only then counts', async () => {
+  it('E08 HA2 is asked itself again when the other place refuses or is down; only a second failure counts', async () => {
     const { place, origin, source } = await redirecting();
     const to = { do: 'redirect', to: `${subdomain(place.port, 'bafyfile')}/`, status: 301 } as const;
     origin.faults.push(to, to);
@@ -171,7 +171,7 @@ describe('a gateway that redirects', () => {
     expect(origin.requests).toHaveLength(2);
   });
 
-  it('HA7 remembers how the address of the other place was judged: nobody is let in by the second way', async () => {
+  it('HA7 remembers how the address policy judged the other place, so that no forbidden address is reached through it', async () => {
     const { place, origin } = await redirecting();
     origin.rules.push({ fault: { do: 'redirect', to: `${place.url}/ipfs/bafyfile` } });
     const http = quickHttp({ addressPolicy: parseAddressPolicy([]) });
@@ -183,7 +183,7 @@ describe('a gateway that redirects', () => {
     expect(place.connections()).toBe(0);
   });
 
-  it('E08 is asked for further blocks where it sent us for the first', async () => {
+  it('E08 is asked for further blocks at the place to which it redirected for the first', async () => {
     const { place, origin, source } = await redirecting();
     const to = (cid: string): FaultRule => ({
       path: `/${cid}?`,
@@ -198,7 +198,7 @@ describe('a gateway that redirects', () => {
     expect(place.requests).toHaveLength(BLOCKS.size);
   });
 
-  it('E08 is asked itself after the place of its blocks was sick, or of its file', async () => {
+  it('E08 is asked itself after the place of its blocks, or of its file, failed', async () => {
     const { place, origin, source } = await redirecting();
     const to = (path: string) => ({ path, fault: { do: 'redirect', to: `${place.url}/ipfs/${path}` } }) as const;
     origin.rules.push({ ...to('bafyblock?format=raw'), times: 1 }, { ...to('bafyfile'), times: 1 });
@@ -213,7 +213,7 @@ describe('a gateway that redirects', () => {
     expect(origin.requests).toHaveLength(4);
   });
 
-  it('E08 is asked itself for a block that is not where the others are, and believed when it has it', async () => {
+  it('E08 is asked itself for a block that is not where the others are', async () => {
     const { place, origin, source } = await redirecting();
     origin.rules.push({
       path: 'bafyblock',
@@ -247,7 +247,7 @@ describe('an entry of IPFS_GATEWAYS', () => {
     expect(parseGateway('https://trustless-gateway.link').hints.blocksOnly).toBe(true);
   });
 
-  it('knows what an operator says of a gateway and its subdomains instead of what is built in, the nearest name first', () => {
+  it('uses the hints of the operator for a gateway and its subdomains before the built-in ones, the most specific name first', () => {
     const data = {
       'ipfs.io': { requestsPerMinute: 5 },
       'eu.ipfs.io': { blocksOnly: true },

@@ -30,7 +30,7 @@ describe('a block that looks like a page', () => {
     expect(Buffer.from(await readFrom(page)).equals(page)).toBe(true);
   });
 
-  it('E04 is refused as a page when it is another one, and the gateway rests', async () => {
+  it('E04 is refused as a page when it is not the block, and the gateway has a cooldown', async () => {
     await expect(readFrom(Buffer.from('<html>Sign in</html>'))).rejects.toMatchObject({
       kind: 'bad-response',
       message: 'sent an HTML page, not a block',

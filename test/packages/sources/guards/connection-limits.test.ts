@@ -79,14 +79,17 @@ describe('a limit of connections', () => {
     { kind: 'server-error', status: 509 },
     { kind: 'unreachable' },
     { kind: 'timed-out' },
-  ])('A40 is learnt from %j while another read is served, and says nothing against the origin', async (refusal) => {
-    const { error, one, health, gates } = await withOneServed(refusal);
-    expect(error).toMatchObject({ kind: 'throttled', connectionLimit: 1, cause: { kind: refusal.kind } });
-    expect((error as SourceError).retryAfterMs).toBeUndefined();
-    expect(one.capabilities().maxConnections).toBe(1);
-    expect(gates.limits.of(ORIGIN)).toBe(1);
-    expect(health.of(ORIGIN)).toMatchObject({ state: 'closed', waitMs: 0, successRate: undefined });
-  });
+  ])(
+    'A40 is learnt from %j while another read is served, and the health of the origin does not change',
+    async (refusal) => {
+      const { error, one, health, gates } = await withOneServed(refusal);
+      expect(error).toMatchObject({ kind: 'throttled', connectionLimit: 1, cause: { kind: refusal.kind } });
+      expect((error as SourceError).retryAfterMs).toBeUndefined();
+      expect(one.capabilities().maxConnections).toBe(1);
+      expect(gates.limits.of(ORIGIN)).toBe(1);
+      expect(health.of(ORIGIN)).toMatchObject({ state: 'closed', waitMs: 0, successRate: undefined });
+    },
+  );
 
   it.each<Refusal>([
     { kind: 'throttled', status: 429, retryAfterMs: 5000, namesReason: true },

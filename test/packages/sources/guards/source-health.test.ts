@@ -7,9 +7,9 @@ import { collect } from '../collect.ts';
 import { failure, scripted } from './scripted.ts';
 
 describe('the health of an origin', () => {
-  it('opens after failures in a row, lets one probe through after the rest, and closes again', async () => {
+  it('opens after failures in a row, lets one probe through after the cooldown, and closes again', async () => {
     let now = 0;
-    const health = new SourceHealth({ now: () => now, failuresToOpen: 2, restMs: 100 });
+    const health = new SourceHealth({ now: () => now, failuresToOpen: 2, cooldownMs: 100 });
     const source = withHealth(health)(
       scripted([failure('unreachable'), failure('timed-out'), failure('unreachable'), 10]),
     );
@@ -19,7 +19,7 @@ describe('the health of an origin', () => {
     expect(health.of('http://o')).toMatchObject({ state: 'open', waitMs: 100 });
     expect((await collect(source, {})).error).toMatchObject({
       kind: 'unreachable',
-      message: expect.stringContaining('rests'),
+      message: expect.stringContaining('is paused'),
     });
     now = 100;
     expect(health.of('http://o').state).toBe('half-open');
@@ -32,16 +32,16 @@ describe('the health of an origin', () => {
 
   it('lets only one probe through at a time', () => {
     let now = 0;
-    const health = new SourceHealth({ now: () => now, failuresToOpen: 1, restMs: 10 });
+    const health = new SourceHealth({ now: () => now, failuresToOpen: 1, cooldownMs: 10 });
     health.failed('o', { kind: 'unreachable' });
     now = 10;
     health.admit('o', 's');
-    expect(() => health.admit('o', 's')).toThrow(/rests/);
+    expect(() => health.admit('o', 's')).toThrow(/is paused/);
     health.failed('o', { kind: 'aborted' });
     health.admit('o', 's');
   });
 
-  it('A28 HT2 keeps every transfer away for as long as the origin asked, whatever others still finish', async () => {
+  it('A28 HT2 pauses every transfer for as long as the origin asked, also when other requests succeed meanwhile', async () => {
     let now = 0;
     const health = new SourceHealth({ now: () => now });
     const one = withHealth(health)(scripted([failure('throttled', 5000)]));
@@ -53,7 +53,7 @@ describe('the health of an origin', () => {
     expect((await collect(other, {})).error).toBeUndefined();
   });
 
-  it('A33 HT3 rests only the bucket that the origin named, and whoever may need any of them', async () => {
+  it('A33 HT3 pauses only requests of the bucket that the origin named, and those of unknown buckets', async () => {
     let now = 0;
     const health = new SourceHealth({ now: () => now });
     const wrap = (script: (Error | number)[], bucket: string | undefined): Source =>
@@ -68,38 +68,38 @@ describe('the health of an origin', () => {
     expect((await collect(wrap([], 'resolvers'), {})).error).toBeUndefined();
   });
 
-  it('HT3 rests the whole origin when it names no bucket', async () => {
+  it('HT3 pauses the whole origin when it names no bucket', async () => {
     const health = new SourceHealth({ now: () => 0 });
     await collect(withHealth(health)({ ...scripted([failure('throttled', 5000)]), bucket: 'api' }), {});
     const other = withHealth(health)({ ...scripted([]), bucket: 'resolvers' });
     expect((await collect(other, {})).error).toMatchObject({ retryAfterMs: 5000 });
   });
 
-  it('A28 HT2 keeps the longer of two rests, and the breaker does not shorten it', async () => {
+  it('A28 HT2 keeps the longer of two cooldowns, and the breaker does not shorten it', async () => {
     let now = 0;
-    const health = new SourceHealth({ now: () => now, failuresToOpen: 1, restMs: 10 });
+    const health = new SourceHealth({ now: () => now, failuresToOpen: 1, cooldownMs: 10 });
     for (const ms of [5000, 100]) await collect(withHealth(health)(scripted([failure('throttled', ms)])), {});
     health.failed('http://o', { kind: 'unreachable' });
     now = 200;
     expect(health.of('http://o')).toMatchObject({ state: 'open', waitMs: 4800 });
   });
 
-  it('remembers so many origins and no more: who rests stays longest, who was asked longest ago goes first', () => {
+  it('keeps a bounded number of origins: evicts the least recently asked, and those in a cooldown last', () => {
     let now = 0;
     const health = new SourceHealth({ now: () => now, mostOrigins: 100 });
-    health.rest('http://resting', 60_000);
+    health.coolDown('http://resting', 60_000);
     for (let n = 0; n < 1000; n += 1) health.succeeded(`http://o${n}`);
     expect(health.snapshot()).toHaveLength(100);
     expect(health.waitMs('http://resting')).toBe(60_000);
     expect(health.snapshot().map(({ origin }) => origin)).toContain('http://o999');
     now = 60_000;
-    for (let n = 0; n < 100; n += 1) health.rest(`http://rests${n}`, 1000);
+    for (let n = 0; n < 100; n += 1) health.coolDown(`http://paused${n}`, 1000);
     expect(health.snapshot().map(({ origin }) => origin)).not.toContain('http://resting');
-    for (let n = 0; n < 100; n += 1) health.rest(`http://more${n}`, 1000);
+    for (let n = 0; n < 100; n += 1) health.coolDown(`http://more${n}`, 1000);
     expect(health.snapshot()).toHaveLength(100);
   });
 
-  it('says nothing of an origin that nobody asked, and does not begin to remember it', () => {
+  it('reports no measurements for an origin that was never asked, and stores no record of it', () => {
     const health = new SourceHealth();
     expect(health.of('http://o')).toMatchObject({ state: 'closed', successRate: undefined, bytesPerSecond: undefined });
     expect(health.snapshot()).toEqual([]);

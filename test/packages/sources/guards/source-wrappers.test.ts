@@ -17,7 +17,7 @@ afterEach(async () => {
 });
 
 describe('the limits of an origin', () => {
-  it('holds back reads beyond the connections it tolerates, over all its sources', async () => {
+  it('delays reads beyond the connections it tolerates, over all its sources', async () => {
     let busy = 0;
     let most = 0;
     const counting: Source = {
@@ -59,7 +59,7 @@ describe('the limits of an origin', () => {
       Array.from({ length: 16 }, () => file.read({}, sink, stop.signal).catch((error: unknown) => error)),
     );
     await until(() => asked >= 45, { what: 'fifteen requests for each file' });
-    // Blocks have CIDs, and allowances, of their own; that of the file is used up by whoever reads it.
+    // Blocks have CIDs, and allowances, of their own; that of the file is used up by reads of the file.
     await Promise.all(Array.from({ length: 15 }, () => files[0]!.readBlock!('leaf', 10, stop.signal)));
     expect(asked).toBe(60);
     stop.abort();
@@ -70,7 +70,7 @@ describe('the limits of an origin', () => {
     expect(asked).toBe(60);
   });
 
-  it('remembers only who is asked now or has used up some of its allowance', async () => {
+  it('keeps only origins that are asked now or have used up some of their allowance', async () => {
     let now = 0;
     const gates = new OriginGates(() => now);
     const busy = await gates.enter('http://busy', { connections: 1 }, never);

@@ -9,7 +9,7 @@ import { BIG, part, startHub } from './hub-bench.ts';
 describe('a token whose rate limit is used up', () => {
   const emptyBucket = { do: 'status', status: 429, headers: { ratelimit: '"resolvers";r=0;t=55' } } as const;
 
-  it('F13 asks at once without the token when the token is throttled, and lets it rest for every file of the hub', async () => {
+  it('F13 asks at once without the token when the token is throttled; its cooldown holds for every file of the hub', async () => {
     const health = new SourceHealth();
     const { hub, http, source } = await startHub({ cdn: undefined }, { health });
     hub.faults.push(emptyBucket);
@@ -30,7 +30,7 @@ describe('a token whose rate limit is used up', () => {
     expect(health.waitMs(hub.url)).toBe(0);
   });
 
-  it('F13 uses the token again when it has rested', async () => {
+  it('F13 uses the token again after its cooldown', async () => {
     let now = 0;
     const { hub, source } = await startHub({ cdn: undefined }, { health: new SourceHealth({ now: () => now }) });
     hub.faults.push({ do: 'status', status: 429, retryAfterS: 30 });
@@ -40,14 +40,14 @@ describe('a token whose rate limit is used up', () => {
     expect(hub.requests.at(-1)!.headers['authorization']).toBe('Bearer hf_secret');
   });
 
-  it('F13 rests as long as the sooner of both says when strangers are throttled too', async () => {
+  it('F13 pauses until the sooner of both resets when requests without the token are throttled too', async () => {
     const { hub, source } = await startHub({}, { health: new SourceHealth({ now: () => 0 }) });
     hub.faults.push(emptyBucket, { do: 'status', status: 429, retryAfterS: 20 });
     expect((await collect(source, part(0, 10))).error).toMatchObject({ kind: 'throttled', retryAfterMs: 20_000 });
     expect(hub.requests).toHaveLength(2);
   });
 
-  it('F13 waits for the token where strangers may not have the file, and says so', async () => {
+  it('F13 waits for the token when the file is refused without it, and says so', async () => {
     const { hub, source } = await startHub();
     const isPrivate = { do: 'status', status: 401, headers: { 'x-error-code': 'RepoNotFound' } } as const;
     hub.faults.push(emptyBucket, isPrivate, isPrivate);
@@ -59,7 +59,7 @@ describe('a token whose rate limit is used up', () => {
     }
   });
 
-  it('F13 does not take the content host for the hub: its 429 is no matter of the token', async () => {
+  it('F13 does not throttle the token for a 429 of the content host', async () => {
     const { hub, cdn, source } = await startHub();
     cdn.rules.push({ fault: { do: 'status', status: 429 } });
     expect((await collect(source, part(0, 10))).error).toMatchObject({ kind: 'throttled', httpStatus: 429 });

@@ -30,7 +30,7 @@ describe('a file of a hub', () => {
     expect(names).toEqual([`${host}/org/m@main/big.bin`, `${host}/datasets/org/m@main/big.bin`]);
   });
 
-  it('D10 HA1 HA8 resolves once, remembers the content host, and keeps the token to itself', async () => {
+  it('D10 HA1 HA8 resolves once, remembers the content host, and sends the token to the hub only', async () => {
     const { hub, cdn, source } = await startHub();
     const first = await collect(source, part(0, 1000));
     const second = await collect(source, part(1000, 2000));
@@ -90,7 +90,7 @@ describe('a file of a hub', () => {
     ['a revision that is missing', 'RevisionNotFound', 404, 'missing', /no such revision/],
     ['F05 a file that is missing', 'EntryNotFound', 404, 'missing', /no such file/],
     ['D13 HA3 a token that is not accepted', '', 401, 'forbidden', /401/],
-  ])('HA3 says what is wrong with %s', async (_what, code, status, kind, message) => {
+  ])('HA3 explains %s', async (_what, code, status, kind, message) => {
     const { hub, source } = await startHub();
     hub.faults.push({ do: 'status', status, headers: { 'x-error-code': code } });
     const got = await collect(source, part(0, 10));
@@ -105,7 +105,7 @@ describe('a file of a hub', () => {
     expect(error).toMatchObject({ kind: 'throttled', retryAfterMs: 56_000, bucket: 'resolvers' });
   });
 
-  it('HA1 asks the logical URL again when the link is about to end, before the content host refuses it', async () => {
+  it('HA1 asks the logical URL again when the link is about to expire, before the content host refuses it', async () => {
     let now = Date.UTC(2026, 0, 1, 0, 58, 59);
     const { hub, cdn, source } = await startHub({}, { now: () => now });
     await collect(source, part(0, 10));
@@ -132,7 +132,7 @@ describe('a file of a hub', () => {
     { do: 'status', status: 429 },
     { do: 'reset', afterBytes: 3 },
     { do: 'stall', afterBytes: 3 },
-  ])('HA2 asks the logical URL after a content host was sick: %j', async (fault) => {
+  ])('HA2 asks the logical URL after a failure of the content host: %j', async (fault) => {
     const { hub, cdn, source } = await startHub();
     await collect(source, part(0, 10));
     cdn.faults[1] = fault;
@@ -198,7 +198,7 @@ describe('the life of a presigned URL', () => {
     ['X-Amz-Expires=3600', Date.UTC(2026, 0, 1, 1, 9)],
     ['Expires=1767226800&Signature=s', 1767226800_000 - 60_000],
     ['', Date.UTC(2026, 0, 1, 0, 15)],
-  ])('HA1 of "%s" ends a minute before it says', (query, wanted) => {
+  ])('HA1 of "%s" ends a minute before its expiry', (query, wanted) => {
     expect(usableUntil(new URL(`https://cdn/x?${query}`), now)).toBe(wanted);
   });
 });

@@ -6,7 +6,7 @@ import { fakeSource } from '../../../helpers/fake-source.ts';
 import { bytesOf, sha256Of, transferKit } from '../../../helpers/transfer-kit.ts';
 import { until } from '../../../helpers/until.ts';
 
-it('H04 waits for a disk that takes long for a checkpoint: a kill meanwhile would cost no more than another one', async () => {
+it('H04 waits for a disk that takes long for a checkpoint, so that a kill meanwhile costs no more than usual', async () => {
   const kit = await transferKit();
   const bytes = bytesOf(128 * MIB);
   let sent = 0;

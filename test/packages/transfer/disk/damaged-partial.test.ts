@@ -23,7 +23,7 @@ afterEach(() => kit.remove());
 const isIdentical = async () => bytes.equals(await readFile(kit.partialPath));
 const readJournal = async () => decodeJournal(await readFile(journalPathOf(kit.partialPath)));
 
-/** Leaves a partial of so many bytes, and a journal that speaks of a clean stop. */
+/** Leaves a partial of so many bytes, and a journal that records a clean stop. */
 async function stopCleanlyAfter(sentBytes: number): Promise<void> {
   const controller = new AbortController();
   const corrupt = (position: number): void => {
@@ -73,7 +73,7 @@ describe('HD11 G12 a partial that was changed after a clean stop', () => {
     expect(await isIdentical()).toBe(true);
   });
 
-  it('RE4 a leaf that went bad after it was proven is fetched again before the whole digest is a verdict', async () => {
+  it('RE4 a leaf that was damaged after it was proven is fetched again when the whole digest differs', async () => {
     await stopCleanlyAfter(2 * MIB);
     let readsOfFirst = 0;
     const fileOperations = reading(async (position) => {
@@ -87,7 +87,7 @@ describe('HD11 G12 a partial that was changed after a clean stop', () => {
     expect(source.requests.at(-1)).toMatchObject({ range: { start: 0, end: LEAF } });
   });
 
-  it('RE4 gives a disk up that never gives back what was written, by name', async () => {
+  it('RE4 fails with a StorageError when the disk never returns the written bytes', async () => {
     await stopCleanlyAfter(2 * MIB);
     const spoilt = 5 * LEAF + 7;
     const spoil = (position: number, read: Uint8Array): void => {

@@ -31,7 +31,7 @@ describe('G01 RE10 the disk is full', () => {
     ['at the first write', 0],
     ['in the middle', 3],
     ['at the last write', LAST_WRITE],
-  ])('%s: stops, keeps what is proven, says how much is missing, and goes on later', async (_, n) => {
+  ])('%s: stops, keeps proven bytes, reports how much space is missing, and continues later', async (_, n) => {
     const fileOperations = faultyDisk(fullAt(n));
     const failed = transfer(kit.options([fakeSource(bytes)], { table, fileOperations }));
     await expect(failed).rejects.toMatchObject({ name: 'StorageError', kind: 'disk-full', path: kit.partialPath });
@@ -69,7 +69,7 @@ describe('G01 RE10 the disk is full', () => {
     expect(result.resumedBytes).toBe(3 * MIB);
   });
 
-  it('G01 has no room for the journal either: a piece of the file makes room, and the others are kept', async () => {
+  it('G01 drops one piece when there is no room for the journal either, and keeps the others', async () => {
     const file = { sizeBytes: bytes.length, digests: { sha256 } };
     const shortened: number[] = [];
     const fileOperations = faultyDisk({
@@ -124,7 +124,7 @@ describe('G01 RE10 the disk is full', () => {
 });
 
 describe('other refusals', () => {
-  it('HD2 writes again what a short write left out', async () => {
+  it('HD2 writes the rest after a short write', async () => {
     const fileOperations = faultyDisk({ write: (n, length) => (n % 2 === 0 ? Math.ceil(length / 3) : undefined) });
     await transfer(kit.options([fakeSource(bytes)], { table, fileOperations, file: { digests: { sha256 } } }));
     expect(await isIdentical()).toBe(true);

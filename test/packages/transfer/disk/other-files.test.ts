@@ -20,7 +20,7 @@ afterEach(() => kit.remove());
 const isIdentical = async () => bytes.equals(await readFile(kit.partialPath));
 
 describe('private inodes', () => {
-  it('HN2 does not write through a link that lies where the partial should be', async () => {
+  it('HN2 does not write through a link in place of the partial', async () => {
     const victim = join(kit.folder, 'victim');
     await writeFile(victim, 'precious');
     await symlink(victim, kit.partialPath);
@@ -68,7 +68,7 @@ describe('salvage', () => {
     expect(resumedBytes).toBe(2 * LEAF);
   });
 
-  it('passes over what it may not read', async () => {
+  it('skips files that it may not read', async () => {
     const operations = { ...nodeFileOperations, openForReading: () => Promise.reject(new Error('EIO')) };
     await transfer(kit.options([fakeSource(bytes)], { table, salvage: ['/nowhere'], fileOperations: operations }));
     expect(await isIdentical()).toBe(true);

@@ -151,7 +151,7 @@ async function checkClaims(root: string, grid: Grid): Promise<void> {
   expect(wrong).toEqual([]);
 }
 
-/** Goes on with what is left. @returns how many bytes were asked for again */
+/** Continues the partial. @returns how many bytes were requested again */
 async function resume(root: string, [, proof]: (typeof PROOFS)[number]): Promise<number> {
   let fetched = 0;
   const source = fakeSource(bytes, { chunkBytes: CHUNK, corrupt: (_, chunk) => void (fetched += chunk.length) });
@@ -187,7 +187,7 @@ const makeRoot = async (name: string): Promise<string> => {
 };
 
 describe('a transfer at which the power fails', () => {
-  it.each(PROOFS)('G19 goes on from its last checkpoint, whatever the disk lost (proven by %s)', async (...how) => {
+  it.each(PROOFS)('G19 continues from its last checkpoint, whatever the disk lost (proven by %s)', async (...how) => {
     const lived = await live(await makeRoot('live'), how);
     expect(lived.disk.history.steps.filter((step) => 'mark' in step).length).toBeGreaterThan(1);
     await eachCut(
@@ -218,7 +218,7 @@ describe('a transfer at which the power fails', () => {
     }
   });
 
-  it.each(PROOFS)('G19 believes no journal whose partial was lost (proven by %s)', async (...how) => {
+  it.each(PROOFS)('G19 uses no journal whose partial was lost (proven by %s)', async (...how) => {
     const first = await live(await makeRoot('first'), how, 2 * MIB);
     const second = join(folder, 'second');
     first.disk.cut(first.to, 'everything', second);
@@ -230,7 +230,7 @@ describe('a transfer at which the power fails', () => {
     });
   });
 
-  it('G19 H01 goes on with a partial that a crash within a publish left read-only', async () => {
+  it('G19 H01 continues a partial that a crash during publishing left read-only', async () => {
     const partialPath = join(folder, 'file.part');
     await writeFile(partialPath, bytes, { mode: 0o444 });
     // As a user without root's rights meets it.

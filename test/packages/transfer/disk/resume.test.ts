@@ -57,7 +57,7 @@ describe('RE1 RE12 resume', () => {
     expect(source.requests).toMatchObject([{ range: { start: MIB } }]);
   });
 
-  it('RE3 tells the exact resume point: when it breaks off, and before it needs space', async () => {
+  it('RE3 reports the exact resume point when it breaks off, and before it needs space', async () => {
     const told: number[] = [];
     const onProgress = ({ committedBytes }: { committedBytes: number }) => void told.push(committedBytes);
     await abortAfter(2 * MIB, { file: byDigest, onProgress });
@@ -134,7 +134,7 @@ describe('RE1 RE12 resume', () => {
     expect(other.equals(await readFile(kit.partialPath))).toBe(true);
   });
 
-  it('drops what an earlier run left when the whole digest refuses it, without blaming a source', async () => {
+  it('drops the bytes of an earlier run when the whole digest differs, without a failure of a source', async () => {
     await abortAfter(2 * MIB, { file: byDigest });
     const partial = await readFile(kit.partialPath);
     partial[5]! ^= 1;
@@ -146,7 +146,7 @@ describe('RE1 RE12 resume', () => {
 });
 
 describe('HD11 G12 the journal is never trusted blindly', () => {
-  it('H01 proves every leaf again after an unclean stop, while the transfer already goes on', async () => {
+  it('H01 verifies every leaf again after an unclean stop, while the transfer continues', async () => {
     await abortAfter(3 * MIB, { table });
     const journal = await readJournal();
     if (!journal.ok) throw new Error(journal.reason);
@@ -200,7 +200,7 @@ describe('HD11 G12 the journal is never trusted blindly', () => {
     );
   });
 
-  it('starts over when a damaged journal is all that spoke for the pieces', async () => {
+  it('starts over when the only record of the pieces is a damaged journal', async () => {
     await abortAfter(2 * MIB, { file: byDigest });
     await truncate(journalPathOf(kit.partialPath), 50);
     const result = await transfer(kit.options([fakeSource(bytes)], { file: byDigest }));
@@ -214,7 +214,7 @@ describe('HD11 G12 the journal is never trusted blindly', () => {
     expect(result.resumedBytes).toBe(2 * MIB);
   });
 
-  it('does not believe bits beyond the end of a shortened partial', async () => {
+  it('ignores bits beyond the end of a shortened partial', async () => {
     await abortAfter(3 * MIB, { table });
     await truncate(kit.partialPath, MIB + 5);
     const result = await transfer(kit.options([fakeSource(bytes)], { table }));
@@ -222,7 +222,7 @@ describe('HD11 G12 the journal is never trusted blindly', () => {
     expect(result.resumedBytes).toBe(MIB);
   });
 
-  it('says that a stop was clean, and who gave what', async () => {
+  it('records a clean stop, and the source of each unit', async () => {
     await abortAfter(2 * MIB, { table }, { name: 'mirror.example', etag: '"v1"' });
     expect(await readJournal()).toMatchObject({
       ok: true,

@@ -49,7 +49,7 @@ describe('the partial of a displaced program, where no leaf table proves its byt
     expect(bytes.equals(await readFile(kit.partialPath))).toBe(true);
   };
 
-  it('HD7 gives what its journal claims, is only read, and its holes are not copied', async () => {
+  it('HD7 gives the pieces that its journal records, is only read, and its holes are not copied', async () => {
     await leaveOld();
     const before = await stat(old);
     await expectWhole(await run(), 2 * PIECE);

@@ -20,7 +20,7 @@ const refused = (connectionLimit: number): SourceError =>
   });
 
 describe('a source whose origin refused one connection too many', () => {
-  it('A40 goes on with those it has, without a pause', () => {
+  it('A40 keeps its other connections, without a pause', () => {
     const state = new SourceState(fakeSource(new Uint8Array(1)), 0, '', 0);
     state.connections = 2;
     state.allowedConnections = 4;
@@ -34,7 +34,7 @@ describe('a source whose origin refused one connection too many', () => {
     });
   });
 
-  it('A40 asks again five times where it has none, and then the refusal counts as a failure of its own kind', () => {
+  it('A40 is asked again five times without a connection, and then the refusal counts as a failure of its own kind', () => {
     const state = new SourceState(fakeSource(new Uint8Array(1)), 0, '', 0);
     const pauses = Array.from({ length: 6 }, () => {
       const decision = afterConnectionLimit(state, refused(1), 0);
@@ -67,8 +67,8 @@ describe('a source whose origin refused one connection too many', () => {
   });
 });
 
-describe('the half of a span that brought nothing', () => {
-  it('A40 goes back to the response that it was taken from', () => {
+describe('the half of a span that fetched nothing', () => {
+  it('A40 returns to the response from which it was taken', () => {
     const board = new SpanBoard(pieceGrid(16, 1));
     const whole = board.claim(0, Infinity)!;
     const half = board.split(whole, 0, 1)!;
@@ -77,7 +77,7 @@ describe('the half of a span that brought nothing', () => {
     expect([whole.end, board.freeBytes]).toEqual([16, 0]);
   });
 
-  it('A40 is free where the response has gone on, or something of it came', () => {
+  it('A40 is free when that response has moved on, or the half fetched something', () => {
     const board = new SpanBoard(pieceGrid(16, 1));
     const whole = board.claim(0, Infinity)!;
     const half = board.split(whole, 0, 1)!;
@@ -128,7 +128,7 @@ describe('a transfer from an origin that serves one connection', () => {
 });
 
 describe('a server that answers one connection after the other', () => {
-  it('A40 costs no wait for an answer that comes only when the first connection is closed', async () => {
+  it('A40 does not wait for an answer that comes only when the first connection is closed', async () => {
     const kit = await transferKit();
     try {
       const bytes = bytesOf(40 * MIB);

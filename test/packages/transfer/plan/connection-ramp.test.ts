@@ -27,7 +27,7 @@ describe('connections per source', () => {
     expect(connections).toEqual([1, 2, 2, 4, 4, 4]);
   });
 
-  it('are given up again where they bring nothing', () => {
+  it('are reduced again when they gain nothing', () => {
     const { state } = sendFor(20, () => 20 * MIB);
     expect(state.allowedConnections).toBe(1);
     expect(state.isRamped).toBe(true);

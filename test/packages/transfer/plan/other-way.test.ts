@@ -21,7 +21,7 @@ const refusal = (kind: SourceFailureKind, httpStatus?: number): SourceError =>
   new SourceError(kind, 'fake', 'no', { httpStatus });
 
 describe('a source that is asked in another way from now on', () => {
-  it('B23 HR8 is not left for a refusal that was under way before', () => {
+  it('B23 HR8 is not dropped for a refusal of a try that began before', () => {
     const state = stateOf();
     const [first, second] = [tryAt(state), tryAt(state)];
     expect(findsOtherWay(first, refusal('range-refused', 206), pieces)).toBe(true);
@@ -30,7 +30,7 @@ describe('a source that is asked in another way from now on', () => {
     expect(findsOtherWay(tryAt(state), refusal('range-refused'), pieces)).toBe(false);
   });
 
-  it('B23 E09 nor is a gateway that is asked for blocks, which says 404 to ranges that were under way', () => {
+  it('B23 E09 is not dropped in block mode for a 404 to a range that was requested before', () => {
     const state = stateOf({ kind: 'ipfs-gateway', blocks: () => undefined });
     const [first, second] = [tryAt(state), tryAt(state)];
     expect(findsOtherWay(first, refusal('missing', 404), leaves)).toBe(true);
@@ -39,7 +39,7 @@ describe('a source that is asked in another way from now on', () => {
     expect(findsOtherWay(tryAt(state), refusal('missing', 404), leaves)).toBe(false);
   });
 
-  it('B23 is left for what the whole file is refused for as well', () => {
+  it('B23 is dropped when the whole file is refused as well', () => {
     const state = stateOf();
     const second = tryAt(state);
     findsOtherWay(tryAt(state), refusal('range-refused'), pieces);

@@ -126,9 +126,9 @@ describe('E16 a gateway that holds only parts of a file', () => {
     },
   );
 
-  it('leaves what others are fetching to them, also while it waits for the disk', async () => {
+  it('fetches nothing that others are fetching, also while it waits for the disk', async () => {
     const gates = { disk: gate(), full: gate(), quick: gate() };
-    /** The quick source's quarter of the file goes to the disk, and then nothing until somebody asks for more. */
+    /** The quick source's quarter of the file goes to the disk, and then nothing until more is requested. */
     const fileOperations = diskThatStopsAfter(bytes.length / 4, gates.disk, gates.quick.open);
     const parts = after(
       gates.full,
@@ -147,14 +147,14 @@ describe('E16 a gateway that holds only parts of a file', () => {
     expect(result.wastedBytes).toBe(0);
   });
 
-  it('is asked few questions when it has nothing, and then named as such', async () => {
+  it('gets few requests when it has nothing, and is then named in the error', async () => {
     const nothing = gatewayOf(() => false);
     const result = await transfer(kit.options([nothing, fakeSource(bytes, { name: 'hub' })], { table }));
     expect(nothing.requests.length).toBeLessThanOrEqual(1 + 4 * 4);
     expect(result.sources[0]).toMatchObject({ bytes: 0, leftBecause: 'missing' });
   });
 
-  it('is asked few questions about a long hole while others fill it', async () => {
+  it('gets few requests for a long hole while others fill it', async () => {
     const parts = gatewayOf((unit) => unit < 4);
     const others = fakeSource(bytes, { name: 'other', kind: 'ipfs-gateway' });
     const result = await transfer(kit.options([parts, others], { table, connections: 1 }));
@@ -163,7 +163,7 @@ describe('E16 a gateway that holds only parts of a file', () => {
     expect(result.wastedBytes).toBe(0);
   });
 
-  it('fails by name when nobody has what it lacks, and keeps what it gave', async () => {
+  it('is named in the error when no other source has the missing blocks, and its bytes are kept', async () => {
     const parts = gatewayOf((unit) => unit !== 40);
     await expect(transfer(kit.options([parts], { table }))).rejects.toMatchObject({
       name: 'ExhaustedError',
@@ -173,7 +173,7 @@ describe('E16 a gateway that holds only parts of a file', () => {
     expect(later.resumedBytes).toBe((LEAVES - 1) * LEAF);
   });
 
-  it.each([410, 451, 403])('is not asked for blocks after a %i: it will not give the file', async (httpStatus) => {
+  it.each([410, 451, 403])('is not asked for blocks after a %i, which refuses the whole file', async (httpStatus) => {
     const denies = {
       ...gatewayOf(() => true),
       read: () => Promise.reject(new SourceError('missing', 'denies', `answered ${httpStatus}`, { httpStatus })),

@@ -30,7 +30,7 @@ const startsOf = ({ requests }: FakeSource): number[] =>
   requests.flatMap((request) => ('block' in request || request.range === undefined ? [] : request.range.start));
 
 describe('HT10 the end of a file', () => {
-  it('HT10 is fetched a second time from a source that is idle when its first one stalls: what is left, nothing else', async () => {
+  it('HT10 is fetched from an idle source too when the first one stalls: only the missing part', async () => {
     const stalls = fakeSource(bytes, { name: 'stalls', stallAfterBytes: 3 * LEAF + 1000 });
     const steady = fakeSource(bytes, { name: 'steady', bytesPerSecond: 30 * MIB });
     const result = await run([stalls, steady], { connections: 1, now });
@@ -41,7 +41,7 @@ describe('HT10 the end of a file', () => {
     expect(result.tries.every(({ failure }) => failure === undefined)).toBe(true);
   });
 
-  it('HT10 keeps whichever bytes are proven first when both go on: each leaf counts once, the other copy is waste', async () => {
+  it('HT10 keeps the bytes that are proven first when both sources continue: each leaf counts once, the other copy is waste', async () => {
     const crawls = fakeSource(bytes, { name: 'crawls', bytesPerSecond: MIB, chunkBytes: 16 * KIB });
     const steady = fakeSource(bytes, { name: 'steady', bytesPerSecond: 30 * MIB });
     const result = await run([crawls, steady], { connections: 1, now });
@@ -53,7 +53,7 @@ describe('HT10 the end of a file', () => {
     expect(result.tries.every(({ failure }) => failure === undefined)).toBe(true);
   });
 
-  it('HT10 is shared when its last span is long: the far half goes to whoever is idle', async () => {
+  it('HT10 is shared when its last span is long: the far half goes to an idle source', async () => {
     const capabilities = { requestsPerMinute: 1 };
     const first = fakeSource(bytes, { name: 'first', bytesPerSecond: 12 * MIB, capabilities });
     const idle = fakeSource(bytes, { name: 'idle', bytesPerSecond: 12 * MIB });
@@ -64,7 +64,7 @@ describe('HT10 the end of a file', () => {
     expect(result.wastedBytes).toBeLessThanOrEqual(LEAF);
   });
 
-  it('HT10 is not fetched twice when nobody is slow', async () => {
+  it('HT10 is not fetched twice when no source is slow', async () => {
     const sources = ['a', 'b', 'c'].map((name) => fakeSource(bytes, { name, bytesPerSecond: 20 * MIB }));
     expect((await run(sources, { connections: 1 })).wastedBytes).toBe(0);
   });
@@ -84,7 +84,7 @@ describe('HT5 a source that falls far below its own rate', () => {
   }
   const tooSlow = ({ failure }: TryRecord): boolean => failure?.kind === 'too-slow';
 
-  it('HT5 is left for a while when another one can go on, and what it gave stays', async () => {
+  it('HT5 is paused when another source can continue, and its bytes stay', async () => {
     const other = fakeSource(bytes, { name: 'other', bytesPerSecond: 1.5 * MIB, chunkBytes: CHUNK });
     const result = await run([fading('fades'), other], { connections: 1, now });
     const left = result.tries.filter(tooSlow);
@@ -95,13 +95,13 @@ describe('HT5 a source that falls far below its own rate', () => {
     expect(result.wastedBytes).toBeLessThanOrEqual(4 * LEAF);
   }, 20_000);
 
-  it('HT5 C14 is not left when nobody else can go on: slowness alone fails nothing', async () => {
+  it('HT5 C14 is not paused when no other source can continue: slowness alone is no failure', async () => {
     const result = await run([fading('alone')], { connections: 1, now });
     expect(result.tries.filter(tooSlow)).toEqual([]);
     expect(result.sources[0]).toMatchObject({ bytes: bytes.length, errors: 0 });
   }, 20_000);
 
-  it('C14 goes on with both when both have become slow: neither is given up for it', async () => {
+  it('C14 continues with both when both have become slow', async () => {
     const result = await run([fading('a', 4 * MIB), fading('b', 4 * MIB)], { connections: 1, now });
     for (const source of result.sources) expect(source).toMatchObject({ leftBecause: undefined });
     expect(result.sources.reduce((sum, source) => sum + source.bytes, 0)).toBe(bytes.length);
@@ -143,8 +143,8 @@ describe('connections to one source', () => {
   });
 });
 
-describe('HT8 bytes that nothing proves', () => {
-  it('B19 HT8 ends with a source that breaks off and cannot go on, instead of beginning for ever', async () => {
+describe('HT8 unproven bytes', () => {
+  it('B19 HT8 fail after several restarts of a source that breaks off and cannot continue', async () => {
     const forgets = fakeSource(bytes, { name: 'forgets', cutAfterBytes: 10 * MIB });
     const options = kit.options([forgets], { file: { sizeBytes: bytes.length, digests: {} } });
     await expect(transfer(options)).rejects.toMatchObject({
@@ -156,7 +156,7 @@ describe('HT8 bytes that nothing proves', () => {
     expect(forgets.requests.length).toBeLessThanOrEqual(8);
   });
 
-  it('HT8 goes on with one that can show that its bytes are the same, however often it breaks off', async () => {
+  it('HT8 are continued after any number of interruptions when a validator shows their version', async () => {
     const keeps = fakeSource(bytes, { cutAfterBytes: MIB, etag: '"one"' });
     const result = await transfer(kit.options([keeps], { file: { sizeBytes: bytes.length, digests: {} } }));
     expect(bytes.equals(await readFile(kit.partialPath))).toBe(true);

@@ -18,7 +18,7 @@ const toCome = (board: SpanBoard, claim: Claim): number[] =>
   );
 
 describe('the board, when a source lacks some units', () => {
-  it('gives what was set aside to others, and nothing that somebody is fetching', () => {
+  it('offers set-aside units to other sources, but none that a try is fetching', () => {
     const board = boardOf();
     const [own, second, third] = [board.claim(0, 4)!, board.claim(1, 8)!, board.claim(1, 8)!];
     expect([own, second, third].map(spanOf)).toEqual([
@@ -33,7 +33,7 @@ describe('the board, when a source lacks some units', () => {
     expect(board.claim(1, 8)).toBeUndefined();
   });
 
-  it('readmits a source to what nobody is fetching, while its first claim goes on', () => {
+  it('readmits a source to free units while its first claim continues', () => {
     const board = boardOf();
     const own = board.claim(0, 20)!;
     board.withhold(0, 0);
@@ -45,7 +45,7 @@ describe('the board, when a source lacks some units', () => {
     expect(toCome(board, own)).toEqual(Array.from({ length: 16 }, (_, index) => index + 4));
   });
 
-  it('keeps a unit for whoever else is fetching it when one of two sent other bytes', () => {
+  it('keeps a unit for the other try that fetches it when one of two sent wrong bytes', () => {
     const board = boardOf();
     const claim = board.claim(0, 4)!;
     expect(spanOf(board.duplicate(claim, 1)!)).toEqual([0, 4]);
@@ -119,8 +119,8 @@ function withClaim(board: SpanBoard, step: Extract<Step, { which: number }>): Cl
   return undefined;
 }
 
-describe('the board, whatever happens', () => {
-  it('never hands a unit to two unless it says so, and has free exactly what nobody is fetching', () => {
+describe('the board, after any sequence of events', () => {
+  it('gives a unit to two tries only as a duplicate, and its free units are those that no try is fetching', () => {
     fc.assert(
       fc.property(steps, (taken) => {
         const board = boardOf();

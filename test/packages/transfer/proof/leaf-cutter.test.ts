@@ -109,7 +109,7 @@ describe('the cutter', () => {
     );
   });
 
-  it('hands over what is proven of a slow stream, and keeps the unit that has begun', async () => {
+  it('writes the proven bytes of a slow stream, and keeps the unit that has begun', async () => {
     const bytes = bytesOf(30);
     const board = new SpanBoard(gridOf([10, 10, 10], bytes));
     const nothing = () => undefined;
@@ -128,7 +128,7 @@ describe('the cutter', () => {
     expect(bytes.equals(memory)).toBe(true);
   });
 
-  it('HR23 ends a stream that goes on beyond what is wanted', () => {
+  it('HR23 ends a stream that continues beyond the claim', () => {
     const bytes = bytesOf(30);
     const board = new SpanBoard(gridOf([10, 10, 10], bytes));
     const writer = new LeafWriter(memoryFile(new Uint8Array(30)), '', board, {

@@ -41,7 +41,7 @@ describe('whole-file proof', () => {
     expect(result.wastedBytes).toBeGreaterThan(0);
   });
 
-  it('RE6 convicts a source that sent every byte, drops them and switches', async () => {
+  it('RE6 drops all bytes of a source that alone sent a wrong file, and switches to the next', async () => {
     const liar = fakeSource(bytes, { name: 'liar', kind: 'ipfs-gateway', corrupt: spoilStart });
     const honest = fakeSource(bytes, { name: 'honest' });
     const result = await transfer(kit.options([liar, honest], { file: byDigest }));
@@ -50,7 +50,7 @@ describe('whole-file proof', () => {
     expect(result.sources[0]).toMatchObject({ leftBecause: 'it sent corrupt bytes', bytes: 0 });
   });
 
-  it('RE6 leaves the layer after more than two switches', async () => {
+  it('RE6 moves to the next layer after more than two switches', async () => {
     const liars = ['a', 'b', 'c', 'd', 'e'].map((name) =>
       fakeSource(bytes.subarray(0, LEAF), { name, kind: 'ipfs-gateway', corrupt: spoilStart }),
     );
@@ -61,7 +61,7 @@ describe('whole-file proof', () => {
     expect(result.deepestLayer).toBe('huggingface');
   });
 
-  it('B17 B12 does not believe the size of a source that lied about the bytes', async () => {
+  it('B17 B12 forgets the size that a source with wrong bytes reported', async () => {
     const liar = fakeSource(Buffer.from('not found'), { name: 'liar', kind: 'ipfs-gateway' });
     const honest = fakeSource(bytes, { name: 'honest' });
     const result = await transfer(kit.options([liar, honest], { file: { digests: { sha256 } } }));
@@ -92,7 +92,7 @@ describe('whole-file proof', () => {
     expect(result.sources[0]).toMatchObject({ bytes: bytes.length, wastedBytes: bytes.length });
   });
 
-  it('B25 HR5 convicts it all the same when that one is wrong too', async () => {
+  it('B25 HR5 drops the source when that answer is wrong too', async () => {
     const liar = fakeSource(Buffer.alloc(bytes.length, 7), {
       etag: (n) => `"v${n}"`,
       cutAfterBytes: (n) => (n % 2 === 0 ? 8 * MIB : undefined),
@@ -115,7 +115,7 @@ describe('whole-file proof', () => {
     expect(result.sources[0]!.bytes).toBe(bytes.length);
   });
 
-  it('HR3 drops also what a slow disk had not written yet when the next response came', async () => {
+  it('HR3 also drops bytes that a slow disk had not written when the next response came', async () => {
     const openPrivate = async (path: string) => {
       const file = await nodeFileOperations.openPrivate(path);
       const write = async (buffer: Uint8Array, position: number): Promise<number> => {

@@ -15,7 +15,7 @@ const at = (committedBytes: number): Position => ({
 });
 
 describe('reports of progress', () => {
-  it('HT9 are made four times a second, and at once where one is due; nothing is looked at for the others', () => {
+  it('HT9 are made four times a second, and at once when one is due; nothing is read for skipped reports', () => {
     const seen: number[] = [];
     const clock = { ms: 0 };
     const reporter = new TransferProgress(
@@ -33,14 +33,14 @@ describe('reports of progress', () => {
     expect(looks).toBe(3);
   });
 
-  it('HT9 look at nothing where nobody listens', () => {
+  it('HT9 read nothing without a listener', () => {
     const reporter = new TransferProgress(undefined, () => 0);
     reporter.report(true, () => {
-      throw new Error('nobody listens');
+      throw new Error('there is no listener');
     });
   });
 
-  it('HT9 name what is taken back', () => {
+  it('HT9 give the bytes that were dropped', () => {
     const seen: Progress[] = [];
     const reporter = new TransferProgress(
       (progress) => void seen.push(progress),
@@ -58,7 +58,7 @@ describe('the progress of a transfer', () => {
   });
   afterEach(() => kit.remove());
 
-  it('says of each source what it gave and what of it was wasted, which adds up to what the report says in the end', async () => {
+  it('counts useful and wasted bytes of each source, which add up to the final report', async () => {
     const spoilt = 5 * LEAF + 9;
     const liar = fakeSource(bytes, {
       ...{ name: 'liar', kind: 'ipfs-gateway' },

@@ -36,7 +36,7 @@ describe('EX2 throttle', () => {
     expect(Math.abs(taken / (10 * MIB) - 1)).toBeLessThan(0.05);
   });
 
-  it('changes at once, waking who waits', async () => {
+  it('changes at once and wakes waiting streams', async () => {
     const throttle = createThrottle(1000);
     const waiting = throttle.take(1_000_000);
     throttle.setRate(undefined);

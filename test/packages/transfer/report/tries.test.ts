@@ -2,7 +2,7 @@ import { expect, it } from '@jest/globals';
 import type { TryRecord } from '#transfer/report/transfer-options';
 import { TryLog } from '#transfer/report/tries';
 
-it('tells and counts every try, and keeps only the last thousand', () => {
+it('reports and counts every try, and keeps only the last thousand', () => {
   const told: TryRecord[] = [];
   const log = new TryLog((record) => told.push(record));
   const records = Array.from({ length: 2500 }, (_, bytes) => ({ bytes }) as TryRecord);

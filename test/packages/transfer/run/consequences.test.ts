@@ -36,7 +36,7 @@ describe('corrupt bytes', () => {
     expect(mirror.isLeft).toBe(false);
   });
 
-  it('RE6 that leaves prove cost only the source that sent them: the rest of the layer goes on', () => {
+  it('RE6 found by leaves affect only the source that sent them: the rest of the layer continues', () => {
     const { gateways, corrupts } = withGateways(5);
     for (const gateway of gateways.slice(0, 4)) expect(corrupts(gateway, true).do).toBe('next-source');
     expect(gateways.map(({ isLeft }) => isLeft)).toEqual([true, true, true, true, false]);

@@ -19,7 +19,7 @@ const fail = (message: string): never => {
 };
 
 describe('sources that cannot work now', () => {
-  it('are looked at again when the pause of one of them ends, not a thousand times a second until then', async () => {
+  it('are checked again when the first pause ends, not in a busy loop until then', async () => {
     const kit = await transferKit();
     const file = await nodeFileOperations.openPrivate(kit.partialPath);
     const board = new SpanBoard(pieceGrid(bytes.length, 100));
@@ -31,10 +31,10 @@ describe('sources that cannot work now', () => {
     });
     // It sends only the whole file, and waits beside one that could send what is missing.
     const waits = new SourceState(fakeSource(bytes, { name: 'waits', ranges: false }), 0, '', 0);
-    const rests = new SourceState(fakeSource(bytes, { name: 'rests' }), 1, '', 0);
+    const paused = new SourceState(fakeSource(bytes, { name: 'paused' }), 1, '', 0);
     waits.mode = 'stream';
-    rests.pausedUntil = MINUTE_MS;
-    const states = [waits, rests];
+    paused.pausedUntil = MINUTE_MS;
+    const states = [waits, paused];
     const stop = new AbortController();
     let [looks, ticks] = [0, 0];
     const now = (): number => {

@@ -10,22 +10,22 @@ function strikes(goodBefore: number, badLeaves: number): boolean[] {
 }
 
 describe('E05 a source that sends bad leaves', () => {
-  it('is believed after one and two, and not after three', () => {
+  it('is kept after one and two, and dropped after three', () => {
     expect(strikes(0, 3)).toEqual([true, true, false]);
     expect(strikes(1_000_000, 3)).toEqual([true, true, false]);
   });
 
-  it('is not believed after the second when that is more than 2 % of at least 50 leaves', () => {
+  it('is dropped after the second when that is more than 2 % of at least 50 leaves', () => {
     expect(strikes(48, 2)).toEqual([true, false]);
     expect(strikes(97, 2)).toEqual([true, false]);
   });
 
-  it('is still believed when two are exactly 2 %, or when fewer than 50 leaves were seen', () => {
+  it('is kept when two are exactly 2 %, or when fewer than 50 leaves were seen', () => {
     expect(strikes(98, 2)).toEqual([true, true]);
     expect(strikes(47, 2)).toEqual([true, true]);
   });
 
-  it('is still believed when one is exactly 2 % of 50 leaves', () => {
+  it('is kept when one is exactly 2 % of 50 leaves', () => {
     expect(strikes(49, 1)).toEqual([true]);
   });
 });

@@ -35,8 +35,8 @@ const spoil =
   };
 const failures = (tries: readonly TryRecord[]) => tries.flatMap((t) => (t.failure ? [[t.source, t.failure.kind]] : []));
 
-describe('bytes that lie', () => {
-  it('E05 B10 skips a bad leaf, goes on with the stream, and asks another source for that leaf only', async () => {
+describe('corrupt bytes', () => {
+  it('E05 B10 skips a bad leaf, continues the stream, and asks another source for that leaf only', async () => {
     const liar = fakeSource(bytes, { name: 'liar', kind: 'ipfs-gateway', corrupt: spoil(5 * LEAF + 9) });
     const honest = fakeSource(bytes, { name: 'honest' });
     const result = await transfer(kit.options([liar, honest], { table }));
@@ -45,7 +45,7 @@ describe('bytes that lie', () => {
     expect(honest.requests).toMatchObject([{ range: { start: 5 * LEAF, end: 6 * LEAF } }]);
   });
 
-  it('leaves a source at its third bad leaf', async () => {
+  it('drops a source at its third bad leaf', async () => {
     const liar = fakeSource(bytes, { name: 'liar', corrupt: (_, chunk) => chunk.fill(1) });
     const honest = fakeSource(bytes, { name: 'honest', kind: 'bundle' });
     const result = await transfer(kit.options([liar, honest], { table }));
@@ -55,7 +55,7 @@ describe('bytes that lie', () => {
     expect(failures(result.tries)).toEqual([['liar', 'digest-mismatch']]);
   });
 
-  it('E05 leaves a source at its second bad leaf when that is more than 2 % of 50 leaves, within one stream', async () => {
+  it('E05 drops a source at its second bad leaf when that is more than 2 % of 50 leaves, within one stream', async () => {
     const many = bytesOf(60 * 64 * KIB);
     const small = (await makeDag(many, { chunkBytes: 64 * KIB })).table;
     const corrupt = spoil(10 * 64 * KIB, 52 * 64 * KIB, 58 * 64 * KIB);
@@ -78,7 +78,7 @@ describe('bytes that lie', () => {
     });
   });
 
-  it('E04 B13 takes a web page for a web page, not for corrupt leaves', async () => {
+  it('E04 B13 reports a web page as a web page, not as corrupt leaves', async () => {
     const page = Buffer.alloc(bytes.length, '  <!DOCTYPE html><p>sign in</p>');
     const portal = fakeSource(page, { name: 'portal' });
     const honest = fakeSource(bytes, { name: 'honest', kind: 'peer' });
@@ -87,7 +87,7 @@ describe('bytes that lie', () => {
     expect(await isIdentical()).toBe(true);
   });
 
-  it('says that the DAG and the manifest describe different files', async () => {
+  it('reports that the DAG and the manifest describe different files', async () => {
     const digests = { sha256: sha256Of(Buffer.from('another')) };
     await expect(transfer(kit.options([fakeSource(bytes)], { table, file: { digests } }))).rejects.toMatchObject({
       kind: 'wrong-digest',
@@ -132,7 +132,7 @@ describe('sources that fail', () => {
     expect(result.tries.slice(0, 3).map((t) => t.decision)).toEqual(['retry-same', 'retry-same', 'next-source']);
   });
 
-  it('RE7 goes on at another gateway at once, at the same offset', async () => {
+  it('RE7 continues at another gateway at once, at the same offset', async () => {
     const flaky = fakeSource(bytes, { name: 'flaky', cutAfterBytes: 6 * LEAF, kind: 'ipfs-gateway' });
     const steady = fakeSource(bytes, { name: 'steady', kind: 'ipfs-gateway' });
     const result = await transfer(kit.options([flaky, steady], { table, connections: 1 }));
@@ -169,7 +169,7 @@ describe('sources that fail', () => {
     });
   });
 
-  it('waits as long as a throttling source says', async () => {
+  it('waits as long as a throttling source asks', async () => {
     const source = fakeSource(bytes, {
       failRead: (n) => (n === 0 ? new SourceError('throttled', 'fake', '429', { retryAfterMs: 40 }) : null),
     });
@@ -178,12 +178,12 @@ describe('sources that fail', () => {
     expect(performance.now() - startedAt).toBeGreaterThanOrEqual(39);
   });
 
-  it('does not ask for ever for an answer without bytes', async () => {
+  it('does not repeat a request without bytes for ever', async () => {
     const empty = fakeSource(bytes, { prefixBytes: 0 });
     await expect(transfer(kit.options([empty], { table }))).rejects.toMatchObject({ name: 'ExhaustedError' });
   });
 
-  it('ordered: leaves the next layer alone while the first can go on', async () => {
+  it('ordered: asks no source of the next layer while the first can continue', async () => {
     const gateway = fakeSource(bytes, { name: 'gateway', kind: 'ipfs-gateway' });
     const hub = fakeSource(bytes, { name: 'hub' });
     await transfer(kit.options([hub, gateway], { table }));

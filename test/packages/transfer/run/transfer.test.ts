@@ -57,7 +57,7 @@ describe('one source', () => {
     expect(bytes.equals(await readFile(kit.partialPath))).toBe(true);
   });
 
-  it('RE6 convicts the sender of a body of unknown length and asks the next', async () => {
+  it('RE6 drops the sender of a wrong body of unknown length and asks the next', async () => {
     const liar = fakeSource(bytes.subarray(0, MIB), { name: 'liar', hidesSize: true, kind: 'ipfs-gateway' });
     const honest = fakeSource(bytes, { name: 'honest', hidesSize: true });
     const result = await transfer(kit.options([liar, honest], { file: { digests: { sha256 } } }));
@@ -65,7 +65,7 @@ describe('one source', () => {
     expect(result).toMatchObject({ verified: 'digest', deepestLayer: 'huggingface', wastedBytes: MIB });
   });
 
-  it('starts a body of unknown length anew after it broke off', async () => {
+  it('restarts a body of unknown length after it broke off', async () => {
     const source = fakeSource(bytes, { hidesSize: true, cutAfterBytes: (n) => (n === 0 ? MIB : undefined) });
     const result = await transfer(kit.options([source], { file: { digests: {} } }));
     expect(bytes.equals(await readFile(kit.partialPath))).toBe(true);
@@ -92,7 +92,7 @@ describe('one source', () => {
     expect(result.innerBlocks?.size).toBe(1);
   });
 
-  it('HR20 keeps what came before a broken connection and goes on from there', async () => {
+  it('HR20 keeps the bytes before a broken connection and continues from there', async () => {
     const source = fakeSource(bytes, { cutAfterBytes: (n) => (n === 0 ? 3 * LEAF + 1000 : undefined) });
     const result = await transfer(kit.options([source], { table }));
     expect(source.requests).toMatchObject([{ range: { start: 0 } }, { range: { start: 3 * LEAF } }]);
@@ -113,7 +113,7 @@ describe('one source', () => {
     expect(bytes.equals(await readFile(kit.partialPath))).toBe(true);
   });
 
-  it('EX2 counts every byte by each of its throttles, and is let go by a stop', async () => {
+  it('EX2 counts every byte by each of its throttles, and a stop ends the wait', async () => {
     const throttles = [createThrottle(100 * MIB), createThrottle(8 * MIB)];
     const startedAt = performance.now();
     await transfer(kit.options([fakeSource(bytes)], { table, throttles }));
