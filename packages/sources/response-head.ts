@@ -103,7 +103,7 @@ function judgeWhole(answer: AnswerHead, request: ReadRequest, fileName: string):
     return { take: { ...wholeHead(undefined, length ?? sizeBytes), encoding }, servesRange: undefined, doubt };
   }
   const take = { ...wholeHead(range, length ?? sizeBytes), encoding };
-  return { take, servesRange: ignoresRange(answer, range, length), doubt };
+  return { take, servesRange: wholeShowsRanges(answer, range, length), doubt };
 }
 
 /** A whole file of another length: its labels say what came instead. */
@@ -123,10 +123,19 @@ function wholeHead(range: ByteRange | undefined, totalBytes: number | undefined)
   return { start: 0, end, totalBytes, validator: undefined };
 }
 
-/** A range that is the whole file may be answered with 200 by a server that knows ranges; one that is not may not. */
-function ignoresRange(answer: AnswerHead, range: ByteRange | undefined, length: number | undefined): false | undefined {
+/**
+ * A range that is the whole file may be answered with 200 by a server that knows ranges; one that is not may not.
+ * `Accept-Ranges: bytes` promises ranges before any was asked (RFC 9110, 14.3); a refused range takes the promise back.
+ */
+function wholeShowsRanges(
+  answer: AnswerHead,
+  range: ByteRange | undefined,
+  length: number | undefined,
+): boolean | undefined {
   const isPart = range !== undefined && length !== undefined && range.end < length;
-  return isPart || token(answer.headers['accept-ranges']) === 'none' ? false : undefined;
+  const promised = token(answer.headers['accept-ranges']);
+  if (isPart || promised === 'none') return false;
+  return promised === 'bytes' ? true : undefined;
 }
 
 /** 206: exactly what Content-Range says, if that is what was asked for (HR8–HR15). */
