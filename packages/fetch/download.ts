@@ -63,6 +63,8 @@ export interface DownloadOptions {
   readonly strategy?: Strategy | undefined;
   /** Let redirects lead to private addresses. Addresses that are named here are always allowed. */
   readonly allowPrivate?: boolean | undefined;
+  /** Private addresses that redirects may lead to, such as `10.0.0.0/8`, `gateway.lan` or `gateway.lan:8080`. */
+  readonly allowAddresses?: readonly string[] | undefined;
   /** Follow redirects from https to http, where a digest or a CID decides about the bytes. */
   readonly allowDowngrade?: boolean | undefined;
   /** Certificate authorities in PEM, instead of Node's own. */

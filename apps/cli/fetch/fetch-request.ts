@@ -6,7 +6,7 @@ import { tryParseCid } from '#content/cid/cid';
 import { IDENTITY } from '#content/digest/multihash';
 import { DIGEST_ALGORITHMS, type DigestAlgorithm, type Digests, type Strategy } from '#core/file-spec';
 import { parseBytes, parseDuration } from '#core/units';
-import { authoritiesOf, gatewaysOf, hubEndpoint, hubToken, proxyOf } from '../network.ts';
+import { allowedAddresses, authoritiesOf, gatewaysOf, hubEndpoint, hubToken, proxyOf } from '../network.ts';
 import type { ProgressMode } from '../terminal/progress.ts';
 
 export interface FetchOptions {
@@ -81,6 +81,7 @@ export function commonOf(options: FetchOptions, env: NodeJS.ProcessEnv): CommonO
     stallTimeoutMs: positive('--stall-timeout', options.stallTimeout, parseDuration),
     strategy: strategyOf(options.strategy),
     allowPrivate: options.allowPrivate,
+    allowAddresses: allowedAddresses(env),
     allowDowngrade: options.allowDowngrade,
     ca: authoritiesOf(options.useSystemCa, env),
     strict: options.strict,
