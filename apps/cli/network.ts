@@ -1,3 +1,4 @@
+import { parseAddressPolicy } from '#http/address/address-policy';
 import type { ProxySettings } from '#http/connection/proxy';
 import { systemAuthorities } from '#http/connection/system-authorities';
 import { httpUrl } from '#core/settings/setting-kinds';
@@ -43,6 +44,21 @@ export function hubEndpoint(typed: string | undefined, env: NodeJS.ProcessEnv): 
 export function authoritiesOf(option: boolean | undefined, env: NodeJS.ProcessEnv): readonly string[] | undefined {
   if (option !== true && !settingsFrom(env, 'HAULIER_USE_SYSTEM_CA').HAULIER_USE_SYSTEM_CA) return undefined;
   return systemAuthorities();
+}
+
+/**
+ * The private addresses of HAULIER_ALLOW_ADDRESSES, to which redirects may lead.
+ *
+ * @throws RangeError that names the variable, the entry and the accepted forms
+ */
+export function allowedAddresses(env: NodeJS.ProcessEnv): readonly string[] {
+  const allowed = settingsFrom(env, 'HAULIER_ALLOW_ADDRESSES').HAULIER_ALLOW_ADDRESSES;
+  try {
+    parseAddressPolicy(allowed);
+  } catch (cause) {
+    throw new RangeError(`HAULIER_ALLOW_ADDRESSES: ${(cause as RangeError).message}`, { cause });
+  }
+  return allowed;
 }
 
 /** @throws CliError that names the variable and what would be right */

@@ -42,6 +42,8 @@ export interface DownloadOptions {
   readonly strategy?: Strategy | undefined;
   /** Let redirects lead to private addresses. Addresses that are named here are always allowed. */
   readonly allowPrivate?: boolean | undefined;
+  /** Private addresses that redirects may lead to, such as `10.0.0.0/8`, `gateway.lan` or `gateway.lan:8080`. */
+  readonly allowAddresses?: readonly string[] | undefined;
   /** Follow redirects from https to http, where a digest or a CID proves the bytes. */
   readonly allowDowngrade?: boolean | undefined;
   /** Certificate authorities in PEM, instead of Node's own. */
@@ -105,6 +107,7 @@ const RULES: Readonly<Record<keyof DownloadOptions, Rule>> = {
   stallTimeoutMs: aboveZero,
   strategy: { accepts: (value) => value === 'ordered' || value === 'parallel', right: '"ordered" or "parallel"' },
   allowPrivate: flag,
+  allowAddresses: { accepts: isListOfTexts, right: 'a list such as ["10.0.0.0/8", "gateway.lan"]' },
   allowDowngrade: flag,
   ca: { accepts: (value) => isText(value) || isListOfTexts(value), right: 'certificates in PEM', isSecret: true },
   strict: flag,

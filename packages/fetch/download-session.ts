@@ -9,6 +9,8 @@ import { Leftovers } from './target/target-lease.ts';
 export interface SessionOptions {
   /** Let redirects lead to private addresses. */
   readonly allowPrivate?: boolean | undefined;
+  /** Private addresses that redirects may lead to, such as `10.0.0.0/8`, `gateway.lan` or `gateway.lan:8080`. */
+  readonly allowAddresses?: readonly string[] | undefined;
   /** No byte for this long is a failure; milliseconds; default 30,000. */
   readonly stallTimeoutMs?: number | undefined;
   /** Limit for all downloads together. */
@@ -35,7 +37,7 @@ export interface DownloadSession {
 export function openSession(options: SessionOptions): DownloadSession {
   const { mostConnections, limitBytesPerSecond } = options;
   const http = createHttp({
-    addressPolicy: parseAddressPolicy([], options.allowPrivate ?? false),
+    addressPolicy: parseAddressPolicy(options.allowAddresses ?? [], options.allowPrivate ?? false),
     ...(options.stallTimeoutMs === undefined ? {} : { timeouts: timeoutsOf(options.stallTimeoutMs) }),
     ...(mostConnections === undefined ? {} : { maxConnectionsPerOrigin: mostConnections }),
     proxy: options.proxy,

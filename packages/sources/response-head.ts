@@ -103,7 +103,7 @@ function judgeWhole(answer: ResponseFacts, request: ReadRequest, fileName: strin
     return { take: { ...wholeHead(undefined, length ?? sizeBytes), encoding }, servesRange: undefined, doubt };
   }
   const take = { ...wholeHead(range, length ?? sizeBytes), encoding };
-  return { take, servesRange: ignoresRange(answer, range, length), doubt };
+  return { take, servesRange: wholeShowsRanges(answer, range, length), doubt };
 }
 
 /** A whole file of another length; its labels show what was sent instead. */
@@ -128,14 +128,19 @@ function wholeHead(range: ByteRange | undefined, totalBytes: number | undefined)
   return { start: 0, end, totalBytes, validator: undefined };
 }
 
-/** A server that serves ranges may answer 200 to a range of the whole file, but not to a shorter one. */
-function ignoresRange(
+/**
+ * A server that serves ranges may answer 200 to a range of the whole file, but not to a shorter one. `Accept-Ranges: bytes`
+ * promises ranges before any was asked (RFC 9110, 14.3); a refused range takes the promise back.
+ */
+function wholeShowsRanges(
   answer: ResponseFacts,
   range: ByteRange | undefined,
   length: number | undefined,
-): false | undefined {
+): boolean | undefined {
   const isPart = range !== undefined && length !== undefined && range.end < length;
-  return isPart || token(answer.headers['accept-ranges']) === 'none' ? false : undefined;
+  const promised = token(answer.headers['accept-ranges']);
+  if (isPart || promised === 'none') return false;
+  return promised === 'bytes' ? true : undefined;
 }
 
 /** 206: exactly the bytes that Content-Range names, if they were requested. */

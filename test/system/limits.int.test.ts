@@ -25,16 +25,15 @@ describe('limits of bytes per second', () => {
 
   it('EX2 the limit of a download is changed while it runs', async () => {
     await system.client.publishVersion(sampleManifest('sample', [file]));
-    const request = { model: 'sample', host: 'host-a', limitBytesPerSecond: 2 * MIB };
+    const request = { model: 'sample', host: 'host-a', limitBytesPerSecond: MIB };
     const { id } = (await system.client.createDownloads(request)).downloads[0]!;
-    await until(async () => (await committed(id)) >= 4 * MIB, { what: 'two seconds of bytes' });
-    expect(await committed(id)).toBeLessThan(file.content.size / 2);
+    await until(async () => (await committed(id)) > 0, { what: 'the first bytes' });
+    expect(await committed(id)).toBeLessThan(file.content.size / 4);
 
     await system.client.limitDownload(id, null);
-    const startedAt = performance.now();
-    await system.awaitDownload(id, ({ status }) => status === 'success');
-    expect(performance.now() - startedAt).toBeLessThan(15_000);
-  }, 60_000);
+    // With the limit it would take more than that.
+    await system.awaitDownload(id, ({ status }) => status === 'success', 45_000);
+  }, 90_000);
 
   it('EX2 the limits of a host and of a source are changed while they hold a download back', async () => {
     await system.client.publishVersion(sampleManifest('sample', [file]));
@@ -42,23 +41,24 @@ describe('limits of bytes per second', () => {
       what: 'the host is known',
     });
     const site = `127.0.0.1:${origin.port}`;
-    await system.client.limitHost('host-a', { workerBytesPerSecond: 2 * MIB, sources: { [site]: 64 * MIB } });
+    await system.client.limitHost('host-a', { workerBytesPerSecond: MIB, sources: { [site]: 64 * MIB } });
     const { id } = (await system.client.createDownloads({ model: 'sample', host: 'host-a' })).downloads[0]!;
-    await until(async () => (await committed(id)) >= 4 * MIB, { what: 'two seconds of bytes' });
-    expect(await committed(id)).toBeLessThan(file.content.size / 2);
+    await until(async () => (await committed(id)) > 0, { what: 'the first bytes' });
+    expect(await committed(id)).toBeLessThan(file.content.size / 4);
 
     // The worker that is killed and started again has the limit of its host before its first byte.
     await system.kill(system.workers[0]!);
     await system.startWorker('host-a');
     const before = await committed(id);
     const restartedAt = performance.now();
-    await until(async () => (await committed(id)) >= before + 4 * MIB, { timeoutMs: 45_000, what: 'bytes again' });
+    await until(async () => (await committed(id)) >= before + 2 * MIB, { timeoutMs: 45_000, what: 'bytes again' });
     expect(performance.now() - restartedAt).toBeGreaterThan(1500);
 
     const set = await system.client.limitHost('host-a', { workerBytesPerSecond: null });
     expect(set).toEqual({ host: 'host-a', workerBytesPerSecond: null, sources: { [site]: 64 * MIB } });
-    await system.awaitDownload(id, ({ status }) => status === 'success', 15_000);
-  }, 90_000);
+    // With the limit it would take more than that.
+    await system.awaitDownload(id, ({ status }) => status === 'success', 45_000);
+  }, 120_000);
 
   it('EX2 refuses a limit that is no rate, and names the field', async () => {
     await system.client.publishVersion(sampleManifest('sample', [file]));

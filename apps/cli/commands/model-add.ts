@@ -61,7 +61,7 @@ async function storedFiles(
 
 async function compose(request: AddRequest, work: LongWork, context: CommandContext): Promise<ComposedManifest> {
   const http = createHttp({
-    addressPolicy: parseAddressPolicy([], request.allowPrivate),
+    addressPolicy: parseAddressPolicy(request.allowAddresses, request.allowPrivate),
     proxy: proxyOf(context.env),
     ca: request.ca,
   });

@@ -4,7 +4,7 @@ import { selection } from '#ingest/path-filter';
 import { parseCid } from '#content/cid/cid';
 import { parseHubRepo, type HubRepoType } from '#core/text/hub-name';
 import { ModelName, ModelVersion } from '#contracts/manifest';
-import { authoritiesOf, gatewaysOf, hubEndpoint, hubToken } from '../network.ts';
+import { allowedAddresses, authoritiesOf, gatewaysOf, hubEndpoint, hubToken } from '../network.ts';
 import type { ProgressMode } from '../terminal/progress.ts';
 import { readRecipe, type Recipe } from './recipe.ts';
 
@@ -58,6 +58,8 @@ export interface AddRequest {
   readonly minBytes: Readonly<Record<string, number>>;
   readonly gateways: readonly string[];
   readonly allowPrivate: boolean;
+  /** As HAULIER_ALLOW_ADDRESSES has them. */
+  readonly allowAddresses: readonly string[];
   /** Certificate authorities in PEM; undefined for Node's own. */
   readonly ca: readonly string[] | undefined;
 }
@@ -76,6 +78,7 @@ export function addRequest(name: string | undefined, options: ModelAddOptions, e
     minBytes: recipe?.minBytes ?? {},
     gateways: neededGateways(options, env),
     allowPrivate: options.allowPrivate ?? false,
+    allowAddresses: allowedAddresses(env),
     ca: authoritiesOf(options.useSystemCa, env),
   };
 }

@@ -213,7 +213,7 @@ export const SETTINGS = {
   },
   HAULIER_ALLOW_ADDRESSES: {
     kind: listOf(anyText),
-    readBy: ['worker'],
+    readBy: ['worker', 'cli'],
     default: '',
     shownDefault: 'none',
     meaning: 'private addresses that sources may have: `10.0.0.0/8`, `gateway.lan`, `gateway.lan:8080`',

@@ -111,6 +111,16 @@ describe('a mirror', () => {
     expect(source.capabilities().range).toBe(true);
   });
 
+  it.each([
+    ['bytes', true],
+    ['none', false],
+    ['', undefined],
+  ])('A19 HR25 takes from a whole answer with Accept-Ranges "%s" whether ranges are served: %s', async (said, range) => {
+    const { source } = await start([{ do: 'headers', set: { 'accept-ranges': said } }]);
+    await collect(source, {});
+    expect(source.capabilities().range).toBe(range);
+  });
+
   it('A20 HR26 never needs HEAD', async () => {
     const { origin, source } = await start([]);
     await collect(source, part(0, 10));

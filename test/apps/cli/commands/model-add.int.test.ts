@@ -149,7 +149,7 @@ describe('haulier model add', () => {
     origin.requests.splice(0);
     const refused = await withToken('hf_one\nhf_two');
     expect([refused.code, origin.requests]).toEqual([2, []]);
-    expect(refused.stderr).toContain('HF_TOKEN has a space or a line break inside');
+    expect(refused.stderr).toContain('HF_TOKEN is not usable');
     expect(refused.stderr).not.toContain('hf_one');
   });
 

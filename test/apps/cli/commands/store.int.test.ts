@@ -94,7 +94,7 @@ describe('a host’s store from the command line', () => {
       runCli(['worker', 'gc', '--dry-run'], { env: { HAULIER_HOME: home, ...env } });
     expect((await limits({ HAULIER_STORE_WARN_BYTES: '1K' })).stderr).toContain('warning: the store has');
     expect(await limits({ HAULIER_STORE_KEEP_VERSIONS: 'long' })).toMatchObject({
-      ...{ code: 2, stderr: expect.stringContaining('HAULIER_STORE_KEEP_VERSIONS is "long"') },
+      ...{ code: 2, stderr: expect.stringContaining('HAULIER_STORE_KEEP_VERSIONS is "long": write a duration') },
     });
   });
 

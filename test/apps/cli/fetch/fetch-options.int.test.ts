@@ -142,6 +142,34 @@ describe('the options of haulier fetch', () => {
     }
   });
 
+  it('HA7 HAULIER_ALLOW_ADDRESSES allows the redirects to which its message points, and names a bad entry', async () => {
+    const inner = await startOrigin({ files: { 'model.bin': bytes } });
+    try {
+      origin.rules.push({ fault: { do: 'redirect', to: `${inner.url}/files/model.bin` } });
+      const withAllowed = (HAULIER_ALLOW_ADDRESSES: string): Promise<CliEnd> =>
+        fetch([url(), '--sha256', sha256], { env: { HAULIER_ALLOW_ADDRESSES } });
+      const refused = await withAllowed('');
+      expect([refused.code, inner.requests]).toEqual([1, []]);
+      expect(refused.stderr).toContain('HAULIER_ALLOW_ADDRESSES would allow it');
+      const bad = await withAllowed('10.0.0.0/99');
+      expect([bad.code, bad.stderr]).toEqual([2, expect.stringContaining('HAULIER_ALLOW_ADDRESSES: "10.0.0.0/99"')]);
+      expect((await withAllowed('127.0.0.0/8')).code).toBe(0);
+    } finally {
+      await inner.close();
+    }
+  });
+
+  it('--sha256 without --size uses more than one connection of a server that promises ranges', async () => {
+    const large = someBytes(40 * MIB, 'large');
+    const slow = await startOrigin({ files: { 'model.bin': large } }, [], { bytesPerSecond: 8 * MIB });
+    try {
+      expect((await fetch([`${slow.url}/files/model.bin`, '--sha256', sha256Of(large)])).code).toBe(0);
+      expect(slow.connections()).toBeGreaterThan(1);
+    } finally {
+      await slow.close();
+    }
+  });
+
   it('HA7 --allow-private follows a redirect into a private network, which is refused without it', async () => {
     // What lies in a private network is reached through a proxy here, which plays the network.
     const network = await startOrigin({ files: { 'model.bin': bytes } });

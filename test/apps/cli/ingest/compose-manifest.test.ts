@@ -37,7 +37,7 @@ describe('composing a manifest', () => {
   function compose(from: AddRequest['origin'], more: Partial<AddRequest> = {}): Promise<ComposedManifest> {
     const request: AddRequest = {
       ...{ name: 'whisper', type: 'stt', version: undefined, origin: from, include: [], exclude: [], minBytes: {} },
-      ...{ gateways: [origin.url], allowPrivate: true, ca: undefined },
+      ...{ gateways: [origin.url], allowPrivate: true, allowAddresses: [], ca: undefined },
       ...more,
     };
     const silent = { onStep: () => undefined, onProgress: () => undefined };
