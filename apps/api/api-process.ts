@@ -46,10 +46,7 @@ export async function createApiProcess(
   const board = boardOf(config);
   const queues = new DownloadQueues({ redis, logger: log, onQueueClosing: (queue) => board?.hide(queue) });
   const showQueue = showing(queues, board);
-  const base = {
-    ...{ database, queues, log, prefix: config.redisPrefix, hostOfflineAfterMs: config.hostOfflineAfterMs },
-    ...{ changes: createChanges(), now: () => new Date() },
-  };
+  const base = baseOf(config, { database, queues, log });
   const maintenance = new MaintenanceQueue({ redis: queues.redis, prefix: config.redisPrefix, logger: log });
   const { deps, loops } = createLoops(base, config, maintenance, showQueue);
   const recorder = createRecorder(deps, redis, `api-${randomUUID()}`);
@@ -89,9 +86,19 @@ export async function createApiProcess(
   return { start, stop: once(stop) };
 }
 
+/** What requests and loops work with, but for the loops that they nudge. */
+type Base = Omit<Dependencies, 'nudgeRelay' | 'nudgeConductor'>;
+
+function baseOf(
+  { redisPrefix: prefix, hostOfflineAfterMs }: ApiConfig,
+  made: Pick<Dependencies, 'database' | 'queues' | 'log'>,
+): Base {
+  return { ...made, prefix, hostOfflineAfterMs, changes: createChanges(), now: () => new Date() };
+}
+
 /** The loops beside the requests. Those that others nudge come first. */
 function createLoops(
-  base: Omit<Dependencies, 'nudgeRelay' | 'nudgeConductor'>,
+  base: Base,
   config: ApiConfig,
   maintenance: MaintenanceQueue,
   onQueued: (host: string | null) => void,

@@ -115,11 +115,14 @@ describe('a mirror', () => {
     ['bytes', true],
     ['none', false],
     ['', undefined],
-  ])('A19 HR25 takes from a whole answer with Accept-Ranges "%s" whether ranges are served: %s', async (said, range) => {
-    const { source } = await start([{ do: 'headers', set: { 'accept-ranges': said } }]);
-    await collect(source, {});
-    expect(source.capabilities().range).toBe(range);
-  });
+  ])(
+    'A19 HR25 takes from a whole answer with Accept-Ranges "%s" whether ranges are served: %s',
+    async (said, range) => {
+      const { source } = await start([{ do: 'headers', set: { 'accept-ranges': said } }]);
+      await collect(source, {});
+      expect(source.capabilities().range).toBe(range);
+    },
+  );
 
   it('A20 HR26 never needs HEAD', async () => {
     const { origin, source } = await start([]);
