@@ -1,0 +1,108 @@
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { silentLogger } from '#core/logger';
+import { MIB } from '#core/units';
+import { connect } from '#database/sql/connect';
+import { freePort } from '#os/port';
+import { startCli } from '../helpers/cli.ts';
+import { startOrigin, type Origin } from '../helpers/origin/origin.ts';
+import { sampleFile, sampleManifest, sha256OfFile, type SampleFile } from '../helpers/sample-file.ts';
+import { startSystem, type System } from '../helpers/system.ts';
+import { until } from '../helpers/until.ts';
+import { hubOf } from './hub-of.ts';
+
+const HOSTS = ['host-a', 'host-b', 'host-c'];
+
+describe('rollouts with real workers', () => {
+  const files = (seed: string): SampleFile[] => [
+    sampleFile('model.bin', 2 * MIB, `model ${seed}`),
+    sampleFile('config.json', 3000, `config ${seed}`),
+  ];
+  const [first, second] = [files('1'), files('2')];
+  let origin: Origin;
+  let system: System;
+
+  beforeEach(async () => {
+    origin = await startOrigin(hubOf(first));
+    system = await startSystem({ origin, hosts: HOSTS, env: { HAULIER_LABELS: 'gpu=true' } });
+    await until(async () => (await system.client.listHosts('gpu=true')).length === 3, { what: 'all hosts report' });
+    await system.client.publishVersion(sampleManifest('sample', first, '1'));
+  }, 120_000);
+  afterEach(async () => {
+    await system.stop();
+    await origin.close();
+  }, 60_000);
+
+  const deploy = (version: string, ...more: string[]) => {
+    const args = ['deploy', `sample@${version}`, '--hosts', 'gpu=true', '--wait', '--json', ...more];
+    const { child, ended } = startCli(args, { env: { HAULIER_URL: system.apiUrl, HAULIER_TOKEN: system.token } });
+    return { child, ended: ended.then(({ code, stdout, stderr }) => ({ code, stderr, document: JSON.parse(stdout) })) };
+  };
+  const shown = (host: string, path: string): Promise<string> =>
+    sha256OfFile(join(system.homeOf(host), 'models', 'sample', path));
+  const expectEverywhere = async (wanted: readonly SampleFile[]): Promise<void> => {
+    for (const host of HOSTS) for (const { path, sha256 } of wanted) expect(await shown(host, path)).toBe(sha256);
+  };
+  const bytesSent = (): number => origin.requests.reduce((sum, request) => sum + request.bytesSent, 0);
+  const theRollout = async (): Promise<string> => {
+    let id: string | undefined;
+    await until(
+      async () => (id = (await system.client.listRollouts()).rollouts.find((one) => !one.isFinal)?.id) !== undefined,
+      { what: 'there is a rollout', timeoutMs: 30_000 },
+    );
+    return id!;
+  };
+
+  it('bring a version to a canary, then to the others, and going back to it moves no bytes', async () => {
+    const done = await deploy('1', '--canary', '1', '--batch', '50%').ended;
+    expect([done.code, done.stderr]).toEqual([0, expect.stringContaining('SUCCEEDED: 3/3 (100%)')]);
+    await expectEverywhere(first);
+    const events = (await system.client.listRolloutHosts(done.document.id)).hosts.map(({ wave }) => wave);
+    expect(events.sort()).toEqual(['canary', 'wave-2', 'wave-3']);
+
+    origin.serve(hubOf(second));
+    await system.client.publishVersion(sampleManifest('sample', second, '2'));
+    expect((await deploy('2').ended).code).toBe(0);
+    await expectEverywhere(second);
+
+    const before = bytesSent();
+    const back = await deploy('1').ended;
+    expect(back).toMatchObject({ code: 0, document: { counts: { succeeded: 3, alreadyPresent: 3 } } });
+    expect(bytesSent()).toBe(before);
+    await expectEverywhere(first);
+  }, 180_000);
+
+  it('go on while their API is killed and another one runs, and a waiting command stays with them', async () => {
+    origin.rules.push({ path: 'model.bin', fault: { do: 'drip', bytesPerSecond: 600_000 } });
+    const ending = deploy('1', '--canary', '1', '--max-disconnect', '60s');
+    const id = await theRollout();
+    await until(async () => (await system.client.getRollout(id)).counts.running > 0, { what: 'the canary runs' });
+    await system.kill(system.api);
+    const port = await freePort();
+    await system.startApi(port);
+    await system.startApi();
+    await system.awaitReady();
+    const { code, document } = await ending.ended;
+    expect([code, document]).toMatchObject([0, { id, counts: { succeeded: 3 } }]);
+    const { rollouts } = await system.client.listRollouts();
+    expect(rollouts).toHaveLength(1);
+    await expectEverywhere(first);
+  }, 180_000);
+
+  it('wait for a host that is offline, and give it the version when it returns', async () => {
+    await system.kill(system.workers[2]!);
+    const database = connect({ url: system.services.databaseUrl, poolSize: 1, logger: silentLogger });
+    await database.pool.query(`UPDATE hosts SET last_seen_at = 'epoch' WHERE name = 'host-c'`);
+    await database.close();
+    const ending = deploy('1');
+    const id = await theRollout();
+    await until(async () => (await system.client.getRollout(id)).counts.succeeded === 2, {
+      what: 'the others have it',
+      timeoutMs: 30_000,
+    });
+    expect((await system.client.getRollout(id)).counts).toMatchObject({ offline: 1 });
+    await system.startWorker('host-c');
+    expect((await ending.ended).code).toBe(0);
+    await expectEverywhere(first);
+  }, 180_000);
+});
