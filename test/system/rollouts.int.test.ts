@@ -72,7 +72,7 @@ describe('rollouts with real workers', () => {
     await expectEverywhere(first);
   }, 180_000);
 
-  it('go on while their API is killed and another one runs, and a waiting command stays with them', async () => {
+  it('N01 N10 go on while their API is killed and another one runs, and a waiting command stays with them', async () => {
     origin.rules.push({ path: 'model.bin', fault: { do: 'drip', bytesPerSecond: 600_000 } });
     const ending = deploy('1', '--canary', '1', '--max-disconnect', '60s');
     const id = await theRollout();
@@ -89,7 +89,7 @@ describe('rollouts with real workers', () => {
     await expectEverywhere(first);
   }, 180_000);
 
-  it('wait for a host that is offline, and give it the version when it returns', async () => {
+  it('N05 wait for a host that is offline, and give it the version when it returns', async () => {
     await system.kill(system.workers[2]!);
     const database = connect({ url: system.services.databaseUrl, poolSize: 1, logger: silentLogger });
     await database.pool.query(`UPDATE hosts SET last_seen_at = 'epoch' WHERE name = 'host-c'`);

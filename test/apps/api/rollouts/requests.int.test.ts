@@ -25,7 +25,7 @@ describe('requests for rollouts', () => {
     expect(made.json<Rollout>().models).toEqual([{ name: 'whisper', version: '1', files: 2, sizeBytes: 2000 }]);
   });
 
-  it('with the same key make one rollout, and with another body they are refused', async () => {
+  it('N09 with the same key make one rollout, and with another body they are refused', async () => {
     const key = { 'idempotency-key': 'run-1' };
     const made = await Promise.all([kit.post({}, key), kit.post({}, key), kit.post({}, key)]);
     const codes = made.map(({ statusCode }) => statusCode);
@@ -130,7 +130,7 @@ describe('requests for rollouts', () => {
     ]);
   });
 
-  it('of a newer version take its hosts away from an older rollout, which goes on with those it keeps', async () => {
+  it('N08 of a newer version take its hosts away from an older rollout, which goes on with those it keeps', async () => {
     await kit.report(['cpu-000'], { gpu: 'false' });
     const older = await kit.create({ selector: '' });
     expect(older.counts.targeted).toBe(4);
@@ -180,7 +180,7 @@ describe('requests for rollouts', () => {
     ]);
   });
 
-  it('several conductors at once give each host its work once', async () => {
+  it('N02 several conductors at once give each host its work once', async () => {
     const { id } = (await kit.post({})).json<Rollout>();
     const now = kit.api.deps.now();
     const around = { now, isWindowOpen: true, aliveSince: new Date(now.getTime() - 60_000) };

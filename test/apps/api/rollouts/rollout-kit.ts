@@ -2,6 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { CreateRolloutInput } from '#contracts/http/rollouts/create-rollout';
 import type { Rollout } from '#contracts/http/rollouts/rollout';
 import type { RolloutHost, RolloutHostList } from '#contracts/http/rollouts/rollout-lists';
+import { ROLLOUT_HOST_EVENTS, ROLLOUT_HOST_STATES, nextRolloutHostState } from '#core/rollout/host-state';
+import { ROLLOUT_EVENTS, ROLLOUT_STATES, nextRolloutState } from '#core/rollout/rollout-state';
+import { silentLogger } from '#core/logger';
 import { conductAll } from '../../../../apps/api/rollouts/conductor.ts';
 import { recordBatches } from '../../../../apps/api/background/recorder.ts';
 import { startApp, type Answer, type TestApp } from '../start-app.ts';
@@ -29,6 +32,30 @@ export interface RolloutKit {
   stop(): Promise<void>;
 }
 
+/** Raises on every move that the state tables of core do not have; every test of the kit runs under it. */
+const WATCH_SQL = [
+  ['rollouts', ROLLOUT_STATES.flatMap((from) => ROLLOUT_EVENTS.map((event) => [from, nextRolloutState(from, event)]))],
+  [
+    'rollout_hosts',
+    ROLLOUT_HOST_STATES.flatMap((from) =>
+      ROLLOUT_HOST_EVENTS.map((event) => [from, nextRolloutHostState(from, event)]),
+    ),
+  ],
+].map(([table, moves]) => {
+  const legal = (moves as [string, string | undefined][])
+    .filter(([, to]) => to !== undefined)
+    .map((move) => move.join('>'));
+  return `
+    CREATE FUNCTION watch_${table}() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      IF OLD.state <> NEW.state AND NOT (OLD.state || '>' || NEW.state) = ANY ('{${legal.join(',')}}') THEN
+        RAISE EXCEPTION 'illegal move % to %', OLD.state, NEW.state;
+      END IF;
+      RETURN NEW;
+    END $$;
+    CREATE TRIGGER watch BEFORE UPDATE ON ${table} FOR EACH ROW EXECUTE FUNCTION watch_${table}();`;
+});
+
 const SHA256 = 'c'.repeat(64);
 
 export const many = (count: number, prefix = 'gpu-'): string[] =>
@@ -38,11 +65,16 @@ export async function startRollouts(): Promise<RolloutKit> {
   const clock = { skewMs: 0 };
   const api = await startApp({ now: () => new Date(Date.now() + clock.skewMs) });
   const { database, now } = api.deps;
+  for (const sql of WATCH_SQL) await database.pool.query(sql);
   for (const version of ['1', '2']) {
     const files = ['a', 'b'].map((name) => ({ path: `${name}.bin`, sizeBytes: 1000, sha256: SHA256 }));
     await api.call('POST', '/api/models', { name: 'whisper', version, files });
   }
-  const conduct = (): Promise<void> => conductAll(api.deps);
+  // A round that fails is logged and tried again: here it fails the test.
+  const warn = (facts: object): never => {
+    throw new Error('a round failed', { cause: 'err' in facts ? facts.err : facts });
+  };
+  const conduct = (): Promise<void> => conductAll({ ...api.deps, log: { ...silentLogger, warn } });
   const get = async (id: string): Promise<Rollout> => (await api.call('GET', `/api/rollouts/${id}`)).json();
   const hosts = async (id: string, query = ''): Promise<RolloutHost[]> =>
     (await api.call('GET', `/api/rollouts/${id}/hosts?limit=500${query}`)).json<RolloutHostList>().hosts;

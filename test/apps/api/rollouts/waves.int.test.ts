@@ -47,7 +47,7 @@ describe('a rollout', () => {
     expect(sequences).toEqual([...sequences].sort((a, b) => a - b));
   }, 60_000);
 
-  it('fails as soon as more hosts failed than 98 % of 240 allow, and not one host before', async () => {
+  it('N03 fails as soon as more hosts failed than 98 % of 240 allow, and not one host before', async () => {
     await kit.report(many(240));
     const { id, threshold } = await kit.create({ success: { percent: 98 } });
     expect(threshold).toEqual({ percent: 98, required: 236, allowedFailures: 4, met: false });
@@ -79,7 +79,7 @@ describe('a rollout', () => {
     expect(await kit.get(id)).toMatchObject({ state: 'succeeded_with_failures', counts: { succeeded: 9, failed: 1 } });
   });
 
-  it('pauses when its abort limit is reached, and a retry and a resume bring it to its end', async () => {
+  it('N04 pauses when its abort limit is reached, and a retry and a resume bring it to its end', async () => {
     await kit.report(many(10));
     const abort = { failedPercent: 50, minSample: 2 };
     const { id } = await kit.create({
@@ -121,7 +121,7 @@ describe('a rollout', () => {
     expect(await kit.namesIn(id, 'queued')).toEqual(['gpu-900']);
   });
 
-  it('waits for offline hosts until its deadline; then they timed out', async () => {
+  it('N05 waits for offline hosts until its deadline; then they timed out', async () => {
     await kit.report(many(4));
     await kit.silence(['gpu-003']);
     const { id } = await kit.create({ success: { percent: 75 }, deadline: '1h' });
@@ -135,7 +135,7 @@ describe('a rollout', () => {
     expect(await kit.get(id)).toMatchObject({ state: 'succeeded_with_failures', counts: { timedOut: 1, failed: 0 } });
   });
 
-  it('gives work to an offline host that returns', async () => {
+  it('N05 gives work to an offline host that returns', async () => {
     await kit.report(many(2));
     await kit.silence(['gpu-001']);
     const { id } = await kit.create({});
@@ -170,7 +170,7 @@ describe('a rollout', () => {
     expect(await kit.namesIn(id, 'queued')).toEqual(['gpu-000']);
   });
 
-  it('shows a host whose worker falls silent as unknown, and fails it when it does not come back', async () => {
+  it('N06 shows a host whose worker falls silent as unknown, and fails it when it does not come back', async () => {
     await kit.report(many(2));
     const { id } = await kit.create({ host: { stall: '15m' }, onFailure: 'continue' });
     await kit.silence(['gpu-000']);
@@ -191,7 +191,7 @@ describe('a rollout', () => {
     expect((await kit.api.deps.database.pool.query(left)).rows).toEqual([{ status: 'cancelled' }]);
   });
 
-  it('pauses while every working host waits for a source, blames no host, and goes on by itself', async () => {
+  it('N07 pauses while every working host waits for a source, blames no host, and goes on by itself', async () => {
     await kit.report(many(3));
     const { id } = await kit.create({ concurrency: { global: 2 }, host: { stall: '15m' } });
     const block = `UPDATE downloads SET status = 'paused', pause_reason = 'source_wait', reason = 'no source answers'`;

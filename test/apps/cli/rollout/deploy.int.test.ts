@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -47,6 +48,7 @@ describe('haulier deploy', () => {
       stdout: { write: (text) => (said.stdout += text) },
       stderr: { write: (text) => (said.stderr += text) },
       distDir: '',
+      stdin: Readable.from([]),
       signal,
     };
     try {
@@ -162,7 +164,7 @@ describe('haulier deploy', () => {
     expect(await deployed({ hosts: 'a b' })).toMatchObject({ code: 2, message: expect.stringContaining('a b') });
   });
 
-  it('ends with 6 when the API stays away, and 3 without a token', async () => {
+  it('N10 ends with 6 when the API stays away, and 3 without a token', async () => {
     const away = { HAULIER_URL: 'http://127.0.0.1:9' };
     expect(await deployed({ maxDisconnect: '300ms' }, away)).toMatchObject({
       code: 6,
