@@ -106,7 +106,7 @@ export async function rolloutErrors(id: string, options: Json, context: CommandC
   context.stdout.write(`${formatTable(['reason', 'hosts', 'such as', 'message of one'], rows, [1])}\n`);
 }
 
-/** One that asks how a rollout stands gets an answer, whatever it is: the exit code is 0. */
+/** Asking for the status succeeds with exit code 0, whatever the status is. */
 async function show(rollout: Rollout, { json }: Json, context: CommandContext): Promise<void> {
   const { errors } = await withApi(() => clientFrom(context.env).listRolloutErrors(rollout.id));
   if (json) {

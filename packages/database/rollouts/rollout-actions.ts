@@ -87,9 +87,9 @@ export const retryRollout = (database: Database, action: Action, filter: RetryFi
     const hosts = moved.map(({ host }) => host);
     if (hosts.length === 0) return [];
     await client.query('DELETE FROM rollout_downloads WHERE rollout_id = $1 AND host = ANY($2::text[])', [id, hosts]);
-    const anew = `UPDATE rollout_hosts SET bytes = 0, dispatched_at = NULL, progress_at = NULL
+    const reset = `UPDATE rollout_hosts SET bytes = 0, dispatched_at = NULL, progress_at = NULL
       WHERE rollout_id = $1 AND host = ANY($2::text[])`;
-    await client.query(anew, [id, hosts]);
+    await client.query(reset, [id, hosts]);
     const reason = `${action.actor} asked to try ${hosts.length} hosts again`;
     const restarted = await moveRollout(client, id, { event: 'retry', reason, actor: action.actor }, action.now);
     const deadlineAt = new Date(action.now.getTime() + row.spec.deadlineMs);
