@@ -178,7 +178,7 @@ describe('bundle install', () => {
     ['a path upwards', manifest('2', { '../x': config }), '".."'],
     ['a file where another needs a folder', manifest('2', { a: config, 'a/b': encoder }), 'need a file and a folder'],
     ['two spellings of a path', manifest('2', { a: config, A: encoder }), 'collides'],
-    ['a name that no folder may have', { ...manifest('2', files), name: 'aux' }, 'reserved name'],
+    ['a name that no folder may have', { ...manifest('2', files), name: 'aux' }, 'that Windows reserves'],
     [
       'a file that no digest proves',
       { name: 'm', version: '2', files: [{ path: 'a', cid: cidOf(config) }] },
