@@ -201,11 +201,13 @@ function addHostCommands(program: Command, context: CommandContext): void {
   const json = ['--json', 'one JSON object on stdout'] as const;
   host
     .command('list')
+    .description('list hosts, their labels and their state')
     .option('--selector <selector>', 'only hosts that match, such as gpu=true,site!=eu-1')
     .option(...json)
     .action(async (options) => (await import('./commands/host.ts')).hostList(options, context));
   host
     .command('show <name>')
+    .description('show one host: labels, facts, store')
     .option(...json)
     .action(async (name, options) => (await import('./commands/host.ts')).hostShow(name, options, context));
   host
@@ -222,6 +224,7 @@ function addHostCommands(program: Command, context: CommandContext): void {
     .action(async (name, options) => (await import('./commands/host.ts')).hostDrain(name, true, options, context));
   host
     .command('undrain <name>')
+    .description('let rollouts begin with it again')
     .option(...json)
     .action(async (name, options) => (await import('./commands/host.ts')).hostDrain(name, false, options, context));
   host

@@ -12,6 +12,7 @@ export function addRolloutCommands(program: Command, context: CommandContext): v
   const rollout = program.command('rollout').description('rollouts: list, status, wait, steer, hosts, errors');
   rollout
     .command('list')
+    .description('list rollouts, newest first')
     .option('--state <states>', 'only these, separated by commas')
     .option('--model <name>', 'only of this model')
     .option(...JSON_OPTION)

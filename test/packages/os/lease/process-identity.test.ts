@@ -53,9 +53,9 @@ describe('the proof that a process is gone', () => {
     const stat = ((path: string) =>
       isHidden(path) ? Promise.reject(absent) : nodeFiles.stat(path)) as FileCalls['stat'];
     const fs = { ...nodeFiles, readFile, stat };
-    const here = await processIdentity(nodeFiles);
-    expect(await provablyGone(fs, { ...here, pid: process.ppid }, Date.now())).toBe(false);
-    expect(await provablyGone(nodeFiles, { ...here, pid: process.ppid }, Date.now())).toBe(true);
+    const other = { ...(await processIdentity(nodeFiles)), pid: process.ppid, started: 'another start' };
+    expect(await provablyGone(fs, other, Date.now())).toBe(false);
+    expect(await provablyGone(nodeFiles, other, Date.now())).toBe(true);
   });
 
   it('is not there for a process of this boot in another namespace, such as a container', async () => {
