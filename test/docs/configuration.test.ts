@@ -10,6 +10,11 @@ const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const page = read('docs/guide/configuration.md');
 
 /** Not settings: marks of the terminal that every program honours. */
+/** Set by the CI; `deploy` makes its idempotency key of them. */
+const OF_CI = [
+  ...['GITHUB_RUN_ID', 'GITHUB_RUN_ATTEMPT', 'GITHUB_JOB', 'GITHUB_ACTION'],
+  ...['CI_PIPELINE_ID', 'CI_JOB_NAME'],
+];
 const OF_THE_TERMINAL = ['NO_COLOR'];
 
 const rowOf = ([name, setting]: [string, Setting]): string => {
@@ -40,7 +45,7 @@ describe('docs/guide/configuration.md', () => {
       .filter((path) => path.endsWith('.ts'))
       .map((path) => read(join('apps', path)));
     const names = sources.flatMap((text) => namesIn(text, /env(?:\['|\.)([A-Z][A-Z0-9_]+)\b/g));
-    const written = ['CI', 'TERM', ...OF_THE_TERMINAL];
+    const written = ['CI', 'TERM', ...OF_THE_TERMINAL, ...OF_CI];
     expect(names.filter((name) => !written.includes(name))).toEqual([]);
     for (const name of OF_THE_TERMINAL) expect(names).toContain(name);
     for (const name of written) expect(page).toMatch(new RegExp(`\`${name}[\`=]`));
