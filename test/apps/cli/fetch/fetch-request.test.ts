@@ -38,7 +38,15 @@ describe('options of haulier fetch', () => {
 
   it('without any, the file comes here under its own name, with the defaults of the library', () => {
     expect(request({})).toEqual({
-      ...{ from: URL_OF_FILE, to: 'model.bin', nameByServer: true, mirrors: [], gateways: [], allowAddresses: [], digests: {} },
+      ...{
+        from: URL_OF_FILE,
+        to: 'model.bin',
+        nameByServer: true,
+        mirrors: [],
+        gateways: [],
+        allowAddresses: [],
+        digests: {},
+      },
       ...{ stallTimeoutMs: 30_000, strategy: 'ordered', proxy: {}, hfEndpoint: 'https://huggingface.co' },
     });
   });
