@@ -5,6 +5,7 @@ import type { CommandContext } from './context.ts';
 import { CliError, EXIT } from './exit-code.ts';
 import { addHelp } from './help.ts';
 import { addRolloutCommands } from './rollout/rollout-program.ts';
+import { addWebhookCommands } from './webhook-program.ts';
 import { PROGRESS_MODES } from './terminal/progress.ts';
 
 const PROGRESS = new Option('--progress <mode>', 'how progress is shown on stderr')
@@ -33,6 +34,7 @@ export function createProgram(context: CommandContext): Command {
   addBundleCommands(program, context);
   addRolloutCommands(program, context);
   addHostCommands(program, context);
+  addWebhookCommands(program, context);
   addWorkerCommands(program, context);
   addHelp(program);
   return program;
