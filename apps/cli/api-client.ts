@@ -1,5 +1,5 @@
 import { ApiError, UnreachableError } from '#client/api-error';
-import { createClient, type Client } from '#client/client';
+import { createClient, type ApiClient } from '#client/client';
 import { CliError, EXIT, type ExitCode } from './exit-code.ts';
 import { settingsFrom } from './settings.ts';
 
@@ -8,7 +8,7 @@ export const apiUrlOf = (env: NodeJS.ProcessEnv): string =>
   settingsFrom(env, 'HAULIER_URL').HAULIER_URL.replace(/\/+$/, '');
 
 /** The API as HAULIER_URL and HAULIER_TOKEN (or its `_FILE` twin) name it. */
-export function clientFrom(env: NodeJS.ProcessEnv): Client {
+export function clientFrom(env: NodeJS.ProcessEnv): ApiClient {
   return createClient({ baseUrl: apiUrlOf(env), token: settingsFrom(env, 'HAULIER_TOKEN').HAULIER_TOKEN });
 }
 

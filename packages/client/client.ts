@@ -52,7 +52,7 @@ export interface RolloutHostFilter {
 }
 
 /** What the API can do, as methods. Each throws ApiError or UnreachableError; nothing is retried. */
-export interface Client {
+export interface ApiClient {
   createDownloads(body: CreateDownloadsInput): Promise<DownloadRequest>;
   getDownload(id: string): Promise<DownloadDetail>;
   /** One long-poll: resolves when the download changed or the wait is over, with how it stands then. */
@@ -110,7 +110,7 @@ export interface Client {
 
 const part = encodeURIComponent;
 
-export function createClient(options: ClientOptions): Client {
+export function createClient(options: ClientOptions): ApiClient {
   const get = <Answer>(path: string, more: Partial<Call> = {}) =>
     send<Answer>(options, { method: 'GET', path, ...more });
   const post = <Answer>(path: string, body?: unknown) => send<Answer>(options, { method: 'POST', path, body });

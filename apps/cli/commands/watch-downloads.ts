@@ -1,4 +1,4 @@
-import type { Client } from '#client/client';
+import type { ApiClient } from '#client/client';
 import type { Download, DownloadDetail } from '#contracts/http/downloads';
 import { isFinal } from '#core/download-status';
 import type { ProgressItem } from '../terminal/progress-lines.ts';
@@ -14,7 +14,7 @@ const POLL_MS = 55_000;
  * @throws the signal's reason when it is aborted; the downloads continue
  */
 export async function watchDownloads(
-  client: Client,
+  client: ApiClient,
   downloads: readonly Download[],
   display: ProgressDisplay,
   signal: AbortSignal,
@@ -40,7 +40,7 @@ export async function watchDownloads(
 }
 
 async function follow(
-  client: Client,
+  client: ApiClient,
   id: string,
   signal: AbortSignal,
   onChange: (download: Download) => void,

@@ -1,6 +1,6 @@
 /* eslint-disable max-lines -- one table of all settings, in one place */
 import { HOST_NAME, HOST_NAME_RULE } from '../text/host-name.ts';
-import { LAYERS } from '../layer.ts';
+import { LAYER_NAMES } from '../layer.ts';
 import {
   anyText,
   apiUrl,
@@ -174,7 +174,7 @@ export const SETTINGS = {
     meaning: 'files at once, 1 to 64',
   },
   HAULIER_LAYERS: {
-    kind: someOf(oneOf(LAYERS), 'name at least one layer'),
+    kind: someOf(oneOf(LAYER_NAMES), 'name at least one layer'),
     readBy: ['worker'],
     default: 'cache,ipfs,huggingface,bundled,peer',
     meaning: 'layers in use, in order',
