@@ -88,6 +88,12 @@ export const SETTINGS = {
     meaning: 'an admin token of 20 to 200 characters; without it one is printed once',
     isSecret: true,
   },
+  HAULIER_RATE_LIMIT: {
+    kind: wholeNumber(10, 1_000_000),
+    readBy: ['api'],
+    default: '6000',
+    meaning: 'most requests of one token within a minute, in each API process; beyond, they are answered with 429',
+  },
   HAULIER_QUEUE_BOARD: {
     kind: oneOf(['read-only', 'writable', 'off']),
     readBy: ['api'],
