@@ -3,6 +3,9 @@ import type { FastifyBaseLogger } from 'fastify';
 import { connect } from '#database/sql/connect';
 import type { Database } from '#database/sql/connect';
 import { listHosts } from '#database/hosts/host-queries';
+import { parseAddressPolicy } from '#http/address/address-policy';
+import { createHttp } from '#http/pool';
+import { systemAuthorities } from '#http/connection/system-authorities';
 import { checkRedis } from '#queue/check-redis';
 import { DownloadQueues } from '#queue/jobs/download-queue';
 import { MaintenanceQueue } from '#queue/jobs/maintenance-queue';
@@ -24,6 +27,8 @@ import type { ProjectFiles } from './project-files.ts';
 import { prepareDatabase } from './start-up.ts';
 import { createAuthenticator } from './access/authenticate.ts';
 import { createVersionChecks } from './background/version-checks.ts';
+import { createWebhookSender } from './webhooks/sender.ts';
+import { createHostWatch, createSourceWatch, createWebhookHistory } from './webhooks/watches.ts';
 
 /** The whole API as one thing that starts and stops. */
 export interface ApiProcess {
@@ -49,7 +54,8 @@ export async function createApiProcess(
   const showQueue = showing(queues, board);
   const base = baseOf(config, { database, queues, log });
   const maintenance = new MaintenanceQueue({ redis: queues.redis, prefix: config.redisPrefix, logger: log });
-  const { deps, loops } = createLoops(base, config, maintenance, showQueue);
+  const sender = createSender(base, config, files.version);
+  const { deps, loops } = createLoops({ ...base, nudgeWebhooks: () => sender.nudge() }, config, maintenance, showQueue);
   const recorder = createRecorder(deps, redis, `api-${randomUUID()}`);
   const state = { prepared: false };
   const app = await createApp({
@@ -65,7 +71,7 @@ export async function createApiProcess(
   });
   const stopping = new AbortController();
   const prepare = () => prepareDatabase({ ...config, ...files, database, log, signal: stopping.signal });
-  const runners = [...loops, recorder];
+  const runners = [...loops, sender, recorder];
   const start = async () => {
     const url = await app.listen({ host: config.bind, port: config.port });
     log.info({ url }, 'listening');
@@ -89,18 +95,26 @@ export async function createApiProcess(
 }
 
 /** What requests and loops work with, but for the loops that they nudge. */
-type Base = Omit<Dependencies, 'nudgeRelay' | 'nudgeConductor' | 'nudgeBulk'>;
+type Base = Omit<Dependencies, 'nudgeRelay' | 'nudgeConductor' | 'nudgeBulk' | 'nudgeWebhooks'>;
 
 function baseOf(
-  { redisPrefix: prefix, hostOfflineAfterMs }: ApiConfig,
+  { redisPrefix: prefix, hostOfflineAfterMs, allowAddresses }: ApiConfig,
   made: Pick<Dependencies, 'database' | 'queues' | 'log'>,
 ): Base {
-  return { ...made, prefix, hostOfflineAfterMs, changes: createChanges(), now: () => new Date() };
+  const webhookAddresses = parseAddressPolicy(allowAddresses);
+  return { ...made, prefix, hostOfflineAfterMs, webhookAddresses, changes: createChanges(), now: () => new Date() };
+}
+
+/** Sends what webhooks are told; every attempt has a client of its own. */
+function createSender(base: Base, { proxy, useSystemCa }: ApiConfig, version: string): Loop {
+  const ca = useSystemCa ? systemAuthorities() : undefined;
+  const options = { addressPolicy: base.webhookAddresses, proxy, ca, userAgent: `haulier/${version}` };
+  return createWebhookSender(base, () => createHttp(options));
 }
 
 /** The loops beside the requests. Those that others nudge come first. */
 function createLoops(
-  base: Base,
+  base: Base & Pick<Dependencies, 'nudgeWebhooks'>,
   config: ApiConfig,
   maintenance: MaintenanceQueue,
   onQueued: (host: string | null) => void,
@@ -114,7 +128,12 @@ function createLoops(
     ...{ nudgeConductor: () => conductor.nudge(), nudgeBulk: () => bulk.nudge() },
   };
   const versionChecks = createVersionChecks(deps, maintenance, config.versionCheckMs);
-  return { deps, loops: [relay, conductor, bulk, ...createReconciler(deps, config), versionChecks] };
+  const watches = [
+    createHostWatch(deps, () => deps.queues.redis.ping()),
+    createSourceWatch(deps),
+    createWebhookHistory(deps, config.historyMs),
+  ];
+  return { deps, loops: [relay, conductor, bulk, ...createReconciler(deps, config), versionChecks, ...watches] };
 }
 
 const showing =

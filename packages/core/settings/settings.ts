@@ -219,10 +219,11 @@ export const SETTINGS = {
   },
   HAULIER_ALLOW_ADDRESSES: {
     kind: listOf(anyText),
-    readBy: ['worker', 'cli'],
+    readBy: ['api', 'worker', 'cli'],
     default: '',
     shownDefault: 'none',
-    meaning: 'private addresses that sources may have: `10.0.0.0/8`, `gateway.lan`, `gateway.lan:8080`',
+    meaning:
+      'private addresses that sources, and the endpoints of webhooks, may have: `10.0.0.0/8`, `gateway.lan`, `gateway.lan:8080`',
   },
   HAULIER_ALLOW_DOWNGRADE: {
     kind: flag,
@@ -232,7 +233,7 @@ export const SETTINGS = {
   },
   HAULIER_USE_SYSTEM_CA: {
     kind: flag,
-    readBy: ['worker', 'cli'],
+    readBy: ['api', 'worker', 'cli'],
     default: '0',
     meaning:
       '`1`: the certificate authorities of the system are trusted beside those of Node; needs Node 22.15 or later',
@@ -308,21 +309,21 @@ export const SETTINGS = {
   },
   HTTP_PROXY: {
     kind: proxyUrl,
-    readBy: ['worker', 'cli'],
+    readBy: ['api', 'worker', 'cli'],
     shownDefault: 'none',
-    meaning: 'proxy for `http://` sources, `http://host:port`; `http_proxy` counts after it',
+    meaning: 'proxy for `http://` sources and webhooks, `http://host:port`; `http_proxy` counts after it',
     alias: 'http_proxy',
   },
   HTTPS_PROXY: {
     kind: proxyUrl,
-    readBy: ['worker', 'cli'],
+    readBy: ['api', 'worker', 'cli'],
     shownDefault: 'none',
-    meaning: 'proxy for `https://` sources, `http://host:port`; `https_proxy` counts after it',
+    meaning: 'proxy for `https://` sources and webhooks, `http://host:port`; `https_proxy` counts after it',
     alias: 'https_proxy',
   },
   NO_PROXY: {
     kind: anyText,
-    readBy: ['worker', 'cli'],
+    readBy: ['api', 'worker', 'cli'],
     shownDefault: 'none',
     meaning:
       'hosts without a proxy: `*`, `host`, `.suffix`, `host:port`, an address or a CIDR block; `no_proxy` counts after it',
