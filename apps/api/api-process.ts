@@ -51,11 +51,16 @@ export async function createApiProcess(
   const database = connect({ url: config.databaseUrl, poolSize: config.databasePool, logger: log });
   const board = boardOf(config);
   const queues = new DownloadQueues({ redis, logger: log, onQueueClosing: (queue) => board?.hide(queue) });
-  const showQueue = showing(queues, board);
+  const showQueues = showing(queues, board);
   const base = baseOf(config, { database, queues, log });
   const maintenance = new MaintenanceQueue({ redis: queues.redis, prefix: config.redisPrefix, logger: log });
   const sender = createSender(base, config, files.version);
-  const { deps, loops } = createLoops({ ...base, nudgeWebhooks: () => sender.nudge() }, config, maintenance, showQueue);
+  const { deps, loops } = createLoops(
+    { ...base, nudgeWebhooks: () => sender.nudge() },
+    config,
+    maintenance,
+    showQueues,
+  );
   const recorder = createRecorder(deps, redis, `api-${randomUUID()}`);
   const state = { prepared: false };
   const app = await createApp({
@@ -78,7 +83,7 @@ export async function createApiProcess(
     const adminToken = await prepare();
     state.prepared = true;
     board?.show(maintenance.queue);
-    for (const host of [null, ...(await recentHosts(database))]) showQueue(host);
+    showQueues([null, ...(await recentHosts(database))]);
     for (const runner of runners) runner.start();
     log.info({ url }, 'working');
     return { url, adminToken };
@@ -117,7 +122,7 @@ function createLoops(
   base: Base & Pick<Dependencies, 'nudgeWebhooks'>,
   config: ApiConfig,
   maintenance: MaintenanceQueue,
-  onQueued: (host: string | null) => void,
+  onQueued: (hosts: readonly (string | null)[]) => void,
 ): { deps: Dependencies; loops: readonly Loop[] } {
   const relay = createRelay(base, onQueued);
   const nudgeRelay = (): void => relay.nudge();
@@ -136,11 +141,13 @@ function createLoops(
   return { deps, loops: [relay, conductor, bulk, ...createReconciler(deps, config), versionChecks, ...watches] };
 }
 
+/** Shows the last of these queues on the board. To open a queue costs round trips, and thousands of hosts may get jobs at once. */
 const showing =
   (queues: DownloadQueues, board: QueueBoard | undefined) =>
-  (host: string | null): void => {
-    board?.show(queues.openQueue(host));
-    queues.openQueue(null); // the pool's queue is used last, so it is never the queue that is closed to make room
+  (hosts: readonly (string | null)[]): void => {
+    if (board === undefined) return;
+    for (const host of hosts.slice(-MAX_HOSTS_SHOWN)) board.show(queues.openQueue(host));
+    board.show(queues.openQueue(null)); // used last, so that the pool's queue is never closed to make room
   };
 
 const once = (work: () => Promise<void>): (() => Promise<void>) => {
