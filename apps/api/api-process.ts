@@ -16,6 +16,7 @@ import { createHealth } from './system/health.ts';
 import type { Health } from './system/health.ts';
 import { createChanges } from './live/changes.ts';
 import type { Loop } from './background/loop.ts';
+import { createBulkRunner } from './bulk/run-bulk-actions.ts';
 import { createConductor } from './rollouts/conductor.ts';
 import { createQueueBoard } from './system/queue-board.ts';
 import type { QueueBoard } from './system/queue-board-type.ts';
@@ -50,16 +51,22 @@ export async function createApiProcess(
   const database = connect({ url: config.databaseUrl, poolSize: config.databasePool, logger: log });
   const board = boardOf(config);
   const queues = new DownloadQueues({ redis, logger: log, onQueueClosing: (queue) => board?.hide(queue) });
-  const showQueue = showing(queues, board);
+  const showQueues = showing(queues, board);
   const base = baseOf(config, { database, queues, log });
   const maintenance = new MaintenanceQueue({ redis: queues.redis, prefix: config.redisPrefix, logger: log });
   const sender = createSender(base, config, files.version);
-  const { deps, loops } = createLoops({ ...base, nudgeWebhooks: () => sender.nudge() }, config, maintenance, showQueue);
+  const { deps, loops } = createLoops(
+    { ...base, nudgeWebhooks: () => sender.nudge() },
+    config,
+    maintenance,
+    showQueues,
+  );
   const recorder = createRecorder(deps, redis, `api-${randomUUID()}`);
   const state = { prepared: false };
   const app = await createApp({
     deps,
     authenticator: createAuthenticator(database, deps.now),
+    requestsPerMinute: config.requestsPerMinute,
     logger: log,
     version: files.version,
     health: healthOf(database, queues, state),
@@ -76,7 +83,7 @@ export async function createApiProcess(
     const adminToken = await prepare();
     state.prepared = true;
     board?.show(maintenance.queue);
-    for (const host of [null, ...(await recentHosts(database))]) showQueue(host);
+    showQueues([null, ...(await recentHosts(database))]);
     for (const runner of runners) runner.start();
     log.info({ url }, 'working');
     return { url, adminToken };
@@ -93,7 +100,7 @@ export async function createApiProcess(
 }
 
 /** What requests and loops work with, but for the loops that they nudge. */
-type Base = Omit<Dependencies, 'nudgeRelay' | 'nudgeConductor' | 'nudgeWebhooks'>;
+type Base = Omit<Dependencies, 'nudgeRelay' | 'nudgeConductor' | 'nudgeBulk' | 'nudgeWebhooks'>;
 
 function baseOf(
   { redisPrefix: prefix, hostOfflineAfterMs, allowAddresses }: ApiConfig,
@@ -115,26 +122,32 @@ function createLoops(
   base: Base & Pick<Dependencies, 'nudgeWebhooks'>,
   config: ApiConfig,
   maintenance: MaintenanceQueue,
-  onQueued: (host: string | null) => void,
+  onQueued: (hosts: readonly (string | null)[]) => void,
 ): { deps: Dependencies; loops: readonly Loop[] } {
   const relay = createRelay(base, onQueued);
   const nudgeRelay = (): void => relay.nudge();
   const conductor = createConductor({ ...base, nudgeRelay });
-  const deps = { ...base, nudgeRelay, nudgeConductor: () => conductor.nudge() };
+  const bulk = createBulkRunner({ ...base, nudgeRelay });
+  const deps = {
+    ...{ ...base, nudgeRelay },
+    ...{ nudgeConductor: () => conductor.nudge(), nudgeBulk: () => bulk.nudge() },
+  };
   const versionChecks = createVersionChecks(deps, maintenance, config.versionCheckMs);
   const watches = [
     createHostWatch(deps, () => deps.queues.redis.ping()),
     createSourceWatch(deps),
     createWebhookHistory(deps, config.historyMs),
   ];
-  return { deps, loops: [relay, conductor, ...createReconciler(deps, config), versionChecks, ...watches] };
+  return { deps, loops: [relay, conductor, bulk, ...createReconciler(deps, config), versionChecks, ...watches] };
 }
 
+/** Shows the last of these queues on the board. To open a queue costs round trips, and thousands of hosts may get jobs at once. */
 const showing =
   (queues: DownloadQueues, board: QueueBoard | undefined) =>
-  (host: string | null): void => {
-    board?.show(queues.openQueue(host));
-    queues.openQueue(null); // the pool's queue is used last, so it is never the queue that is closed to make room
+  (hosts: readonly (string | null)[]): void => {
+    if (board === undefined) return;
+    for (const host of hosts.slice(-MAX_HOSTS_SHOWN)) board.show(queues.openQueue(host));
+    board.show(queues.openQueue(null)); // used last, so that the pool's queue is never closed to make room
   };
 
 const once = (work: () => Promise<void>): (() => Promise<void>) => {

@@ -15,6 +15,8 @@ export interface Dependencies {
   readonly nudgeRelay: () => void;
   /** Asks the conductor to look at the rollouts now. */
   readonly nudgeConductor: () => void;
+  /** Carries out bulk actions now. */
+  readonly nudgeBulk: () => void;
   /** Sends the messages of webhooks that are due now. */
   readonly nudgeWebhooks: () => void;
   /** Where the endpoints of webhooks may be. */

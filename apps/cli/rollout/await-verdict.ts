@@ -1,4 +1,4 @@
-import type { Client } from '#client/client';
+import type { ApiClient } from '#client/client';
 import type { Rollout } from '#contracts/http/rollouts/rollout';
 import type { RolloutErrors } from '#contracts/http/rollouts/rollout-lists';
 import { parseDuration } from '#core/units';
@@ -31,7 +31,7 @@ export interface VerdictOptions {
  * @throws CliError whose exit code says how it ended, or that the waiting ended first; the rollout goes on then
  */
 export async function awaitVerdict(
-  client: Client,
+  client: ApiClient,
   first: Rollout,
   url: string,
   options: VerdictOptions,
@@ -59,7 +59,7 @@ export async function awaitVerdict(
 
 /** What the CI shows, and later steps read. */
 async function report(
-  client: Client,
+  client: ApiClient,
   rollout: Rollout,
   errors: RolloutErrors['errors'],
   url: string,

@@ -19,10 +19,14 @@ export interface Circumstances {
   readonly isWindowOpen: boolean;
   /** Hosts that were heard of since this moment are online. */
   readonly aliveSince: Date;
+  /** Of hosts that were not heard of since then nothing new is known; undefined looks at all. */
+  readonly heardSince?: Date | undefined;
 }
 
 /** What a round did. */
 export interface Conducted {
+  /** False while another process has the rollout, or when it has its verdict. */
+  readonly isHeld: boolean;
   readonly steps: readonly RolloutStep[];
   /** Downloads that were cancelled: their jobs are to be taken out of their queues. */
   readonly ended: readonly EndedDownload[];
@@ -30,7 +34,7 @@ export interface Conducted {
   readonly dispatched: number;
 }
 
-const NOTHING: Conducted = { steps: [], ended: [], dispatched: 0 };
+const NOTHING: Conducted = { isHeld: false, steps: [], ended: [], dispatched: 0 };
 
 /** More than any rollout needs to come to rest; a round that reaches it goes on next time. */
 const MAX_ROUNDS = 20;
@@ -93,12 +97,12 @@ class Round {
   }
 
   conducted(): Conducted {
-    return { steps: this.#steps, ended: this.#ended, dispatched: this.#dispatched };
+    return { isHeld: true, steps: this.#steps, ended: this.#ended, dispatched: this.#dispatched };
   }
 
   async settle(row: RolloutRow): Promise<void> {
-    const { aliveSince, now } = this.#around;
-    const given = await settleWork(this.#client, row, aliveSince, now);
+    const { aliveSince, heardSince, now } = this.#around;
+    const given = await settleWork(this.#client, row, aliveSince, heardSince, now);
     await this.#end(row, given, 'its host failed in the rollout');
   }
 

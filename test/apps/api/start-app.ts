@@ -41,6 +41,7 @@ export interface TestAppOptions {
   readonly nudgeWebhooks?: () => void;
   /** The clock of the API. */
   readonly now?: () => Date;
+  readonly requestsPerMinute?: number;
 }
 
 /** The API without its pages, on a database and a Redis prefix of its own; relay, recorder and reconciler are called by the tests. */
@@ -58,6 +59,7 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
       nudges += 1;
     },
     nudgeConductor: () => undefined,
+    nudgeBulk: () => undefined,
     nudgeWebhooks: () => options.nudgeWebhooks?.(),
     webhookAddresses: parseAddressPolicy(options.allowAddresses ?? []),
     hostOfflineAfterMs: 120_000,
@@ -67,6 +69,7 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
   const app = await createApp({
     deps,
     authenticator: createAuthenticator(database, deps.now),
+    requestsPerMinute: options.requestsPerMinute ?? 1_000_000,
     logger: Fastify().log,
     version: '0.0.0-test',
     health: createHealth({
