@@ -254,8 +254,8 @@ describe('a source that asks for time', () => {
   });
 
   it('A32 HT4 RE5 pauses after each 503, longer each time, and drops the source at the third in a row', async () => {
-    const pauses = { ...QUICK_BUDGETS.huggingface, backoffBaseMs: 60, backoffMaxMs: 240 };
-    const options = { budgets: { ...QUICK_BUDGETS, huggingface: pauses }, random: () => 0 };
+    const pauses = { ...QUICK_BUDGETS.origin, backoffBaseMs: 60, backoffMaxMs: 240 };
+    const options = { budgets: { ...QUICK_BUDGETS, origin: pauses }, random: () => 0 };
     const twice = await bench.faulty(file, { do: 'status', status: 503 }, 2);
     const startedAt = performance.now();
     const run = await bench.obtain({ file, mirrors: [twice], options });
