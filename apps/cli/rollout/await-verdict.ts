@@ -40,7 +40,8 @@ export async function awaitVerdict(
   const maxDisconnectMs = usageOf(() => parseDuration(options.maxDisconnect));
   let rollout: Rollout;
   try {
-    rollout = await watchRollout(client, first, { until: options.until, maxDisconnectMs, display, signal });
+    const until = options.until === 'threshold' ? ({ threshold }: Rollout): boolean => threshold.met : undefined;
+    rollout = await watchRollout(client, first, { until, maxDisconnectMs, display, signal });
   } catch (error) {
     throw endOfWaiting(error, first, url, limit, options, context);
   }
