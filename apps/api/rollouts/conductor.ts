@@ -1,15 +1,18 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { mapConcurrently } from '#core/async/map-concurrently';
 import { SECOND_MS } from '#core/units';
-import { conductRollout, openRollouts } from '#database/rollouts/conduct-rollout';
+import type { ActivationOrder } from '#database/rollouts/activate-hosts';
+import { conductRollout, openRollouts, zonesOf } from '#database/rollouts/conduct-rollout';
 import { addLateHosts } from '#database/rollouts/create-rollout';
 import type { EndedDownload } from '#database/rollouts/end-downloads';
 import type { RolloutRow } from '#database/rollouts/rollout-row';
+import type { Database } from '#database/sql/connect';
+import { publishOrders } from '#queue/commands/host-orders';
 import { createLoop, type Loop } from '../background/loop.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { stopJob } from '../downloads/stop-job.ts';
 import { matchingHosts, siteOf } from './members.ts';
-import { isWindowOpen } from './window.ts';
+import { isWindowOpen, needsZones } from './window.ts';
 
 const EVERY_MS = SECOND_MS / 2;
 const LONGEST_REST_MS = 10 * SECOND_MS;
@@ -58,11 +61,46 @@ async function conductOne(deps: ConductDeps, row: RolloutRow): Promise<void> {
   if (row.spec.isDynamic && now().getTime() - row.membersAt.getTime() >= MEMBERS_EVERY_MS) await addMembers(deps, row);
   const at = now();
   const aliveSince = new Date(at.getTime() - deps.hostOfflineAfterMs);
-  const around = { now: at, aliveSince, isWindowOpen: isWindowOpen(row.spec.windows, at.getTime()) };
-  const { steps, ended, dispatched } = await conductRollout(database, row.id, around);
+  const around = { now: at, aliveSince, ...(await openWindows(database, row, at.getTime())) };
+  const { steps, ended, dispatched, orders } = await conductRollout(database, row.id, around);
   if (dispatched > 0) deps.nudgeRelay();
   for (const step of steps) log.info({ rolloutId: row.id, ...step }, 'rollout went on');
   await stopEnded(deps, ended);
+  await giveOrders(deps, row, orders);
+}
+
+/** Windows in the zones of the hosts are open where one of them is; the others are open for all hosts. */
+async function openWindows(
+  database: Database,
+  { id, spec: { windows } }: RolloutRow,
+  now: number,
+): Promise<{ isWindowOpen: boolean; openZones?: string[] }> {
+  if (!needsZones(windows)) return { isWindowOpen: isWindowOpen(windows, now) };
+  const openZones = (await zonesOf(database, id)).filter((zone) => isWindowOpen(windows, now, zone));
+  return { isWindowOpen: openZones.length > 0, openZones };
+}
+
+/** Tells hosts to show the models. What Redis does not take now is due again in a later round. */
+async function giveOrders(
+  { queues, prefix, log }: ConductDeps,
+  { id, models, spec: { commands } }: RolloutRow,
+  orders: readonly ActivationOrder[],
+): Promise<void> {
+  if (orders.length === 0) return;
+  const shared = {
+    ...({ version: 1, id, order: 'activate', ...commands } as const),
+    models: models.map(({ name, version }) => ({ name, version })),
+  };
+  const addressed = orders.map(({ host, activatingAt }) => ({
+    host,
+    order: { ...shared, requestedAt: activatingAt.getTime() },
+  }));
+  await publishOrders(queues.redis, prefix, addressed).catch((err: unknown) => {
+    log.warn(
+      { err, rolloutId: id, hosts: orders.length },
+      'hosts could not be told to show a version; they are told again',
+    );
+  });
 }
 
 /** The rows say it already: a worker that cannot be told now is told again when it reports. */

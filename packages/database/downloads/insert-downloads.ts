@@ -16,6 +16,10 @@ export interface DownloadOrder {
   readonly layers?: readonly Layer[] | undefined;
   readonly strategy?: Strategy | undefined;
   readonly limitBytesPerSecond?: number | undefined;
+  /** The files are stored, and their version is shown only by an activation. */
+  readonly isHeld?: boolean | undefined;
+  /** 1 is first; left out: before all numbers. */
+  readonly priority?: number | undefined;
 }
 
 /** Which rows answer a request besides those that are open. */
@@ -36,14 +40,14 @@ const CREATE_SQL = `
     ON CONFLICT DO NOTHING
   )
   INSERT INTO downloads (host, model, model_type, version, path, cid, hash, content_key, file_id,
-    layers, strategy, limit_bytes_per_second, total_bytes, created_at, updated_at)
+    layers, strategy, limit_bytes_per_second, total_bytes, created_at, updated_at, is_held, priority)
   SELECT h.host, $2, $3, $4, f.path, f.cid, f.hash, f.content_key, f.file_id,
-    $5::text[], $6, $7, f.total_bytes, $8, $8
+    $5::text[], $6, $7, f.total_bytes, $8, $8, $11, $12
   FROM unnest($1::text[]) AS h (host)
   CROSS JOIN wanted f
   WHERE NOT (coalesce(h.host, '') = ANY($10::text[]) AND EXISTS (
     SELECT 1 FROM downloads d WHERE d.content_key = f.content_key AND d.path = f.path
-      AND coalesce(d.host, '') = coalesce(h.host, '') AND d.status = 'success'
+      AND coalesce(d.host, '') = coalesce(h.host, '') AND d.status = 'success' AND NOT d.is_held
       AND coalesce(d.model, '') = coalesce($2, '') AND coalesce(d.version, '') = coalesce($4, '')
   ))
   ORDER BY f.content_key, f.path, h.host
@@ -75,20 +79,25 @@ export async function insertDownloadsIn(
   trust: Trust,
   now: Date,
 ): Promise<number> {
-  const { model, layers, strategy, limitBytesPerSecond } = request;
-  const parameters = [
-    [...new Set(request.hosts)],
-    model?.name ?? null,
-    model?.type ?? null,
-    model?.version ?? null,
-    layers ?? null,
-    strategy ?? null,
-    limitBytesPerSecond ?? null,
-    now,
-    JSON.stringify(distinct(request.files.map(toColumns))),
-    trust.finishedOn.map((host) => host ?? ''),
-  ];
+  const parameters = parametersOf(request, trust, now);
   return (await client.query(CREATE_SQL, parameters)).rowCount ?? 0;
+}
+
+function parametersOf(
+  { hosts, files, model, layers, strategy, limitBytesPerSecond, isHeld = false, priority }: DownloadOrder,
+  trust: Trust,
+  now: Date,
+): unknown[] {
+  return [
+    [...new Set(hosts)],
+    ...[model?.name, model?.type, model?.version],
+    ...[layers, strategy, limitBytesPerSecond],
+    now,
+    JSON.stringify(distinct(files.map(toColumns))),
+    trust.finishedOn.map((host) => host ?? ''),
+    isHeld,
+    priority,
+  ].map((value) => value ?? null);
 }
 
 const toColumns = (file: JobFile) => ({
