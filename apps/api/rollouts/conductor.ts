@@ -1,13 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { mapConcurrently } from '#core/async/map-concurrently';
 import { SECOND_MS } from '#core/units';
-import type { ActivationOrder } from '#database/rollouts/activate-hosts';
+import { forgetOrders, withdrawnOrders, type ActivationOrder } from '#database/rollouts/activate-hosts';
 import { conductRollout, openRollouts, zonesOf } from '#database/rollouts/conduct-rollout';
 import { addLateHosts } from '#database/rollouts/create-rollout';
 import type { EndedDownload } from '#database/rollouts/end-downloads';
 import type { RolloutRow } from '#database/rollouts/rollout-row';
 import type { Database } from '#database/sql/connect';
-import { publishOrders } from '#queue/commands/host-orders';
+import { publishOrders, withdrawActivations } from '#queue/commands/host-orders';
 import { createLoop, type Loop } from '../background/loop.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { stopJob } from '../downloads/stop-job.ts';
@@ -19,6 +19,7 @@ const LONGEST_REST_MS = 10 * SECOND_MS;
 /** How often a dynamic rollout looks for hosts that match now. */
 const MEMBERS_EVERY_MS = 10 * SECOND_MS;
 const STOPPED_AT_ONCE = 16;
+const WITHDRAWN_AT_ONCE = 1000;
 
 type ConductDeps = Pick<
   Dependencies,
@@ -53,6 +54,19 @@ export async function conductAll(deps: ConductDeps): Promise<void> {
     } catch (err) {
       deps.log.warn({ err, rolloutId: row.id }, 'rollout could not go on');
     }
+  }
+  await withdrawOrders(deps);
+}
+
+/** A host that is away does not show a version later that its rollout does not want there any more. */
+async function withdrawOrders({ database, queues, prefix, log }: ConductDeps): Promise<void> {
+  const orders = await withdrawnOrders(database, WITHDRAWN_AT_ONCE);
+  if (orders.length === 0) return;
+  try {
+    await withdrawActivations(queues.redis, prefix, orders);
+    await forgetOrders(database, orders);
+  } catch (err) {
+    log.warn({ err, hosts: orders.length }, 'orders to show a version could not be taken back; it is tried again');
   }
 }
 

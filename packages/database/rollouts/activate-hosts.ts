@@ -1,6 +1,7 @@
 import { SECOND_MS } from '#core/units';
 import type { Database } from '../sql/connect.ts';
 import { moveHosts, type Client } from './moves.ts';
+import { FINAL_HOST_LIST } from './state-sql.ts';
 
 /** A host that is to show what it stored. */
 export interface ActivationOrder {
@@ -32,6 +33,27 @@ export async function dueOrders(client: Client, rolloutId: string, now: Date): P
       AND (ordered_at IS NULL OR ordered_at <= $2::timestamptz - $3::int * interval '1 millisecond')
     RETURNING host, activating_at AS "activatingAt"`;
   return (await client.query<ActivationOrder>(sql, [rolloutId, now, ORDERED_AGAIN_MS])).rows;
+}
+
+/** An order that was given and is not wanted any more. */
+export interface WithdrawnOrder {
+  readonly rolloutId: string;
+  readonly host: string;
+}
+
+/** @returns orders without an answer to hosts that have ended in their rollout: cancelled, failed or taken by a newer one */
+export async function withdrawnOrders(database: Database, limit: number): Promise<WithdrawnOrder[]> {
+  const sql = `SELECT h.rollout_id AS "rolloutId", h.host FROM rollout_hosts h
+    WHERE h.ordered_at IS NOT NULL AND h.activated_at IS NULL AND h.state IN (${FINAL_HOST_LIST}) LIMIT $1`;
+  return (await database.pool.query<WithdrawnOrder>(sql, [limit])).rows;
+}
+
+/** These orders are out of Redis. One that a retry gave meanwhile is left. */
+export async function forgetOrders(database: Database, orders: readonly WithdrawnOrder[]): Promise<void> {
+  const sql = `UPDATE rollout_hosts h SET ordered_at = NULL
+    FROM jsonb_to_recordset($1::jsonb) AS o ("rolloutId" uuid, host text)
+    WHERE h.rollout_id = o."rolloutId" AND h.host = o.host AND h.activated_at IS NULL AND h.state IN (${FINAL_HOST_LIST})`;
+  await database.pool.query(sql, [JSON.stringify(orders)]);
 }
 
 /** What a host's worker answered. */

@@ -39,6 +39,17 @@ export async function publishOrders(
   for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error;
 }
 
+/** Takes orders to show versions back; one that a worker is carrying out goes on. */
+export async function withdrawActivations(
+  redis: RedisClient,
+  prefix: string,
+  orders: readonly { readonly host: string; readonly rolloutId: string }[],
+): Promise<void> {
+  const pipeline = redis.pipeline();
+  for (const { host, rolloutId } of orders) pipeline.hdel(ordersKey(prefix, host), `${ACTIVATES}${rolloutId}`);
+  for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error;
+}
+
 export interface HostOrdersOptions {
   /** For the connection that subscribes. */
   readonly settings: RedisSettings;

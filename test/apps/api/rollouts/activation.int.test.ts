@@ -82,6 +82,16 @@ describe('the activation of a rollout', () => {
     expect((await kit.get(id)).state).toBe('succeeded');
   });
 
+  it('takes the orders of hosts back that are away when the rollout is cancelled', async () => {
+    const { id } = await kit.create({ mode: 'activate' });
+    await kit.end(many(4), 'success');
+    await kit.answer(undefined, ['gpu-000']);
+    expect(await orderTo('gpu-001')).toMatchObject({ id });
+    await kit.act(id, 'cancel');
+    for (const host of many(4).slice(1)) expect(await orderTo(host)).toBeUndefined();
+    expect(await kit.get(id)).toMatchObject({ state: 'cancelled', counts: { succeeded: 1, cancelled: 3 } });
+  });
+
   it('fails a host whose worker does not answer for as long as a host may stall', async () => {
     const { id } = await kit.create({ mode: 'activate', onFailure: 'continue', host: { stall: '15m' } });
     await kit.end(many(4), 'success');
