@@ -13,6 +13,7 @@ import { createHealth } from './system/health.ts';
 import type { Health } from './system/health.ts';
 import { createChanges } from './live/changes.ts';
 import type { Loop } from './background/loop.ts';
+import { createBulkRunner } from './bulk/run-bulk-actions.ts';
 import { createConductor } from './rollouts/conductor.ts';
 import { createQueueBoard } from './system/queue-board.ts';
 import type { QueueBoard } from './system/queue-board-type.ts';
@@ -54,6 +55,7 @@ export async function createApiProcess(
   const app = await createApp({
     deps,
     authenticator: createAuthenticator(database, deps.now),
+    requestsPerMinute: config.requestsPerMinute,
     logger: log,
     version: files.version,
     health: healthOf(database, queues, state),
@@ -87,7 +89,7 @@ export async function createApiProcess(
 }
 
 /** What requests and loops work with, but for the loops that they nudge. */
-type Base = Omit<Dependencies, 'nudgeRelay' | 'nudgeConductor'>;
+type Base = Omit<Dependencies, 'nudgeRelay' | 'nudgeConductor' | 'nudgeBulk'>;
 
 function baseOf(
   { redisPrefix: prefix, hostOfflineAfterMs }: ApiConfig,
@@ -106,9 +108,13 @@ function createLoops(
   const relay = createRelay(base, onQueued);
   const nudgeRelay = (): void => relay.nudge();
   const conductor = createConductor({ ...base, nudgeRelay });
-  const deps = { ...base, nudgeRelay, nudgeConductor: () => conductor.nudge() };
+  const bulk = createBulkRunner({ ...base, nudgeRelay });
+  const deps = {
+    ...{ ...base, nudgeRelay },
+    ...{ nudgeConductor: () => conductor.nudge(), nudgeBulk: () => bulk.nudge() },
+  };
   const versionChecks = createVersionChecks(deps, maintenance, config.versionCheckMs);
-  return { deps, loops: [relay, conductor, ...createReconciler(deps, config), versionChecks] };
+  return { deps, loops: [relay, conductor, bulk, ...createReconciler(deps, config), versionChecks] };
 }
 
 const showing =

@@ -14,6 +14,8 @@ export interface ApiConfig {
   /** Without one, the first start makes an admin token and prints it once. */
   readonly adminToken: string | undefined;
   readonly redisPrefix: string;
+  /** Requests of one token within a minute, in each process. */
+  readonly requestsPerMinute: number;
   readonly queueBoard: 'read-only' | 'writable' | 'off';
   readonly docs: boolean;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -68,6 +70,7 @@ const toConfig = (
   redisUrl: values.REDIS_URL ?? UNNEEDED,
   adminToken: values.HAULIER_ADMIN_TOKEN,
   redisPrefix: values.HAULIER_REDIS_PREFIX,
+  requestsPerMinute: values.HAULIER_RATE_LIMIT,
   queueBoard: values.HAULIER_QUEUE_BOARD,
   docs: values.HAULIER_DOCS,
   logLevel: values.HAULIER_LOG_LEVEL,

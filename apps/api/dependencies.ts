@@ -14,6 +14,8 @@ export interface Dependencies {
   readonly nudgeRelay: () => void;
   /** Asks the conductor to look at the rollouts now. */
   readonly nudgeConductor: () => void;
+  /** Carries out bulk actions now. */
+  readonly nudgeBulk: () => void;
   /** A host that nothing was heard of for this long is offline; milliseconds. */
   readonly hostOfflineAfterMs: number;
   readonly now: () => Date;

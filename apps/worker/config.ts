@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { SETTINGS, settingsOf, type SettingOf } from '#core/settings/settings';
-import type { Layer } from '#core/layer';
+import { layerOfName, type Layer } from '#core/layer';
 import { parseAddressPolicy } from '#http/address/address-policy';
 import type { ProxySettings } from '#http/connection/proxy';
 import { KNOWS_SYSTEM_AUTHORITIES, NO_SYSTEM_AUTHORITIES } from '#http/connection/system-authorities';
@@ -114,7 +114,7 @@ const toConfig = (values: Values): Omit<WorkerConfig, OfFiles> => ({
   labels: Object.fromEntries(values.HAULIER_LABELS),
   reportEveryMs: values.HAULIER_REPORT_EVERY,
   concurrency: values.HAULIER_CONCURRENCY,
-  layers: values.HAULIER_LAYERS,
+  layers: values.HAULIER_LAYERS.map(layerOfName),
   strategy: values.HAULIER_STRATEGY,
   ipfsGateways: values.IPFS_GATEWAYS,
   huggingFace: { endpoint: values.HF_ENDPOINT, token: values.HF_TOKEN },

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createClient, type Client } from '#client/client';
+import { createClient, type ApiClient } from '#client/client';
 import type { ManifestInput } from '#contracts/manifest';
 import type { CommandContext } from '../../context.ts';
 import type { NodeProcess } from '../../stack/node-process.ts';
@@ -41,7 +41,7 @@ export interface FleetHost {
 
 /** The parts of the fleet demo that its scenes use. */
 export interface FleetStage {
-  readonly client: Client;
+  readonly client: ApiClient;
   readonly apiUrl: string;
   readonly origin: DemoOrigin;
   readonly model: string;
@@ -145,7 +145,7 @@ const manifestOf = (name: string, { version, commit, files }: FleetVersion): Man
 
 async function allReport(
   stage: Pick<FleetStage, 'context' | 'report'>,
-  client: Client,
+  client: ApiClient,
   selector: string,
 ): Promise<void> {
   let told = 0;
