@@ -16,6 +16,10 @@ export interface DownloadOrder {
   readonly layers?: readonly LayerName[] | undefined;
   readonly strategy?: Strategy | undefined;
   readonly limitBytesPerSecond?: number | undefined;
+  /** The files are stored, and their version is shown only by an activation. */
+  readonly isHeld?: boolean | undefined;
+  /** 1 is first; left out: before all numbers. */
+  readonly priority?: number | undefined;
 }
 
 /** Which rows answer a request besides those that are open. */
@@ -36,14 +40,14 @@ const NEW_ROWS_SQL = `
     ON CONFLICT DO NOTHING
   )
   INSERT INTO downloads (host, model, model_type, version, path, cid, hash, content_key, file_id,
-    layers, strategy, limit_bytes_per_second, total_bytes, created_at, updated_at)
+    layers, strategy, limit_bytes_per_second, total_bytes, created_at, updated_at, is_held, priority)
   SELECT h.host, $2, $3, $4, f.path, f.cid, f.hash, f.content_key, f.file_id,
-    $5::text[], $6, $7, f.total_bytes, $8, $8
+    $5::text[], $6, $7, f.total_bytes, $8, $8, $11, $12
   FROM unnest($1::text[]) AS h (host)
   CROSS JOIN wanted f
   WHERE NOT (coalesce(h.host, '') = ANY($10::text[]) AND EXISTS (
     SELECT 1 FROM downloads d WHERE d.content_key = f.content_key AND d.path = f.path
-      AND coalesce(d.host, '') = coalesce(h.host, '') AND d.status = 'success'
+      AND coalesce(d.host, '') = coalesce(h.host, '') AND d.status = 'success' AND NOT d.is_held
       AND coalesce(d.model, '') = coalesce($2, '') AND coalesce(d.version, '') = coalesce($4, '')
   ))
   ORDER BY f.content_key, f.path, h.host`;
@@ -89,22 +93,10 @@ export async function insertDownloadsIn(
   trust: Trust,
   now: Date,
 ): Promise<number> {
-  const { model, layers, strategy, limitBytesPerSecond } = request;
-  const hosts = [...new Set(request.hosts)];
+  const hosts = new Set(request.hosts);
   const files = distinct(request.files.map(toColumns));
-  const parameters = [
-    hosts,
-    model?.name ?? null,
-    model?.type ?? null,
-    model?.version ?? null,
-    layers ?? null,
-    strategy ?? null,
-    limitBytesPerSecond ?? null,
-    now,
-    JSON.stringify(files),
-    trust.finishedOn.map((host) => host ?? ''),
-  ];
-  const added = hosts.length * files.length < MANY_ROWS ? undefined : await insertIfNew(client, files, parameters);
+  const parameters = parametersOf(request, trust, now);
+  const added = hosts.size * files.length < MANY_ROWS ? undefined : await insertIfNew(client, files, parameters);
   return added ?? (await client.query(CREATE_SQL, parameters)).rowCount ?? 0;
 }
 
@@ -131,6 +123,23 @@ async function insertIfNew(
     await client.query('ROLLBACK TO SAVEPOINT new_rows');
     return undefined;
   }
+}
+
+function parametersOf(
+  { hosts, files, model, layers, strategy, limitBytesPerSecond, isHeld = false, priority }: DownloadOrder,
+  trust: Trust,
+  now: Date,
+): unknown[] {
+  return [
+    [...new Set(hosts)],
+    ...[model?.name, model?.type, model?.version],
+    ...[layers, strategy, limitBytesPerSecond],
+    now,
+    JSON.stringify(distinct(files.map(toColumns))),
+    trust.finishedOn.map((host) => host ?? ''),
+    isHeld,
+    priority,
+  ].map((value) => value ?? null);
 }
 
 const toColumns = (file: JobFile) => ({
