@@ -9,6 +9,8 @@ import { QUEUE_BOARD_PATH } from './system/queue-board-type.ts';
 import type { QueueBoard } from './system/queue-board-type.ts';
 import { registerCidRoutes } from './models/cid-routes.ts';
 import { registerDownloadRoutes } from './downloads/routes.ts';
+import { registerEnrolRoutes } from './enrolment/enrol-routes.ts';
+import { registerEnrolmentTokens } from './enrolment/token-routes.ts';
 import { registerHostRoutes } from './hosts/routes.ts';
 import { registerMetricsRoutes } from './metrics/routes.ts';
 import { registerRolloutRoutes } from './rollouts/routes.ts';
@@ -67,6 +69,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   await registerOpenApi(app, options.version);
   registerHealthRoutes(app, options);
   registerProblemRoutes(app);
+  registerEnrolRoutes(app, options.deps);
   await registerApi(app, options);
   await registerBoard(app, options);
   registerOpenApiDocument(app);
@@ -84,6 +87,7 @@ async function registerApi(app: App, options: AppOptions): Promise<void> {
     registerVersionRoutes(guarded, options.deps);
     registerCidRoutes(guarded, options.deps);
     registerHostRoutes(guarded, options.deps);
+    registerEnrolmentTokens(guarded, options.deps);
     registerRolloutRoutes(guarded, options.deps);
     registerMetricsRoutes(guarded, options.deps);
     registerSystemRoutes(guarded, options.deps, options);

@@ -14,6 +14,10 @@ export interface ApiConfig {
   /** Without one, the first start makes an admin token and prints it once. */
   readonly adminToken: string | undefined;
   readonly redisPrefix: string;
+  /** `required`: nothing is believed of hosts that are not enrolled. */
+  readonly enrolment: 'optional' | 'required';
+  /** Address of Redis that enrolled workers are told, without a login. */
+  readonly workerRedisUrl: string;
   readonly queueBoard: 'read-only' | 'writable' | 'off';
   readonly docs: boolean;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -68,6 +72,8 @@ const toConfig = (
   redisUrl: values.REDIS_URL ?? UNNEEDED,
   adminToken: values.HAULIER_ADMIN_TOKEN,
   redisPrefix: values.HAULIER_REDIS_PREFIX,
+  enrolment: values.HAULIER_ENROLMENT,
+  workerRedisUrl: withoutLogin(values.HAULIER_WORKER_REDIS_URL ?? values.REDIS_URL ?? UNNEEDED),
   queueBoard: values.HAULIER_QUEUE_BOARD,
   docs: values.HAULIER_DOCS,
   logLevel: values.HAULIER_LOG_LEVEL,
@@ -81,3 +87,12 @@ const toConfig = (
 
 /** The URL of a server that this mode does not use. */
 const UNNEEDED = '';
+
+/** Workers have users of their own. */
+function withoutLogin(url: string): string {
+  if (url === UNNEEDED) return url;
+  const address = new URL(url);
+  address.username = '';
+  address.password = '';
+  return address.href;
+}

@@ -14,6 +14,10 @@ export interface Dependencies {
   readonly nudgeRelay: () => void;
   /** Asks the conductor to look at the rollouts now. */
   readonly nudgeConductor: () => void;
+  /** `required`: nothing is believed of hosts that are not enrolled. */
+  readonly enrolment: 'optional' | 'required';
+  /** Address of Redis that enrolled workers are told, without a login. */
+  readonly workerRedisUrl: string;
   /** A host that nothing was heard of for this long is offline; milliseconds. */
   readonly hostOfflineAfterMs: number;
   readonly now: () => Date;

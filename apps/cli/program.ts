@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { packageVersion } from '#os/package-folder';
 import type { CommandContext } from './context.ts';
 import { CliError, EXIT } from './exit-code.ts';
+import { addEnrolmentCommands } from './enrolment/enrolment-program.ts';
 import { addHelp } from './help.ts';
 import { addRolloutCommands } from './rollout/rollout-program.ts';
 import { PROGRESS_MODES } from './terminal/progress.ts';
@@ -34,6 +35,7 @@ export function createProgram(context: CommandContext): Command {
   addRolloutCommands(program, context);
   addHostCommands(program, context);
   addWorkerCommands(program, context);
+  addEnrolmentCommands(program, context);
   addHelp(program);
   return program;
 }
@@ -67,6 +69,7 @@ function addDownloadCommands(program: Command, context: CommandContext): void {
     .command('download <what>')
     .description('ask the API for a model (name or name@version), a CID, hf:repo/path@revision or a URL')
     .option('--host <name>', 'the host that gets the file; default: any worker of the pool')
+    .option('--allow-unknown', 'take a host that no worker has reported from yet; the files wait for it')
     .option('--sha256 <hex>', 'digest of a single file')
     .option('--size <bytes>', 'exact size of a single file')
     .option('--allow-unverified', 'fetch a single file that nothing proves; it is labelled unverified')

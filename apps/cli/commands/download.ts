@@ -25,6 +25,7 @@ import { watchDownloads } from './watch-downloads.ts';
 
 export interface DownloadCommandOptions {
   readonly host?: string;
+  readonly allowUnknown?: boolean;
   readonly sha256?: string;
   readonly size?: string;
   readonly allowUnverified?: boolean;
@@ -92,7 +93,8 @@ async function requestOf(
   options: DownloadCommandOptions,
   context: CommandContext,
 ): Promise<CreateDownloadsInput> {
-  const where = options.host === undefined ? {} : { host: options.host };
+  const { host, allowUnknown } = options;
+  const where = { ...(host === undefined ? {} : { host }), ...(allowUnknown ? { allowUnknown } : {}) };
   const model = /^([a-z0-9][a-z0-9._-]*)(?:@(.+))?$/.exec(what);
   if (model && !looksLikeCid(what)) {
     usageOf(() => refuseFileOptions(what, options));

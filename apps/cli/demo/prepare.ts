@@ -88,6 +88,7 @@ async function startDemoStack({
     port: wanted === USUAL_PORT && !(await isFree(BIND, wanted)) ? 0 : wanted,
     env: { ...withoutSettings(context.env), HAULIER_ADMIN_TOKEN: token },
     workers: [{ name: 'worker', env: workerEnv }],
+    enrol: true,
     report,
     signal: context.signal,
   });

@@ -4,6 +4,7 @@ import { codeOf, messageOf } from '#core/error-facts';
 import { CliError, EXIT } from '../exit-code.ts';
 import { awaitReady } from './await-ready.ts';
 import { startNodeProcess, type NodeProcess } from './node-process.ts';
+import { enrolmentEnv } from './enrolment-env.ts';
 import { choosePort } from './port.ts';
 import { startServers } from './start-servers.ts';
 
@@ -20,6 +21,8 @@ export interface StackOptions {
   /** 0 chooses a free port. */
   readonly port: number;
   readonly workers: readonly StackWorker[];
+  /** Workers of a named host get a key and a Redis user of their own. */
+  readonly enrol: boolean;
   /** Passed on to the processes; settings of this stack override it. */
   readonly env: NodeJS.ProcessEnv;
   readonly report: (step: string) => void;
@@ -90,8 +93,11 @@ async function startInOrder(
     options.report(options.workers.length === 1 ? 'starting the worker' : `starting ${options.workers.length} workers`);
   // A worker holds no database credential and no token (decision 0002).
   const workerEnv = { ...env, DATABASE_URL: undefined, HAULIER_ADMIN_TOKEN: undefined };
-  const startWorker = (worker: StackWorker): Promise<NodeProcess> =>
-    startProcess(options, worker.name, 'apps/worker/main.js', { ...workerEnv, ...worker.env }, stops);
+  const startWorker = async (worker: StackWorker): Promise<NodeProcess> => {
+    const all = { ...workerEnv, ...worker.env };
+    const enrolment = options.enrol ? await enrolmentEnv(api, apiUrl, all, options.report) : {};
+    return startProcess(options, worker.name, 'apps/worker/main.js', { ...all, ...enrolment }, stops);
+  };
   const workers = await Promise.all(options.workers.map(startWorker));
   const failed = Promise.race([api, ...workers].map((child) => child.ended.then(() => child)));
   return { apiUrl, api, workers, failed, startWorker, stop };
