@@ -17,6 +17,7 @@ import { createHealth } from './system/health.ts';
 import type { Health } from './system/health.ts';
 import { createChanges } from './live/changes.ts';
 import type { Loop } from './background/loop.ts';
+import { createBulkRunner } from './bulk/run-bulk-actions.ts';
 import { createConductor } from './rollouts/conductor.ts';
 import { createQueueBoard } from './system/queue-board.ts';
 import type { QueueBoard } from './system/queue-board-type.ts';
@@ -64,6 +65,7 @@ export async function createApiProcess(
   const app = await createApp({
     deps,
     authenticator: createAuthenticator(database, deps.now),
+    requestsPerMinute: config.requestsPerMinute,
     logger: log,
     version: files.version,
     health: healthOf(database, queues, state),
@@ -108,7 +110,7 @@ const tokenMaker =
 const PARENT_TOKEN_S = 600;
 
 /** What requests and loops work with, but for the loops that they nudge. */
-type Base = Omit<Dependencies, 'nudgeRelay' | 'nudgeConductor'>;
+type Base = Omit<Dependencies, 'nudgeRelay' | 'nudgeConductor' | 'nudgeBulk'>;
 
 function baseOf(
   { redisPrefix: prefix, hostOfflineAfterMs, enrolment, workerRedisUrl }: ApiConfig,
@@ -135,11 +137,15 @@ function createLoops(
   const relay = createRelay(base, onQueued);
   const nudgeRelay = (): void => relay.nudge();
   const conductor = createConductor({ ...base, nudgeRelay });
-  const deps = { ...base, nudgeRelay, nudgeConductor: () => conductor.nudge() };
+  const bulk = createBulkRunner({ ...base, nudgeRelay });
+  const deps = {
+    ...{ ...base, nudgeRelay },
+    ...{ nudgeConductor: () => conductor.nudge(), nudgeBulk: () => bulk.nudge() },
+  };
   const versionChecks = createVersionChecks(deps, maintenance, config.versionCheckMs);
   return {
     deps,
-    loops: [relay, conductor, ...createReconciler(deps, config), versionChecks, createAccessKeeper(deps)],
+    loops: [relay, conductor, bulk, ...createReconciler(deps, config), versionChecks, createAccessKeeper(deps)],
   };
 }
 

@@ -18,6 +18,8 @@ export interface ApiConfig {
   readonly enrolment: 'optional' | 'required';
   /** Address of Redis that enrolled workers are told, without a login. */
   readonly workerRedisUrl: string;
+  /** Requests of one token within a minute, in each process. */
+  readonly requestsPerMinute: number;
   readonly queueBoard: 'read-only' | 'writable' | 'off';
   readonly docs: boolean;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -74,6 +76,7 @@ const toConfig = (
   redisPrefix: values.HAULIER_REDIS_PREFIX,
   enrolment: values.HAULIER_ENROLMENT,
   workerRedisUrl: withoutLogin(values.HAULIER_WORKER_REDIS_URL ?? values.REDIS_URL ?? UNNEEDED),
+  requestsPerMinute: values.HAULIER_RATE_LIMIT,
   queueBoard: values.HAULIER_QUEUE_BOARD,
   docs: values.HAULIER_DOCS,
   logLevel: values.HAULIER_LOG_LEVEL,

@@ -18,6 +18,8 @@ export interface Dependencies {
   readonly enrolment: 'optional' | 'required';
   /** Address of Redis that enrolled workers are told, without a login. */
   readonly workerRedisUrl: string;
+  /** Carries out bulk actions now. */
+  readonly nudgeBulk: () => void;
   /** A host that nothing was heard of for this long is offline; milliseconds. */
   readonly hostOfflineAfterMs: number;
   readonly now: () => Date;

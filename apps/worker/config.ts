@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { SETTINGS, settingsOf, type SettingOf } from '#core/settings/settings';
-import type { Layer } from '#core/layer';
+import { layerOfName, type Layer } from '#core/layer';
 import { hostKey } from '#core/text/host-name';
 import { parseAddressPolicy } from '#http/address/address-policy';
 import type { ProxySettings } from '#http/connection/proxy';
@@ -151,7 +151,7 @@ function enrolledPlace(
 const toConfig = (values: Values): Omit<WorkerConfig, keyof Place | 'home' | 'gatewayData' | 'warnings'> => ({
   labels: Object.fromEntries(values.HAULIER_LABELS),
   concurrency: values.HAULIER_CONCURRENCY,
-  layers: values.HAULIER_LAYERS,
+  layers: values.HAULIER_LAYERS.map(layerOfName),
   strategy: values.HAULIER_STRATEGY,
   ipfsGateways: values.IPFS_GATEWAYS,
   huggingFace: { endpoint: values.HF_ENDPOINT, token: values.HF_TOKEN },

@@ -26,12 +26,16 @@ import type { CreateRolloutInput } from '#contracts/http/rollouts/create-rollout
 import type { Rollout, RolloutPlan } from '#contracts/http/rollouts/rollout';
 import type { RolloutErrors, RolloutHostList, RolloutList } from '#contracts/http/rollouts/rollout-lists';
 import type { ManifestInput } from '#contracts/manifest';
+import { accessMethods, type AccessClient } from './access-client.ts';
+import { bulkMethods, type BulkClient } from './bulk-client.ts';
 import { send } from './send.ts';
 import type { Call, ClientOptions } from './send.ts';
 
 export interface ListFilter {
   readonly status?: readonly string[] | undefined;
   readonly cid?: string | undefined;
+  /** At most 100; other filters do not apply then. */
+  readonly id?: readonly string[] | undefined;
   readonly model?: string | undefined;
   readonly version?: string | undefined;
   readonly host?: string | undefined;
@@ -63,7 +67,7 @@ export interface RolloutHostFilter {
 }
 
 /** What the API can do, as methods. Each throws ApiError or UnreachableError; nothing is retried. */
-export interface Client {
+export interface ApiClient extends AccessClient, BulkClient {
   createDownloads(body: CreateDownloadsInput): Promise<DownloadRequest>;
   getDownload(id: string): Promise<DownloadDetail>;
   /** One long-poll: resolves when the download changed or the wait is over, with how it stands then. */
@@ -132,7 +136,7 @@ export interface Client {
 
 const part = encodeURIComponent;
 
-export function createClient(options: ClientOptions): Client {
+export function createClient(options: ClientOptions): ApiClient {
   const get = <Answer>(path: string, more: Partial<Call> = {}) =>
     send<Answer>(options, { method: 'GET', path, ...more });
   const post = <Answer>(path: string, body?: unknown) => send<Answer>(options, { method: 'POST', path, body });
@@ -144,6 +148,8 @@ export function createClient(options: ClientOptions): Client {
     ...hostMethods(options, get, post),
     ...enrolmentMethods(options, get, post),
     ...rolloutMethods(options, get, post),
+    ...accessMethods(options),
+    ...bulkMethods(options),
     verifyHost: (name, model) => post(`/api/hosts/${part(name)}/verify`, model === undefined ? {} : { model }),
     limitHost: (name, body) => send(options, { method: 'PATCH', path: `/api/hosts/${part(name)}/limits`, body }),
     getStatus: () => get('/api/status'),

@@ -7,6 +7,7 @@ import { EventReader } from '#queue/events/event-reader';
 import type { ReceivedBatch } from '#queue/events/event-stream';
 import type { RedisSettings } from '#queue/connection';
 import type { Dependencies } from '../dependencies.ts';
+import { recordLocalWrite } from '../access/audit/audit-writes.ts';
 import { believeBatches } from './believe-batches.ts';
 import { stopStragglers } from './stop-stragglers.ts';
 
@@ -64,7 +65,10 @@ export async function recordReceived(deps: ReceiverDeps, received: readonly Rece
   const believed = await believeBatches(database, received, enrolment);
   const { applied, dropped, refused } = await recordBatches(deps, believed.batches, believed.proofs);
   const all = [...believed.refused, ...refused];
-  await addRefusedEvents(database, all, now());
+  for (const { host, reason, detail } of await addRefusedEvents(database, all, now())) {
+    const write = { actor: 'recorder', action: 'refuseEvents', target: `hosts/${host}`, after: { reason, detail } };
+    await recordLocalWrite(database, { ...write, now: now() });
+  }
   for (const reason of new Set(all.map((one) => one.reason))) {
     const some = all.filter((one) => one.reason === reason);
     log.warn({ reason, batches: some.length, first: some[0] }, 'events were not believed and were dropped');

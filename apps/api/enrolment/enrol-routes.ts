@@ -2,7 +2,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { EnrolBody, Enrolled, EnrolledSelf } from '#contracts/http/enrolment';
 import { hostOfWorkerToken } from '#database/access/host-keys';
 import { hashOfToken, pepperOf } from '../access/authenticate.ts';
+import { recordLocalWrite } from '../access/audit/audit-writes.ts';
 import { readCredentials } from '../access/credentials.ts';
+import type { RequestLimits } from '../access/request-limits.ts';
 import { mayBeToken } from '../access/token-format.ts';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
@@ -14,7 +16,7 @@ import { enrolHost } from './enrol-host.ts';
 const common = { tags: ['enrolment'], security: TOKEN_REQUIRED };
 
 /** What workers ask; they carry tokens of their own, which allow nothing else. */
-export function registerEnrolRoutes(app: App, deps: Dependencies): void {
+export function registerEnrolRoutes(app: App, deps: Dependencies, limits: RequestLimits): void {
   app.post(
     '/api/workers/enrol',
     {
@@ -29,8 +31,17 @@ export function registerEnrolRoutes(app: App, deps: Dependencies): void {
       },
     },
     async (request, reply) => {
+      await limits.ofStranger(request, reply);
       const made = await enrolHost(deps, bearerOf(request, reply, 'haulier_enr_…'), request.body);
-      deps.log.info({ host: made.host, hostId: made.hostId, pool: made.pool }, 'host enrolled');
+      const { host, hostId, pool } = made;
+      const write = {
+        actor: 'an enrolment token',
+        action: 'enrolWorker',
+        target: `hosts/${host}`,
+        after: { hostId, pool },
+      };
+      await recordLocalWrite(deps.database, { ...write, now: deps.now() });
+      deps.log.info({ host, hostId, pool }, 'host enrolled');
       return reply.code(201).send(made);
     },
   );
@@ -44,7 +55,10 @@ export function registerEnrolRoutes(app: App, deps: Dependencies): void {
         response: { 200: EnrolledSelf, ...problems() },
       },
     },
-    async (request, reply) => selfOf(deps, bearerOf(request, reply, 'haulier_wrk_…')),
+    async (request, reply) => {
+      await limits.ofStranger(request, reply);
+      return selfOf(deps, bearerOf(request, reply, 'haulier_wrk_…'));
+    },
   );
 }
 

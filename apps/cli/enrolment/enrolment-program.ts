@@ -1,27 +1,11 @@
-import { Option, type Command } from 'commander';
+import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
 
 const JSON_OPTION = ['--json', 'one JSON object on stdout'] as const;
 
-/** Commands with which hosts enrol; they join the groups `token`, `worker` and `host`. */
+/** Commands with which hosts enrol; they join the groups `worker` and `host`. */
 export function addEnrolmentCommands(program: Command, context: CommandContext): void {
-  const token = groupOf(program, 'token', 'tokens: create, list, revoke');
-  token
-    .command('create')
-    .description('make a token with which one host enrols, once')
-    .addOption(new Option('--enrol', 'a token for a host to enrol').makeOptionMandatory())
-    .option('--host <name>', 'only this host may use it, also when it is enrolled already; default: any that is not')
-    .option('--pool', 'the host may also run jobs of the pool and checks for newer versions')
-    .option('--expires <duration>', 'how long it can be used, such as 1h; at most 30d', '1h')
-    .option(...JSON_OPTION)
-    .action(async (options) => (await import('./enrolment-tokens.ts')).createToken(options, context));
-  token
-    .command('list')
-    .description('list the tokens with which hosts enrol')
-    .addOption(new Option('--enrol', 'tokens for hosts to enrol').makeOptionMandatory())
-    .option(...JSON_OPTION)
-    .action(async (options) => (await import('./enrolment-tokens.ts')).listTokens(options, context));
   groupOf(program, 'worker', 'the worker of this host and its store')
     .command('enroll')
     .alias('enrol')

@@ -4,6 +4,7 @@ import { SECOND_MS } from '#core/units';
 import { apiUrlOf, clientFrom, withApi } from '../api-client.ts';
 import { usageOf } from '../cli-error-of.ts';
 import type { CommandContext } from '../context.ts';
+import { CliError, EXIT } from '../exit-code.ts';
 import { formatTable } from '../terminal/table.ts';
 import { optionOf } from '../typed.ts';
 
@@ -14,12 +15,20 @@ interface Json {
 export interface CreateTokenOptions extends Json {
   readonly host?: string;
   readonly pool?: boolean;
-  readonly expires: string;
+  readonly expires?: string;
 }
 
+const USUAL_LIFE = '1h';
+
 /** Makes a token with which a host enrols, and says how. */
-export async function createToken(options: CreateTokenOptions, context: CommandContext): Promise<void> {
-  const { host, pool = false, expires } = options;
+export async function createToken(
+  name: string | undefined,
+  options: CreateTokenOptions,
+  context: CommandContext,
+): Promise<void> {
+  if (name !== undefined)
+    throw new CliError(EXIT.usage, `a token with --enrol has no name: leave "${name}" out; --host names the host`);
+  const { host, pool = false, expires = USUAL_LIFE } = options;
   const lifeMs = usageOf(() => optionOf('--expires', duration, expires));
   const body = { pool, expiresInSeconds: Math.round(lifeMs / SECOND_MS), ...(host === undefined ? {} : { host }) };
   const made = await withApi(() => clientFrom(context.env).createEnrolmentToken(body));

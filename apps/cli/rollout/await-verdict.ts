@@ -1,4 +1,4 @@
-import type { Client } from '#client/client';
+import type { ApiClient } from '#client/client';
 import type { Rollout } from '#contracts/http/rollouts/rollout';
 import { parseDuration } from '#core/units';
 import { cliRefusal } from '../api-client.ts';
@@ -28,7 +28,7 @@ export interface VerdictOptions {
  * @throws CliError whose exit code says how it ended, or that the waiting ended first; the rollout goes on then
  */
 export async function awaitVerdict(
-  client: Client,
+  client: ApiClient,
   first: Rollout,
   url: string,
   options: VerdictOptions,

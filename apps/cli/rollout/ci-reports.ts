@@ -1,12 +1,12 @@
 import { appendFile, writeFile } from 'node:fs/promises';
-import type { Client } from '#client/client';
+import type { ApiClient } from '#client/client';
 import type { Rollout } from '#contracts/http/rollouts/rollout';
 import type { RolloutErrors, RolloutHost } from '#contracts/http/rollouts/rollout-lists';
 import { SECOND_MS } from '#core/units';
 import { durationMs, modelsText } from './rollout-text.ts';
 
 /** Writes one test case for each host, as CI systems read them (JUnit XML). */
-export async function writeJunit(path: string, client: Client, rollout: Rollout): Promise<void> {
+export async function writeJunit(path: string, client: ApiClient, rollout: Rollout): Promise<void> {
   const hosts = await allHosts(client, rollout.id);
   const cases = hosts.map((host) => `    ${caseOf(host)}\n`).join('');
   const failures = hosts.filter(isFailed).length;
@@ -30,7 +30,7 @@ export async function appendSummary(path: string, rollout: Rollout, errors: Roll
   await appendFile(path, `${lines.join('\n')}\n\n`);
 }
 
-async function allHosts(client: Client, id: string): Promise<RolloutHost[]> {
+async function allHosts(client: ApiClient, id: string): Promise<RolloutHost[]> {
   const all: RolloutHost[] = [];
   for (let cursor: string | undefined; ;) {
     const page = await client.listRolloutHosts(id, { limit: 500, cursor });

@@ -12,6 +12,8 @@ export const PROBLEMS = {
   'unknown-host': { status: 404, title: 'There is no such host' },
   'unknown-download': { status: 404, title: 'There is no such download' },
   'unknown-rollout': { status: 404, title: 'There is no such rollout' },
+  'unknown-bulk-action': { status: 404, title: 'There is no such bulk action' },
+  'unknown-token': { status: 404, title: 'There is no such token' },
   'method-not-allowed': { status: 405, title: 'The method is not allowed here' },
   'illegal-move': { status: 409, title: 'It cannot do that now' },
   'host-enrolled': { status: 409, title: 'The host is enrolled already' },
@@ -25,6 +27,7 @@ export const PROBLEMS = {
   'unsupported-media-type': { status: 415, title: 'Send JSON' },
   'no-hosts-matched': { status: 422, title: 'The selector matches no host' },
   'key-reused': { status: 422, title: 'The idempotency key was used for another request' },
+  'too-many-requests': { status: 429, title: 'Too many requests' },
   internal: { status: 500, title: 'Something broke inside' },
   unavailable: { status: 503, title: 'A part of the system is not reachable' },
 } as const;

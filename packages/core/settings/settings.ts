@@ -1,6 +1,6 @@
 /* eslint-disable max-lines -- one table of all settings, in one place */
 import { HOST_NAME, HOST_NAME_RULE } from '../text/host-name.ts';
-import { LAYERS } from '../layer.ts';
+import { LAYER_NAMES } from '../layer.ts';
 import {
   anyText,
   apiUrl,
@@ -107,6 +107,12 @@ export const SETTINGS = {
     meaning: 'an admin token of 20 to 200 characters; without it one is printed once',
     isSecret: true,
   },
+  HAULIER_RATE_LIMIT: {
+    kind: wholeNumber(10, 1_000_000),
+    readBy: ['api'],
+    default: '6000',
+    meaning: 'most requests of one token within a minute, in each API process; beyond, they are answered with 429',
+  },
   HAULIER_QUEUE_BOARD: {
     kind: oneOf(['read-only', 'writable', 'off']),
     readBy: ['api'],
@@ -193,7 +199,7 @@ export const SETTINGS = {
     meaning: 'files at once, 1 to 64',
   },
   HAULIER_LAYERS: {
-    kind: someOf(oneOf(LAYERS), 'name at least one layer'),
+    kind: someOf(oneOf(LAYER_NAMES), 'name at least one layer'),
     readBy: ['worker'],
     default: 'cache,ipfs,huggingface,bundled,peer',
     meaning: 'layers in use, in order',

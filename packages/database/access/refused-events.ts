@@ -28,16 +28,27 @@ export interface RefusedEventsRow {
   readonly detail: string;
 }
 
-/** Adds to the sums of the hour, so that a flood makes no flood of rows. */
-export async function addRefusedEvents(database: Database, refused: readonly RefusedBatch[], now: Date): Promise<void> {
-  if (refused.length === 0) return;
+/**
+ * Adds to the sums of the hour, so that a flood makes no flood of rows.
+ *
+ * @returns hosts and reasons that are new in this hour
+ */
+export async function addRefusedEvents(
+  database: Database,
+  refused: readonly RefusedBatch[],
+  now: Date,
+): Promise<Pick<RefusedEventsRow, 'host' | 'reason' | 'detail'>[]> {
+  if (refused.length === 0) return [];
   const sql = `INSERT INTO refused_events AS r (host, reason, hour, batches, events, first_at, last_at, detail)
     SELECT e.host, e.reason, date_trunc('hour', $2::timestamptz, 'UTC'), count(*), sum(e.events), $2, $2, max(e.detail)
     FROM jsonb_to_recordset($1::jsonb) AS e (host text, reason text, events bigint, detail text)
     GROUP BY e.host, e.reason ORDER BY e.host, e.reason
     ON CONFLICT (host, reason, hour) DO UPDATE SET batches = r.batches + excluded.batches, events = r.events + excluded.events,
-      last_at = excluded.last_at, detail = excluded.detail`;
-  await database.pool.query(sql, [JSON.stringify(refused), now]);
+      last_at = excluded.last_at, detail = excluded.detail
+    RETURNING r.host, r.reason, r.detail, r.xmax = 0 AS "isNew"`;
+  type Row = Pick<RefusedEventsRow, 'host' | 'reason' | 'detail'> & { readonly isNew: boolean };
+  const { rows } = await database.pool.query<Row>(sql, [JSON.stringify(refused), now]);
+  return rows.filter(({ isNew }) => isNew);
 }
 
 /** Latest first. */

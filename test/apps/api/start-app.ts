@@ -37,6 +37,7 @@ export interface TestAppOptions {
   readonly enrolment?: 'optional' | 'required';
   /** The clock of the API. */
   readonly now?: () => Date;
+  readonly requestsPerMinute?: number;
 }
 
 /** The API without its pages, on a database and a Redis prefix of its own; relay, recorder and reconciler are called by the tests. */
@@ -54,6 +55,7 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
       nudges += 1;
     },
     nudgeConductor: () => undefined,
+    nudgeBulk: () => undefined,
     hostOfflineAfterMs: 120_000,
     enrolment: options.enrolment ?? 'optional',
     workerRedisUrl: redis.settings.url,
@@ -63,6 +65,7 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
   const app = await createApp({
     deps,
     authenticator: createAuthenticator(database, deps.now),
+    requestsPerMinute: options.requestsPerMinute ?? 1_000_000,
     logger: Fastify().log,
     version: '0.0.0-test',
     health: createHealth({

@@ -110,6 +110,8 @@ describe('events of enrolled hosts', () => {
     expect(await record(...batches)).toEqual({ applied: 0, dropped: 4 });
     expect(await statusOf(id)).toBe('pending');
     expect(await refused('gpu-1')).toEqual({ unsigned: 1, forged: 3 });
+    const audit = await api.call('GET', '/api/audit?action=refuseEvents', undefined, asAdmin());
+    expect([audit.statusCode, audit.body]).toEqual([200, expect.stringContaining('hosts/gpu-1')]);
     const row = (await api.call('GET', '/api/hosts/gpu-1')).json<{ lastSeenAt: string }>();
     expect(row.lastSeenAt).not.toBeNull();
   });
