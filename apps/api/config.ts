@@ -17,6 +17,10 @@ export interface ApiConfig {
   /** Without one, the first start makes an admin token and prints it once. */
   readonly adminToken: string | undefined;
   readonly redisPrefix: string;
+  /** `required`: nothing is believed of hosts that are not enrolled. */
+  readonly enrolment: 'optional' | 'required';
+  /** Address of Redis that enrolled workers are told, without a login. */
+  readonly workerRedisUrl: string;
   /** Requests of one token within a minute, in each process. */
   readonly requestsPerMinute: number;
   readonly queueBoard: 'read-only' | 'writable' | 'off';
@@ -91,6 +95,8 @@ const toConfig = (values: Values, warnings: readonly string[]): ApiConfig => ({
   redisUrl: values.REDIS_URL ?? UNNEEDED,
   adminToken: values.HAULIER_ADMIN_TOKEN,
   redisPrefix: values.HAULIER_REDIS_PREFIX,
+  enrolment: values.HAULIER_ENROLMENT,
+  workerRedisUrl: withoutLogin(values.HAULIER_WORKER_REDIS_URL ?? values.REDIS_URL ?? UNNEEDED),
   requestsPerMinute: values.HAULIER_RATE_LIMIT,
   queueBoard: values.HAULIER_QUEUE_BOARD,
   docs: values.HAULIER_DOCS,
@@ -108,3 +114,12 @@ const toConfig = (values: Values, warnings: readonly string[]): ApiConfig => ({
 
 /** The URL of a server that this mode does not use. */
 const UNNEEDED = '';
+
+/** Workers have users of their own. */
+function withoutLogin(url: string): string {
+  if (url === UNNEEDED) return url;
+  const address = new URL(url);
+  address.username = '';
+  address.password = '';
+  return address.href;
+}

@@ -4,6 +4,7 @@ import { packageVersion } from '#os/package-folder';
 import type { CommandContext } from './context.ts';
 import { addAccessCommands } from './access/access-program.ts';
 import { CliError, EXIT } from './exit-code.ts';
+import { addEnrolmentCommands } from './enrolment/enrolment-program.ts';
 import { addDownloadCommands } from './downloads/download-program.ts';
 import { addHelp } from './help.ts';
 import { addRolloutCommands } from './rollout/rollout-program.ts';
@@ -39,6 +40,7 @@ export function createProgram(context: CommandContext): Command {
   addWebhookCommands(program, context);
   addWorkerCommands(program, context);
   addAccessCommands(program, context);
+  addEnrolmentCommands(program, context);
   addHelp(program);
   return program;
 }

@@ -102,7 +102,7 @@ const linksOf = (id: string): Rollout['links'] => ({
 });
 
 export const rolloutHostView = (row: RolloutHostRow, { spec }: RolloutRow): RolloutHost => ({
-  host: row.host,
+  host: row.shownHost,
   site: row.site,
   wave: row.wave === null ? null : spec.policy.waves[row.wave]!.name,
   state: row.state,

@@ -101,6 +101,8 @@ async function startDemoStack(
     distDir: context.distDir,
     databaseUrl: servers?.databaseUrl,
     redisUrl: servers?.redisUrl,
+    // On servers of others no users are made.
+    enrol: servers === undefined,
     bind: BIND,
     port: wanted === USUAL_PORT && !(await isFree(BIND, wanted)) ? 0 : wanted,
     signal: context.signal,

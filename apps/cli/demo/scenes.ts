@@ -95,7 +95,7 @@ export async function showOffline(stage: DemoStage): Promise<OfflineReport> {
 /** Outcomes of the files of the model, each once. */
 async function outcomeOn({ client, context }: DemoStage, model: string, host: string): Promise<string> {
   const display = createProgress('auto', context.stderr, context.env, () => performance.now());
-  const { downloads } = await client.createDownloads({ model, host });
+  const { downloads } = await client.createDownloads({ model, host, allowUnknown: true });
   const ended = await watchDownloads(client, downloads, display, context.signal);
   const failed = ended.find(({ status }) => status !== 'success');
   if (failed) throw new CliError(EXIT.failed, `${failed.file} on ${host} ended as ${failed.status}: ${failed.message}`);

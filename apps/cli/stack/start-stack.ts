@@ -4,6 +4,7 @@ import { codeOf, messageOf } from '#core/error-facts';
 import { CliError, EXIT } from '../exit-code.ts';
 import { awaitReady } from './await-ready.ts';
 import { startNodeProcess, type NodeProcess } from './node-process.ts';
+import { enrolmentEnv } from './enrolment-env.ts';
 import { choosePort } from './port.ts';
 import { startServers } from './start-servers.ts';
 
@@ -20,6 +21,8 @@ export interface StackOptions {
   /** 0 chooses a free port. */
   readonly port: number;
   readonly workers: readonly StackWorker[];
+  /** Workers of a named host get a key and a Redis user of their own. */
+  readonly enrol: boolean;
   /** Passed on to the processes; settings of this stack override it. */
   readonly env: NodeJS.ProcessEnv;
   readonly report: (step: string) => void;
@@ -97,7 +100,9 @@ async function startInOrder(
   // All together: a worker takes up to two seconds for its last reports.
   stops.push(async () => void (await Promise.all(started.map((child) => child.stop()))));
   const startWorker = async (worker: StackWorker): Promise<NodeProcess> => {
-    const own = { ...worker, env: { ...workerEnv, ...worker.env } };
+    const given = { ...workerEnv, ...worker.env };
+    const enrolment = options.enrol ? await enrolmentEnv(api, apiUrl, given, options.report) : {};
+    const own = { ...worker, env: { ...given, ...enrolment } };
     const child = await startProcess(options, own, 'apps/worker/main.js');
     started.push(child);
     return child;

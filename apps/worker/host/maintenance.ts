@@ -74,13 +74,15 @@ export function createMaintenance(deps: MaintenanceDeps): Maintenance {
   const answers = new VersionAnswers(join(config.home, 'worker', 'version-answers.json'));
   const stale = createStaleWatch(deps, answers);
   const onCheck = (job: CheckVersionJob, signal: AbortSignal): Promise<void> => check(deps, answers, job, signal);
-  const checks = new MaintenanceConsumer({ redis, prefix: config.redis.prefix, identity, onCheck, logger });
+  const checks = config.checksVersions
+    ? new MaintenanceConsumer({ redis, prefix: config.redis.prefix, identity, onCheck, logger })
+    : undefined;
   return {
     start: () => {
       inventory?.start();
       orders?.start();
       rolling.start();
-      checks.start();
+      checks?.start();
       sweep.start();
       stale.start();
     },
@@ -99,7 +101,7 @@ export function createMaintenance(deps: MaintenanceDeps): Maintenance {
       stale.stop();
       inventory?.stop();
       orders?.stop();
-      await Promise.all([rolling.stop(), checks.stop()]);
+      await Promise.all([rolling.stop(), checks?.stop()]);
     },
   };
 }

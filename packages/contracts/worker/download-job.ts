@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { HOST_NAME, HOST_NAME_RULE } from '#core/text/host-name';
+import { HOST_NAME, HOST_NAME_RULE, hostKey } from '#core/text/host-name';
 import { LAYER_NAMES } from '#core/layer';
 import { JobFile } from '../file-spec.ts';
 import { ModelName, ModelVersion } from '../manifest.ts';
@@ -54,7 +54,9 @@ export type DownloadJob = z.infer<typeof downloadJob.payload>;
 /** `downloads` is the pool queue: workers without a host name share it. */
 export const POOL_QUEUE = 'downloads';
 
-export const HostName = z.string().regex(HOST_NAME, HOST_NAME_RULE);
+/** Read in the form that names are compared in. */
+export const HostName = z.string().regex(HOST_NAME, HOST_NAME_RULE).toLowerCase();
 
 /** @returns the queue that only the named host consumes; without a name, the pool queue. */
-export const queueOf = (host: string | undefined | null): string => (host ? `${POOL_QUEUE}.${host}` : POOL_QUEUE);
+export const queueOf = (host: string | undefined | null): string =>
+  host ? `${POOL_QUEUE}.${hostKey(host)}` : POOL_QUEUE;

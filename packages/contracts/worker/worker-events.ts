@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { HOST_NAME, HOST_NAME_RULE } from '#core/text/host-name';
 import { LAYER_NAMES, OUTCOMES, SOURCE_KINDS } from '#core/layer';
 import { replaceUnshowable } from '#core/text/unshowable';
 import { Labels } from '../labels.ts';
@@ -110,7 +111,7 @@ export const DownloadFailed = z.strictObject({
 export const HostNotice = z.strictObject({
   type: z.literal('host.notice'),
   at: At,
-  notice: z.enum(['corrupt', 'store_over_limit', 'newer_version', 'degraded', 'evicted']),
+  notice: z.enum(['corrupt', 'store_over_limit', 'newer_version', 'degraded', 'evicted', 'second_worker']),
   model: text(100).nullable(),
   path: z.string().max(4096).nullable(),
   message: text(1000),
@@ -219,16 +220,18 @@ export type WorkerEvent = z.infer<typeof WorkerEvent>;
 
 /**
  * What one worker appends to the event stream at once. `host` is null for a worker of the pool. `bootId` and
- * `sequence` make a repeat recognisable; `signature` waits for enrolment.
+ * `sequence` make a repeat recognisable. The signature of an enrolled host stands beside the batch, over its very text.
  */
 export const EventBatch = z.strictObject({
   version: z.literal(1),
-  host: text(100).nullable(),
+  /** In the case that its worker has. */
+  host: z.string().regex(HOST_NAME, HOST_NAME_RULE).nullable(),
   bootId: z.uuid(),
   sequence: Count,
   sentAt: At,
   events: z.array(WorkerEvent).min(1).max(1000),
-  signature: z.string().max(200).optional(),
+  /** Grows with every start of an enrolled host's worker, so that batches of long ago are recognised. */
+  boot: z.number().int().min(0).optional(),
 });
 
 export type EventBatch = z.infer<typeof EventBatch>;

@@ -69,6 +69,25 @@ export const SETTINGS = {
     default: '{haulier}',
     meaning: 'before every key; the braces keep them in one slot of a cluster',
   },
+  HAULIER_WORKER_REDIS_URL: {
+    kind: urlOf(['redis:', 'rediss:'], REDIS_URL),
+    readBy: ['api'],
+    shownDefault: '`REDIS_URL` without its login',
+    meaning: 'address of Redis that enrolled workers are told, where they reach it by another one',
+  },
+  HAULIER_ENROLMENT: {
+    kind: oneOf(['optional', 'required']),
+    readBy: ['api'],
+    default: 'optional',
+    meaning: '`required`: nothing is believed of workers that are not [enrolled](enrolment.md)',
+  },
+  HAULIER_ENROLMENT_TOKEN: {
+    kind: token,
+    readBy: ['worker'],
+    shownDefault: 'none',
+    meaning: 'the worker enrols with it at its start, unless it is enrolled; needs `HAULIER_URL`',
+    isSecret: true,
+  },
   HAULIER_BIND: {
     kind: bindAddress,
     readBy: ['api', 'cli'],
@@ -344,7 +363,7 @@ export const SETTINGS = {
   },
   HAULIER_URL: {
     kind: apiUrl,
-    readBy: ['cli'],
+    readBy: ['cli', 'worker'],
     default: 'http://127.0.0.1:7420',
     meaning: 'the API',
   },

@@ -1,4 +1,5 @@
 import type { EventBatch, WorkerEvent } from '#contracts/worker/worker-events';
+import { hostKey } from '#core/text/host-name';
 
 type Of<T extends WorkerEvent['type']> = Extract<WorkerEvent, { type: T }>;
 
@@ -53,7 +54,8 @@ export function planEvents(batches: readonly EventBatch[]): EventPlan {
   const inventories: InventoryEvent[] = [];
   const checks: CheckEvent[] = [];
   const activations: ActivationEvent[] = [];
-  for (const { host, bootId, sequence, events } of batches) {
+  for (const { host: writtenHost, bootId, sequence, events } of batches) {
+    const host = writtenHost === null ? null : hostKey(writtenHost);
     events.forEach((event, position) => {
       if (event.type === 'try.finished') tries.push({ ...event, host });
       else if (event.type === 'host.notice') notices.push({ ...event, host, bootId, sequence, position });

@@ -1,12 +1,13 @@
 import { HostOrder } from '#contracts/worker/worker-events';
 import type { Logger } from '#core/logger';
+import { hostKey } from '#core/text/host-name';
 import { parseJson } from '#core/text/parse-json';
 import { MINUTE_MS } from '#core/units';
 import { ChannelListener } from './channel-listener.ts';
 import type { RedisClient, RedisSettings } from '../connection.ts';
 
 /** A hash of the orders to one host; its channel has the same name. */
-const ordersKey = (prefix: string, host: string): string => `${prefix}:orders:${host}`;
+export const ordersKey = (prefix: string, host: string): string => `${prefix}:orders:${hostKey(host)}`;
 
 /** No name of a model has a space. */
 const ACTIVATES = 'activate ';

@@ -26,6 +26,10 @@ describe('configuration of the worker', () => {
     expect(readWorkerConfig({ REDIS_URL, HAULIER_HOST: 'gpu-1', HAULIER_POOL: '1' }).pool).toBe(true);
   });
 
+  it('N40 keeps the case of a host name, and takes capitals and underscores', () => {
+    expect(readWorkerConfig({ REDIS_URL, HAULIER_HOST: 'GPU_Rack-01' }).host).toBe('GPU_Rack-01');
+  });
+
   it('reads lists, sizes and durations as people write them', () => {
     const config = readWorkerConfig({
       REDIS_URL,

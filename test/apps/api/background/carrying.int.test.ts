@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Download, DownloadDetail, DownloadRequest } from '#contracts/http/downloads';
 import { downloadJob } from '#contracts/worker/download-job';
+import { commandKey } from '#queue/commands/commands';
 import type { EventBatch, WorkerEvent } from '#contracts/worker/worker-events';
 import { unqueuedDownloads } from '#database/downloads/outbox-queries';
 import { readEpoch } from '#queue/epoch';
@@ -140,7 +141,7 @@ describe('the recorder', () => {
     const { id } = await create('told');
     await relayAll(api.deps);
     const said = [batch([started(id), progress(id), finished(id)])];
-    expect(await recordBatches(api.deps, said)).toEqual({ applied: 3, dropped: 0 });
+    expect(await recordBatches(api.deps, said)).toMatchObject({ applied: 3, dropped: 0 });
     const once = await get(id);
     expect(once).toMatchObject({ status: 'success', percent: 100, path: '/store/a.bin', outcome: 'primary_success' });
     await recordBatches(api.deps, said);
@@ -164,7 +165,7 @@ describe('the recorder', () => {
     const { id } = await create('deaf');
     await api.deps.database.pool.query(`UPDATE downloads SET status = 'cancelled' WHERE id = $1`, [id]);
     await recordBatches(api.deps, [batch([progress(id)])]);
-    const command = await api.deps.queues.redis.get(`${api.deps.prefix}:command:${id}`);
+    const command = await api.deps.queues.redis.get(commandKey(api.deps.prefix, null, id));
     expect(JSON.parse(command!)).toEqual({ version: 1, downloadId: id, generation: 1, command: 'cancel' });
   });
 
