@@ -1,15 +1,17 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { MINUTE_MS } from '#core/units';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
 
-const PATIENCE_MS = 60_000;
+/** A busy machine starts a process in many seconds. */
+const PATIENCE_MS = 3 * MINUTE_MS;
 const POLL_MS = 100;
 
 /**
  * Asks until there is an answer.
  *
- * @param what completes "waited 60 s for"
- * @throws CliError after a minute without an answer; the signal's reason when it is aborted
+ * @param what completes "waited 180 s for"
+ * @throws CliError after three minutes without an answer; the signal's reason when it is aborted
  */
 export async function eventually<T>(
   { context }: { readonly context: Pick<CommandContext, 'signal'> },

@@ -20,9 +20,9 @@ const WAVES: NonNullable<CreateRolloutInput['waves']> = [
 const LAST_WAVE = WAVES.length - 1;
 
 /** A rollout ends by then, whatever happens; so does the demo. */
-const DEADLINE = '5m';
+const DEADLINE = '10m';
 /** A host without a new byte for this long has failed. */
-const STALL = '25s';
+const STALL = '40s';
 
 export interface WavesReport {
   readonly rollout: string;

@@ -65,5 +65,5 @@ describe('haulier demo fleet', () => {
       exitCode: 0,
     });
     expect(said.stderr).toMatch(/; exit code 0\ndemo: stopping\n$/);
-  }, 420_000);
+  }, 600_000);
 });
