@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createClient, type Client } from '#client/client';
+import { createClient, type ApiClient } from '#client/client';
 import { silentLogger } from '#core/logger';
 import { connect, type Database } from '#database/sql/connect';
 import { migrate } from '#database/sql/migrate';
@@ -24,7 +24,7 @@ export interface QueueLab {
   readonly postgres: RunningServer;
   readonly redis: RunningServer;
   readonly stack: Stack;
-  readonly client: Client;
+  readonly client: ApiClient;
   readonly token: string;
   readonly prefix: string;
   /** Of the API. */

@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { createClient, type Client } from '#client/client';
+import { createClient, type ApiClient } from '#client/client';
 import { silentLogger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
 import { startPostgres } from '#embedded/postgres';
@@ -83,7 +83,7 @@ export class ChaosLab {
     return this.#workers.length;
   }
 
-  client(api: number): Client {
+  client(api: number): ApiClient {
     return createClient({ baseUrl: this.#apiUrl(api), token: TOKEN, timeoutMs: ANSWER_MS });
   }
 

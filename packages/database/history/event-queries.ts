@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { EventBatch } from '#contracts/worker/worker-events';
+import { announceMismatches } from './announce-mismatches.ts';
 import { applyChecks, type NewerVersion } from './apply-checks.ts';
 import { applyInventories } from '../hosts/apply-inventory.ts';
 import type { Database } from '../sql/connect.ts';
@@ -38,6 +39,7 @@ export async function applyEvents(
     await applyHosts(client, batches, plan, now);
     for (const id of await applyInventories(client, plan.inventories, now)) moved.add(id);
     const newer = await applyChecks(client, plan.checks, now);
+    await announceMismatches(client, plan.notices, plan.tries, now);
     return { moved: [...moved], ignored, newer };
   });
 }

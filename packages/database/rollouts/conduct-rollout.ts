@@ -1,10 +1,12 @@
 import { nextSteps, type RolloutStep } from '#core/rollout/next-steps';
 import type { RolloutEvent } from '#core/rollout/rollout-state';
 import type { Database } from '../sql/connect.ts';
+import { announceRollout } from './announce-rollout.ts';
 import { inTransaction } from '../sql/transaction.ts';
 import { takeReadyHosts, writeDownloads } from './dispatch-hosts.ts';
 import { endDownloads, type EndedDownload } from './end-downloads.ts';
 import { moveHosts, moveRollout, type Client } from './moves.ts';
+import { noteThreshold } from './note-threshold.ts';
 import { ROLLOUT_COLUMNS, type RolloutRow } from './rollout-row.ts';
 import { settlePresence, settleWork } from './settle-hosts.ts';
 import { readSnapshot } from './snapshot.ts';
@@ -58,7 +60,9 @@ export async function conductRollout(database: Database, id: string, around: Cir
     for (let count = 0; count < MAX_ROUNDS; count += 1) {
       const current = await reread(client, id);
       await settlePresence(client, current, around.aliveSince, around.now);
-      const steps = nextSteps(await readSnapshot(client, current, around.isWindowOpen), around.now.getTime());
+      const snapshot = await readSnapshot(client, current, around.isWindowOpen);
+      await noteThreshold(client, current, snapshot.counts, around.now);
+      const steps = nextSteps(snapshot, around.now.getTime());
       for (const step of steps) await round.carryOut(current, step);
       await round.writeDownloads(current);
       if (steps.length === 0) break;
@@ -185,6 +189,7 @@ async function openWave(client: Client, row: RolloutRow, wave: number, count: nu
   const hosts = [...(await next(false, count)), ...late];
   const sentence = `wave ${waves[wave]!.name} (${wave + 1} of ${waves.length}) takes ${count} hosts`;
   await client.query(OPEN_SQL, [row.id, wave, hosts, now, sentence]);
+  await announceRollout(client, row.id, ['wave.opened'], now);
 }
 
 const isVerdict = (event: RolloutEvent): boolean =>
