@@ -1,4 +1,5 @@
 import { SETTINGS, settingsOf, type SettingOf } from '#core/settings/settings';
+import { withoutLogin } from '#core/text/url-login';
 import { readSettings, unknownSettings, type Environment, type SettingValues } from '#os/settings';
 import { mayBeToken } from './access/token-format.ts';
 
@@ -90,12 +91,3 @@ const toConfig = (
 
 /** The URL of a server that this mode does not use. */
 const UNNEEDED = '';
-
-/** Workers have users of their own. */
-function withoutLogin(url: string): string {
-  if (url === UNNEEDED) return url;
-  const address = new URL(url);
-  address.username = '';
-  address.password = '';
-  return address.href;
-}
