@@ -2,6 +2,7 @@ import { SETTINGS, settingsOf, type SettingOf } from '#core/settings/settings';
 import { parseAddressPolicy } from '#http/address/address-policy';
 import { KNOWS_SYSTEM_AUTHORITIES, NO_SYSTEM_AUTHORITIES } from '#http/connection/system-authorities';
 import type { ProxySettings } from '#http/connection/proxy';
+import { withoutLogin } from '#core/text/url-login';
 import { readSettings, unknownSettings, type Environment, type SettingValues } from '#os/settings';
 import { mayBeToken } from './access/token-format.ts';
 
@@ -114,12 +115,3 @@ const toConfig = (values: Values, warnings: readonly string[]): ApiConfig => ({
 
 /** The URL of a server that this mode does not use. */
 const UNNEEDED = '';
-
-/** Workers have users of their own. */
-function withoutLogin(url: string): string {
-  if (url === UNNEEDED) return url;
-  const address = new URL(url);
-  address.username = '';
-  address.password = '';
-  return address.href;
-}

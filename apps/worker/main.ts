@@ -17,9 +17,10 @@ const SIGNAL_EXIT_CODE = 1;
 async function main(): Promise<void> {
   const wish = readEnrolSettings(process.env);
   if (process.argv.includes('--enrol')) return enrolAndEnd(wish);
-  const enrolledNow = wish !== undefined && (await enrolOnce(wish));
+  const isCheck = process.argv.includes('--check');
+  const enrolledNow = wish !== undefined && !isCheck && (await enrolOnce(wish));
   const config = readWorkerConfig(process.env);
-  if (process.argv.includes('--check')) {
+  if (isCheck) {
     process.stdout.write(`${await checkWorker(config)}\n`);
     return;
   }

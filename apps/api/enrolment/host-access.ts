@@ -60,6 +60,9 @@ class AccessKeeper {
   #lookedAt = -Infinity;
   /** Users without a key at the look before: their host may have been about to enrol. */
   #leftOver: ReadonlySet<string> = new Set();
+  /** A host enrolled since the start: until then this Redis need not know ACL. */
+  #isUsed = false;
+  #isSet = false;
   #isToldUnavailable = false;
 
   constructor(deps: AccessDeps & Pick<Dependencies, 'log'>) {
@@ -85,14 +88,16 @@ class AccessKeeper {
   async #look(): Promise<void> {
     const { database, queues, prefix, log } = this.#deps;
     const enrolled = await enrolledHosts(database);
-    if (enrolled.length === 0 && this.#runId === undefined) return;
+    if (enrolled.length === 0 && !this.#isUsed) return;
+    this.#isUsed = true;
     const wanted = new Map(enrolled.map((key) => [workerUser(prefix, key.host), key]));
     const present = new Set(await listWorkerUsers(queues.redis, prefix));
-    const missing = [...wanted].filter(([user]) => this.#runId === undefined || !present.has(user));
+    const missing = [...wanted].filter(([user]) => !this.#isSet || !present.has(user));
     await setWorkerUsers(
       queues.redis,
       missing.map(([, key]) => accessOf(prefix, key)),
     );
+    this.#isSet = true;
     const leftOver = new Set([...present].filter((user) => !wanted.has(user)));
     const gone = [...leftOver].filter((user) => this.#leftOver.has(user));
     await deleteWorkerUsers(queues.redis, gone);

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { withoutLogin } from '#core/text/url-login';
 import type { NodeProcess } from './node-process.ts';
 
 const Answer = z.object({
@@ -36,12 +37,4 @@ export async function enrolmentEnv(
     HAULIER_ENROLMENT_TOKEN: answer.token,
     REDIS_URL: withoutLogin(env['REDIS_URL'] ?? ''),
   };
-}
-
-/** The worker has a login of its own. */
-function withoutLogin(redisUrl: string): string {
-  const url = new URL(redisUrl);
-  url.username = '';
-  url.password = '';
-  return url.href;
 }

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { HOST_NAME } from '#core/text/host-name';
 import { codeOf, messageOf } from '#core/error-facts';
+import { withLogin } from '#core/text/url-login';
 import { parseJson } from '#core/text/parse-json';
 import { nodeFiles } from '#os/file-calls';
 import { writeDurably } from '#os/write-file';
@@ -52,9 +53,5 @@ export async function writeEnrolment(home: string, enrolment: Enrolment): Promis
 }
 
 /** Address of Redis with the login of the host. @param given REDIS_URL, whose address counts where it is set */
-export function redisUrlOf({ redis }: Enrolment, given: string | undefined): string {
-  const url = new URL(given ?? redis.url);
-  url.username = encodeURIComponent(redis.user);
-  url.password = encodeURIComponent(redis.password);
-  return url.href;
-}
+export const redisUrlOf = ({ redis }: Enrolment, given: string | undefined): string =>
+  withLogin(given ?? redis.url, redis.user, redis.password);
