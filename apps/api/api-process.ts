@@ -56,7 +56,7 @@ export async function createApiProcess(
     authenticator: createAuthenticator(database, deps.now),
     logger: log,
     version: files.version,
-    health: healthOf(database, queues, state),
+    health: healthOf(database, queues, state, log),
     recorderCounts: () => recorder.counts(),
     docs: config.docs,
     board,
@@ -131,15 +131,26 @@ const recentHosts = async (database: Database): Promise<string[]> =>
 const boardOf = ({ queueBoard }: ApiConfig): QueueBoard | undefined =>
   queueBoard === 'off' ? undefined : createQueueBoard({ writable: queueBoard === 'writable' });
 
-const healthOf = (database: Database, queues: DownloadQueues, state: { readonly prepared: boolean }): Health =>
-  createHealth({
+function healthOf(
+  database: Database,
+  queues: DownloadQueues,
+  state: { readonly prepared: boolean },
+  log: FastifyBaseLogger,
+): Health {
+  const warned = new Set<string>();
+  const warnOnce = (warning: string): void => {
+    if (!warned.has(warning)) log.warn({ warning }, 'redis is not set up for production');
+    warned.add(warning);
+  };
+  return createHealth({
     postgres: async () => {
       await database.pool.query('SELECT 1');
     },
     redis: async () => {
-      await checkRedis(queues.redis);
+      for (const warning of (await checkRedis(queues.redis)).warnings) warnOnce(warning);
     },
     database: async () => {
       if (!state.prepared) throw new Error('migrations and the first token are not done yet, or the API is stopping');
     },
   });
+}

@@ -26,22 +26,23 @@ export const createRelay = (deps: RelayDeps, onQueued: (host: string | null) => 
 
 /**
  * Adds one batch of jobs and then marks their rows. No lock is held in between: a crash there adds the same ids
- * again, which Redis ignores, and so do several relays at once.
+ * again, which Redis ignores, and so do several relays at once. Rows of a shard that is away wait until it is back.
  *
  * @returns true when there may be more
  * @throws Error while Postgres or Redis is down; nothing is marked then
  */
 export async function relayBatch(deps: RelayDeps, onQueued?: (host: string | null) => void): Promise<boolean> {
-  const rows = await unqueuedDownloads(deps.database, BATCH);
+  const rows = await unqueuedDownloads(deps.database, BATCH, deps.queues.shards.away());
   if (rows.length === 0) return false;
-  const { refused } = await deps.queues.addAll(rows.map(toAddressedJob));
-  const refusedIds = new Set(refused.map(({ id }) => id));
-  const added = rows.filter((row) => !refusedIds.has(jobIdOf(row)));
+  const result = await deps.queues.addAll(rows.map(toAddressedJob));
+  const addedIds = new Set(result.added);
+  const added = rows.filter((row) => addedIds.has(jobIdOf(row)));
+  const { refused, delayed } = result;
   await markEnqueued(deps.database, added, deps.now());
   await endRefused(deps, rows, refused);
   deps.changes.notify(rows.map(({ id }) => id));
   if (onQueued !== undefined) for (const host of new Set(added.map((row) => row.host))) onQueued(host);
-  deps.log.debug({ added: added.length, refused: refused.length }, 'jobs added');
+  deps.log.debug({ added: added.length, refused: refused.length, delayed: delayed.length }, 'jobs added');
   return rows.length === BATCH;
 }
 

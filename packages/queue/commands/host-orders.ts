@@ -4,9 +4,8 @@ import { parseJson } from '#core/text/parse-json';
 import { MINUTE_MS } from '#core/units';
 import { ChannelListener } from './channel-listener.ts';
 import type { RedisClient, RedisSettings } from '../connection.ts';
+import { ordersKey } from '../keys.ts';
 
-/** A hash of the orders to one host, by model; its channel has the same name. */
-const ordersKey = (prefix: string, host: string): string => `${prefix}:orders:${host}`;
 const fieldOf = ({ model }: HostOrder): string => model ?? '*';
 
 /**

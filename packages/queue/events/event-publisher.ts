@@ -4,7 +4,8 @@ import type { Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
 import type { RedisClient } from '../connection.ts';
 import { EventBuffer } from './event-buffer.ts';
-import { BATCH_FIELD, DEFAULT_MAX_ENTRIES, eventStreamKey } from './event-stream.ts';
+import { eventStreamKey } from '../keys.ts';
+import { BATCH_FIELD, DEFAULT_MAX_ENTRIES } from './event-stream.ts';
 import { fitEvent } from './fit-event.ts';
 import { within } from '../within.ts';
 

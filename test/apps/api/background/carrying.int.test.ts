@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Download, DownloadDetail, DownloadRequest } from '#contracts/http/downloads';
 import { downloadJob } from '#contracts/worker/download-job';
 import type { EventBatch, WorkerEvent } from '#contracts/worker/worker-events';
-import { readEpoch } from '#queue/epoch';
+import { commandKey, epochKey, eventStreamKey, shardOf, taggedPrefix } from '#queue/keys';
 import { checkEpoch } from '../../../../apps/api/background/check-epoch.ts';
 import { requeueSilent } from '../../../../apps/api/background/requeue-silent.ts';
 import { createRecorder, recordBatches } from '../../../../apps/api/background/recorder.ts';
@@ -131,7 +131,7 @@ describe('the recorder', () => {
     const { id } = await create('deaf');
     await api.deps.database.pool.query(`UPDATE downloads SET status = 'cancelled' WHERE id = $1`, [id]);
     await recordBatches(api.deps, [batch([progress(id)])]);
-    const command = await api.deps.queues.redis.get(`${api.deps.prefix}:command:${id}`);
+    const command = await api.deps.queues.redis.get(commandKey(api.deps.prefix, null, id));
     expect(JSON.parse(command!)).toEqual({ version: 1, downloadId: id, generation: 1, command: 'cancel' });
   });
 
@@ -143,7 +143,7 @@ describe('the recorder', () => {
     const recorders = ['a', 'b'].map((name) => createRecorder(api.deps, settings, name));
     for (const recorder of recorders) recorder.start();
     for (const id of ids)
-      await queues.redis.xadd(`${prefix}:events`, '*', 'batch', JSON.stringify(batch([started(id), finished(id)])));
+      await queues.redis.xadd(eventStreamKey(prefix), '*', 'batch', JSON.stringify(batch([started(id), finished(id)])));
     await until(async () => (await Promise.all(ids.map(get))).every((download) => download.status === 'success'), {
       what: 'all downloads succeeded',
     });
@@ -172,14 +172,26 @@ describe('the reconciler', () => {
     const { id } = await create('flushed');
     await relayBatch(api.deps);
     const { redis } = api.deps.queues;
-    await redis.del(...(await redis.keys(`${api.deps.prefix}*`)));
+    await redis.del(...(await redis.keys(`${api.deps.prefix.replace('}', '')}-*`)));
     await Promise.all([checkEpoch(api.deps), checkEpoch(api.deps)]);
     await relayBatch(api.deps);
     expect(await jobState(id, 2)).toBe('open');
-    expect(await readEpoch(redis, api.deps.prefix)).not.toBeNull();
+    expect(await redis.get(epochKey(api.deps.prefix, 'pool'))).not.toBeNull();
     await checkEpoch(api.deps);
     await relayBatch(api.deps);
     expect(await jobState(id, 3)).toBe('absent');
+  });
+
+  it('I03 queues only the downloads of the shard again that lost its data', async () => {
+    await checkEpoch(api.deps);
+    const [pool, host] = [await create('of-the-pool'), await create('of-a-host', 'gpu-1')];
+    await relayBatch(api.deps);
+    const { redis } = api.deps.queues;
+    await redis.del(...(await redis.keys(`${taggedPrefix(api.deps.prefix, shardOf('gpu-1'))}*`)));
+    await checkEpoch(api.deps);
+    await relayBatch(api.deps);
+    expect([await jobState(pool.id, 1), await jobState(pool.id, 2)]).toEqual(['open', 'absent']);
+    expect(await jobState(host.id, 2, 'gpu-1')).toBe('open');
   });
 });
 

@@ -4,7 +4,9 @@ import type { HostLimits, WorkerCommand } from '#contracts/worker/worker-events'
 import { silentLogger } from '#core/logger';
 import { checkRedis } from '#queue/check-redis';
 import { CommandListener, publishCommand, publishLimits } from '#queue/commands/commands';
-import { readEpoch, writeEpoch } from '#queue/epoch';
+import { readEpochs, writeEpoch } from '#queue/epoch';
+import { commandKey, SHARDS } from '#queue/keys';
+import { ShardStates } from '#queue/shard-states';
 import { expectNoLeaks } from '../../../helpers/leaks.ts';
 import { type TestRedis, privateRedis, testRedis } from '../../../helpers/redis.ts';
 import { until } from '../../../helpers/until.ts';
@@ -107,16 +109,17 @@ describe('commands, epoch', () => {
   it('ignores a message that is not a command', async () => {
     const { heard, listener } = listen(undefined, true);
     const downloadId = randomUUID();
-    await test.redis.set(`${test.settings.prefix}:command:${downloadId}`, '{"command":"format-disk"}');
+    await test.redis.set(commandKey(test.settings.prefix, null, downloadId), '{"command":"format-disk"}');
     await listener.recall([downloadId]);
     expect(heard).toEqual([]);
     listener.stop();
   });
 
-  it('I03 remembers the epoch until Redis loses it', async () => {
-    expect(await readEpoch(test.redis, test.settings.prefix)).toBeNull();
-    await writeEpoch(test.redis, test.settings.prefix, 'one');
-    expect(await readEpoch(test.redis, test.settings.prefix)).toBe('one');
+  it('I03 remembers the epoch of each shard until Redis loses it', async () => {
+    const read = () => readEpochs(test.redis, test.settings.prefix, new ShardStates(test.redis, silentLogger));
+    expect(await read()).toEqual(new Map(SHARDS.map((shard) => [shard, null])));
+    await writeEpoch(test.redis, test.settings.prefix, '3', 'one');
+    expect(await read()).toEqual(new Map(SHARDS.map((shard) => [shard, shard === '3' ? 'one' : null])));
   });
 });
 
