@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyBaseLogger } from 'fastify';
 import { connect } from '#database/sql/connect';
 import type { Database } from '#database/sql/connect';
+import { withoutReplica, withReplica, type ListReader } from '#database/sql/read-replica';
+import { SECOND_MS } from '#core/units';
 import { listHosts } from '#database/hosts/host-queries';
 import { checkRedis } from '#queue/check-redis';
 import { DownloadQueues } from '#queue/jobs/download-queue';
@@ -12,7 +14,7 @@ import type { Dependencies } from './dependencies.ts';
 import { createHealth } from './system/health.ts';
 import type { Health } from './system/health.ts';
 import { createChanges } from './live/changes.ts';
-import type { Loop } from './background/loop.ts';
+import { createLoop, type Loop } from './background/loop.ts';
 import { createConductor } from './rollouts/conductor.ts';
 import { createQueueBoard } from './system/queue-board.ts';
 import type { QueueBoard } from './system/queue-board-type.ts';
@@ -43,10 +45,11 @@ export async function createApiProcess(
 ): Promise<ApiProcess> {
   const redis = { url: config.redisUrl, prefix: config.redisPrefix };
   const database = connect({ url: config.databaseUrl, poolSize: config.databasePool, logger: log });
+  const lists = listsOf(config, database, log);
   const board = boardOf(config);
   const queues = new DownloadQueues({ redis, logger: log, onQueueClosing: (queue) => board?.hide(queue) });
   const showQueue = showing(queues, board);
-  const base = baseOf(config, { database, queues, log });
+  const base = baseOf(config, { database, lists, queues, log });
   const maintenance = new MaintenanceQueue({ redis: queues.redis, prefix: config.redisPrefix, logger: log });
   const { deps, loops } = createLoops(base, config, maintenance, showQueue);
   const recorder = createRecorder(deps, redis, `api-${randomUUID()}`);
@@ -81,7 +84,7 @@ export async function createApiProcess(
     deps.changes.stop();
     await app.close();
     await Promise.all(runners.map((runner) => runner.stop()));
-    await Promise.all([maintenance.stop(), queues.stop(), database.close()]);
+    await Promise.all([maintenance.stop(), queues.stop(), lists.close(), database.close()]);
   };
   return { start, stop: once(stop) };
 }
@@ -91,7 +94,7 @@ type Base = Omit<Dependencies, 'nudgeRelay' | 'nudgeConductor'>;
 
 function baseOf(
   { redisPrefix: prefix, hostOfflineAfterMs }: ApiConfig,
-  made: Pick<Dependencies, 'database' | 'queues' | 'log'>,
+  made: Pick<Dependencies, 'database' | 'lists' | 'queues' | 'log'>,
 ): Base {
   return { ...made, prefix, hostOfflineAfterMs, changes: createChanges(), now: () => new Date() };
 }
@@ -108,8 +111,24 @@ function createLoops(
   const conductor = createConductor({ ...base, nudgeRelay });
   const deps = { ...base, nudgeRelay, nudgeConductor: () => conductor.nudge() };
   const versionChecks = createVersionChecks(deps, maintenance, config.versionCheckMs);
-  return { deps, loops: [relay, conductor, ...createReconciler(deps, config), versionChecks] };
+  const loops = [relay, conductor, ...createReconciler(deps, config), versionChecks];
+  return { deps, loops: config.databaseReadUrl === undefined ? loops : [...loops, markingLoop(deps)] };
 }
+
+const MARK_EVERY_MS = 2 * SECOND_MS;
+
+/** Its marks tell how old the replica is. */
+const markingLoop = ({ lists, log }: Pick<Dependencies, 'lists' | 'log'>): Loop =>
+  createLoop({ name: 'replica-mark', everyMs: MARK_EVERY_MS, log, round: () => lists.beat().then(() => false) });
+
+const listsOf = (
+  { databaseReadUrl: url, databasePool: poolSize }: ApiConfig,
+  database: Database,
+  logger: FastifyBaseLogger,
+): ListReader =>
+  url === undefined
+    ? withoutReplica(database)
+    : withReplica(database, { url, poolSize, logger, now: () => new Date() });
 
 const showing =
   (queues: DownloadQueues, board: QueueBoard | undefined) =>

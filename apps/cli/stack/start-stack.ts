@@ -89,7 +89,8 @@ async function startInOrder(
   if (options.workers.length > 0)
     options.report(options.workers.length === 1 ? 'starting the worker' : `starting ${options.workers.length} workers`);
   // A worker holds no database credential and no token (decision 0002).
-  const workerEnv = { ...env, DATABASE_URL: undefined, HAULIER_ADMIN_TOKEN: undefined };
+  const secrets = { DATABASE_URL: undefined, DATABASE_READ_URL: undefined, HAULIER_ADMIN_TOKEN: undefined };
+  const workerEnv = { ...env, ...secrets };
   const startWorker = (worker: StackWorker): Promise<NodeProcess> =>
     startProcess(options, worker.name, 'apps/worker/main.js', { ...workerEnv, ...worker.env }, stops);
   const workers = await Promise.all(options.workers.map(startWorker));

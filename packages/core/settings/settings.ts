@@ -56,6 +56,13 @@ export const SETTINGS = {
     meaning: '`postgresql://user:password@host:5432/database`',
     isSecret: true,
   },
+  DATABASE_READ_URL: {
+    kind: urlOf(['postgres:', 'postgresql:'], POSTGRES_URL, { needsHost: false }),
+    readBy: ['api'],
+    shownDefault: 'none',
+    meaning: 'a replica of the database, from which lists and metrics are read',
+    isSecret: true,
+  },
   REDIS_URL: {
     kind: redisUrl,
     readBy: ['api', 'worker', 'cli'],

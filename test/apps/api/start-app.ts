@@ -7,6 +7,8 @@ import type { App } from '../../../apps/api/server/app-type.ts';
 import { createAuthenticator, hashOfToken, pepperOf } from '../../../apps/api/access/authenticate.ts';
 import { makeToken } from '../../../apps/api/access/token-format.ts';
 import { silentLogger } from '#core/logger';
+import type { Database } from '#database/sql/connect';
+import { withoutReplica, type ListReader } from '#database/sql/read-replica';
 import { createToken } from '#database/access/token-queries';
 import { DownloadQueues } from '#queue/jobs/download-queue';
 import { createTestDatabase } from '../../helpers/database.ts';
@@ -34,6 +36,8 @@ export interface TestApp {
 
 export interface TestAppOptions {
   readonly redisUrl?: string;
+  /** Default: lists are read from the database itself. */
+  readonly lists?: (database: Database) => ListReader;
   /** The clock of the API. */
   readonly now?: () => Date;
 }
@@ -46,6 +50,7 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
   let nudges = 0;
   const deps: Dependencies = {
     database,
+    lists: options.lists?.(database) ?? withoutReplica(database),
     queues,
     prefix: redis.settings.prefix,
     changes: createChanges(),
