@@ -26,27 +26,30 @@ export const checkRedis = (redis: RedisClient): Promise<RedisCheck> =>
 /** A cluster serves some hosts while a master is away, so that is a warning. */
 async function checkCluster(cluster: Cluster): Promise<RedisCheck> {
   await cluster.ping();
-  const masters = cluster.nodes('master');
-  const checks = await Promise.allSettled(masters.map(checkServer));
+  const checks = await Promise.allSettled(cluster.nodes('master').map(checkServer));
   const done = checks.flatMap((check) => (check.status === 'fulfilled' ? [check.value] : []));
   const failures = checks.flatMap((check) => (check.status === 'rejected' ? [check.reason as Error] : []));
   const fault = failures.find((error) => error instanceof UnfitRedisError) ?? (done.length === 0 && failures[0]);
   if (fault) throw fault;
-  const away = `${failures.length} of ${masters.length} masters of the redis cluster do not answer: hosts of their shards wait`;
+  const own = await Promise.all([slotWarnings(cluster), coverageWarnings(cluster)]);
   return {
     version: done[0]?.version,
-    clockSkewMs: done.reduce(
-      (worst, { clockSkewMs }) => (Math.abs(clockSkewMs) > Math.abs(worst) ? clockSkewMs : worst),
-      0,
-    ),
-    warnings: [
-      ...new Set([
-        ...(failures.length > 0 ? [away] : []),
-        ...(await coverageWarnings(cluster)),
-        ...done.flatMap(({ warnings }) => warnings),
-      ]),
-    ],
+    clockSkewMs: done.map(({ clockSkewMs }) => clockSkewMs).reduce(farther, 0),
+    warnings: [...new Set([...own.flat(), ...done.flatMap(({ warnings }) => warnings)])],
   };
+}
+
+const farther = (one: number, other: number): number => (Math.abs(other) > Math.abs(one) ? other : one);
+
+const SLOTS = 16_384;
+
+async function slotWarnings(cluster: Cluster): Promise<string[]> {
+  const info = await cluster.cluster('INFO').catch(() => '');
+  const served = parseInfo(String(info)).get('cluster_slots_ok');
+  if (served === undefined || Number(served) === SLOTS) return [];
+  return [
+    `${SLOTS - Number(served)} of ${SLOTS} slots of the redis cluster are not served: hosts of their shards wait`,
+  ];
 }
 
 /** Where one lost master makes a whole cluster refuse all commands, its hosts are not the only ones that wait. */

@@ -1,4 +1,3 @@
-import type { Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
 import { connect, type Database, type DatabaseOptions } from './connect.ts';
 import { readSetting, writeSetting } from './setting-queries.ts';

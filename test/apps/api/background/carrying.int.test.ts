@@ -182,6 +182,18 @@ describe('the reconciler', () => {
     expect(await jobState(id, 3)).toBe('absent');
   });
 
+  it('I03 queues what an older version put under one prefix again', async () => {
+    const { id } = await create('older');
+    const { pool } = api.deps.database;
+    await pool.query(`UPDATE downloads SET enqueued_generation = generation`);
+    await pool.query(`INSERT INTO settings (key, value, updated_at) VALUES ('queue_epoch', 'old', now())`);
+    await api.deps.queues.redis.set(`${api.deps.prefix}:epoch`, 'old');
+    await checkEpoch(api.deps);
+    await relayBatch(api.deps);
+    expect(await jobState(id, 2)).toBe('open');
+    await api.deps.queues.redis.del(`${api.deps.prefix}:epoch`);
+  });
+
   it('I03 queues only the downloads of the shard again that lost its data', async () => {
     await checkEpoch(api.deps);
     const [pool, host] = [await create('of-the-pool'), await create('of-a-host', 'gpu-1')];
