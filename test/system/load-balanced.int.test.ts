@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ApiError, UnreachableError } from '#client/api-error';
-import { createClient, type Client } from '#client/client';
+import { createClient, type ApiClient } from '#client/client';
 import { messageOf } from '#core/error-facts';
 import { findProgram } from '#embedded/find-program';
 import { freePort } from '#os/port';
@@ -28,7 +28,7 @@ suite(whyNot === undefined ? title : `${title}: skipped, ${whyNot}`, () => {
   let origin: Origin;
   let system: System;
   let nginx: Nginx;
-  let client: Client;
+  let client: ApiClient;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'haulier-balanced-'));
