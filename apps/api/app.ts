@@ -21,6 +21,7 @@ import { registerPrometheusRoutes } from './metrics/prometheus-routes.ts';
 import { registerWebhookRoutes } from './webhooks/routes.ts';
 import { registerVersionRoutes } from './models/version-routes.ts';
 import type { App } from './server/app-type.ts';
+import { answerClientError } from './server/client-errors.ts';
 import { answerError, registerErrorHandler } from './server/error-handler.ts';
 import { acceptOnlyJson } from './server/json-only.ts';
 import { registerOpenApi, registerOpenApiDocument } from './server/openapi.ts';
@@ -61,6 +62,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     requestTimeout: MINUTE_MS,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200 },
+    clientErrorHandler: answerClientError,
     frameworkErrors: (error, request, reply) => void answerError(request, reply, error),
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);

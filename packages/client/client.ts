@@ -62,6 +62,8 @@ export interface RolloutListFilter {
 
 export interface RolloutHostFilter {
   readonly state?: readonly string[] | undefined;
+  /** Part of the name. */
+  readonly q?: string | undefined;
   readonly cursor?: string | undefined;
   readonly limit?: number | undefined;
 }

@@ -63,7 +63,7 @@ suite(whyNot === undefined ? title : `${title}: skipped, ${whyNot}`, () => {
     await rm(folder, { recursive: true, force: true });
   }, 60_000);
 
-  it('N20 one is killed under load: its requests are repeated by their callers, and each thing happens once', async () => {
+  it('N30 one is killed under load: its requests are repeated by their callers, and each thing happens once', async () => {
     let broken = 0;
     async function persistently<Result>(work: () => Promise<Result>): Promise<Result> {
       for (;;) {

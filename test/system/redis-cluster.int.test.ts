@@ -69,7 +69,7 @@ describe('the system on a Redis Cluster', () => {
     await expectWhole(ids[1], 'both-b');
   }, 90_000);
 
-  it('I21 a lost shard: its hosts wait, the others go on, and nothing is lost when it returns', async () => {
+  it('I31 a lost shard: its hosts wait, the others go on, and nothing is lost when it returns', async () => {
     const moving = await order('moving', onVictim);
     await system.awaitDownload(moving, ({ status }) => status === 'in_progress');
     await cluster.kill(victim);
@@ -84,7 +84,7 @@ describe('the system on a Redis Cluster', () => {
     await expectWhole(waits, 'while-away');
   }, 120_000);
 
-  it('I22 a shard that is replaced by an empty one: what was queued there is queued again', async () => {
+  it('I32 a shard that is replaced by an empty one: what was queued there is queued again', async () => {
     const worker = system.workers[0]!;
     await system.kill(worker);
     const queued = await order('queued', onVictim);

@@ -35,7 +35,7 @@ describe('the system on a Redis that Sentinels watch', () => {
     expect(await sha256OfFile(done.path!)).toBe(named(name).sha256);
   }
 
-  it('I23 the master dies: its replica takes over, transfers go on and nothing that was queued is lost', async () => {
+  it('I33 the master dies: its replica takes over, transfers go on and nothing that was queued is lost', async () => {
     const moving = await order('moving', 'host-a');
     await system.awaitDownload(moving, ({ status }) => status === 'in_progress');
     const queued = await order('queued', 'host-b');

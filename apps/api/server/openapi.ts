@@ -43,6 +43,7 @@ export async function registerOpenApi(app: FastifyInstance, version: string): Pr
     transformObject: (input) => {
       const document = jsonSchemaTransformObject(input);
       dropUnusedSchemas(document as WithSchemas);
+      markOptionalBodies(document as WithPaths);
       return document;
     },
   });
@@ -63,4 +64,25 @@ function dropUnusedSchemas(document: WithSchemas): void {
   const schemas = document.components?.schemas ?? {};
   for (const name of Object.keys(schemas))
     if (name.endsWith('Input') && !text.includes(`"#/components/schemas/${name}"`)) delete schemas[name];
+}
+
+interface WithPaths {
+  readonly paths?: Readonly<Record<string, Readonly<Record<string, { readonly requestBody?: RequestBody }>>>>;
+}
+
+interface RequestBody {
+  required?: boolean;
+  readonly content: Readonly<
+    Record<string, { readonly schema?: { readonly anyOf?: readonly { readonly type?: string }[] } }>
+  >;
+}
+
+/** A body that may be null may be left out; the transform describes every body as required. */
+function markOptionalBodies({ paths = {} }: WithPaths): void {
+  const operations = Object.values(paths).flatMap((methods) => Object.values(methods));
+  for (const { requestBody } of operations) {
+    const schemas = Object.values(requestBody?.content ?? {}).map(({ schema }) => schema);
+    if (requestBody && schemas.some((schema) => schema?.anyOf?.some(({ type }) => type === 'null')))
+      requestBody.required = false;
+  }
 }

@@ -12,13 +12,16 @@ export function headLines(rollout: Rollout, url: string): string[] {
   const files = models.reduce((sum, model) => sum + model.files, 0);
   const size = formatBytes(models.reduce((sum, model) => sum + model.sizeBytes, 0));
   const deadlineMs = Date.parse(rollout.deadlineAt) - Date.parse(rollout.startsAt ?? rollout.createdAt);
-  const fails = threshold.allowedFailures + 1;
+  const fails = plural(threshold.allowedFailures + 1, 'failure');
+  const beyond = rollout.onFailure === 'stop' ? `fails after ${fails}` : `goes on after ${fails}, and fails at its end`;
   return [
-    `rollout ${rollout.id}: ${modelsText(rollout)} (${files} files, ${size}) → ${counts.targeted} hosts matching ${rollout.selector || 'anything'}`,
-    `threshold ${threshold.percent}% = at least ${threshold.required} hosts; fails after ${fails} failures; deadline ${formatDuration(deadlineMs)}`,
+    `rollout ${rollout.id}: ${modelsText(rollout)} (${plural(files, 'file')}, ${size}) → ${plural(counts.targeted, 'host')} matching ${rollout.selector || 'anything'}`,
+    `threshold ${threshold.percent}% = at least ${plural(threshold.required, 'host')}; ${beyond}; deadline ${formatDuration(deadlineMs)}`,
     url,
   ];
 }
+
+const plural = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 /** Hosts that ended. */
 export const endedOf = ({ counts }: Rollout): number =>
@@ -44,11 +47,15 @@ export function progressLine(rollout: Rollout): string {
   ].join(' · ');
   const left = bytes.total - bytes.done;
   const rate =
-    bytes.perSecond === 0
-      ? ''
-      : ` | ${formatBytes(bytes.perSecond)}/s | eta ${formatDuration((1000 * left) / bytes.perSecond)}`;
+    bytes.perSecond === 0 ? '' : ` | ${formatBytes(bytes.perSecond)}/s | eta ${etaText(left / bytes.perSecond)}`;
   const state = rollout.state === 'running' ? '' : ` | ${rollout.state.replaceAll('_', ' ')}: ${rollout.message}`;
   return `${String(percentOf(rollout)).padStart(3)}% | ${hosts}${rate}${state}`;
+}
+
+/** In whole seconds: fractions would flicker. */
+function etaText(seconds: number): string {
+  const whole = Math.max(1, Math.ceil(seconds));
+  return whole < 60 ? `${whole} s` : formatDuration(1000 * whole);
 }
 
 export const failedLine = ({ host, reason, message }: RolloutHost): string =>

@@ -5,8 +5,8 @@ import { reconnecting } from './reconnect.ts';
 import { failedLine } from './rollout-text.ts';
 
 export interface WatchOptions {
-  /** `threshold` ends as soon as enough hosts have the models. */
-  readonly until: 'all' | 'threshold';
+  /** Ends the watching before the verdict; left out: only the verdict does. */
+  readonly until?: ((rollout: Rollout) => boolean) | undefined;
   readonly maxDisconnectMs: number;
   readonly display: RolloutDisplay;
   readonly signal: AbortSignal;
@@ -34,7 +34,7 @@ export async function watchRollout(client: ApiClient, first: Rollout, options: W
       if (rollout.counts.failed + rollout.counts.timedOut > told.size)
         await call(() => tellFailures(client, rollout, told, display));
       display.update(rollout);
-      if (rollout.isFinal || (until === 'threshold' && rollout.threshold.met)) return rollout;
+      if (rollout.isFinal || until?.(rollout) === true) return rollout;
       const { id, version } = rollout;
       rollout = await call(() => client.waitForRollout(id, { waitMs: POLL_MS, after: version, signal }));
     }

@@ -30,6 +30,8 @@ export interface StackOptions {
 export interface StackWorker {
   readonly name: string;
   readonly env: NodeJS.ProcessEnv;
+  /** It stays in the process group of this process. */
+  readonly sharesGroup?: boolean;
 }
 
 export interface Stack {
@@ -83,7 +85,8 @@ async function startInOrder(
   const apiUrl = urlOf(options.bind, port);
 
   options.report('starting the API');
-  const api = await startProcess(options, 'api', 'apps/api/main.js', env, stops);
+  const api = await startProcess(options, { name: 'api', env }, 'apps/api/main.js');
+  stops.push(() => api.stop());
   await awaitReady(api, `${apiUrl}/readyz`, options);
 
   if (options.workers.length > 0)
@@ -91,8 +94,15 @@ async function startInOrder(
   // A worker holds no database credential and no token (decision 0002).
   const secrets = { DATABASE_URL: undefined, DATABASE_READ_URL: undefined, HAULIER_ADMIN_TOKEN: undefined };
   const workerEnv = { ...env, ...secrets };
-  const startWorker = (worker: StackWorker): Promise<NodeProcess> =>
-    startProcess(options, worker.name, 'apps/worker/main.js', { ...workerEnv, ...worker.env }, stops);
+  const started: NodeProcess[] = [];
+  // All together: a worker takes up to two seconds for its last reports.
+  stops.push(async () => void (await Promise.all(started.map((child) => child.stop()))));
+  const startWorker = async (worker: StackWorker): Promise<NodeProcess> => {
+    const own = { ...worker, env: { ...workerEnv, ...worker.env } };
+    const child = await startProcess(options, own, 'apps/worker/main.js');
+    started.push(child);
+    return child;
+  };
   const workers = await Promise.all(options.workers.map(startWorker));
   const failed = Promise.race([api, ...workers].map((child) => child.ended.then(() => child)));
   return { apiUrl, api, workers, failed, startWorker, stop };
@@ -132,19 +142,13 @@ function urlOf(bind: string, port: number): string {
   return `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
-async function startProcess(
-  options: StackOptions,
-  name: string,
+const startProcess = (
+  { distDir, home }: StackOptions,
+  { name, env, sharesGroup }: StackWorker,
   script: string,
-  env: NodeJS.ProcessEnv,
-  stops: (() => Promise<void>)[],
-): Promise<NodeProcess> {
-  const child = await startNodeProcess({
-    name,
-    script: join(options.distDir, script),
-    env,
-    logPath: join(options.home, 'logs', `${name}.log`),
+): Promise<NodeProcess> =>
+  startNodeProcess({
+    ...{ name, env, sharesGroup },
+    script: join(distDir, script),
+    logPath: join(home, 'logs', `${name}.log`),
   });
-  stops.push(() => child.stop());
-  return child;
-}

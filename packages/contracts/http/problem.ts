@@ -17,6 +17,7 @@ export const PROBLEMS = {
   'unknown-webhook': { status: 404, title: 'There is no such webhook' },
   'unknown-delivery': { status: 404, title: 'The webhook has no such delivery' },
   'method-not-allowed': { status: 405, title: 'The method is not allowed here' },
+  'request-timeout': { status: 408, title: 'The request did not arrive in time' },
   'illegal-move': { status: 409, title: 'It cannot do that now' },
   'host-online': { status: 409, title: 'The host is in use' },
   'request-in-progress': { status: 409, title: 'The first request with this key is still running' },
@@ -29,6 +30,7 @@ export const PROBLEMS = {
   'no-hosts-matched': { status: 422, title: 'The selector matches no host' },
   'key-reused': { status: 422, title: 'The idempotency key was used for another request' },
   'too-many-requests': { status: 429, title: 'Too many requests' },
+  'head-too-large': { status: 431, title: 'The address and the headers are too long' },
   internal: { status: 500, title: 'Something broke inside' },
   unavailable: { status: 503, title: 'A part of the system is not reachable' },
 } as const;

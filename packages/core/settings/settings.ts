@@ -148,7 +148,7 @@ export const SETTINGS = {
     kind: duration,
     readBy: ['api'],
     default: '3m',
-    meaning: 'a host that nothing was heard of for this long is offline; workers report every minute',
+    meaning: 'a host that nothing was heard of for this long is offline; see `HAULIER_REPORT_EVERY`',
   },
   HAULIER_LOG_LEVEL: {
     kind: oneOf(LOG_LEVELS),
@@ -174,6 +174,19 @@ export const SETTINGS = {
     default: '',
     shownDefault: 'none',
     meaning: 'labels of this host that selectors match: `gpu=true,site=eu-1`; what is set through the API wins',
+  },
+  HAULIER_REPORT_EVERY: {
+    kind: timerDuration,
+    readBy: ['worker'],
+    default: '1m',
+    meaning:
+      'how often the worker reports its host, beside after each change; less than a third of `HAULIER_HOST_OFFLINE_AFTER`',
+  },
+  HAULIER_COMMANDS: {
+    kind: anyText,
+    readBy: ['worker'],
+    shownDefault: 'none',
+    meaning: 'path of a JSON file with the programs that rollouts may run on this host, see below',
   },
   HAULIER_POOL: {
     kind: flag,

@@ -7,6 +7,7 @@ import type { Database } from '../sql/connect.ts';
 import * as sql from './event-sql.ts';
 import { planEvents, type DownloadStep, type EventPlan } from './event-waves.ts';
 import * as hostSql from '../hosts/host-event-sql.ts';
+import { noteActivations } from '../rollouts/activate-hosts.ts';
 import { inTransaction } from '../sql/transaction.ts';
 
 export interface AppliedEvents {
@@ -30,6 +31,8 @@ export async function applyEvents(
   now: Date,
 ): Promise<AppliedEvents> {
   const plan = planEvents(batches);
+  // On their own, so that this transaction holds no row that a round of a rollout waits for.
+  await noteActivations(database, plan.activations, now);
   return inTransaction(database, async (client) => {
     await lockRows(client, plan);
     const moved = new Set<string>();

@@ -179,7 +179,7 @@ describe('a Redis Cluster of three masters', () => {
     await cluster.call(1, 'CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
   }, 60_000);
 
-  it('I21 one shard lost: its jobs are delayed, those of the others run, and it is known again when it is back', async () => {
+  it('I31 one shard lost: its jobs are delayed, those of the others run, and it is known again when it is back', async () => {
     const hosts = await hostsByMaster();
     const lost = (await cluster.masterOf(eventStreamKey(settings.prefix))) === 0 ? 1 : 0;
     const others = hosts.filter((_, master) => master !== lost);
@@ -209,7 +209,7 @@ describe('a Redis Cluster of three masters', () => {
     await until(() => ran[lost]!.includes(idOf(hosts[lost]!)), { what: 'the host of the lost shard runs its job' });
   }, 120_000);
 
-  it('I22 one shard replaced by an empty one: its sentinel is missing, the others are kept', async () => {
+  it('I32 one shard replaced by an empty one: its sentinel is missing, the others are kept', async () => {
     const hosts = await hostsByMaster();
     const lost = await masterOf(hosts[2]!);
     for (const shard of SHARDS) await writeEpoch(redis, settings.prefix, shard, 'kept');

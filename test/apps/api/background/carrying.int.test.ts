@@ -4,6 +4,7 @@ import type { Download, DownloadDetail, DownloadRequest } from '#contracts/http/
 import { downloadJob } from '#contracts/worker/download-job';
 import type { EventBatch, WorkerEvent } from '#contracts/worker/worker-events';
 import { unqueuedDownloads } from '#database/downloads/outbox-queries';
+import { BATCH_FIELD } from '#queue/events/event-stream';
 import { commandKey, epochKey, eventStreamKey, shardOf, taggedPrefix } from '#queue/keys';
 import { checkEpoch } from '../../../../apps/api/background/check-epoch.ts';
 import { requeueSilent } from '../../../../apps/api/background/requeue-silent.ts';
@@ -197,6 +198,42 @@ describe('the reconciler', () => {
     expect(await jobState(lost.id, 2)).toBe('open');
     expect(await jobState(waiting.id, 1)).toBe('open');
     expect(await jobState(waiting.id, 2)).toBe('absent');
+  });
+
+  describe('after an outage of the API, with the events of a job that ended meanwhile still in the stream', () => {
+    const sweep = (recordedWithinMs: number): Promise<boolean> =>
+      requeueSilent(api.deps, { silentAfterMs: 240_000, recordedWithinMs });
+    const settings = () => ({ url: testRedisUrl(), prefix: api.deps.prefix });
+
+    /** The worker is done, its job is gone, and no recorder ran. */
+    const doneUnseen = async (): Promise<string> => {
+      const { id } = await create('unseen');
+      await relayAll(api.deps);
+      const { redis } = api.deps.queues;
+      await redis.xadd(eventStreamKey(api.deps.prefix), '*', BATCH_FIELD, JSON.stringify(batch([finished(id)])));
+      await api.deps.queues.remove({ host: null, id: `${id}.g1` });
+      await api.deps.database.pool.query(`UPDATE downloads SET heartbeat_at = now() - interval '10 minutes'`);
+      return id;
+    };
+
+    it('N12 waits for the recorder, and the download is not run a second time', async () => {
+      const id = await doneUnseen();
+      const sweeping = sweep(45_000);
+      const recorder = createRecorder(api.deps, settings(), 'late');
+      recorder.start();
+      await sweeping;
+      expect(await get(id)).toMatchObject({ status: 'success', reason: 'verified' });
+      await relayAll(api.deps);
+      expect(await jobState(id, 2)).toBe('absent');
+      await recorder.stop();
+    });
+
+    it('N12 leaves it to the next round when the recorder does not come', async () => {
+      const id = await doneUnseen();
+      expect(await sweep(0)).toBe(false);
+      await relayAll(api.deps);
+      expect(await jobState(id, 2)).toBe('absent');
+    });
   });
 
   it('I03 notices that Redis lost its data and queues all open downloads again', async () => {
