@@ -3,6 +3,8 @@ import type { FastifyBaseLogger } from 'fastify';
 import { hostKey } from '#core/text/host-name';
 import { connect } from '#database/sql/connect';
 import type { Database } from '#database/sql/connect';
+import { withoutReplica, withReplica, type ListReader } from '#database/sql/read-replica';
+import { SECOND_MS } from '#core/units';
 import { listHosts } from '#database/hosts/host-queries';
 import { parseAddressPolicy } from '#http/address/address-policy';
 import { createHttp } from '#http/pool';
@@ -19,7 +21,7 @@ import { createAccessKeeper } from './enrolment/host-access.ts';
 import { createHealth } from './system/health.ts';
 import type { Health } from './system/health.ts';
 import { createChanges } from './live/changes.ts';
-import type { Loop } from './background/loop.ts';
+import { createLoop, type Loop } from './background/loop.ts';
 import { createBulkRunner } from './bulk/run-bulk-actions.ts';
 import { createConductor } from './rollouts/conductor.ts';
 import { createQueueBoard } from './system/queue-board.ts';
@@ -59,10 +61,11 @@ export async function createApiProcess(
 ): Promise<ApiProcess> {
   const redis = { url: config.redisUrl, prefix: config.redisPrefix };
   const database = connect({ url: config.databaseUrl, poolSize: config.databasePool, logger: log });
+  const lists = listsOf(config, database, log);
   const board = boardOf(config);
   const queues = new DownloadQueues({ redis, logger: log, onQueueClosing: (queue) => board?.hide(queue) });
   const showQueues = showing(queues, board);
-  const base = baseOf(config, { database, queues, log });
+  const base = baseOf(config, { database, lists, queues, log });
   const maintenance = new MaintenanceQueue({ redis: queues.redis, prefix: config.redisPrefix, logger: log });
   const sender = createSender(base, config, files.version);
   const { deps, loops } = createLoops(
@@ -79,7 +82,7 @@ export async function createApiProcess(
     requestsPerMinute: config.requestsPerMinute,
     logger: log,
     version: files.version,
-    health: healthOf(database, queues, state),
+    health: healthOf(database, queues, state, log),
     recorderCounts: () => recorder.counts(),
     docs: config.docs,
     board,
@@ -104,7 +107,7 @@ export async function createApiProcess(
     deps.changes.stop();
     await app.close();
     await Promise.all(runners.map((runner) => runner.stop()));
-    await Promise.all([maintenance.stop(), queues.stop(), database.close()]);
+    await Promise.all([maintenance.stop(), queues.stop(), lists.close(), database.close()]);
   };
   return { start, enrolmentToken: tokenMaker(deps), stop: once(stop) };
 }
@@ -125,7 +128,7 @@ type Base = Omit<Dependencies, 'nudgeRelay' | 'nudgeConductor' | 'nudgeBulk' | '
 
 function baseOf(
   { redisPrefix: prefix, hostOfflineAfterMs, enrolment, workerRedisUrl, allowAddresses }: ApiConfig,
-  made: Pick<Dependencies, 'database' | 'queues' | 'log'>,
+  made: Pick<Dependencies, 'database' | 'lists' | 'queues' | 'log'>,
 ): Base {
   const webhookAddresses = parseAddressPolicy(allowAddresses);
   return {
@@ -163,8 +166,25 @@ function createLoops(
     createWebhookHistory(deps, config.historyMs),
     createAccessKeeper(deps),
   ];
-  return { deps, loops: [relay, conductor, bulk, ...createReconciler(deps, config), versionChecks, ...watches] };
+  const marking = config.databaseReadUrl === undefined ? [] : [markingLoop(deps)];
+  const own = [relay, conductor, bulk, ...createReconciler(deps, config), versionChecks];
+  return { deps, loops: [...own, ...watches, ...marking] };
 }
+
+const MARK_EVERY_MS = 2 * SECOND_MS;
+
+/** Its marks tell how old the replica is. */
+const markingLoop = ({ lists, log }: Pick<Dependencies, 'lists' | 'log'>): Loop =>
+  createLoop({ name: 'replica-mark', everyMs: MARK_EVERY_MS, log, round: () => lists.beat().then(() => false) });
+
+const listsOf = (
+  { databaseReadUrl: url, databasePool: poolSize }: ApiConfig,
+  database: Database,
+  logger: FastifyBaseLogger,
+): ListReader =>
+  url === undefined
+    ? withoutReplica(database)
+    : withReplica(database, { url, poolSize, logger, now: () => new Date() });
 
 /** Shows the last of these queues on the board. To open a queue costs round trips, and thousands of hosts may get jobs at once. */
 const showing =
@@ -188,15 +208,26 @@ const recentHosts = async (database: Database): Promise<string[]> =>
 const boardOf = ({ queueBoard }: ApiConfig): QueueBoard | undefined =>
   queueBoard === 'off' ? undefined : createQueueBoard({ writable: queueBoard === 'writable' });
 
-const healthOf = (database: Database, queues: DownloadQueues, state: { readonly prepared: boolean }): Health =>
-  createHealth({
+function healthOf(
+  database: Database,
+  queues: DownloadQueues,
+  state: { readonly prepared: boolean },
+  log: FastifyBaseLogger,
+): Health {
+  const warned = new Set<string>();
+  const warnOnce = (warning: string): void => {
+    if (!warned.has(warning)) log.warn({ warning }, 'redis is not set up for production');
+    warned.add(warning);
+  };
+  return createHealth({
     postgres: async () => {
       await database.pool.query('SELECT 1');
     },
     redis: async () => {
-      await checkRedis(queues.redis);
+      for (const warning of (await checkRedis(queues.redis)).warnings) warnOnce(warning);
     },
     database: async () => {
       if (!state.prepared) throw new Error('migrations and the first token are not done yet, or the API is stopping');
     },
   });
+}

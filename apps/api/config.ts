@@ -12,6 +12,8 @@ export interface ApiConfig {
   /** 0 takes a free port. */
   readonly port: number;
   readonly databaseUrl: string;
+  /** A replica that lists are read from. */
+  readonly databaseReadUrl: string | undefined;
   /** Most connections to Postgres at once. */
   readonly databasePool: number;
   readonly redisUrl: string;
@@ -92,6 +94,7 @@ const toConfig = (values: Values, warnings: readonly string[]): ApiConfig => ({
   bind: values.HAULIER_BIND,
   port: values.HAULIER_PORT,
   databaseUrl: values.DATABASE_URL ?? UNNEEDED,
+  databaseReadUrl: values.DATABASE_READ_URL,
   databasePool: values.HAULIER_DATABASE_POOL,
   redisUrl: values.REDIS_URL ?? UNNEEDED,
   adminToken: values.HAULIER_ADMIN_TOKEN,

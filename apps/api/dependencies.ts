@@ -1,5 +1,6 @@
 import type { Logger } from '#core/logger';
 import type { Database } from '#database/sql/connect';
+import type { ListReader } from '#database/sql/read-replica';
 import type { AddressPolicy } from '#http/address/address-policy';
 import type { DownloadQueues } from '#queue/jobs/download-queue';
 import type { Changes } from './live/changes.ts';
@@ -7,6 +8,8 @@ import type { Changes } from './live/changes.ts';
 /** Dependencies of routes and commands; made once by the process or by a test. */
 export interface Dependencies {
   readonly database: Database;
+  /** Where lists are read. */
+  readonly lists: ListReader;
   readonly queues: DownloadQueues;
   /** Start of every key in Redis. */
   readonly prefix: string;

@@ -8,6 +8,7 @@ import { unqueuedDownloads } from '#database/downloads/outbox-queries';
 import type { Database } from '#database/sql/connect';
 import { connectImpatiently, disconnect, type RedisClient } from '#queue/connection';
 import { DownloadQueues } from '#queue/jobs/download-queue';
+import { taggedPrefix } from '#queue/keys';
 import { jobOptions } from '#queue/jobs/job-options';
 import { relayAll, toJob } from '../../apps/api/background/relay.ts';
 import { createChanges } from '../../apps/api/live/changes.ts';
@@ -208,13 +209,13 @@ async function emptyQueues({ redis: { url }, prefix }: QueueLab): Promise<void> 
   const redis = connectImpatiently({ url, prefix }, 'bench', silentLogger);
   try {
     while (redis.status !== 'ready') await pause(1);
-    await emptyRedis(redis, `${prefix}:downloads*`);
+    await emptyRedis(redis, `${taggedPrefix(prefix, '*')}:downloads*`);
   } finally {
     disconnect(redis);
   }
 }
 
-async function emptyRedis(redis: RedisClient, pattern = '{parts}*'): Promise<void> {
+async function emptyRedis(redis: RedisClient, pattern = '{parts*'): Promise<void> {
   while (redis.status !== 'ready') await pause(1);
   let cursor = '0';
   do {

@@ -1,5 +1,6 @@
 import { SECOND_MS } from '#core/units';
-import { redisRefusal, type RedisClient } from './connection.ts';
+import type { Cluster, Redis } from 'ioredis';
+import { isCluster, redisRefusal, type RedisClient } from './connection.ts';
 
 export interface RedisCheck {
   /** Undefined where this user may not ask. */
@@ -17,9 +18,55 @@ const MAX_CLOCK_SKEW_MS = 5 * SECOND_MS;
  * Looks whether this Redis can carry jobs (docs/rules/queues.md).
  *
  * @throws Error that says what to change, when Redis may evict keys (locks carry a TTL, so even the volatile-*
- * policies would) or is older than 6.2
+ * policies would) or is older than 6.2; of a cluster, when that is so of a master, or no master answers
  */
-export async function checkRedis(redis: RedisClient): Promise<RedisCheck> {
+export const checkRedis = (redis: RedisClient): Promise<RedisCheck> =>
+  isCluster(redis) ? checkCluster(redis) : checkServer(redis);
+
+/** A cluster serves some hosts while a master is away, so that is a warning. */
+async function checkCluster(cluster: Cluster): Promise<RedisCheck> {
+  await cluster.ping();
+  const checks = await Promise.allSettled(cluster.nodes('master').map(checkServer));
+  const done = checks.flatMap((check) => (check.status === 'fulfilled' ? [check.value] : []));
+  const failures = checks.flatMap((check) => (check.status === 'rejected' ? [check.reason as Error] : []));
+  const fault = failures.find((error) => error instanceof UnfitRedisError) ?? (done.length === 0 && failures[0]);
+  if (fault) throw fault;
+  const own = await Promise.all([slotWarnings(cluster), coverageWarnings(cluster)]);
+  return {
+    version: done[0]?.version,
+    clockSkewMs: done.map(({ clockSkewMs }) => clockSkewMs).reduce(farther, 0),
+    warnings: [...new Set([...own.flat(), ...done.flatMap(({ warnings }) => warnings)])],
+  };
+}
+
+const farther = (one: number, other: number): number => (Math.abs(other) > Math.abs(one) ? other : one);
+
+const SLOTS = 16_384;
+
+async function slotWarnings(cluster: Cluster): Promise<string[]> {
+  const info = await cluster.cluster('INFO').catch(() => '');
+  const served = parseInfo(String(info)).get('cluster_slots_ok');
+  if (served === undefined || Number(served) === SLOTS) return [];
+  return [
+    `${SLOTS - Number(served)} of ${SLOTS} slots of the redis cluster are not served: hosts of their shards wait`,
+  ];
+}
+
+/** Where one lost master makes a whole cluster refuse all commands, its hosts are not the only ones that wait. */
+async function coverageWarnings(cluster: Cluster): Promise<string[]> {
+  const reply = await cluster.config('GET', 'cluster-require-full-coverage').catch(() => []);
+  if (!Array.isArray(reply) || reply[1] !== 'yes') return [];
+  return [
+    'the redis cluster refuses all commands while one shard is away: set "cluster-require-full-coverage no", so that only the hosts of that shard wait',
+  ];
+}
+
+/** This Redis must not carry jobs until it is set up in another way. */
+class UnfitRedisError extends Error {
+  override readonly name = 'UnfitRedisError';
+}
+
+async function checkServer(redis: Redis): Promise<RedisCheck> {
   const facts = parseInfo(await infoOf(redis));
   const version = facts.get('redis_version');
   if (version !== undefined) refuseOldVersion(version);
@@ -29,7 +76,7 @@ export async function checkRedis(redis: RedisClient): Promise<RedisCheck> {
 }
 
 /** The ACL user of a worker may be denied INFO; the API's user is allowed and makes the check. */
-async function infoOf(redis: RedisClient): Promise<string> {
+async function infoOf(redis: Redis): Promise<string> {
   try {
     return await redis.info();
   } catch (error) {
@@ -53,12 +100,12 @@ function refuseOldVersion(version: string): void {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const [needMajor = 0, needMinor = 0] = OLDEST_VERSION;
   if (major < needMajor || (major === needMajor && minor < needMinor))
-    throw new Error(`Redis is version ${version}: install ${OLDEST_VERSION.join('.')} or newer`);
+    throw new UnfitRedisError(`Redis is version ${version}: install ${OLDEST_VERSION.join('.')} or newer`);
 }
 
 function refuseEviction(policy: string | undefined): void {
   if (policy !== undefined && policy !== 'noeviction')
-    throw new Error(
+    throw new UnfitRedisError(
       `Redis has maxmemory-policy "${policy}" and would evict jobs and their locks when memory is short: ` +
         'run "redis-cli CONFIG SET maxmemory-policy noeviction", write "maxmemory-policy noeviction" into its configuration, ' +
         'and use it for no cache beside',
@@ -79,7 +126,7 @@ function clockWarnings(skewMs: number): string[] {
   ];
 }
 
-async function measureClockSkewMs(redis: RedisClient): Promise<number> {
+async function measureClockSkewMs(redis: Redis): Promise<number> {
   const before = Date.now();
   const [seconds, microseconds] = await redis.time();
   const middle = (before + Date.now()) / 2;

@@ -18,13 +18,14 @@ export interface TestRedis {
 
 /** The shared Redis under a prefix of the test's own. */
 export function testRedis(url = testRedisUrl()): TestRedis {
-  const settings = { url, prefix: `{test-${randomBytes(6).toString('hex')}}` };
+  const id = `test-${randomBytes(6).toString('hex')}`;
+  const settings = { url, prefix: `{${id}}` };
   const redis = connectPatiently(settings, 'test', silentLogger);
   return {
     settings,
     redis,
     async cleanup() {
-      const keys = await redis.keys(`${settings.prefix}*`);
+      const keys = await redis.keys(`{${id}*`);
       if (keys.length > 0) await redis.del(...keys);
       disconnect(redis);
     },

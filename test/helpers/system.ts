@@ -22,6 +22,8 @@ export interface SystemOptions {
   readonly redisUrl?: string;
   /** The workers of named hosts enrol. */
   readonly enrol?: boolean;
+  /** Start of the keys in Redis; default: one of its own. */
+  readonly prefix?: string;
   /** For the workers. */
   readonly env?: Record<string, string>;
   /** For the API. */
@@ -61,7 +63,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   const home = await mkdtemp(join(tmpdir(), 'haulier-system-'));
   const testDatabase = options.databaseUrl === undefined ? await createTestDatabase(1) : undefined;
   const redisUrl = options.redisUrl ?? testRedisUrl();
-  const prefix = `{t${randomBytes(6).toString('hex')}}`;
+  const prefix = options.prefix ?? `{t${randomBytes(6).toString('hex')}}`;
   const token = `test-${randomBytes(18).toString('hex')}`;
   const hosts = options.hosts ?? ['host-a'];
   const homeOf = (host: string): string => join(home, host || 'pool');

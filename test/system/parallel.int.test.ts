@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { MIB } from '#core/units';
+import { downloadQueue, jobKey } from '#queue/keys';
 import { startOrigin, type Origin } from '../helpers/origin/origin.ts';
 import { sampleFile, sampleManifest, sha256OfFile, type SampleFile } from '../helpers/sample-file.ts';
 import { startSystem, type System } from '../helpers/system.ts';
@@ -122,7 +123,7 @@ describe('many downloads at once', () => {
 /** Another program's idea of a job. */
 async function spoilJob({ services }: System, jobId: string): Promise<void> {
   const redis = testRedis(services.redisUrl);
-  const key = `${services.prefix}:downloads.host-a:${jobId}`;
+  const key = jobKey(downloadQueue(services.prefix, 'host-a'), jobId);
   const job = JSON.parse((await redis.redis.hget(key, 'data'))!) as object;
   await redis.redis.hset(key, 'data', JSON.stringify({ ...job, file: 'nothing' }));
   await redis.cleanup();

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { MIB } from '#core/units';
+import { downloadQueue, eventStreamKey, jobKey, queueKey } from '#queue/keys';
 import { startOrigin, type Origin } from '../helpers/origin/origin.ts';
 import { privateRedis, testRedis, type PrivateRedis, type TestRedis } from '../helpers/redis.ts';
 import { sampleFile, sampleManifest, sha256OfFile, type SampleFile } from '../helpers/sample-file.ts';
@@ -65,10 +66,10 @@ describe('a Redis that loses its data', () => {
     const id = await order(file);
     await untilMoves(file);
     await system.kill(system.api);
-    const jobKey = `${system.services.prefix}:downloads.host-a:${id}.g1`;
-    await until(() => redis.redis.hexists(jobKey, 'finishedOn'), { timeoutMs: 45_000, what: 'the job is over' });
+    const key = jobKey(downloadQueue(system.services.prefix, 'host-a'), `${id}.g1`);
+    await until(() => redis.redis.hexists(key, 'finishedOn'), { timeoutMs: 45_000, what: 'the job is over' });
     expect(await blobsOf(system.homeOf('host-a'))).toContain(file.sha256);
-    expect(await redis.redis.del(`${system.services.prefix}:events`)).toBe(1);
+    expect(await redis.redis.del(eventStreamKey(system.services.prefix))).toBe(1);
 
     await system.startApi();
     await system.awaitReady();
@@ -81,7 +82,7 @@ describe('a Redis that loses its data', () => {
     const file = named('robbed');
     const id = await order(file);
     await untilMoves(file);
-    const queue = `${system.services.prefix}:downloads.host-a`;
+    const queue = queueKey(downloadQueue(system.services.prefix, 'host-a'));
     await redis.redis.del(`${queue}:${id}.g1`, `${queue}:${id}.g1:lock`);
     expect(await redis.redis.lrem(`${queue}:active`, 0, `${id}.g1`)).toBe(1);
     await expectWhole(id, file);

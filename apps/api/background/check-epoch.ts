@@ -1,37 +1,46 @@
 import { randomUUID } from 'node:crypto';
 import { runAsLeader } from '#database/sql/leader';
-import { requeueEverything } from '#database/downloads/outbox-queries';
-import { queueEpoch, setQueueEpoch } from '#database/sql/setting-queries';
-import { readEpoch, writeEpoch } from '#queue/epoch';
+import { requeueShards } from '#database/downloads/outbox-queries';
+import { queueEpochs, setQueueEpoch } from '#database/sql/setting-queries';
+import { readEpochs, writeEpoch } from '#queue/epoch';
 import type { Dependencies } from '../dependencies.ts';
 
 type EpochDeps = Pick<Dependencies, 'database' | 'queues' | 'prefix' | 'nudgeRelay' | 'now' | 'log'>;
 
 /**
- * Notices that Redis lost its data: the sentinel there is missing or not the one in Postgres. Then every open download
- * is queued again, and only after that a new sentinel is set, so that a crash in between is noticed at the next start.
+ * Notices that shards of Redis lost their data: the sentinel there is missing or not the one in Postgres. Then every open
+ * download of such a shard is queued again, and only after that a new sentinel is set, so that a crash in between is
+ * noticed at the next start. Of one Redis all shards are lost together.
  *
  * @throws Error while Postgres or Redis is down
  */
 export async function checkEpoch(deps: EpochDeps): Promise<void> {
-  if (await isSameEpoch(deps)) return;
+  if ((await lostShards(deps)).length === 0) return;
   await runAsLeader(deps.database, 'epoch', async () => {
-    if (!(await isSameEpoch(deps))) await beginEpoch(deps);
+    const lost = await lostShards(deps);
+    if (lost.length > 0) await beginEpoch(deps, lost);
   });
 }
 
-async function isSameEpoch({ database, queues, prefix }: EpochDeps): Promise<boolean> {
-  const inRedis = await readEpoch(queues.redis, prefix);
-  return inRedis !== null && inRedis === (await queueEpoch(database));
+/** @returns the shards that answer without their sentinel; one that does not answer may still have it */
+async function lostShards({ database, queues, prefix }: EpochDeps): Promise<string[]> {
+  const inRedis = await readEpochs(queues.redis, prefix, queues.shards);
+  const inPostgres = await queueEpochs(database);
+  return [...inRedis].flatMap(([shard, epoch]) => (epoch !== null && epoch === inPostgres.get(shard) ? [] : [shard]));
 }
 
-async function beginEpoch({ database, queues, prefix, nudgeRelay, now, log }: EpochDeps): Promise<void> {
-  const first = (await queueEpoch(database)) === undefined;
-  const requeued = await requeueEverything(database, now());
+async function beginEpoch(
+  { database, queues, prefix, nudgeRelay, now, log }: EpochDeps,
+  shards: readonly string[],
+): Promise<void> {
+  const first = (await queueEpochs(database)).size === 0;
+  const requeued = await requeueShards(database, shards, now());
   const epoch = randomUUID();
-  await setQueueEpoch(database, epoch, now());
-  await writeEpoch(queues.redis, prefix, epoch);
+  for (const shard of shards) {
+    await setQueueEpoch(database, shard, epoch, now());
+    await writeEpoch(queues.redis, prefix, shard, epoch);
+  }
   if (first && requeued === 0) log.info({ epoch }, 'first epoch of the queue');
-  else log.warn({ epoch, requeued }, 'redis lost its data, open downloads are queued again');
+  else log.warn({ epoch, shards, requeued }, 'redis lost its data, open downloads are queued again');
   nudgeRelay();
 }

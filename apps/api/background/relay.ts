@@ -45,7 +45,8 @@ export interface RelayOptions {
 /**
  * Adds the jobs of all rows that have none, batch by batch. While Redis takes one batch, Postgres gives the next and marks the
  * one before. A batch is marked only after Redis has it, and no lock is held in between: a crash there adds the same ids again,
- * which Redis ignores, and so do several relays at once.
+ * which Redis ignores, and so do several relays at once. Rows of
+ * a shard that is away wait until it is back.
  *
  * @returns how many rows were found
  * @throws Error while Postgres or Redis is down; a batch that Redis did not take is not marked
@@ -56,13 +57,15 @@ export async function relayAll(deps: RelayDeps, options: RelayOptions = {}): Pro
   let count = 0;
   let added: readonly OutboxRow[] = [];
   try {
-    let rows = await unqueuedDownloads(deps.database, batch);
+    const unqueued = (inFlight: readonly string[] = []): Promise<OutboxRow[]> =>
+      unqueuedDownloads(deps.database, batch, inFlight, deps.queues.shards.away());
+    let rows = await unqueued();
     while (rows.length > 0 && signal?.aborted !== true) {
       const inFlight = [...added, ...rows].map(({ id }) => id);
       const isLast = rows.length < batch;
       const [taken, next] = await Promise.all([
         addJobs(deps, rows),
-        isLast ? [] : unqueuedDownloads(deps.database, batch, inFlight),
+        isLast ? [] : unqueued(inFlight),
         mark(deps, added),
       ]);
       for (const { host } of taken) hosts.add(host);
@@ -79,12 +82,12 @@ export async function relayAll(deps: RelayDeps, options: RelayOptions = {}): Pro
 
 /** @returns the rows whose jobs Redis has now */
 async function addJobs(deps: RelayDeps, rows: readonly OutboxRow[]): Promise<readonly OutboxRow[]> {
-  const { refused } = await deps.queues.addAll(rows.map(toAddressedJob));
-  deps.log.debug({ added: rows.length - refused.length, refused: refused.length }, 'jobs added');
-  if (refused.length === 0) return rows;
+  const { added, refused, delayed } = await deps.queues.addAll(rows.map(toAddressedJob));
+  deps.log.debug({ added: added.length, refused: refused.length, delayed: delayed.length }, 'jobs added');
+  if (added.length === rows.length) return rows;
   await endRefused(deps, rows, refused);
-  const refusedIds = new Set(refused.map(({ id }) => id));
-  return rows.filter((row) => !refusedIds.has(jobIdOf(row)));
+  const addedIds = new Set(added);
+  return rows.filter((row) => addedIds.has(jobIdOf(row)));
 }
 
 async function mark({ database, changes, now }: RelayDeps, rows: readonly OutboxRow[]): Promise<void> {

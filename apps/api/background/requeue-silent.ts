@@ -31,13 +31,13 @@ const MAX_REQUEUES = 10;
  */
 export async function requeueSilent(deps: SweepDeps, options: SweepOptions): Promise<boolean> {
   const limits = { runningMs: options.silentAfterMs, waitingMs: options.silentAfterMs };
-  const silent = await silentDownloads(deps.database, limits, deps.now(), BATCH);
+  const silent = await silentDownloads(deps.database, limits, deps.now(), BATCH, deps.queues.shards.away());
   if (silent.length === 0) return false;
   const states = await deps.queues.inspect(
     silent.map(({ id, generation, host }) => ({ host, id: downloadJob.id({ downloadId: id, generation }) })),
   );
   const alive = silent.filter((_, index) => states[index]?.state === 'open');
-  const lost = silent.filter((_, index) => states[index]?.state !== 'open');
+  const lost = silent.filter((_, index) => ['absent', 'finished'].includes(states[index]?.state ?? 'unknown'));
   await confirmQueued(deps.database, alive, deps.now());
   if (lost.length > 0 && !(await untilRecorded(deps, options))) return false;
   await requeue(deps, lost);

@@ -6,6 +6,7 @@ import {
   DownloadRequest,
   ListDownloadsQuery,
 } from '#contracts/http/downloads';
+import type { Database } from '#database/sql/connect';
 import { downloadsById, listDownloads } from '#database/downloads/download-queries';
 import { refuseOutsideLimits, type Deployed } from '../access/token-limits.ts';
 import { createDownloads } from './create-downloads.ts';
@@ -15,6 +16,7 @@ import { whenGone } from '../server/when-gone.ts';
 import { TOKEN_REQUIRED, guardedBy, guardedWithLimitsBy, problems } from '../server/describe.ts';
 import type { App } from '../server/app-type.ts';
 import { decodeCursor, encodeCursor } from '../server/cursor.ts';
+import { MAY_BE_OLD, readList } from '../server/read-list.ts';
 import { downloadView } from './view.ts';
 
 export function registerDownloadRoutes(app: App, deps: Dependencies): void {
@@ -90,21 +92,27 @@ function registerList(app: App, deps: Dependencies): void {
       schema: {
         operationId: 'listDownloads',
         summary: 'List downloads, newest first',
+        description: MAY_BE_OLD,
         tags: ['downloads'],
         security: TOKEN_REQUIRED,
         querystring: ListDownloadsQuery,
         response: { 200: DownloadList, ...problems(400) },
       },
     },
-    async (request) => listView(deps, request.query),
+    async ({ query }, reply) =>
+      query.id === undefined
+        ? readList(deps, reply, (database) => listView(database, query))
+        : namedView(deps, query.id),
   );
 }
 
-async function listView({ database }: Dependencies, query: ListDownloadsQuery): Promise<DownloadList> {
-  if (query.id !== undefined) {
-    const rows = await downloadsById(database, query.id);
-    return { downloads: rows.map(downloadView), nextCursor: null, links: { next: null } };
-  }
+/** Downloads that are asked for by name are those of a request just made: they are read where they were written. */
+async function namedView({ database }: Dependencies, ids: readonly string[]): Promise<DownloadList> {
+  const rows = await downloadsById(database, ids);
+  return { downloads: rows.map(downloadView), nextCursor: null, links: { next: null } };
+}
+
+async function listView(database: Database, query: ListDownloadsQuery): Promise<DownloadList> {
   const { cursor, limit, status, cid, model, version, host } = query;
   const after = cursor === undefined ? undefined : decodeCursor(cursor);
   const page = await listDownloads(database, { status, cid, model, version, host, limit, after });

@@ -8,6 +8,7 @@ import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
 import { decodeName, encodeName } from '../server/cursor.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
+import { MAY_BE_OLD, readList } from '../server/read-list.ts';
 import { unknownHost } from './unknown-host.ts';
 import { hostView, isOnline } from './view.ts';
 
@@ -19,13 +20,14 @@ export function registerHostList(app: App, deps: Dependencies): void {
       schema: {
         operationId: 'listHosts',
         summary: 'Hosts that were ever heard of, by name; `?selector=gpu=true,site in (eu-1,eu-2)`',
+        description: MAY_BE_OLD,
         tags: ['hosts'],
         security: TOKEN_REQUIRED,
         querystring: ListHostsQuery,
         response: { 200: HostList, ...problems(400) },
       },
     },
-    async ({ query }) => pageOf(deps, query),
+    async ({ query }, reply) => readList(deps, reply, (database) => pageOf({ ...deps, database }, query)),
   );
   app.get(
     '/api/hosts/:name',

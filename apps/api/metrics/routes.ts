@@ -15,6 +15,7 @@ import type { Dependencies } from '../dependencies.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import type { App } from '../server/app-type.ts';
 import { badCursor } from '../server/cursor.ts';
+import { MAY_BE_OLD, readList } from '../server/read-list.ts';
 import { momentOf, momentOrNull } from '../server/moment.ts';
 import { tryRecord } from './try-view.ts';
 
@@ -53,20 +54,16 @@ function registerRecords(app: App, deps: Dependencies): void {
         ...documented,
         operationId: 'listMetrics',
         summary: 'Single tries, newest first',
+        description: MAY_BE_OLD,
         querystring: MetricsListQuery,
         response: { 200: MetricsList, ...problems(400) },
       },
     },
-    async (request) => {
-      const { window, layer, status, cursor, limit } = request.query;
+    async ({ query }, reply) => {
+      const { window, layer, status, cursor, limit } = query;
       const after = cursor === undefined ? undefined : decodeRecordCursor(cursor);
-      const rows = await listTries(deps.database, {
-        since: ago(deps, window),
-        layer,
-        status,
-        limit: limit + 1,
-        after,
-      });
+      const filter = { since: ago(deps, window), layer, status, limit: limit + 1, after };
+      const rows = await readList(deps, reply, (from) => listTries(from, filter));
       const last = rows.length > limit ? rows[limit - 1] : undefined;
       return {
         records: rows.slice(0, limit).map(tryRecord),
@@ -85,11 +82,15 @@ function registerAggregates(app: App, deps: Dependencies): void {
         ...documented,
         operationId: 'getMetricsSummary',
         summary: 'Success and latency by layer and gateway; cache effectiveness',
+        description: MAY_BE_OLD,
         querystring: MetricsQuery,
         response: { 200: MetricsSummary, ...problems(400) },
       },
     },
-    async (request) => summaryView(await metricsSummary(deps.database, ago(deps, request.query.window)), deps.now()),
+    async ({ query }, reply) => {
+      const since = ago(deps, query.window);
+      return summaryView(await readList(deps, reply, (from) => metricsSummary(from, since)), deps.now());
+    },
   );
   app.get(
     '/api/metrics/health',

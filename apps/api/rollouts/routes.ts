@@ -1,11 +1,13 @@
 import { CreateRolloutBody, CreateRolloutHeaders, CreateRolloutQuery } from '#contracts/http/rollouts/create-rollout';
 import { Rollout, RolloutPlan } from '#contracts/http/rollouts/rollout';
 import { ListRolloutsQuery, RolloutList } from '#contracts/http/rollouts/rollout-lists';
+import type { Database } from '#database/sql/connect';
 import { hostGroups, listRollouts } from '#database/rollouts/rollout-queries';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
 import { decodeCursor, encodeCursor } from '../server/cursor.ts';
 import { TOKEN_REQUIRED, guardedBy, guardedWithLimitsBy, problems } from '../server/describe.ts';
+import { MAY_BE_OLD, readList } from '../server/read-list.ts';
 import { seeRollout } from './await-rollout.ts';
 import { requestRollout, resolveFor } from './create-rollout.ts';
 import { registerOneRolloutRoutes } from './one-rollout-routes.ts';
@@ -59,17 +61,18 @@ function registerList(app: App, deps: Dependencies): void {
       schema: {
         operationId: 'listRollouts',
         summary: 'List rollouts, newest first',
+        description: MAY_BE_OLD,
         tags: ['rollouts'],
         security: TOKEN_REQUIRED,
         querystring: ListRolloutsQuery,
         response: { 200: RolloutList, ...problems(400) },
       },
     },
-    async ({ query }) => listView(deps, query),
+    async ({ query }, reply) => readList(deps, reply, (database) => listView(database, query)),
   );
 }
 
-async function listView({ database }: Dependencies, query: ListRolloutsQuery): Promise<RolloutList> {
+async function listView(database: Database, query: ListRolloutsQuery): Promise<RolloutList> {
   const { state, model, limit, cursor } = query;
   const after = cursor === undefined ? undefined : decodeCursor(cursor);
   const found = await listRollouts(database, { states: state, model, limit, after });

@@ -26,7 +26,7 @@ const CODES = new Set([
 
 /** Messages of both clients for errors without a code. */
 const SENTENCES =
-  /connection terminated|timeout exceeded when trying to connect|cannot use a pool after|can't reach database|server closed the connection|connection is closed|stream isn't writeable|command timed out|max retries per request/i;
+  /connection terminated|timeout exceeded when trying to connect|cannot use a pool after|can't reach database|server closed the connection|connection is closed|stream isn't writeable|command timed out|max retries per request|too many cluster redirections|cluster isn't ready|clusterdown|none of startup nodes|cluster is (ended|disconnected)/i;
 
 const MAX_CAUSES = 5;
 

@@ -95,7 +95,8 @@ async function startInOrder(
   if (options.workers.length > 0)
     options.report(options.workers.length === 1 ? 'starting the worker' : `starting ${options.workers.length} workers`);
   // A worker holds no database credential and no token (decision 0002).
-  const workerEnv = { ...env, DATABASE_URL: undefined, HAULIER_ADMIN_TOKEN: undefined };
+  const secrets = { DATABASE_URL: undefined, DATABASE_READ_URL: undefined, HAULIER_ADMIN_TOKEN: undefined };
+  const workerEnv = { ...env, ...secrets };
   const started: NodeProcess[] = [];
   // All together: a worker takes up to two seconds for its last reports.
   stops.push(async () => void (await Promise.all(started.map((child) => child.stop()))));

@@ -1,5 +1,6 @@
 import { labelKeyProblem, labelValueProblem } from '../selector/selector.ts';
 import { DAY_MS, parseBytes, parseDuration } from '../units.ts';
+import { parseRedisUrl } from './redis-url.ts';
 
 /**
  * Reads the text of a setting.
@@ -123,6 +124,12 @@ export function urlOf(
     throw new RangeError(right);
   };
 }
+
+/** The text of a `REDIS_URL`, as it was written. */
+export const redisUrl: SettingKind<string> = (text) => {
+  parseRedisUrl(text);
+  return text;
+};
 
 export const httpUrl = urlOf(['http:', 'https:'], 'write an http:// or https:// URL');
 

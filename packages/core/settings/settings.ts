@@ -13,6 +13,7 @@ import {
   oneOf,
   proxyUrl,
   rate,
+  redisUrl,
   size,
   someOf,
   sourceLimit,
@@ -45,7 +46,6 @@ const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 
 const POSTGRES_URL =
   'write postgresql://user:password@host:5432/database, with special characters of the password percent-encoded (@ is %40)';
-const REDIS_URL = 'write redis://host:6379, with a password redis://:password@host:6379, with TLS rediss://';
 
 /** Every variable of the environment that Haulier reads. docs/guide/configuration.md shows it, and a test holds both together. */
 export const SETTINGS = {
@@ -56,21 +56,29 @@ export const SETTINGS = {
     meaning: '`postgresql://user:password@host:5432/database`',
     isSecret: true,
   },
+  DATABASE_READ_URL: {
+    kind: urlOf(['postgres:', 'postgresql:'], POSTGRES_URL, { needsHost: false }),
+    readBy: ['api'],
+    shownDefault: 'none',
+    meaning: 'a replica of the database, from which lists and metrics are read',
+    isSecret: true,
+  },
   REDIS_URL: {
-    kind: urlOf(['redis:', 'rediss:'], REDIS_URL),
+    kind: redisUrl,
     readBy: ['api', 'worker', 'cli'],
     shownDefault: 'cli: starts Redis',
-    meaning: '`redis://` or `rediss://`; with AOF and `noeviction` in production',
+    meaning:
+      '`redis://`, `rediss://`, or the form of Sentinels or of a cluster, see below; with AOF and `noeviction` in production',
     isSecret: true,
   },
   HAULIER_REDIS_PREFIX: {
     kind: textLike(/^\S{1,60}$/, 'write 1 to 60 characters without spaces, such as {haulier}'),
     readBy: ['api', 'worker'],
     default: '{haulier}',
-    meaning: 'before every key; the braces keep them in one slot of a cluster',
+    meaning: 'begins every key; what is in braces is completed to the tag of a shard: `{haulier-7}`',
   },
   HAULIER_WORKER_REDIS_URL: {
-    kind: urlOf(['redis:', 'rediss:'], REDIS_URL),
+    kind: redisUrl,
     readBy: ['api'],
     shownDefault: '`REDIS_URL` without its login',
     meaning: 'address of Redis that enrolled workers are told, where they reach it by another one',

@@ -1,6 +1,7 @@
 import type { DownloadStatus } from '#core/download-status';
 import type { Database } from '../sql/connect.ts';
 import { DOWNLOAD_COLUMNS, FILE_COLUMN, type DownloadRow } from './download-row.ts';
+import { notInShardsSql, shardSql } from './shard-sql.ts';
 import { LIVE_SQL, nextStatusSql } from './status-sql.ts';
 import { inTransaction } from '../sql/transaction.ts';
 
@@ -52,17 +53,20 @@ const FILE_COUNT_SQL = `CASE WHEN v.host IS NULL THEN (
 
 /**
  * @param inFlight ids to leave out: their jobs are being added, and they are not marked yet
- * @returns the oldest rows whose present generation is not in the queue yet, host by host; no lock is held.
+ * @param shardsAway rows of these shards are left out, so that they do not hold up the others
+ * @returns the oldest rows whose present generation is not in the queue yet, host by host; no lock is held
  */
 export async function unqueuedDownloads(
   database: Database,
   limit: number,
   inFlight: readonly string[] = [],
+  shardsAway: readonly string[] = [],
 ): Promise<OutboxRow[]> {
   const sql = `WITH batch AS MATERIALIZED (
       SELECT d.* FROM downloads d
       WHERE d.status IN ('pending', 'in_progress', 'resuming') AND d.enqueued_generation < d.generation
         AND d.id <> ALL($2::uuid[])
+        ${notInShardsSql(shardsAway, '$3')}
       ORDER BY d.created_at, d.host, d.id LIMIT $1
     ), counts AS MATERIALIZED (
       SELECT v.host, v.model, v.version, ${FILE_COUNT_SQL} AS files
@@ -81,7 +85,8 @@ export async function unqueuedDownloads(
     LEFT JOIN counts c ON c.host IS NOT DISTINCT FROM d.host AND c.model = d.model AND c.version = d.version
     LEFT JOIN versions v ON v.model = d.model AND v.version = d.version
     ORDER BY d.created_at, d.host, d.id`;
-  return (await database.pool.query<OutboxRow>(sql, [limit, inFlight])).rows;
+  const parameters = withShards([limit, inFlight], shardsAway);
+  return (await database.pool.query<OutboxRow>(sql, parameters)).rows;
 }
 
 /** Notes that jobs exist for these generations; one that was replaced meanwhile stays to be queued. */
@@ -108,21 +113,26 @@ export interface SilenceLimits {
   readonly waitingMs: number;
 }
 
-/** @returns queued rows without a recent event, the longest without one first. */
+/**
+ * @param shardsAway rows of these shards are left out: whether their jobs exist cannot be known
+ * @returns queued rows without a recent event, the longest without one first
+ */
 export async function silentDownloads(
   database: Database,
   limits: SilenceLimits,
   now: Date,
   limit: number,
+  shardsAway: readonly string[] = [],
 ): Promise<SilentDownload[]> {
   const sql = `SELECT d.id, d.generation, d.host, d.status FROM downloads d
     WHERE ${LIVE_SQL} AND d.status IN ('pending', 'in_progress', 'resuming', 'paused')
       AND d.enqueued_generation = d.generation
       AND greatest(d.heartbeat_at, d.retry_at) <
         CASE WHEN d.status IN ('in_progress', 'resuming') THEN $1::timestamptz ELSE $2::timestamptz END
+      ${notInShardsSql(shardsAway, '$4')}
     ORDER BY d.heartbeat_at LIMIT $3`;
   const before = (ms: number): Date => new Date(now.getTime() - ms);
-  const parameters = [before(limits.runningMs), before(limits.waitingMs), limit];
+  const parameters = withShards([before(limits.runningMs), before(limits.waitingMs), limit], shardsAway);
   return (await database.pool.query<SilentDownload>(sql, parameters)).rows;
 }
 
@@ -174,12 +184,16 @@ export async function requeueLost(
   });
 }
 
-/** After a loss of Redis: queues every row whose job may have existed again. @returns how many */
-export async function requeueEverything(database: Database, now: Date): Promise<number> {
+/** After the loss of shards of Redis: queues every row whose job may have existed there again. @returns how many */
+export async function requeueShards(database: Database, shards: readonly string[], now: Date): Promise<number> {
   const sql = `UPDATE downloads d SET ${REQUEUE_SQL}, reason = 'the queue was lost and is rebuilt', updated_at = $1
-    WHERE ${LIVE_SQL} AND d.enqueued_generation = d.generation`;
-  return await change(database, sql, [now]);
+    WHERE ${LIVE_SQL} AND d.enqueued_generation = d.generation AND ${shardSql('d.host')} = ANY($2::text[])`;
+  return await change(database, sql, [now, shards]);
 }
+
+/** A parameter that no part of the statement names would be refused by Postgres. */
+const withShards = (parameters: unknown[], shards: readonly string[]): unknown[] =>
+  shards.length === 0 ? parameters : [...parameters, shards];
 
 const change = (database: Database, sql: string, parameters: unknown[]): Promise<number> =>
   inTransaction(database, async (client) => (await client.query(sql, parameters)).rowCount ?? 0);

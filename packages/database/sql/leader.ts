@@ -1,7 +1,9 @@
 import type { Database } from './connect.ts';
 
 /**
- * Runs the work only while no other process does, guarded by an advisory lock that dies with its connection.
+ * Runs the work only while no other process does, guarded by an advisory lock that dies with its transaction. The
+ * transaction holds a session for the lock alone and reads nothing, so that it does not hold back vacuum; a lock of the
+ * session would stay with a pooler such as PgBouncer.
  *
  * @param name of the work, such as `reconciler`
  * @returns the result, or undefined when another process holds the lock
@@ -14,19 +16,14 @@ export async function runAsLeader<T>(
   const client = await database.pool.connect();
   let broken = false;
   try {
-    const { rows } = await client.query<{ won: boolean }>(
-      'SELECT pg_try_advisory_lock(hashtext($1), hashtext($2)) AS won',
-      ['haulier', name],
-    );
-    if (!rows[0]?.won) return undefined;
-    try {
-      return { result: await work() };
-    } finally {
-      await client.query('SELECT pg_advisory_unlock(hashtext($1), hashtext($2))', ['haulier', name]).catch(() => {
-        broken = true;
-      });
-    }
+    await client.query('BEGIN');
+    const sql = 'SELECT pg_try_advisory_xact_lock(hashtext($1), hashtext($2)) AS won';
+    const { rows } = await client.query<{ won: boolean }>(sql, ['haulier', name]);
+    return rows[0]?.won ? { result: await work() } : undefined;
   } finally {
+    await client.query('COMMIT').catch(() => {
+      broken = true;
+    });
     client.release(broken);
   }
 }

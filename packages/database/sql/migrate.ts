@@ -4,7 +4,7 @@ import type pg from 'pg';
 import type { Logger } from '#core/logger';
 import type { Database } from './connect.ts';
 import { kindOf, readMigrations, type MigrationFile } from './migration-files.ts';
-import { sqlStateOf } from './transaction.ts';
+import { inTransaction, sqlStateOf } from './transaction.ts';
 
 /** This program is older than the database allows: it must be updated, and must not run meanwhile. */
 export class NewerSchemaError extends Error {
@@ -40,24 +40,26 @@ const HISTORY_SQL = `
   )`;
 
 /**
- * Brings the database up to the migrations of the folder. Several processes may call it at once: one applies the
- * migrations, the others wait and find none pending. Each migration is one transaction.
+ * Brings the database up to the migrations of the folder. Several processes may call it at once: each migration is applied
+ * by one of them. Each migration is one transaction, and so is the lock that it is applied under: a pooler such as PgBouncer
+ * may give the next transaction another session.
  *
  * @throws NewerSchemaError when the database went through a contract that this program does not know
  * @throws Error when an applied migration was edited afterwards, or another tool left one half done
  */
 export async function migrate(database: Database, folder: string, logger: Logger): Promise<MigrateResult> {
   const migrations = await readMigrations(folder);
-  const client = await database.pool.connect();
-  try {
-    await client.query(`SET lock_timeout = ${TURN_TIMEOUT_MS}`);
-    await client.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK]);
-    await client.query(HISTORY_SQL);
-    const pending = pendingOf(migrations, await readHistory(client), logger);
-    for (const migration of pending) await applyPatiently(client, migration, logger);
-    return { applied: pending.map(({ name }) => name) };
-  } finally {
-    client.release(true);
+  const applied: string[] = [];
+  const warned = new Set<string>();
+  const warnOfUnknown = (migration: string): void => {
+    if (!warned.has(migration)) logger.warn({ migration }, 'database has a newer migration');
+    warned.add(migration);
+  };
+  for (;;) {
+    const name = await applyNextPatiently(database, migrations, warnOfUnknown, logger);
+    if (name === undefined) return { applied };
+    logger.info({ migration: name }, 'migration applied');
+    applied.push(name);
   }
 }
 
@@ -73,12 +75,16 @@ async function readHistory(client: pg.PoolClient): Promise<Map<string, HistoryRo
   return new Map((await client.query<HistoryRow>(sql)).rows.map((row) => [row.name, row]));
 }
 
-function pendingOf(migrations: MigrationFile[], history: Map<string, HistoryRow>, logger: Logger): MigrationFile[] {
+function pendingOf(
+  migrations: MigrationFile[],
+  history: Map<string, HistoryRow>,
+  warnOfUnknown: (migration: string) => void,
+): MigrationFile[] {
   const known = new Map(migrations.map((migration) => [migration.name, migration]));
   for (const { name, checksum, finished } of history.values()) {
     if (!finished) throw new Error(`migration ${name} was left half done: repair it, then "prisma migrate resolve"`);
     const file = known.get(name);
-    if (file === undefined) refuseContract(name, logger);
+    if (file === undefined) refuseContract(name, warnOfUnknown);
     else if (file.checksum !== checksum)
       throw new Error(`migration ${name} was edited after it was applied: restore it and write a new one`);
   }
@@ -86,30 +92,45 @@ function pendingOf(migrations: MigrationFile[], history: Map<string, HistoryRow>
 }
 
 /** An unknown expand only adds. An unknown contract may have removed a column or table that this program uses. */
-function refuseContract(name: string, logger: Logger): void {
+function refuseContract(name: string, warnOfUnknown: (migration: string) => void): void {
   if (kindOf(name) === 'contract')
     throw new NewerSchemaError(`the database went through ${name}, which this version does not know: update it`);
-  logger.warn({ migration: name }, 'database has a newer migration');
+  warnOfUnknown(name);
 }
 
-/** A change that cannot get its lock in time ends and is tried again. */
-async function applyPatiently(client: pg.PoolClient, migration: MigrationFile, logger: Logger): Promise<void> {
+/** A change that cannot get its lock in time ends and is tried again. @returns its name; undefined when none is pending */
+async function applyNextPatiently(
+  database: Database,
+  migrations: MigrationFile[],
+  warnOfUnknown: (migration: string) => void,
+  logger: Logger,
+): Promise<string | undefined> {
   for (let run = 1; ; run += 1) {
+    let name: string | undefined;
     try {
-      await apply(client, migration);
-      logger.info({ migration: migration.name }, 'migration applied');
-      return;
+      await inTransaction(database, async (client) => {
+        name = undefined;
+        await awaitTurn(client);
+        const [next] = pendingOf(migrations, await readHistory(client), warnOfUnknown);
+        name = next?.name;
+        if (next !== undefined) await apply(client, next);
+      });
+      return name;
     } catch (err) {
-      await client.query('ROLLBACK');
-      if (sqlStateOf(err) !== LOCK_NOT_AVAILABLE || run >= MAX_RUNS) throw err;
-      logger.warn({ migration: migration.name, run }, 'migration waits for a lock');
+      if (name === undefined || sqlStateOf(err) !== LOCK_NOT_AVAILABLE || run >= MAX_RUNS) throw err;
+      logger.warn({ migration: name, run }, 'migration waits for a lock');
       await pause(PAUSE_MS);
     }
   }
 }
 
+async function awaitTurn(client: pg.PoolClient): Promise<void> {
+  await client.query(`SET LOCAL lock_timeout = ${TURN_TIMEOUT_MS}`);
+  await client.query('SELECT pg_advisory_xact_lock($1)', [ADVISORY_LOCK]);
+  await client.query(HISTORY_SQL);
+}
+
 async function apply(client: pg.PoolClient, { name, sql, checksum }: MigrationFile): Promise<void> {
-  await client.query('BEGIN');
   await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
   await client.query(sql);
   await client.query(
@@ -117,5 +138,4 @@ async function apply(client: pg.PoolClient, { name, sql, checksum }: MigrationFi
      VALUES ($1, $2, $3, now(), clock_timestamp(), 1)`,
     [randomUUID(), checksum, name],
   );
-  await client.query('COMMIT');
 }

@@ -1,7 +1,9 @@
 import type { Database } from './connect.ts';
 
 /** Facts about this installation that every process must agree on. */
-export type SettingKey = 'queue_epoch' | 'token_pepper' | 'metrics_reset_at';
+export type SettingKey = `${typeof EPOCH_KEY}${string}` | 'token_pepper' | 'metrics_reset_at' | 'replica_mark';
+
+const EPOCH_KEY = 'queue_epoch:';
 
 export async function readSetting(database: Database, key: SettingKey): Promise<string | undefined> {
   return (await database.prisma.setting.findUnique({ where: { key } }))?.value;
@@ -21,8 +23,11 @@ export async function ensureSetting(database: Database, key: SettingKey, value: 
   return (await database.prisma.setting.findUniqueOrThrow({ where: { key } })).value;
 }
 
-/** The uuid that Redis holds too; a Redis without it lost its data. */
-export const queueEpoch = (database: Database): Promise<string | undefined> => readSetting(database, 'queue_epoch');
+/** @returns by shard, the uuid that Redis holds too; a shard without it lost its data */
+export async function queueEpochs(database: Database): Promise<Map<string, string>> {
+  const rows = await database.prisma.setting.findMany({ where: { key: { startsWith: EPOCH_KEY } } });
+  return new Map(rows.map(({ key, value }) => [key.slice(EPOCH_KEY.length), value]));
+}
 
-export const setQueueEpoch = (database: Database, epoch: string, now: Date): Promise<void> =>
-  writeSetting(database, 'queue_epoch', epoch, now);
+export const setQueueEpoch = (database: Database, shard: string, epoch: string, now: Date): Promise<void> =>
+  writeSetting(database, `${EPOCH_KEY}${shard}`, epoch, now);

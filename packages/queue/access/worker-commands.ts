@@ -9,6 +9,8 @@ export const WORKER_COMMANDS: readonly string[] = [
     'client|getname',
     'client|id',
     'client|setname',
+    'cluster|info',
+    'cluster|slots',
     'discard',
     'eval',
     'evalsha',

@@ -1,12 +1,16 @@
-import { MAINTENANCE_QUEUE } from '#contracts/worker/check-version-job';
-import { queueOf } from '#contracts/worker/download-job';
 import { hostKey } from '#core/text/host-name';
-import { commandChannel, commandKey } from '../commands/commands.ts';
-import { limitsKey } from '../commands/host-limits.ts';
-import { ordersKey } from '../commands/host-orders.ts';
-import { answersKey } from '../commands/version-answers.ts';
-import { eventStreamKey } from '../events/event-stream.ts';
-import { hostLockKey } from '../jobs/host-lock.ts';
+import {
+  answersKey,
+  commandChannel,
+  commandKey,
+  downloadQueue,
+  eventStreamKey,
+  hostLockKey,
+  limitsKey,
+  maintenanceQueue,
+  ordersKey,
+  queueKey,
+} from '../keys.ts';
 import { WORKER_COMMANDS } from './worker-commands.ts';
 
 /** An enrolled host, as far as Redis is concerned. */
@@ -32,7 +36,10 @@ export const userPrefix = (prefix: string): string => `${prefix}:worker:`;
  * @see https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/ selectors and key permissions need Redis 7.0
  */
 export function workerRules({ prefix, host, mayPool, passwordSha256 }: WorkerAccess): string[] {
-  const queues = [queueOf(host), ...(mayPool ? [queueOf(null), MAINTENANCE_QUEUE] : [])];
+  const queues = [
+    downloadQueue(prefix, host),
+    ...(mayPool ? [downloadQueue(prefix, null), maintenanceQueue(prefix)] : []),
+  ];
   const own = [hostLockKey(prefix, host), ordersKey(prefix, host), ...(mayPool ? [answersKey(prefix)] : [])];
   const channels = [
     ordersKey(prefix, host),
@@ -42,7 +49,7 @@ export function workerRules({ prefix, host, mayPool, passwordSha256 }: WorkerAcc
   const toRead = [asPattern(limitsKey(prefix, host)), asPattern(answersKey(prefix)), ...commands];
   return [
     ...['reset', 'on', `#${passwordSha256}`],
-    ...queues.map((queue) => `~${asPattern(`${prefix}:${queue}:`)}*`),
+    ...queues.map((queue) => `~${asPattern(`${queueKey(queue)}:`)}*`),
     ...own.map((key) => `~${asPattern(key)}`),
     ...toRead.map((pattern) => `%R~${pattern}`),
     ...channels.map((channel) => `&${asPattern(channel)}`),

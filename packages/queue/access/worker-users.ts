@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import type { Redis } from 'ioredis';
 import { messageOf } from '#core/error-facts';
-import { redisRefusal, type RedisClient } from '../connection.ts';
+import { isCluster, redisRefusal, type RedisClient } from '../connection.ts';
 import { userPrefix, workerRules, workerUser, type WorkerAccess } from './worker-rules.ts';
 
 /** Redis cannot keep hosts apart. The message says what it would need. */
@@ -17,16 +18,16 @@ export class AccessUnavailableError extends Error {
  */
 export async function setWorkerUser(redis: RedisClient, access: WorkerAccess): Promise<void> {
   const name = workerUser(access.prefix, access.host);
-  await run(redis, () => redis.call('ACL', 'SETUSER', name, ...workerRules(access)));
+  await run(redis, (node) => node.call('ACL', 'SETUSER', name, ...workerRules(access)));
 }
 
 /** Sets many users in few round trips. @throws as `setWorkerUser` */
 export async function setWorkerUsers(redis: RedisClient, all: readonly WorkerAccess[]): Promise<void> {
   for (let from = 0; from < all.length; from += USERS_PER_ROUND_TRIP) {
-    const pipeline = redis.pipeline();
-    for (const access of all.slice(from, from + USERS_PER_ROUND_TRIP))
-      pipeline.call('ACL', 'SETUSER', workerUser(access.prefix, access.host), ...workerRules(access));
-    await run(redis, async () => {
+    await run(redis, async (node) => {
+      const pipeline = node.pipeline();
+      for (const access of all.slice(from, from + USERS_PER_ROUND_TRIP))
+        pipeline.call('ACL', 'SETUSER', workerUser(access.prefix, access.host), ...workerRules(access));
       for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error;
     });
   }
@@ -36,13 +37,15 @@ const USERS_PER_ROUND_TRIP = 200;
 
 /** Takes users away and ends their connections. Safe for users that are not there. */
 export async function deleteWorkerUsers(redis: RedisClient, names: readonly string[]): Promise<void> {
-  if (names.length > 0) await run(redis, () => redis.call('ACL', 'DELUSER', ...names));
+  if (names.length > 0) await run(redis, (node) => node.call('ACL', 'DELUSER', ...names));
 }
 
-/** @returns names of the users of workers that this Redis has */
+/** @returns names of the users of workers that this Redis has; of a cluster, those that every node has */
 export async function listWorkerUsers(redis: RedisClient, prefix: string): Promise<string[]> {
-  const names = (await run(redis, () => redis.call('ACL', 'USERS'))) as string[];
-  return names.filter((name) => name.startsWith(userPrefix(prefix)));
+  const [first = [], ...others] = await run(redis, async (node) => (await node.call('ACL', 'USERS')) as string[]);
+  return first.filter(
+    (name) => name.startsWith(userPrefix(prefix)) && others.every((names) => names.includes(name)),
+  );
 }
 
 /**
@@ -53,19 +56,23 @@ export async function listWorkerUsers(redis: RedisClient, prefix: string): Promi
 export async function probeAccess(redis: RedisClient, prefix: string): Promise<void> {
   const name = `${prefix}:probe:${randomBytes(8).toString('hex')}`;
   const rules = workerRules({ prefix, host: 'probe', mayPool: false, passwordSha256: '0'.repeat(64) });
-  await run(redis, () => redis.call('ACL', 'SETUSER', name, ...rules, 'off'));
-  await run(redis, () => redis.call('ACL', 'DELUSER', name));
+  await run(redis, (node) => node.call('ACL', 'SETUSER', name, ...rules, 'off'));
+  await run(redis, (node) => node.call('ACL', 'DELUSER', name));
 }
 
-/** An id that every start of a Redis makes anew: users that were set before are gone with it. */
+/** An id that every start of a Redis, or of a node of a cluster, makes anew: users that were set before are gone with it. */
 export async function redisRunId(redis: RedisClient): Promise<string> {
-  const info = await redis.info('server');
-  return /^run_id:(\S+)/m.exec(info)?.[1] ?? '';
+  const infos = await Promise.all(nodesOf(redis).map((node) => node.info('server')));
+  const ids = infos.map((info) => /^run_id:(\S+)/m.exec(info)?.[1] ?? '');
+  return ids.toSorted().join();
 }
 
-async function run<T>(redis: RedisClient, work: () => Promise<T>): Promise<T> {
+/** A cluster does not share users: each node has its own. */
+const nodesOf = (redis: RedisClient): readonly Redis[] => (isCluster(redis) ? redis.nodes('all') : [redis]);
+
+async function run<T>(redis: RedisClient, work: (node: Redis) => Promise<T>): Promise<T[]> {
   try {
-    return await work();
+    return await Promise.all(nodesOf(redis).map(work));
   } catch (cause) {
     const message = messageOf(cause);
     const refusal = redisRefusal(redis, cause);

@@ -1,22 +1,14 @@
 import { LimitsChanged, WorkerCommand, type HostLimits } from '#contracts/worker/worker-events';
 import type { Logger } from '#core/logger';
-import { hostKey } from '#core/text/host-name';
 import { parseJson } from '#core/text/parse-json';
 import { HOUR_MS } from '#core/units';
 import { ChannelListener } from './channel-listener.ts';
 import type { RedisClient, RedisSettings } from '../connection.ts';
+import { commandChannel, commandKey } from '../keys.ts';
 import { keepHostLimits, readHostLimits, type LimitsChange } from './host-limits.ts';
 
 /** Long enough for a worker that was cut off; the intent itself is in Postgres. */
 const COMMAND_KEPT_MS = HOUR_MS;
-
-/** Under the name of the host, so that its worker may read no other. */
-export const commandKey = (prefix: string, host: string | null, downloadId: string): string =>
-  `${prefix}:command:${host === null ? '' : hostKey(host)}:${downloadId}`;
-
-/** Workers of a host hear their own channel, workers of the pool a common one. */
-export const commandChannel = (prefix: string, host: string | null): string =>
-  host === null ? `${prefix}:commands` : `${prefix}:commands:${hostKey(host)}`;
 
 /**
  * Tells the worker that runs a download to stop it: at once over the channel, and by a key for a worker that
@@ -74,16 +66,19 @@ export class CommandListener {
 
   constructor(options: CommandListenerOptions) {
     this.#options = options;
-    const { settings, host, pool, logger } = options;
+    const { settings, logger } = options;
     this.#listener = new ChannelListener({
       redis: settings,
-      channels: [
-        ...(host === undefined ? [] : [commandChannel(settings.prefix, host)]),
-        ...(pool ? [commandChannel(settings.prefix, null)] : []),
-      ],
+      channels: this.#queues().map((queue) => commandChannel(settings.prefix, queue)),
       onMessage: (json) => this.#hear(json),
       logger,
     });
+  }
+
+  /** The hosts whose commands are meant for this worker; null is the pool. */
+  #queues(): (string | null)[] {
+    const { host, pool } = this.#options;
+    return [...(host === undefined ? [] : [host]), ...(pool ? [null] : [])];
   }
 
   /** Does not wait for Redis. */
@@ -97,7 +92,7 @@ export class CommandListener {
   }
 
   /**
-   * Reads the kept commands of these downloads in one round trip and passes them on like published ones: at the start
+   * Reads the kept commands of these downloads, one round trip for each queue that is served, and passes them on like published ones: at the start
    * of a download and every few seconds, because a published message reaches only connected workers.
    */
   async recall(downloadIds: readonly string[]): Promise<void> {
@@ -112,12 +107,11 @@ export class CommandListener {
 
   async #recallCommands(downloadIds: readonly string[]): Promise<void> {
     if (downloadIds.length === 0) return;
-    const { redis, settings, host, pool } = this.#options;
-    const queues = [...(host === undefined ? [] : [host]), ...(pool ? [null] : [])];
-    const kept = await redis.mget(
-      queues.flatMap((queue) => downloadIds.map((id) => commandKey(settings.prefix, queue, id))),
+    const { redis, settings } = this.#options;
+    const kept = await Promise.all(
+      this.#queues().map((host) => redis.mget(downloadIds.map((id) => commandKey(settings.prefix, host, id)))),
     );
-    for (const json of kept) if (json !== null) this.#hear(json);
+    for (const json of kept.flat()) if (json !== null) this.#hear(json);
   }
 
   #hear(json: string): void {

@@ -1,9 +1,7 @@
 import { HostLimits } from '#contracts/worker/worker-events';
-import { hostKey } from '#core/text/host-name';
 import type { RedisClient } from '../connection.ts';
+import { limitsKey } from '../keys.ts';
 
-/** A hash from the name of a limit to bytes per second. It never expires, so that a worker finds it at its start. */
-export const limitsKey = (prefix: string, host: string): string => `${prefix}:limits:${hostKey(host)}`;
 const WORKER = 'worker';
 const SOURCE = 'source:';
 
@@ -13,7 +11,12 @@ export interface LimitsChange {
   readonly sources?: Readonly<Record<string, number | null>> | undefined;
 }
 
-/** Keeps limits for the worker of a host, each for itself, so that two changes at once both count. @returns all that is set now */
+/**
+ * Keeps limits for the worker of a host, each for itself, so that two changes at once both count. They never expire, so
+ * that a worker finds them at its start.
+ *
+ * @returns all that is set now
+ */
 export async function keepHostLimits(
   redis: RedisClient,
   prefix: string,

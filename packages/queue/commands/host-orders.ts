@@ -1,13 +1,11 @@
 import { HostOrder } from '#contracts/worker/worker-events';
 import type { Logger } from '#core/logger';
-import { hostKey } from '#core/text/host-name';
 import { parseJson } from '#core/text/parse-json';
 import { MINUTE_MS } from '#core/units';
 import { ChannelListener } from './channel-listener.ts';
 import type { RedisClient, RedisSettings } from '../connection.ts';
-
-/** A hash of the orders to one host; its channel has the same name. */
-export const ordersKey = (prefix: string, host: string): string => `${prefix}:orders:${hostKey(host)}`;
+import { ordersKey, shardOf } from '../keys.ts';
+import { groupByShard } from '../shard-states.ts';
 
 /** No name of a model has a space. */
 const ACTIVATES = 'activate ';
@@ -26,29 +24,44 @@ const laneOf = (field: string): Lane => (field.startsWith(ACTIVATES) ? 'activate
 export const publishOrder = (redis: RedisClient, prefix: string, host: string, order: HostOrder): Promise<void> =>
   publishOrders(redis, prefix, [{ host, order }]);
 
-/** The same for many hosts, in one round trip. */
-export async function publishOrders(
+/** The same for many hosts, in one round trip for each shard. */
+export const publishOrders = (
   redis: RedisClient,
   prefix: string,
   orders: readonly { readonly host: string; readonly order: HostOrder }[],
-): Promise<void> {
-  const pipeline = redis.pipeline();
-  for (const { host, order } of orders) {
+): Promise<void> =>
+  pipelineEach(redis, orders, (pipeline, { host, order }) => {
     const key = ordersKey(prefix, host);
     pipeline.hset(key, fieldOf(order), JSON.stringify(order)).publish(key, order.id);
-  }
-  for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error;
-}
+  });
 
 /** Takes orders to show versions back; one that a worker is carrying out goes on. */
-export async function withdrawActivations(
+export const withdrawActivations = (
   redis: RedisClient,
   prefix: string,
   orders: readonly { readonly host: string; readonly rolloutId: string }[],
+): Promise<void> =>
+  pipelineEach(redis, orders, (pipeline, { host, rolloutId }) => {
+    pipeline.hdel(ordersKey(prefix, host), `${ACTIVATES}${rolloutId}`);
+  });
+
+/**
+ * Sends the commands of all items in one pipeline for each shard.
+ *
+ * @throws Error of the first shard that failed, after all were sent
+ */
+async function pipelineEach<Item extends { readonly host: string }>(
+  redis: RedisClient,
+  items: readonly Item[],
+  add: (pipeline: ReturnType<RedisClient['pipeline']>, item: Item) => void,
 ): Promise<void> {
-  const pipeline = redis.pipeline();
-  for (const { host, rolloutId } of orders) pipeline.hdel(ordersKey(prefix, host), `${ACTIVATES}${rolloutId}`);
-  for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error;
+  const shards = [...groupByShard(items, ({ host }) => shardOf(host)).values()];
+  const sent = shards.map(async (some) => {
+    const pipeline = redis.pipeline();
+    for (const item of some) add(pipeline, item);
+    for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error;
+  });
+  for (const result of await Promise.allSettled(sent)) if (result.status === 'rejected') throw result.reason;
 }
 
 export interface HostOrdersOptions {

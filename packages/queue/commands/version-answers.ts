@@ -1,6 +1,5 @@
 import type { RedisClient } from '../connection.ts';
-
-export const answersKey = (prefix: string): string => `${prefix}:version-answers`;
+import { answersKey } from '../keys.ts';
 
 /** Stores for every host that a model's origin answered: one check serves the whole fleet. */
 export async function tellAnswer(redis: RedisClient, prefix: string, model: string, at: number): Promise<void> {

@@ -1,6 +1,6 @@
 import { HOUR_MS } from '#core/units';
 import type { RedisClient } from '../connection.ts';
-import { deadEventsKey, eventStreamKey } from './event-stream.ts';
+import { deadEventsKey, eventStreamKey } from '../keys.ts';
 
 /** `fields` is null when the stream was trimmed before the entry was acknowledged. */
 export interface StreamEntry {

@@ -5,7 +5,8 @@ import { SECOND_MS } from '#core/units';
 import type { RedisClient } from '../connection.ts';
 import { EventBuffer } from './event-buffer.ts';
 import type { SignBatch } from './batch-signature.ts';
-import { BATCH_FIELD, DEFAULT_MAX_ENTRIES, SIGNATURE_FIELD, eventStreamKey } from './event-stream.ts';
+import { eventStreamKey } from '../keys.ts';
+import { BATCH_FIELD, DEFAULT_MAX_ENTRIES, SIGNATURE_FIELD } from './event-stream.ts';
 import { fitEvent } from './fit-event.ts';
 import { within } from '../within.ts';
 

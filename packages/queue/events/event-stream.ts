@@ -2,12 +2,6 @@ import { parseKnown } from '#contracts/worker/parse-known';
 import { EventBatch } from '#contracts/worker/worker-events';
 import { parseJson } from '#core/text/parse-json';
 
-/** The stream that workers append to and recorders read. */
-export const eventStreamKey = (prefix: string): string => `${prefix}:events`;
-
-/** Batches that no recorder could take, for people to look at; short. */
-export const deadEventsKey = (prefix: string): string => `${prefix}:events-dead`;
-
 /** The text of a batch. */
 export const BATCH_FIELD = 'batch';
 /** Of an enrolled host, over the text. */

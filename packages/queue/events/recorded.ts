@@ -1,5 +1,5 @@
 import type { RedisClient } from '../connection.ts';
-import { eventStreamKey } from './event-stream.ts';
+import { eventStreamKey } from '../keys.ts';
 
 /** @returns the id of the newest entry of the event stream; undefined when it has none */
 export async function lastEventId(redis: RedisClient, prefix: string): Promise<string | undefined> {

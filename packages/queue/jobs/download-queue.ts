@@ -6,10 +6,12 @@ import {
   createRedisBackend,
   type FlowJob,
 } from 'bullmq';
-import { type DownloadJob, downloadJob, queueOf } from '#contracts/worker/download-job';
+import { type DownloadJob, downloadJob } from '#contracts/worker/download-job';
 import { BoundedMap } from '#core/bounded-map';
 import type { Logger } from '#core/logger';
 import { type RedisClient, type RedisSettings, connectImpatiently, disconnect } from '../connection.ts';
+import { downloadQueue, jobKey, queueKey, shardOf, type Shard } from '../keys.ts';
+import { groupByShard, ShardStates } from '../shard-states.ts';
 import { jobOptions } from './job-options.ts';
 
 /** A job and its host; null is the pool. */
@@ -28,6 +30,8 @@ export interface AddResult {
   readonly added: readonly string[];
   /** Jobs that can never be added as they are; a retry does not help. */
   readonly refused: readonly RefusedJob[];
+  /** Ids whose shard of a cluster does not answer: add them again later. */
+  readonly delayed: readonly string[];
 }
 
 export interface JobAddress {
@@ -35,8 +39,9 @@ export interface JobAddress {
   readonly id: string;
 }
 
-/** `open` is waiting, delayed or active. A finished job still occupies its id. */
+/** `open` is waiting, delayed or active. A finished job still occupies its id; `unknown` is in a shard that does not answer. */
 export type JobState =
+  | { readonly state: 'unknown' }
   | { readonly state: 'absent' }
   | { readonly state: 'open' }
   | { readonly state: 'finished'; readonly failedReason: string | null };
@@ -63,6 +68,8 @@ const LOOKUPS_PER_ROUND_TRIP = 1000;
  * while Redis is down.
  */
 export class DownloadQueues {
+  /** Shards of a cluster that do not answer. */
+  readonly shards: ShardStates;
   readonly #redis: RedisClient;
   readonly #prefix: string;
   readonly #logger: Logger;
@@ -74,6 +81,7 @@ export class DownloadQueues {
     this.#prefix = options.redis.prefix;
     this.#logger = options.logger;
     this.#redis = connectImpatiently(options.redis, 'queues', options.logger);
+    this.shards = new ShardStates(this.#redis, options.logger);
     this.#producer = new FlowProducer(this.#bullOptions(), strictBackend);
     this.#producer.on('error', (error) => this.#logger.debug({ err: error }, 'flow producer error'));
     this.#registered = new BoundedMap({ capacity: MAX_REMEMBERED_HOSTS });
@@ -92,30 +100,39 @@ export class DownloadQueues {
   }
 
   /**
-   * Adds jobs of any number of queues in one MULTI: all or none. A job whose id Redis knows, finished ones
-   * included, is left as it is.
+   * Adds jobs of any number of queues, in one MULTI for each shard: all of a shard or none. A job whose id Redis knows,
+   * finished ones included, is left as it is.
    *
-   * @throws Error while Redis is down or refuses a write
+   * @throws Error while Redis is down or refuses a write; of a cluster, when no shard took its jobs
    */
   async addAll(jobs: readonly AddressedJob[]): Promise<AddResult> {
     const refused = jobs.flatMap(({ job }) => refusalOf(job));
     const refusedIds = new Set(refused.map((one) => one.id));
     const accepted = jobs.filter(({ job }) => !refusedIds.has(downloadJob.id(job)));
-    if (accepted.length > 0) {
-      await this.#registerHosts(accepted.map(({ host }) => host));
-      await this.#producer.addBulk(accepted.map(toRoot));
-    }
-    return { added: accepted.map(({ job }) => downloadJob.id(job)), refused };
+    const byShard = groupByShard(accepted, ({ host }) => shardOf(host));
+    const outcomes = await this.shards.onEach(byShard, (some) => this.#addToShard(some));
+    const idsOf = (shard: Shard): string[] => (byShard.get(shard) ?? []).map(({ job }) => downloadJob.id(job));
+    return {
+      added: outcomes.flatMap((outcome) => ('result' in outcome ? idsOf(outcome.shard) : [])),
+      delayed: outcomes.flatMap((outcome) => ('error' in outcome ? idsOf(outcome.shard) : [])),
+      refused,
+    };
   }
 
-  /** Prepares the queues of these hosts: their own event stream of BullMQ stays short. Cheap when repeated. */
+  async #addToShard(jobs: readonly AddressedJob[]): Promise<void> {
+    await this.#registerHosts(jobs.map(({ host }) => host));
+    await this.#producer.addBulk(jobs.map((job) => toRoot(this.#prefix, job)));
+  }
+
+  /** Prepares the queues of hosts of one shard: their own event stream of BullMQ stays short. Cheap when repeated. */
   async #registerHosts(hosts: readonly (string | null)[]): Promise<void> {
-    const names = [...new Set(hosts.map(queueOf))].filter((name) => this.#registered.get(name) === undefined);
-    if (names.length === 0) return;
+    const keys = [...new Set(hosts)].map((host) => `${queueKey(downloadQueue(this.#prefix, host))}:meta`);
+    const unknown = keys.filter((key) => this.#registered.get(key) === undefined);
+    if (unknown.length === 0) return;
     const pipeline = this.#redis.pipeline();
-    for (const name of names) pipeline.hset(`${this.#prefix}:${name}:meta`, 'opts.maxLenEvents', EVENTS_PER_QUEUE);
+    for (const key of unknown) pipeline.hset(key, 'opts.maxLenEvents', EVENTS_PER_QUEUE);
     throwFirstError(await pipeline.exec());
-    for (const name of names) this.#registered.set(name, true);
+    for (const key of unknown) this.#registered.set(key, true);
   }
 
   /**
@@ -130,16 +147,20 @@ export class DownloadQueues {
 
   /** What Redis knows of these jobs, in their order; thousands cost a few milliseconds. */
   async inspect(jobs: readonly JobAddress[]): Promise<JobState[]> {
-    const states: JobState[] = [];
-    for (let from = 0; from < jobs.length; from += LOOKUPS_PER_ROUND_TRIP)
-      states.push(...(await this.#inspectSome(jobs.slice(from, from + LOOKUPS_PER_ROUND_TRIP))));
-    return states;
+    const byShard = groupByShard(jobs, ({ host }) => shardOf(host));
+    const outcomes = await this.shards.onEach(byShard, (some) => this.#inspectShard(some));
+    const states = new Map<JobAddress, JobState>();
+    for (const outcome of outcomes) {
+      if ('error' in outcome) continue;
+      byShard.get(outcome.shard)?.forEach((job, index) => states.set(job, outcome.result[index]!));
+    }
+    return jobs.map((job) => states.get(job) ?? { state: 'unknown' });
   }
 
   /** The queue of a host, or of the pool; it stays open until a hundred others were used after it. */
   openQueue(host: string | null): BoardQueue {
-    const name = queueOf(host);
-    return this.#open.get(name) ?? this.#open.set(name, this.#createQueue(name));
+    const key = queueKey(downloadQueue(this.#prefix, host));
+    return this.#open.get(key) ?? this.#open.set(key, this.#createQueue(host));
   }
 
   /** Ends the connection; never waits for a Redis that is down. Safe twice. */
@@ -149,9 +170,11 @@ export class DownloadQueues {
     disconnect(this.#redis);
   }
 
-  #createQueue(name: string): Queue {
+  #createQueue(host: string | null): Queue {
+    const { name, prefix } = downloadQueue(this.#prefix, host);
     const queue = new Queue(name, {
       ...this.#bullOptions(),
+      prefix,
       streams: { events: { maxLen: EVENTS_PER_QUEUE } },
     });
     queue.on('error', (error) => this.#logger.debug({ queue: name, err: error }, 'queue error'));
@@ -160,13 +183,20 @@ export class DownloadQueues {
 
   /** Neither waiting for the connection nor asking for its version lets a queue be made while Redis is down. */
   #bullOptions() {
-    return { connection: this.#redis, prefix: this.#prefix, skipWaitingForReady: true, skipVersionCheck: true };
+    return { connection: this.#redis, skipWaitingForReady: true, skipVersionCheck: true };
+  }
+
+  async #inspectShard(jobs: readonly JobAddress[]): Promise<JobState[]> {
+    const states: JobState[] = [];
+    for (let from = 0; from < jobs.length; from += LOOKUPS_PER_ROUND_TRIP)
+      states.push(...(await this.#inspectSome(jobs.slice(from, from + LOOKUPS_PER_ROUND_TRIP))));
+    return states;
   }
 
   async #inspectSome(jobs: readonly JobAddress[]): Promise<JobState[]> {
     const pipeline = this.#redis.pipeline();
     for (const { host, id } of jobs)
-      pipeline.hmget(`${this.#prefix}:${queueOf(host)}:${id}`, 'timestamp', 'finishedOn', 'failedReason');
+      pipeline.hmget(jobKey(downloadQueue(this.#prefix, host), id), 'timestamp', 'finishedOn', 'failedReason');
     const replies = throwFirstError(await pipeline.exec());
     return replies.map((reply) => toState(reply as (string | null)[]));
   }
@@ -178,12 +208,16 @@ function toState([timestamp, finishedOn, failedReason]: (string | null)[]): JobS
   return { state: 'finished', failedReason: failedReason ?? null };
 }
 
-const toRoot = ({ host, job }: AddressedJob): FlowJob => ({
-  name: downloadJob.name,
-  queueName: queueOf(host),
-  data: job,
-  opts: jobOptions(host, job),
-});
+function toRoot(prefix: string, { host, job }: AddressedJob): FlowJob {
+  const queue = downloadQueue(prefix, host);
+  return {
+    name: downloadJob.name,
+    queueName: queue.name,
+    prefix: queue.prefix,
+    data: job,
+    opts: jobOptions(host, job),
+  };
+}
 
 function refusalOf(job: DownloadJob): RefusedJob[] {
   const bytes = Buffer.byteLength(JSON.stringify(job));

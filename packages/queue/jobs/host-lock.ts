@@ -1,13 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '#core/logger';
-import { hostKey } from '#core/text/host-name';
 import { SECOND_MS } from '#core/units';
 import type { RedisClient } from '../connection.ts';
+import { hostLockKey } from '../keys.ts';
 import { within } from '../within.ts';
 import type { WorkerIdentity } from './boot-reclaim.ts';
-
-/** Key of the worker that serves a host. */
-export const hostLockKey = (prefix: string, host: string): string => `${prefix}:worker:${hostKey(host)}`;
 
 /** Another worker serves the host. */
 export class HostHeldError extends Error {

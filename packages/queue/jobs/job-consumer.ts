@@ -1,8 +1,8 @@
-import { queueOf } from '#contracts/worker/download-job';
 import type { Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
 import type { WorkerIdentity } from './boot-reclaim.ts';
 import type { RedisClient } from '../connection.ts';
+import { downloadQueue, type QueueAddress } from '../keys.ts';
 import type { DownloadHandler } from './download-handler.ts';
 import { QueueConsumer } from './queue-consumer.ts';
 import { within } from '../within.ts';
@@ -63,9 +63,10 @@ export class JobConsumer {
    */
   async start(): Promise<void> {
     if (this.#stopped !== undefined || this.#consumers.size > 0) return;
-    const { host, pool } = this.#options;
-    const queues = [...(host === undefined ? [] : [queueOf(host)]), ...(pool ? [queueOf(null)] : [])];
-    this.#consumers = new Map(queues.map((name) => [name, this.#openConsumer(name)]));
+    const { host, pool, prefix } = this.#options;
+    const hosts = [...(host === undefined ? [] : [host]), ...(pool ? [null] : [])];
+    const queues = hosts.map((one) => downloadQueue(prefix, one));
+    this.#consumers = new Map(queues.map((queue) => [queue.name, this.#openConsumer(queue)]));
     try {
       await Promise.all([...this.#consumers.values()].map((consumer) => consumer.start()));
     } catch (error) {
@@ -96,17 +97,16 @@ export class JobConsumer {
     }
   }
 
-  #openConsumer(queueName: string): QueueConsumer {
-    const { redis, prefix, identity, handler, onUnhandledFailure, logger } = this.#options;
+  #openConsumer(queue: QueueAddress): QueueConsumer {
+    const { redis, identity, handler, onUnhandledFailure, logger } = this.#options;
     return new QueueConsumer({
-      queueName,
-      prefix,
+      queue,
       redis,
       identity,
       concurrency: this.#options.concurrency,
       lockDurationMs: this.#timings.lockDurationMs,
       stalledIntervalMs: this.#timings.stalledIntervalMs,
-      handler: this.#counted(queueName, handler),
+      handler: this.#counted(queue.name, handler),
       onUnhandledFailure,
       logger,
     });

@@ -1,11 +1,12 @@
 import { type Job, type Processor, UnrecoverableError, WaitingError, isNotConnectionError } from 'bullmq';
-import { checkVersionJob, MAINTENANCE_QUEUE, type CheckVersionJob } from '#contracts/worker/check-version-job';
+import { checkVersionJob, type CheckVersionJob } from '#contracts/worker/check-version-job';
 import { parseKnown } from '#contracts/worker/parse-known';
 import type { Logger } from '#core/logger';
 import { MINUTE_MS, SECOND_MS } from '#core/units';
 import { AbandonableWorker } from './abandonable-worker.ts';
 import { type WorkerIdentity, workerName } from './boot-reclaim.ts';
 import type { RedisClient } from '../connection.ts';
+import { maintenanceQueue } from '../keys.ts';
 import { within } from '../within.ts';
 
 export interface MaintenanceConsumerOptions {
@@ -33,9 +34,10 @@ export class MaintenanceConsumer {
     this.#options = options;
     // Three named parameters and no defaults: BullMQ passes the signal only to a function whose `length` is 3 or more.
     const process: Processor<unknown, null> = async (job, token, signal) => this.#process(job, token, signal);
-    this.#worker = new AbandonableWorker(MAINTENANCE_QUEUE, process, {
+    const { name, prefix } = maintenanceQueue(options.prefix);
+    this.#worker = new AbandonableWorker(name, process, {
       connection: options.redis,
-      prefix: options.prefix,
+      prefix,
       name: workerName(options.identity),
       autorun: false,
       concurrency: 1,

@@ -1,8 +1,9 @@
 import { Queue } from 'bullmq';
-import { checkVersionJob, MAINTENANCE_QUEUE, type CheckVersionJob } from '#contracts/worker/check-version-job';
+import { checkVersionJob, type CheckVersionJob } from '#contracts/worker/check-version-job';
 import type { Logger } from '#core/logger';
 import { DAY_MS, SECOND_MS } from '#core/units';
 import type { RedisClient } from '../connection.ts';
+import { maintenanceQueue } from '../keys.ts';
 
 export interface MaintenanceQueueOptions {
   /** An impatient connection; the caller closes it after `stop`. */
@@ -19,9 +20,10 @@ export class MaintenanceQueue {
   readonly queue: Queue;
 
   constructor({ redis, prefix, logger }: MaintenanceQueueOptions) {
-    this.queue = new Queue(MAINTENANCE_QUEUE, {
+    const { name, prefix: tagged } = maintenanceQueue(prefix);
+    this.queue = new Queue(name, {
       connection: redis,
-      prefix,
+      prefix: tagged,
       skipWaitingForReady: true,
       skipVersionCheck: true,
       streams: { events: { maxLen: 100 } },

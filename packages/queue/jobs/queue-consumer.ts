@@ -3,6 +3,7 @@ import type { Logger } from '#core/logger';
 import { AbandonableWorker } from './abandonable-worker.ts';
 import { type WorkerIdentity, reclaimLeftBehind, workerName } from './boot-reclaim.ts';
 import type { RedisClient } from '../connection.ts';
+import { queueKey, type QueueAddress } from '../keys.ts';
 import type { DownloadHandler, StopReason } from './download-handler.ts';
 import { backoffStrategy, createProcessor } from './job-processor.ts';
 
@@ -14,8 +15,7 @@ const MAX_STARTS = 30;
 const IDLE_POLL_SECONDS = 30;
 
 export interface QueueConsumerOptions {
-  readonly queueName: string;
-  readonly prefix: string;
+  readonly queue: QueueAddress;
   readonly redis: RedisClient;
   readonly identity: WorkerIdentity;
   readonly concurrency: number;
@@ -43,9 +43,9 @@ export class QueueConsumer {
       onHandled: (job) => this.#handled.add(job),
       logger: options.logger,
     });
-    this.#worker = new AbandonableWorker(options.queueName, processor, {
+    this.#worker = new AbandonableWorker(options.queue.name, processor, {
       connection: options.redis,
-      prefix: options.prefix,
+      prefix: options.queue.prefix,
       name: workerName(options.identity),
       autorun: false,
       concurrency: options.concurrency,
@@ -66,11 +66,11 @@ export class QueueConsumer {
 
   /** Puts back what earlier boots left behind, then takes jobs until `stop`. */
   async start(): Promise<void> {
-    const { queueName, prefix, redis, identity, logger } = this.#options;
-    const reclaimed = await reclaimLeftBehind(this.#worker, `${prefix}:${queueName}`, redis, identity, logger);
-    if (reclaimed > 0) logger.info({ queue: queueName, jobs: reclaimed }, 'jobs of an earlier boot put back');
+    const { queue, redis, identity, logger } = this.#options;
+    const reclaimed = await reclaimLeftBehind(this.#worker, queueKey(queue), redis, identity, logger);
+    if (reclaimed > 0) logger.info({ queue: queue.name, jobs: reclaimed }, 'jobs of an earlier boot put back');
     if (this.#stopping.signal.aborted) return;
-    void this.#worker.run().catch((error: unknown) => logger.error({ queue: queueName, err: error }, 'worker ended'));
+    void this.#worker.run().catch((error: unknown) => logger.error({ queue: queue.name, err: error }, 'worker ended'));
   }
 
   /** Takes no more jobs, asks the running ones to stop, and resolves when they are back in the queue. */
@@ -87,15 +87,15 @@ export class QueueConsumer {
   }
 
   #listen(): void {
-    const { queueName, logger } = this.#options;
+    const { queue, logger } = this.#options;
     this.#worker.on('error', (error) => {
-      if (isNotConnectionError(error)) logger.warn({ queue: queueName, err: error }, 'worker error');
-      else logger.debug({ queue: queueName, err: error }, 'worker connection error');
+      if (isNotConnectionError(error)) logger.warn({ queue: queue.name, err: error }, 'worker error');
+      else logger.debug({ queue: queue.name, err: error }, 'worker connection error');
     });
     this.#worker.on('lockRenewalFailed', (jobIds) => {
       for (const id of jobIds) this.#worker.cancelJob(id, 'lock-lost' satisfies StopReason);
     });
-    this.#worker.on('stalled', (jobId) => logger.warn({ queue: queueName, jobId }, 'job of a dead worker put back'));
+    this.#worker.on('stalled', (jobId) => logger.warn({ queue: queue.name, jobId }, 'job of a dead worker put back'));
     this.#worker.on('failed', (job, error) => this.#onFailed(job, error));
   }
 

@@ -7,6 +7,8 @@ import type { App } from '../../../apps/api/server/app-type.ts';
 import { createAuthenticator, hashOfToken, pepperOf } from '../../../apps/api/access/authenticate.ts';
 import { makeToken } from '../../../apps/api/access/token-format.ts';
 import { silentLogger } from '#core/logger';
+import type { Database } from '#database/sql/connect';
+import { withoutReplica, type ListReader } from '#database/sql/read-replica';
 import { parseAddressPolicy } from '#http/address/address-policy';
 import { createToken } from '#database/access/token-queries';
 import { DownloadQueues } from '#queue/jobs/download-queue';
@@ -35,6 +37,8 @@ export interface TestApp {
 
 export interface TestAppOptions {
   readonly redisUrl?: string;
+  /** Default: lists are read from the database itself. */
+  readonly lists?: (database: Database) => ListReader;
   /** Where webhooks may send to beside public addresses. */
   readonly allowAddresses?: readonly string[];
   /** A route has made a message of a webhook due. */
@@ -53,6 +57,7 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
   let nudges = 0;
   const deps: Dependencies = {
     database,
+    lists: options.lists?.(database) ?? withoutReplica(database),
     queues,
     prefix: redis.settings.prefix,
     changes: createChanges(),

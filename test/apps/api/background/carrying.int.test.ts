@@ -2,11 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Download, DownloadDetail, DownloadRequest } from '#contracts/http/downloads';
 import { downloadJob } from '#contracts/worker/download-job';
-import { commandKey } from '#queue/commands/commands';
 import type { EventBatch, WorkerEvent } from '#contracts/worker/worker-events';
 import { unqueuedDownloads } from '#database/downloads/outbox-queries';
-import { readEpoch } from '#queue/epoch';
-import { BATCH_FIELD, eventStreamKey } from '#queue/events/event-stream';
+import { BATCH_FIELD } from '#queue/events/event-stream';
+import { commandKey, epochKey, eventStreamKey, shardOf, taggedPrefix } from '#queue/keys';
 import { checkEpoch } from '../../../../apps/api/background/check-epoch.ts';
 import { requeueSilent } from '../../../../apps/api/background/requeue-silent.ts';
 import { createRecorder, recordBatches } from '../../../../apps/api/background/recorder.ts';
@@ -177,7 +176,7 @@ describe('the recorder', () => {
     const recorders = ['a', 'b'].map((name) => createRecorder(api.deps, settings, name));
     for (const recorder of recorders) recorder.start();
     for (const id of ids)
-      await queues.redis.xadd(`${prefix}:events`, '*', 'batch', JSON.stringify(batch([started(id), finished(id)])));
+      await queues.redis.xadd(eventStreamKey(prefix), '*', 'batch', JSON.stringify(batch([started(id), finished(id)])));
     await until(async () => (await Promise.all(ids.map(get))).every((download) => download.status === 'success'), {
       what: 'all downloads succeeded',
     });
@@ -242,14 +241,38 @@ describe('the reconciler', () => {
     const { id } = await create('flushed');
     await relayAll(api.deps);
     const { redis } = api.deps.queues;
-    await redis.del(...(await redis.keys(`${api.deps.prefix}*`)));
+    await redis.del(...(await redis.keys(`${api.deps.prefix.replace('}', '')}-*`)));
     await Promise.all([checkEpoch(api.deps), checkEpoch(api.deps)]);
     await relayAll(api.deps);
     expect(await jobState(id, 2)).toBe('open');
-    expect(await readEpoch(redis, api.deps.prefix)).not.toBeNull();
+    expect(await redis.get(epochKey(api.deps.prefix, 'pool'))).not.toBeNull();
     await checkEpoch(api.deps);
     await relayAll(api.deps);
     expect(await jobState(id, 3)).toBe('absent');
+  });
+
+  it('I03 queues what an older version put under one prefix again', async () => {
+    const { id } = await create('older');
+    const { pool } = api.deps.database;
+    await pool.query(`UPDATE downloads SET enqueued_generation = generation`);
+    await pool.query(`INSERT INTO settings (key, value, updated_at) VALUES ('queue_epoch', 'old', now())`);
+    await api.deps.queues.redis.set(`${api.deps.prefix}:epoch`, 'old');
+    await checkEpoch(api.deps);
+    await relayAll(api.deps);
+    expect(await jobState(id, 2)).toBe('open');
+    await api.deps.queues.redis.del(`${api.deps.prefix}:epoch`);
+  });
+
+  it('I03 queues only the downloads of the shard again that lost its data', async () => {
+    await checkEpoch(api.deps);
+    const [pool, host] = [await create('of-the-pool'), await create('of-a-host', 'gpu-1')];
+    await relayAll(api.deps);
+    const { redis } = api.deps.queues;
+    await redis.del(...(await redis.keys(`${taggedPrefix(api.deps.prefix, shardOf('gpu-1'))}*`)));
+    await checkEpoch(api.deps);
+    await relayAll(api.deps);
+    expect([await jobState(pool.id, 1), await jobState(pool.id, 2)]).toEqual(['open', 'absent']);
+    expect(await jobState(host.id, 2, 'gpu-1')).toBe('open');
   });
 });
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { HostOrder } from '#contracts/worker/worker-events';
 import type { HostLimitsSet, OrderedVerify } from '#contracts/http/hosts';
 import { applyEvents } from '#database/history/event-queries';
+import { ordersKey } from '#queue/keys';
 import { batch } from '../../../packages/database/fixtures.ts';
 import { startApp, type TestApp } from '../start-app.ts';
 
@@ -14,7 +15,7 @@ describe('POST /api/hosts/:name/verify', () => {
   afterAll(() => api.stop());
 
   const kept = async (): Promise<HostOrder[]> => {
-    const orders = await api.deps.queues.redis.hgetall(`${api.deps.prefix}:orders:gpu-1`);
+    const orders = await api.deps.queues.redis.hgetall(ordersKey(api.deps.prefix, 'gpu-1'));
     return Object.values(orders).map((json) => HostOrder.parse(JSON.parse(json)));
   };
 

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { ActivateOrder } from '#contracts/worker/worker-events';
 import type { RolloutErrors, RolloutEvents } from '#contracts/http/rollouts/rollout-lists';
 import { MINUTE_MS, SECOND_MS } from '#core/units';
+import { ordersKey } from '#queue/keys';
 import { many, startRollouts, type RolloutKit } from './rollout-kit.ts';
 
 describe('the activation of a rollout', () => {
@@ -14,7 +15,7 @@ describe('the activation of a rollout', () => {
 
   const orderTo = async (host: string): Promise<ActivateOrder | undefined> => {
     const { queues, prefix } = kit.api.deps;
-    const [json] = Object.values(await queues.redis.hgetall(`${prefix}:orders:${host}`));
+    const [json] = Object.values(await queues.redis.hgetall(ordersKey(prefix, host)));
     return json === undefined ? undefined : ActivateOrder.parse(JSON.parse(json));
   };
 
@@ -70,7 +71,7 @@ describe('the activation of a rollout', () => {
     await kit.end(many(4), 'success');
     const first = await orderTo('gpu-000');
     const { queues, prefix } = kit.api.deps;
-    await queues.redis.del(`${prefix}:orders:gpu-000`);
+    await queues.redis.del(ordersKey(prefix, 'gpu-000'));
     kit.pass(29 * SECOND_MS);
     await kit.conduct();
     expect(await orderTo('gpu-000')).toBeUndefined();

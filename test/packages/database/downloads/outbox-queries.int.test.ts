@@ -7,12 +7,13 @@ import { runAsLeader } from '#database/sql/leader';
 import {
   confirmQueued,
   markEnqueued,
-  requeueEverything,
   requeueLost,
+  requeueShards,
   silentDownloads,
   unqueuedDownloads,
 } from '#database/downloads/outbox-queries';
-import { ensureSetting, queueEpoch, setQueueEpoch } from '#database/sql/setting-queries';
+import { ensureSetting, queueEpochs, readSetting, setQueueEpoch } from '#database/sql/setting-queries';
+import { SHARDS, shardOf } from '#queue/keys';
 import { createTestDatabase, type TestDatabase } from '../../../helpers/database.ts';
 import { at, batch, file, interrupted, mustFind, oneDownload, started } from '../fixtures.ts';
 
@@ -183,17 +184,41 @@ describe('the outbox', () => {
     const events = [started(running, 1), started(waiting, 1), interrupted(waiting, 2)];
     await applyEvents(database, [batch(events)], at(2));
     await pauseDownload(database, held.id, at(3));
-    expect(await requeueEverything(database, at(4))).toBe(3);
+    expect(await requeueShards(database, SHARDS, at(4))).toBe(3);
     expect((await idsToQueue()).sort()).toEqual([pending.id, running.id, waiting.id].sort());
-    expect(await requeueEverything(database, at(5))).toBe(0);
+    expect(await requeueShards(database, SHARDS, at(5))).toBe(0);
   });
 
-  it('keeps one epoch for all processes until it is replaced', async () => {
-    expect(await queueEpoch(database)).toBeUndefined();
-    const answers = await Promise.all(['a', 'b', 'c'].map((v) => ensureSetting(database, 'queue_epoch', v, at(0))));
-    expect(new Set(answers).size).toBe(1);
-    await setQueueEpoch(database, 'd', at(1));
-    expect(await queueEpoch(database)).toBe('d');
+  it('keeps the first value of a setting that several processes write at once', async () => {
+    const answers = await Promise.all(['a', 'b', 'c'].map((v) => ensureSetting(database, 'token_pepper', v, at(0))));
+    expect(new Set(answers)).toEqual(new Set([await readSetting(database, 'token_pepper')]));
+  });
+
+  it('keeps an epoch for each shard until it is replaced', async () => {
+    expect(await queueEpochs(database)).toEqual(new Map());
+    await setQueueEpoch(database, '3', 'a', at(0));
+    await setQueueEpoch(database, 'pool', 'a', at(0));
+    await setQueueEpoch(database, '3', 'b', at(1));
+    expect(Object.fromEntries(await queueEpochs(database))).toEqual({ 3: 'b', pool: 'a' });
+  });
+
+  it('leaves out the rows of shards that are away, and queues those of lost shards again', async () => {
+    const hosts = ['gpu-1', 'GPU-2', 'node_3', null];
+    const rows = await Promise.all(hosts.map((host) => oneDownload(database, { hosts: [host] })));
+    const idsOf = (shard: string) =>
+      rows
+        .filter(({ host }) => shardOf(host) === shard)
+        .map(({ id }) => id)
+        .sort();
+    for (const shard of new Set(hosts.map(shardOf))) {
+      const others = SHARDS.filter((one) => one !== shard);
+      expect((await unqueuedDownloads(database, 100, others)).map(({ id }) => id).sort()).toEqual(idsOf(shard));
+    }
+    await markEnqueued(database, await unqueuedDownloads(database, 100), at(0));
+    const away = SHARDS.filter((shard) => shard !== 'pool');
+    expect((await silentDownloads(database, LIMITS, at(100), 100, away)).map(({ id }) => id)).toEqual(idsOf('pool'));
+    expect(await requeueShards(database, [shardOf('gpu-1')], at(101))).toBe(idsOf(shardOf('gpu-1')).length);
+    expect((await idsToQueue()).sort()).toEqual(idsOf(shardOf('gpu-1')));
   });
 
   it('lets one process at a time be the leader', async () => {

@@ -5,7 +5,8 @@ import { DOWNLOAD_EVENTS, DOWNLOAD_STATUSES, nextStatus } from '#core/download-s
 import type { Database } from '#database/sql/connect';
 import { cancelDownload, pauseDownload, resumeDownload } from '#database/downloads/download-actions';
 import { applyEvents } from '#database/history/event-queries';
-import { markEnqueued, requeueEverything, requeueLost } from '#database/downloads/outbox-queries';
+import { markEnqueued, requeueLost, requeueShards } from '#database/downloads/outbox-queries';
+import { SHARDS } from '#queue/keys';
 import { createTestDatabase, type TestDatabase } from '../../../helpers/database.ts';
 import {
   at,
@@ -96,7 +97,7 @@ describe('moves of a status', () => {
       lose: () => say(inventory(seconds)),
       queued: () => markEnqueued(database, [download], at(seconds)),
       lost: () => requeueLost(database, [download], 2, at(seconds)),
-      'redis-lost': () => requeueEverything(database, at(seconds)),
+      'redis-lost': () => requeueShards(database, SHARDS, at(seconds)),
     };
     return acts[what]();
   }

@@ -56,7 +56,7 @@ describe('connect', () => {
   });
 
   it('J05 runs a transaction again after a deadlock', async () => {
-    for (const key of ['token_pepper', 'queue_epoch'] as const) await writeSetting(database, key, '0', START);
+    for (const key of ['token_pepper', 'metrics_reset_at'] as const) await writeSetting(database, key, '0', START);
     let meeting = 0;
     let runs = 0;
     const add = (first: string, second: string) =>
@@ -67,9 +67,9 @@ describe('connect', () => {
         await until(() => meeting >= 2, { what: 'both transactions hold a row' });
         await client.query(`UPDATE settings SET value = value::int + 1 WHERE key = $1`, [second]);
       });
-    await Promise.all([add('token_pepper', 'queue_epoch'), add('queue_epoch', 'token_pepper')]);
+    await Promise.all([add('token_pepper', 'metrics_reset_at'), add('metrics_reset_at', 'token_pepper')]);
     expect(runs).toBe(3);
-    expect(await readSetting(database, 'queue_epoch')).toBe('2');
+    expect(await readSetting(database, 'metrics_reset_at')).toBe('2');
   });
 
   it('may be closed twice', async () => {

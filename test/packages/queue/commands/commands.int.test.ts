@@ -3,8 +3,10 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { HostLimits, WorkerCommand } from '#contracts/worker/worker-events';
 import { silentLogger } from '#core/logger';
 import { checkRedis } from '#queue/check-redis';
-import { commandKey, CommandListener, publishCommand, publishLimits } from '#queue/commands/commands';
-import { readEpoch, writeEpoch } from '#queue/epoch';
+import { CommandListener, publishCommand, publishLimits } from '#queue/commands/commands';
+import { readEpochs, writeEpoch } from '#queue/epoch';
+import { commandKey, SHARDS } from '#queue/keys';
+import { ShardStates } from '#queue/shard-states';
 import { expectNoLeaks } from '../../../helpers/leaks.ts';
 import { type TestRedis, privateRedis, testRedis } from '../../../helpers/redis.ts';
 import { until } from '../../../helpers/until.ts';
@@ -113,10 +115,11 @@ describe('commands, epoch', () => {
     listener.stop();
   });
 
-  it('I03 remembers the epoch until Redis loses it', async () => {
-    expect(await readEpoch(test.redis, test.settings.prefix)).toBeNull();
-    await writeEpoch(test.redis, test.settings.prefix, 'one');
-    expect(await readEpoch(test.redis, test.settings.prefix)).toBe('one');
+  it('I03 remembers the epoch of each shard until Redis loses it', async () => {
+    const read = () => readEpochs(test.redis, test.settings.prefix, new ShardStates(test.redis, silentLogger));
+    expect(await read()).toEqual(new Map(SHARDS.map((shard) => [shard, null])));
+    await writeEpoch(test.redis, test.settings.prefix, '3', 'one');
+    expect(await read()).toEqual(new Map(SHARDS.map((shard) => [shard, shard === '3' ? 'one' : null])));
   });
 });
 

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { HostOrder } from '#contracts/worker/worker-events';
 import { silentLogger } from '#core/logger';
 import { HostOrders, publishOrder } from '#queue/commands/host-orders';
+import { ordersKey } from '#queue/keys';
 import { testRedis, type TestRedis } from '../../../helpers/redis.ts';
 import { until } from '../../../helpers/until.ts';
 
@@ -25,7 +26,7 @@ describe('orders for a host', () => {
     requestedAt: 1,
   });
   const ask = (asked: HostOrder, host = 'gpu-1') => publishOrder(redis.redis, redis.settings.prefix, host, asked);
-  const kept = () => redis.redis.hlen(`${redis.settings.prefix}:orders:gpu-1`);
+  const kept = () => redis.redis.hlen(ordersKey(redis.settings.prefix, 'gpu-1'));
 
   function work(onOrder: (order: HostOrder, signal: AbortSignal) => Promise<void>, everyMs?: number): HostOrders {
     const { settings } = redis;
@@ -46,7 +47,7 @@ describe('orders for a host', () => {
     const done: string[] = [];
     work(async ({ id }) => void done.push(id));
     const [mine, other] = [order(), order()];
-    await until(async () => (await redis.redis.pubsub('NUMSUB', `${redis.settings.prefix}:orders:gpu-1`))[1] === 1, {
+    await until(async () => (await redis.redis.pubsub('NUMSUB', ordersKey(redis.settings.prefix, 'gpu-1')))[1] === 1, {
       what: 'the worker listens',
     });
     await ask(other, 'gpu-2');
@@ -125,7 +126,7 @@ describe('orders for a host', () => {
   });
 
   it('an order that cannot be read is deleted', async () => {
-    await redis.redis.hset(`${redis.settings.prefix}:orders:gpu-1`, '*', '{"order":"dance"}');
+    await redis.redis.hset(ordersKey(redis.settings.prefix, 'gpu-1'), '*', '{"order":"dance"}');
     work(async () => undefined);
     await until(async () => (await kept()) === 0, { what: 'it is gone' });
   });

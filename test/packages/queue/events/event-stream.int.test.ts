@@ -5,6 +5,7 @@ import { silentLogger } from '#core/logger';
 import { connectPatiently, disconnect } from '#queue/connection';
 import { EventPublisher } from '#queue/events/event-publisher';
 import { EventReader, type EventReaderOptions } from '#queue/events/event-reader';
+import { deadEventsKey, eventStreamKey } from '#queue/keys';
 import { expectNoLeaks } from '../../../helpers/leaks.ts';
 import { type TestRedis, privateRedis, testRedis } from '../../../helpers/redis.ts';
 import { until } from '../../../helpers/until.ts';
@@ -62,7 +63,7 @@ describe('event stream', () => {
   }
 
   const pending = async (): Promise<number> =>
-    Number(((await test.redis.xpending(`${test.settings.prefix}:events`, 'recorder')) as [number])[0]);
+    Number(((await test.redis.xpending(eventStreamKey(test.settings.prefix), 'recorder')) as [number])[0]);
 
   it('brings events over in order, with host, boot and sequence', async () => {
     const taken: EventBatch[] = [];
@@ -85,7 +86,7 @@ describe('event stream', () => {
   it('flush resolves only when every published event is in the stream', async () => {
     for (let count = 0; count < 1_200; count++) publisher.publish(started());
     await publisher.flush();
-    expect(await test.redis.xlen(`${test.settings.prefix}:events`)).toBe(3);
+    expect(await test.redis.xlen(eventStreamKey(test.settings.prefix))).toBe(3);
     await publisher.flush();
   });
 
@@ -118,7 +119,7 @@ describe('event stream', () => {
 
   it('takes over the unacknowledged entries of a crashed reader', async () => {
     const group = ['GROUP', 'recorder', 'crashed'] as const;
-    const key = `${test.settings.prefix}:events`;
+    const key = eventStreamKey(test.settings.prefix);
     await test.redis.xgroup('CREATE', key, 'recorder', '0', 'MKSTREAM');
     const event = started();
     publisher.publish(event);
@@ -150,7 +151,7 @@ describe('event stream', () => {
   });
 
   it('puts an unreadable entry aside, counts it, and reads on', async () => {
-    const key = `${test.settings.prefix}:events`;
+    const key = eventStreamKey(test.settings.prefix);
     await test.redis.xadd(key, '*', 'batch', '{"version":99}');
     await test.redis.xadd(key, '*', 'batch', 'not json');
     await test.redis.xadd(key, '*', 'other', 'field');
@@ -163,7 +164,7 @@ describe('event stream', () => {
     expect(eventsOf(taken)).toEqual([event]);
     await until(() => reader.counts.batches === 1, { what: 'the good batch is counted' });
     expect(reader.counts).toEqual({ batches: 1, poison: 3, lost: 0 });
-    expect(await test.redis.xlen(`${test.settings.prefix}:events-dead`)).toBe(3);
+    expect(await test.redis.xlen(deadEventsKey(test.settings.prefix))).toBe(3);
     await until(async () => (await pending()) === 0, { what: 'all is acknowledged' });
   });
 
@@ -189,7 +190,7 @@ describe('event stream', () => {
     read('a', async (batches) => void taken.push(...batches));
     publisher.publish(started());
     await until(() => taken.length === 1, { what: 'the first batch is read' });
-    await test.redis.del(`${test.settings.prefix}:events`);
+    await test.redis.del(eventStreamKey(test.settings.prefix));
     const event = started();
     publisher.publish(event);
     await until(() => taken.length === 2, { what: 'the batch after the flush is read' });

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { downloadJob } from '#contracts/worker/download-job';
 import { silentLogger } from '#core/logger';
 import { DownloadQueues } from '#queue/jobs/download-queue';
+import { downloadQueue, jobKey, queueKey } from '#queue/keys';
 import { aJob } from '../../../helpers/jobs.ts';
 import { expectNoLeaks } from '../../../helpers/leaks.ts';
 import { type TestRedis, privateRedis, testRedis } from '../../../helpers/redis.ts';
@@ -25,7 +26,8 @@ describe('download queues', () => {
     await test.cleanup();
   });
 
-  const waiting = (queue: string): Promise<number> => test.redis.llen(`${test.settings.prefix}:${queue}:wait`);
+  const queueOf = (host: string | null) => downloadQueue(test.settings.prefix, host);
+  const waiting = (host: string | null): Promise<number> => test.redis.llen(`${queueKey(queueOf(host))}:wait`);
 
   it('adds the jobs of several hosts and of the pool in one call', async () => {
     const jobs = [
@@ -36,7 +38,7 @@ describe('download queues', () => {
     const { added, refused } = await queues.addAll(jobs);
     expect(refused).toEqual([]);
     expect(added).toEqual(jobs.map(({ job }) => downloadJob.id(job)));
-    expect(await Promise.all(['downloads.gpu-1', 'downloads.gpu-2', 'downloads'].map(waiting))).toEqual([1, 1, 1]);
+    expect(await Promise.all(['gpu-1', 'gpu-2', null].map(waiting))).toEqual([1, 1, 1]);
   });
 
   it('keeps the jobs of a host in the order of their priority, behind those that have none, and takes them out again', async () => {
@@ -54,7 +56,7 @@ describe('download queues', () => {
     const job = aJob();
     await queues.addAll([{ host: null, job }]);
     await queues.addAll([{ host: null, job: { ...job, attemptsUsed: 2 } }]);
-    expect(await waiting('downloads')).toBe(1);
+    expect(await waiting(null)).toBe(1);
     const stored = await queues.openQueue(null).getJob(downloadJob.id(job));
     expect(stored?.data).toEqual(job);
   });
@@ -65,7 +67,7 @@ describe('download queues', () => {
       { host: null, job },
       { host: null, job: { ...job, generation: 2 } },
     ]);
-    expect(await waiting('downloads')).toBe(2);
+    expect(await waiting(null)).toBe(2);
   });
 
   it('refuses a payload over the limit by name and adds the others', async () => {
@@ -92,7 +94,7 @@ describe('download queues', () => {
 
   it('keeps the event stream of a host queue short from its first job on', async () => {
     await queues.addAll([{ host: 'gpu-1', job: aJob() }]);
-    expect(await test.redis.hget(`${test.settings.prefix}:downloads.gpu-1:meta`, 'opts.maxLenEvents')).toBe('100');
+    expect(await test.redis.hget(`${queueKey(queueOf('gpu-1'))}:meta`, 'opts.maxLenEvents')).toBe('100');
   });
 
   it('tells absent, open and finished jobs apart in one look', async () => {
@@ -102,13 +104,7 @@ describe('download queues', () => {
       { host: 'gpu-1', job: open },
       { host: null, job: finished },
     ]);
-    await test.redis.hset(
-      `${test.settings.prefix}:downloads:${downloadJob.id(finished)}`,
-      'finishedOn',
-      '1',
-      'failedReason',
-      'no',
-    );
+    await test.redis.hset(jobKey(queueOf(null), downloadJob.id(finished)), 'finishedOn', '1', 'failedReason', 'no');
     const states = await queues.inspect([
       { host: 'gpu-1', id: downloadJob.id(open) },
       { host: null, id: downloadJob.id(finished) },
@@ -124,10 +120,10 @@ describe('download queues', () => {
       { host: null, job: free },
       { host: null, job: held },
     ]);
-    await test.redis.set(`${test.settings.prefix}:downloads:${downloadJob.id(held)}:lock`, 'somebody');
+    await test.redis.set(`${jobKey(queueOf(null), downloadJob.id(held))}:lock`, 'somebody');
     expect(await queues.remove({ host: null, id: downloadJob.id(free) })).toBe('removed');
     expect(await queues.remove({ host: null, id: downloadJob.id(held) })).toBe('active');
-    expect(await waiting('downloads')).toBe(1);
+    expect(await waiting(null)).toBe(1);
   });
 
   it('closes the least recently used queue and names it', async () => {

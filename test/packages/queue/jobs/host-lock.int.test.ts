@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { silentLogger } from '#core/logger';
-import { HostHeldError, HostLock, hostLockKey, type HostLockOptions } from '#queue/jobs/host-lock';
+import { HostHeldError, HostLock, type HostLockOptions } from '#queue/jobs/host-lock';
+import { hostLockKey } from '#queue/keys';
 import { testRedis, type TestRedis } from '../../../helpers/redis.ts';
 import { until } from '../../../helpers/until.ts';
 

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type DownloadJob, downloadJob } from '#contracts/worker/download-job';
 import { silentLogger } from '#core/logger';
 import { JobConsumer } from '#queue/jobs/job-consumer';
+import { downloadQueue, jobKey } from '#queue/keys';
 import { ConsumerKit, DONE, stopped } from '../../../helpers/consumer-kit.ts';
 import { aJob } from '../../../helpers/jobs.ts';
 import { expectNoLeaks } from '../../../helpers/leaks.ts';
@@ -169,7 +170,10 @@ describe('job consumer', () => {
     });
     const job = await kit.add();
     await until(() => consumer.running === 1, { what: 'the job runs' });
-    await kit.test.redis.set(`${kit.test.settings.prefix}:downloads:${downloadJob.id(job)}:lock`, 'another worker');
+    await kit.test.redis.set(
+      `${jobKey(downloadQueue(kit.test.settings.prefix, null), downloadJob.id(job))}:lock`,
+      'another worker',
+    );
     await until(() => reasons.length === 1 && consumer.running === 0, { what: 'the handler ended' });
     expect(reasons).toEqual(['lock-lost']);
     expect(await (await kit.found(job)).getState()).toBe('active');

@@ -5,8 +5,9 @@ import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { downloadJob, queueOf } from '#contracts/worker/download-job';
+import { downloadJob } from '#contracts/worker/download-job';
 import type { AttemptContext, HandlerResult } from '#queue/jobs/download-handler';
+import { downloadQueue, jobKey } from '#queue/keys';
 import { ConsumerKit, DONE, stopped } from '../../../helpers/consumer-kit.ts';
 import { expectNoLeaks } from '../../../helpers/leaks.ts';
 import { until } from '../../../helpers/until.ts';
@@ -55,7 +56,7 @@ describe('jobs of workers that died', () => {
   it('I08 a job that stalls again and again is no failure and burns no attempt', async () => {
     const timings = { lockDurationMs: 10_000, stalledIntervalMs: 200 };
     const job = await kit.add();
-    const key = `${kit.test.settings.prefix}:${queueOf(null)}:${downloadJob.id(job)}`;
+    const key = jobKey(downloadQueue(kit.test.settings.prefix, null), downloadJob.id(job));
     const seen: AttemptContext[] = [];
     let frozen: (() => void) | undefined;
     const handler = (_job: unknown, context: AttemptContext): Promise<HandlerResult> => {
@@ -126,7 +127,7 @@ describe('jobs of workers that died', () => {
 
   it('fails a job that was started too often, with the reason', async () => {
     const job = await kit.add();
-    await kit.test.redis.hset(`${kit.test.settings.prefix}:${queueOf(null)}:${downloadJob.id(job)}`, 'ats', '30');
+    await kit.test.redis.hset(jobKey(downloadQueue(kit.test.settings.prefix, null), downloadJob.id(job)), 'ats', '30');
     await kit.consume({ handler: async () => DONE });
     await kit.untilState(job, 'failed');
     expect(kit.failures[0]?.message).toContain('started more than allowable limit');
