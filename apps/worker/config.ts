@@ -1,3 +1,4 @@
+import type { SourceSecrets } from '#core/settings/source-secrets';
 import { resolve } from 'node:path';
 import { SETTINGS, settingsOf, type SettingOf } from '#core/settings/settings';
 import type { Layer } from '#core/layer';
@@ -26,6 +27,8 @@ export interface WorkerConfig {
   readonly ipfsGateways: readonly string[];
   /** What the operator knows of gateways. */
   readonly gatewayData: GatewayData | undefined;
+  /** What is sent to origins for sources that name it. */
+  readonly secrets: SourceSecrets;
   readonly huggingFace: { readonly endpoint: string; readonly token: string | undefined };
   /** Addresses beyond the public ones that sources may have: CIDRs or host names. */
   readonly allowAddresses: readonly string[];
@@ -100,6 +103,7 @@ const toConfig = (values: Values): Omit<WorkerConfig, 'home' | 'pool' | 'gateway
   layers: values.HAULIER_LAYERS,
   strategy: values.HAULIER_STRATEGY,
   ipfsGateways: values.IPFS_GATEWAYS,
+  secrets: values.HAULIER_SECRETS,
   huggingFace: { endpoint: values.HF_ENDPOINT, token: values.HF_TOKEN },
   allowAddresses: values.HAULIER_ALLOW_ADDRESSES,
   allowDowngrade: values.HAULIER_ALLOW_DOWNGRADE,

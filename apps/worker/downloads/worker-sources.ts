@@ -35,6 +35,7 @@ export function workerSources(
       gatewayData: config.gatewayData,
       hfEndpoint: config.huggingFace.endpoint,
       hfToken: config.huggingFace.token,
+      secrets: config.secrets,
       layers: job.layers ?? config.layers,
       bundles,
       allowDowngrade: config.allowDowngrade,
