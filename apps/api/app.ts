@@ -18,6 +18,7 @@ import { registerOneDownloadRoutes } from './downloads/one-download-routes.ts';
 import { registerHealthRoutes, registerProblemRoutes, registerSystemRoutes } from './system/routes.ts';
 import type { SystemFacts } from './system/routes.ts';
 import { registerPrometheusRoutes } from './metrics/prometheus-routes.ts';
+import { registerWebhookRoutes } from './webhooks/routes.ts';
 import { registerVersionRoutes } from './models/version-routes.ts';
 import type { App } from './server/app-type.ts';
 import { answerError, registerErrorHandler } from './server/error-handler.ts';
@@ -97,6 +98,7 @@ async function registerApi(app: App, options: AppOptions, limits: RequestLimits)
     registerRolloutRoutes(guarded, options.deps);
     registerTokenRoutes(guarded, options.deps, options.authenticator);
     registerAuditRoutes(guarded, options.deps);
+    registerWebhookRoutes(guarded, options.deps);
     registerMetricsRoutes(guarded, options.deps);
     registerSystemRoutes(guarded, options.deps, options);
     registerPrometheusRoutes(guarded, options.deps, options.version);

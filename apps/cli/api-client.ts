@@ -1,5 +1,5 @@
 import { ApiError, UnreachableError } from '#client/api-error';
-import { createClient, type Client } from '#client/client';
+import { createClient, type ApiClient } from '#client/client';
 import type { CommandContext } from './context.ts';
 import { readLogins } from './access/login-file.ts';
 import { CliError, EXIT, type ExitCode } from './exit-code.ts';
@@ -18,7 +18,7 @@ export const apiTokenOf = (env: NodeJS.ProcessEnv): string | undefined =>
   settingsFrom(env, 'HAULIER_TOKEN').HAULIER_TOKEN ?? readLogins(env).tokens[apiUrlOf(env)];
 
 /** The API that settings or a login name, and the token for it. */
-export const clientFrom = (env: NodeJS.ProcessEnv): Client =>
+export const clientFrom = (env: NodeJS.ProcessEnv): ApiClient =>
   createClient({ baseUrl: apiUrlOf(env), token: apiTokenOf(env) });
 
 /** Runs calls of the API; a refusal becomes one sentence and an exit code. */

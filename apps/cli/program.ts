@@ -7,6 +7,7 @@ import { CliError, EXIT } from './exit-code.ts';
 import { addDownloadCommands } from './downloads/download-program.ts';
 import { addHelp } from './help.ts';
 import { addRolloutCommands } from './rollout/rollout-program.ts';
+import { addWebhookCommands } from './webhook-program.ts';
 import { PROGRESS_MODES } from './terminal/progress.ts';
 
 const PROGRESS = new Option('--progress <mode>', 'how progress is shown on stderr')
@@ -35,6 +36,7 @@ export function createProgram(context: CommandContext): Command {
   addBundleCommands(program, context);
   addRolloutCommands(program, context);
   addHostCommands(program, context);
+  addWebhookCommands(program, context);
   addWorkerCommands(program, context);
   addAccessCommands(program, context);
   addHelp(program);

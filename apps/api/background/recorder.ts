@@ -55,7 +55,7 @@ export function createRecorder(deps: RecorderDeps, redis: RedisSettings, consume
  */
 export async function recordBatches(deps: RecorderDeps, batches: readonly EventBatch[]): Promise<RecorderCounts> {
   const { ignored, moved, newer } = await applyEvents(deps.database, batches, deps.now());
-  deps.changes.notify(new Set([...downloadsIn(batches), ...moved.map(({ id }) => id)]));
+  deps.changes.notify(new Set([...downloadsIn(batches), ...moved]));
   for (const found of newer) deps.log.warn(found, 'a newer version is available; it is not downloaded automatically');
   if (ignored > 0) {
     deps.log.info({ ignored, batches: batches.length }, 'worker events changed nothing and were dropped');

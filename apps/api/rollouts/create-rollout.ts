@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { CreateRolloutBody } from '#contracts/http/rollouts/create-rollout';
 import type { RolloutModel, RolloutSpec } from '#core/rollout/rollout-spec';
 import type { HostRow } from '#database/hosts/host-queries';
-import { createRollout as writeRollout, type CreateResult } from '#database/rollouts/create-rollout';
+import { createRollout, type CreateResult } from '#database/rollouts/create-rollout';
 import type { Caller } from '../access/authenticate.ts';
 import { refuseOutsideLimits } from '../access/token-limits.ts';
 import type { Dependencies } from '../dependencies.ts';
@@ -77,7 +77,7 @@ export type Created = Extract<CreateResult, { id: string }>;
  * @param key the `Idempotency-Key` of the request
  * @throws RequestError also for a key that came with another body, or whose first request is still running
  */
-export async function createRollout(
+export async function requestRollout(
   deps: Dependencies,
   body: CreateRolloutBody,
   caller: Caller,
@@ -85,7 +85,7 @@ export async function createRollout(
 ): Promise<Created> {
   const { spec, models, hosts } = await resolveFor(deps, body, caller);
   const bodyHash = hashOf(body);
-  const result = await writeRollout(
+  const result = await createRollout(
     deps.database,
     {
       spec,

@@ -1,5 +1,5 @@
 import type { BulkAction, BulkItem, CreateBulkActionBody } from '#contracts/http/bulk-actions';
-import type { Client } from '#client/client';
+import type { ApiClient } from '#client/client';
 import { duration } from '#core/settings/setting-kinds';
 import { clientFrom, withApiDocument } from '../api-client.ts';
 import { usageOf } from '../cli-error-of.ts';
@@ -83,7 +83,7 @@ function filterOf(
 
 /** The answer names at most 100. */
 async function skippedOf(
-  client: Client,
+  client: ApiClient,
   { id, counts, skipped }: BulkAction,
   call: <T>(work: () => Promise<T>) => Promise<T>,
 ): Promise<readonly BulkItem[]> {

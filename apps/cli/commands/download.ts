@@ -1,4 +1,4 @@
-import type { Client } from '#client/client';
+import type { ApiClient } from '#client/client';
 import type { CreateDownloadsInput, Download, DownloadRequest } from '#contracts/http/downloads';
 import { digestFrom } from '#fetch/download-options';
 import { openSession } from '#fetch/download-session';
@@ -58,7 +58,7 @@ export async function downloadCommand(
 }
 
 /** Reads the list of downloads where the answer leaves them out, because there are many. */
-async function downloadsOf(client: Client, { downloads, request }: DownloadRequest): Promise<readonly Download[]> {
+async function downloadsOf(client: ApiClient, { downloads, request }: DownloadRequest): Promise<readonly Download[]> {
   const all = [...downloads];
   const { model, version, hosts, created, existing } = request;
   if (all.length > 0 || created + existing === 0 || model === null) return all;

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Client } from '#client/client';
+import type { ApiClient } from '#client/client';
 import type { Download, Try } from '#contracts/http/downloads';
 import { mapConcurrently } from '#core/async/map-concurrently';
 import { isFinal } from '#core/download-status';
@@ -36,7 +36,7 @@ export interface WatchDownloadsOptions {
  * @throws UnreachableError or ApiError when the API stays away for longer than it may
  */
 export async function watchDownloads(
-  client: Client,
+  client: ApiClient,
   downloads: readonly Download[],
   display: ProgressDisplay,
   signal: AbortSignal,
@@ -79,7 +79,7 @@ function callsWithOneOutage(maxDisconnectMs: number, display: ProgressDisplay, s
 }
 
 async function follow(
-  client: Client,
+  client: ApiClient,
   id: string,
   signal: AbortSignal,
   call: Calling,
@@ -96,7 +96,7 @@ async function follow(
 }
 
 async function followLists(
-  client: Client,
+  client: ApiClient,
   downloads: readonly Download[],
   signal: AbortSignal,
   call: Calling,

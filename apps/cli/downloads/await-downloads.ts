@@ -1,4 +1,4 @@
-import type { Client } from '#client/client';
+import type { ApiClient } from '#client/client';
 import type { Download } from '#contracts/http/downloads';
 import { duration, timerDuration } from '#core/settings/setting-kinds';
 import { formatBytes } from '#core/units';
@@ -45,7 +45,7 @@ const MAX_TOLD = 20;
  * @throws CliError whose exit code says how they ended, or that the waiting ended first; the downloads go on then
  */
 export async function awaitDownloads(
-  client: Client,
+  client: ApiClient,
   downloads: readonly Download[],
   options: WaitOptions,
   context: CommandContext,

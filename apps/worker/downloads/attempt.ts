@@ -88,7 +88,7 @@ export class Attempt {
   async #bring(): Promise<Brought> {
     const { store } = this.#deps;
     const { file } = this.#job;
-    const outcome = await store.leasePartial(contentKey(file), {
+    const outcome = await store.leaseContent(contentKey(file), {
       find: () => store.find(file),
       signal: this.#running.signal,
       onWaiting: (heldBy) =>

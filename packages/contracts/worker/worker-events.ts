@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { LAYERS, OUTCOMES, SOURCE_KINDS } from '#core/layer';
+import { LAYER_NAMES, OUTCOMES, SOURCE_KINDS } from '#core/layer';
 import { replaceUnshowable } from '#core/text/unshowable';
 import { Labels } from '../labels.ts';
 import { ModelName, ModelVersion } from '../manifest.ts';
@@ -18,7 +18,7 @@ const OfDownload = { downloadId: z.uuid(), generation: z.number().int().min(1), 
 
 const SourceBytes = z.strictObject({
   source: text(200),
-  layer: z.enum(LAYERS),
+  layer: z.enum(LAYER_NAMES),
   bytes: Count,
   wastedBytes: Count,
   badLeaves: Count,
@@ -52,7 +52,7 @@ export const TryFinished = z.strictObject({
   type: z.literal('try.finished'),
   attempt: z.number().int().min(1),
   sequence: Count.describe('position among the tries of this attempt; with the attempt it makes a repeat harmless'),
-  layer: z.enum(LAYERS),
+  layer: z.enum(LAYER_NAMES),
   kind: z.enum(SOURCE_KINDS),
   source: text(200),
   status: z.enum(['success', 'failure']),

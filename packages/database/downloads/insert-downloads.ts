@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import type { JobFile } from '#contracts/file-spec';
 import type { Strategy } from '#core/file-spec';
-import type { Layer } from '#core/layer';
+import type { LayerName } from '#core/layer';
 import type { Database } from '../sql/connect.ts';
 import { contentKeyOf } from './content-key.ts';
 import { inTransaction } from '../sql/transaction.ts';
@@ -13,7 +13,7 @@ export interface DownloadOrder {
   readonly hosts: readonly (string | null)[];
   readonly files: readonly JobFile[];
   readonly model?: { readonly name: string; readonly type: string; readonly version: string } | undefined;
-  readonly layers?: readonly Layer[] | undefined;
+  readonly layers?: readonly LayerName[] | undefined;
   readonly strategy?: Strategy | undefined;
   readonly limitBytesPerSecond?: number | undefined;
 }
