@@ -50,7 +50,7 @@ export function mirrorWithoutSecret(url: string, reason: string): Source {
   return {
     name,
     kind: 'mirror',
-    layer: 'huggingface',
+    layer: 'origin',
     origin: new URL(url).origin,
     capabilities: () => ({ range: true, blocks: false, maxConnections: 1 }),
     read: () => Promise.reject(new SourceError('forbidden', name, reason)),

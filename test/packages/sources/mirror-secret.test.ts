@@ -30,7 +30,7 @@ function sourceOf(url: string, secrets: object): Source {
   const [source] = makeSources(
     { path: 'm', digests: { sha256: 'a'.repeat(64) }, sources: [{ kind: 'mirror', url, secretRef: 's' }] },
     {
-      ...{ gateways: [], hfEndpoint: 'https://hub.example', layers: ['huggingface'], http },
+      ...{ gateways: [], hfEndpoint: 'https://hub.example', layers: ['origin'], http },
       secrets: parseSourceSecrets(JSON.stringify(secrets)),
       ...{ health: new SourceHealth(), gates: new OriginGates(), logger: silentLogger },
     },
