@@ -3,13 +3,12 @@ import { createClient, type ApiClient } from '#client/client';
 import type { CommandContext } from './context.ts';
 import { readLogins } from './access/login-file.ts';
 import { CliError, EXIT, type ExitCode } from './exit-code.ts';
-import { settingsFrom } from './settings.ts';
+import { isGiven, settingsFrom } from './settings.ts';
 
 /** Where the API is: HAULIER_URL, else where the user logged in last, else this machine. */
 export function apiUrlOf(env: NodeJS.ProcessEnv): string {
   const { HAULIER_URL } = settingsFrom(env, 'HAULIER_URL');
-  const isGiven = Boolean(env['HAULIER_URL']?.trim() || env['HAULIER_URL_FILE']?.trim());
-  return withoutSlash(isGiven ? HAULIER_URL : (readLogins(env).current ?? HAULIER_URL));
+  return withoutSlash(isGiven(env, 'HAULIER_URL') ? HAULIER_URL : (readLogins(env).current ?? HAULIER_URL));
 }
 
 export const withoutSlash = (url: string): string => url.replace(/\/+$/, '');

@@ -18,5 +18,9 @@ export function settingsFrom<Name extends CliSetting>(
   return values;
 }
 
+/** Whether the variable or its `_FILE` twin has a value. */
+export const isGiven = (env: Environment, name: CliSetting): boolean =>
+  [name, `${name}_FILE`].some((variable) => (env[variable]?.trim() ?? '') !== '');
+
 /** One sentence for each unknown variable with the prefix of Haulier. */
 export const unknownVariables = (env: Environment): readonly string[] => unknownSettings(SETTINGS, env);

@@ -1,3 +1,4 @@
+import type { SourceSecrets } from '#core/settings/source-secrets';
 import { resolve } from 'node:path';
 import { SETTINGS, settingsOf, type SettingOf } from '#core/settings/settings';
 import { layerOfName, type Layer } from '#core/layer';
@@ -40,6 +41,8 @@ export interface WorkerConfig {
   readonly commands: ReadonlyMap<string, HostCommand>;
   /** PATH of those programs. */
   readonly commandPath: string;
+  /** What is sent to origins for sources that name it. */
+  readonly secrets: SourceSecrets;
   readonly huggingFace: { readonly endpoint: string; readonly token: string | undefined };
   /** Addresses beyond the public ones that sources may have: CIDRs or host names. */
   readonly allowAddresses: readonly string[];
@@ -165,6 +168,7 @@ const toConfig = (values: Values): Omit<WorkerConfig, keyof Place | OfFiles> => 
   layers: values.HAULIER_LAYERS.map(layerOfName),
   strategy: values.HAULIER_STRATEGY,
   ipfsGateways: values.IPFS_GATEWAYS,
+  secrets: values.HAULIER_SECRETS,
   huggingFace: { endpoint: values.HF_ENDPOINT, token: values.HF_TOKEN },
   allowAddresses: values.HAULIER_ALLOW_ADDRESSES,
   allowDowngrade: values.HAULIER_ALLOW_DOWNGRADE,

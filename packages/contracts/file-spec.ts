@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { HUB_REPO_TYPES, badHubPathReason, badRepoReason, badRevisionReason } from '#core/text/hub-name';
+import { SECRET_NAME, SECRET_NAME_RULE } from '#core/settings/source-secrets';
+import { credentialIn } from '#core/text/url-credential';
 import { FilePath } from './file-path.ts';
 
 const hex = (length: number, name: string) =>
@@ -33,14 +35,24 @@ export const SizeBytes = z
   .min(0, 'a size is 0 or more')
   .max(MAX_FILE_BYTES, 'a size is at most 1 PiB');
 
-const MirrorUrl = z
-  .url({ protocol: /^https?$/, error: 'write an http:// or https:// URL' })
-  .max(1000)
-  .refine((url) => {
-    if (!URL.canParse(url)) return true; // the check above says what is wrong
-    const { username, password } = new URL(url);
-    return username === '' && password === '';
-  }, 'a URL here must not carry a user name or password: give the worker the credential instead');
+/** As a job carries it: jobs of earlier versions may hold a query that is refused today. */
+const StoredMirrorUrl = z.url({ protocol: /^https?$/, error: 'write an http:// or https:// URL' }).max(1000);
+
+const MirrorUrl = StoredMirrorUrl.superRefine((url, context) => {
+  if (!URL.canParse(url)) return; // the check above says what is wrong
+  const found = credentialIn(new URL(url));
+  if (found !== undefined)
+    context.addIssue({
+      code: 'custom',
+      message: `${found} is a credential, and a URL here is stored and shown: leave it out, give the workers a secret for ${new URL(url).origin} (HAULIER_SECRETS), and name it as secretRef`,
+    });
+});
+
+const SecretRef = z
+  .string()
+  .regex(SECRET_NAME, SECRET_NAME_RULE)
+  .optional()
+  .describe('name of a secret that workers hold for the origin of the URL (HAULIER_SECRETS)');
 
 /** A repository of a hub: `owner/name`, or a single name, as the oldest repositories have. */
 export const Repo = z.string().superRefine(refusing('a repository is "owner/name"', badRepoReason));
@@ -66,7 +78,7 @@ export const SourceInput = z.discriminatedUnion('kind', [
     revision: Revision.default('main'),
     path: HubPath.optional(),
   }),
-  z.strictObject({ kind: z.literal('mirror'), url: MirrorUrl }),
+  z.strictObject({ kind: z.literal('mirror'), url: MirrorUrl, secretRef: SecretRef }),
 ]);
 
 export type SourceInput = z.infer<typeof SourceInput>;
@@ -139,7 +151,7 @@ export const JobFile = z.strictObject({
           revision: Revision,
           path: HubPath,
         }),
-        z.strictObject({ kind: z.literal('mirror'), url: MirrorUrl }),
+        z.strictObject({ kind: z.literal('mirror'), url: StoredMirrorUrl, secretRef: SecretRef }),
       ]),
     )
     .max(MAX_SOURCES_PER_FILE),

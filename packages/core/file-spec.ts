@@ -32,7 +32,12 @@ export type SourceSpec =
       /** Path inside the repository. */
       readonly path: string;
     }
-  | { readonly kind: 'mirror'; readonly url: string };
+  | {
+      readonly kind: 'mirror';
+      readonly url: string;
+      /** Name of a secret that workers hold for its origin. */
+      readonly secretRef?: string | undefined;
+    };
 
 /**
  * One file as a transfer needs it: its identity, and where it may come from. Proof comes from a digest

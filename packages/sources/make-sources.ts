@@ -2,6 +2,7 @@ import { canonicalCid } from '#content/cid/canonical-cid';
 import type { FileSpec, SourceSpec } from '#core/file-spec';
 import type { Layer } from '#core/layer';
 import type { Logger } from '#core/logger';
+import type { SourceSecrets } from '#core/settings/source-secrets';
 import type { Source } from '#core/source';
 import type { Http } from '#http/pool';
 import { redactUserInfo } from '#http/redaction';
@@ -14,7 +15,7 @@ import { ipfsGateway } from './gateway/ipfs-gateway.ts';
 import { learningLimits } from './guards/learning-limits.ts';
 import { limited, type OriginGates } from './guards/limited.ts';
 import { localFile } from './local-file.ts';
-import { mirror } from './mirror.ts';
+import { mirror, mirrorWithoutSecret } from './mirror.ts';
 import type { SourceHealth } from './guards/source-health.ts';
 import { withHealth } from './guards/with-health.ts';
 
@@ -30,6 +31,8 @@ export interface SourcesConfig {
   readonly layers: readonly Layer[];
   /** URLs that the user of this machine typed: the address policy does not apply to their own addresses, and only they may name local files. */
   readonly trustedUrls?: readonly string[] | undefined;
+  /** What this worker sends to origins for sources that name it. */
+  readonly secrets?: SourceSecrets | undefined;
   /** Configured bundles, best first. */
   readonly bundles?: readonly ConfiguredBundle[] | undefined;
   /** Follow redirects from https to http if a digest or a CID proves the file. */
@@ -85,7 +88,7 @@ function gatewaySources(file: FileSpec, config: SourcesConfig): Source[] {
 const isProvable = ({ cid, digests }: FileSpec): boolean => cid !== undefined || Object.keys(digests).length > 0;
 
 function namedSource(spec: SourceSpec, isProvable: boolean, config: SourcesConfig): Source[] {
-  if (spec.kind === 'mirror') return mirrorSource(spec.url, isProvable, config);
+  if (spec.kind === 'mirror') return mirrorSource(spec, isProvable, config);
   const { repo, repoType = 'model', revision, path } = spec;
   return hubSource({ repo, repoType, revision, path }, isProvable, config);
 }
@@ -105,8 +108,13 @@ function hubSource(file: Omit<HubFile, 'endpoint'>, isProvable: boolean, config:
 }
 
 /** A manifest or a job must not name files of this machine; only typed URLs may. */
-function mirrorSource(url: string, isProvable: boolean, config: SourcesConfig): Source[] {
+function mirrorSource(
+  { url, secretRef }: Extract<SourceSpec, { kind: 'mirror' }>,
+  isProvable: boolean,
+  config: SourcesConfig,
+): Source[] {
   const { http, logger, trustedUrls, hfEndpoint, allowDowngrade } = config;
+  if (secretRef !== undefined) return [mirrorWithSecret(url, secretRef, isProvable, config)];
   const trusted = trustedUrls?.includes(url) ?? false;
   // The URL may be a page of the hub rather than the file, and a gated file needs the token.
   const page = hfEndpoint === '' || !URL.canParse(url) ? undefined : hubPage(new URL(url), hfEndpoint);
@@ -115,4 +123,22 @@ function mirrorSource(url: string, isProvable: boolean, config: SourcesConfig): 
   if (trusted) return [localFile(url)];
   logger.warn({ url }, 'a local file is a source only if its URL was typed on this machine; skipped');
   return [];
+}
+
+/** A secret goes to its own origin alone, so that no manifest can send it elsewhere. */
+function mirrorWithSecret(url: string, name: string, isProvable: boolean, config: SourcesConfig): Source {
+  const { http, secrets = {}, allowDowngrade } = config;
+  const secret = Object.hasOwn(secrets, name) ? secrets[name] : undefined;
+  const { origin } = new URL(url);
+  if (secret === undefined)
+    return mirrorWithoutSecret(
+      url,
+      `this worker has no secret "${name}": add it to HAULIER_SECRETS, with the origin ${origin}`,
+    );
+  if (secret.origin !== origin)
+    return mirrorWithoutSecret(
+      url,
+      `the secret "${name}" of this worker is for ${secret.origin} and is not sent to ${origin}`,
+    );
+  return mirror({ http, url, secret, isProvable, allowDowngrade });
 }

@@ -1,4 +1,5 @@
-import type { SourceError } from '#core/failure';
+import { SourceError } from '#core/failure';
+import type { SourceSecret } from '#core/settings/source-secrets';
 import type { ByteSink, ReadRequest, ResponseHead, Source } from '#core/source';
 import { statusError } from '#http/http-error';
 import type { Http } from '#http/pool';
@@ -17,6 +18,8 @@ export interface MirrorOptions {
   readonly url: string;
   /** The operator or user typed this URL: the address policy does not apply to its own address. */
   readonly trusted?: boolean | undefined;
+  /** Sent to the origin of the URL, and not shown. */
+  readonly secret?: SourceSecret | undefined;
   /** A digest or a CID of the file is known. */
   readonly isProvable?: boolean | undefined;
   /** Follow redirects from https to http if the file is provable. */
@@ -41,9 +44,31 @@ export function mirror(options: MirrorOptions): Source {
   };
 }
 
+/** A mirror whose secret this worker does not have: each request fails with the reason, so that people see it. */
+export function mirrorWithoutSecret(url: string, reason: string): Source {
+  const name = redactUrl(url).replace(/^https?:\/\//, '');
+  return {
+    name,
+    kind: 'mirror',
+    layer: 'origin',
+    origin: new URL(url).origin,
+    capabilities: () => ({ range: true, blocks: false, maxConnections: 1 }),
+    read: () => Promise.reject(new SourceError('forbidden', name, reason)),
+  };
+}
+
+function withQuery(url: URL, query: string | undefined): URL {
+  if (query === undefined) return url;
+  const whole = new URL(url);
+  whole.search = [url.search.replace(/^\?/, ''), query].filter((part) => part !== '').join('&');
+  return whole;
+}
+
 class MirrorReader {
   readonly url: URL;
   readonly name: string;
+  /** The URL as the manifest has it. */
+  readonly #given: URL;
   servesRange: boolean | undefined;
   readonly #options: MirrorOptions;
   readonly #resolved: ResolvedUrl;
@@ -51,9 +76,10 @@ class MirrorReader {
 
   constructor(options: MirrorOptions) {
     this.#options = options;
-    this.url = new URL(options.url);
-    this.#login = basicAuthorization(this.url);
-    this.name = redactUrl(this.url).replace(/^https?:\/\//, '');
+    this.#given = new URL(options.url);
+    this.url = withQuery(this.#given, options.secret?.query);
+    this.#login = options.secret?.authorization ?? basicAuthorization(this.url);
+    this.name = redactUrl(this.#given).replace(/^https?:\/\//, '');
     this.#resolved = new ResolvedUrl(options.http.now);
   }
 
@@ -77,7 +103,8 @@ class MirrorReader {
       allowDowngrade: allowDowngrade && isProvable,
       source: this.name,
       fileName: this.url.pathname.split('/').at(-1)!,
-      logicalUrl: this.url.href,
+      // Without the secret, which may change while the file stays the same.
+      logicalUrl: this.#given.href,
       explain: (response) => this.#explain(response),
       headers: {
         accept: '*/*',
@@ -111,17 +138,17 @@ class MirrorReader {
     const schemes = [...(headers['www-authenticate'] ?? '').matchAll(/(?:^|,)\s*([a-z][\w-]*)(?=\s|,|$)/gi)].map(
       ([, name]) => name!,
     );
-    if (schemes.length > 0 && !schemes.some((name) => /^basic$/i.test(name)))
+    if (this.#options.secret === undefined && schemes.length > 0 && !schemes.some((name) => /^basic$/i.test(name)))
       return `it requires ${schemes[0]} authentication; only Basic is supported`;
     if (this.#login === undefined) return 'it requires a login: write https://user:password@host/path';
     if (url.origin !== this.url.origin) return `by ${url.host}, to which the login in the URL is not sent`;
-    return 'the login in the URL was refused';
+    return this.#options.secret === undefined ? 'the login in the URL was refused' : 'the secret was refused';
   }
 
   #ifRange(asked: URL, { range, continues }: ReadRequest): string | undefined {
     const validator = continues?.validator;
     const isLater = range !== undefined && range.start > 0;
-    const isOfPlace = validator?.place === placeOf(asked, this.url.href);
+    const isOfPlace = validator?.place === placeOf(asked, this.#given.href);
     return isLater && isOfPlace ? ifRangeOf(validator) : undefined;
   }
 }

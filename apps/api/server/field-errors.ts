@@ -54,10 +54,10 @@ function valueAt(sent: unknown, path: readonly PropertyKey[]): unknown {
   return value;
 }
 
-/** A sent value that is safe to give back: short, and without the credential of a URL. */
+/** A sent value that is safe to give back: short, and without what may be a credential of a URL. */
 function shortened(value: unknown): unknown {
   if (value === null || typeof value === 'number' || typeof value === 'boolean') return value;
   const text = typeof value === 'string' ? value : JSON.stringify(value);
-  const clean = text.replace(/\/\/[^/\s@"]*@/g, '//…@');
+  const clean = text.replace(/\/\/[^/\s@"]*@/g, '//…@').replace(/(https?:\/\/[^\s"?#]*)[?#][^\s"]*/g, '$1?…');
   return clean.length > MAX_VALUE_CHARACTERS ? `${clean.slice(0, MAX_VALUE_CHARACTERS)}…` : clean;
 }

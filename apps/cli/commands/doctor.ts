@@ -8,6 +8,7 @@ import { parseJson } from '#core/text/parse-json';
 import { apiTokenOf, apiUrlOf } from '../api-client.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
+import { isGiven } from '../settings.ts';
 import { formatTable } from '../terminal/table.ts';
 import { rightsOf } from './token.ts';
 
@@ -52,8 +53,7 @@ const finding = (check: Finding['check'], result: Finding['result'], message: st
 const LOCAL = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
 function addressOf(url: URL, env: NodeJS.ProcessEnv): Finding {
-  const isGiven = env['HAULIER_URL'] || env['HAULIER_URL_FILE'];
-  const from = isGiven ? 'of HAULIER_URL' : 'of haulier login, or the default';
+  const from = isGiven(env, 'HAULIER_URL') ? 'of HAULIER_URL' : 'of haulier login, or the default';
   const isClear = url.protocol === 'http:' && !LOCAL.test(url.hostname);
   return isClear
     ? finding('address', 'warn', `${url.href} (${from}): without https the token crosses the network in clear`)

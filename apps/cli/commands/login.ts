@@ -7,6 +7,7 @@ import { apiUrlOf, clientFrom, withApi, withoutSlash } from '../api-client.ts';
 import { usageOf } from '../cli-error-of.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
+import { isGiven } from '../settings.ts';
 import { optionOf } from '../typed.ts';
 import { rightsOf } from './token.ts';
 
@@ -23,8 +24,7 @@ export async function login(url: string | undefined, context: CommandContext): P
   const { tokens } = readLogins(context.env);
   writeLogins(context.env, { current: baseUrl, tokens: { ...tokens, [baseUrl]: token } });
   context.stdout.write(`${baseUrl}: ${sentenceOf(me)}\n`);
-  const isOverridden = context.env['HAULIER_TOKEN'] || context.env['HAULIER_TOKEN_FILE'];
-  if (isOverridden) context.stderr.write('HAULIER_TOKEN is set and goes before this login\n');
+  if (isGiven(context.env, 'HAULIER_TOKEN')) context.stderr.write('HAULIER_TOKEN is set and goes before this login\n');
 }
 
 /** Forgets the token of an API; the API is not told. */

@@ -36,6 +36,7 @@ export function workerSources(
       gatewayData: config.gatewayData,
       hfEndpoint: config.huggingFace.endpoint,
       hfToken: config.huggingFace.token,
+      secrets: config.secrets,
       layers: job.layers?.map(layerOfName) ?? config.layers,
       bundles,
       allowDowngrade: config.allowDowngrade,

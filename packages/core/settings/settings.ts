@@ -1,6 +1,7 @@
 /* eslint-disable max-lines -- one table of all settings, in one place */
 import { HOST_NAME, HOST_NAME_RULE } from '../text/host-name.ts';
 import { LAYER_NAMES } from '../layer.ts';
+import { parseSourceSecrets } from './source-secrets.ts';
 import {
   anyText,
   apiUrl,
@@ -255,6 +256,14 @@ export const SETTINGS = {
     readBy: ['worker', 'cli'],
     shownDefault: 'none',
     meaning: "sent to the hub's own origin and nowhere else",
+    isSecret: true,
+  },
+  HAULIER_SECRETS: {
+    kind: parseSourceSecrets,
+    readBy: ['worker'],
+    default: '{}',
+    shownDefault: 'none',
+    meaning: 'secrets for mirrors, by the name that `secretRef` of a source gives; JSON, see below',
     isSecret: true,
   },
   HAULIER_ALLOW_ADDRESSES: {

@@ -2,7 +2,7 @@ const HIDDEN = '[hidden]';
 const SECRET_FIELD = /token|secret|passw|authorization|credential|cookie|apikey|api_key/i;
 /** Tokens of Haulier, Hugging Face, GitHub and GitLab, and JSON Web Tokens, wherever they stand. */
 const SECRET_VALUE =
-  /\b(haulier_[a-z]{2,4}_|hf_|gh[pousr]_|github_pat_|glpat-)[\w-]{10,}|\beyJ[\w-]{10,}\.[\w-]+\.[\w-]*/g;
+  /\b(haulier_[a-z]{2,4}_|hf_|whsec_|gh[pousr]_|github_pat_|glpat-)[\w-]{10,}|\beyJ[\w-]{10,}\.[\w-]+\.[\w-]*/g;
 const USER_OF_URL = /\/\/[^/\s@"]*@/g;
 /** The query of a URL may hold a presigned credential; its place is enough. */
 const QUERY_OF_URL = /(https?:\/\/[^\s"?#]*)\?[^\s"#]*/g;

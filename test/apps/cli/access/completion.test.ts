@@ -15,6 +15,12 @@ const scriptOf = async (shell: string) =>
 
 const has = (program: string): boolean => spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined;
 
+/** Skips a test on a machine without the shell. */
+const where =
+  (shell: string) =>
+  (name: string, work: () => Promise<void>): void =>
+    has(shell) ? it(name, work) : it.skip(`${name} (this machine has no ${shell})`, work);
+
 /** @returns what the shell offers for a command line that ends where it is completed */
 type Completing = (script: string, line: string) => string[];
 
@@ -58,25 +64,25 @@ const inFish: Completing = (script, line) =>
   });
 
 describe('haulier completion', () => {
-  it.each([
+  for (const [shell, complete] of [
     ['bash', inBash],
     ['fish', inFish],
-  ] as const)('completes commands, options and choices in a real %s, where there is one', async (shell, complete) => {
-    if (!has(shell)) return console.warn(`skipped: this machine has no ${shell}`);
-    const { stdout: script } = await scriptOf(shell);
-    expect(complete(script, 'haulier roll')).toEqual(['rollout']);
-    expect(complete(script, 'haulier model a')).toEqual(['add']);
-    expect(complete(script, 'haulier token create x --adm')).toEqual(['--admin']);
-    expect(complete(script, 'haulier model add x --repo-type d')).toEqual(['dataset']);
-    expect(complete(script, 'haulier download pause --mod')).toEqual(['--model']);
-  });
+  ] as const)
+    where(shell)(`completes commands, options and choices in a real ${shell}`, async () => {
+      const { stdout: script } = await scriptOf(shell);
+      expect(complete(script, 'haulier roll')).toEqual(['rollout']);
+      expect(complete(script, 'haulier model a')).toEqual(['add']);
+      expect(complete(script, 'haulier token create x --adm')).toEqual(['--admin']);
+      expect(complete(script, 'haulier model add x --repo-type d')).toEqual(['dataset']);
+      expect(complete(script, 'haulier download pause --mod')).toEqual(['--model']);
+    });
 
-  it.each([['bash'], ['zsh'], ['fish']])('makes a script that %s can read, where there is one', async (shell) => {
-    const { stdout: script, code } = await scriptOf(shell);
-    expect([code, script]).toEqual([0, expect.stringContaining(`${shell} completion of haulier`)]);
-    if (!has(shell)) return console.warn(`skipped: this machine has no ${shell}`);
-    expect(checked(shell, script)).toEqual({ status: 0, stderr: '' });
-  });
+  for (const shell of SHELLS)
+    where(shell)(`makes a script that ${shell} can read`, async () => {
+      const { stdout: script, code } = await scriptOf(shell);
+      expect([code, script]).toEqual([0, expect.stringContaining(`${shell} completion of haulier`)]);
+      expect(checked(shell, script)).toEqual({ status: 0, stderr: '' });
+    });
 
   it('quotes whatever a description holds', () => {
     const program = new Command('odd');
