@@ -123,6 +123,7 @@ const table = (rows: readonly (readonly [string, string])[], violations: readonl
   ].join('');
 
 process.exitCode = await main(process.argv.slice(2)).catch((error: Error) => {
-  process.stderr.write(`${error.message}\n${USAGE}`);
-  return 2;
+  const isUsage = 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
+  process.stderr.write(isUsage ? `${error.message}\n${USAGE}` : `${error.stack}\n`);
+  return isUsage ? 2 : 1;
 });

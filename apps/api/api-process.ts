@@ -1,17 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyBaseLogger } from 'fastify';
+import { hostKey } from '#core/text/host-name';
 import { connect } from '#database/sql/connect';
 import type { Database } from '#database/sql/connect';
 import { listHosts } from '#database/hosts/host-queries';
 import { parseAddressPolicy } from '#http/address/address-policy';
 import { createHttp } from '#http/pool';
 import { systemAuthorities } from '#http/connection/system-authorities';
+import { probeAccess } from '#queue/access/worker-users';
 import { checkRedis } from '#queue/check-redis';
 import { DownloadQueues } from '#queue/jobs/download-queue';
 import { MaintenanceQueue } from '#queue/jobs/maintenance-queue';
 import { createApp } from './app.ts';
 import type { ApiConfig } from './config.ts';
 import type { Dependencies } from './dependencies.ts';
+import { makeEnrolmentToken } from './enrolment/enrolment-tokens.ts';
+import { createAccessKeeper } from './enrolment/host-access.ts';
 import { createHealth } from './system/health.ts';
 import type { Health } from './system/health.ts';
 import { createChanges } from './live/changes.ts';
@@ -38,6 +42,12 @@ export interface ApiProcess {
    * @returns the address, and an admin token if one was just made
    */
   start(): Promise<{ url: string; adminToken: string | undefined }>;
+  /**
+   * Makes an enrolment token for a host of the process that started this one.
+   *
+   * @throws Error when Redis cannot keep hosts apart, or does not answer
+   */
+  enrolmentToken(wish: { readonly host: string; readonly pool: boolean }): Promise<string>;
   /** Lets running requests finish and leaves no connection behind. Safe twice and before start. */
   stop(): Promise<void>;
 }
@@ -96,18 +106,32 @@ export async function createApiProcess(
     await Promise.all(runners.map((runner) => runner.stop()));
     await Promise.all([maintenance.stop(), queues.stop(), database.close()]);
   };
-  return { start, stop: once(stop) };
+  return { start, enrolmentToken: tokenMaker(deps), stop: once(stop) };
 }
+
+const tokenMaker =
+  (deps: Dependencies): ApiProcess['enrolmentToken'] =>
+  async ({ host, pool }) => {
+    await probeAccess(deps.queues.redis, deps.prefix);
+    const wish = { host: hostKey(host), pool, expiresInSeconds: PARENT_TOKEN_S };
+    return (await makeEnrolmentToken(deps, wish, 'haulier up')).token;
+  };
+
+/** Life of a token that the parent process uses at once. */
+const PARENT_TOKEN_S = 600;
 
 /** What requests and loops work with, but for the loops that they nudge. */
 type Base = Omit<Dependencies, 'nudgeRelay' | 'nudgeConductor' | 'nudgeBulk' | 'nudgeWebhooks'>;
 
 function baseOf(
-  { redisPrefix: prefix, hostOfflineAfterMs, allowAddresses }: ApiConfig,
+  { redisPrefix: prefix, hostOfflineAfterMs, enrolment, workerRedisUrl, allowAddresses }: ApiConfig,
   made: Pick<Dependencies, 'database' | 'queues' | 'log'>,
 ): Base {
   const webhookAddresses = parseAddressPolicy(allowAddresses);
-  return { ...made, prefix, hostOfflineAfterMs, webhookAddresses, changes: createChanges(), now: () => new Date() };
+  return {
+    ...{ ...made, prefix, hostOfflineAfterMs, enrolment, workerRedisUrl, webhookAddresses },
+    ...{ changes: createChanges(), now: () => new Date() },
+  };
 }
 
 /** Sends what webhooks are told; every attempt has a client of its own. */
@@ -137,6 +161,7 @@ function createLoops(
     createHostWatch(deps, () => deps.queues.redis.ping()),
     createSourceWatch(deps),
     createWebhookHistory(deps, config.historyMs),
+    createAccessKeeper(deps),
   ];
   return { deps, loops: [relay, conductor, bulk, ...createReconciler(deps, config), versionChecks, ...watches] };
 }

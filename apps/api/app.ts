@@ -10,6 +10,8 @@ import type { QueueBoard } from './system/queue-board-type.ts';
 import { registerBulkRoutes } from './bulk/routes.ts';
 import { registerCidRoutes } from './models/cid-routes.ts';
 import { registerDownloadRoutes } from './downloads/routes.ts';
+import { registerEnrolRoutes } from './enrolment/enrol-routes.ts';
+import { registerEnrolmentTokens } from './enrolment/token-routes.ts';
 import { registerHostRoutes } from './hosts/routes.ts';
 import { registerMetricsRoutes } from './metrics/routes.ts';
 import { registerRolloutRoutes } from './rollouts/routes.ts';
@@ -78,6 +80,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   registerHealthRoutes(app, options);
   registerProblemRoutes(app);
   const limits = await createRequestLimits(app, options.requestsPerMinute);
+  registerEnrolRoutes(app, options.deps, limits);
   await registerApi(app, options, limits);
   await registerBoard(app, options, limits);
   registerOpenApiDocument(app);
@@ -97,6 +100,7 @@ async function registerApi(app: App, options: AppOptions, limits: RequestLimits)
     registerVersionRoutes(guarded, options.deps);
     registerCidRoutes(guarded, options.deps);
     registerHostRoutes(guarded, options.deps);
+    registerEnrolmentTokens(guarded, options.deps);
     registerRolloutRoutes(guarded, options.deps);
     registerTokenRoutes(guarded, options.deps, options.authenticator);
     registerAuditRoutes(guarded, options.deps);

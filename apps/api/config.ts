@@ -2,6 +2,7 @@ import { SETTINGS, settingsOf, type SettingOf } from '#core/settings/settings';
 import { parseAddressPolicy } from '#http/address/address-policy';
 import { KNOWS_SYSTEM_AUTHORITIES, NO_SYSTEM_AUTHORITIES } from '#http/connection/system-authorities';
 import type { ProxySettings } from '#http/connection/proxy';
+import { withoutLogin } from '#core/text/url-login';
 import { readSettings, unknownSettings, type Environment, type SettingValues } from '#os/settings';
 import { mayBeToken } from './access/token-format.ts';
 
@@ -17,6 +18,10 @@ export interface ApiConfig {
   /** Without one, the first start makes an admin token and prints it once. */
   readonly adminToken: string | undefined;
   readonly redisPrefix: string;
+  /** `required`: nothing is believed of hosts that are not enrolled. */
+  readonly enrolment: 'optional' | 'required';
+  /** Address of Redis that enrolled workers are told, without a login. */
+  readonly workerRedisUrl: string;
   /** Requests of one token within a minute, in each process. */
   readonly requestsPerMinute: number;
   readonly queueBoard: 'read-only' | 'writable' | 'off';
@@ -91,6 +96,8 @@ const toConfig = (values: Values, warnings: readonly string[]): ApiConfig => ({
   redisUrl: values.REDIS_URL ?? UNNEEDED,
   adminToken: values.HAULIER_ADMIN_TOKEN,
   redisPrefix: values.HAULIER_REDIS_PREFIX,
+  enrolment: values.HAULIER_ENROLMENT,
+  workerRedisUrl: withoutLogin(values.HAULIER_WORKER_REDIS_URL ?? values.REDIS_URL ?? UNNEEDED),
   requestsPerMinute: values.HAULIER_RATE_LIMIT,
   queueBoard: values.HAULIER_QUEUE_BOARD,
   docs: values.HAULIER_DOCS,

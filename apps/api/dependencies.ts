@@ -15,6 +15,10 @@ export interface Dependencies {
   readonly nudgeRelay: () => void;
   /** Asks the conductor to look at the rollouts now. */
   readonly nudgeConductor: () => void;
+  /** `required`: nothing is believed of hosts that are not enrolled. */
+  readonly enrolment: 'optional' | 'required';
+  /** Address of Redis that enrolled workers are told, without a login. */
+  readonly workerRedisUrl: string;
   /** Carries out bulk actions now. */
   readonly nudgeBulk: () => void;
   /** Sends the messages of webhooks that are due now. */

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
+import { z } from 'zod';
 import { messageOf } from '#core/error-facts';
 import { silentLogger, type Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
 import { connect } from '#database/sql/connect';
 import { programLog } from '#os/program-log';
-import { createApiProcess } from './api-process.ts';
+import { createApiProcess, type ApiProcess } from './api-process.ts';
 import { createLostAdminToken } from './access/first-admin-token.ts';
 import { readApiConfig } from './config.ts';
 import type { ApiConfig } from './config.ts';
@@ -48,6 +49,7 @@ async function main(): Promise<void> {
   // A parent with an IPC channel takes this process with it when it ends.
   process.on('disconnect', () => stop('parent is gone'));
   if (process.connected === false) stop('parent is gone');
+  process.on('message', (message) => void answerParent(api, message));
   try {
     tellToken((await api.start()).adminToken);
   } catch (error) {
@@ -60,6 +62,20 @@ function tellToken(adminToken: string | undefined): void {
   if (adminToken === undefined) return;
   if (process.send !== undefined) process.send({ adminToken });
   else process.stdout.write(`admin token (shown once, only its hash is kept): ${adminToken}\n`);
+}
+
+const EnrolmentWish = z.object({ enrol: z.object({ host: z.string(), pool: z.boolean() }) });
+
+/** The process that started this one may ask for enrolment tokens of its workers: it holds every credential already. */
+async function answerParent(api: ApiProcess, message: unknown): Promise<void> {
+  const { data } = EnrolmentWish.safeParse(message);
+  if (data === undefined) return;
+  const { host } = data.enrol;
+  const answer = await api.enrolmentToken(data.enrol).then(
+    (token) => ({ token }),
+    (error: unknown) => ({ refused: messageOf(error) }),
+  );
+  process.send?.({ enrolment: { host, ...answer } });
 }
 
 /** The text after an option of the command line; undefined without the option. */

@@ -1,13 +1,17 @@
 import { resolve } from 'node:path';
 import { SETTINGS, settingsOf, type SettingOf } from '#core/settings/settings';
 import { layerOfName, type Layer } from '#core/layer';
+import { hostKey } from '#core/text/host-name';
 import { parseAddressPolicy } from '#http/address/address-policy';
 import type { ProxySettings } from '#http/connection/proxy';
 import { KNOWS_SYSTEM_AUTHORITIES, NO_SYSTEM_AUTHORITIES } from '#http/connection/system-authorities';
 import { homeFolder } from '#os/home-folder';
 import { readSettings, unknownSettings, type Environment, type SettingValues } from '#os/settings';
 import type { GatewayData } from '#sources/gateway/gateways';
+import { readCommands } from './commands-data.ts';
+import { readEnrolment, redisUrlOf, type Enrolment } from './enrolment/enrolment-file.ts';
 import { readGatewayData } from './gateway-data.ts';
+import type { HostCommand } from './host/run-command.ts';
 
 export interface WorkerConfig {
   /** Folder of everything this worker keeps. */
@@ -17,8 +21,14 @@ export interface WorkerConfig {
   readonly host: string | undefined;
   /** What selectors of rollouts match, beside what is set through the API. */
   readonly labels: Readonly<Record<string, string>>;
+  /** Between two reports of the host without a change; milliseconds. */
+  readonly reportEveryMs: number;
   /** Takes the jobs that any worker may take; the default where no host is named. */
   readonly pool: boolean;
+  /** Checks models for newer versions; not on an enrolled host that may not serve the pool. */
+  readonly checksVersions: boolean;
+  /** Of an enrolled host: signs its events. Ed25519, PKCS #8 in PEM. */
+  readonly privateKey: string | undefined;
   /** Files at once. */
   readonly concurrency: number;
   readonly layers: readonly Layer[];
@@ -26,6 +36,10 @@ export interface WorkerConfig {
   readonly ipfsGateways: readonly string[];
   /** What the operator knows of gateways. */
   readonly gatewayData: GatewayData | undefined;
+  /** Programs that rollouts may run on this host, by name. */
+  readonly commands: ReadonlyMap<string, HostCommand>;
+  /** PATH of those programs. */
+  readonly commandPath: string;
   readonly huggingFace: { readonly endpoint: string; readonly token: string | undefined };
   /** Addresses beyond the public ones that sources may have: CIDRs or host names. */
   readonly allowAddresses: readonly string[];
@@ -58,6 +72,8 @@ export interface WorkerConfig {
   readonly warnings: readonly string[];
 }
 
+const USUAL_PATH = '/usr/local/bin:/usr/bin:/bin';
+
 type Values = SettingValues<typeof SETTINGS, SettingOf<'worker'>>;
 
 /**
@@ -66,7 +82,7 @@ type Values = SettingValues<typeof SETTINGS, SettingOf<'worker'>>;
  * @throws Error that names every bad variable, and what would be right
  */
 export function readWorkerConfig(env: Environment): WorkerConfig {
-  const { values, problems } = readSettings(SETTINGS, settingsOf('worker'), env, { required: ['REDIS_URL'] });
+  const { values, problems } = readSettings(SETTINGS, settingsOf('worker'), env);
   const all = [...problems];
   const reading = <Value>(prefix: string, read: () => Value): Value | undefined => {
     try {
@@ -77,25 +93,74 @@ export function readWorkerConfig(env: Environment): WorkerConfig {
       return undefined;
     }
   };
-  const pool = values.HAULIER_POOL ?? values.HAULIER_HOST === undefined;
-  if (values.HAULIER_HOST === undefined && !pool)
-    all.push('HAULIER_POOL: a worker without HAULIER_HOST serves the pool: name the host, or leave HAULIER_POOL out');
   const home = reading('', () => homeFolder(values.HAULIER_HOME));
+  const enrolment = reading('', () => (home === undefined ? undefined : readEnrolment(home)));
+  const place = placeOf(values, enrolment);
+  all.push(...place.problems);
   const { HAULIER_GATEWAY_DATA: dataPath } = values;
   const gatewayData = reading('HAULIER_GATEWAY_DATA: ', () => (dataPath ? readGatewayData(dataPath) : undefined));
+  const { HAULIER_COMMANDS: commandsPath } = values;
+  const commands =
+    reading('HAULIER_COMMANDS: ', () => (commandsPath ? readCommands(commandsPath) : undefined)) ?? new Map();
   if (values.HAULIER_USE_SYSTEM_CA && !KNOWS_SYSTEM_AUTHORITIES)
     all.push(`HAULIER_USE_SYSTEM_CA: ${NO_SYSTEM_AUTHORITIES}`);
   reading('HAULIER_ALLOW_ADDRESSES: ', () => parseAddressPolicy(values.HAULIER_ALLOW_ADDRESSES));
   if (all.length > 0 || home === undefined)
     throw new Error(`bad configuration of the worker:\n${all.map((line) => `  ${line}`).join('\n')}`);
   const warnings = unknownSettings(SETTINGS, env);
-  return Object.freeze({ ...toConfig(values), home, pool, gatewayData, warnings });
+  const { redis, host, pool, checksVersions, privateKey } = place;
+  const commandPath = env['PATH'] || USUAL_PATH;
+  return Object.freeze({
+    ...toConfig(values),
+    ...{ home, redis, host, pool, checksVersions, privateKey },
+    ...{ gatewayData, commands, commandPath, warnings },
+  });
 }
 
-const toConfig = (values: Values): Omit<WorkerConfig, 'home' | 'pool' | 'gatewayData' | 'warnings'> => ({
-  redis: { url: values.REDIS_URL ?? '', prefix: values.HAULIER_REDIS_PREFIX },
-  host: values.HAULIER_HOST,
+type Place = Pick<WorkerConfig, 'redis' | 'host' | 'pool' | 'checksVersions' | 'privateKey'>;
+
+/** Where the jobs come from: what the settings say, or what the host enrolled as. */
+function placeOf(values: Values, enrolment: Enrolment | undefined): Place & { readonly problems: readonly string[] } {
+  const { REDIS_URL: url, HAULIER_REDIS_PREFIX: prefix, HAULIER_HOST: host, HAULIER_POOL: pool } = values;
+  if (enrolment !== undefined) return enrolledPlace(values, enrolment);
+  const problems: string[] = [];
+  if (url === undefined) problems.push('REDIS_URL is missing: set it, or REDIS_URL_FILE, or enrol this host');
+  if (host === undefined && pool === false)
+    problems.push(
+      'HAULIER_POOL: a worker without HAULIER_HOST serves the pool: name the host, or leave HAULIER_POOL out',
+    );
+  const redis = { url: url ?? '', prefix };
+  return { redis, host, pool: pool ?? host === undefined, checksVersions: true, privateKey: undefined, problems };
+}
+
+function enrolledPlace(
+  { REDIS_URL: url, HAULIER_HOST: host, HAULIER_POOL: pool }: Values,
+  enrolment: Enrolment,
+): Place & { readonly problems: readonly string[] } {
+  const problems: string[] = [];
+  if (host !== undefined && hostKey(host) !== hostKey(enrolment.host))
+    problems.push(
+      `HAULIER_HOST is "${host}", and this host enrolled as "${enrolment.host}": leave it out, or enrol under that name`,
+    );
+  if (pool === true && !enrolment.pool)
+    problems.push(
+      'HAULIER_POOL: this host enrolled for its own jobs alone: leave it out, or enrol with a token for the pool',
+    );
+  return {
+    redis: { url: redisUrlOf(enrolment, url), prefix: enrolment.redis.prefix },
+    host: host ?? enrolment.host,
+    pool: pool ?? enrolment.pool,
+    checksVersions: enrolment.pool,
+    privateKey: enrolment.privateKey,
+    problems,
+  };
+}
+
+type OfFiles = 'home' | 'gatewayData' | 'commands' | 'commandPath' | 'warnings';
+
+const toConfig = (values: Values): Omit<WorkerConfig, keyof Place | OfFiles> => ({
   labels: Object.fromEntries(values.HAULIER_LABELS),
+  reportEveryMs: values.HAULIER_REPORT_EVERY,
   concurrency: values.HAULIER_CONCURRENCY,
   layers: values.HAULIER_LAYERS.map(layerOfName),
   strategy: values.HAULIER_STRATEGY,
@@ -120,3 +185,29 @@ const toConfig = (values: Values): Omit<WorkerConfig, 'home' | 'pool' | 'gateway
   proxy: { http: values.HTTP_PROXY, https: values.HTTPS_PROXY, noProxy: values.NO_PROXY },
   logLevel: values.HAULIER_LOG_LEVEL,
 });
+
+/** What a worker enrols with. */
+export interface EnrolSettings {
+  readonly home: string;
+  readonly apiUrl: string;
+  readonly token: string;
+  readonly host: string;
+}
+
+/**
+ * Reads what a worker needs to enrol.
+ *
+ * @returns undefined where no enrolment token is given
+ * @throws Error that names every bad or missing variable
+ */
+export function readEnrolSettings(env: Environment): EnrolSettings | undefined {
+  const names = ['HAULIER_ENROLMENT_TOKEN', 'HAULIER_URL', 'HAULIER_HOST', 'HAULIER_HOME'] as const;
+  const { values, problems } = readSettings(SETTINGS, names, env);
+  const { HAULIER_ENROLMENT_TOKEN: token, HAULIER_URL: url, HAULIER_HOST: host } = values;
+  const all = [...problems];
+  if (token === undefined && all.length === 0) return undefined;
+  if (host === undefined) all.push('HAULIER_HOST is missing: the host enrols under this name');
+  if (token === undefined || host === undefined || all.length > 0)
+    throw new Error(`this worker cannot enrol:\n${all.map((line) => `  ${line}`).join('\n')}`);
+  return { home: homeFolder(values.HAULIER_HOME), apiUrl: url.replace(/\/+$/, ''), token, host };
+}

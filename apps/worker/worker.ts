@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import type { DownloadJob } from '#contracts/worker/download-job';
 import type { WorkerEvent } from '#contracts/worker/worker-events';
 import type { Logger } from '#core/logger';
@@ -5,7 +6,8 @@ import type { Http } from '#http/pool';
 import { checkRedis } from '#queue/check-redis';
 import { CommandListener } from '#queue/commands/commands';
 import { connectPatiently, disconnect, type RedisClient } from '#queue/connection';
-import { EventPublisher } from '#queue/events/event-publisher';
+import { EventPublisher, type EventPublisherOptions } from '#queue/events/event-publisher';
+import { HostLock } from '#queue/jobs/host-lock';
 import { JobConsumer } from '#queue/jobs/job-consumer';
 import { SourceHealth } from '#sources/guards/source-health';
 import type { Store } from '#store/open-store';
@@ -37,21 +39,24 @@ export interface WorkerResources {
   readonly storeNotices: StoreNotices;
   /** Of this program. */
   readonly workerVersion: string;
+  /** Of an enrolled host: signs its events. */
+  readonly seal: EventPublisherOptions['seal'];
+  /** The worker must stop: another one serves its host. */
+  readonly onHostLost: (error: Error) => void;
 }
 
 /** Wires the parts of a worker; starts nothing. */
 export function createWorker(
   config: WorkerConfig,
   identity: HeldIdentity,
-  { store, http, storeNotices, workerVersion }: WorkerResources,
+  { store, http, storeNotices, workerVersion, seal, onHostLost }: WorkerResources,
   logger: Logger,
 ): Worker {
   const { host, pool, concurrency } = config;
   const { prefix } = config.redis;
   const redis = connectPatiently(config.redis, 'worker', logger);
-  const publisher = new EventPublisher({ redis, prefix, host: host ?? null, bootId: identity.bootId, logger });
-  const append = publisher.publish.bind(publisher);
-  const flush = publisher.flush.bind(publisher);
+  const publisher = new EventPublisher({ redis, prefix, host: host ?? null, bootId: identity.bootId, seal, logger });
+  const [append, flush] = [publisher.publish.bind(publisher), publisher.flush.bind(publisher)];
   const shared = { store, flush, logger };
   const maintenance = createMaintenance({ ...shared, publish: append, config, identity, redis, http, workerVersion });
   const publish = (event: WorkerEvent): void => {
@@ -71,9 +76,11 @@ export function createWorker(
   });
   const handling = { handler, onUnhandledFailure: tellUnhandledFailure(publish) };
   const consumer = new JobConsumer({ ...handling, redis, prefix, identity, host, pool, concurrency, logger });
+  const hostLock = lockOfHost(config, identity, redis, { publish: append, onHostLost }, logger);
   const start = async (isStopped: () => boolean): Promise<void> => {
     commands.start();
     await warnOfRedis(redis, logger);
+    await hostLock?.take();
     reporter.start();
     // The limits must be known before the first request to a source.
     await commands.recallLimits();
@@ -84,12 +91,30 @@ export function createWorker(
     await Promise.all([consumer.stop(), maintenance.stop()]);
     reporter.stop();
     commands.stop();
-    await publisher.stop();
+    await Promise.all([publisher.stop(), hostLock?.stop()]);
     disconnect(redis);
     http.close();
     await identity.release();
   };
   return stoppable(start, stop);
+}
+
+/** A worker without a host name shares its jobs with others and needs no lock. */
+function lockOfHost(
+  { host, redis: { prefix } }: WorkerConfig,
+  identity: HeldIdentity,
+  redis: RedisClient,
+  { publish, onHostLost }: { publish: (event: WorkerEvent) => void; onHostLost: (error: Error) => void },
+  logger: Logger,
+): HostLock | undefined {
+  if (host === undefined) return undefined;
+  const onRefused = (machine: string): void => {
+    const message = `another worker of this host started on the machine "${machine}" and was refused`;
+    logger.warn({ machine }, message);
+    const about = { model: null, path: null, facts: { machine } };
+    publish({ type: 'host.notice', at: Date.now(), notice: 'second_worker', message, ...about });
+  };
+  return new HostLock({ redis, prefix, host, identity, machine: hostname(), onLost: onHostLost, onRefused, logger });
 }
 
 async function warnOfRedis(redis: RedisClient, logger: Logger): Promise<void> {

@@ -76,7 +76,7 @@ async function startAll(
   closes.push(() => redis.stop());
   const stack = await startStack({
     ...{ home: join(folder, 'home'), distDir: DIST, databaseUrl: postgres.url, redisUrl: redis.url },
-    ...{ bind: '127.0.0.1', port: 0, workers: [], report: say, signal },
+    ...{ bind: '127.0.0.1', port: 0, workers: [], enrol: false, report: say, signal },
     env: { PATH: process.env['PATH'], HAULIER_ADMIN_TOKEN: TOKEN, HAULIER_REDIS_PREFIX: PREFIX, ...env },
   });
   closes.push(() => stack.stop());

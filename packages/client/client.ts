@@ -6,6 +6,17 @@ import type {
   DownloadList,
   DownloadRequest,
 } from '#contracts/http/downloads';
+import type {
+  CreateEnrolmentTokenInput,
+  CreatedEnrolmentToken,
+  EnrolBody,
+  Enrolled,
+  EnrolledSelf,
+  EnrolmentToken,
+  EnrolmentTokenList,
+  RefusedEventsList,
+  RevokedHost,
+} from '#contracts/http/enrolment';
 import type { Model, ModelDetail, VersionDetail, VersionSummary } from '#contracts/http/models';
 import type { MetricsHealth, MetricsSummary } from '#contracts/http/metrics';
 import type { ForgottenHost, HostLimitsBody, HostLimitsSet, OrderedVerify } from '#contracts/http/hosts';
@@ -62,6 +73,8 @@ export interface RolloutListFilter {
 
 export interface RolloutHostFilter {
   readonly state?: readonly string[] | undefined;
+  /** Part of the name. */
+  readonly q?: string | undefined;
   readonly cursor?: string | undefined;
   readonly limit?: number | undefined;
 }
@@ -140,6 +153,17 @@ export interface ApiClient extends AccessClient, BulkClient {
   replayWebhookDelivery(id: string, deliveryId: string): Promise<Delivery>;
   /** Sends all messages again that failed, or were delivered, since a moment. */
   replayWebhook(id: string, body?: ReplayInput): Promise<Replayed>;
+  createEnrolmentToken(body: CreateEnrolmentTokenInput): Promise<CreatedEnrolmentToken>;
+  listEnrolmentTokens(): Promise<EnrolmentToken[]>;
+  revokeEnrolmentToken(id: string): Promise<EnrolmentToken>;
+  /** With an enrolment token. */
+  enrolWorker(body: EnrolBody): Promise<Enrolled>;
+  /** With a worker token: the host that it belongs to. */
+  getEnrolledWorker(): Promise<EnrolledSelf>;
+  /** Takes the enrolment of a host back. */
+  revokeHost(name: string): Promise<RevokedHost>;
+  /** Events that were not believed, of one host or of all; latest first. */
+  listRefusedEvents(host?: string): Promise<RefusedEventsList['refused']>;
   getStatus(): Promise<SystemStatus>;
   /** Whether the API and what it needs are up; resolves for "not ready" too. */
   getReadiness(): Promise<Readiness>;
@@ -159,6 +183,7 @@ export function createClient(options: ClientOptions): ApiClient {
     listCids: async (model, type) => (await get<{ cids: CidRecord[] }>('/api/cids', { query: { model, type } })).cids,
     getCid: (cid) => get(`/api/cids/${part(cid)}`),
     ...hostMethods(options, get, post),
+    ...enrolmentMethods(options, get, post),
     ...rolloutMethods(options, get, post),
     ...accessMethods(options),
     ...bulkMethods(options),
@@ -228,6 +253,18 @@ const hostMethods = (options: ClientOptions, get: Get, post: Post) => ({
   drainHost: (name: string, draining: boolean) =>
     post<Host>(`/api/hosts/${part(name)}/${draining ? 'drain' : 'undrain'}`),
   forgetHost: (name: string) => send<ForgottenHost>(options, { method: 'DELETE', path: `/api/hosts/${part(name)}` }),
+});
+
+const enrolmentMethods = (options: ClientOptions, get: Get, post: Post) => ({
+  createEnrolmentToken: (body: CreateEnrolmentTokenInput) => post<CreatedEnrolmentToken>('/api/enrolment-tokens', body),
+  listEnrolmentTokens: async () => (await get<EnrolmentTokenList>('/api/enrolment-tokens')).tokens,
+  revokeEnrolmentToken: (id: string) =>
+    send<EnrolmentToken>(options, { method: 'DELETE', path: `/api/enrolment-tokens/${part(id)}` }),
+  enrolWorker: (body: EnrolBody) => post<Enrolled>('/api/workers/enrol', body),
+  getEnrolledWorker: () => get<EnrolledSelf>('/api/workers/me'),
+  revokeHost: (name: string) => post<RevokedHost>(`/api/hosts/${part(name)}/revoke`),
+  listRefusedEvents: async (host?: string) =>
+    (await get<RefusedEventsList>('/api/refused-events', { query: { host } })).refused,
 });
 
 const rolloutMethods = (options: ClientOptions, get: Get, post: Post) => ({

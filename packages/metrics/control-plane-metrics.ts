@@ -9,6 +9,8 @@ export interface ControlPlaneSnapshot {
   readonly storeBytes: number;
   /** Hosts whose store is over the limit that it warns at. */
   readonly hostsOverStoreLimit: number;
+  /** Batches of events that were not believed, by reason; every reason has a number. */
+  readonly refusedBatches: Readonly<Record<string, number>>;
   /** Tries per layer since the metrics' start: successes and failures. */
   readonly tries: readonly { readonly layer: string; readonly successes: number; readonly failures: number }[];
 }
@@ -30,6 +32,7 @@ export function createControlPlaneMetrics(): ControlPlaneMetrics {
   const hosts = gauge('haulier_hosts', 'Hosts by what is known of them', ['state']);
   const storeBytes = gauge('haulier_store_bytes', 'Bytes in the stores of all hosts that reported');
   const overLimit = gauge('haulier_hosts_over_store_limit', 'Hosts whose store is over its warning limit');
+  const refused = gauge('haulier_refused_event_batches', 'Batches of worker events that were not believed', ['reason']);
   const tries = gauge('haulier_download_tries', 'Tries at sources in the last 24 hours', ['layer', 'result']);
   return {
     contentType: registry.contentType,
@@ -39,6 +42,7 @@ export function createControlPlaneMetrics(): ControlPlaneMetrics {
       for (const [state, count] of Object.entries(snapshot.hosts)) hosts.set({ state }, count);
       storeBytes.set(snapshot.storeBytes);
       overLimit.set(snapshot.hostsOverStoreLimit);
+      for (const [reason, count] of Object.entries(snapshot.refusedBatches)) refused.set({ reason }, count);
       tries.reset();
       for (const { layer, successes, failures } of snapshot.tries) {
         tries.set({ layer, result: 'success' }, successes);

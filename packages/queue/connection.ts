@@ -66,6 +66,8 @@ function connect(
     connectionName: `haulier:${role}`,
     retryStrategy: reconnectPauseMs,
     disconnectTimeout: DISCONNECT_TIMEOUT_MS,
+    // Users of workers may not run CLIENT SETINFO: Redis 7.0 has no such command and refuses rules that name it.
+    disableClientInfo: true,
     ...options,
   });
   logOutages(redis, role, logger);

@@ -6,7 +6,7 @@ import { testCacheDir } from '../helpers/services.ts';
 
 expectNoLeaks();
 
-it('I03 I04 J01 J02 J03 H04 RE15 two APIs, workers, Redis and PostgreSQL are broken at random moments: no download is lost, none is published or counted twice', async () => {
+it('N13 I03 I04 J01 J02 J03 H04 RE15 two APIs, workers, Redis and PostgreSQL are broken at random moments: no download is lost, none is published or counted twice', async () => {
   const report = await chaos({
     ...{ hosts: 20, filesPerHost: 100, requests: 5, apis: 2, workerProcesses: 2, longestJobMs: 100 },
     blows: { api: 5, worker: 3, flush: 1, delete: 40, redis: 1, postgres: 1 },

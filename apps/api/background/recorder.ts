@@ -1,8 +1,14 @@
 import type { EventBatch } from '#contracts/worker/worker-events';
+import { addRefusedEvents } from '#database/access/refused-events';
+import type { RefusedBatch } from '#database/access/refused-events';
+import type { BatchProofs } from '#database/history/batch-proofs';
 import { applyEvents } from '#database/history/event-queries';
 import { EventReader } from '#queue/events/event-reader';
+import type { ReceivedBatch } from '#queue/events/event-stream';
 import type { RedisSettings } from '#queue/connection';
 import type { Dependencies } from '../dependencies.ts';
+import { recordLocalWrite } from '../access/audit/audit-writes.ts';
+import { believeBatches } from './believe-batches.ts';
 import { stopStragglers } from './stop-stragglers.ts';
 
 export interface RecorderCounts {
@@ -19,8 +25,10 @@ export interface Recorder {
 }
 
 type RecorderDeps = Pick<Dependencies, 'database' | 'queues' | 'prefix' | 'changes' | 'now' | 'log'>;
+type ReceiverDeps = RecorderDeps & Pick<Dependencies, 'enrolment'>;
 
-const GROUP = 'recorder';
+/** All recorders share the entries of the stream. */
+export const RECORDER_GROUP = 'recorder';
 
 /**
  * Writes the events of workers into Postgres: one transaction per set of batches, then the acknowledgement. Any
@@ -28,15 +36,15 @@ const GROUP = 'recorder';
  *
  * @param consumer unique for each running process
  */
-export function createRecorder(deps: RecorderDeps, redis: RedisSettings, consumer: string): Recorder {
+export function createRecorder(deps: ReceiverDeps, redis: RedisSettings, consumer: string): Recorder {
   const counts = { applied: 0, dropped: 0 };
   const reader = new EventReader({
     redis,
-    group: GROUP,
+    group: RECORDER_GROUP,
     consumer,
     logger: deps.log,
-    onBatches: async (batches) => {
-      const { applied, dropped } = await recordBatches(deps, batches);
+    onBatches: async (received) => {
+      const { applied, dropped } = await recordReceived(deps, received);
       counts.applied += applied;
       counts.dropped += dropped;
     },
@@ -49,12 +57,38 @@ export function createRecorder(deps: RecorderDeps, redis: RedisSettings, consume
 }
 
 /**
+ * Stores the batches that come from the host they name. The others are dropped, counted and remembered.
+ *
+ * @throws Error while Postgres is down
+ */
+export async function recordReceived(deps: ReceiverDeps, received: readonly ReceivedBatch[]): Promise<RecorderCounts> {
+  const { database, enrolment, now, log } = deps;
+  const believed = await believeBatches(database, received, enrolment);
+  const { applied, dropped, refused } = await recordBatches(deps, believed.batches, believed.proofs);
+  const all = [...believed.refused, ...refused];
+  for (const { host, reason, detail } of await addRefusedEvents(database, all, now())) {
+    const write = { actor: 'recorder', action: 'refuseEvents', target: `hosts/${host}`, after: { reason, detail } };
+    await recordLocalWrite(database, { ...write, now: now() });
+  }
+  for (const reason of new Set(all.map((one) => one.reason))) {
+    const some = all.filter((one) => one.reason === reason);
+    log.warn({ reason, batches: some.length, first: some[0] }, 'events were not believed and were dropped');
+  }
+  return { applied, dropped: dropped + believed.refused.reduce((sum, { events }) => sum + events, 0) };
+}
+
+/**
  * Stores the batches and wakes the requests that wait for their downloads. The same batches again change nothing.
  *
+ * @param proofs of the batches that are signed
  * @throws Error while Postgres is down; nothing is stored then
  */
-export async function recordBatches(deps: RecorderDeps, batches: readonly EventBatch[]): Promise<RecorderCounts> {
-  const { ignored, moved, newer } = await applyEvents(deps.database, batches, deps.now());
+export async function recordBatches(
+  deps: RecorderDeps,
+  batches: readonly EventBatch[],
+  proofs?: BatchProofs,
+): Promise<RecorderCounts & { readonly refused: readonly RefusedBatch[] }> {
+  const { ignored, moved, newer, refused } = await applyEvents(deps.database, batches, deps.now(), proofs);
   deps.changes.notify(new Set([...downloadsIn(batches), ...moved]));
   for (const found of newer) deps.log.warn(found, 'a newer version is available; it is not downloaded automatically');
   if (ignored > 0) {
@@ -62,7 +96,7 @@ export async function recordBatches(deps: RecorderDeps, batches: readonly EventB
     await stopStragglers(deps, batches);
   }
   const all = batches.reduce((sum, batch) => sum + batch.events.length, 0);
-  return { applied: all - ignored, dropped: ignored };
+  return { applied: all - ignored, dropped: ignored, refused };
 }
 
 function downloadsIn(batches: readonly EventBatch[]): Set<string> {

@@ -120,6 +120,7 @@ export function toJob(row: OutboxRow): DownloadJob {
     ...(row.model !== null && row.version !== null ? { model: modelOf(row, row.model, row.version) } : {}),
     ...(row.layers === null ? {} : { layers: row.layers }),
     ...(row.strategy === null ? {} : { strategy: row.strategy }),
+    ...(row.priority === null ? {} : { priority: row.priority }),
     ...(row.limitBytesPerSecond === null ? {} : { limitBytesPerSecond: row.limitBytesPerSecond }),
   };
 }
@@ -130,5 +131,6 @@ const modelOf = (row: OutboxRow, name: string, version: string): NonNullable<Dow
   version,
   ...(row.versionCid === null ? {} : { cid: row.versionCid }),
   ...(row.fileCount > 0 ? { fileCount: row.fileCount } : {}),
+  ...(row.isHeld ? { held: true } : {}),
   ...(row.checkedAt === null ? {} : { checkedAt: row.checkedAt.getTime() }),
 });

@@ -1,4 +1,5 @@
 import type { EventBatch } from '#contracts/worker/worker-events';
+import { hostKey } from '#core/text/host-name';
 import { isOpen } from '#core/download-status';
 import { downloadsById } from '#database/downloads/download-queries';
 import type { DownloadRow } from '#database/downloads/download-row';
@@ -54,7 +55,7 @@ export function commandFor(
   host: string | null,
 ): StopCommand | undefined {
   if (row === undefined) return 'cancel';
-  if (row.host !== null && row.host !== host) return undefined;
+  if (row.host !== null && (host === null || row.host !== hostKey(host))) return undefined;
   if (row.generation > generation) return 'pause';
   if (isOpen(row.status)) return undefined;
   if (row.status === 'paused') return row.pauseReason === 'requested' ? 'pause' : undefined;

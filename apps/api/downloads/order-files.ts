@@ -8,6 +8,7 @@ import { contentKeyOf } from '#database/downloads/content-key';
 import type { Database } from '#database/sql/connect';
 import type { DownloadOrder } from '#database/downloads/insert-downloads';
 import { foldedPath } from '#core/text/safe-path';
+import { refuseUnknownHosts } from '../hosts/unknown-host.ts';
 import { RequestError } from '../server/request-error.ts';
 import { findVersion } from '../models/find-version.ts';
 
@@ -18,7 +19,7 @@ const MAX_DOWNLOADS = 1_000_000;
 /**
  * Turns a request into the files and hosts that are wanted.
  *
- * @throws RequestError for an unknown model, version or path, and for what is too large
+ * @throws RequestError for an unknown model, version, path or host, and for what is too large
  */
 export async function orderFiles(database: Database, body: CreateDownloadsBody): Promise<DownloadOrder> {
   const wanted = 'model' in body ? await filesOfModel(database, body) : inlineFiles(body);
@@ -30,8 +31,15 @@ export async function orderFiles(database: Database, body: CreateDownloadsBody):
     limitBytesPerSecond: body.limitBytesPerSecond,
   };
   refuseTooMany(order);
+  await refuseUnknown(database, body);
   refuseTooLarge(order.files);
   return order;
+}
+
+async function refuseUnknown(database: Database, { host, hosts, allowUnknown }: CreateDownloadsBody): Promise<void> {
+  if (allowUnknown) return;
+  if (hosts !== undefined) await refuseUnknownHosts(database, hosts, (index) => `/hosts/${index}`);
+  else if (host !== undefined) await refuseUnknownHosts(database, [host], () => '/host');
 }
 
 type Wanted = Pick<DownloadOrder, 'files' | 'model'>;

@@ -16,7 +16,7 @@ export function downloadView(row: DownloadRow): Download {
     message: MESSAGE[row.status](row),
     model: row.model === null ? null : { name: row.model, version: row.version },
     file: row.path,
-    host: row.host,
+    host: row.shownHost,
     cid: row.cid,
     sha256: row.hash,
     sizeBytes: row.totalBytes,
@@ -91,7 +91,7 @@ const isUnqueued = (row: DownloadRow): boolean => row.enqueuedGeneration < row.g
 function waitingSentence(row: DownloadRow): string {
   if (isUnqueued(row)) return 'it is written down and will be queued in a moment';
   if (row.host === null) return 'it waits for a worker of the pool';
-  if (row.hostKnown) return `it waits for the worker of ${row.host}`;
+  if (row.hostKnown) return `it waits for the worker of ${row.shownHost}`;
   return `no worker of ${row.host} has reported yet: check the name, or start one with HAULIER_HOST=${row.host}`;
 }
 

@@ -5,6 +5,7 @@ import { forgetHost, setDraining } from '#database/hosts/host-actions';
 import { hostByName } from '#database/hosts/host-queries';
 import { noteForAudit } from '../access/audit/audit-writes.ts';
 import type { Dependencies } from '../dependencies.ts';
+import { applyAccess } from '../enrolment/host-access.ts';
 import { stopJob } from '../downloads/stop-job.ts';
 import type { App } from '../server/app-type.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
@@ -76,7 +77,15 @@ async function forget(deps: Dependencies, name: string): Promise<ForgottenHost> 
     if ((await hostByName(database, name)) === undefined) throw await unknownHost(database, name);
     throw new RequestError('host-online', `the worker of ${name} is running: stop it, then forget the host`);
   }
+  await takeAccess(deps, name);
   await mapConcurrently(ended, STOPPED_AT_ONCE, (job) => stopJob(deps, job, 'cancel'));
   deps.changes.notify(ended.map(({ id }) => id));
   return { name, cancelledDownloads: ended.length };
+}
+
+/** A Redis that is down keeps the user until the keeper takes it away; its key is forgotten already. */
+async function takeAccess(deps: Dependencies, name: string): Promise<void> {
+  await applyAccess(deps, name).catch((err: unknown) =>
+    deps.log.info({ err, host: name }, 'the user of a forgotten host is still in Redis'),
+  );
 }

@@ -1,6 +1,8 @@
 const MOST = 3;
 
 /**
+ * Compares without case.
+ *
  * @returns at most three names that differ from the wanted one by few typed letters (Levenshtein distance of at most a third of
  *   its length), nearest first
  */
@@ -8,7 +10,7 @@ export function nearestNames(wanted: string, names: readonly string[]): string[]
   const most = Math.max(1, Math.floor(wanted.length / 3));
   return names
     .filter((name) => Math.abs(name.length - wanted.length) <= most)
-    .map((name) => ({ name, distance: distanceOf(wanted, name) }))
+    .map((name) => ({ name, distance: distanceOf(wanted.toLowerCase(), name.toLowerCase()) }))
     .filter(({ distance }) => distance <= most)
     .sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1))
     .slice(0, MOST)

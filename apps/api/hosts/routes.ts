@@ -8,6 +8,7 @@ import type { Dependencies } from '../dependencies.ts';
 import { registerHostLabels } from './label-routes.ts';
 import { registerHostLife } from './life-routes.ts';
 import { registerHostList } from './list-routes.ts';
+import { registerRevoke } from './revoke-routes.ts';
 import { unknownHost } from './unknown-host.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import type { App } from '../server/app-type.ts';
@@ -17,6 +18,7 @@ export function registerHostRoutes(app: App, deps: Dependencies): void {
   registerHostList(app, deps);
   registerHostLabels(app, deps);
   registerHostLife(app, deps);
+  registerRevoke(app, deps);
   registerVerify(app, deps);
   registerLimits(app, deps);
 }

@@ -14,10 +14,10 @@ export async function standingStoreWarnings(database: Database): Promise<SystemS
   ]);
   const storeBytes = new Map(hosts.map(({ name, storeBytes: bytes }) => [name, bytes]));
   const latest = new Map<string, SystemStatus['storeWarnings'][number]>();
-  for (const { host, at, message, facts } of notices) {
+  for (const { host, shownHost, at, message, facts } of notices) {
     if (host === null || latest.has(host)) continue;
     const isOver = (storeBytes.get(host) ?? 0) > Number(facts['warnBytes'] ?? 0);
-    if (isOver) latest.set(host, { host, at: momentOf(at), message });
+    if (isOver) latest.set(host, { host: shownHost ?? host, at: momentOf(at), message });
   }
   return [...latest.values()];
 }

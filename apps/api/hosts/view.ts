@@ -10,9 +10,10 @@ export const isOnline = (row: Pick<HostRow, 'lastSeenAt'>, { now, hostOfflineAft
   now().getTime() - row.lastSeenAt.getTime() <= hostOfflineAfterMs;
 
 export const hostView = (row: HostRow, deps: ViewDeps): Host => ({
-  name: row.name,
+  name: row.shownName,
   status: isOnline(row, deps) ? 'online' : 'offline',
   draining: row.draining,
+  enrolment: row.enrolment,
   labels: labelsOf(row),
   setLabels: row.labels,
   workerLabels: row.workerLabels,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DAY_MS } from '#core/units';
+import { countRefusedBatches } from '#database/access/refused-events';
 import { countDownloads } from '#database/downloads/download-queries';
 import { listHosts } from '#database/hosts/host-queries';
 import { metricsSummary } from '#database/history/metrics-queries';
@@ -38,11 +39,12 @@ export function registerPrometheusRoutes(app: App, deps: Dependencies, version: 
 async function snapshot(deps: Dependencies, version: string): Promise<ControlPlaneSnapshot> {
   const { database } = deps;
   const now = deps.now();
-  const [downloads, hosts, warnings, summary] = await Promise.all([
+  const [downloads, hosts, warnings, summary, refusedBatches] = await Promise.all([
     countDownloads(database),
     listHosts(database, MAX_HOSTS),
     standingStoreWarnings(database),
     metricsSummary(database, new Date(now.getTime() - DAY_MS)),
+    countRefusedBatches(database),
   ]);
   const states = hosts.map((host) => hostView(host, deps).status);
   const count = (state: (typeof states)[number]): number => states.filter((one) => one === state).length;
@@ -52,6 +54,7 @@ async function snapshot(deps: Dependencies, version: string): Promise<ControlPla
     hosts: { online: count('online'), offline: count('offline') },
     storeBytes: hosts.reduce((sum, host) => sum + (host.storeBytes ?? 0), 0),
     hostsOverStoreLimit: warnings.length,
+    refusedBatches,
     tries: summary.layers.map(({ layer, attempts, successes }) => ({
       layer,
       successes,

@@ -1,21 +1,25 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { mapConcurrently } from '#core/async/map-concurrently';
 import { SECOND_MS } from '#core/units';
-import { conductRollout, openRollouts } from '#database/rollouts/conduct-rollout';
+import { forgetOrders, withdrawnOrders, type ActivationOrder } from '#database/rollouts/activate-hosts';
+import { conductRollout, openRollouts, zonesOf } from '#database/rollouts/conduct-rollout';
 import { addLateHosts } from '#database/rollouts/create-rollout';
 import type { EndedDownload } from '#database/rollouts/end-downloads';
 import type { RolloutRow } from '#database/rollouts/rollout-row';
+import type { Database } from '#database/sql/connect';
+import { publishOrders, withdrawActivations } from '#queue/commands/host-orders';
 import { createLoop, type Loop } from '../background/loop.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { stopJob } from '../downloads/stop-job.ts';
 import { matchingHosts, siteOf } from './members.ts';
-import { isWindowOpen } from './window.ts';
+import { isWindowOpen, needsZones } from './window.ts';
 
 const EVERY_MS = SECOND_MS / 2;
 const LONGEST_REST_MS = 10 * SECOND_MS;
 /** How often a dynamic rollout looks for hosts that match now. */
 const MEMBERS_EVERY_MS = 10 * SECOND_MS;
 const STOPPED_AT_ONCE = 16;
+const WITHDRAWN_AT_ONCE = 1000;
 /** How often every host of a rollout is looked at, whether or not it was heard of: a download may be cancelled by itself. */
 const LOOK_AT_ALL_EVERY_MS = 10 * SECOND_MS;
 /** A recorder's transaction may end this long after the time that it wrote. What ends later is found by the look at all. */
@@ -70,6 +74,19 @@ export async function conductAll(deps: ConductDeps, memory: Memory = new Map()):
       deps.log.warn({ err, rolloutId: row.id }, 'rollout could not go on');
     }
   }
+  await withdrawOrders(deps);
+}
+
+/** A host that is away does not show a version later that its rollout does not want there any more. */
+async function withdrawOrders({ database, queues, prefix, log }: ConductDeps): Promise<void> {
+  const orders = await withdrawnOrders(database, WITHDRAWN_AT_ONCE);
+  if (orders.length === 0) return;
+  try {
+    await withdrawActivations(queues.redis, prefix, orders);
+    await forgetOrders(database, orders);
+  } catch (err) {
+    log.warn({ err, hosts: orders.length }, 'orders to show a version could not be taken back; it is tried again');
+  }
 }
 
 async function conductOne(deps: ConductDeps, row: RolloutRow, memory: Memory): Promise<void> {
@@ -79,12 +96,47 @@ async function conductOne(deps: ConductDeps, row: RolloutRow, memory: Memory): P
   const aliveSince = new Date(at.getTime() - deps.hostOfflineAfterMs);
   const looks = memory.get(row.id);
   const heardSince = looks === undefined ? undefined : sinceOf(looks, at.getTime());
-  const around = { now: at, aliveSince, heardSince, isWindowOpen: isWindowOpen(row.spec.windows, at.getTime()) };
-  const { isHeld, steps, ended, dispatched } = await conductRollout(database, row.id, around);
+  const around = { now: at, aliveSince, heardSince, ...(await openWindows(database, row, at.getTime())) };
+  const { isHeld, steps, ended, dispatched, orders } = await conductRollout(database, row.id, around);
   if (isHeld) memory.set(row.id, { lastAt: at.getTime(), allAt: (heardSince && looks?.allAt) ?? at.getTime() });
   if (dispatched > 0) deps.nudgeRelay();
   for (const step of steps) log.info({ rolloutId: row.id, ...step }, 'rollout went on');
   await stopEnded(deps, ended);
+  await giveOrders(deps, row, orders);
+}
+
+/** Windows in the zones of the hosts are open where one of them is; the others are open for all hosts. */
+async function openWindows(
+  database: Database,
+  { id, spec: { windows } }: RolloutRow,
+  now: number,
+): Promise<{ isWindowOpen: boolean; openZones?: string[] }> {
+  if (!needsZones(windows)) return { isWindowOpen: isWindowOpen(windows, now) };
+  const openZones = (await zonesOf(database, id)).filter((zone) => isWindowOpen(windows, now, zone));
+  return { isWindowOpen: openZones.length > 0, openZones };
+}
+
+/** Tells hosts to show the models. What Redis does not take now is due again in a later round. */
+async function giveOrders(
+  { queues, prefix, log }: ConductDeps,
+  { id, models, spec: { commands } }: RolloutRow,
+  orders: readonly ActivationOrder[],
+): Promise<void> {
+  if (orders.length === 0) return;
+  const shared = {
+    ...({ version: 1, id, order: 'activate', ...commands } as const),
+    models: models.map(({ name, version }) => ({ name, version })),
+  };
+  const addressed = orders.map(({ host, activatingAt }) => ({
+    host,
+    order: { ...shared, requestedAt: activatingAt.getTime() },
+  }));
+  await publishOrders(queues.redis, prefix, addressed).catch((err: unknown) => {
+    log.warn(
+      { err, rolloutId: id, hosts: orders.length },
+      'hosts could not be told to show a version; they are told again',
+    );
+  });
 }
 
 /** @returns undefined when all hosts are to be looked at again */

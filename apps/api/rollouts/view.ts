@@ -35,6 +35,8 @@ export function rolloutView(row: RolloutRow, groups: readonly HostGroup[]): Roll
     bytes: bytesOf(groups),
     offline: spec.offline,
     onFailure: spec.policy.onFailure,
+    mode: spec.mode ?? null,
+    priority: spec.priority ?? null,
     deadlineAt: momentOf(row.deadlineAt),
     startsAt: momentOrNull(row.startsAt),
     soakUntil: momentOrNull(row.soakUntil),
@@ -100,7 +102,7 @@ const linksOf = (id: string): Rollout['links'] => ({
 });
 
 export const rolloutHostView = (row: RolloutHostRow, { spec }: RolloutRow): RolloutHost => ({
-  host: row.host,
+  host: row.shownHost,
   site: row.site,
   wave: row.wave === null ? null : spec.policy.waves[row.wave]!.name,
   state: row.state,

@@ -101,9 +101,9 @@ async function statusView({ database }: Dependencies, facts: SystemFacts): Promi
     ) as SystemStatus['downloads'],
     newerVersions,
     storeWarnings,
-    notices: recent.map(({ host, at, notice, model, path, message }) => ({
+    notices: recent.map(({ shownHost, at, notice, model, path, message }) => ({
       at: momentOf(at),
-      host,
+      host: shownHost,
       notice,
       model,
       path,

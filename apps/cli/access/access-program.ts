@@ -1,5 +1,6 @@
 import { Argument, Option, type Command } from 'commander';
 import type { CommandContext } from '../context.ts';
+import { CliError, EXIT } from '../exit-code.ts';
 import { SHELLS, completionScript, type Shell } from './completion-scripts.ts';
 
 const JSON_OPTION = ['--json', 'one JSON object on stdout'] as const;
@@ -35,23 +36,34 @@ export function addAccessCommands(program: Command, context: CommandContext): vo
 function addToken(program: Command, context: CommandContext): void {
   const token = program.command('token').description('tokens of the API: create, list, revoke');
   token
-    .command('create <name>')
+    .command('create [name]')
     .description('make a token; stdout shows it this once')
+    .option('--enrol', 'a token with which one host enrols, once')
+    .option('--host <name>', 'with --enrol: only this host may use it, also when it is enrolled already')
+    .option('--pool', 'with --enrol: the host may also run jobs of the pool and checks for newer versions')
     .option('--scope <scope>', 'what it may do: read, write, or such as rollouts:write; repeatable', collect)
     .option('--admin', 'it may do everything, also make tokens')
     .addOption(new Option('--kind <kind>', 'of a person or of a pipeline').choices(['pat', 'ci']).default('pat'))
-    .option('--expires <duration>', 'how long it is valid, such as 90d; default: until it is revoked')
+    .option('--expires <duration>', 'how long it is valid, such as 90d; default: until it is revoked, with --enrol 1h')
     .option('--model <pattern>', 'it may deploy only these models, such as whisper-*; repeatable', collect)
     .option('--hosts <selector>', 'it may deploy only to these hosts, such as gpu=true')
     .option('--database', 'with --admin: write it into the database of the API, when the last admin token is lost')
     .option(...JSON_OPTION)
-    .action(async (name, options) => (await import('../commands/token.ts')).tokenCreate(name, options, context));
+    .action(async (name: string | undefined, options) => {
+      if (options.enrol) return (await import('../enrolment/enrolment-tokens.ts')).createToken(name, options, context);
+      if (name !== undefined) return (await import('../commands/token.ts')).tokenCreate(name, options, context);
+      throw new CliError(EXIT.usage, 'name the token: haulier token create <name>');
+    });
   token
     .command('list')
     .description('tokens that can be used, and what they may do')
     .option('--all', 'also those that expired or were revoked')
+    .option('--enrol', 'instead those with which hosts enrol or enrolled')
     .option(...JSON_OPTION)
-    .action(async (options) => (await import('../commands/token.ts')).tokenList(options, context));
+    .action(async (options) => {
+      if (options.enrol) return (await import('../enrolment/enrolment-tokens.ts')).listTokens(options, context);
+      return (await import('../commands/token.ts')).tokenList(options, context);
+    });
   token
     .command('revoke <id...>')
     .description('make tokens unusable, within seconds')

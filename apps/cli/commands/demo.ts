@@ -37,7 +37,7 @@ async function downloadModel(stage: DemoStage): Promise<FileReport[]> {
   report(`asking the API for the model ${model} on ${host}`);
   const display = createProgress('auto', context.stderr, context.env, () => performance.now());
   const downloads = await withApi(async () => {
-    const created = await client.createDownloads({ model, host });
+    const created = await client.createDownloads({ model, host, allowUnknown: true });
     return watchDownloads(client, created.downloads, display, context.signal);
   });
   const failed = downloads.find((download) => download.status !== 'success');

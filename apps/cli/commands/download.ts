@@ -28,6 +28,7 @@ import { optionOf } from '../typed.ts';
 
 export interface DownloadCommandOptions extends WaitOptions {
   readonly host?: string;
+  readonly allowUnknown?: boolean;
   readonly sha256?: string;
   readonly size?: string;
   readonly allowUnverified?: boolean;
@@ -82,7 +83,8 @@ async function requestOf(
   options: DownloadCommandOptions,
   context: CommandContext,
 ): Promise<CreateDownloadsInput> {
-  const where = options.host === undefined ? {} : { host: options.host };
+  const { host, allowUnknown } = options;
+  const where = { ...(host === undefined ? {} : { host }), ...(allowUnknown ? { allowUnknown } : {}) };
   const model = /^([a-z0-9][a-z0-9._-]*)(?:@(.+))?$/.exec(what);
   if (model && !looksLikeCid(what)) {
     usageOf(() => refuseFileOptions(what, options));

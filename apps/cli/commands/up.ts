@@ -19,6 +19,7 @@ export async function up(options: { workers: string }, context: CommandContext):
   const stack = await startStack({
     ...config,
     distDir: context.distDir,
+    enrol: true,
     env: context.env,
     workers: Array.from({ length: count }, (_, index) => workerOptions(config.home, host, index)),
     report: (step) => context.stderr.write(`haulier: ${step}\n`),
@@ -36,11 +37,10 @@ export async function up(options: { workers: string }, context: CommandContext):
 }
 
 /** @returns the name of the machine in the form of a host name */
-const machineName = (): string =>
+export const machineName = (): string =>
   hostname()
-    .toLowerCase()
-    .replace(/[^a-z0-9.-]+/g, '-')
-    .replace(/^[.-]+/, '')
+    .replace(/[^A-Za-z0-9._-]+/g, '-')
+    .replace(/^[._-]+/, '')
     .slice(0, MAX_HOST_NAME_CHARS) || 'localhost';
 
 /** The first worker is the host's; every further one has its own store and shares the pool queue. */

@@ -12,6 +12,7 @@ export function addDownloadCommands(program: Command, context: CommandContext): 
       .command('download [what]')
       .description('ask the API for a model (name or name@version), a CID, hf:repo/path@revision or a URL')
       .option('--host <name>', 'the host that gets the file; default: any worker of the pool')
+      .option('--allow-unknown', 'take a host that no worker has reported from yet; the files wait for it')
       .option('--sha256 <hex>', 'digest of a single file')
       .option('--size <bytes>', 'exact size of a single file')
       .option('--allow-unverified', 'fetch a single file that nothing proves; it is labelled unverified')

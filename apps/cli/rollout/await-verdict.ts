@@ -43,7 +43,8 @@ export async function awaitVerdict(
   const maxDisconnectMs = usageOf(() => parseDuration(options.maxDisconnect));
   let rollout: Rollout;
   try {
-    rollout = await watchRollout(client, first, { until: options.until, maxDisconnectMs, display, signal });
+    const until = options.until === 'threshold' ? ({ threshold }: Rollout): boolean => threshold.met : undefined;
+    rollout = await watchRollout(client, first, { until, maxDisconnectMs, display, signal });
   } catch (error) {
     if (options.outputs !== undefined) await appendOutputs(options.outputs, { id: first.id, state: undefined, url });
     throw endOfWaiting(error, first, url, limit, options, context);

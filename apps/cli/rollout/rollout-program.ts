@@ -51,6 +51,15 @@ function addDeploy(program: Command, context: CommandContext): void {
     .option('--deadline <duration>', 'when the rollout ends on the server; default: 24h')
     .addOption(new Option('--on-failure <what>', 'when success is out of reach').choices(['stop', 'continue']))
     .addOption(new Option('--offline <policy>', 'what offline hosts mean').choices(['wait', 'skip', 'fail']))
+    .addOption(
+      new Option('--mode <mode>', 'only store it, or show it on each host by an order').choices([
+        'download',
+        'activate',
+      ]),
+    )
+    .option('--before <command>', 'with --mode activate: command of the worker before it shows the version')
+    .option('--after <command>', 'with --mode activate: command of the worker after it shows the version')
+    .option('--priority <n>', '1 is first; left out: before all numbers')
     .option('--idempotency-key <key>', 'the same key finds the same rollout; default: one of the CI run')
     .option('--dry-run', 'show what would happen')
     .option('--wait', 'wait for the verdict; the exit code says it');

@@ -15,6 +15,13 @@ export interface NodeProcess {
   logTail(): Promise<string>;
   /** Messages that it sent to its parent over IPC; never written to the log. */
   readonly messages: readonly unknown[];
+  /**
+   * Asks it over IPC.
+   *
+   * @param find the answer in a message; undefined where the message is none
+   * @returns undefined when it ended first
+   */
+  ask<Answer>(message: object, find: (message: unknown) => Answer | undefined): Promise<Answer | undefined>;
 }
 
 const STOP_DEADLINE_MS = 5_000;
@@ -22,6 +29,8 @@ const STOP_DEADLINE_MS = 5_000;
 /**
  * Starts a Node program with its output in a log file. Its own process group keeps the terminal's Ctrl-C away, so that the parent stops
  * it in order. The IPC channel lets it notice when its parent is gone.
+ *
+ * @param options.sharesGroup it stays in the process group of this process: a signal to the group reaches it too
  */
 export async function startNodeProcess(options: {
   name: string;
@@ -29,12 +38,13 @@ export async function startNodeProcess(options: {
   args?: readonly string[];
   env: NodeJS.ProcessEnv;
   logPath: string;
+  sharesGroup?: boolean | undefined;
 }): Promise<NodeProcess> {
   const log = await open(options.logPath, 'a', 0o600);
   const { size: logStart } = await log.stat();
   const child = spawn(process.execPath, ['--enable-source-maps', options.script, ...(options.args ?? [])], {
     env: options.env,
-    detached: true,
+    detached: !options.sharesGroup,
     stdio: ['ignore', log.fd, log.fd, 'ipc'],
   });
   const ended = once(child, 'exit').then(([code, signal]) => ({
@@ -49,6 +59,7 @@ export async function startNodeProcess(options: {
     name: options.name,
     pid: child.pid!,
     ended,
+    ask: (message, find) => askChild(child, ended, message, find),
     stop: () => stopChild(child, ended),
     logTail: () => logTail(options.logPath, logStart),
   };
@@ -60,4 +71,23 @@ async function stopChild(child: ChildProcess, ended: Promise<unknown>): Promise<
   const force = setTimeout(() => child.kill('SIGKILL'), STOP_DEADLINE_MS);
   await ended;
   clearTimeout(force);
+}
+
+async function askChild<Answer>(
+  child: ChildProcess,
+  ended: Promise<unknown>,
+  message: object,
+  find: (message: unknown) => Answer | undefined,
+): Promise<Answer | undefined> {
+  const answered = new Promise<Answer>((resolve) => {
+    const listen = (heard: unknown): void => {
+      const answer = find(heard);
+      if (answer === undefined) return;
+      child.off('message', listen);
+      resolve(answer);
+    };
+    child.on('message', listen);
+  });
+  child.send(message);
+  return Promise.race([answered, ended.then(() => undefined)]);
 }

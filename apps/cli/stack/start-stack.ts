@@ -4,6 +4,7 @@ import { codeOf, messageOf } from '#core/error-facts';
 import { CliError, EXIT } from '../exit-code.ts';
 import { awaitReady } from './await-ready.ts';
 import { startNodeProcess, type NodeProcess } from './node-process.ts';
+import { enrolmentEnv } from './enrolment-env.ts';
 import { choosePort } from './port.ts';
 import { startServers } from './start-servers.ts';
 
@@ -20,6 +21,8 @@ export interface StackOptions {
   /** 0 chooses a free port. */
   readonly port: number;
   readonly workers: readonly StackWorker[];
+  /** Workers of a named host get a key and a Redis user of their own. */
+  readonly enrol: boolean;
   /** Passed on to the processes; settings of this stack override it. */
   readonly env: NodeJS.ProcessEnv;
   readonly report: (step: string) => void;
@@ -30,6 +33,8 @@ export interface StackOptions {
 export interface StackWorker {
   readonly name: string;
   readonly env: NodeJS.ProcessEnv;
+  /** It stays in the process group of this process. */
+  readonly sharesGroup?: boolean;
 }
 
 export interface Stack {
@@ -83,15 +88,25 @@ async function startInOrder(
   const apiUrl = urlOf(options.bind, port);
 
   options.report('starting the API');
-  const api = await startProcess(options, 'api', 'apps/api/main.js', env, stops);
+  const api = await startProcess(options, { name: 'api', env }, 'apps/api/main.js');
+  stops.push(() => api.stop());
   await awaitReady(api, `${apiUrl}/readyz`, options);
 
   if (options.workers.length > 0)
     options.report(options.workers.length === 1 ? 'starting the worker' : `starting ${options.workers.length} workers`);
   // A worker holds no database credential and no token (decision 0002).
   const workerEnv = { ...env, DATABASE_URL: undefined, HAULIER_ADMIN_TOKEN: undefined };
-  const startWorker = (worker: StackWorker): Promise<NodeProcess> =>
-    startProcess(options, worker.name, 'apps/worker/main.js', { ...workerEnv, ...worker.env }, stops);
+  const started: NodeProcess[] = [];
+  // All together: a worker takes up to two seconds for its last reports.
+  stops.push(async () => void (await Promise.all(started.map((child) => child.stop()))));
+  const startWorker = async (worker: StackWorker): Promise<NodeProcess> => {
+    const given = { ...workerEnv, ...worker.env };
+    const enrolment = options.enrol ? await enrolmentEnv(api, apiUrl, given, options.report) : {};
+    const own = { ...worker, env: { ...given, ...enrolment } };
+    const child = await startProcess(options, own, 'apps/worker/main.js');
+    started.push(child);
+    return child;
+  };
   const workers = await Promise.all(options.workers.map(startWorker));
   const failed = Promise.race([api, ...workers].map((child) => child.ended.then(() => child)));
   return { apiUrl, api, workers, failed, startWorker, stop };
@@ -131,19 +146,13 @@ function urlOf(bind: string, port: number): string {
   return `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
-async function startProcess(
-  options: StackOptions,
-  name: string,
+const startProcess = (
+  { distDir, home }: StackOptions,
+  { name, env, sharesGroup }: StackWorker,
   script: string,
-  env: NodeJS.ProcessEnv,
-  stops: (() => Promise<void>)[],
-): Promise<NodeProcess> {
-  const child = await startNodeProcess({
-    name,
-    script: join(options.distDir, script),
-    env,
-    logPath: join(options.home, 'logs', `${name}.log`),
+): Promise<NodeProcess> =>
+  startNodeProcess({
+    ...{ name, env, sharesGroup },
+    script: join(distDir, script),
+    logPath: join(home, 'logs', `${name}.log`),
   });
-  stops.push(() => child.stop());
-  return child;
-}

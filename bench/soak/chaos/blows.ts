@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { silentLogger } from '#core/logger';
 import { connectPatiently, disconnect } from '#queue/connection';
 import { DownloadQueues } from '#queue/jobs/download-queue';
@@ -19,6 +20,7 @@ export interface Blow {
 
 /** Jobs that one blow deletes. */
 const DELETED_AT_ONCE = 20;
+const READY_POLL_MS = 10;
 /** Blows begin when the first downloads are there, and end while the last are still to come. */
 const [FIRST, LAST] = [0.01, 0.92];
 
@@ -67,10 +69,10 @@ async function deleteJobs({ redisUrl, prefix }: ChaosLab, which: number, hosts: 
   const queues = new DownloadQueues({ redis: { url: redisUrl, prefix }, logger: silentLogger });
   try {
     await redis.ping();
+    while (queues.redis.status !== 'ready') await pause(READY_POLL_MS);
     let left = DELETED_AT_ONCE;
     for (let step = 0; step < hosts.length && left > 0; step += 1) {
       const queue = queues.openQueue(hosts[(Math.floor(which * hosts.length) + step) % hosts.length]!);
-      await queue.waitUntilReady();
       const [job] = await queue.getWaiting(0, 0);
       if (job?.id === undefined) continue;
       if (left % 2 === 0) await queue.remove(job.id);

@@ -40,6 +40,9 @@ export class ChaosLab {
   #redis: RunningServer | undefined;
   readonly #apis: { readonly port: number; process: NodeProcess }[] = [];
   readonly #workers: { readonly hosts: readonly string[]; process: NodeProcess }[] = [];
+  /** Processes that end because they are to. */
+  readonly #killed = new Set<NodeProcess>();
+  #failure: Error | undefined;
 
   private constructor(folder: string, options: ChaosLabOptions) {
     this.folder = folder;
@@ -104,14 +107,19 @@ export class ChaosLab {
 
   async killApi(index: number): Promise<void> {
     const api = this.#apis[index]!;
-    await killed(api.process);
+    await this.#kill(api.process);
     api.process = await this.#startApi(api.port);
   }
 
   async killWorker(index: number): Promise<void> {
     const worker = this.#workers[index]!;
-    await killed(worker.process);
+    await this.#kill(worker.process);
     worker.process = await this.#startWorker(worker.hosts);
+  }
+
+  /** @throws Error when a process ended that was not killed, with the end of its log */
+  throwIfOneDied(): void {
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   /** SIGKILL, and everything it had on its disk is gone; a new one starts in its place. */
@@ -160,6 +168,7 @@ export class ChaosLab {
   }
 
   async close(): Promise<void> {
+    for (const { process: child } of [...this.#workers, ...this.#apis]) this.#killed.add(child);
     await Promise.all(this.#workers.map(({ process: worker }) => worker.stop()));
     await Promise.all(this.#apis.map(({ process: api }) => api.stop()));
     await this.#redis?.stop();
@@ -186,6 +195,21 @@ export class ChaosLab {
     }
   }
 
+  async #kill(child: NodeProcess): Promise<void> {
+    this.#killed.add(child);
+    process.kill(child.pid, 'SIGKILL');
+    await child.ended;
+  }
+
+  async #watched(starting: Promise<NodeProcess>): Promise<NodeProcess> {
+    const child = await starting;
+    void child.ended.then(async () => {
+      if (this.#killed.delete(child)) return;
+      this.#failure ??= new Error(`${child.name} ended by itself:\n${await child.logTail()}`);
+    });
+    return child;
+  }
+
   #startPostgres(port?: number): Promise<RunningServer> {
     return startPostgres({ ...this.#server('postgres'), port });
   }
@@ -200,7 +224,7 @@ export class ChaosLab {
   }
 
   #startApi(port: number): Promise<NodeProcess> {
-    return startNodeProcess({
+    const starting = startNodeProcess({
       ...{ name: `api-${port}`, script: join(this.#options.distDir, 'apps', 'api', 'main.js') },
       logPath: join(this.folder, 'logs', `api-${port}.log`),
       env: {
@@ -211,19 +235,21 @@ export class ChaosLab {
         ...this.#options.apiEnv,
       },
     });
+    return this.#watched(starting);
   }
 
   #startWorker(hosts: readonly string[]): Promise<NodeProcess> {
     const { distDir, longestJobMs: longestMs } = this.#options;
     const folder = join(this.folder, 'hosts');
     const order: InstantWorkerOrder = { redisUrl: this.redisUrl, prefix: PREFIX, hosts, folder, longestMs };
-    return startNodeProcess({
+    const starting = startNodeProcess({
       name: `workers of ${hosts[0]}`,
       script: join(distDir, 'bench', 'soak', 'chaos', 'instant-worker.js'),
       args: [JSON.stringify(order)],
       env: { PATH: process.env['PATH'] },
       logPath: join(this.folder, 'logs', 'workers.log'),
     });
+    return this.#watched(starting);
   }
 
   #apiUrl(index: number): string {
@@ -240,11 +266,6 @@ export class ChaosLab {
   #linesPath(host: string, what: string): string {
     return join(this.folder, 'hosts', `${host}.${what}`);
   }
-}
-
-async function killed(child: NodeProcess): Promise<void> {
-  process.kill(child.pid, 'SIGKILL');
-  await child.ended;
 }
 
 const sizeOf = (path: string): Promise<number> =>

@@ -130,6 +130,7 @@ async function untilPublished({ lab, signal }: Run, count: number): Promise<void
   let best = 0;
   let changedAt = performance.now();
   for (;;) {
+    lab.throwIfOneDied();
     const published = await lab.count('published');
     if (published >= count) return;
     if (published > best) [best, changedAt] = [published, performance.now()];
@@ -139,11 +140,12 @@ async function untilPublished({ lab, signal }: Run, count: number): Promise<void
 }
 
 /** Until every row succeeded, or nothing succeeds any more. */
-async function untilDone({ wanted, options }: Run, { pool }: Database): Promise<void> {
+async function untilDone({ lab, wanted, options }: Run, { pool }: Database): Promise<void> {
   let best = 0;
   let changedAt = performance.now();
   let saidAt = changedAt;
   for (;;) {
+    lab.throwIfOneDied();
     const { rows } = await pool.query<{ count: number }>(`SELECT count(*) FROM downloads WHERE status = 'success'`);
     const succeeded = rows[0]!.count;
     const now = performance.now();

@@ -56,7 +56,9 @@ async function serve(host: string, shared: RedisClient): Promise<JobConsumer> {
 }
 
 /** Its disk keeps this name over its boots. */
-const workerIdOf = (host: string): string => createHash('sha256').update(host).digest('hex').slice(0, 32);
+function workerIdOf(host: string): string {
+  return createHash('sha256').update(host).digest('hex').slice(0, 32);
+}
 
 function finished({ downloadId, generation, file }: DownloadJob, isThere: boolean) {
   return {
@@ -68,8 +70,9 @@ function finished({ downloadId, generation, file }: DownloadJob, isThere: boolea
 }
 
 /** The parent keeps what this process writes. */
-const complain = (host: string, jobId: string, error: Error): void =>
-  void process.stderr.write(`${host} ${jobId}: ${error.message}\n`);
+function complain(host: string, jobId: string, error: Error): void {
+  process.stderr.write(`${host} ${jobId}: ${error.message}\n`);
+}
 
 async function stop(): Promise<void> {
   await Promise.all(consumers.map((consumer) => consumer.stop()));

@@ -14,6 +14,10 @@ const MAX_INLINE_FILES = 1000;
 const How = {
   host: HostName.optional().describe('the host that shall have the files; left out: any worker of the pool'),
   hosts: z.array(HostName).min(1).max(MAX_HOSTS).optional().describe('several hosts at once, instead of `host`'),
+  allowUnknown: z
+    .boolean()
+    .optional()
+    .describe('`true`: hosts that no worker has reported from yet are taken too; the files wait for their workers'),
   layers: z
     .array(z.enum(LAYER_NAMES))
     .min(1)

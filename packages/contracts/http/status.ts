@@ -24,6 +24,9 @@ export const Host = z
     name: z.string(),
     status: z.enum(['online', 'offline']).describe('online: heard from within HAULIER_HOST_OFFLINE_AFTER'),
     draining: z.boolean().describe('rollouts do not begin with it until it is undrained'),
+    enrolment: z
+      .enum(['none', 'enrolled', 'revoked'])
+      .describe('enrolled: events count only with the signature of its key; revoked: none count'),
     labels: z
       .record(z.string(), z.string())
       .describe('what selectors match: labels that were set, of the worker, and facts'),

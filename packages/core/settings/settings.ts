@@ -69,6 +69,25 @@ export const SETTINGS = {
     default: '{haulier}',
     meaning: 'before every key; the braces keep them in one slot of a cluster',
   },
+  HAULIER_WORKER_REDIS_URL: {
+    kind: urlOf(['redis:', 'rediss:'], REDIS_URL),
+    readBy: ['api'],
+    shownDefault: '`REDIS_URL` without its login',
+    meaning: 'address of Redis that enrolled workers are told, where they reach it by another one',
+  },
+  HAULIER_ENROLMENT: {
+    kind: oneOf(['optional', 'required']),
+    readBy: ['api'],
+    default: 'optional',
+    meaning: '`required`: nothing is believed of workers that are not [enrolled](enrolment.md)',
+  },
+  HAULIER_ENROLMENT_TOKEN: {
+    kind: token,
+    readBy: ['worker'],
+    shownDefault: 'none',
+    meaning: 'the worker enrols with it at its start, unless it is enrolled; needs `HAULIER_URL`',
+    isSecret: true,
+  },
   HAULIER_BIND: {
     kind: bindAddress,
     readBy: ['api', 'cli'],
@@ -140,7 +159,7 @@ export const SETTINGS = {
     kind: duration,
     readBy: ['api'],
     default: '3m',
-    meaning: 'a host that nothing was heard of for this long is offline; workers report every minute',
+    meaning: 'a host that nothing was heard of for this long is offline; see `HAULIER_REPORT_EVERY`',
   },
   HAULIER_LOG_LEVEL: {
     kind: oneOf(LOG_LEVELS),
@@ -166,6 +185,19 @@ export const SETTINGS = {
     default: '',
     shownDefault: 'none',
     meaning: 'labels of this host that selectors match: `gpu=true,site=eu-1`; what is set through the API wins',
+  },
+  HAULIER_REPORT_EVERY: {
+    kind: timerDuration,
+    readBy: ['worker'],
+    default: '1m',
+    meaning:
+      'how often the worker reports its host, beside after each change; less than a third of `HAULIER_HOST_OFFLINE_AFTER`',
+  },
+  HAULIER_COMMANDS: {
+    kind: anyText,
+    readBy: ['worker'],
+    shownDefault: 'none',
+    meaning: 'path of a JSON file with the programs that rollouts may run on this host, see below',
   },
   HAULIER_POOL: {
     kind: flag,
@@ -331,7 +363,7 @@ export const SETTINGS = {
   },
   HAULIER_URL: {
     kind: apiUrl,
-    readBy: ['cli'],
+    readBy: ['cli', 'worker'],
     default: 'http://127.0.0.1:7420',
     meaning: 'the API',
   },

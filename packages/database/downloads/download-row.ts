@@ -2,6 +2,7 @@ import type { JobFile } from '#contracts/file-spec';
 import type { DownloadStatus } from '#core/download-status';
 import type { LayerName, Outcome } from '#core/layer';
 import type { Strategy } from '#core/file-spec';
+import { shownHostSql } from '../hosts/shown-host-sql.ts';
 
 /** Why a download is paused: a person asked (`requested`), or its worker waits. */
 type PauseReason = 'worker_shutdown' | 'disk_full' | 'source_wait' | 'retry' | 'requested';
@@ -21,6 +22,8 @@ export interface DownloadRow {
   readonly id: string;
   /** null: any worker of the pool. */
   readonly host: string | null;
+  /** The host in the case that its worker has. */
+  readonly shownHost: string | null;
   readonly model: string | null;
   readonly modelType: string | null;
   readonly version: string | null;
@@ -33,6 +36,10 @@ export interface DownloadRow {
   readonly layers: LayerName[] | null;
   readonly strategy: Strategy | null;
   readonly limitBytesPerSecond: number | null;
+  /** Its version is shown only by an activation. */
+  readonly isHeld: boolean;
+  /** 1 is first; null goes before all numbers. */
+  readonly priority: number | null;
   readonly status: DownloadStatus;
   readonly generation: number;
   readonly enqueuedGeneration: number;
@@ -77,7 +84,7 @@ export interface DownloadRow {
   readonly hostKnown: boolean;
 }
 
-const COLUMN_BY_FIELD: Record<Exclude<keyof DownloadRow, 'file' | 'hostKnown'>, string> = {
+const COLUMN_BY_FIELD: Record<Exclude<keyof DownloadRow, 'file' | 'hostKnown' | 'shownHost'>, string> = {
   id: 'id',
   host: 'host',
   model: 'model',
@@ -90,6 +97,8 @@ const COLUMN_BY_FIELD: Record<Exclude<keyof DownloadRow, 'file' | 'hostKnown'>, 
   layers: 'layers',
   strategy: 'strategy',
   limitBytesPerSecond: 'limit_bytes_per_second',
+  isHeld: 'is_held',
+  priority: 'priority',
   status: 'status',
   generation: 'generation',
   enqueuedGeneration: 'enqueued_generation',
@@ -133,4 +142,5 @@ export const DOWNLOAD_COLUMNS = [
   ...Object.entries(COLUMN_BY_FIELD).map(([field, column]) => `d.${column} AS "${field}"`),
   FILE_COLUMN,
   HOST_KNOWN_COLUMN,
+  `${shownHostSql('d.host')} AS "shownHost"`,
 ].join(', ');

@@ -33,6 +33,8 @@ type OutboxDownload = Pick<
   | 'layers'
   | 'strategy'
   | 'limitBytesPerSecond'
+  | 'isHeld'
+  | 'priority'
 >;
 
 /**
@@ -73,6 +75,7 @@ export async function unqueuedDownloads(
     )
     SELECT d.id, d.generation, d.host, d.attempts_before AS "attemptsBefore", ${FILE_COLUMN}, d.model,
       d.model_type AS "modelType", d.version, d.layers, d.strategy, d.limit_bytes_per_second AS "limitBytesPerSecond",
+      d.is_held AS "isHeld", d.priority,
       coalesce(c.files, 0) AS "fileCount", v.cid AS "versionCid", v.checked_at AS "checkedAt"
     FROM batch d
     LEFT JOIN counts c ON c.host IS NOT DISTINCT FROM d.host AND c.model = d.model AND c.version = d.version

@@ -1,12 +1,16 @@
 import type pg from 'pg';
 import type { EventBatch } from '#contracts/worker/worker-events';
 import { announceMismatches } from './announce-mismatches.ts';
+import { hostKey } from '#core/text/host-name';
+import type { RefusedBatch } from '../access/refused-events.ts';
 import { applyChecks, type NewerVersion } from './apply-checks.ts';
 import { applyInventories } from '../hosts/apply-inventory.ts';
 import type { Database } from '../sql/connect.ts';
 import * as sql from './event-sql.ts';
 import { planEvents, type DownloadStep, type EventPlan } from './event-waves.ts';
+import { dropForeign, dropRepeats, type BatchProofs } from './batch-proofs.ts';
 import * as hostSql from '../hosts/host-event-sql.ts';
+import { noteActivations } from '../rollouts/activate-hosts.ts';
 import { inTransaction } from '../sql/transaction.ts';
 
 export interface AppliedEvents {
@@ -16,39 +20,69 @@ export interface AppliedEvents {
   readonly ignored: number;
   /** Newer versions that were not known before. */
   readonly newer: NewerVersion[];
+  /** What a signature did not make believable: repeats, and downloads of other hosts. */
+  readonly refused: RefusedBatch[];
 }
 
 /**
  * Applies the events of workers in one transaction, so that a caller acknowledges the batches only after all are stored. Batches may come twice, late, or beside another recorder: the result is the same. The order of the batches of
  * one host is the order in which it sent them.
  *
+ * @param proofs of the batches that are signed
  * @param now our clock, which `heartbeat_at` and `last_seen_at` use instead of the worker's
  */
 export async function applyEvents(
   database: Database,
   batches: readonly EventBatch[],
   now: Date,
+  proofs: BatchProofs = new Map(),
 ): Promise<AppliedEvents> {
-  const plan = planEvents(batches);
+  // On their own, so that this transaction holds no row that a round of a rollout waits for.
+  await noteActivations(database, planEvents(batches).activations, now);
   return inTransaction(database, async (client) => {
-    await lockRows(client, plan);
+    const { fresh, refused } = await dropRepeats(client, batches, proofs);
+    const all = planEvents(fresh);
+    const hostOf = await lockRows(client, all, proofs.size > 0);
+    const { plan, ...foreign } = dropForeign(all, fresh, proofs, hostOf);
     const moved = new Set<string>();
-    let ignored = 0;
+    let ignored = eventsIn(batches) - eventsIn(fresh) + foreign.events;
     for (const wave of plan.waves) ignored += await applyWave(client, wave, now, moved);
     if (plan.tries.length > 0) await client.query(sql.TRIES_SQL, [JSON.stringify(plan.tries)]);
-    await applyHosts(client, batches, plan, now);
+    await applyHosts(client, fresh, plan, now);
     for (const id of await applyInventories(client, plan.inventories, now)) moved.add(id);
     const newer = await applyChecks(client, plan.checks, now);
     await announceMismatches(client, plan.notices, plan.tries, now);
-    return { moved: [...moved], ignored, newer };
+    return { moved: [...moved], ignored, newer, refused: [...refused, ...foreign.refused] };
   });
 }
 
-/** Locks the rows in one order, so that two recorders wait for each other instead of deadlocking. */
-async function lockRows(client: pg.PoolClient, plan: EventPlan): Promise<void> {
-  const ids = plan.waves[0]?.map(({ downloadId }) => downloadId) ?? [];
-  if (ids.length === 0) return;
-  await client.query('SELECT 1 FROM downloads WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE', [ids]);
+const eventsIn = (batches: readonly EventBatch[]): number =>
+  batches.reduce((sum, { events }) => sum + events.length, 0);
+
+/**
+ * Locks the rows in one order, so that two recorders wait for each other instead of deadlocking.
+ *
+ * @param withTries reads the rows of tries as well, without locking them
+ * @returns the host of each download that is known; null for the pool
+ */
+async function lockRows(
+  client: pg.PoolClient,
+  plan: EventPlan,
+  withTries: boolean,
+): Promise<ReadonlyMap<string, string | null>> {
+  type Row = { readonly id: string; readonly host: string | null };
+  const select = async (ids: readonly string[], lock: string): Promise<Row[]> => {
+    const sql = `SELECT d.id, d.host FROM downloads d WHERE d.id = ANY($1::uuid[]) ORDER BY d.id ${lock}`;
+    return ids.length === 0 ? [] : (await client.query<Row>(sql, [ids])).rows;
+  };
+  const locked = await select(plan.waves[0]?.map(({ downloadId }) => downloadId) ?? [], 'FOR NO KEY UPDATE');
+  const tried = withTries
+    ? await select(
+        plan.tries.map(({ downloadId }) => downloadId),
+        '',
+      )
+    : [];
+  return new Map([...locked, ...tried].map(({ id, host }) => [id, host]));
 }
 
 /** @returns how many events of the wave changed nothing */
@@ -96,7 +130,7 @@ async function applyHosts(
 ): Promise<void> {
   const seen = batches
     .filter(({ host }) => host !== null)
-    .map(({ host, bootId, sequence, sentAt }) => ({ host, bootId, sequence, sentAt }));
+    .map(({ host, bootId, sequence, sentAt }) => ({ host: hostKey(host!), shownHost: host, bootId, sequence, sentAt }));
   if (seen.length > 0) await client.query(hostSql.HOSTS_SEEN_SQL, [JSON.stringify(seen), now]);
   if (plan.reports.length > 0) await client.query(hostSql.REPORTS_SQL, [JSON.stringify(plan.reports)]);
   if (plan.notices.length > 0) {

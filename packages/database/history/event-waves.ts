@@ -1,4 +1,5 @@
 import type { EventBatch, WorkerEvent } from '#contracts/worker/worker-events';
+import { hostKey } from '#core/text/host-name';
 
 type Of<T extends WorkerEvent['type']> = Extract<WorkerEvent, { type: T }>;
 
@@ -28,6 +29,8 @@ export type CheckEvent = FromHost<Of<'version.checked'>> & {
   readonly position: number;
 };
 
+export type ActivationEvent = Of<'host.activated'> & { readonly host: string };
+
 export interface EventPlan {
   /** Within a wave every download appears once, so that one statement per type can apply it. */
   readonly waves: readonly (readonly DownloadStep[])[];
@@ -36,6 +39,7 @@ export interface EventPlan {
   readonly notices: readonly NoticeEvent[];
   readonly inventories: readonly InventoryEvent[];
   readonly checks: readonly CheckEvent[];
+  readonly activations: readonly ActivationEvent[];
 }
 
 /**
@@ -49,7 +53,9 @@ export function planEvents(batches: readonly EventBatch[]): EventPlan {
   const notices: NoticeEvent[] = [];
   const inventories: InventoryEvent[] = [];
   const checks: CheckEvent[] = [];
-  for (const { host, bootId, sequence, events } of batches) {
+  const activations: ActivationEvent[] = [];
+  for (const { host: writtenHost, bootId, sequence, events } of batches) {
+    const host = writtenHost === null ? null : hostKey(writtenHost);
     events.forEach((event, position) => {
       if (event.type === 'try.finished') tries.push({ ...event, host });
       else if (event.type === 'host.notice') notices.push({ ...event, host, bootId, sequence, position });
@@ -57,10 +63,13 @@ export function planEvents(batches: readonly EventBatch[]): EventPlan {
       else if (event.type === 'version.checked') checks.push({ ...event, host, bootId, sequence, position });
       else if (event.type === 'host.inventory') {
         if (host !== null) inventories.push({ ...event, host, bootId });
+      } else if (event.type === 'host.activated') {
+        if (host !== null) activations.push({ ...event, host });
       } else addStep(steps, { ...event, host });
     });
   }
-  return { waves: wavesOf([...steps.values()]), tries, reports: [...reports.values()], notices, inventories, checks };
+  const waves = wavesOf([...steps.values()]);
+  return { waves, tries, reports: [...reports.values()], notices, inventories, checks, activations };
 }
 
 function keepLatest(reports: Map<string, ReportEvent>, event: Of<'host.report'>, host: string | null): void {

@@ -7,12 +7,12 @@ const at = (field: string): string => `'epoch'::timestamptz + ${field} * interva
 
 /** Every batch updates `last_seen_at` (our clock, $2). `last_sequence` belongs to the present boot. */
 export const HOSTS_SEEN_SQL = `
-  INSERT INTO hosts AS h (name, first_seen_at, last_seen_at, boot_id, last_sequence)
-  SELECT DISTINCT ON (e.host) e.host, $2::timestamptz, $2::timestamptz, e."bootId", e.sequence
-  FROM jsonb_to_recordset($1::jsonb) AS e (host text, "bootId" uuid, sequence bigint, "sentAt" bigint)
+  INSERT INTO hosts AS h (name, shown_name, first_seen_at, last_seen_at, boot_id, last_sequence)
+  SELECT DISTINCT ON (e.host) e.host, e."shownHost", $2::timestamptz, $2::timestamptz, e."bootId", e.sequence
+  FROM jsonb_to_recordset($1::jsonb) AS e (host text, "shownHost" text, "bootId" uuid, sequence bigint, "sentAt" bigint)
   ORDER BY e.host, e."sentAt" DESC, e.sequence DESC
   ON CONFLICT (name) DO UPDATE SET last_seen_at = greatest(h.last_seen_at, excluded.last_seen_at),
-    boot_id = excluded.boot_id,
+    shown_name = excluded.shown_name, boot_id = excluded.boot_id,
     last_sequence = CASE WHEN h.boot_id = excluded.boot_id THEN greatest(h.last_sequence, excluded.last_sequence)
       ELSE excluded.last_sequence END`;
 

@@ -1,9 +1,13 @@
 import type { HostFacts } from '#contracts/worker/worker-events';
 import type { Database } from '../sql/connect.ts';
+import { shownHostSql } from './shown-host-sql.ts';
 
 /** Store and disk in bytes; null until the host reported. */
 export interface HostRow {
+  /** In the form that names are compared in. */
   readonly name: string;
+  /** In the case that its worker has. */
+  readonly shownName: string;
   readonly firstSeenAt: Date;
   readonly lastSeenAt: Date;
   readonly bootId: string | null;
@@ -23,10 +27,13 @@ export interface HostRow {
   readonly facts: Partial<HostFacts>;
   /** Rollouts do not begin with it. */
   readonly draining: boolean;
+  readonly enrolment: 'none' | 'enrolled' | 'revoked';
 }
 
 export interface NoticeRow {
   readonly host: string | null;
+  /** In the case that its worker has. */
+  readonly shownHost: string | null;
   readonly at: Date;
   readonly notice: string;
   readonly model: string | null;
@@ -35,11 +42,13 @@ export interface NoticeRow {
   readonly facts: Record<string, unknown>;
 }
 
-const HOST_COLUMNS = `h.name, h.first_seen_at AS "firstSeenAt", h.last_seen_at AS "lastSeenAt", h.boot_id AS "bootId",
+const HOST_COLUMNS = `h.name, coalesce(h.shown_name, h.name) AS "shownName", h.first_seen_at AS "firstSeenAt", h.last_seen_at AS "lastSeenAt", h.boot_id AS "bootId",
   h.last_sequence AS "lastSequence", h.reported_at AS "reportedAt", h.inventory_digest AS "inventoryDigest",
   h.store_bytes AS "storeBytes", h.free_bytes AS "freeBytes", h.file_count AS "fileCount",
   h.worker_version AS "workerVersion", h.newer_versions AS "newerVersions", h.labels,
-  h.worker_labels AS "workerLabels", h.facts, h.draining`;
+  h.worker_labels AS "workerLabels", h.facts, h.draining,
+  coalesce((SELECT CASE WHEN k.revoked_at IS NULL THEN 'enrolled' ELSE 'revoked' END FROM host_keys k WHERE k.host = h.name),
+    'none') AS enrolment`;
 
 /** By name. */
 export async function listHosts(database: Database, limit = 1000, afterName = ''): Promise<HostRow[]> {
@@ -56,7 +65,15 @@ export async function listNotices(
   database: Database,
   filter: { host?: string | undefined; notice?: string | undefined; limit: number },
 ): Promise<NoticeRow[]> {
-  const sql = `SELECT host, at, notice, model, path, message, facts FROM host_notices
-    WHERE ($1::text IS NULL OR host = $1) AND ($2::text IS NULL OR notice = $2) ORDER BY at DESC LIMIT $3`;
+  const sql = `SELECT n.host, ${shownHostSql('n.host')} AS "shownHost", n.at, n.notice, n.model, n.path, n.message, n.facts
+    FROM host_notices n
+    WHERE ($1::text IS NULL OR n.host = $1) AND ($2::text IS NULL OR n.notice = $2) ORDER BY n.at DESC LIMIT $3`;
   return (await database.pool.query<NoticeRow>(sql, [filter.host ?? null, filter.notice ?? null, filter.limit])).rows;
+}
+
+/** @returns those of the names that no worker has reported from, in their order */
+export async function unknownHosts(database: Database, names: readonly string[]): Promise<string[]> {
+  const sql = `SELECT n.name FROM unnest($1::text[]) WITH ORDINALITY AS n (name, position)
+    WHERE NOT EXISTS (SELECT 1 FROM hosts h WHERE h.name = n.name) ORDER BY n.position`;
+  return (await database.pool.query<{ name: string }>(sql, [names])).rows.map(({ name }) => name);
 }

@@ -1,5 +1,6 @@
 import type { RolloutHostState } from '#core/rollout/host-state';
 import type { RolloutState } from '#core/rollout/rollout-state';
+import { shownHostSql } from '../hosts/shown-host-sql.ts';
 import type { Database } from '../sql/connect.ts';
 import { ROLLOUT_COLUMNS, ROLLOUT_HOST_COLUMNS, type RolloutHostRow, type RolloutRow } from './rollout-row.ts';
 
@@ -74,7 +75,7 @@ export async function listRolloutHosts(
 ): Promise<RolloutHostRow[]> {
   const sql = `SELECT ${ROLLOUT_HOST_COLUMNS} FROM rollout_hosts h
     WHERE h.rollout_id = $1 AND h.host > $2 AND (cardinality($3::text[]) = 0 OR h.state = ANY($3))
-      AND ($4::text IS NULL OR h.failure_class = $4) AND ($5::text IS NULL OR strpos(h.host, $5) > 0)
+      AND ($4::text IS NULL OR h.failure_class = $4) AND ($5::text IS NULL OR strpos(h.host, lower($5)) > 0)
     ORDER BY h.host LIMIT $6`;
   const parameters = [id, afterName, states, reason ?? null, text ?? null, limit + 1];
   return (await database.pool.query<RolloutHostRow>(sql, parameters)).rows;
@@ -95,7 +96,7 @@ export interface ErrorGroup {
 /** Most hosts first. */
 export async function errorGroups(database: Database, id: string): Promise<ErrorGroup[]> {
   const sql = `SELECT coalesce(h.failure_class, h.state) AS reason, count(*) AS count, min(h.reason) AS message,
-      min(h.ended_at) AS "firstAt", max(h.ended_at) AS "lastAt", (array_agg(h.host ORDER BY h.host))[1:10] AS hosts
+      min(h.ended_at) AS "firstAt", max(h.ended_at) AS "lastAt", (array_agg(${shownHostSql('h.host')} ORDER BY h.host))[1:10] AS hosts
     FROM rollout_hosts h WHERE h.rollout_id = $1 AND h.state IN ('failed', 'cancelled') GROUP BY 1
     ORDER BY count(*) DESC, 1`;
   return (await database.pool.query<ErrorGroup>(sql, [id])).rows;
@@ -119,7 +120,7 @@ export async function listRolloutEvents(
   after: number,
   limit: number,
 ): Promise<RolloutEventRow[]> {
-  const sql = `SELECT e.sequence, e.at, e.host, e.event, e.from_state AS "fromState", e.to_state AS "toState", e.reason, e.actor
+  const sql = `SELECT e.sequence, e.at, ${shownHostSql('e.host')} AS host, e.event, e.from_state AS "fromState", e.to_state AS "toState", e.reason, e.actor
     FROM rollout_events e WHERE e.rollout_id = $1 AND e.sequence > $2 ORDER BY e.sequence LIMIT $3`;
   return (await database.pool.query<RolloutEventRow>(sql, [id, after, limit])).rows;
 }

@@ -1,5 +1,6 @@
 import type { RolloutHostState } from '#core/rollout/host-state';
 import type { RolloutModel, RolloutSpec } from '#core/rollout/rollout-spec';
+import { shownHostSql } from '../hosts/shown-host-sql.ts';
 import type { PauseReason, RolloutState } from '#core/rollout/rollout-state';
 
 /** One row of `rollouts`. */
@@ -41,6 +42,8 @@ export const ROLLOUT_COLUMNS = `r.id, r.models, r.spec, r.state, r.pause_reason 
 /** One row of `rollout_hosts`. Sizes in bytes. */
 export interface RolloutHostRow {
   readonly host: string;
+  /** The host in the case that its worker has. */
+  readonly shownHost: string;
   readonly site: string;
   readonly position: number;
   readonly isLate: boolean;
@@ -59,7 +62,7 @@ export interface RolloutHostRow {
 }
 
 /** What to select from `rollout_hosts h` to get a RolloutHostRow. */
-export const ROLLOUT_HOST_COLUMNS = `h.host, h.site, h.position, h.is_late AS "isLate", h.wave, h.state,
+export const ROLLOUT_HOST_COLUMNS = `h.host, ${shownHostSql('h.host')} AS "shownHost", h.site, h.position, h.is_late AS "isLate", h.wave, h.state,
   h.failure_class AS "failureClass", h.reason, h.already_present AS "alreadyPresent", h.bytes, h.total_bytes AS "totalBytes",
   h.bytes_per_second AS "bytesPerSecond", h.dispatched_at AS "dispatchedAt", h.ended_at AS "endedAt",
   h.updated_at AS "updatedAt"`;

@@ -41,7 +41,8 @@ const ago = (parameter: string): string => `$2::timestamptz - ${parameter}::bigi
  * of a worker updates `last_seen_at`. Without `$7` all of them.
  */
 const DUE_SQL = `
-  SELECT h.rollout_id, h.host, h.state, h.bytes, h.dispatched_at, h.progress_at, k.last_seen_at >= $4 IS TRUE AS alive
+  SELECT h.rollout_id, h.host, h.state, h.bytes, h.dispatched_at, h.progress_at, h.activated_at, h.activation_class,
+    h.activation_error, k.last_seen_at >= $4 IS TRUE AS alive
   FROM rollout_hosts h LEFT JOIN hosts k ON k.name = h.host
   WHERE h.rollout_id = $1 AND h.state = ANY($3::text[]) AND ($7::timestamptz IS NULL
     OR k.last_seen_at >= $7 OR h.updated_at >= $7
@@ -50,7 +51,8 @@ const DUE_SQL = `
 
 /** What the downloads of each of these hosts say. Host by host, so that a few hosts of many cost little. */
 const WORK_SQL = `
-  SELECT h.host, h.state AS from_state, h.bytes AS old_bytes, h.dispatched_at, h.progress_at, h.alive, f.*
+  SELECT h.host, h.state AS from_state, h.bytes AS old_bytes, h.dispatched_at, h.progress_at, h.activated_at,
+    h.activation_class, h.activation_error, h.alive, f.*
   FROM due h CROSS JOIN LATERAL (
     SELECT count(d.id) AS files,
       count(*) FILTER (WHERE d.status = 'success') AS done,
@@ -59,6 +61,7 @@ const WORK_SQL = `
       count(*) FILTER (WHERE d.status IN ('in_progress', 'resuming')) AS running,
       count(*) FILTER (WHERE ${BLOCKED}) > 0
         AND count(*) FILTER (WHERE d.status IN ('pending', 'in_progress', 'resuming')) = 0 AS blocked,
+      count(*) FILTER (WHERE d.status = 'paused' AND d.pause_reason = 'disk_full') AS without_space,
       coalesce(bool_and(d.outcome = 'cache_hit'), false) AS cached,
       coalesce(sum(d.downloaded_bytes), 0)::bigint AS bytes,
       coalesce(sum(d.total_bytes), 0)::bigint AS total_bytes,
@@ -70,14 +73,22 @@ const WORK_SQL = `
     WHERE l.rollout_id = h.rollout_id AND l.host = h.host
   ) f`;
 
+/** A host with every file: it is done, or its activation decides. `$8` is true where the rollout activates. */
+const COMPLETE = `CASE WHEN NOT $8::boolean THEN 'finish'
+  WHEN w.activated_at IS NOT NULL THEN CASE WHEN w.activation_class IS NULL THEN 'finish' ELSE 'fail' END
+  WHEN w.from_state IN ('queued', 'downloading', 'verifying') THEN 'stage' END`;
+
+/** A staged host waits for the rollout, not for bytes. */
+const STALLS = `w.bytes = w.old_bytes AND NOT w.blocked AND w.from_state <> 'staged' AND w.progress_at <= ${ago('$5')}`;
+
 /** `$4` hosts heard of since are alive; `$5` longest time without a new byte and `$6` longest time in all, milliseconds. */
 const JUDGED_SQL = `
   SELECT w.*, w.bytes <> w.old_bytes OR w.blocked AS moves,
     CASE
       WHEN w.failed > 0 OR w.files = 0 THEN 'fail'
       WHEN w.cancelled > 0 THEN 'cancel'
-      WHEN w.done = w.files THEN 'finish'
-      WHEN w.bytes = w.old_bytes AND NOT w.blocked AND w.progress_at <= ${ago('$5')} THEN 'fail'
+      WHEN w.done = w.files AND ${COMPLETE} IS NOT NULL THEN ${COMPLETE}
+      WHEN ${STALLS} THEN 'fail'
       WHEN w.dispatched_at <= ${ago('$6')} THEN 'fail'
       WHEN NOT w.alive THEN CASE WHEN w.from_state <> 'unknown' THEN 'lose' END
       WHEN w.running > 0 THEN CASE WHEN w.from_state IN ('queued', 'unknown') THEN 'start' END
@@ -86,13 +97,18 @@ const JUDGED_SQL = `
   FROM (${WORK_SQL}) w`;
 
 const FAILURE_CLASS = `CASE WHEN j.event <> 'fail' THEN NULL WHEN j.failed > 0 THEN j.error_kind WHEN j.files = 0 THEN 'lost'
-  WHEN j.dispatched_at <= ${ago('$6')} THEN 'host_deadline' WHEN j.alive THEN 'stalled' ELSE 'worker_lost' END`;
+  WHEN j.done = j.files AND j.activation_class IS NOT NULL THEN j.activation_class
+  WHEN j.dispatched_at <= ${ago('$6')} THEN 'host_deadline' WHEN NOT j.alive THEN 'worker_lost'
+  WHEN j.without_space > 0 THEN 'disk_full' WHEN j.from_state = 'activating' THEN 'activation_lost' ELSE 'stalled' END`;
 
 const REASON = `CASE WHEN j.event = 'finish' THEN NULL WHEN j.event = 'cancel' THEN 'a download of it was cancelled'
   WHEN j.event = 'lose' THEN 'its worker fell silent while it had work'
   WHEN j.event = 'fail' THEN CASE WHEN j.failed > 0 THEN j.error WHEN j.files = 0 THEN 'its downloads are gone'
+    WHEN j.done = j.files AND j.activation_class IS NOT NULL THEN j.activation_error
     WHEN j.dispatched_at <= ${ago('$6')} THEN 'it took longer than a host may'
-    WHEN j.alive THEN 'no new byte for longer than a host may stall' ELSE 'its worker fell silent and did not come back' END
+    WHEN NOT j.alive THEN 'its worker fell silent and did not come back'
+    WHEN j.without_space > 0 THEN j.waits
+    WHEN j.from_state = 'activating' THEN 'its worker did not answer that it shows the version' ELSE 'no new byte for longer than a host may stall' END
   ELSE j.waits END`;
 
 const NEXT = nextHostSql('j.event', 'j.from_state');
@@ -128,6 +144,7 @@ export async function settleWork(
   now: Date,
 ): Promise<string[]> {
   const { stallMs, deadlineMs = null } = spec.host;
-  const parameters = [id, now, ACTIVE_HOST_STATES, aliveSince, stallMs, deadlineMs, heardSince ?? null];
+  const timed = [now, ACTIVE_HOST_STATES, aliveSince, stallMs, deadlineMs, heardSince ?? null];
+  const parameters = [id, ...timed, spec.mode === 'activate'];
   return (await client.query<{ host: string }>(SETTLE_SQL, parameters)).rows.map(({ host }) => host);
 }

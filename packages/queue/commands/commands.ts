@@ -1,5 +1,6 @@
 import { LimitsChanged, WorkerCommand, type HostLimits } from '#contracts/worker/worker-events';
 import type { Logger } from '#core/logger';
+import { hostKey } from '#core/text/host-name';
 import { parseJson } from '#core/text/parse-json';
 import { HOUR_MS } from '#core/units';
 import { ChannelListener } from './channel-listener.ts';
@@ -9,11 +10,13 @@ import { keepHostLimits, readHostLimits, type LimitsChange } from './host-limits
 /** Long enough for a worker that was cut off; the intent itself is in Postgres. */
 const COMMAND_KEPT_MS = HOUR_MS;
 
-const commandKey = (prefix: string, downloadId: string): string => `${prefix}:command:${downloadId}`;
+/** Under the name of the host, so that its worker may read no other. */
+export const commandKey = (prefix: string, host: string | null, downloadId: string): string =>
+  `${prefix}:command:${host === null ? '' : hostKey(host)}:${downloadId}`;
 
 /** Workers of a host hear their own channel, workers of the pool a common one. */
-const commandChannel = (prefix: string, host: string | null): string =>
-  host === null ? `${prefix}:commands` : `${prefix}:commands:${host}`;
+export const commandChannel = (prefix: string, host: string | null): string =>
+  host === null ? `${prefix}:commands` : `${prefix}:commands:${hostKey(host)}`;
 
 /**
  * Tells the worker that runs a download to stop it: at once over the channel, and by a key for a worker that
@@ -28,7 +31,7 @@ export async function publishCommand(
   const json = JSON.stringify(command);
   await redis
     .multi()
-    .set(commandKey(prefix, command.downloadId), json, 'PX', COMMAND_KEPT_MS)
+    .set(commandKey(prefix, host, command.downloadId), json, 'PX', COMMAND_KEPT_MS)
     .publish(commandChannel(prefix, host), json)
     .exec();
 }
@@ -109,8 +112,11 @@ export class CommandListener {
 
   async #recallCommands(downloadIds: readonly string[]): Promise<void> {
     if (downloadIds.length === 0) return;
-    const { redis, settings } = this.#options;
-    const kept = await redis.mget(downloadIds.map((id) => commandKey(settings.prefix, id)));
+    const { redis, settings, host, pool } = this.#options;
+    const queues = [...(host === undefined ? [] : [host]), ...(pool ? [null] : [])];
+    const kept = await redis.mget(
+      queues.flatMap((queue) => downloadIds.map((id) => commandKey(settings.prefix, queue, id))),
+    );
     for (const json of kept) if (json !== null) this.#hear(json);
   }
 

@@ -1,8 +1,9 @@
 import { HostLimits } from '#contracts/worker/worker-events';
+import { hostKey } from '#core/text/host-name';
 import type { RedisClient } from '../connection.ts';
 
 /** A hash from the name of a limit to bytes per second. It never expires, so that a worker finds it at its start. */
-const limitsKey = (prefix: string, host: string): string => `${prefix}:limits:${host}`;
+export const limitsKey = (prefix: string, host: string): string => `${prefix}:limits:${hostKey(host)}`;
 const WORKER = 'worker';
 const SOURCE = 'source:';
 

@@ -1,6 +1,6 @@
 import type { RedisClient } from '../connection.ts';
 
-const answersKey = (prefix: string): string => `${prefix}:version-answers`;
+export const answersKey = (prefix: string): string => `${prefix}:version-answers`;
 
 /** Stores for every host that a model's origin answered: one check serves the whole fleet. */
 export async function tellAnswer(redis: RedisClient, prefix: string, model: string, at: number): Promise<void> {

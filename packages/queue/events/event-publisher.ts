@@ -4,7 +4,8 @@ import type { Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
 import type { RedisClient } from '../connection.ts';
 import { EventBuffer } from './event-buffer.ts';
-import { BATCH_FIELD, DEFAULT_MAX_ENTRIES, eventStreamKey } from './event-stream.ts';
+import type { SignBatch } from './batch-signature.ts';
+import { BATCH_FIELD, DEFAULT_MAX_ENTRIES, SIGNATURE_FIELD, eventStreamKey } from './event-stream.ts';
 import { fitEvent } from './fit-event.ts';
 import { within } from '../within.ts';
 
@@ -15,6 +16,8 @@ export interface EventPublisherOptions {
   /** Null for a worker of the pool. */
   readonly host: string | null;
   readonly bootId: string;
+  /** Of an enrolled host: signs each batch, which then carries the number of this boot. */
+  readonly seal?: { readonly sign: SignBatch; readonly boot: number } | undefined;
   readonly logger: Logger;
   /** Most events held while Redis is down; 10,000 by default, which is about 5 MB. */
   readonly capacity?: number;
@@ -104,21 +107,29 @@ export class EventPublisher {
     this.#draining = true;
     while (this.#buffer.size > 0 && !this.#stopping.signal.aborted) {
       const { events, position } = this.#buffer.take(MAX_EVENTS_PER_BATCH);
-      const { host, bootId } = this.#options;
-      const batch: EventBatch = { version: 1, host, bootId, sequence: this.#sequence++, sentAt: Date.now(), events };
-      if (!(await this.#append(JSON.stringify(batch)))) break;
+      if (!(await this.#append(this.#batchOf(events)))) break;
       this.#acknowledge(position);
     }
     this.#draining = false;
   }
 
+  /** @returns the text of the next batch */
+  #batchOf(events: WorkerEvent[]): string {
+    const { host, bootId, seal } = this.#options;
+    const boot = seal === undefined ? {} : { boot: seal.boot };
+    const sequence = this.#sequence++;
+    const batch: EventBatch = { version: 1, host, bootId, ...boot, sequence, sentAt: Date.now(), events };
+    return JSON.stringify(batch);
+  }
+
   /** @returns false when the publisher was stopped first */
-  async #append(json: string): Promise<boolean> {
-    const { redis, prefix, maxEntries, logger } = this.#options;
+  async #append(text: string): Promise<boolean> {
+    const { redis, prefix, maxEntries, logger, seal } = this.#options;
     const key = eventStreamKey(prefix);
+    const fields = [BATCH_FIELD, text, ...(seal === undefined ? [] : [SIGNATURE_FIELD, seal.sign(text)])];
     while (!this.#stopping.signal.aborted) {
       try {
-        await redis.xadd(key, 'MAXLEN', '~', maxEntries ?? DEFAULT_MAX_ENTRIES, '*', BATCH_FIELD, json);
+        await redis.xadd(key, 'MAXLEN', '~', maxEntries ?? DEFAULT_MAX_ENTRIES, '*', ...fields);
         return true;
       } catch (error) {
         if (this.#stopping.signal.aborted) return false;

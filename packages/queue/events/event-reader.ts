@@ -1,11 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { EventBatch } from '#contracts/worker/worker-events';
 import { exponentialMs } from '#core/async/exponential-pause';
 import type { Logger } from '#core/logger';
 import { MINUTE_MS, SECOND_MS } from '#core/units';
 import { type RedisClient, type RedisSettings, connectPatiently, disconnect } from '../connection.ts';
 import { EventGroup, type StreamEntry, isGroupMissing } from './event-group.ts';
-import { readEntry } from './event-stream.ts';
+import { readEntry, type ReceivedBatch } from './event-stream.ts';
 import { within } from '../within.ts';
 
 export interface EventReaderOptions {
@@ -18,7 +17,7 @@ export interface EventReaderOptions {
    * Takes batches in the order of the stream; they are acknowledged when it resolves and come again when it
    * rejects, later on one at a time. A batch may come twice and, with several readers, out of order.
    */
-  readonly onBatches: (batches: readonly EventBatch[]) => Promise<void>;
+  readonly onBatches: (batches: readonly ReceivedBatch[]) => Promise<void>;
   readonly logger: Logger;
   /** Most batches at once; 200 by default. */
   readonly maxBatches?: number;
@@ -117,7 +116,7 @@ export class EventReader {
     const failed: StreamEntry[] = [];
     for (const entry of await this.#group.readOwn(this.#maxBatches())) {
       if (this.#stopping.signal.aborted) break;
-      if (!(await this.#deliver([entry]))) failed.push(entry);
+      if (!(await this.#deliver([entry], true))) failed.push(entry);
     }
     this.#ownOpen = failed.length > 0;
     return failed;
@@ -128,13 +127,13 @@ export class EventReader {
     const entries = await this.#group
       .readNew(probing ? PROBE_BATCHES : this.#maxBatches(), probing ? 1 : BLOCK_MS)
       .finally(() => (this.#waiting = false));
-    if (entries.length > 0 && !(await this.#deliver(entries))) this.#ownOpen = true;
+    if (entries.length > 0 && !(await this.#deliver(entries, false))) this.#ownOpen = true;
   }
 
   /** @returns false when `onBatches` rejected; the entries then stay with this reader */
-  async #deliver(entries: readonly StreamEntry[]): Promise<boolean> {
-    const batches: EventBatch[] = [];
-    for (const entry of entries) batches.push(...(await this.#read(entry)));
+  async #deliver(entries: readonly StreamEntry[], isReadAgain: boolean): Promise<boolean> {
+    const batches: ReceivedBatch[] = [];
+    for (const entry of entries) batches.push(...(await this.#read(entry, isReadAgain)));
     try {
       if (batches.length > 0) await this.#options.onBatches(batches);
     } catch (error) {
@@ -147,13 +146,13 @@ export class EventReader {
     return true;
   }
 
-  async #read(entry: StreamEntry): Promise<EventBatch[]> {
+  async #read(entry: StreamEntry, isReadAgain: boolean): Promise<ReceivedBatch[]> {
     if (entry.fields === null) {
       this.#counts.lost += 1;
       return [];
     }
-    const read = readEntry(entry.fields);
-    if ('batch' in read) return [read.batch];
+    const read = readEntry(entry.fields, isReadAgain);
+    if ('received' in read) return [read.received];
     await this.#bury(entry, read.poison);
     return [];
   }

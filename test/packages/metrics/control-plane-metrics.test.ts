@@ -7,6 +7,7 @@ const snapshot = {
   hosts: { online: 2, offline: 1 },
   storeBytes: 12_345,
   hostsOverStoreLimit: 1,
+  refusedBatches: { unsigned: 0, forged: 7 },
   tries: [{ layer: 'ipfs', successes: 9, failures: 3 }],
 };
 
@@ -17,6 +18,8 @@ describe('metrics of the control plane', () => {
     expect(text).toContain('haulier_downloads{status="success"} 4');
     expect(text).toContain('haulier_hosts{state="offline"} 1');
     expect(text).toContain('haulier_hosts_over_store_limit 1');
+    expect(text).toContain('haulier_refused_event_batches{reason="unsigned"} 0');
+    expect(text).toContain('haulier_refused_event_batches{reason="forged"} 7');
     expect(text).toContain('haulier_download_tries{layer="ipfs",result="failure"} 3');
   });
 

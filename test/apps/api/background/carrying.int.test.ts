@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Download, DownloadDetail, DownloadRequest } from '#contracts/http/downloads';
 import { downloadJob } from '#contracts/worker/download-job';
+import { commandKey } from '#queue/commands/commands';
 import type { EventBatch, WorkerEvent } from '#contracts/worker/worker-events';
 import { unqueuedDownloads } from '#database/downloads/outbox-queries';
 import { readEpoch } from '#queue/epoch';
+import { BATCH_FIELD, eventStreamKey } from '#queue/events/event-stream';
 import { checkEpoch } from '../../../../apps/api/background/check-epoch.ts';
 import { requeueSilent } from '../../../../apps/api/background/requeue-silent.ts';
 import { createRecorder, recordBatches } from '../../../../apps/api/background/recorder.ts';
@@ -139,7 +141,7 @@ describe('the recorder', () => {
     const { id } = await create('told');
     await relayAll(api.deps);
     const said = [batch([started(id), progress(id), finished(id)])];
-    expect(await recordBatches(api.deps, said)).toEqual({ applied: 3, dropped: 0 });
+    expect(await recordBatches(api.deps, said)).toMatchObject({ applied: 3, dropped: 0 });
     const once = await get(id);
     expect(once).toMatchObject({ status: 'success', percent: 100, path: '/store/a.bin', outcome: 'primary_success' });
     await recordBatches(api.deps, said);
@@ -163,7 +165,7 @@ describe('the recorder', () => {
     const { id } = await create('deaf');
     await api.deps.database.pool.query(`UPDATE downloads SET status = 'cancelled' WHERE id = $1`, [id]);
     await recordBatches(api.deps, [batch([progress(id)])]);
-    const command = await api.deps.queues.redis.get(`${api.deps.prefix}:command:${id}`);
+    const command = await api.deps.queues.redis.get(commandKey(api.deps.prefix, null, id));
     expect(JSON.parse(command!)).toEqual({ version: 1, downloadId: id, generation: 1, command: 'cancel' });
   });
 
@@ -197,6 +199,42 @@ describe('the reconciler', () => {
     expect(await jobState(lost.id, 2)).toBe('open');
     expect(await jobState(waiting.id, 1)).toBe('open');
     expect(await jobState(waiting.id, 2)).toBe('absent');
+  });
+
+  describe('after an outage of the API, with the events of a job that ended meanwhile still in the stream', () => {
+    const sweep = (recordedWithinMs: number): Promise<boolean> =>
+      requeueSilent(api.deps, { silentAfterMs: 240_000, recordedWithinMs });
+    const settings = () => ({ url: testRedisUrl(), prefix: api.deps.prefix });
+
+    /** The worker is done, its job is gone, and no recorder ran. */
+    const doneUnseen = async (): Promise<string> => {
+      const { id } = await create('unseen');
+      await relayAll(api.deps);
+      const { redis } = api.deps.queues;
+      await redis.xadd(eventStreamKey(api.deps.prefix), '*', BATCH_FIELD, JSON.stringify(batch([finished(id)])));
+      await api.deps.queues.remove({ host: null, id: `${id}.g1` });
+      await api.deps.database.pool.query(`UPDATE downloads SET heartbeat_at = now() - interval '10 minutes'`);
+      return id;
+    };
+
+    it('N12 waits for the recorder, and the download is not run a second time', async () => {
+      const id = await doneUnseen();
+      const sweeping = sweep(45_000);
+      const recorder = createRecorder(api.deps, settings(), 'late');
+      recorder.start();
+      await sweeping;
+      expect(await get(id)).toMatchObject({ status: 'success', reason: 'verified' });
+      await relayAll(api.deps);
+      expect(await jobState(id, 2)).toBe('absent');
+      await recorder.stop();
+    });
+
+    it('N12 leaves it to the next round when the recorder does not come', async () => {
+      const id = await doneUnseen();
+      expect(await sweep(0)).toBe(false);
+      await relayAll(api.deps);
+      expect(await jobState(id, 2)).toBe('absent');
+    });
   });
 
   it('I03 notices that Redis lost its data and queues all open downloads again', async () => {

@@ -39,7 +39,13 @@ describe('hosts', () => {
     expect(first).toEqual({
       ...{ name: 'gpu-1', status: 'online', lastSeenAt: expect.any(String), createdAt: expect.any(String) },
       ...{ workerVersion: '1.2.3', storeBytes: 3e9, freeBytes: 7e9, memoryBytes: null, fileCount: 12 },
-      ...{ draining: false, setLabels: {}, workerLabels: {}, labels: { 'haulier.io/worker-version': '1.2.3' } },
+      ...{
+        draining: false,
+        enrolment: 'none',
+        setLabels: {},
+        workerLabels: {},
+        labels: { 'haulier.io/worker-version': '1.2.3' },
+      },
     });
     expect(second).toMatchObject({ name: 'gpu-2', status: 'offline', fileCount: 2 });
   });
@@ -81,4 +87,41 @@ describe('hosts', () => {
     const taken = await api.call('POST', '/api/hosts/gpu-1/verify', { model: 'whisper' });
     expect([taken.statusCode, taken.json()]).toMatchObject([202, { host: 'gpu-1', model: 'whisper' }]);
   });
+
+  it('N40 have a name in the case that their worker writes, which is compared without case', async () => {
+    await tell('GPU_Rack-01', [report()]);
+    const shown = (await api.call('GET', '/api/hosts/gpu_rack-01')).json<Host>();
+    expect(shown).toMatchObject({ name: 'GPU_Rack-01', status: 'online' });
+    expect((await hosts()).map(({ name }) => name)).toContain('GPU_Rack-01');
+    expect((await api.call('PATCH', '/api/hosts/GPU_RACK-01/labels', { rack: '1' })).json<Host>()).toMatchObject({
+      ...{ name: 'GPU_Rack-01', setLabels: { rack: '1' } },
+    });
+    const files = [{ path: 'case.bin', sizeBytes: 1, sha256: 'b'.repeat(64) }];
+    const ask = async (host: string) =>
+      (await api.call('POST', '/api/downloads', { files, host, allowUnknown: false })).json<DownloadRequest>();
+    const [first, second] = [await ask('gpu_rack-01'), await ask('GPU_RACK-01')];
+    expect(first.downloads[0]).toMatchObject({ host: 'GPU_Rack-01' });
+    expect(second).toMatchObject({ request: { created: 0, existing: 1 }, downloads: [{ id: first.downloads[0]!.id }] });
+    await relayAll(api.deps);
+    expect(await get(first.downloads[0]!.id)).toMatchObject({ message: 'it waits for the worker of GPU_Rack-01' });
+    const at = Date.now();
+    await tell('gpu_RACK-01', [
+      { type: 'download.started', downloadId: first.downloads[0]!.id, generation: 1, at, attempt: 1, resumedBytes: 0 },
+    ]);
+    expect(await get(first.downloads[0]!.id)).toMatchObject({ status: 'in_progress', host: 'gpu_RACK-01' });
+    const named = (await hosts()).filter(({ name }) => name.toLowerCase() === 'gpu_rack-01');
+    expect(named.map(({ name }) => name)).toEqual(['gpu_RACK-01']);
+  });
+
+  it.each(['gpu 1', '-gpu', 'gpu/1', 'g\u00e4nsehaut', 'x'.repeat(101)])(
+    'N40 are refused with the name "%s"',
+    async (host) => {
+      const files = [{ path: 'a.bin', sizeBytes: 1, sha256: 'a'.repeat(64) }];
+      const refused = await api.call('POST', '/api/downloads', { files, host });
+      expect([refused.statusCode, refused.json<Problem>().detail]).toEqual([
+        400,
+        expect.stringContaining('a host name is'),
+      ]);
+    },
+  );
 });

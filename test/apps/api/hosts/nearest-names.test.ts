@@ -10,6 +10,10 @@ describe('names that are spelled alike', () => {
     ]);
   });
 
+  it('are compared without case and shown as they are written', () => {
+    expect(nearestNames('GPU-71', ['Gpu-17'])).toEqual(['Gpu-17']);
+  });
+
   it('are none where nothing is near', () => {
     expect(nearestNames('gpu-17', ['storage-1', 'x'])).toEqual([]);
   });

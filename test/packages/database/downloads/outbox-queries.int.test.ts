@@ -72,7 +72,7 @@ describe('the outbox', () => {
     );
   });
 
-  it('reads no rows of other hosts to count the files of one, before the database has statistics of a large request', async () => {
+  it('I21 reads no rows of other hosts to count the files of one, before the database has statistics of a large request', async () => {
     const hosts = Array.from({ length: 300 }, (_, index) => `gpu-${index}`);
     const model = { name: 'whisper', type: 'stt', version: '2' };
     const files = ['a.bin', 'b.bin'].map((path) => file(path));

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { HostLimits, WorkerCommand } from '#contracts/worker/worker-events';
 import { silentLogger } from '#core/logger';
 import { checkRedis } from '#queue/check-redis';
-import { CommandListener, publishCommand, publishLimits } from '#queue/commands/commands';
+import { commandKey, CommandListener, publishCommand, publishLimits } from '#queue/commands/commands';
 import { readEpoch, writeEpoch } from '#queue/epoch';
 import { expectNoLeaks } from '../../../helpers/leaks.ts';
 import { type TestRedis, privateRedis, testRedis } from '../../../helpers/redis.ts';
@@ -107,7 +107,7 @@ describe('commands, epoch', () => {
   it('ignores a message that is not a command', async () => {
     const { heard, listener } = listen(undefined, true);
     const downloadId = randomUUID();
-    await test.redis.set(`${test.settings.prefix}:command:${downloadId}`, '{"command":"format-disk"}');
+    await test.redis.set(commandKey(test.settings.prefix, null, downloadId), '{"command":"format-disk"}');
     await listener.recall([downloadId]);
     expect(heard).toEqual([]);
     listener.stop();

@@ -52,15 +52,9 @@ describe('event stream', () => {
     await test.cleanup();
   });
 
-  function read(consumer: string, onBatches: EventReaderOptions['onBatches'], claimAfterMs = 30_000): EventReader {
-    const options = {
-      redis: test.settings,
-      group: 'recorder',
-      consumer,
-      onBatches,
-      claimAfterMs,
-      logger: silentLogger,
-    };
+  function read(consumer: string, take: (batches: EventBatch[]) => Promise<void>, claimAfterMs = 30_000): EventReader {
+    const common = { redis: test.settings, group: 'recorder', consumer, claimAfterMs, logger: silentLogger };
+    const options: EventReaderOptions = { ...common, onBatches: (all) => take(all.map(({ batch }) => batch)) };
     const reader = new EventReader(options);
     readers.push(reader);
     reader.start();
@@ -214,7 +208,7 @@ describe('event stream while Redis is down', () => {
       redis: test.settings,
       group: 'recorder',
       consumer: 'a',
-      onBatches: async (batches) => void taken.push(...batches),
+      onBatches: async (received) => void taken.push(...received.map(({ batch }) => batch)),
       logger: silentLogger,
     });
     try {

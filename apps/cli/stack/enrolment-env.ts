@@ -1,0 +1,40 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { withoutLogin } from '#core/text/url-login';
+import type { NodeProcess } from './node-process.ts';
+
+const Answer = z.object({
+  enrolment: z.object({ host: z.string(), token: z.string().optional(), refused: z.string().optional() }),
+});
+
+/**
+ * Gets a worker of a named host what it enrols with at its start. The API gives the token over IPC, so that no admin token is needed.
+ * Where Redis cannot keep hosts apart, the worker runs with the credential of the stack, as it would on its own.
+ *
+ * @returns variables that change for the worker; none for a worker of the pool
+ */
+export async function enrolmentEnv(
+  api: NodeProcess,
+  apiUrl: string,
+  env: NodeJS.ProcessEnv,
+  report: (step: string) => void,
+): Promise<NodeJS.ProcessEnv> {
+  const host = env['HAULIER_HOST'];
+  if (!host) return {};
+  const wish = { enrol: { host, pool: env['HAULIER_POOL'] === '1' } };
+  const answer = await api.ask(wish, (message) => {
+    const { data } = Answer.safeParse(message);
+    return data?.enrolment.host === host ? data.enrolment : undefined;
+  });
+  if (answer?.token === undefined) {
+    report(`the worker is not enrolled: ${answer?.refused ?? 'the API ended'}`);
+    await rm(join(env['HAULIER_HOME'] ?? '', 'worker', 'enrolment.json'), { force: true });
+    return {};
+  }
+  return {
+    HAULIER_URL: apiUrl,
+    HAULIER_ENROLMENT_TOKEN: answer.token,
+    REDIS_URL: withoutLogin(env['REDIS_URL'] ?? ''),
+  };
+}

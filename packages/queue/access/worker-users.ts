@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto';
+import { messageOf } from '#core/error-facts';
+import { redisRefusal, type RedisClient } from '../connection.ts';
+import { userPrefix, workerRules, workerUser, type WorkerAccess } from './worker-rules.ts';
+
+/** Redis cannot keep hosts apart. The message says what it would need. */
+export class AccessUnavailableError extends Error {
+  override readonly name = 'AccessUnavailableError';
+}
+
+/**
+ * Gives the worker of a host its user in Redis, or changes it. Connections of the user that exist stay, unless they subscribed to
+ * what it may not hear any more.
+ *
+ * @throws AccessUnavailableError when this Redis or the user of this connection cannot do that
+ * @throws Error while Redis is down
+ */
+export async function setWorkerUser(redis: RedisClient, access: WorkerAccess): Promise<void> {
+  const name = workerUser(access.prefix, access.host);
+  await run(redis, () => redis.call('ACL', 'SETUSER', name, ...workerRules(access)));
+}
+
+/** Sets many users in few round trips. @throws as `setWorkerUser` */
+export async function setWorkerUsers(redis: RedisClient, all: readonly WorkerAccess[]): Promise<void> {
+  for (let from = 0; from < all.length; from += USERS_PER_ROUND_TRIP) {
+    const pipeline = redis.pipeline();
+    for (const access of all.slice(from, from + USERS_PER_ROUND_TRIP))
+      pipeline.call('ACL', 'SETUSER', workerUser(access.prefix, access.host), ...workerRules(access));
+    await run(redis, async () => {
+      for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error;
+    });
+  }
+}
+
+const USERS_PER_ROUND_TRIP = 200;
+
+/** Takes users away and ends their connections. Safe for users that are not there. */
+export async function deleteWorkerUsers(redis: RedisClient, names: readonly string[]): Promise<void> {
+  if (names.length > 0) await run(redis, () => redis.call('ACL', 'DELUSER', ...names));
+}
+
+/** @returns names of the users of workers that this Redis has */
+export async function listWorkerUsers(redis: RedisClient, prefix: string): Promise<string[]> {
+  const names = (await run(redis, () => redis.call('ACL', 'USERS'))) as string[];
+  return names.filter((name) => name.startsWith(userPrefix(prefix)));
+}
+
+/**
+ * Looks whether this Redis can keep hosts apart, by making a user that nobody can use.
+ *
+ * @throws AccessUnavailableError that says what is missing
+ */
+export async function probeAccess(redis: RedisClient, prefix: string): Promise<void> {
+  const name = `${prefix}:probe:${randomBytes(8).toString('hex')}`;
+  const rules = workerRules({ prefix, host: 'probe', mayPool: false, passwordSha256: '0'.repeat(64) });
+  await run(redis, () => redis.call('ACL', 'SETUSER', name, ...rules, 'off'));
+  await run(redis, () => redis.call('ACL', 'DELUSER', name));
+}
+
+/** An id that every start of a Redis makes anew: users that were set before are gone with it. */
+export async function redisRunId(redis: RedisClient): Promise<string> {
+  const info = await redis.info('server');
+  return /^run_id:(\S+)/m.exec(info)?.[1] ?? '';
+}
+
+async function run<T>(redis: RedisClient, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    const message = messageOf(cause);
+    const refusal = redisRefusal(redis, cause);
+    if (refusal !== undefined) throw new Error(refusal, { cause });
+    if (/NOPERM|unknown (sub)?command|Error in ACL SETUSER modifier/i.test(message))
+      throw new AccessUnavailableError(
+        `this Redis cannot keep hosts apart (${message}): it takes Redis 7.0 or newer, and REDIS_URL of the API a user that may run ACL`,
+        { cause },
+      );
+    throw cause;
+  }
+}
