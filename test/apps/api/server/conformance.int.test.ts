@@ -37,7 +37,11 @@ async function seed(): Promise<void> {
     (await api.call('POST', path, body, admin)).json();
   const file = { path: 'a.bin', sizeBytes: 1000, sha256: 'a'.repeat(64) };
   await post('/api/models', { name: 'whisper', version: '1', files: [file], cid: 'bafkqaaa' });
-  const ordered = await post<{ downloads: { id: string }[] }>('/api/downloads', { model: 'whisper', host: 'whisper' });
+  const ordered = await post<{ downloads: { id: string }[] }>('/api/downloads', {
+    model: 'whisper',
+    host: 'whisper',
+    allowUnknown: true,
+  });
   known['downloads'] = ordered.downloads[0]!.id;
   const rollout = { models: ['whisper'], selector: '', allowEmpty: true };
   known['rollouts'] = (await post<{ id: string }>('/api/rollouts', rollout)).id;
