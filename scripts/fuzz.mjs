@@ -43,9 +43,15 @@ async function startStack(home, token) {
   const { startStack: start } = await built('dist/apps/cli/stack/start-stack.js');
   return start({
     ...{ home, cacheDir: CACHE, distDir: at('dist'), databaseUrl: undefined, redisUrl: undefined },
-    ...{ bind: '127.0.0.1', port: 0, report: say },
+    ...{ bind: '127.0.0.1', port: 0, enrol: true, report: say },
     workers: [{ name: 'worker', env: { HAULIER_HOST: 'host-a' } }],
-    env: { PATH: process.env.PATH, HOME: home, HAULIER_ADMIN_TOKEN: token, HAULIER_LOG_LEVEL: 'warn' },
+    env: {
+      PATH: process.env.PATH,
+      HOME: home,
+      HAULIER_ADMIN_TOKEN: token,
+      HAULIER_LOG_LEVEL: 'warn',
+      HAULIER_RATE_LIMIT: '1000000',
+    },
   });
 }
 
@@ -54,7 +60,7 @@ async function seed(baseUrl, token) {
   const { createClient } = await built('dist/packages/client/client.js');
   const client = createClient({ baseUrl, token });
   await client.publishVersion({ name: 'whisper', version: '1', files: [FILE] });
-  await client.createDownloads({ model: 'whisper', host: 'host-a' });
+  await client.createDownloads({ model: 'whisper', host: 'host-a', allowUnknown: true });
   await client.createRollout({ models: ['whisper@1'], selector: '', allowEmpty: true });
   await client.createWebhook({ url: 'https://hooks.example/', events: ['webhook.test'] });
 }
