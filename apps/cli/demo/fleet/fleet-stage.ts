@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { createClient, type ApiClient } from '#client/client';
 import type { ManifestInput } from '#contracts/manifest';
 import type { CommandContext } from '../../context.ts';
+import { CliError, EXIT } from '../../exit-code.ts';
 import type { NodeProcess } from '../../stack/node-process.ts';
-import type { StackWorker } from '../../stack/start-stack.ts';
+import type { Stack, StackWorker } from '../../stack/start-stack.ts';
 import type { DemoFile } from '../demo-file.ts';
 import { eventually } from '../eventually.ts';
 import { makeDemoFiles, prepareGround, sourcesAt, type DemoFileSpec, type DemoServers } from '../ground.ts';
@@ -89,7 +90,7 @@ export async function prepareFleet(
   for (const version of versions) await client.publishVersion(manifestOf(model, version));
   const selector = `demo=${run}`;
   const stage = { context: ground.context, report };
-  await allReport(stage, client, selector);
+  await Promise.race([allReport(stage, client, selector), refuseEnded(stack)]);
   let away: NodeProcess = stack.workers[LEAVING]!;
   const leaving = {
     host: hosts[LEAVING]!,
@@ -142,6 +143,12 @@ const manifestOf = (name: string, { version, commit, files }: FleetVersion): Man
   })),
   sources: [{ kind: 'huggingface', repo: DEMO_REPO, revision: commit }],
 });
+
+/** @throws CliError when a process ends before the hosts report, with the end of its log */
+async function refuseEnded({ failed }: Stack): Promise<never> {
+  const ended = await failed;
+  throw new CliError(EXIT.failed, `the ${ended.name} ended by itself; its log says:\n${await ended.logTail()}`);
+}
 
 async function allReport(
   stage: Pick<FleetStage, 'context' | 'report'>,
