@@ -4,6 +4,9 @@ import { hostKey } from '#core/text/host-name';
 import { connect } from '#database/sql/connect';
 import type { Database } from '#database/sql/connect';
 import { listHosts } from '#database/hosts/host-queries';
+import { parseAddressPolicy } from '#http/address/address-policy';
+import { createHttp } from '#http/pool';
+import { systemAuthorities } from '#http/connection/system-authorities';
 import { probeAccess } from '#queue/access/worker-users';
 import { checkRedis } from '#queue/check-redis';
 import { DownloadQueues } from '#queue/jobs/download-queue';
@@ -28,6 +31,8 @@ import type { ProjectFiles } from './project-files.ts';
 import { prepareDatabase } from './start-up.ts';
 import { createAuthenticator } from './access/authenticate.ts';
 import { createVersionChecks } from './background/version-checks.ts';
+import { createWebhookSender } from './webhooks/sender.ts';
+import { createHostWatch, createSourceWatch, createWebhookHistory } from './webhooks/watches.ts';
 
 /** The whole API as one thing that starts and stops. */
 export interface ApiProcess {
@@ -56,10 +61,16 @@ export async function createApiProcess(
   const database = connect({ url: config.databaseUrl, poolSize: config.databasePool, logger: log });
   const board = boardOf(config);
   const queues = new DownloadQueues({ redis, logger: log, onQueueClosing: (queue) => board?.hide(queue) });
-  const showQueue = showing(queues, board);
+  const showQueues = showing(queues, board);
   const base = baseOf(config, { database, queues, log });
   const maintenance = new MaintenanceQueue({ redis: queues.redis, prefix: config.redisPrefix, logger: log });
-  const { deps, loops } = createLoops(base, config, maintenance, showQueue);
+  const sender = createSender(base, config, files.version);
+  const { deps, loops } = createLoops(
+    { ...base, nudgeWebhooks: () => sender.nudge() },
+    config,
+    maintenance,
+    showQueues,
+  );
   const recorder = createRecorder(deps, redis, `api-${randomUUID()}`);
   const state = { prepared: false };
   const app = await createApp({
@@ -75,14 +86,14 @@ export async function createApiProcess(
   });
   const stopping = new AbortController();
   const prepare = () => prepareDatabase({ ...config, ...files, database, log, signal: stopping.signal });
-  const runners = [...loops, recorder];
+  const runners = [...loops, sender, recorder];
   const start = async () => {
     const url = await app.listen({ host: config.bind, port: config.port });
     log.info({ url }, 'listening');
     const adminToken = await prepare();
     state.prepared = true;
     board?.show(maintenance.queue);
-    for (const host of [null, ...(await recentHosts(database))]) showQueue(host);
+    showQueues([null, ...(await recentHosts(database))]);
     for (const runner of runners) runner.start();
     log.info({ url }, 'working');
     return { url, adminToken };
@@ -110,29 +121,32 @@ const tokenMaker =
 const PARENT_TOKEN_S = 600;
 
 /** What requests and loops work with, but for the loops that they nudge. */
-type Base = Omit<Dependencies, 'nudgeRelay' | 'nudgeConductor' | 'nudgeBulk'>;
+type Base = Omit<Dependencies, 'nudgeRelay' | 'nudgeConductor' | 'nudgeBulk' | 'nudgeWebhooks'>;
 
 function baseOf(
-  { redisPrefix: prefix, hostOfflineAfterMs, enrolment, workerRedisUrl }: ApiConfig,
+  { redisPrefix: prefix, hostOfflineAfterMs, enrolment, workerRedisUrl, allowAddresses }: ApiConfig,
   made: Pick<Dependencies, 'database' | 'queues' | 'log'>,
 ): Base {
+  const webhookAddresses = parseAddressPolicy(allowAddresses);
   return {
-    ...made,
-    prefix,
-    hostOfflineAfterMs,
-    enrolment,
-    workerRedisUrl,
-    changes: createChanges(),
-    now: () => new Date(),
+    ...{ ...made, prefix, hostOfflineAfterMs, enrolment, workerRedisUrl, webhookAddresses },
+    ...{ changes: createChanges(), now: () => new Date() },
   };
+}
+
+/** Sends what webhooks are told; every attempt has a client of its own. */
+function createSender(base: Base, { proxy, useSystemCa }: ApiConfig, version: string): Loop {
+  const ca = useSystemCa ? systemAuthorities() : undefined;
+  const options = { addressPolicy: base.webhookAddresses, proxy, ca, userAgent: `haulier/${version}` };
+  return createWebhookSender(base, () => createHttp(options));
 }
 
 /** The loops beside the requests. Those that others nudge come first. */
 function createLoops(
-  base: Base,
+  base: Base & Pick<Dependencies, 'nudgeWebhooks'>,
   config: ApiConfig,
   maintenance: MaintenanceQueue,
-  onQueued: (host: string | null) => void,
+  onQueued: (hosts: readonly (string | null)[]) => void,
 ): { deps: Dependencies; loops: readonly Loop[] } {
   const relay = createRelay(base, onQueued);
   const nudgeRelay = (): void => relay.nudge();
@@ -143,17 +157,22 @@ function createLoops(
     ...{ nudgeConductor: () => conductor.nudge(), nudgeBulk: () => bulk.nudge() },
   };
   const versionChecks = createVersionChecks(deps, maintenance, config.versionCheckMs);
-  return {
-    deps,
-    loops: [relay, conductor, bulk, ...createReconciler(deps, config), versionChecks, createAccessKeeper(deps)],
-  };
+  const watches = [
+    createHostWatch(deps, () => deps.queues.redis.ping()),
+    createSourceWatch(deps),
+    createWebhookHistory(deps, config.historyMs),
+    createAccessKeeper(deps),
+  ];
+  return { deps, loops: [relay, conductor, bulk, ...createReconciler(deps, config), versionChecks, ...watches] };
 }
 
+/** Shows the last of these queues on the board. To open a queue costs round trips, and thousands of hosts may get jobs at once. */
 const showing =
   (queues: DownloadQueues, board: QueueBoard | undefined) =>
-  (host: string | null): void => {
-    board?.show(queues.openQueue(host));
-    queues.openQueue(null); // the pool's queue is used last, so it is never the queue that is closed to make room
+  (hosts: readonly (string | null)[]): void => {
+    if (board === undefined) return;
+    for (const host of hosts.slice(-MAX_HOSTS_SHOWN)) board.show(queues.openQueue(host));
+    board.show(queues.openQueue(null)); // used last, so that the pool's queue is never closed to make room
   };
 
 const once = (work: () => Promise<void>): (() => Promise<void>) => {

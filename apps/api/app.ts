@@ -20,8 +20,10 @@ import { registerOneDownloadRoutes } from './downloads/one-download-routes.ts';
 import { registerHealthRoutes, registerProblemRoutes, registerSystemRoutes } from './system/routes.ts';
 import type { SystemFacts } from './system/routes.ts';
 import { registerPrometheusRoutes } from './metrics/prometheus-routes.ts';
+import { registerWebhookRoutes } from './webhooks/routes.ts';
 import { registerVersionRoutes } from './models/version-routes.ts';
 import type { App } from './server/app-type.ts';
+import { answerClientError } from './server/client-errors.ts';
 import { answerError, registerErrorHandler } from './server/error-handler.ts';
 import { acceptOnlyJson } from './server/json-only.ts';
 import { registerOpenApi, registerOpenApiDocument } from './server/openapi.ts';
@@ -62,6 +64,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     requestTimeout: MINUTE_MS,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200 },
+    clientErrorHandler: answerClientError,
     frameworkErrors: (error, request, reply) => void answerError(request, reply, error),
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);
@@ -101,6 +104,7 @@ async function registerApi(app: App, options: AppOptions, limits: RequestLimits)
     registerRolloutRoutes(guarded, options.deps);
     registerTokenRoutes(guarded, options.deps, options.authenticator);
     registerAuditRoutes(guarded, options.deps);
+    registerWebhookRoutes(guarded, options.deps);
     registerMetricsRoutes(guarded, options.deps);
     registerSystemRoutes(guarded, options.deps, options);
     registerPrometheusRoutes(guarded, options.deps, options.version);

@@ -1,5 +1,6 @@
 import type { Logger } from '#core/logger';
 import type { Database } from '#database/sql/connect';
+import type { AddressPolicy } from '#http/address/address-policy';
 import type { DownloadQueues } from '#queue/jobs/download-queue';
 import type { Changes } from './live/changes.ts';
 
@@ -20,6 +21,10 @@ export interface Dependencies {
   readonly workerRedisUrl: string;
   /** Carries out bulk actions now. */
   readonly nudgeBulk: () => void;
+  /** Sends the messages of webhooks that are due now. */
+  readonly nudgeWebhooks: () => void;
+  /** Where the endpoints of webhooks may be. */
+  readonly webhookAddresses: AddressPolicy;
   /** A host that nothing was heard of for this long is offline; milliseconds. */
   readonly hostOfflineAfterMs: number;
   readonly now: () => Date;

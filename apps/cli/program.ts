@@ -1,5 +1,5 @@
 import type { CommanderError } from 'commander';
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { packageVersion } from '#os/package-folder';
 import type { CommandContext } from './context.ts';
 import { addAccessCommands } from './access/access-program.ts';
@@ -8,6 +8,7 @@ import { addEnrolmentCommands } from './enrolment/enrolment-program.ts';
 import { addDownloadCommands } from './downloads/download-program.ts';
 import { addHelp } from './help.ts';
 import { addRolloutCommands } from './rollout/rollout-program.ts';
+import { addWebhookCommands } from './webhook-program.ts';
 import { PROGRESS_MODES } from './terminal/progress.ts';
 
 const PROGRESS = new Option('--progress <mode>', 'how progress is shown on stderr')
@@ -36,6 +37,7 @@ export function createProgram(context: CommandContext): Command {
   addBundleCommands(program, context);
   addRolloutCommands(program, context);
   addHostCommands(program, context);
+  addWebhookCommands(program, context);
   addWorkerCommands(program, context);
   addAccessCommands(program, context);
   addEnrolmentCommands(program, context);
@@ -62,9 +64,14 @@ function addStackCommands(program: Command, context: CommandContext): void {
   program
     .command('demo')
     .description('run the whole stack with a local origin, three files and one model')
-    .option('--once', 'stop everything after the table and exit')
+    .addArgument(new Argument('[what]', 'fleet: rollouts to twelve workers').choices(['fleet']))
+    .option('--once', 'stop everything after the table and exit; `demo fleet` always does')
     .option('--json', 'end with one JSON object on stdout')
-    .action(async (options) => (await import('./commands/demo.ts')).demo(options, context));
+    .action(async (what, options) =>
+      what === 'fleet'
+        ? (await import('./commands/demo-fleet.ts')).demoFleet(options, context)
+        : (await import('./commands/demo.ts')).demo(options, context),
+    );
 }
 
 function addFetchCommand(program: Command, context: CommandContext): void {

@@ -8,8 +8,10 @@ import { KNOWS_SYSTEM_AUTHORITIES, NO_SYSTEM_AUTHORITIES } from '#http/connectio
 import { homeFolder } from '#os/home-folder';
 import { readSettings, unknownSettings, type Environment, type SettingValues } from '#os/settings';
 import type { GatewayData } from '#sources/gateway/gateways';
+import { readCommands } from './commands-data.ts';
 import { readEnrolment, redisUrlOf, type Enrolment } from './enrolment/enrolment-file.ts';
 import { readGatewayData } from './gateway-data.ts';
+import type { HostCommand } from './host/run-command.ts';
 
 export interface WorkerConfig {
   /** Folder of everything this worker keeps. */
@@ -19,6 +21,8 @@ export interface WorkerConfig {
   readonly host: string | undefined;
   /** What selectors of rollouts match, beside what is set through the API. */
   readonly labels: Readonly<Record<string, string>>;
+  /** Between two reports of the host without a change; milliseconds. */
+  readonly reportEveryMs: number;
   /** Takes the jobs that any worker may take; the default where no host is named. */
   readonly pool: boolean;
   /** Checks models for newer versions; not on an enrolled host that may not serve the pool. */
@@ -32,6 +36,10 @@ export interface WorkerConfig {
   readonly ipfsGateways: readonly string[];
   /** What the operator knows of gateways. */
   readonly gatewayData: GatewayData | undefined;
+  /** Programs that rollouts may run on this host, by name. */
+  readonly commands: ReadonlyMap<string, HostCommand>;
+  /** PATH of those programs. */
+  readonly commandPath: string;
   readonly huggingFace: { readonly endpoint: string; readonly token: string | undefined };
   /** Addresses beyond the public ones that sources may have: CIDRs or host names. */
   readonly allowAddresses: readonly string[];
@@ -64,6 +72,8 @@ export interface WorkerConfig {
   readonly warnings: readonly string[];
 }
 
+const USUAL_PATH = '/usr/local/bin:/usr/bin:/bin';
+
 type Values = SettingValues<typeof SETTINGS, SettingOf<'worker'>>;
 
 /**
@@ -89,6 +99,9 @@ export function readWorkerConfig(env: Environment): WorkerConfig {
   all.push(...place.problems);
   const { HAULIER_GATEWAY_DATA: dataPath } = values;
   const gatewayData = reading('HAULIER_GATEWAY_DATA: ', () => (dataPath ? readGatewayData(dataPath) : undefined));
+  const { HAULIER_COMMANDS: commandsPath } = values;
+  const commands =
+    reading('HAULIER_COMMANDS: ', () => (commandsPath ? readCommands(commandsPath) : undefined)) ?? new Map();
   if (values.HAULIER_USE_SYSTEM_CA && !KNOWS_SYSTEM_AUTHORITIES)
     all.push(`HAULIER_USE_SYSTEM_CA: ${NO_SYSTEM_AUTHORITIES}`);
   reading('HAULIER_ALLOW_ADDRESSES: ', () => parseAddressPolicy(values.HAULIER_ALLOW_ADDRESSES));
@@ -96,16 +109,11 @@ export function readWorkerConfig(env: Environment): WorkerConfig {
     throw new Error(`bad configuration of the worker:\n${all.map((line) => `  ${line}`).join('\n')}`);
   const warnings = unknownSettings(SETTINGS, env);
   const { redis, host, pool, checksVersions, privateKey } = place;
+  const commandPath = env['PATH'] || USUAL_PATH;
   return Object.freeze({
     ...toConfig(values),
-    home,
-    redis,
-    host,
-    pool,
-    checksVersions,
-    privateKey,
-    gatewayData,
-    warnings,
+    ...{ home, redis, host, pool, checksVersions, privateKey },
+    ...{ gatewayData, commands, commandPath, warnings },
   });
 }
 
@@ -148,8 +156,11 @@ function enrolledPlace(
   };
 }
 
-const toConfig = (values: Values): Omit<WorkerConfig, keyof Place | 'home' | 'gatewayData' | 'warnings'> => ({
+type OfFiles = 'home' | 'gatewayData' | 'commands' | 'commandPath' | 'warnings';
+
+const toConfig = (values: Values): Omit<WorkerConfig, keyof Place | OfFiles> => ({
   labels: Object.fromEntries(values.HAULIER_LABELS),
+  reportEveryMs: values.HAULIER_REPORT_EVERY,
   concurrency: values.HAULIER_CONCURRENCY,
   layers: values.HAULIER_LAYERS.map(layerOfName),
   strategy: values.HAULIER_STRATEGY,

@@ -1,37 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { GatewayDataFile } from '#contracts/gateway-data';
-import { messageOf } from '#core/error-facts';
-import { parseJson } from '#core/text/parse-json';
 import type { GatewayData } from '#sources/gateway/gateways';
+import { readDataFile } from './data-file.ts';
 
 /**
  * Reads what an operator knows of gateways (HAULIER_GATEWAY_DATA).
  *
  * @throws RangeError that names the file, and each field with its value and what would be right
  */
-export function readGatewayData(path: string): GatewayData {
-  const value = parseJson(textOf(path));
-  if (value === undefined) throw new RangeError(`"${path}" is not JSON`);
-  const { data, error } = GatewayDataFile.safeParse(value);
-  if (data !== undefined) return data.gateways;
-  const problems = error!.issues.map(({ path: names, message }) => `${shown(names, value)}: ${message}`);
-  throw new RangeError(`in "${path}" ${problems.join('; ')}`);
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw new RangeError(`"${path}" cannot be read: ${messageOf(cause)}`, { cause });
-  }
-}
-
-const MAX_VALUE_CHARS = 60;
-
-/** A field and what it is, as `gateways["gateway.example"].requestsPerMinute is -1`. */
-function shown(names: readonly PropertyKey[], whole: unknown): string {
-  const value = names.reduce<unknown>((at, name) => (at as Record<PropertyKey, unknown> | undefined)?.[name], whole);
-  const field = names.map(String).reduce((path, name) => path + (/^\w+$/.test(name) ? `.${name}` : `["${name}"]`), '');
-  const text = value === undefined ? 'missing' : JSON.stringify(value).slice(0, MAX_VALUE_CHARS);
-  return `${field.replace(/^\./, '') || 'the whole'} is ${text}`;
-}
+export const readGatewayData = (path: string): GatewayData => readDataFile(path, GatewayDataFile).gateways;

@@ -2,6 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { GatewayDataFile } from '#contracts/gateway-data';
+import { CommandsFile } from '#contracts/worker/commands-file';
 import { HostLimitsBody } from '#contracts/http/hosts';
 import { SETTINGS, type Setting } from '#core/settings/settings';
 
@@ -16,6 +17,8 @@ const OF_CI = [
   ...['CI_PIPELINE_ID', 'CI_JOB_NAME'],
 ];
 const OF_THE_TERMINAL = ['NO_COLOR'];
+/** What commands of rollouts get of the worker's environment. */
+const OF_COMMANDS = ['PATH'];
 
 const rowOf = ([name, setting]: [string, Setting]): string => {
   const { readBy, meaning } = setting;
@@ -45,14 +48,21 @@ describe('docs/guide/configuration.md', () => {
       .filter((path) => path.endsWith('.ts'))
       .map((path) => read(join('apps', path)));
     const names = sources.flatMap((text) => namesIn(text, /env(?:\['|\.)([A-Z][A-Z0-9_]+)\b/g));
-    const written = ['CI', 'TERM', ...OF_THE_TERMINAL, ...OF_CI];
+    const written = ['CI', 'TERM', ...OF_THE_TERMINAL, ...OF_CI, ...OF_COMMANDS];
     expect(names.filter((name) => !written.includes(name))).toEqual([]);
     for (const name of OF_THE_TERMINAL) expect(names).toContain(name);
     for (const name of written) expect(page).toMatch(new RegExp(`\`${name}[\`=]`));
   });
 
+  it('has an example of the file of commands that is right', () => {
+    const section = page.split('## Commands of rollouts')[1]!;
+    const { data } = CommandsFile.safeParse(JSON.parse(/```json\n([\s\S]*?)```/.exec(section)![1]!));
+    expect(Object.keys(data!.commands)).toEqual(['check-gpu', 'reload-server']);
+    for (const field of Object.keys(data!.commands['reload-server']!)) expect(section).toContain(`| \`${field}\` |`);
+  });
+
   it('has every field of the gateway data file, and an example that is right', () => {
-    const section = page.split('## Gateway data')[1]!;
+    const section = page.split('## Gateway data')[1]!.split('## Commands of rollouts')[0]!;
     const entry = /const Entry = z\.strictObject\(\{([\s\S]*?)\n\}\)/.exec(
       read('packages/contracts/gateway-data.ts'),
     )![1]!;

@@ -1,3 +1,5 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { silentLogger } from '#core/logger';
@@ -22,15 +24,22 @@ describe('rollouts with real workers', () => {
   let origin: Origin;
   let system: System;
 
+  let folder: string;
   beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'haulier-commands-'));
+    const note = `require('node:fs').appendFileSync(${JSON.stringify(join(folder, 'notes'))}, process.env.HAULIER_VERSION + '\\n')`;
+    const commands = { note: { run: [process.execPath, '-e', note] }, refuse: { run: ['/bin/false'] } };
+    await writeFile(join(folder, 'commands.json'), JSON.stringify({ commands }));
     origin = await startOrigin(hubOf(first));
-    system = await startSystem({ origin, hosts: HOSTS, env: { HAULIER_LABELS: 'gpu=true' } });
+    const env = { HAULIER_LABELS: 'gpu=true', HAULIER_COMMANDS: join(folder, 'commands.json') };
+    system = await startSystem({ origin, hosts: HOSTS, env });
     await until(async () => (await system.client.listHosts('gpu=true')).length === 3, { what: 'all hosts report' });
     await system.client.publishVersion(sampleManifest('sample', first, '1'));
   }, 120_000);
   afterEach(async () => {
     await system.stop();
     await origin.close();
+    await rm(folder, { recursive: true, force: true });
   }, 60_000);
 
   const deploy = (version: string, ...more: string[]) => {
@@ -70,6 +79,30 @@ describe('rollouts with real workers', () => {
     expect(back).toMatchObject({ code: 0, document: { counts: { succeeded: 3, alreadyPresent: 3 } } });
     expect(bytesSent()).toBe(before);
     await expectEverywhere(first);
+  }, 180_000);
+
+  it('store a version without showing it, then show it everywhere without a byte and run the allowed command', async () => {
+    expect((await deploy('1').ended).code).toBe(0);
+    origin.serve(hubOf(second));
+    await system.client.publishVersion(sampleManifest('sample', second, '2'));
+    expect((await deploy('2', '--mode', 'download').ended).code).toBe(0);
+    await expectEverywhere(first);
+
+    const refused = await deploy('2', '--mode', 'activate', '--before', 'refuse').ended;
+    expect(refused).toMatchObject({
+      code: 1,
+      document: {
+        state: 'failed',
+        errors: expect.arrayContaining([expect.objectContaining({ reason: 'before_command' })]),
+      },
+    });
+    await expectEverywhere(first);
+
+    const before = bytesSent();
+    expect((await deploy('2', '--mode', 'activate', '--after', 'note').ended).code).toBe(0);
+    await expectEverywhere(second);
+    expect(bytesSent()).toBe(before);
+    expect(await readFile(join(folder, 'notes'), 'utf8')).toBe('2\n2\n2\n');
   }, 180_000);
 
   it('N01 N10 go on while their API is killed and another one runs, and a waiting command stays with them', async () => {

@@ -25,7 +25,10 @@ export function registerPrometheusRoutes(app: App, deps: Dependencies, version: 
         summary: "Metrics in Prometheus' text format",
         tags: ['metrics'],
         security: TOKEN_REQUIRED,
-        response: { 200: z.string(), ...problems() },
+        response: {
+          200: { description: 'One sample a line', content: { [metrics.contentType]: { schema: z.string() } } },
+          ...problems(),
+        },
       },
     },
     async (_request, reply) =>

@@ -39,6 +39,9 @@ export function resolveSpec(body: CreateRolloutBody, hosts: number): RolloutSpec
     supersede: body.supersede,
     windows: windows.map(({ cron, for: forMs, tz }) => ({ cron, forMs, tz })),
     needsApproval: body.approval === 'required',
+    mode: body.mode,
+    commands: body.commands,
+    priority: body.priority,
   };
 }
 

@@ -35,6 +35,8 @@ export function rolloutView(row: RolloutRow, groups: readonly HostGroup[]): Roll
     bytes: bytesOf(groups),
     offline: spec.offline,
     onFailure: spec.policy.onFailure,
+    mode: spec.mode ?? null,
+    priority: spec.priority ?? null,
     deadlineAt: momentOf(row.deadlineAt),
     startsAt: momentOrNull(row.startsAt),
     soakUntil: momentOrNull(row.soakUntil),

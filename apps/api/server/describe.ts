@@ -12,9 +12,9 @@ const ProblemResponse = (status: number) => ({
   content: { [PROBLEM_MEDIA_TYPE]: { schema: Problem } },
 });
 
-/** What a route may answer besides success; 401, 403, 429, 500 and 503 come with every guarded route. */
+/** What a route may answer besides success; 401, 403, 408, 429, 431, 500 and 503 come with every guarded route. */
 export function problems(...statuses: readonly ProblemStatus[]): Record<number, ReturnType<typeof ProblemResponse>> {
-  const all = [...new Set([...statuses, 401, 403, 429, 500, 503])].sort((a, b) => a - b);
+  const all = [...new Set([...statuses, 401, 403, 408, 429, 431, 500, 503])].sort((a, b) => a - b);
   return Object.fromEntries(all.map((status) => [status, ProblemResponse(status)]));
 }
 

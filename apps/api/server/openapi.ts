@@ -23,6 +23,8 @@ export async function registerOpenApi(app: FastifyInstance, version: string): Pr
         { name: 'downloads', description: 'Files on their way to hosts' },
         { name: 'models', description: 'Models, their versions, and the files of each' },
         { name: 'hosts', description: 'Machines that have models' },
+        { name: 'rollouts', description: 'Versions on their way to many hosts, wave by wave' },
+        { name: 'webhooks', description: 'Endpoints that are told what happens' },
         { name: 'metrics', description: 'What worked, from where, how fast' },
         { name: 'access', description: 'Tokens, and the audit of every write' },
         { name: 'system', description: 'Health' },
@@ -41,6 +43,7 @@ export async function registerOpenApi(app: FastifyInstance, version: string): Pr
     transformObject: (input) => {
       const document = jsonSchemaTransformObject(input);
       dropUnusedSchemas(document as WithSchemas);
+      markOptionalBodies(document as WithPaths);
       return document;
     },
   });
@@ -61,4 +64,25 @@ function dropUnusedSchemas(document: WithSchemas): void {
   const schemas = document.components?.schemas ?? {};
   for (const name of Object.keys(schemas))
     if (name.endsWith('Input') && !text.includes(`"#/components/schemas/${name}"`)) delete schemas[name];
+}
+
+interface WithPaths {
+  readonly paths?: Readonly<Record<string, Readonly<Record<string, { readonly requestBody?: RequestBody }>>>>;
+}
+
+interface RequestBody {
+  required?: boolean;
+  readonly content: Readonly<
+    Record<string, { readonly schema?: { readonly anyOf?: readonly { readonly type?: string }[] } }>
+  >;
+}
+
+/** A body that may be null may be left out; the transform describes every body as required. */
+function markOptionalBodies({ paths = {} }: WithPaths): void {
+  const operations = Object.values(paths).flatMap((methods) => Object.values(methods));
+  for (const { requestBody } of operations) {
+    const schemas = Object.values(requestBody?.content ?? {}).map(({ schema }) => schema);
+    if (requestBody && schemas.some((schema) => schema?.anyOf?.some(({ type }) => type === 'null')))
+      requestBody.required = false;
+  }
 }

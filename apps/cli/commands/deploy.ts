@@ -4,6 +4,7 @@ import { apiUrlOf, clientFrom, withApiDocument } from '../api-client.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit-code.ts';
 import { awaitVerdict, type VerdictOptions } from '../rollout/await-verdict.ts';
+import { appendOutputs } from '../rollout/ci-reports.ts';
 import { deployRequest, idempotencyKey, type DeployOptions } from '../rollout/deploy-request.ts';
 import { reconnecting } from '../rollout/reconnect.ts';
 import { rolloutDocument } from '../rollout/rollout-document.ts';
@@ -35,6 +36,8 @@ export async function deploy(what: string, options: DeployCommandOptions, contex
   if (options.progress !== 'none' && options.progress !== 'json')
     context.stderr.write(`${headLines(rollout, url).join('\n')}\n`);
   if (options.wait) return awaitVerdict(client, rollout, url, options, context);
+  if (options.outputs !== undefined)
+    await appendOutputs(options.outputs, { id: rollout.id, state: rollout.state, url });
   const document = rolloutDocument(rollout, [], url, EXIT.done);
   context.stdout.write(options.json ? `${JSON.stringify(document)}\n` : `${rollout.id}\n`);
 }

@@ -1,16 +1,13 @@
 import { chmod, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { formatBytes } from '#core/units';
 import { bundleCreate } from '../commands/bundle-create.ts';
 import { watchDownloads } from '../commands/watch-downloads.ts';
 import { CliError, EXIT } from '../exit-code.ts';
 import { createProgress } from '../terminal/progress.ts';
-import { sourcesAt } from './prepare.ts';
+import { eventually } from './eventually.ts';
+import { sourcesAt } from './ground.ts';
 import { DEMO_COMMIT, DEMO_REPO, type DemoStage } from './stage.ts';
-
-const PATIENCE_MS = 60_000;
-const POLL_MS = 100;
 
 export interface VersionCheckReport {
   readonly model: string;
@@ -117,19 +114,4 @@ async function flipByte(path: string, position: number): Promise<void> {
   } finally {
     await file.close();
   }
-}
-
-async function eventually<T>(
-  { context }: DemoStage,
-  what: string,
-  ask: () => Promise<T | undefined | false>,
-): Promise<T> {
-  const deadline = performance.now() + PATIENCE_MS;
-  while (performance.now() < deadline) {
-    context.signal.throwIfAborted();
-    const answer = await ask();
-    if (answer !== undefined && answer !== false) return answer;
-    await pause(POLL_MS);
-  }
-  throw new CliError(EXIT.failed, `waited ${PATIENCE_MS / 1000} s for ${what}; it did not happen`);
 }

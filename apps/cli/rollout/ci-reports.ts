@@ -30,6 +30,35 @@ export async function appendSummary(path: string, rollout: Rollout, errors: Roll
   await appendFile(path, `${lines.join('\n')}\n\n`);
 }
 
+/** What later steps of a pipeline read; `state` is undefined where the command ends without knowing it. */
+export interface RolloutOutputs {
+  readonly id: string;
+  readonly state: string | undefined;
+  readonly url: string;
+}
+
+/** Appends `NAME=value` lines, the form of `$GITHUB_OUTPUT` and of a dotenv report of GitLab. */
+export async function appendOutputs(path: string, { id, state = 'unknown', url }: RolloutOutputs): Promise<void> {
+  await appendFile(path, `ROLLOUT_ID=${id}\nROLLOUT_STATE=${state}\nROLLOUT_URL=${url}\n`);
+}
+
+/** One annotation of GitHub Actions for each reason for which hosts failed. */
+export function annotationsOf(rollout: Rollout, errors: RolloutErrors['errors']): string[] {
+  const kind = rollout.state.startsWith('succeeded') ? 'warning' : 'error';
+  return errors.map(({ reason, count, hosts, message }) => {
+    const title = commandProperty(`${modelsText(rollout)}: ${count} × ${reason}`);
+    const more = count > hosts.length ? ', …' : '';
+    const text = `${hosts.join(', ')}${more}${message === null ? '' : `: ${message}`}`;
+    return `::${kind} title=${title}::${commandData(text)}`;
+  });
+}
+
+/** Escapes what would end a workflow command, as the toolkit of GitHub Actions does. */
+const commandData = (text: string): string =>
+  text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+
+const commandProperty = (text: string): string => commandData(text).replaceAll(':', '%3A').replaceAll(',', '%2C');
+
 async function allHosts(client: ApiClient, id: string): Promise<RolloutHost[]> {
   const all: RolloutHost[] = [];
   for (let cursor: string | undefined; ;) {

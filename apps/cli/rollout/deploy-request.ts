@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { CreateRolloutInput } from '#contracts/http/rollouts/create-rollout';
+import { MAX_PRIORITY } from '#contracts/worker/download-job';
 import { parseModel } from '../typed.ts';
 
 /** What `haulier deploy` takes; texts as they were typed. */
@@ -12,6 +13,10 @@ export interface DeployOptions {
   readonly deadline?: string;
   readonly onFailure?: 'stop' | 'continue';
   readonly offline?: 'wait' | 'skip' | 'fail';
+  readonly mode?: 'download' | 'activate';
+  readonly before?: string;
+  readonly after?: string;
+  readonly priority?: string;
   readonly idempotencyKey?: string;
 }
 
@@ -32,7 +37,20 @@ export function deployRequest(what: string, options: DeployOptions): CreateRollo
     ...(options.deadline === undefined ? {} : { deadline: options.deadline }),
     ...(options.onFailure === undefined ? {} : { onFailure: options.onFailure }),
     ...(options.offline === undefined ? {} : { offline: options.offline }),
+    ...(options.mode === undefined ? {} : { mode: options.mode }),
+    ...commandsOf(options),
+    ...(options.priority === undefined ? {} : { priority: priorityOf(options.priority) }),
   };
+}
+
+function commandsOf({ before, after }: DeployOptions): Pick<CreateRolloutInput, 'commands'> {
+  if (before === undefined && after === undefined) return {};
+  return { commands: { ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) } };
+}
+
+function priorityOf(text: string): number {
+  if (/^[1-9]\d{0,6}$/.test(text) && Number(text) <= MAX_PRIORITY) return Number(text);
+  throw new RangeError(`--priority must be a whole number from 1 (first) to ${MAX_PRIORITY} (got "${text}")`);
 }
 
 function percentOf(option: string, text: string): number {

@@ -51,6 +51,15 @@ function addDeploy(program: Command, context: CommandContext): void {
     .option('--deadline <duration>', 'when the rollout ends on the server; default: 24h')
     .addOption(new Option('--on-failure <what>', 'when success is out of reach').choices(['stop', 'continue']))
     .addOption(new Option('--offline <policy>', 'what offline hosts mean').choices(['wait', 'skip', 'fail']))
+    .addOption(
+      new Option('--mode <mode>', 'only store it, or show it on each host by an order').choices([
+        'download',
+        'activate',
+      ]),
+    )
+    .option('--before <command>', 'with --mode activate: command of the worker before it shows the version')
+    .option('--after <command>', 'with --mode activate: command of the worker after it shows the version')
+    .option('--priority <n>', '1 is first; left out: before all numbers')
     .option('--idempotency-key <key>', 'the same key finds the same rollout; default: one of the CI run')
     .option('--dry-run', 'show what would happen')
     .option('--wait', 'wait for the verdict; the exit code says it');
@@ -70,6 +79,8 @@ const withVerdictOptions = (command: Command): Command =>
     .option('--max-disconnect <duration>', 'how long the API may be away while waiting', '2m')
     .option('--junit <file>', 'write one test case for each host')
     .option('--summary <file>', 'append a Markdown summary')
+    .option('--outputs <file>', 'append ROLLOUT_ID, ROLLOUT_STATE and ROLLOUT_URL for later steps')
+    .option('--annotations', 'print an annotation of GitHub Actions for each reason of failures')
     .option(...JSON_OPTION)
     .addOption(
       new Option('--progress <mode>', 'how progress is shown on stderr').choices(PROGRESS_MODES).default('auto'),

@@ -1,71 +1,98 @@
 import type { Rollout } from '#contracts/http/rollouts/rollout';
+import type { RolloutHost } from '#contracts/http/rollouts/rollout-lists';
+import { clipEnd } from '../terminal/cells.ts';
 import { resolveMode, type ProgressEnvironment, type ProgressMode, type ProgressStream } from '../terminal/progress.ts';
-import { endedOf, percentOf, progressLine } from './rollout-text.ts';
+import { endedOf, hostLine, percentOf, progressLine, titleLine } from './rollout-text.ts';
 
 /** Shows on stderr how a rollout goes on. */
 export interface RolloutDisplay {
-  update(rollout: Rollout): void;
+  /** `update` is to be given hosts at work. */
+  readonly showsHosts: boolean;
+  /** @param hosts at work, the slowest first; few of them */
+  update(rollout: Rollout, hosts?: readonly RolloutHost[]): void;
   /** A line that stays, such as a host that failed. */
   say(line: string): void;
   /** Takes what is redrawn away; lines that were said stay. */
   end(): void;
 }
 
+/** NO_COLOR asks for signs that every terminal and every reader has. */
+export type RolloutEnvironment = ProgressEnvironment & { readonly NO_COLOR?: string | undefined };
+
 const PLAIN_STEP_PERCENT = 5;
 const PLAIN_EVERY_MS = 30_000;
 const BAR_CELLS = 40;
+/** Size of a terminal that reports none. */
+const USUAL_COLUMNS = 100;
+const USUAL_ROWS = 24;
+const HINT = 'Ctrl-C stops watching; the rollout goes on';
+
+const SILENT: RolloutDisplay = {
+  showsHosts: false,
+  update: () => undefined,
+  say: () => undefined,
+  end: () => undefined,
+};
 
 export function rolloutDisplay(
   mode: ProgressMode,
   stream: ProgressStream,
-  env: ProgressEnvironment,
+  env: RolloutEnvironment,
   now: () => Date,
 ): RolloutDisplay {
   switch (resolveMode(mode, stream, env)) {
     case 'bar':
-      return barDisplay(stream);
+      return barDisplay(stream, env.NO_COLOR ? PLAIN_SIGNS : SIGNS);
     case 'json':
-      return {
-        update: (rollout) => stream.write(`${JSON.stringify({ rollout })}\n`),
-        say: () => undefined,
-        end: () => undefined,
-      };
+      return { ...SILENT, update: (rollout) => stream.write(`${JSON.stringify({ rollout })}\n`) };
     case 'none':
-      return { update: () => undefined, say: () => undefined, end: () => undefined };
+      return SILENT;
     default:
       return plainDisplay(stream, now);
   }
 }
 
-/** A line at every 5 % and at each change of the state, and at least every 30 s. */
+/** A line at every 5 % and at each change of the state, and every 30 s also when nothing changes. */
 function plainDisplay(stream: ProgressStream, now: () => Date): RolloutDisplay {
-  let shown: { readonly step: number; readonly state: string; readonly at: number } | undefined;
+  let shown: { readonly step: number; readonly state: string } | undefined;
+  let latest: Rollout | undefined;
+  let timer: NodeJS.Timeout | undefined;
   const say = (line: string): unknown => stream.write(`${now().toISOString().slice(11, 19)} ${line}\n`);
+  const show = (rollout: Rollout): void => {
+    say(progressLine(rollout));
+    clearTimeout(timer);
+    timer = setTimeout(() => show(latest!), PLAIN_EVERY_MS).unref();
+  };
   return {
+    ...SILENT,
     update(rollout) {
+      latest = rollout;
       const step = Math.floor(percentOf(rollout) / PLAIN_STEP_PERCENT);
       const state = `${rollout.state} ${rollout.reason}`;
-      const at = now().getTime();
-      if (shown?.step === step && shown.state === state && at - shown.at < PLAIN_EVERY_MS) return;
-      shown = { step, state, at };
-      say(progressLine(rollout));
+      if (shown?.step === step && shown.state === state) return;
+      shown = { step, state };
+      show(rollout);
     },
     say,
-    end: () => undefined,
+    end: () => clearTimeout(timer),
   };
 }
 
-function barDisplay(stream: ProgressStream): RolloutDisplay {
+function barDisplay(stream: ProgressStream, signs: Signs): RolloutDisplay {
   let drawn = 0;
   const clear = (): void => {
     if (drawn > 0) stream.write(`\u001b[${drawn}A\u001b[0J`);
     drawn = 0;
   };
   return {
-    update(rollout) {
+    showsHosts: true,
+    update(rollout, hosts = []) {
       clear();
-      const columns = Math.max(1, (stream.columns || 100) - 1);
-      const lines = [bar(rollout), progressLine(rollout)].map((line) => line.slice(0, columns));
+      // The last column stays empty: some terminals wrap when it is written.
+      const columns = Math.max(1, (stream.columns || USUAL_COLUMNS) - 1);
+      const room = Math.max(1, (stream.rows || USUAL_ROWS) - 2);
+      const all = [titleLine(rollout), bar(rollout, signs), progressLine(rollout), ...hosts.map(hostLine), HINT];
+      const lines = all.slice(0, room).map((line) => clipEnd(line, columns));
       stream.write(`${lines.join('\n')}\n`);
       drawn = lines.length;
     },
@@ -77,14 +104,24 @@ function barDisplay(stream: ProgressStream): RolloutDisplay {
   };
 }
 
+interface Signs {
+  readonly ok: string;
+  readonly failed: string;
+  readonly running: string;
+  readonly waiting: string;
+}
+
+const SIGNS: Signs = { ok: '█', failed: 'x', running: '▒', waiting: '·' };
+const PLAIN_SIGNS: Signs = { ok: '#', failed: 'x', running: '=', waiting: '.' };
+
 /** Succeeded, failed, running and waiting hosts, each with a sign of its own. */
-function bar(rollout: Rollout): string {
+function bar(rollout: Rollout, signs: Signs): string {
   const { counts } = rollout;
   const cells = (count: number): number =>
     counts.targeted === 0 ? 0 : Math.round((BAR_CELLS * count) / counts.targeted);
   const ok = cells(counts.succeeded);
-  const failed = cells(endedOf(rollout)) - ok;
-  const running = cells(endedOf(rollout) + counts.running + counts.unknown) - ok - failed;
-  const drawn = '█'.repeat(ok) + 'x'.repeat(Math.max(0, failed)) + '▒'.repeat(Math.max(0, running));
-  return `[${drawn.padEnd(BAR_CELLS, '·')}] ${endedOf(rollout)}/${counts.targeted}`;
+  const failed = Math.max(0, cells(endedOf(rollout)) - ok);
+  const running = Math.max(0, cells(endedOf(rollout) + counts.running + counts.unknown) - ok - failed);
+  const drawn = signs.ok.repeat(ok) + signs.failed.repeat(failed) + signs.running.repeat(running);
+  return `[${drawn.padEnd(BAR_CELLS, signs.waiting)}] ${endedOf(rollout)}/${counts.targeted}`;
 }

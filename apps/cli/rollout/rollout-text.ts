@@ -1,6 +1,7 @@
 import type { Rollout, RolloutPlan } from '#contracts/http/rollouts/rollout';
 import type { RolloutErrors, RolloutHost } from '#contracts/http/rollouts/rollout-lists';
 import { formatBytes, formatDuration } from '#core/units';
+import { printable } from '../terminal/cells.ts';
 
 /** `whisper-base@1.2` of each model, joined by commas. */
 export const modelsText = ({ models }: Pick<Rollout, 'models'>): string =>
@@ -12,12 +13,29 @@ export function headLines(rollout: Rollout, url: string): string[] {
   const files = models.reduce((sum, model) => sum + model.files, 0);
   const size = formatBytes(models.reduce((sum, model) => sum + model.sizeBytes, 0));
   const deadlineMs = Date.parse(rollout.deadlineAt) - Date.parse(rollout.startsAt ?? rollout.createdAt);
-  const fails = threshold.allowedFailures + 1;
+  const fails = plural(threshold.allowedFailures + 1, 'failure');
+  const beyond = rollout.onFailure === 'stop' ? `fails after ${fails}` : `goes on after ${fails}, and fails at its end`;
   return [
-    `rollout ${rollout.id}: ${modelsText(rollout)} (${files} files, ${size}) → ${counts.targeted} hosts matching ${rollout.selector || 'anything'}`,
-    `threshold ${threshold.percent}% = at least ${threshold.required} hosts; fails after ${fails} failures; deadline ${formatDuration(deadlineMs)}`,
+    `rollout ${rollout.id}: ${modelsText(rollout)} (${plural(files, 'file')}, ${size}) → ${plural(counts.targeted, 'host')} matching ${rollout.selector || 'anything'}`,
+    `threshold ${threshold.percent}% = at least ${plural(threshold.required, 'host')}; ${beyond}; deadline ${formatDuration(deadlineMs)}`,
     url,
   ];
+}
+
+const plural = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
+
+/** What goes on, and how far. */
+export function titleLine(rollout: Rollout): string {
+  const { wave } = rollout;
+  const where = wave === null ? '' : ` · wave ${wave.name} (${wave.index + 1} of ${wave.of})`;
+  return `${modelsText(rollout)} → ${plural(rollout.counts.targeted, 'host')}${where}`;
+}
+
+/** One host at work. */
+export function hostLine({ host, state, bytes, totalBytes, bytesPerSecond, message }: RolloutHost): string {
+  const share = totalBytes === 0 ? '' : `  ${Math.floor((100 * bytes) / totalBytes)}%`;
+  const rate = bytesPerSecond === 0 ? '' : `  ${formatBytes(bytesPerSecond)}/s`;
+  return `  ${host}  ${state}${share}${rate}${message === null ? '' : `  ${printable(message)}`}`;
 }
 
 /** Hosts that ended. */
@@ -44,15 +62,20 @@ export function progressLine(rollout: Rollout): string {
   ].join(' · ');
   const left = bytes.total - bytes.done;
   const rate =
-    bytes.perSecond === 0
-      ? ''
-      : ` | ${formatBytes(bytes.perSecond)}/s | eta ${formatDuration((1000 * left) / bytes.perSecond)}`;
-  const state = rollout.state === 'running' ? '' : ` | ${rollout.state.replaceAll('_', ' ')}: ${rollout.message}`;
+    bytes.perSecond === 0 ? '' : ` | ${formatBytes(bytes.perSecond)}/s | eta ${etaText(left / bytes.perSecond)}`;
+  const state =
+    rollout.state === 'running' ? '' : ` | ${rollout.state.replaceAll('_', ' ')}: ${printable(rollout.message)}`;
   return `${String(percentOf(rollout)).padStart(3)}% | ${hosts}${rate}${state}`;
 }
 
+/** In whole seconds: fractions would flicker. */
+function etaText(seconds: number): string {
+  const whole = Math.max(1, Math.ceil(seconds));
+  return whole < 60 ? `${whole} s` : formatDuration(1000 * whole);
+}
+
 export const failedLine = ({ host, reason, message }: RolloutHost): string =>
-  `FAILED host ${host}: ${reason ?? 'failed'}${message === null ? '' : ` — ${message}`}`;
+  `FAILED host ${host}: ${reason ?? 'failed'}${message === null ? '' : ` — ${printable(message)}`}`;
 
 /** The verdict, why hosts failed, and what to do next. */
 export function endLines(rollout: Rollout, errors: RolloutErrors['errors']): string[] {
@@ -66,7 +89,9 @@ export function endLines(rollout: Rollout, errors: RolloutErrors['errors']): str
   });
   const verdict = `${rollout.state.toUpperCase().replaceAll('_', ' ')}: ${compared} in ${took}`;
   const why =
-    rollout.state === 'succeeded' || rollout.state === 'succeeded_with_failures' ? [] : [`         ${rollout.message}`];
+    rollout.state === 'succeeded' || rollout.state === 'succeeded_with_failures'
+      ? []
+      : [`         ${printable(rollout.message)}`];
   const canRetry = errors.length > 0 && rollout.state !== 'cancelled' && rollout.state !== 'superseded';
   const hint = canRetry ? [`         retry just these: haulier rollout retry-failed ${rollout.id}`] : [];
   return [verdict, ...why, ...groups, ...hint];

@@ -1,12 +1,14 @@
 import type { ApiClient } from '#client/client';
 import type { Rollout } from '#contracts/http/rollouts/rollout';
+import type { RolloutHost } from '#contracts/http/rollouts/rollout-lists';
 import type { RolloutDisplay } from './rollout-progress.ts';
+import { printable } from '../terminal/cells.ts';
 import { reconnecting } from './reconnect.ts';
 import { failedLine } from './rollout-text.ts';
 
 export interface WatchOptions {
-  /** `threshold` ends as soon as enough hosts have the models. */
-  readonly until: 'all' | 'threshold';
+  /** Ends the watching before the verdict; left out: only the verdict does. */
+  readonly until?: ((rollout: Rollout) => boolean) | undefined;
   readonly maxDisconnectMs: number;
   readonly display: RolloutDisplay;
   readonly signal: AbortSignal;
@@ -28,19 +30,31 @@ export async function watchRollout(client: ApiClient, first: Rollout, options: W
   const told = new Set<string>();
   let rollout = first;
   const call = <T>(work: () => Promise<T>): Promise<T> =>
-    reconnecting(work, maxDisconnectMs, signal, (error) => display.say(`${error.message}; trying again`));
+    reconnecting(work, maxDisconnectMs, signal, (error) => display.say(`${printable(error.message)}; trying again`));
   try {
     for (;;) {
       if (rollout.counts.failed + rollout.counts.timedOut > told.size)
         await call(() => tellFailures(client, rollout, told, display));
-      display.update(rollout);
-      if (rollout.isFinal || (until === 'threshold' && rollout.threshold.met)) return rollout;
+      const hosts = display.showsHosts && !rollout.isFinal ? await call(() => slowestHosts(client, rollout)) : [];
+      display.update(rollout, hosts);
+      if (rollout.isFinal || until?.(rollout) === true) return rollout;
       const { id, version } = rollout;
       rollout = await call(() => client.waitForRollout(id, { waitMs: POLL_MS, after: version, signal }));
     }
   } finally {
     display.end();
   }
+}
+
+const AT_WORK = ['queued', 'downloading', 'verifying', 'staged', 'activating', 'unknown'];
+const MAX_SHOWN_HOSTS = 5;
+
+/** Of the first page of hosts at work those that have the smallest share of their bytes. */
+async function slowestHosts(client: ApiClient, { id, counts }: Rollout): Promise<RolloutHost[]> {
+  if (counts.running + counts.unknown === 0) return [];
+  const { hosts } = await client.listRolloutHosts(id, { state: AT_WORK, limit: 500 });
+  const shareOf = ({ bytes, totalBytes }: RolloutHost): number => (totalBytes === 0 ? 0 : bytes / totalBytes);
+  return [...hosts].sort((a, b) => shareOf(a) - shareOf(b)).slice(0, MAX_SHOWN_HOSTS);
 }
 
 async function tellFailures(

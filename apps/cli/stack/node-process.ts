@@ -29,6 +29,8 @@ const STOP_DEADLINE_MS = 5_000;
 /**
  * Starts a Node program with its output in a log file. Its own process group keeps the terminal's Ctrl-C away, so that the parent stops
  * it in order. The IPC channel lets it notice when its parent is gone.
+ *
+ * @param options.sharesGroup it stays in the process group of this process: a signal to the group reaches it too
  */
 export async function startNodeProcess(options: {
   name: string;
@@ -36,12 +38,13 @@ export async function startNodeProcess(options: {
   args?: readonly string[];
   env: NodeJS.ProcessEnv;
   logPath: string;
+  sharesGroup?: boolean | undefined;
 }): Promise<NodeProcess> {
   const log = await open(options.logPath, 'a', 0o600);
   const { size: logStart } = await log.stat();
   const child = spawn(process.execPath, ['--enable-source-maps', options.script, ...(options.args ?? [])], {
     env: options.env,
-    detached: true,
+    detached: !options.sharesGroup,
     stdio: ['ignore', log.fd, log.fd, 'ipc'],
   });
   const ended = once(child, 'exit').then(([code, signal]) => ({

@@ -33,6 +33,8 @@ export interface StackOptions {
 export interface StackWorker {
   readonly name: string;
   readonly env: NodeJS.ProcessEnv;
+  /** It stays in the process group of this process. */
+  readonly sharesGroup?: boolean;
 }
 
 export interface Stack {
@@ -86,17 +88,24 @@ async function startInOrder(
   const apiUrl = urlOf(options.bind, port);
 
   options.report('starting the API');
-  const api = await startProcess(options, 'api', 'apps/api/main.js', env, stops);
+  const api = await startProcess(options, { name: 'api', env }, 'apps/api/main.js');
+  stops.push(() => api.stop());
   await awaitReady(api, `${apiUrl}/readyz`, options);
 
   if (options.workers.length > 0)
     options.report(options.workers.length === 1 ? 'starting the worker' : `starting ${options.workers.length} workers`);
   // A worker holds no database credential and no token (decision 0002).
   const workerEnv = { ...env, DATABASE_URL: undefined, HAULIER_ADMIN_TOKEN: undefined };
+  const started: NodeProcess[] = [];
+  // All together: a worker takes up to two seconds for its last reports.
+  stops.push(async () => void (await Promise.all(started.map((child) => child.stop()))));
   const startWorker = async (worker: StackWorker): Promise<NodeProcess> => {
-    const all = { ...workerEnv, ...worker.env };
-    const enrolment = options.enrol ? await enrolmentEnv(api, apiUrl, all, options.report) : {};
-    return startProcess(options, worker.name, 'apps/worker/main.js', { ...all, ...enrolment }, stops);
+    const given = { ...workerEnv, ...worker.env };
+    const enrolment = options.enrol ? await enrolmentEnv(api, apiUrl, given, options.report) : {};
+    const own = { ...worker, env: { ...given, ...enrolment } };
+    const child = await startProcess(options, own, 'apps/worker/main.js');
+    started.push(child);
+    return child;
   };
   const workers = await Promise.all(options.workers.map(startWorker));
   const failed = Promise.race([api, ...workers].map((child) => child.ended.then(() => child)));
@@ -137,19 +146,13 @@ function urlOf(bind: string, port: number): string {
   return `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
-async function startProcess(
-  options: StackOptions,
-  name: string,
+const startProcess = (
+  { distDir, home }: StackOptions,
+  { name, env, sharesGroup }: StackWorker,
   script: string,
-  env: NodeJS.ProcessEnv,
-  stops: (() => Promise<void>)[],
-): Promise<NodeProcess> {
-  const child = await startNodeProcess({
-    name,
-    script: join(options.distDir, script),
-    env,
-    logPath: join(options.home, 'logs', `${name}.log`),
+): Promise<NodeProcess> =>
+  startNodeProcess({
+    ...{ name, env, sharesGroup },
+    script: join(distDir, script),
+    logPath: join(home, 'logs', `${name}.log`),
   });
-  stops.push(() => child.stop());
-  return child;
-}

@@ -160,7 +160,7 @@ export class Attempt {
       path,
       as: unpack.as,
       files: unpack.files,
-      ...(view && { view: { model: view.model, version: view.version } }),
+      ...(view && { view: { model: view.model, version: view.version, isHeld: view.isHeld } }),
       signal: this.#running.signal,
     });
     this.#deps.logger.info({ file: path, publishedFiles, skippedEntries }, 'unpacked');

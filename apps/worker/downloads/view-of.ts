@@ -11,6 +11,7 @@ export function viewOf({ model, file }: DownloadJob): ViewRequest | undefined {
     version: model.version,
     path: file.path,
     versionFileCount: model.fileCount,
+    isHeld: model.held,
     hfRevision: hub?.revision,
     ipfsHash: model.cid,
     sources: file.sources,

@@ -13,7 +13,8 @@ let gpus: Promise<number> | undefined;
 /** What this host is. The graphics processors are counted once: they do not change while a worker runs. */
 export async function readHostFacts(): Promise<HostFacts> {
   gpus ??= countGpus();
-  return { arch: arch(), os: platform(), memoryBytes: totalmem(), gpus: await gpus };
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  return { arch: arch(), os: platform(), memoryBytes: totalmem(), gpus: await gpus, timeZone };
 }
 
 /** Counts device files, and asks `nvidia-smi` where there are none (Windows, WSL). */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { CheckVersionJob } from '#contracts/worker/check-version-job';
 import type { DownloadJob } from '#contracts/worker/download-job';
-import type { HostOrder, WorkerEvent } from '#contracts/worker/worker-events';
+import type { ActivateOrder, HostOrder, VerifyOrder, WorkerEvent } from '#contracts/worker/worker-events';
 import type { Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
 import type { Http } from '#http/pool';
@@ -17,6 +17,7 @@ import { pacer } from '#store/upkeep/rolling-verify';
 import type { WorkerConfig } from '../config.ts';
 import { readHostFacts } from './host-facts.ts';
 import type { HeldIdentity } from '../worker-identity.ts';
+import { activate } from './activate.ts';
 import { checkVersion } from './check-version.ts';
 import { InventoryReporter } from './inventory-reporter.ts';
 import { StaleWatch } from './stale-watch.ts';
@@ -58,8 +59,14 @@ export function createMaintenance(deps: MaintenanceDeps): Maintenance {
   const inventory =
     host === undefined
       ? undefined
-      : new InventoryReporter({ ...deps, labels: config.labels, readFacts: readHostFacts });
-  const onOrder = (order: HostOrder, signal: AbortSignal): Promise<void> => verifyStore(deps, order, signal);
+      : new InventoryReporter({
+          ...deps,
+          labels: config.labels,
+          readFacts: readHostFacts,
+          everyMs: config.reportEveryMs,
+        });
+  const onOrder = (order: HostOrder, signal: AbortSignal): Promise<void> =>
+    order.order === 'verify' ? verifyStore(deps, order, signal) : showModels(deps, order, signal, inventory);
   const orders =
     host === undefined ? undefined : new HostOrders({ settings: config.redis, redis, host, onOrder, logger });
   const rolling = store.rollingVerify();
@@ -130,10 +137,27 @@ async function check(
   await deps.flush(signal);
 }
 
+/** Shows the models of an order and answers it; the order is done once the answer is acknowledged. */
+async function showModels(
+  { store, config, publish, flush, logger }: MaintenanceDeps,
+  order: ActivateOrder,
+  signal: AbortSignal,
+  inventory: InventoryReporter | undefined,
+): Promise<void> {
+  const { commands, commandPath } = config;
+  const failure = await activate({ store, commands, commandPath, logger }, order, signal);
+  const { errorKind = null, message = null } = failure ?? {};
+  if (failure !== undefined) logger.warn({ rollout: order.id, ...failure }, 'versions could not be shown');
+  const { id: rollout, requestedAt } = order;
+  publish({ type: 'host.activated', at: Date.now(), rollout, requestedAt, errorKind, message });
+  inventory?.nudge();
+  await flush(signal);
+}
+
 /** The store quarantines a damaged file and notifies; the next inventory makes the API queue it again. */
 async function verifyStore(
   { store, config, logger }: MaintenanceDeps,
-  order: HostOrder,
+  order: VerifyOrder,
   signal: AbortSignal,
 ): Promise<void> {
   const startedAt = performance.now();

@@ -4,6 +4,9 @@ import { LAYER_NAMES } from '#core/layer';
 import { JobFile } from '../file-spec.ts';
 import { ModelName, ModelVersion } from '../manifest.ts';
 
+/** The last place: BullMQ has room for about two millions. */
+export const MAX_PRIORITY = 1_000_000;
+
 /**
  * The job that carries one file to one host. The payload is all a worker needs and nothing more: no secrets,
  * under 2 KB (docs/rules/queues.md). `generation` grows whenever the download is queued again, because BullMQ
@@ -28,6 +31,8 @@ export const downloadJob = {
         cid: z.string().max(300).optional(),
         /** Files of this version that the host is to have: its views change when the last of them is there. */
         fileCount: z.number().int().min(1).optional(),
+        /** The version is stored, and shown only by an activation. */
+        held: z.boolean().optional(),
         /** When the model's origin last told which version is its newest; milliseconds since 1970. */
         checkedAt: z.number().int().optional(),
       })
@@ -35,6 +40,8 @@ export const downloadJob = {
     /** Order of the fallback chain for this download; the worker's own where it is left out. */
     layers: z.array(z.enum(LAYER_NAMES)).min(1).optional(),
     strategy: z.enum(['ordered', 'parallel']).optional(),
+    /** Order among the jobs of the host: 1 is first; left out: before all numbers. */
+    priority: z.number().int().min(1).max(MAX_PRIORITY).optional(),
     /** Most bytes per second for this download. */
     limitBytesPerSecond: z.number().int().min(1).optional(),
   }),

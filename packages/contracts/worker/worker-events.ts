@@ -4,6 +4,7 @@ import { LAYER_NAMES, OUTCOMES, SOURCE_KINDS } from '#core/layer';
 import { replaceUnshowable } from '#core/text/unshowable';
 import { Labels } from '../labels.ts';
 import { ModelName, ModelVersion } from '../manifest.ts';
+import { CommandName } from './commands-file.ts';
 
 const At = z.number().int().describe("milliseconds since 1970, the worker's clock");
 const Count = z.number().int().min(0);
@@ -126,6 +127,8 @@ export const HostFacts = z.strictObject({
   memoryBytes: Count,
   /** Graphics processors of NVIDIA that the host shows. */
   gpus: Count,
+  /** IANA name, such as `Europe/Berlin`; left out by workers before version 0.2. */
+  timeZone: text(60).optional(),
 });
 
 export type HostFacts = z.infer<typeof HostFacts>;
@@ -187,6 +190,18 @@ export const VersionChecked = z.strictObject({
   error: text(1000).nullable(),
 });
 
+/** The host carried out an order to show models, or could not. */
+export const HostActivated = z.strictObject({
+  type: z.literal('host.activated'),
+  at: At,
+  rollout: z.uuid(),
+  /** Of the order that is answered. */
+  requestedAt: At,
+  /** Failure class; null when the models are shown. */
+  errorKind: text(40).nullable(),
+  message: text(1000).nullable(),
+});
+
 export const WorkerEvent = z.discriminatedUnion('type', [
   DownloadStarted,
   DownloadProgress,
@@ -198,6 +213,7 @@ export const WorkerEvent = z.discriminatedUnion('type', [
   HostReport,
   HostInventory,
   VersionChecked,
+  HostActivated,
 ]);
 
 export type WorkerEvent = z.infer<typeof WorkerEvent>;
@@ -274,7 +290,7 @@ export type LimitsChanged = z.infer<typeof LimitsChanged>;
  * An order to a host as a whole. It is kept until the host's worker has carried it out; a later order for the same model
  * replaces it.
  */
-export const HostOrder = z.strictObject({
+export const VerifyOrder = z.strictObject({
   version: z.literal(1),
   id: z.uuid(),
   order: z.literal('verify'),
@@ -282,5 +298,28 @@ export const HostOrder = z.strictObject({
   model: ModelName.nullable(),
   requestedAt: At,
 });
+
+export type VerifyOrder = z.infer<typeof VerifyOrder>;
+
+/** Show these versions, which the host has stored. The same order again is harmless. */
+export const ActivateOrder = z.strictObject({
+  version: z.literal(1),
+  /** The rollout. */
+  id: z.uuid(),
+  order: z.literal('activate'),
+  models: z
+    .array(z.strictObject({ name: ModelName, version: ModelVersion }))
+    .min(1)
+    .max(16),
+  /** Commands of the worker's own configuration. */
+  before: CommandName.optional(),
+  after: CommandName.optional(),
+  requestedAt: At,
+});
+
+export type ActivateOrder = z.infer<typeof ActivateOrder>;
+
+/** An order to a host as a whole. It is kept until the host's worker has carried it out. */
+export const HostOrder = z.discriminatedUnion('order', [VerifyOrder, ActivateOrder]);
 
 export type HostOrder = z.infer<typeof HostOrder>;

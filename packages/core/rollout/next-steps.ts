@@ -43,6 +43,8 @@ export interface RolloutSnapshot {
   /** Hosts of the open wave that ended since it opened or was last resumed: what the brake looks at. */
   readonly brake: { readonly finished: number; readonly failed: number };
   readonly sites: readonly SiteCounts[];
+  /** Hosts that have every file and wait for their activation. */
+  readonly staged: number;
 }
 
 /** One thing to carry out. A move is guarded by the state table; the others are safe to repeat. */
@@ -56,6 +58,8 @@ export type RolloutStep =
     }
   | { readonly do: 'open-wave'; readonly wave: number; readonly hosts: number }
   | { readonly do: 'dispatch'; readonly site: string; readonly hosts: number }
+  /** Every host that is staged is told to show the models. */
+  | { readonly do: 'activate'; readonly hosts: number }
   /** Hosts that are not final end: as failed by time-out, or as cancelled. */
   | { readonly do: 'end-hosts'; readonly as: 'timed_out' | 'cancelled' };
 
@@ -146,8 +150,8 @@ function endSoak(rollout: RolloutSnapshot, now: number): RolloutStep[] {
 function proceed(rollout: RolloutSnapshot, now: number): RolloutStep[] {
   const { policy, wave, inWave, counts } = rollout;
   if (wave < 0) return [openWave(rollout, 0)];
-  const dispatches = dispatch(rollout);
-  if (dispatches.length > 0 || inWave.active > 0 || inWave.ready > 0) return dispatches;
+  const begun = [...activate(rollout), ...dispatch(rollout)];
+  if (begun.length > 0 || inWave.active > 0 || inWave.ready > 0) return begun;
   if (rollout.openedHosts === counts.targeted) return [];
   return passGate(rollout, policy.waves[wave]!, now);
 }
@@ -170,6 +174,10 @@ function passGate(rollout: RolloutSnapshot, wave: WaveSpec, now: number): Rollou
     return [pause('gate', `wave ${wave.name} is done; resume the rollout to open the next one`)];
   return [openWave(rollout, rollout.wave + 1)];
 }
+
+/** A pause holds activations back: no further host shows the models then. */
+const activate = ({ staged }: RolloutSnapshot): Extract<RolloutStep, { do: 'activate' }>[] =>
+  staged > 0 ? [{ do: 'activate', hosts: staged }] : [];
 
 /** Free places are shared by the sites; the one with the fewest active hosts is served first. */
 function dispatch({ policy, wave, inWave, sites }: RolloutSnapshot): Extract<RolloutStep, { do: 'dispatch' }>[] {

@@ -12,9 +12,9 @@ export interface WaveSpec {
   readonly gate: 'auto' | 'manual';
   /** Milliseconds between the end of the wave and the opening of the next one. */
   readonly soakMs: number;
-  /** The wave starts with `base` hosts at once; the limit is multiplied by `factor` after each `everySuccesses`. */
   /** Selector of the hosts that this wave takes first. */
   readonly prefer?: string | undefined;
+  /** The wave starts with `base` hosts at once; the limit is multiplied by `factor` after each `everySuccesses`. */
   readonly ramp?: { readonly base: number; readonly factor: number; readonly everySuccesses: number } | undefined;
 }
 
@@ -49,13 +49,32 @@ export interface RolloutModel {
   readonly sizeBytes: number;
 }
 
+/** As the time zone of a window: that of each host. */
+export const HOST_ZONE = 'host';
+/** The zone of a host whose worker names none. */
+export const UNKNOWN_ZONE = 'UTC';
+
 /** When waves may run: from each moment that the cron expression names, for so long. */
 export interface RolloutWindow {
   /** Five fields: minute, hour, day of the month, month, day of the week. */
   readonly cron: string;
   readonly forMs: number;
-  /** IANA name of the time zone that the expression is read in. */
+  /** IANA name of the time zone that the expression is read in; `host`: that of each host. */
   readonly tz: string;
+}
+
+/**
+ * When a host shows a version. `download`: the rollout only stores it. `activate`: the rollout tells each host that has every file.
+ * Left out: as soon as the last file is there.
+ */
+export type RolloutMode = 'download' | 'activate';
+
+/** Commands around the activation of a host, by their names in the configuration of its worker. */
+export interface ActivationCommands {
+  /** Before the version is shown; a failure keeps the version that is shown now. */
+  readonly before?: string | undefined;
+  /** Once the version is shown; a failure fails the host, which goes on showing the version. */
+  readonly after?: string | undefined;
 }
 
 /** What an offline host means: it is waited for until the deadline, it leaves the denominator, or it failed. */
@@ -76,4 +95,8 @@ export interface RolloutSpec {
   readonly supersede: 'same-model' | 'none';
   readonly windows: readonly RolloutWindow[];
   readonly needsApproval: boolean;
+  readonly mode?: RolloutMode | undefined;
+  readonly commands?: ActivationCommands | undefined;
+  /** Of its jobs on each host, and among rollouts that begin at the same time: 1 is first. Left out: before all numbers. */
+  readonly priority?: number | undefined;
 }

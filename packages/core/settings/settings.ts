@@ -159,7 +159,7 @@ export const SETTINGS = {
     kind: duration,
     readBy: ['api'],
     default: '3m',
-    meaning: 'a host that nothing was heard of for this long is offline; workers report every minute',
+    meaning: 'a host that nothing was heard of for this long is offline; see `HAULIER_REPORT_EVERY`',
   },
   HAULIER_LOG_LEVEL: {
     kind: oneOf(LOG_LEVELS),
@@ -185,6 +185,19 @@ export const SETTINGS = {
     default: '',
     shownDefault: 'none',
     meaning: 'labels of this host that selectors match: `gpu=true,site=eu-1`; what is set through the API wins',
+  },
+  HAULIER_REPORT_EVERY: {
+    kind: timerDuration,
+    readBy: ['worker'],
+    default: '1m',
+    meaning:
+      'how often the worker reports its host, beside after each change; less than a third of `HAULIER_HOST_OFFLINE_AFTER`',
+  },
+  HAULIER_COMMANDS: {
+    kind: anyText,
+    readBy: ['worker'],
+    shownDefault: 'none',
+    meaning: 'path of a JSON file with the programs that rollouts may run on this host, see below',
   },
   HAULIER_POOL: {
     kind: flag,
@@ -238,10 +251,11 @@ export const SETTINGS = {
   },
   HAULIER_ALLOW_ADDRESSES: {
     kind: listOf(anyText),
-    readBy: ['worker', 'cli'],
+    readBy: ['api', 'worker', 'cli'],
     default: '',
     shownDefault: 'none',
-    meaning: 'private addresses that sources may have: `10.0.0.0/8`, `gateway.lan`, `gateway.lan:8080`',
+    meaning:
+      'private addresses that sources, and the endpoints of webhooks, may have: `10.0.0.0/8`, `gateway.lan`, `gateway.lan:8080`',
   },
   HAULIER_ALLOW_DOWNGRADE: {
     kind: flag,
@@ -251,7 +265,7 @@ export const SETTINGS = {
   },
   HAULIER_USE_SYSTEM_CA: {
     kind: flag,
-    readBy: ['worker', 'cli'],
+    readBy: ['api', 'worker', 'cli'],
     default: '0',
     meaning:
       '`1`: the certificate authorities of the system are trusted beside those of Node; needs Node 22.15 or later',
@@ -327,21 +341,21 @@ export const SETTINGS = {
   },
   HTTP_PROXY: {
     kind: proxyUrl,
-    readBy: ['worker', 'cli'],
+    readBy: ['api', 'worker', 'cli'],
     shownDefault: 'none',
-    meaning: 'proxy for `http://` sources, `http://host:port`; `http_proxy` counts after it',
+    meaning: 'proxy for `http://` sources and webhooks, `http://host:port`; `http_proxy` counts after it',
     alias: 'http_proxy',
   },
   HTTPS_PROXY: {
     kind: proxyUrl,
-    readBy: ['worker', 'cli'],
+    readBy: ['api', 'worker', 'cli'],
     shownDefault: 'none',
-    meaning: 'proxy for `https://` sources, `http://host:port`; `https_proxy` counts after it',
+    meaning: 'proxy for `https://` sources and webhooks, `http://host:port`; `https_proxy` counts after it',
     alias: 'https_proxy',
   },
   NO_PROXY: {
     kind: anyText,
-    readBy: ['worker', 'cli'],
+    readBy: ['api', 'worker', 'cli'],
     shownDefault: 'none',
     meaning:
       'hosts without a proxy: `*`, `host`, `.suffix`, `host:port`, an address or a CIDR block; `no_proxy` counts after it',

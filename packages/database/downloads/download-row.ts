@@ -36,6 +36,10 @@ export interface DownloadRow {
   readonly layers: LayerName[] | null;
   readonly strategy: Strategy | null;
   readonly limitBytesPerSecond: number | null;
+  /** Its version is shown only by an activation. */
+  readonly isHeld: boolean;
+  /** 1 is first; null goes before all numbers. */
+  readonly priority: number | null;
   readonly status: DownloadStatus;
   readonly generation: number;
   readonly enqueuedGeneration: number;
@@ -93,6 +97,8 @@ const COLUMN_BY_FIELD: Record<Exclude<keyof DownloadRow, 'file' | 'hostKnown' | 
   layers: 'layers',
   strategy: 'strategy',
   limitBytesPerSecond: 'limit_bytes_per_second',
+  isHeld: 'is_held',
+  priority: 'priority',
   status: 'status',
   generation: 'generation',
   enqueuedGeneration: 'enqueued_generation',

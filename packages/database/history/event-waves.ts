@@ -29,6 +29,8 @@ export type CheckEvent = FromHost<Of<'version.checked'>> & {
   readonly position: number;
 };
 
+export type ActivationEvent = Of<'host.activated'> & { readonly host: string };
+
 export interface EventPlan {
   /** Within a wave every download appears once, so that one statement per type can apply it. */
   readonly waves: readonly (readonly DownloadStep[])[];
@@ -37,6 +39,7 @@ export interface EventPlan {
   readonly notices: readonly NoticeEvent[];
   readonly inventories: readonly InventoryEvent[];
   readonly checks: readonly CheckEvent[];
+  readonly activations: readonly ActivationEvent[];
 }
 
 /**
@@ -50,6 +53,7 @@ export function planEvents(batches: readonly EventBatch[]): EventPlan {
   const notices: NoticeEvent[] = [];
   const inventories: InventoryEvent[] = [];
   const checks: CheckEvent[] = [];
+  const activations: ActivationEvent[] = [];
   for (const { host: writtenHost, bootId, sequence, events } of batches) {
     const host = writtenHost === null ? null : hostKey(writtenHost);
     events.forEach((event, position) => {
@@ -59,10 +63,13 @@ export function planEvents(batches: readonly EventBatch[]): EventPlan {
       else if (event.type === 'version.checked') checks.push({ ...event, host, bootId, sequence, position });
       else if (event.type === 'host.inventory') {
         if (host !== null) inventories.push({ ...event, host, bootId });
+      } else if (event.type === 'host.activated') {
+        if (host !== null) activations.push({ ...event, host });
       } else addStep(steps, { ...event, host });
     });
   }
-  return { waves: wavesOf([...steps.values()]), tries, reports: [...reports.values()], notices, inventories, checks };
+  const waves = wavesOf([...steps.values()]);
+  return { waves, tries, reports: [...reports.values()], notices, inventories, checks, activations };
 }
 
 function keepLatest(reports: Map<string, ReportEvent>, event: Of<'host.report'>, host: string | null): void {

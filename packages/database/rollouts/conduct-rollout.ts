@@ -1,42 +1,61 @@
 import { nextSteps, type RolloutStep } from '#core/rollout/next-steps';
 import type { RolloutEvent } from '#core/rollout/rollout-state';
 import type { Database } from '../sql/connect.ts';
+import { announceRollout } from './announce-rollout.ts';
 import { inTransaction } from '../sql/transaction.ts';
+import { activateStaged, dueOrders, type ActivationOrder } from './activate-hosts.ts';
 import { takeReadyHosts, writeDownloads } from './dispatch-hosts.ts';
 import { endDownloads, type EndedDownload } from './end-downloads.ts';
 import { moveHosts, moveRollout, type Client } from './moves.ts';
+import { noteThreshold } from './note-threshold.ts';
 import { ROLLOUT_COLUMNS, type RolloutRow } from './rollout-row.ts';
 import { settlePresence, settleWork } from './settle-hosts.ts';
 import { readSnapshot } from './snapshot.ts';
-import { FINAL_HOST_LIST, OPEN_ROLLOUT_STATES } from './state-sql.ts';
+import { FINAL_HOST_LIST, OPEN_ROLLOUT_STATES, ZONE_SQL } from './state-sql.ts';
 import { supersedeOlder } from './supersede.ts';
 
 /** What a round of a rollout depends on beside the database. */
 export interface Circumstances {
   readonly now: Date;
   readonly isWindowOpen: boolean;
+  /** Only hosts in these time zones may begin; undefined: all. */
+  readonly openZones?: readonly string[] | undefined;
   /** Hosts that were heard of since this moment are online. */
   readonly aliveSince: Date;
+  /** Of hosts that were not heard of since then nothing new is known; undefined looks at all. */
+  readonly heardSince?: Date | undefined;
 }
 
 /** What a round did. */
 export interface Conducted {
+  /** False while another process has the rollout, or when it has its verdict. */
+  readonly isHeld: boolean;
   readonly steps: readonly RolloutStep[];
   /** Downloads that were cancelled: their jobs are to be taken out of their queues. */
   readonly ended: readonly EndedDownload[];
   /** Hosts that got work. */
   readonly dispatched: number;
+  /** Hosts that are to be told to show the models; an order that was given before may be among them. */
+  readonly orders: readonly ActivationOrder[];
 }
 
-const NOTHING: Conducted = { steps: [], ended: [], dispatched: 0 };
+const NOTHING: Conducted = { isHeld: false, steps: [], ended: [], dispatched: 0, orders: [] };
 
 /** More than any rollout needs to come to rest; a round that reaches it goes on next time. */
 const MAX_ROUNDS = 20;
 
-/** @returns rollouts without a verdict, oldest first */
+/** @returns rollouts without a verdict, by their priority and then by age: in this order they give work to hosts */
 export async function openRollouts(database: Database): Promise<RolloutRow[]> {
-  const sql = `SELECT ${ROLLOUT_COLUMNS} FROM rollouts r WHERE r.state IN (${OPEN_ROLLOUT_STATES}) ORDER BY r.created_at, r.id`;
+  const sql = `SELECT ${ROLLOUT_COLUMNS} FROM rollouts r WHERE r.state IN (${OPEN_ROLLOUT_STATES}) 
+    ORDER BY coalesce((r.spec->>'priority')::int, 0), r.created_at, r.id`;
   return (await database.pool.query<RolloutRow>(sql)).rows;
+}
+
+/** @returns the time zones of the hosts that have not ended */
+export async function zonesOf(database: Database, id: string): Promise<string[]> {
+  const sql = `SELECT DISTINCT ${ZONE_SQL} AS zone FROM rollout_hosts h LEFT JOIN hosts k ON k.name = h.host
+    WHERE h.rollout_id = $1 AND h.state NOT IN (${FINAL_HOST_LIST})`;
+  return (await database.pool.query<{ zone: string }>(sql, [id])).rows.map(({ zone }) => zone);
 }
 
 /**
@@ -54,11 +73,14 @@ export async function conductRollout(database: Database, id: string, around: Cir
     for (let count = 0; count < MAX_ROUNDS; count += 1) {
       const current = await reread(client, id);
       await settlePresence(client, current, around.aliveSince, around.now);
-      const steps = nextSteps(await readSnapshot(client, current, around.isWindowOpen), around.now.getTime());
+      const snapshot = await readSnapshot(client, current, around);
+      await noteThreshold(client, current, snapshot.counts, around.now);
+      const steps = nextSteps(snapshot, around.now.getTime());
       for (const step of steps) await round.carryOut(current, step);
       await round.writeDownloads(current);
       if (steps.length === 0) break;
     }
+    await round.takeOrders(row);
     return round.conducted();
   });
 }
@@ -80,6 +102,7 @@ class Round {
   readonly #steps: RolloutStep[] = [];
   readonly #ended: EndedDownload[] = [];
   #dispatched = 0;
+  #orders: readonly ActivationOrder[] = [];
   /** Hosts that were taken and have no downloads yet. */
   readonly #taken: string[] = [];
 
@@ -89,12 +112,19 @@ class Round {
   }
 
   conducted(): Conducted {
-    return { steps: this.#steps, ended: this.#ended, dispatched: this.#dispatched };
+    return {
+      ...{ isHeld: true, steps: this.#steps, ended: this.#ended },
+      ...{ dispatched: this.#dispatched, orders: this.#orders },
+    };
+  }
+
+  async takeOrders({ id, spec }: RolloutRow): Promise<void> {
+    if (spec.mode === 'activate') this.#orders = await dueOrders(this.#client, id, this.#around.now);
   }
 
   async settle(row: RolloutRow): Promise<void> {
-    const { aliveSince, now } = this.#around;
-    const given = await settleWork(this.#client, row, aliveSince, now);
+    const { aliveSince, heardSince, now } = this.#around;
+    const given = await settleWork(this.#client, row, aliveSince, heardSince, now);
     await this.#end(row, given, 'its host failed in the rollout');
   }
 
@@ -107,6 +137,8 @@ class Round {
         return openWave(this.#client, row, step.wave, step.hosts, this.#around.now);
       case 'dispatch':
         return this.#dispatch(row, step.site, step.hosts);
+      case 'activate':
+        return activateStaged(this.#client, row.id, this.#around.now);
       case 'end-hosts':
         return this.#endHosts(row, step.as);
     }
@@ -124,7 +156,7 @@ class Round {
   }
 
   async #dispatch(row: RolloutRow, site: string, count: number): Promise<void> {
-    this.#taken.push(...(await takeReadyHosts(this.#client, row, site, count, this.#around.now)));
+    this.#taken.push(...(await takeReadyHosts(this.#client, row, { site, count }, this.#around)));
   }
 
   /** For the hosts of all sites together. */
@@ -181,6 +213,7 @@ async function openWave(client: Client, row: RolloutRow, wave: number, count: nu
   const hosts = [...(await next(false, count)), ...late];
   const sentence = `wave ${waves[wave]!.name} (${wave + 1} of ${waves.length}) takes ${count} hosts`;
   await client.query(OPEN_SQL, [row.id, wave, hosts, now, sentence]);
+  await announceRollout(client, row.id, ['wave.opened'], now);
 }
 
 const isVerdict = (event: RolloutEvent): boolean =>

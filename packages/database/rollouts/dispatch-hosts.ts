@@ -1,24 +1,27 @@
 import { toJobFile } from '#contracts/file-spec';
 import type { Manifest } from '#contracts/manifest';
+import type { RolloutSpec } from '#core/rollout/rollout-spec';
 import { contentKeyOf } from '../downloads/content-key.ts';
 import { insertDownloadsIn, type DownloadOrder } from '../downloads/insert-downloads.ts';
 import { moveHosts, type Client } from './moves.ts';
 import type { RolloutRow } from './rollout-row.ts';
+import { ZONE_SQL } from './state-sql.ts';
 
 const READY_SQL = `
   SELECT h.host, h.state AS from_state, 'dispatch' AS event, NULL AS failure_class, NULL AS reason FROM rollout_hosts h
+  LEFT JOIN hosts k ON k.name = h.host
   WHERE h.rollout_id = $1 AND h.site = $3 AND h.wave IS NOT NULL AND h.state = 'pending'
+    AND ($5::text[] IS NULL OR ${ZONE_SQL} = ANY($5))
   ORDER BY h.wave, h.position, h.host LIMIT $4`;
 
 /** Gives work to so many hosts of a site. @returns their names */
 export async function takeReadyHosts(
   client: Client,
   { id }: RolloutRow,
-  site: string,
-  count: number,
-  now: Date,
+  { site, count }: { readonly site: string; readonly count: number },
+  { now, openZones = null }: { readonly now: Date; readonly openZones?: readonly string[] | null | undefined },
 ): Promise<string[]> {
-  const moved = await moveHosts(client, id, READY_SQL, [site, count], now);
+  const moved = await moveHosts(client, id, READY_SQL, [site, count, openZones], now);
   const hosts = moved.map(({ host }) => host);
   const sql = `UPDATE rollout_hosts SET dispatched_at = $3, progress_at = $3
     WHERE rollout_id = $1 AND host = ANY($2::text[])`;
@@ -46,7 +49,7 @@ const LINK_SQL = `
  */
 export async function writeDownloads(
   client: Client,
-  { id, models }: RolloutRow,
+  { id, models, spec }: RolloutRow,
   hosts: readonly string[],
   now: Date,
 ): Promise<boolean> {
@@ -54,7 +57,7 @@ export async function writeDownloads(
     const sql = 'SELECT json FROM manifests WHERE model = $1 AND version = $2';
     const stored = (await client.query<{ json: Manifest }>(sql, [name, version])).rows[0];
     if (stored === undefined) return false;
-    const request = requestOf(stored.json, hosts);
+    const request = requestOf(stored.json, hosts, spec);
     await insertDownloadsIn(client, request, { finishedOn: [] }, now);
     const files = request.files.map((file) => ({ path: file.path, content_key: contentKeyOf(file) }));
     await client.query(LINK_SQL, [id, JSON.stringify(files), hosts, name, version, now]);
@@ -62,8 +65,10 @@ export async function writeDownloads(
   return true;
 }
 
-const requestOf = (manifest: Manifest, hosts: readonly string[]): DownloadOrder => ({
+const requestOf = (manifest: Manifest, hosts: readonly string[], spec: RolloutSpec): DownloadOrder => ({
   hosts,
   files: manifest.files.map((file) => toJobFile(file, manifest.sources)),
   model: { name: manifest.name, type: manifest.type, version: manifest.version },
+  isHeld: spec.mode !== undefined,
+  priority: spec.priority,
 });

@@ -87,7 +87,8 @@ export const retryRollout = (database: Database, action: Action, filter: RetryFi
     const hosts = moved.map(({ host }) => host);
     if (hosts.length === 0) return [];
     await client.query('DELETE FROM rollout_downloads WHERE rollout_id = $1 AND host = ANY($2::text[])', [id, hosts]);
-    const reset = `UPDATE rollout_hosts SET bytes = 0, dispatched_at = NULL, progress_at = NULL
+    const reset = `UPDATE rollout_hosts SET bytes = 0, dispatched_at = NULL, progress_at = NULL, activating_at = NULL, ordered_at = NULL,
+        activated_at = NULL, activation_class = NULL, activation_error = NULL
       WHERE rollout_id = $1 AND host = ANY($2::text[])`;
     await client.query(reset, [id, hosts]);
     const reason = `${action.actor} asked to try ${hosts.length} hosts again`;

@@ -2,6 +2,7 @@ import { ACTIVE_HOST_STATES, type RolloutHostState } from '#core/rollout/host-st
 import type { RolloutSnapshot, SiteCounts } from '#core/rollout/next-steps';
 import type { Client } from './moves.ts';
 import type { RolloutRow } from './rollout-row.ts';
+import { ZONE_SQL } from './state-sql.ts';
 
 interface Group {
   readonly site: string;
@@ -10,13 +11,20 @@ interface Group {
   readonly inWave: boolean;
   readonly state: RolloutHostState;
   readonly isBlocked: boolean;
+  /** May begin now: its window is open. */
+  readonly mayBegin: boolean;
   readonly hosts: number;
 }
 
 const GROUPS_SQL = `
   SELECT h.site, h.is_late AS "isLate", h.wave IS NOT NULL AS "isOpened", h.wave IS NOT DISTINCT FROM $2 AS "inWave",
-    h.state, h.is_blocked AS "isBlocked", count(*) AS hosts
+    h.state, h.is_blocked AS "isBlocked", true AS "mayBegin", count(*) AS hosts
   FROM rollout_hosts h WHERE h.rollout_id = $1 GROUP BY 1, 2, 3, 4, 5, 6`;
+
+/** The same where windows depend on the zones of the hosts; `$3` are those with an open window. */
+const GROUPS_BY_ZONE_SQL = GROUPS_SQL.replace('true AS', `${ZONE_SQL} = ANY($3::text[]) AS`)
+  .replace('rollout_hosts h WHERE', 'rollout_hosts h LEFT JOIN hosts k ON k.name = h.host WHERE')
+  .replace('5, 6', '5, 6, 7');
 
 const isActive = ({ state }: Group): boolean => ACTIVE_HOST_STATES.includes(state);
 /** Left the denominator. */
@@ -24,8 +32,15 @@ const isOut = ({ state }: Group): boolean => state === 'skipped' || state === 's
 const isFailed = ({ state }: Group): boolean => state === 'failed' || state === 'cancelled';
 
 /** Everything the next step of the rollout depends on, as of this moment. */
-export async function readSnapshot(client: Client, row: RolloutRow, isWindowOpen: boolean): Promise<RolloutSnapshot> {
-  const { rows } = await client.query<Group>(GROUPS_SQL, [row.id, row.wave]);
+export async function readSnapshot(
+  client: Client,
+  row: RolloutRow,
+  { isWindowOpen, openZones }: { readonly isWindowOpen: boolean; readonly openZones?: readonly string[] | undefined },
+): Promise<RolloutSnapshot> {
+  const { rows } =
+    openZones === undefined
+      ? await client.query<Group>(GROUPS_SQL, [row.id, row.wave])
+      : await client.query<Group>(GROUPS_BY_ZONE_SQL, [row.id, row.wave, openZones]);
   const sum = (...conditions: ((group: Group) => boolean)[]): number =>
     rows.filter((group) => conditions.every((holds) => holds(group))).reduce((total, { hosts }) => total + hosts, 0);
   const inVerdict = (group: Group): boolean => !group.isLate && !isOut(group);
@@ -61,6 +76,7 @@ export async function readSnapshot(client: Client, row: RolloutRow, isWindowOpen
       failed: Math.max(0, ofWave.failed - row.brakeFailed),
     },
     sites: sitesOf(rows),
+    staged: sum(({ state }) => state === 'staged'),
   };
 }
 
@@ -70,7 +86,7 @@ function sitesOf(groups: readonly Group[]): SiteCounts[] {
     const counts = sites.get(group.site) ?? { ready: 0, active: 0 };
     sites.set(group.site, counts);
     if (isActive(group)) counts.active += group.hosts;
-    else if (group.isOpened && group.state === 'pending') counts.ready += group.hosts;
+    else if (group.isOpened && group.state === 'pending' && group.mayBegin) counts.ready += group.hosts;
   }
   return [...sites].map(([site, counts]) => ({ site, ...counts }));
 }

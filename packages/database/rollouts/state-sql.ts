@@ -4,6 +4,7 @@ import {
   ROLLOUT_HOST_STATES,
   nextRolloutHostState,
 } from '#core/rollout/host-state';
+import { UNKNOWN_ZONE } from '#core/rollout/rollout-spec';
 import {
   ROLLOUT_STATES,
   isFinalRollout,
@@ -39,3 +40,6 @@ const HOST_MOVES = ROLLOUT_HOST_EVENTS.flatMap((event) =>
 export const nextHostSql = (event: string, from: string): string => `CASE ${event} || ' ' || ${from} ${HOST_MOVES} END`;
 
 export const FINAL_HOST_LIST = listed(FINAL_HOST_STATES);
+
+/** Time zone of the host `k`; that of a host which has none is UTC. */
+export const ZONE_SQL = `coalesce(k.facts->>'timeZone', ${quoted(UNKNOWN_ZONE)})`;

@@ -13,6 +13,7 @@ const KEEP_RANK: Record<WorkerEvent['type'], number> = {
   'try.finished': 1,
   'host.notice': 2,
   'version.checked': 2,
+  'host.activated': 3,
   'download.started': 3,
   'download.interrupted': 4,
   'download.failed': 4,

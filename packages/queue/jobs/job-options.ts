@@ -19,6 +19,7 @@ export function jobOptions(host: string | null, job: DownloadJob): JobsOptions &
     jobId: downloadJob.id(job),
     attempts: Math.max(1, MAX_ATTEMPTS - job.attemptsUsed),
     backoff: { type: BACKOFF_STRATEGY },
+    ...(job.priority === undefined ? {} : { priority: job.priority }),
     removeOnComplete: { count: keeps.completed, age: FINISHED_AGE_SECONDS },
     removeOnFail: { count: keeps.failed, age: FINISHED_AGE_SECONDS },
     sizeLimit: downloadJob.maxPayloadBytes,

@@ -22,6 +22,8 @@ export interface ViewRequest {
    * comes.
    */
   readonly versionFileCount?: number | undefined;
+  /** The file is entered, and not shown unless its version is the one that is shown: an activation shows it. */
+  readonly isHeld?: boolean | undefined;
   /** What the model is for, such as `stt`. */
   readonly type?: string | undefined;
   /** CID of the manifest or folder the version was published as. */
@@ -194,7 +196,7 @@ function invalidUses(records: ModelRecords, sha256: string): { model: string; pa
 function becomesCurrent(records: ModelRecords, view: ViewRequest): boolean {
   const model = records.get(view.model)!;
   if (model.version === view.version) return true;
-  if (isPinned(model)) return false;
+  if (isPinned(model) || view.isHeld === true) return false;
   if (model.version === null) return true;
   const files = [...model.versions.get(view.version)!.files.values()];
   return files.filter((file) => file.invalid === undefined).length >= (view.versionFileCount ?? 0);

@@ -7,6 +7,7 @@ import type { App } from '../../../apps/api/server/app-type.ts';
 import { createAuthenticator, hashOfToken, pepperOf } from '../../../apps/api/access/authenticate.ts';
 import { makeToken } from '../../../apps/api/access/token-format.ts';
 import { silentLogger } from '#core/logger';
+import { parseAddressPolicy } from '#http/address/address-policy';
 import { createToken } from '#database/access/token-queries';
 import { DownloadQueues } from '#queue/jobs/download-queue';
 import { createTestDatabase } from '../../helpers/database.ts';
@@ -34,6 +35,10 @@ export interface TestApp {
 
 export interface TestAppOptions {
   readonly redisUrl?: string;
+  /** Where webhooks may send to beside public addresses. */
+  readonly allowAddresses?: readonly string[];
+  /** A route has made a message of a webhook due. */
+  readonly nudgeWebhooks?: () => void;
   readonly enrolment?: 'optional' | 'required';
   /** The clock of the API. */
   readonly now?: () => Date;
@@ -56,6 +61,8 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
     },
     nudgeConductor: () => undefined,
     nudgeBulk: () => undefined,
+    nudgeWebhooks: () => options.nudgeWebhooks?.(),
+    webhookAddresses: parseAddressPolicy(options.allowAddresses ?? []),
     hostOfflineAfterMs: 120_000,
     enrolment: options.enrolment ?? 'optional',
     workerRedisUrl: redis.settings.url,

@@ -66,6 +66,42 @@ describe('configuration of the worker', () => {
     expect(message).toContain('HAULIER_LIMIT_RATE is "fast": write bytes per second, such as 50M');
   });
 
+  describe('the file of commands', () => {
+    let folder: string;
+    beforeEach(() => {
+      folder = mkdtempSync(join(tmpdir(), 'haulier-commands-'));
+    });
+    afterEach(() => rmSync(folder, { recursive: true }));
+
+    const read = (commands: unknown) => {
+      const path = join(folder, 'commands.json');
+      writeFileSync(path, JSON.stringify({ commands }));
+      return readWorkerConfig({ REDIS_URL, HAULIER_COMMANDS: path, PATH: '/bin' });
+    };
+
+    it('says what rollouts may run here; without it nothing', () => {
+      const { commands, commandPath } = read({
+        reload: { run: ['/bin/reload', '-x'], timeout: '2m' },
+        check: { run: ['/c'] },
+      });
+      expect([...commands]).toEqual([
+        ['reload', { run: ['/bin/reload', '-x'], timeoutMs: 120_000 }],
+        ['check', { run: ['/c'], timeoutMs: 30_000 }],
+      ]);
+      expect(commandPath).toBe('/bin');
+      expect(readWorkerConfig({ REDIS_URL }).commands.size).toBe(0);
+    });
+
+    it.each([
+      [{ reload: { run: ['reload'] } }, 'commands.reload.run.0 is "reload": write the absolute path of a program'],
+      [{ reload: { run: [] } }, 'commands.reload.run'],
+      [{ reload: { run: ['/r'], timeout: '0s' } }, 'commands.reload.timeout is "0s": write a duration from 1s to 60m'],
+      [{ 'Reload it': { run: ['/r'] } }, 'a command is named by 1 to 60 of'],
+    ])('names what is wrong in %j', (commands, message) => {
+      expect(messageOf(() => read(commands))).toContain(message);
+    });
+  });
+
   describe('the gateway data file', () => {
     let folder: string;
     let path: string;

@@ -3,7 +3,8 @@ import { DAY_MS, HOUR_MS, MINUTE_MS, parseDuration, SECOND_MS } from '#core/unit
 import { SelectorText } from '../../labels.ts';
 import { ModelName, ModelVersion } from '../../manifest.ts';
 import { parsedBy } from '../../parsed-by.ts';
-import { HostName } from '../../worker/download-job.ts';
+import { CommandName } from '../../worker/commands-file.ts';
+import { HostName, MAX_PRIORITY } from '../../worker/download-job.ts';
 
 const MAX_HOSTS = 1_000_000;
 const MAX_WAVES = 1000;
@@ -75,7 +76,12 @@ const Abort = z
 const Window = z.strictObject({
   cron: z.string().min(9).max(100).describe('minute, hour, day of the month, month, day of the week'),
   for: duration(MINUTE_MS, '1m').describe('how long the window stays open'),
-  tz: z.string().min(1).max(60).default('UTC').describe('IANA name of the time zone, such as Europe/Berlin'),
+  tz: z
+    .string()
+    .min(1)
+    .max(60)
+    .default('UTC')
+    .describe('IANA name of the time zone, such as Europe/Berlin; `host`: that of each host'),
 });
 
 const ModelAtVersion = z
@@ -134,6 +140,23 @@ const Body = z.strictObject({
     .strictObject({ global: Hosts.optional(), perSite: Hosts.optional().describe('by the label `site`') })
     .default({})
     .describe('most active hosts at once'),
+  mode: z
+    .enum(['download', 'activate'])
+    .optional()
+    .describe(
+      '`download` only stores the models; `activate` tells each host that has every file to show them. Left out: shown as soon as the last file is there',
+    ),
+  commands: z
+    .strictObject({ before: CommandName.optional(), after: CommandName.optional() })
+    .optional()
+    .describe('with `mode: activate`: run on each host around it, by their names in HAULIER_COMMANDS of its worker'),
+  priority: z
+    .number()
+    .int('a priority is a whole number')
+    .min(1, 'a priority is 1 (first) to 1000000')
+    .max(MAX_PRIORITY, 'a priority is 1 (first) to 1000000')
+    .optional()
+    .describe('1 is first, among rollouts and among the jobs of a host; what has none goes before all numbers'),
   dynamic: z
     .boolean()
     .default(false)
@@ -154,22 +177,27 @@ export const CreateRolloutBody = Body.refine(
     path: ['waves'],
     error: 'give `waves`, or `canary` and `batch`, not both',
   },
-).meta({
-  examples: [
-    {
-      models: ['whisper-base@1.2'],
-      selector: 'gpu=true,site in (eu-1,eu-2)',
-      waves: [
-        { name: 'canary', hosts: 2, gate: 'manual', soak: '10m' },
-        { percent: 10 },
-        { percent: 100, ramp: { base: 50, factor: 2, everySuccesses: 50 } },
-      ],
-      success: { percent: 98 },
-      abort: { failedPercent: 10, minSample: 10 },
-      deadline: '6h',
-    },
-  ],
-});
+)
+  .refine(({ mode, commands }) => commands === undefined || mode === 'activate', {
+    path: ['commands'],
+    error: 'commands need `mode: activate`',
+  })
+  .meta({
+    examples: [
+      {
+        models: ['whisper-base@1.2'],
+        selector: 'gpu=true,site in (eu-1,eu-2)',
+        waves: [
+          { name: 'canary', hosts: 2, gate: 'manual', soak: '10m' },
+          { percent: 10 },
+          { percent: 100, ramp: { base: 50, factor: 2, everySuccesses: 50 } },
+        ],
+        success: { percent: 98 },
+        abort: { failedPercent: 10, minSample: 10 },
+        deadline: '6h',
+      },
+    ],
+  });
 
 export type CreateRolloutInput = z.input<typeof Body>;
 export type CreateRolloutBody = z.infer<typeof Body>;

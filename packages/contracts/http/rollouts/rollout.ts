@@ -57,6 +57,11 @@ export const Rollout = z
       .describe('of the hosts that were dispatched'),
     offline: z.enum(['wait', 'skip', 'fail']),
     onFailure: z.enum(['stop', 'continue']),
+    mode: z
+      .enum(['download', 'activate'])
+      .nullable()
+      .describe('null: a host shows the models as soon as it has every file'),
+    priority: z.number().int().nullable(),
     deadlineAt: Moment,
     startsAt: Moment.nullable(),
     soakUntil: Moment.nullable(),

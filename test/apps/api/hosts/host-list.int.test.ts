@@ -6,7 +6,7 @@ import type { Host, SystemStatus } from '#contracts/http/status';
 import type { WorkerEvent } from '#contracts/worker/worker-events';
 import { MINUTE_MS } from '#core/units';
 import { recordBatches } from '../../../../apps/api/background/recorder.ts';
-import { relayBatch } from '../../../../apps/api/background/relay.ts';
+import { relayAll } from '../../../../apps/api/background/relay.ts';
 import { startApp, type TestApp } from '../start-app.ts';
 
 describe('hosts', () => {
@@ -68,7 +68,7 @@ describe('hosts', () => {
     const files = [{ path: 'a.bin', sizeBytes: 1, sha256: 'a'.repeat(64) }];
     const made = await api.call('POST', '/api/downloads', { files, hosts: ['gpu-1', 'gpu-x'] });
     const [known, unknown] = made.json<DownloadRequest>().downloads;
-    await relayBatch(api.deps);
+    await relayAll(api.deps);
     expect(await get(known!.id)).toMatchObject({ reason: 'queued', message: 'it waits for the worker of gpu-1' });
     const waiting = await get(unknown!.id);
     expect(waiting).toMatchObject({ status: 'pending', reason: 'host_unknown' });
@@ -102,7 +102,7 @@ describe('hosts', () => {
     const [first, second] = [await ask('gpu_rack-01'), await ask('GPU_RACK-01')];
     expect(first.downloads[0]).toMatchObject({ host: 'GPU_Rack-01' });
     expect(second).toMatchObject({ request: { created: 0, existing: 1 }, downloads: [{ id: first.downloads[0]!.id }] });
-    await relayBatch(api.deps);
+    await relayAll(api.deps);
     expect(await get(first.downloads[0]!.id)).toMatchObject({ message: 'it waits for the worker of GPU_Rack-01' });
     const at = Date.now();
     await tell('gpu_RACK-01', [

@@ -7,7 +7,7 @@ import { ROLLOUT_EVENTS, ROLLOUT_STATES, nextRolloutState } from '#core/rollout/
 import { silentLogger } from '#core/logger';
 import { conductAll } from '../../../../apps/api/rollouts/conductor.ts';
 import { recordBatches } from '../../../../apps/api/background/recorder.ts';
-import { startApp, type Answer, type TestApp } from '../start-app.ts';
+import { startApp, type Answer, type TestApp, type TestAppOptions } from '../start-app.ts';
 
 /** The API with a clock that a test moves, and hosts that do what a test says. */
 export interface RolloutKit {
@@ -15,7 +15,7 @@ export interface RolloutKit {
   /** Moves the clock of the API; milliseconds. */
   pass(ms: number): void;
   /** Workers that report now. */
-  report(hosts: readonly string[], labels?: Record<string, string>): Promise<void>;
+  report(hosts: readonly string[], labels?: Record<string, string>, timeZone?: string): Promise<void>;
   post(body: Partial<CreateRolloutInput>, headers?: Record<string, string>, query?: string): Promise<Answer>;
   /** Creates a rollout and lets the conductor look at it. */
   create(body: Partial<CreateRolloutInput>): Promise<Rollout>;
@@ -27,6 +27,11 @@ export interface RolloutKit {
   namesIn(id: string, state: RolloutHost['state']): Promise<string[]>;
   /** The worker of each host says that its open downloads ended so, and the conductor looks. */
   end(hosts: readonly string[], how: 'success' | 'cache_hit' | 'failed', errorKind?: string): Promise<void>;
+  /** The workers of hosts that were told to show the models answer, and the conductor looks. @returns hosts that were told */
+  answer(
+    failure?: { readonly errorKind: string; readonly message: string },
+    only?: readonly string[],
+  ): Promise<string[]>;
   /** Nothing is heard of these hosts any more. */
   silence(hosts: readonly string[]): Promise<void>;
   stop(): Promise<void>;
@@ -61,9 +66,9 @@ const SHA256 = 'c'.repeat(64);
 export const many = (count: number, prefix = 'gpu-'): string[] =>
   Array.from({ length: count }, (_, index) => `${prefix}${String(index).padStart(3, '0')}`);
 
-export async function startRollouts(): Promise<RolloutKit> {
+export async function startRollouts(options: Omit<TestAppOptions, 'now'> = {}): Promise<RolloutKit> {
   const clock = { skewMs: 0 };
-  const api = await startApp({ now: () => new Date(Date.now() + clock.skewMs) });
+  const api = await startApp({ ...options, now: () => new Date(Date.now() + clock.skewMs) });
   const { database, now } = api.deps;
   for (const sql of WATCH_SQL) await database.pool.query(sql);
   for (const version of ['1', '2']) {
@@ -85,10 +90,19 @@ export async function startRollouts(): Promise<RolloutKit> {
     pass: (ms) => {
       clock.skewMs += ms;
     },
-    report: async (names, labels = { gpu: 'true' }) => {
+    report: async (names, labels = { gpu: 'true' }, timeZone = 'UTC') => {
       const at = now().getTime();
-      const facts = { inventoryDigest: 'd', storeBytes: 0, freeBytes: 1e9, fileCount: 0, workerVersion: '1', labels };
-      const events = [{ type: 'host.report' as const, at, ...facts }];
+      const facts = { arch: 'x64', os: 'linux', memoryBytes: 1e9, gpus: 0, timeZone };
+      const told = {
+        inventoryDigest: 'd',
+        storeBytes: 0,
+        freeBytes: 1e9,
+        fileCount: 0,
+        workerVersion: '1',
+        labels,
+        facts,
+      };
+      const events = [{ type: 'host.report' as const, at, ...told }];
       const said = names.map((host) => ({
         version: 1 as const,
         host,
@@ -124,6 +138,21 @@ export async function startRollouts(): Promise<RolloutKit> {
       const error = isFailed ? [errorKind, 'no source could give it'] : [null, null];
       await database.pool.query(sql, [names, isFailed ? 'failed' : 'success', outcome, ...error, now()]);
       await conduct();
+    },
+    answer: async (failure, only) => {
+      const sql = `SELECT rollout_id, host, activating_at FROM rollout_hosts
+        WHERE state IN ('activating', 'unknown') AND activating_at IS NOT NULL AND activated_at IS NULL
+          AND ($1::text[] IS NULL OR host = ANY($1)) ORDER BY host`;
+      const { rows } = await database.pool.query(sql, [only ?? null]);
+      const at = now().getTime();
+      const { errorKind = null, message = null } = failure ?? {};
+      const said = rows.map(({ rollout_id: rollout, host, activating_at: told }) => ({
+        ...{ version: 1 as const, host, bootId: randomUUID(), sequence: 0, sentAt: at },
+        events: [{ type: 'host.activated' as const, at, rollout, requestedAt: told.getTime(), errorKind, message }],
+      }));
+      await recordBatches(api.deps, said);
+      await conduct();
+      return rows.map(({ host }) => host);
     },
     silence: async (names) => {
       await database.pool.query('UPDATE hosts SET last_seen_at = $2 WHERE name = ANY($1::text[])', [

@@ -40,7 +40,8 @@ describe('a rollout', () => {
     expect(done.bytes).toEqual({ done: 40_000, total: 40_000, perSecond: 0 });
     const { events } = (await kit.api.call('GET', `/api/rollouts/${id}/events?limit=500`)).json<RolloutEvents>();
     expect(events.filter(({ host }) => host === null).map(({ event }) => event)).toEqual([
-      ...['create', 'start', 'open_wave', 'soak', 'advance', 'pause', 'resume', 'open_wave', 'open_wave', 'succeed'],
+      ...['create', 'start', 'open_wave', 'soak', 'advance', 'pause', 'resume', 'open_wave', 'open_wave'],
+      ...['reach_threshold', 'succeed'],
     ]);
     expect(events.filter(({ host }) => host === 'gpu-005').map(({ to }) => to)).toEqual(['queued', 'done']);
     const sequences = events.map(({ sequence }) => sequence);
@@ -208,24 +209,23 @@ describe('a rollout', () => {
     expect((await kit.get(id)).state).toBe('running');
   });
 
-  it('begins with hosts only while one of its windows is open', async () => {
+  it('N20 names a full disk as the reason of a host that waited for space for as long as a host may stall', async () => {
     await kit.report(many(2));
-    const minutes = (ms: number): string => String(new Date(kit.api.deps.now().getTime() + ms).getUTCMinutes());
-    const windows = [{ cron: `${minutes(20 * MINUTE_MS)} * * * *`, for: '10m' }];
-    const { id } = await kit.create({ windows, concurrency: { global: 1 } });
-    expect((await kit.get(id)).state).toBe('scheduled');
-    kit.pass(21 * MINUTE_MS);
-    await kit.report(many(2));
-    await kit.conduct();
-    expect(await kit.namesIn(id, 'queued')).toHaveLength(1);
+    const { id } = await kit.create({ host: { stall: '15m' }, success: { percent: 50 } });
+    const full = `UPDATE downloads SET status = 'paused', pause_reason = 'disk_full', reason = '41 MB free, 290 MB needed'
+      WHERE host = 'gpu-000'`;
+    await kit.api.deps.database.pool.query(full);
+    await kit.end(['gpu-001'], 'success');
+    expect(await kit.hosts(id, '&state=queued')).toMatchObject([
+      { host: 'gpu-000', message: expect.stringContaining('41 MB') },
+    ]);
     kit.pass(15 * MINUTE_MS);
     await kit.report(many(2));
-    await kit.end(['gpu-000'], 'success');
-    expect(await kit.get(id)).toMatchObject({
-      state: 'paused',
-      reason: 'window',
-      counts: { succeeded: 1, pending: 1 },
-    });
+    await kit.conduct();
+    expect(await kit.hosts(id, '&state=failed')).toMatchObject([
+      { host: 'gpu-000', reason: 'disk_full', message: 'a.bin: 41 MB free, 290 MB needed' },
+    ]);
+    expect((await kit.get(id)).state).toBe('succeeded_with_failures');
   });
 
   it('gives a dynamic rollout hosts that match later, outside its verdict', async () => {

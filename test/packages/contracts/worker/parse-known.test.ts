@@ -18,7 +18,7 @@ const job = {
 /** The same job as a later release would write it. */
 const later = {
   ...job,
-  priority: 5,
+  urgency: 5,
   file: {
     ...job.file,
     license: 'mit',
@@ -40,7 +40,7 @@ describe('a message of a later release', () => {
       'file.sources.0.weight',
       'file.unpack.strip',
       'model.family',
-      'priority',
+      'urgency',
     ]);
     expect(later).toEqual(copy);
   });

@@ -30,6 +30,7 @@ const SNAPSHOT: RolloutSnapshot = {
   inWave: { active: 0, ready: 2, succeeded: 0, failed: 0 },
   brake: { finished: 0, failed: 0 },
   sites: [{ site: 'a', ready: 2, active: 0 }],
+  staged: 0,
 };
 
 const steps = (change: Partial<RolloutSnapshot>, now = 0): RolloutStep[] => nextSteps({ ...SNAPSHOT, ...change }, now);
@@ -131,6 +132,13 @@ describe('what a rollout does next', () => {
     expect(moves(steps({ state: 'paused', pauseReason: 'manual' }))).toEqual([]);
   });
 
+  it('tells staged hosts to activate while it runs, and not while it is paused', () => {
+    const staged = { staged: 2, inWave: { active: 2, ready: 0, succeeded: 0, failed: 0 }, sites: [] };
+    expect(steps(staged)).toEqual([{ do: 'activate', hosts: 2 }]);
+    expect(steps({ ...staged, state: 'paused', pauseReason: 'threshold' })).toEqual([]);
+    expect(moves(steps({ ...staged, isWindowOpen: false }))).toEqual(['pause window']);
+  });
+
   it('starts when it is approved, its time has come and a window is open', () => {
     expect(moves(steps({ state: 'awaiting_approval', isApproved: false }))).toEqual([]);
     expect(moves(steps({ state: 'awaiting_approval' }))).toEqual(['approve']);
@@ -177,22 +185,43 @@ const policies = fc.record({
   }),
 });
 
+const weather = fc.record({
+  activates: fc.boolean(),
+  windowTicks: fc.constantFrom(undefined, 7, 40),
+  outages: fc.constantFrom(0, 1, 5),
+});
+
+/** Met or not, in exact fractions. */
+const isMetExactly = (share: number, succeeded: number, targeted: number): boolean =>
+  BigInt(succeeded) * 10_000n >= BigInt(share) * BigInt(targeted);
+
 describe('a rollout from its start to its verdict', () => {
-  it('ends with the right verdict, never breaks a limit, and never dispatches a host outside an opened wave', () => {
+  it('ends with the right verdict, never breaks a limit, and begins nothing while it is paused or its window is closed', () => {
+    const ends = new Set<string>();
     fc.assert(
-      fc.property(policies, fc.integer({ min: 1, max: 40 }), fc.infiniteStream(fc.nat(99)), (policy, hosts, dice) => {
-        const rollout = new SimulatedRollout(policy, hosts, dice);
-        rollout.run(4_000);
-        const { state, counts } = rollout;
-        expect(isFinalRollout(state)).toBe(true);
-        expect(counts.succeeded + counts.failed).toBe(counts.targeted);
-        const isMet = isThresholdMet(policy.successShare, counts);
-        if (state === 'succeeded') expect(counts.failed).toBe(0);
-        if (state === 'succeeded_with_failures') expect(isMet).toBe(true);
-        if (state === 'timed_out') expect(isMet).toBe(false);
-        if (state === 'failed') expect(!isMet || policy.abort?.action === 'stop').toBe(true);
-      }),
+      fc.property(
+        policies,
+        fc.integer({ min: 1, max: 40 }),
+        fc.infiniteStream(fc.nat(99)),
+        weather,
+        (policy, hosts, dice, around) => {
+          const rollout = new SimulatedRollout(policy, hosts, dice, around);
+          rollout.run(4_000);
+          const { state, counts } = rollout;
+          ends.add(state);
+          expect(isFinalRollout(state)).toBe(true);
+          expect(counts.succeeded + counts.failed).toBe(counts.targeted);
+          const isMet = isMetExactly(policy.successShare, counts.succeeded, counts.targeted);
+          expect(isThresholdMet(policy.successShare, counts)).toBe(isMet);
+          if (state === 'succeeded') expect(counts.failed).toBe(0);
+          else expect(counts.failed).toBeGreaterThan(0);
+          if (state === 'succeeded_with_failures') expect(isMet).toBe(true);
+          if (state === 'timed_out') expect(isMet).toBe(false);
+          if (state === 'failed') expect(!isMet || policy.abort?.action === 'stop').toBe(true);
+        },
+      ),
       { numRuns: 500 },
     );
+    expect(ends.size).toBeGreaterThan(2);
   });
 });

@@ -104,6 +104,26 @@ describe('orders for a host', () => {
     expect(done).toEqual([first.id, second.id]);
   });
 
+  it('an activation does not wait for a check of the store, and two rollouts do not replace each other', async () => {
+    const checking = order();
+    const shows = (): HostOrder => ({
+      ...{ version: 1, id: randomUUID(), order: 'activate', requestedAt: 1 },
+      models: [{ name: 'whisper', version: '1' }],
+    });
+    const [first, second] = [shows(), shows()];
+    for (const asked of [checking, first, second]) await ask(asked);
+    const done: string[] = [];
+    let checked: (() => void) | undefined;
+    work(async ({ id }) => {
+      if (id === checking.id) await new Promise<void>((resolve) => (checked = resolve));
+      done.push(id);
+    });
+    await until(async () => (await kept()) === 1 && checked !== undefined, { what: 'only the check is left' });
+    expect(done.sort()).toEqual([first.id, second.id].sort());
+    checked!();
+    await until(async () => (await kept()) === 0, { what: 'all orders are done' });
+  });
+
   it('an order that cannot be read is deleted', async () => {
     await redis.redis.hset(`${redis.settings.prefix}:orders:gpu-1`, '*', '{"order":"dance"}');
     work(async () => undefined);

@@ -39,6 +39,17 @@ describe('download queues', () => {
     expect(await Promise.all(['downloads.gpu-1', 'downloads.gpu-2', 'downloads'].map(waiting))).toEqual([1, 1, 1]);
   });
 
+  it('keeps the jobs of a host in the order of their priority, behind those that have none, and takes them out again', async () => {
+    const [none, first, last] = [aJob(), aJob({ priority: 1 }), aJob({ priority: 1_000_000 })];
+    await queues.addAll([last, first, none].map((job) => ({ host: 'gpu-1', job })));
+    const queue = queues.openQueue('gpu-1');
+    const ids = async (): Promise<(string | undefined)[]> =>
+      [...(await queue.getWaiting()), ...(await queue.getPrioritized())].map(({ id }) => id);
+    expect(await ids()).toEqual([none, first, last].map((job) => downloadJob.id(job)));
+    expect(await queues.remove({ host: 'gpu-1', id: downloadJob.id(first) })).toBe('removed');
+    expect(await ids()).toEqual([none, last].map((job) => downloadJob.id(job)));
+  });
+
   it('I09 keeps a job whose id is known, with its first payload', async () => {
     const job = aJob();
     await queues.addAll([{ host: null, job }]);
