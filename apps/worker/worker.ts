@@ -1,5 +1,4 @@
 import { hostname } from 'node:os';
-import type { DownloadJob } from '#contracts/worker/download-job';
 import type { WorkerEvent } from '#contracts/worker/worker-events';
 import type { Logger } from '#core/logger';
 import type { Http } from '#http/pool';
@@ -68,9 +67,8 @@ export function createWorker(
   const commands = listenToCommands(config, redis, { downloads, limits }, logger);
   const recallCommands = commands.recall.bind(commands);
   const reporter = new ProgressPublisher({ downloads, publish: append, recallCommands, logger });
-  const onServed = (job: DownloadJob): void => maintenance.served(job);
   const fetcher = createWorkerFetcher(config, limits, store, http, logger);
-  const handler = createDownloadHandler({ ...shared, publish, fetcher, downloads, onServed });
+  const handler = createDownloadHandler({ ...shared, publish, fetcher, downloads, onServed: maintenance.served });
   storeNotices.subscribe((notice) => {
     if (maintenance.isNews(notice)) noticeEvents(notice, Date.now()).forEach(publish);
   });

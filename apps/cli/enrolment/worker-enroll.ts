@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
 import { machineName } from '../commands/up.ts';
+import { settingsFrom } from '../settings.ts';
 import { refuseEmpty } from './enrolment-program.ts';
 
 export interface EnrollOptions {
@@ -25,7 +26,7 @@ export async function workerEnroll({ url, token, host }: EnrollOptions, context:
   const child = spawn(process.execPath, [join(context.distDir, 'apps/worker/main.js'), '--enrol'], {
     env: {
       ...env,
-      HAULIER_HOST: host ?? (env['HAULIER_HOST'] || machineName()),
+      HAULIER_HOST: host ?? settingsFrom(env, 'HAULIER_HOST').HAULIER_HOST ?? machineName(),
       ...(url === undefined ? {} : { HAULIER_URL: url }),
       ...(token === undefined ? {} : { HAULIER_ENROLMENT_TOKEN: token }),
     },

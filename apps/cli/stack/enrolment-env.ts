@@ -20,21 +20,21 @@ export async function enrolmentEnv(
   env: NodeJS.ProcessEnv,
   report: (step: string) => void,
 ): Promise<NodeJS.ProcessEnv> {
-  const host = env['HAULIER_HOST'];
+  const { HAULIER_HOST: host, HAULIER_POOL: pool, HAULIER_HOME: home = '', REDIS_URL: redisUrl = '' } = env;
   if (!host) return {};
-  const wish = { enrol: { host, pool: env['HAULIER_POOL'] === '1' } };
+  const wish = { enrol: { host, pool: pool === '1' } };
   const answer = await api.ask(wish, (message) => {
     const { data } = Answer.safeParse(message);
     return data?.enrolment.host === host ? data.enrolment : undefined;
   });
   if (answer?.token === undefined) {
     report(`the worker is not enrolled: ${answer?.refused ?? 'the API ended'}`);
-    await rm(join(env['HAULIER_HOME'] ?? '', 'worker', 'enrolment.json'), { force: true });
+    await rm(join(home, 'worker', 'enrolment.json'), { force: true });
     return {};
   }
   return {
     HAULIER_URL: apiUrl,
     HAULIER_ENROLMENT_TOKEN: answer.token,
-    REDIS_URL: withoutLogin(env['REDIS_URL'] ?? ''),
+    REDIS_URL: withoutLogin(redisUrl),
   };
 }
