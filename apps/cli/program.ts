@@ -75,6 +75,7 @@ function addDownloadCommands(program: Command, context: CommandContext): void {
       '--timeout <duration>',
       'stop waiting after this long, such as 30m; the download continues; default: no limit',
     )
+    .option('--deadline <duration>', 'how long sources that cannot be reached are waited for; default: 24h')
     .option('--json', 'one JSON object on stdout')
     .addOption(PROGRESS)
     .action(async (what, options) => (await import('./commands/download.ts')).downloadCommand(what, options, context));

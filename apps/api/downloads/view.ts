@@ -30,6 +30,8 @@ export function downloadView(row: DownloadRow): Download {
     path: row.publishedPath,
     error: row.error,
     createdAt: momentOf(row.createdAt),
+    deadlineAt: momentOf(row.deadlineAt),
+    retryAt: momentOrNull(row.retryAt),
     startedAt: momentOrNull(row.startedAt),
     lastAttemptAt: momentOrNull(row.lastAttemptAt),
     completedAt: momentOrNull(row.completedAt),

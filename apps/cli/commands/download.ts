@@ -30,6 +30,7 @@ export interface DownloadCommandOptions {
   readonly allowUnverified?: boolean;
   readonly wait?: boolean;
   readonly timeout?: string;
+  readonly deadline?: string;
   readonly json?: boolean;
   readonly progress: ProgressMode;
 }
@@ -92,7 +93,12 @@ async function requestOf(
   options: DownloadCommandOptions,
   context: CommandContext,
 ): Promise<CreateDownloadsInput> {
-  const where = options.host === undefined ? {} : { host: options.host };
+  const { deadline } = options;
+  if (deadline !== undefined) usageOf(() => optionOf('--deadline', timerDuration, deadline));
+  const where = {
+    ...(options.host === undefined ? {} : { host: options.host }),
+    ...(deadline === undefined ? {} : { deadline }),
+  };
   const model = /^([a-z0-9][a-z0-9._-]*)(?:@(.+))?$/.exec(what);
   if (model && !looksLikeCid(what)) {
     usageOf(() => refuseFileOptions(what, options));

@@ -19,6 +19,7 @@ export class TryReporter {
   readonly #publish: (event: WorkerEvent) => void;
   readonly #sums = new SourceSums();
   #count = 0;
+  #gotBytes = false;
 
   constructor(job: DownloadJob, attempt: number, publish: (event: WorkerEvent) => void) {
     this.#job = job;
@@ -46,7 +47,13 @@ export class TryReporter {
       reason: [record.rankedBecause, record.reason].filter(Boolean).join('; ').slice(0, MAX_REASON_CHARS),
     });
     this.#count += 1;
+    this.#gotBytes ||= record.bytes > 0;
     this.#sums.add(record);
+  }
+
+  /** Any byte arrived, right or wrong. */
+  get gotBytes(): boolean {
+    return this.#gotBytes;
   }
 
   /** Sums per source, those that gave most first. */

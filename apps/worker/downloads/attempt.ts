@@ -54,6 +54,8 @@ export class Attempt {
   readonly #startedAt = performance.now();
   #announced = false;
   #committedBytes = 0;
+  /** Nodes of the DAG arrived. */
+  #gotNodes = false;
 
   constructor(job: DownloadJob, context: AttemptContext, running: RunningDownload, deps: AttemptDeps) {
     this.#job = job;
@@ -125,6 +127,7 @@ export class Attempt {
       signal: AbortSignal.any([this.#running.signal, partial.lost]),
       onProgress: (progress) => this.#progressed(progress),
       onTry: (record) => this.#tries.add(record),
+      onNodes: ({ done }) => (this.#gotNodes ||= done > 0),
       logger,
     });
   }
@@ -198,9 +201,11 @@ export class Attempt {
       context: this.#context,
       stopCause,
       committedBytes: this.#committedBytes,
+      gotBytes: this.#gotNodes || this.#tries.gotBytes,
       sources: this.#tries.sourceBytes(),
       servedVersion,
       now: Date.now(),
+      random: Math.random(),
     });
     this.#deps.logger.info({ downloadId: this.#job.downloadId, err: error, result: result.do }, 'attempt ended');
     if (event && !isSilent) this.#deps.publish(event);

@@ -13,7 +13,7 @@ export interface Fetcher {
 
 export interface FetchHooks extends Pick<
   ObtainOptions,
-  'partialPath' | 'salvage' | 'signal' | 'onProgress' | 'onTry' | 'logger'
+  'partialPath' | 'salvage' | 'signal' | 'onProgress' | 'onTry' | 'onNodes' | 'logger'
 > {
   /** CID of the content by a kept leaf table, when the job names none: the table proves salvaged leaves. */
   readonly leavesOf?: string | undefined;

@@ -4,6 +4,16 @@ import { LAYERS } from '#core/layer';
 import { JobFile } from '../file-spec.ts';
 import { ModelName, ModelVersion } from '../manifest.ts';
 
+/** How often a job went back to its queue in order. */
+const JobWaits = z.strictObject({
+  /** Starts that ended so: they are no crashes. */
+  orderlyStarts: z.number().int().min(0),
+  /** Waits for sources without a byte in between. */
+  sourceWaitsInARow: z.number().int().min(0),
+});
+
+export type JobWaits = z.infer<typeof JobWaits>;
+
 /**
  * The job that carries one file to one host. The payload is all a worker needs and nothing more: no secrets,
  * under 2 KB (docs/rules/queues.md). `generation` grows whenever the download is queued again, because BullMQ
@@ -35,6 +45,10 @@ export const downloadJob = {
     /** Order of the fallback chain for this download; the worker's own where it is left out. */
     layers: z.array(z.enum(LAYERS)).min(1).optional(),
     strategy: z.enum(['ordered', 'parallel']).optional(),
+    /** Until when unreachable sources are waited for; milliseconds since 1970. Without it they are not waited for. */
+    deadlineAt: z.number().int().optional(),
+    /** Kept by the worker that puts the job back. */
+    waits: JobWaits.optional(),
     /** Most bytes per second for this download. */
     limitBytesPerSecond: z.number().int().min(1).optional(),
   }),

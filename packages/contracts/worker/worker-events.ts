@@ -69,7 +69,7 @@ export const TryFinished = z.strictObject({
 export const DownloadInterrupted = z.strictObject({
   ...OfDownload,
   type: z.literal('download.interrupted'),
-  reason: z.enum(['worker_shutdown', 'disk_full', 'source_wait', 'retry', 'requested']),
+  reason: z.enum(['worker_shutdown', 'disk_full', 'sources_unavailable', 'retry', 'requested']),
   message: text(1000),
   committedBytes: Count,
   /** When the worker itself will try again. */

@@ -4,7 +4,7 @@ import type { Layer, Outcome } from '#core/layer';
 import type { Strategy } from '#core/file-spec';
 
 /** Why a download is paused: a person asked (`requested`), or its worker waits. */
-export type PauseReason = 'worker_shutdown' | 'disk_full' | 'source_wait' | 'retry' | 'requested';
+export type PauseReason = 'worker_shutdown' | 'disk_full' | 'sources_unavailable' | 'retry' | 'requested';
 
 /** What one source contributed to a download that ended. */
 export interface SourceShare {
@@ -33,6 +33,9 @@ export interface DownloadRow {
   readonly layers: Layer[] | null;
   readonly strategy: Strategy | null;
   readonly limitBytesPerSecond: number | null;
+  /** How long unreachable sources are waited for after a request, a resume or a loss. */
+  readonly deadlineMs: number;
+  readonly deadlineAt: Date;
   readonly status: DownloadStatus;
   readonly generation: number;
   readonly enqueuedGeneration: number;
@@ -90,6 +93,8 @@ const COLUMN_BY_FIELD: Record<Exclude<keyof DownloadRow, 'file' | 'hostKnown'>, 
   layers: 'layers',
   strategy: 'strategy',
   limitBytesPerSecond: 'limit_bytes_per_second',
+  deadlineMs: 'deadline_ms',
+  deadlineAt: 'deadline_at',
   status: 'status',
   generation: 'generation',
   enqueuedGeneration: 'enqueued_generation',

@@ -3,6 +3,7 @@ import type pg from 'pg';
 import type { JobFile } from '#contracts/file-spec';
 import type { Strategy } from '#core/file-spec';
 import type { Layer } from '#core/layer';
+import { DEFAULT_DEADLINE_MS } from '#core/policy';
 import type { Database } from '../sql/connect.ts';
 import { contentKeyOf } from './content-key.ts';
 import { inTransaction } from '../sql/transaction.ts';
@@ -16,6 +17,8 @@ export interface DownloadOrder {
   readonly layers?: readonly Layer[] | undefined;
   readonly strategy?: Strategy | undefined;
   readonly limitBytesPerSecond?: number | undefined;
+  /** How long unreachable sources are waited for; milliseconds, default DEFAULT_DEADLINE_MS. */
+  readonly deadlineMs?: number | undefined;
 }
 
 /** Which rows answer a request besides those that are open. */
@@ -36,9 +39,11 @@ const CREATE_SQL = `
     ON CONFLICT DO NOTHING
   )
   INSERT INTO downloads (host, model, model_type, version, path, cid, hash, content_key, file_id,
-    layers, strategy, limit_bytes_per_second, total_bytes, created_at, updated_at)
+    layers, strategy, limit_bytes_per_second, total_bytes, created_at, updated_at, deadline_ms,
+    deadline_at)
   SELECT h.host, $2, $3, $4, f.path, f.cid, f.hash, f.content_key, f.file_id,
-    $5::text[], $6, $7, f.total_bytes, $8, $8
+    $5::text[], $6, $7, f.total_bytes, $8, $8, $11::bigint,
+    $8::timestamptz + $11::bigint * interval '1 millisecond'
   FROM unnest($1::text[]) AS h (host)
   CROSS JOIN wanted f
   WHERE NOT (coalesce(h.host, '') = ANY($10::text[]) AND EXISTS (
@@ -75,7 +80,7 @@ export async function insertDownloadsIn(
   trust: Trust,
   now: Date,
 ): Promise<number> {
-  const { model, layers, strategy, limitBytesPerSecond } = request;
+  const { model, layers, strategy, limitBytesPerSecond, deadlineMs = DEFAULT_DEADLINE_MS } = request;
   const parameters = [
     [...new Set(request.hosts)],
     model?.name ?? null,
@@ -87,6 +92,7 @@ export async function insertDownloadsIn(
     now,
     JSON.stringify(distinct(request.files.map(toColumns))),
     trust.finishedOn.map((host) => host ?? ''),
+    deadlineMs,
   ];
   return (await client.query(CREATE_SQL, parameters)).rowCount ?? 0;
 }

@@ -60,12 +60,17 @@ const INTERRUPTED_STATUS = `CASE WHEN d.status = 'paused' THEN d.status
   WHEN d.status = 'pending' THEN ${nextStatusSql('interrupt', `(${nextStatusSql('start')})`)}
   ELSE ${nextStatusSql('interrupt')} END`;
 
+/** What could not reach a source was no attempt. A row that is paused already was changed by the same event before. */
+const TAKEN_BACK = `CASE WHEN e.reason = 'sources_unavailable' AND d.status IN ('in_progress', 'resuming') THEN 1 ELSE 0 END`;
+
 export const INTERRUPTED_SQL = `
   UPDATE downloads d SET status = ${INTERRUPTED_STATUS},
     pause_reason = CASE WHEN d.pause_reason = 'requested' THEN d.pause_reason ELSE e.reason END,
     reason = CASE WHEN d.pause_reason = 'requested' THEN d.reason ELSE e.message END,
     retry_at = CASE WHEN d.pause_reason = 'requested' THEN NULL
       ELSE 'epoch'::timestamptz + e."retryAt" * interval '1 millisecond' END,
+    attempts = d.attempts - ${TAKEN_BACK},
+    attempts_used = greatest(d.attempts_used - ${TAKEN_BACK}, d.attempts_before),
     downloaded_bytes = e."committedBytes", current_size = e."committedBytes", bytes_per_second = 0,
     event_at = ${AT}, heartbeat_at = $2, updated_at = $2
   FROM ${events('reason text, message text, "committedBytes" bigint, "retryAt" bigint')}

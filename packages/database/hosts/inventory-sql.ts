@@ -1,4 +1,4 @@
-import { legalSql, nextStatusSql } from '../downloads/status-sql.ts';
+import { legalSql, nextStatusSql, renewedDeadlineSql } from '../downloads/status-sql.ts';
 
 /*
  * Compares the inventory of a host with its rows. `$1` is the host, `$2` its boot and `$3` the moment, by the
@@ -91,7 +91,7 @@ export const LOSE_SQL = `
     error = CASE j.why WHEN 'hopeless' THEN 'the host lost it ' || d.requeues || ' times: look at its disk, then resume' END,
     completed_at = CASE j.why WHEN 'lost' THEN NULL ELSE $4::timestamptz END,
     attempts_before = 0, attempts_used = 0, event_at = NULL, retry_at = NULL, pause_reason = NULL, outcome = NULL,
-    downloaded_bytes = 0, current_size = 0, bytes_per_second = 0, published_path = NULL, updated_at = $4
+    downloaded_bytes = 0, current_size = 0, bytes_per_second = 0, published_path = NULL, ${renewedDeadlineSql('$4')}, updated_at = $4
   FROM judged j WHERE d.id = j.id AND ${legalSql('lose')}
   RETURNING d.id`;
 

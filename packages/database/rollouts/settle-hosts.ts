@@ -32,7 +32,7 @@ export async function settlePresence(
 }
 
 /** A download waits because no source can be used: the host is not to blame. */
-const BLOCKED = `d.status = 'paused' AND d.pause_reason IN ('source_wait', 'sources_unavailable')`;
+const BLOCKED = `d.status = 'paused' AND d.pause_reason = 'sources_unavailable'`;
 
 /** What the downloads of each active host say. `$3` are the active states. */
 const WORK_SQL = `
