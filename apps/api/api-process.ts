@@ -18,6 +18,7 @@ import { createQueueBoard } from './system/queue-board.ts';
 import type { QueueBoard } from './system/queue-board-type.ts';
 import { createReconciler } from './background/reconciler.ts';
 import { createRecorder } from './background/recorder.ts';
+import { createRepairs } from './background/repairs.ts';
 import { createRelay } from './background/relay.ts';
 import type { ProjectFiles } from './project-files.ts';
 import { prepareDatabase } from './start-up.ts';
@@ -107,8 +108,9 @@ function createLoops(
   const nudgeRelay = (): void => relay.nudge();
   const conductor = createConductor({ ...base, nudgeRelay });
   const deps = { ...base, nudgeRelay, nudgeConductor: () => conductor.nudge() };
+  const repairs = createRepairs(deps, config.repairHosts);
   const versionChecks = createVersionChecks(deps, maintenance, config.versionCheckMs);
-  return { deps, loops: [relay, conductor, ...createReconciler(deps, config), versionChecks] };
+  return { deps, loops: [relay, conductor, ...createReconciler(deps, config), repairs, versionChecks] };
 }
 
 const showing =

@@ -28,6 +28,8 @@ export interface ApiConfig {
   readonly warnings: readonly string[];
   /** A host that nothing was heard of for this long is offline: three times the pause between its reports. */
   readonly hostOfflineAfterMs: number;
+  /** Most hosts of a site that fetch lost files again at once. */
+  readonly repairHosts: number;
 }
 
 /**
@@ -76,6 +78,7 @@ const toConfig = (
   historyMs: values.HAULIER_HISTORY,
   versionCheckMs: values.HAULIER_VERSION_CHECK_INTERVAL,
   hostOfflineAfterMs: values.HAULIER_HOST_OFFLINE_AFTER,
+  repairHosts: values.HAULIER_REPAIR_HOSTS,
   warnings,
 });
 

@@ -9,8 +9,15 @@ export interface ControlPlaneSnapshot {
   readonly storeBytes: number;
   /** Hosts whose store is over the limit that it warns at. */
   readonly hostsOverStoreLimit: number;
-  /** Tries per layer since the metrics' start: successes and failures. */
-  readonly tries: readonly { readonly layer: string; readonly successes: number; readonly failures: number }[];
+  /** Tries and kept bytes of every layer in the last day. */
+  readonly tries: readonly LayerTries[];
+}
+
+export interface LayerTries {
+  readonly layer: string;
+  readonly successes: number;
+  readonly failures: number;
+  readonly bytes: number;
 }
 
 export interface ControlPlaneMetrics {
@@ -31,6 +38,7 @@ export function createControlPlaneMetrics(): ControlPlaneMetrics {
   const storeBytes = gauge('haulier_store_bytes', 'Bytes in the stores of all hosts that reported');
   const overLimit = gauge('haulier_hosts_over_store_limit', 'Hosts whose store is over its warning limit');
   const tries = gauge('haulier_download_tries', 'Tries at sources in the last 24 hours', ['layer', 'result']);
+  const bytes = gauge('haulier_download_bytes', 'Bytes from sources that were kept in the last 24 hours', ['layer']);
   return {
     contentType: registry.contentType,
     expose(snapshot) {
@@ -39,10 +47,10 @@ export function createControlPlaneMetrics(): ControlPlaneMetrics {
       for (const [state, count] of Object.entries(snapshot.hosts)) hosts.set({ state }, count);
       storeBytes.set(snapshot.storeBytes);
       overLimit.set(snapshot.hostsOverStoreLimit);
-      tries.reset();
-      for (const { layer, successes, failures } of snapshot.tries) {
+      for (const { layer, successes, failures, bytes: kept } of snapshot.tries) {
         tries.set({ layer, result: 'success' }, successes);
         tries.set({ layer, result: 'failure' }, failures);
+        bytes.set({ layer }, kept);
       }
       return registry.metrics();
     },

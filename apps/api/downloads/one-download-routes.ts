@@ -44,9 +44,9 @@ function registerGet(app: App, deps: Dependencies): void {
   );
 }
 
-async function detailView({ database }: Dependencies, row: DownloadRow): Promise<DownloadDetail> {
-  const tries = await triesOf(database, row, MAX_TRIES_SHOWN);
-  return { ...downloadView(row), tries: tries.map(tryView).reverse() };
+async function detailView(deps: Dependencies, row: DownloadRow): Promise<DownloadDetail> {
+  const tries = await triesOf(deps.database, row, MAX_TRIES_SHOWN);
+  return { ...downloadView(row, deps), tries: tries.map(tryView).reverse() };
 }
 
 function registerAction(
@@ -70,7 +70,7 @@ function registerAction(
         response: { 200: Download, ...problems(400, 404, 409) },
       },
     },
-    async (request) => downloadView(await act(deps, request.params.id)),
+    async (request) => downloadView(await act(deps, request.params.id), deps),
   );
 }
 
@@ -89,6 +89,6 @@ function registerLimit(app: App, deps: Dependencies): void {
         response: { 200: Download, ...problems(400, 404) },
       },
     },
-    async (request) => downloadView(await limit(deps, request.params.id, request.body.bytesPerSecond)),
+    async (request) => downloadView(await limit(deps, request.params.id, request.body.bytesPerSecond), deps),
   );
 }

@@ -6,6 +6,7 @@ import {
   DownloadRequest,
   ListDownloadsQuery,
 } from '#contracts/http/downloads';
+import type { DownloadRow } from '#database/downloads/download-row';
 import { downloadsById, listDownloads } from '#database/downloads/download-queries';
 import { createDownloads } from './create-downloads.ts';
 import type { CreatedDownloads } from './create-downloads.ts';
@@ -42,14 +43,14 @@ function registerCreate(app: App, deps: Dependencies): void {
     },
     async (request, reply) => {
       const made = await createDownloads(deps, request.body, request.query, whenGone(reply));
-      const answer = requestView(made);
+      const answer = requestView(deps, made);
       return reply.code(202).header('location', answer.links.self).send(answer);
     },
   );
 }
 
-function requestView({ order, rows, count, created }: CreatedDownloads): DownloadRequest {
-  const downloads = rows?.map(downloadView);
+function requestView(deps: Dependencies, { order, rows, count, created }: CreatedDownloads): DownloadRequest {
+  const downloads = rows?.map((row) => downloadView(row, deps));
   return {
     request: {
       model: order.model?.name ?? null,
@@ -93,17 +94,19 @@ function registerList(app: App, deps: Dependencies): void {
   );
 }
 
-async function listView({ database }: Dependencies, query: ListDownloadsQuery): Promise<DownloadList> {
+async function listView(deps: Dependencies, query: ListDownloadsQuery): Promise<DownloadList> {
+  const { database } = deps;
+  const viewed = (row: DownloadRow): Download => downloadView(row, deps);
   if (query.id !== undefined) {
     const rows = await downloadsById(database, query.id);
-    return { downloads: rows.map(downloadView), nextCursor: null, links: { next: null } };
+    return { downloads: rows.map(viewed), nextCursor: null, links: { next: null } };
   }
   const { cursor, limit, status, cid, model, version, host } = query;
   const after = cursor === undefined ? undefined : decodeCursor(cursor);
   const page = await listDownloads(database, { status, cid, model, version, host, limit, after });
   const nextCursor = page.next === undefined ? null : encodeCursor(page.next);
   return {
-    downloads: page.rows.map(downloadView),
+    downloads: page.rows.map(viewed),
     nextCursor,
     links: { next: nextCursor === null ? null : nextLink(query, nextCursor) },
   };

@@ -11,6 +11,7 @@ const MAX_SOURCE_CHARS = 200;
 const MAX_ERROR_CHARS = 500;
 const MAX_REASON_CHARS = 300;
 const MAX_SOURCES = 64;
+export const MAX_ORIGIN_CHARS = 300;
 
 /** Turns each try of an attempt into an event, and keeps the sums per source: an attempt may have any number of tries. */
 export class TryReporter {
@@ -42,6 +43,8 @@ export class TryReporter {
       status: record.failure === undefined ? 'success' : 'failure',
       latencyMs: Math.round(record.durationMs),
       bytes: record.bytes,
+      committedBytes: record.committedBytes,
+      origin: record.origin.slice(0, MAX_ORIGIN_CHARS),
       errorKind: record.failure?.kind ?? null,
       errorMessage: record.failure?.message.slice(0, MAX_ERROR_CHARS) ?? null,
       reason: [record.rankedBecause, record.reason].filter(Boolean).join('; ').slice(0, MAX_REASON_CHARS),

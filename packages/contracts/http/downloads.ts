@@ -119,7 +119,7 @@ export const Download = z
     reason: z
       .string()
       .describe(
-        'a code, why it is in this status: not_queued_yet, queued, host_unknown, running, worker_shutdown, disk_full, ' +
+        'a code, why it is in this status: not_queued_yet, queued, repair_waits, host_unknown, host_offline, running, worker_silent, worker_shutdown, disk_full, ' +
           'sources_unavailable, retry, ' +
           'requested, verified, unverified, cache_hit, cancelled, or the kind of failure, such as deadline',
       ),

@@ -43,6 +43,8 @@ export const DownloadProgress = z.strictObject({
   bytesPerSecond: Count,
   /** The source that gave most of the last second. */
   source: text(200).nullable(),
+  /** Where that source belongs; left out by earlier workers, and without a source. */
+  from: z.strictObject({ layer: z.enum(LAYERS), kind: z.enum(SOURCE_KINDS), origin: text(300) }).optional(),
   retries: Count,
 });
 
@@ -58,7 +60,12 @@ export const TryFinished = z.strictObject({
   status: z.enum(['success', 'failure']),
   /** Time to the end of the try. */
   latencyMs: Count,
+  /** Received, whether they were kept or not. */
   bytes: Count,
+  /** Kept; left out by earlier workers. */
+  committedBytes: Count.optional(),
+  /** Scheme, host and port of the source, or its path; left out by earlier workers. */
+  origin: text(300).optional(),
   errorKind: text(40).nullable(),
   errorMessage: text(500).nullable(),
   /** What `decide` and `rank` said, and why. */
@@ -109,7 +116,7 @@ export const DownloadFailed = z.strictObject({
 export const HostNotice = z.strictObject({
   type: z.literal('host.notice'),
   at: At,
-  notice: z.enum(['corrupt', 'store_over_limit', 'newer_version', 'degraded', 'evicted']),
+  notice: z.enum(['missing', 'corrupt', 'repaired', 'store_over_limit', 'newer_version', 'degraded', 'evicted']),
   model: text(100).nullable(),
   path: z.string().max(4096).nullable(),
   message: text(1000),

@@ -39,10 +39,10 @@ const CREATE_SQL = `
     ON CONFLICT DO NOTHING
   )
   INSERT INTO downloads (host, model, model_type, version, path, cid, hash, content_key, file_id,
-    layers, strategy, limit_bytes_per_second, total_bytes, created_at, updated_at, deadline_ms,
-    deadline_at)
+    layers, strategy, limit_bytes_per_second, total_bytes, created_at, updated_at, asked_at,
+    deadline_ms, deadline_at)
   SELECT h.host, $2, $3, $4, f.path, f.cid, f.hash, f.content_key, f.file_id,
-    $5::text[], $6, $7, f.total_bytes, $8, $8, $11::bigint,
+    $5::text[], $6, $7, f.total_bytes, $8, $8, $8, $11::bigint,
     $8::timestamptz + $11::bigint * interval '1 millisecond'
   FROM unnest($1::text[]) AS h (host)
   CROSS JOIN wanted f
@@ -55,6 +55,14 @@ const CREATE_SQL = `
   ON CONFLICT (content_key, path, (coalesce(host, '')), (coalesce(model, '')), (coalesce(version, '')))
     WHERE status IN ('pending', 'in_progress', 'resuming', 'paused')
   DO NOTHING`;
+
+/** What waits and is asked for again: it is wanted as of now, and its repair does not wait for the budget of its site. */
+const ASKED_SQL = `
+  UPDATE downloads d SET asked_at = $5, repair_waits = false
+  FROM jsonb_to_recordset($1::jsonb) AS f (path text, content_key text) CROSS JOIN unnest($2::text[]) AS h (host)
+  WHERE d.content_key = f.content_key AND d.path = f.path AND coalesce(d.host, '') = coalesce(h.host, '')
+    AND d.model IS NOT DISTINCT FROM $3 AND d.version IS NOT DISTINCT FROM $4
+    AND d.status = 'pending' AND d.created_at < $5`;
 
 /**
  * Writes one row per host and file in one statement. An open download is shared: no second row is made for the same
@@ -80,22 +88,25 @@ export async function insertDownloadsIn(
   trust: Trust,
   now: Date,
 ): Promise<number> {
-  const { model, layers, strategy, limitBytesPerSecond, deadlineMs = DEFAULT_DEADLINE_MS } = request;
+  const { deadlineMs = DEFAULT_DEADLINE_MS } = request;
+  const { name, type, version } = request.model ?? NO_MODEL;
+  const hosts = [...new Set(request.hosts)];
+  const files = distinct(request.files.map(toColumns));
   const parameters = [
-    [...new Set(request.hosts)],
-    model?.name ?? null,
-    model?.type ?? null,
-    model?.version ?? null,
-    layers ?? null,
-    strategy ?? null,
-    limitBytesPerSecond ?? null,
+    ...[hosts, name, type, version],
+    ...[request.layers, request.strategy, request.limitBytesPerSecond].map((wish) => wish ?? null),
     now,
-    JSON.stringify(distinct(request.files.map(toColumns))),
+    JSON.stringify(files),
     trust.finishedOn.map((host) => host ?? ''),
     deadlineMs,
   ];
-  return (await client.query(CREATE_SQL, parameters)).rowCount ?? 0;
+  const created = (await client.query(CREATE_SQL, parameters)).rowCount ?? 0;
+  if (created < hosts.length * files.length)
+    await client.query(ASKED_SQL, [JSON.stringify(files), hosts, name, version, now]);
+  return created;
 }
+
+const NO_MODEL = { name: null, type: null, version: null };
 
 const toColumns = (file: JobFile) => ({
   path: file.path,

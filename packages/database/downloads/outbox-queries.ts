@@ -49,7 +49,7 @@ const FILE_COUNT_SQL = `CASE WHEN v.host IS NULL THEN (
 export async function unqueuedDownloads(database: Database, limit: number): Promise<OutboxRow[]> {
   const sql = `WITH batch AS MATERIALIZED (
       SELECT d.* FROM downloads d
-      WHERE d.status IN ('pending', 'in_progress', 'resuming') AND d.enqueued_generation < d.generation
+      WHERE d.status IN ('pending', 'in_progress', 'resuming') AND d.enqueued_generation < d.generation AND NOT d.repair_waits
       ORDER BY d.created_at, d.host, d.id LIMIT $1
     ), counts AS MATERIALIZED (
       SELECT v.host, v.model, v.version, ${FILE_COUNT_SQL} AS files

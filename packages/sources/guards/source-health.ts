@@ -131,10 +131,9 @@ export class SourceHealth {
     if (saysNothing(error)) return;
     record.successRate = average(record.successRate ?? 1, 0);
     const isAnswered = error.retryAfterMs !== undefined || !ABOUT_ORIGIN.has(error.kind) || bytes >= PROGRESS_BYTES;
-    const cause = { kind: error.kind, message: error.message ?? error.kind };
+    const cause = causeOf(error);
     if (error.retryAfterMs !== undefined) this.coolDown(origin, error.retryAfterMs, error.bucket, cause);
-    record.failuresInARow = isAnswered ? 0 : record.failuresInARow + 1;
-    record.firstFailure = isAnswered ? undefined : (record.firstFailure ?? cause);
+    countFailure(record, isAnswered ? undefined : cause);
     if (isAnswered) return wasProbe ? close(record) : undefined;
     if (!wasProbe && record.failuresInARow < this.#failuresToOpen) return;
     record.openUntilMs = this.#now() + exponentialMs(this.#cooldownMs, record.opens + 1, MAX_COOLDOWN_MS);
@@ -196,6 +195,14 @@ const shown = ({ kind, message }: OriginalFailure): string => (message === '' ? 
 function breakerMessage({ failuresInARow, firstFailure }: OriginRecord): string {
   const first = firstFailure === undefined ? '' : `, the first: ${shown(firstFailure)}`;
   return `is paused after ${failuresInARow} failures in a row${first}`;
+}
+
+const causeOf = ({ kind, message = kind }: OriginFailure): OriginalFailure => ({ kind, message });
+
+/** @param cause undefined for a failure that shows that the origin works: it ends the row */
+function countFailure(record: OriginRecord, cause: OriginalFailure | undefined): void {
+  record.failuresInARow = cause === undefined ? 0 : record.failuresInARow + 1;
+  record.firstFailure = cause === undefined ? undefined : (record.firstFailure ?? cause);
 }
 
 /** Closes the breaker of an origin that works. */
