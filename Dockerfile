@@ -22,6 +22,8 @@ COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/prisma ./prisma
 COPY --from=build /app/dist ./dist
+# For the jobs of pipelines (integrations/).
+RUN ln -s /app/dist/bundles/cli/main.js /usr/local/bin/haulier
 ENV NODE_ENV=production HAULIER_HOME=/data HAULIER_BIND=0.0.0.0
 USER 10001:10001
 VOLUME /data

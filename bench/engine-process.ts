@@ -17,7 +17,7 @@ import { createThrottle, type Throttle } from '#transfer/report/throttle';
 import type { EngineAnswer, EngineOrder, EngineReport, FileOrder } from './engine-order.ts';
 import { forgetPeak, peakBytesOf } from './process-facts.ts';
 
-const LAYERS: readonly Layer[] = ['ipfs', 'huggingface'];
+const LAYERS: readonly Layer[] = ['ipfs', 'origin'];
 
 /** Shared by all orders, as in a worker. */
 const http = createHttp({ addressPolicy: parseAddressPolicy([], true), ca: process.env['BENCH_CA'] });

@@ -1,11 +1,15 @@
 import { parseArgs } from 'node:util';
 import { bundleBench } from './bundle/bundle-bench.ts';
+import { fleetBench } from './fleet/fleet-bench.ts';
+import { queueBench } from './queue/queue-bench.ts';
 import { transferBench } from './transfer/transfer-bench.ts';
 import { unpackBench } from './unpack/unpack-bench.ts';
 
 const USAGE = `usage: npm run bench -- transfer [--quick] [--rounds N] [--only CASE] [--json] [--dir FOLDER] [--profile FOLDER]
        npm run bench -- bundle [--quick] [--rounds N] [--json] [--dir FOLDER]
        npm run bench -- unpack [--quick] [--rounds N] [--json] [--dir FOLDER]
+       npm run bench -- queue [--quick] [--rounds N] [--only CASE] [--json] [--dir FOLDER]
+       npm run bench -- fleet [--quick] [--rounds N] [--json] [--dir FOLDER]
 
   --quick           3 rounds and smaller files
   --rounds N        rounds of each case; default 5
@@ -33,7 +37,13 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
 
 /** Each measures one kind of work. */
-const BENCHES = { transfer: transferBench, unpack: unpackBench, bundle: bundleBench };
+const BENCHES = {
+  transfer: transferBench,
+  unpack: unpackBench,
+  bundle: bundleBench,
+  queue: queueBench,
+  fleet: fleetBench,
+};
 const bench = new Map(Object.entries(BENCHES)).get(positionals[0] ?? '');
 
 if (positionals.length !== 1 || bench === undefined || !Number.isInteger(rounds) || rounds < 1) {

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 /** Linux counts in hundredths of a second for programs, whatever the kernel's own tick. */
 const TICK_MS = 10;
@@ -22,4 +22,29 @@ export function peakBytesOf(pid: number | 'self'): number | undefined {
 /** Resets the peak of this process. */
 export function forgetPeak(): void {
   writeFileSync('/proc/self/clear_refs', '5');
+}
+
+/** CPU time of a running process and all its threads so far; milliseconds, to 10. */
+export function cpuMsOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+}
+
+/** CPU time of a process and of its present children; milliseconds, to 10 for each. Children that ended are in what their parent has. */
+export function treeCpuMsOf(pid: number): number {
+  const fieldsOf = (of: string): string[] | undefined => {
+    try {
+      return readFileSync(`/proc/${of}/stat`, 'utf8').split(') ')[1]!.split(' ');
+    } catch {
+      return undefined; // it ended meanwhile
+    }
+  };
+  const sum = (fields: string[], from: number, to: number): number =>
+    fields.slice(from, to).reduce((ticks, field) => ticks + Number(field), 0);
+  let ticks = sum(fieldsOf(String(pid)) ?? [], 11, 15);
+  for (const name of readdirSync('/proc').filter((one) => /^\d+$/.test(one))) {
+    const fields = fieldsOf(name);
+    if (fields !== undefined && Number(fields[1]) === pid) ticks += sum(fields, 11, 13);
+  }
+  return ticks * TICK_MS;
 }

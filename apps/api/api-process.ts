@@ -3,6 +3,9 @@ import type { FastifyBaseLogger } from 'fastify';
 import { connect } from '#database/sql/connect';
 import type { Database } from '#database/sql/connect';
 import { listHosts } from '#database/hosts/host-queries';
+import { parseAddressPolicy } from '#http/address/address-policy';
+import { createHttp } from '#http/pool';
+import { systemAuthorities } from '#http/connection/system-authorities';
 import { checkRedis } from '#queue/check-redis';
 import { DownloadQueues } from '#queue/jobs/download-queue';
 import { MaintenanceQueue } from '#queue/jobs/maintenance-queue';
@@ -13,6 +16,7 @@ import { createHealth } from './system/health.ts';
 import type { Health } from './system/health.ts';
 import { createChanges } from './live/changes.ts';
 import type { Loop } from './background/loop.ts';
+import { createBulkRunner } from './bulk/run-bulk-actions.ts';
 import { createConductor } from './rollouts/conductor.ts';
 import { createQueueBoard } from './system/queue-board.ts';
 import type { QueueBoard } from './system/queue-board-type.ts';
@@ -24,6 +28,8 @@ import type { ProjectFiles } from './project-files.ts';
 import { prepareDatabase } from './start-up.ts';
 import { createAuthenticator } from './access/authenticate.ts';
 import { createVersionChecks } from './background/version-checks.ts';
+import { createWebhookSender } from './webhooks/sender.ts';
+import { createHostWatch, createSourceWatch, createWebhookHistory } from './webhooks/watches.ts';
 
 /** The whole API as one thing that starts and stops. */
 export interface ApiProcess {
@@ -46,15 +52,22 @@ export async function createApiProcess(
   const database = connect({ url: config.databaseUrl, poolSize: config.databasePool, logger: log });
   const board = boardOf(config);
   const queues = new DownloadQueues({ redis, logger: log, onQueueClosing: (queue) => board?.hide(queue) });
-  const showQueue = showing(queues, board);
+  const showQueues = showing(queues, board);
   const base = baseOf(config, { database, queues, log });
   const maintenance = new MaintenanceQueue({ redis: queues.redis, prefix: config.redisPrefix, logger: log });
-  const { deps, loops } = createLoops(base, config, maintenance, showQueue);
+  const sender = createSender(base, config, files.version);
+  const { deps, loops } = createLoops(
+    { ...base, nudgeWebhooks: () => sender.nudge() },
+    config,
+    maintenance,
+    showQueues,
+  );
   const recorder = createRecorder(deps, redis, `api-${randomUUID()}`);
   const state = { prepared: false };
   const app = await createApp({
     deps,
     authenticator: createAuthenticator(database, deps.now),
+    requestsPerMinute: config.requestsPerMinute,
     logger: log,
     version: files.version,
     health: healthOf(database, queues, state),
@@ -64,14 +77,14 @@ export async function createApiProcess(
   });
   const stopping = new AbortController();
   const prepare = () => prepareDatabase({ ...config, ...files, database, log, signal: stopping.signal });
-  const runners = [...loops, recorder];
+  const runners = [...loops, sender, recorder];
   const start = async () => {
     const url = await app.listen({ host: config.bind, port: config.port });
     log.info({ url }, 'listening');
     const adminToken = await prepare();
     state.prepared = true;
     board?.show(maintenance.queue);
-    for (const host of [null, ...(await recentHosts(database))]) showQueue(host);
+    showQueues([null, ...(await recentHosts(database))]);
     for (const runner of runners) runner.start();
     log.info({ url }, 'working');
     return { url, adminToken };
@@ -88,36 +101,58 @@ export async function createApiProcess(
 }
 
 /** What requests and loops work with, but for the loops that they nudge. */
-type Base = Omit<Dependencies, 'nudgeRelay' | 'nudgeConductor'>;
+type Base = Omit<Dependencies, 'nudgeRelay' | 'nudgeConductor' | 'nudgeBulk' | 'nudgeWebhooks'>;
 
 function baseOf(
-  { redisPrefix: prefix, hostOfflineAfterMs }: ApiConfig,
+  { redisPrefix: prefix, hostOfflineAfterMs, allowAddresses }: ApiConfig,
   made: Pick<Dependencies, 'database' | 'queues' | 'log'>,
 ): Base {
-  return { ...made, prefix, hostOfflineAfterMs, changes: createChanges(), now: () => new Date() };
+  const webhookAddresses = parseAddressPolicy(allowAddresses);
+  return { ...made, prefix, hostOfflineAfterMs, webhookAddresses, changes: createChanges(), now: () => new Date() };
+}
+
+/** Sends what webhooks are told; every attempt has a client of its own. */
+function createSender(base: Base, { proxy, useSystemCa }: ApiConfig, version: string): Loop {
+  const ca = useSystemCa ? systemAuthorities() : undefined;
+  const options = { addressPolicy: base.webhookAddresses, proxy, ca, userAgent: `haulier/${version}` };
+  return createWebhookSender(base, () => createHttp(options));
 }
 
 /** The loops beside the requests. Those that others nudge come first. */
 function createLoops(
-  base: Base,
+  base: Base & Pick<Dependencies, 'nudgeWebhooks'>,
   config: ApiConfig,
   maintenance: MaintenanceQueue,
-  onQueued: (host: string | null) => void,
+  onQueued: (hosts: readonly (string | null)[]) => void,
 ): { deps: Dependencies; loops: readonly Loop[] } {
   const relay = createRelay(base, onQueued);
   const nudgeRelay = (): void => relay.nudge();
   const conductor = createConductor({ ...base, nudgeRelay });
-  const deps = { ...base, nudgeRelay, nudgeConductor: () => conductor.nudge() };
+  const bulk = createBulkRunner({ ...base, nudgeRelay });
+  const deps = {
+    ...{ ...base, nudgeRelay },
+    ...{ nudgeConductor: () => conductor.nudge(), nudgeBulk: () => bulk.nudge() },
+  };
   const repairs = createRepairs(deps, config.repairHosts);
   const versionChecks = createVersionChecks(deps, maintenance, config.versionCheckMs);
-  return { deps, loops: [relay, conductor, ...createReconciler(deps, config), repairs, versionChecks] };
+  const watches = [
+    createHostWatch(deps, () => deps.queues.redis.ping()),
+    createSourceWatch(deps),
+    createWebhookHistory(deps, config.historyMs),
+  ];
+  return {
+    deps,
+    loops: [relay, conductor, bulk, ...createReconciler(deps, config), repairs, versionChecks, ...watches],
+  };
 }
 
+/** Shows the last of these queues on the board. To open a queue costs round trips, and thousands of hosts may get jobs at once. */
 const showing =
   (queues: DownloadQueues, board: QueueBoard | undefined) =>
-  (host: string | null): void => {
-    board?.show(queues.openQueue(host));
-    queues.openQueue(null); // the pool's queue is used last, so it is never the queue that is closed to make room
+  (hosts: readonly (string | null)[]): void => {
+    if (board === undefined) return;
+    for (const host of hosts.slice(-MAX_HOSTS_SHOWN)) board.show(queues.openQueue(host));
+    board.show(queues.openQueue(null)); // used last, so that the pool's queue is never closed to make room
   };
 
 const once = (work: () => Promise<void>): (() => Promise<void>) => {

@@ -7,6 +7,7 @@ import { MINUTE_MS, SECOND_MS } from '#core/units';
 import type { Dependencies } from './dependencies.ts';
 import { QUEUE_BOARD_PATH } from './system/queue-board-type.ts';
 import type { QueueBoard } from './system/queue-board-type.ts';
+import { registerBulkRoutes } from './bulk/routes.ts';
 import { registerCidRoutes } from './models/cid-routes.ts';
 import { registerDownloadRoutes } from './downloads/routes.ts';
 import { registerHostRoutes } from './hosts/routes.ts';
@@ -17,20 +18,28 @@ import { registerOneDownloadRoutes } from './downloads/one-download-routes.ts';
 import { registerHealthRoutes, registerProblemRoutes, registerSystemRoutes } from './system/routes.ts';
 import type { SystemFacts } from './system/routes.ts';
 import { registerPrometheusRoutes } from './metrics/prometheus-routes.ts';
+import { registerWebhookRoutes } from './webhooks/routes.ts';
 import { registerVersionRoutes } from './models/version-routes.ts';
 import type { App } from './server/app-type.ts';
+import { answerClientError } from './server/client-errors.ts';
 import { answerError, registerErrorHandler } from './server/error-handler.ts';
 import { acceptOnlyJson } from './server/json-only.ts';
 import { registerOpenApi, registerOpenApiDocument } from './server/openapi.ts';
 import { refuseOddValues } from './server/refuse-odd-values.ts';
 import { registerSecurityHeaders } from './server/security-headers.ts';
 import { endUnusedConnections } from './server/unused-connections.ts';
+import { auditWrites } from './access/audit/audit-writes.ts';
+import { registerAuditRoutes } from './access/audit/routes.ts';
 import { guard } from './access/guard.ts';
+import { createRequestLimits, type RequestLimits } from './access/request-limits.ts';
+import { registerTokenRoutes } from './access/token-routes.ts';
 import type { Authenticator } from './access/authenticate.ts';
 
 export interface AppOptions extends SystemFacts {
   readonly deps: Dependencies;
   readonly authenticator: Authenticator;
+  /** Requests of one token within a minute. */
+  readonly requestsPerMinute: number;
   readonly logger: FastifyBaseLogger;
   /** Pages of the documentation at `/docs`; `/openapi.json` is always there. */
   readonly docs: boolean;
@@ -53,6 +62,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     requestTimeout: MINUTE_MS,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200 },
+    clientErrorHandler: answerClientError,
     frameworkErrors: (error, request, reply) => void answerError(request, reply, error),
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);
@@ -67,35 +77,46 @@ export async function createApp(options: AppOptions): Promise<App> {
   await registerOpenApi(app, options.version);
   registerHealthRoutes(app, options);
   registerProblemRoutes(app);
-  await registerApi(app, options);
-  await registerBoard(app, options);
+  const limits = await createRequestLimits(app, options.requestsPerMinute);
+  await registerApi(app, options, limits);
+  await registerBoard(app, options, limits);
   registerOpenApiDocument(app);
   if (options.docs) await (await import('./system/docs-pages.ts')).registerDocsPages(app);
   return app;
 }
 
-async function registerApi(app: App, options: AppOptions): Promise<void> {
+async function registerApi(app: App, options: AppOptions, limits: RequestLimits): Promise<void> {
   await app.register(async (plugin) => {
     const guarded = plugin.withTypeProvider<ZodTypeProvider>();
-    guard(guarded, { authenticator: options.authenticator, schemes: ['bearer'] });
+    guard(guarded, { authenticator: options.authenticator, limits, schemes: ['bearer'] });
+    auditWrites(guarded, options.deps);
     registerDownloadRoutes(guarded, options.deps);
     registerOneDownloadRoutes(guarded, options.deps);
+    registerBulkRoutes(guarded, options.deps);
     registerModelRoutes(guarded, options.deps);
     registerVersionRoutes(guarded, options.deps);
     registerCidRoutes(guarded, options.deps);
     registerHostRoutes(guarded, options.deps);
     registerRolloutRoutes(guarded, options.deps);
+    registerTokenRoutes(guarded, options.deps, options.authenticator);
+    registerAuditRoutes(guarded, options.deps);
+    registerWebhookRoutes(guarded, options.deps);
     registerMetricsRoutes(guarded, options.deps);
     registerSystemRoutes(guarded, options.deps, options);
     registerPrometheusRoutes(guarded, options.deps, options.version);
   });
 }
 
-async function registerBoard(app: App, { board, authenticator }: AppOptions): Promise<void> {
+async function registerBoard(
+  app: App,
+  { board, authenticator, deps }: AppOptions,
+  limits: RequestLimits,
+): Promise<void> {
   if (board === undefined) return;
   await app.register(
     async (plugin) => {
-      guard(plugin, { authenticator, schemes: ['basic', 'bearer'] });
+      guard(plugin, { authenticator, limits, schemes: ['basic', 'bearer'] });
+      auditWrites(plugin, deps);
       await board.register(plugin);
     },
     { prefix: QUEUE_BOARD_PATH },

@@ -1,4 +1,7 @@
 import { SETTINGS, settingsOf, type SettingOf } from '#core/settings/settings';
+import { parseAddressPolicy } from '#http/address/address-policy';
+import { KNOWS_SYSTEM_AUTHORITIES, NO_SYSTEM_AUTHORITIES } from '#http/connection/system-authorities';
+import type { ProxySettings } from '#http/connection/proxy';
 import { readSettings, unknownSettings, type Environment, type SettingValues } from '#os/settings';
 import { mayBeToken } from './access/token-format.ts';
 
@@ -14,6 +17,8 @@ export interface ApiConfig {
   /** Without one, the first start makes an admin token and prints it once. */
   readonly adminToken: string | undefined;
   readonly redisPrefix: string;
+  /** Requests of one token within a minute, in each process. */
+  readonly requestsPerMinute: number;
   readonly queueBoard: 'read-only' | 'writable' | 'off';
   readonly docs: boolean;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -24,6 +29,12 @@ export interface ApiConfig {
   readonly historyMs: number;
   /** How often the origin of each model is asked for a newer version; spread by a tenth. */
   readonly versionCheckMs: number;
+  /** Private addresses that the endpoints of webhooks may have. */
+  readonly allowAddresses: readonly string[];
+  /** Ways to the endpoints of webhooks. */
+  readonly proxy: ProxySettings;
+  /** Trust the certificate authorities of the system for the endpoints of webhooks. */
+  readonly useSystemCa: boolean;
   /** Sentences about settings that are accepted but look wrong. */
   readonly warnings: readonly string[];
   /** A host that nothing was heard of for this long is offline: three times the pause between its reports. */
@@ -45,7 +56,7 @@ export function readApiConfig(
 ): ApiConfig {
   const required = (['DATABASE_URL', 'REDIS_URL'] as const).filter((name) => !unneeded.some((other) => other === name));
   const { values, problems } = readSettings(SETTINGS, settingsOf('api'), env, { required, readFile });
-  const all = [...problems, ...tokenProblems(values.HAULIER_ADMIN_TOKEN)];
+  const all = [...problems, ...tokenProblems(values.HAULIER_ADMIN_TOKEN), ...webhookProblems(values)];
   if (all.length > 0) throw new Error(`bad configuration\n${all.map((line) => `  ${line}`).join('\n')}`);
   return Object.freeze(toConfig(values, unknownSettings(SETTINGS, env)));
 }
@@ -59,10 +70,22 @@ function tokenProblems(token: string | undefined): readonly string[] {
   ];
 }
 
-const toConfig = (
-  values: SettingValues<typeof SETTINGS, SettingOf<'api'>>,
-  warnings: readonly string[],
-): ApiConfig => ({
+type Values = SettingValues<typeof SETTINGS, SettingOf<'api'>>;
+
+function webhookProblems(values: Partial<Values>): readonly string[] {
+  const found: string[] = [];
+  if (values.HAULIER_USE_SYSTEM_CA && !KNOWS_SYSTEM_AUTHORITIES)
+    found.push(`HAULIER_USE_SYSTEM_CA: ${NO_SYSTEM_AUTHORITIES}`);
+  try {
+    parseAddressPolicy(values.HAULIER_ALLOW_ADDRESSES ?? []);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    found.push(`HAULIER_ALLOW_ADDRESSES: ${error.message}`);
+  }
+  return found;
+}
+
+const toConfig = (values: Values, warnings: readonly string[]): ApiConfig => ({
   bind: values.HAULIER_BIND,
   port: values.HAULIER_PORT,
   databaseUrl: values.DATABASE_URL ?? UNNEEDED,
@@ -70,6 +93,7 @@ const toConfig = (
   redisUrl: values.REDIS_URL ?? UNNEEDED,
   adminToken: values.HAULIER_ADMIN_TOKEN,
   redisPrefix: values.HAULIER_REDIS_PREFIX,
+  requestsPerMinute: values.HAULIER_RATE_LIMIT,
   queueBoard: values.HAULIER_QUEUE_BOARD,
   docs: values.HAULIER_DOCS,
   logLevel: values.HAULIER_LOG_LEVEL,
@@ -79,6 +103,9 @@ const toConfig = (
   versionCheckMs: values.HAULIER_VERSION_CHECK_INTERVAL,
   hostOfflineAfterMs: values.HAULIER_HOST_OFFLINE_AFTER,
   repairHosts: values.HAULIER_REPAIR_HOSTS,
+  allowAddresses: values.HAULIER_ALLOW_ADDRESSES,
+  proxy: { http: values.HTTP_PROXY, https: values.HTTPS_PROXY, noProxy: values.NO_PROXY },
+  useSystemCa: values.HAULIER_USE_SYSTEM_CA,
   warnings,
 });
 

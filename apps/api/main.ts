@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { messageOf } from '#core/error-facts';
-import type { Logger } from '#core/logger';
+import { silentLogger, type Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
 import { connect } from '#database/sql/connect';
 import { programLog } from '#os/program-log';
 import { createApiProcess } from './api-process.ts';
+import { createLostAdminToken } from './access/first-admin-token.ts';
 import { readApiConfig } from './config.ts';
 import type { ApiConfig } from './config.ts';
 import { LOG_REDACTION } from './server/log-redaction.ts';
@@ -16,7 +17,10 @@ const EXIT_FAILED = 1;
 
 async function main(): Promise<void> {
   const migrateOnly = process.argv.includes('--migrate-only');
-  const config = readApiConfig(process.env, (path) => readFileSync(path, 'utf8'), migrateOnly ? ['REDIS_URL'] : []);
+  const tokenName = optionValue('--create-admin-token');
+  const needsNoRedis = migrateOnly || tokenName !== undefined;
+  const config = readApiConfig(process.env, (path) => readFileSync(path, 'utf8'), needsNoRedis ? ['REDIS_URL'] : []);
+  if (tokenName !== undefined) return createTokenAndEnd(config, tokenName);
   const log = await programLog({
     ...{ name: 'haulier-api', level: config.logLevel, redact: LOG_REDACTION },
     ...{ output: process.stdout, colours: !process.env['NO_COLOR'] },
@@ -56,6 +60,23 @@ function tellToken(adminToken: string | undefined): void {
   if (adminToken === undefined) return;
   if (process.send !== undefined) process.send({ adminToken });
   else process.stdout.write(`admin token (shown once, only its hash is kept): ${adminToken}\n`);
+}
+
+/** The text after an option of the command line; undefined without the option. */
+function optionValue(option: string): string | undefined {
+  const place = process.argv.indexOf(option);
+  return place < 0 ? undefined : (process.argv[place + 1] ?? '');
+}
+
+/** For an operator who lost the last admin token: access to the database is the proof. */
+async function createTokenAndEnd(config: ApiConfig, name: string): Promise<void> {
+  if (name.trim() === '') throw new Error('--create-admin-token needs a name for the token');
+  const database = connect({ url: config.databaseUrl, poolSize: 1, logger: silentLogger });
+  try {
+    process.stdout.write(`${await createLostAdminToken(database, name.trim(), new Date())}\n`);
+  } finally {
+    await database.close();
+  }
 }
 
 async function migrateAndEnd(config: ApiConfig, migrations: string, log: Logger): Promise<void> {

@@ -5,8 +5,11 @@ export interface CommandContext {
   readonly env: NodeJS.ProcessEnv & ProgressEnvironment;
   readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean; readonly columns?: number };
   readonly stderr: ProgressStream;
-  /** Read for the input file `-`. */
-  readonly stdin: AsyncIterable<Uint8Array>;
+  /** Read for the input file `-` and for a token; on a terminal it can hide what is typed. */
+  readonly stdin: AsyncIterable<Uint8Array> & {
+    readonly isTTY?: boolean;
+    setRawMode?(hidden: boolean): unknown;
+  };
   /** Folder of the compiled programs. */
   readonly distDir: string;
   /** Aborted by SIGINT or SIGTERM; `reason` is the signal's name. */

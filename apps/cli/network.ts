@@ -51,7 +51,7 @@ export function authoritiesOf(option: boolean | undefined, env: NodeJS.ProcessEn
  *
  * @throws RangeError that names the variable, the entry and the accepted forms
  */
-export function allowedAddresses(env: NodeJS.ProcessEnv): readonly string[] {
+export function readAllowedAddresses(env: NodeJS.ProcessEnv): readonly string[] {
   const allowed = settingsFrom(env, 'HAULIER_ALLOW_ADDRESSES').HAULIER_ALLOW_ADDRESSES;
   try {
     parseAddressPolicy(allowed);

@@ -2,9 +2,12 @@ import type { CommanderError } from 'commander';
 import { Command, Option } from 'commander';
 import { packageVersion } from '#os/package-folder';
 import type { CommandContext } from './context.ts';
+import { addAccessCommands } from './access/access-program.ts';
 import { CliError, EXIT } from './exit-code.ts';
+import { addDownloadCommands } from './downloads/download-program.ts';
 import { addHelp } from './help.ts';
 import { addRolloutCommands } from './rollout/rollout-program.ts';
+import { addWebhookCommands } from './webhook-program.ts';
 import { PROGRESS_MODES } from './terminal/progress.ts';
 
 const PROGRESS = new Option('--progress <mode>', 'how progress is shown on stderr')
@@ -33,7 +36,9 @@ export function createProgram(context: CommandContext): Command {
   addBundleCommands(program, context);
   addRolloutCommands(program, context);
   addHostCommands(program, context);
+  addWebhookCommands(program, context);
   addWorkerCommands(program, context);
+  addAccessCommands(program, context);
   addHelp(program);
   return program;
 }
@@ -60,30 +65,6 @@ function addStackCommands(program: Command, context: CommandContext): void {
     .option('--once', 'stop everything after the table and exit')
     .option('--json', 'end with one JSON object on stdout')
     .action(async (options) => (await import('./commands/demo.ts')).demo(options, context));
-}
-
-function addDownloadCommands(program: Command, context: CommandContext): void {
-  program
-    .command('download <what>')
-    .description('ask the API for a model (name or name@version), a CID, hf:repo/path@revision or a URL')
-    .option('--host <name>', 'the host that gets the file; default: any worker of the pool')
-    .option('--sha256 <hex>', 'digest of a single file')
-    .option('--size <bytes>', 'exact size of a single file')
-    .option('--allow-unverified', 'fetch a single file that nothing proves; it is labelled unverified')
-    .option('--wait', 'wait for the end; the exit code is that of the download')
-    .option(
-      '--timeout <duration>',
-      'stop waiting after this long, such as 30m; the download continues; default: no limit',
-    )
-    .option('--deadline <duration>', 'how long sources that cannot be reached are waited for; default: 24h')
-    .option('--json', 'one JSON object on stdout')
-    .addOption(PROGRESS)
-    .action(async (what, options) => (await import('./commands/download.ts')).downloadCommand(what, options, context));
-  program
-    .command('status <id>')
-    .description('show one download')
-    .option('--json', 'one JSON object on stdout')
-    .action(async (id, options) => (await import('./commands/status.ts')).status(id, options, context));
 }
 
 function addFetchCommand(program: Command, context: CommandContext): void {

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { SETTINGS, settingsOf, type SettingOf } from '#core/settings/settings';
-import type { Layer } from '#core/layer';
+import { layerOfName, type Layer } from '#core/layer';
 import { parseAddressPolicy } from '#http/address/address-policy';
 import type { ProxySettings } from '#http/connection/proxy';
 import { KNOWS_SYSTEM_AUTHORITIES, NO_SYSTEM_AUTHORITIES } from '#http/connection/system-authorities';
@@ -97,7 +97,7 @@ const toConfig = (values: Values): Omit<WorkerConfig, 'home' | 'pool' | 'gateway
   host: values.HAULIER_HOST,
   labels: Object.fromEntries(values.HAULIER_LABELS),
   concurrency: values.HAULIER_CONCURRENCY,
-  layers: values.HAULIER_LAYERS,
+  layers: values.HAULIER_LAYERS.map(layerOfName),
   strategy: values.HAULIER_STRATEGY,
   ipfsGateways: values.IPFS_GATEWAYS,
   huggingFace: { endpoint: values.HF_ENDPOINT, token: values.HF_TOKEN },

@@ -8,7 +8,7 @@ import { parseJson } from '#core/text/parse-json';
 import { SECOND_MS } from '#core/units';
 import { nodeFiles } from '#os/file-calls';
 import { readIfPresent } from '#os/if-present';
-import { isRunning, processStart } from '#os/process-start';
+import { isProcessRunning, processStart } from '#os/process-start';
 import { createWhole, writeAtomically } from '#os/write-file';
 
 export interface HeldIdentity {
@@ -114,7 +114,7 @@ async function isHeld(path: string, slot: Slot | undefined, startOf: StartOf): P
   if (slot === undefined || slot.pid === 0) return false;
   if (slot.machine !== hostname()) return Date.now() - (await stat(path)).mtimeMs < FOREIGN_ALIVE_MS;
   if (slot.startedAt !== '') return slot.startedAt === (await startOf(slot.pid));
-  return slot.pid === process.pid ? heldHere.has(path) : isRunning(slot.pid);
+  return slot.pid === process.pid ? heldHere.has(path) : isProcessRunning(slot.pid);
 }
 
 /** @returns undefined for a half-written file, which counts as free */

@@ -1,5 +1,6 @@
 import { PROBLEMS } from '#contracts/http/problem';
 import type { Problem } from '#contracts/http/problem';
+import { SECOND_MS } from '#core/units';
 
 /** An answer of the API that is not a success. */
 export class ApiError extends Error {
@@ -7,11 +8,14 @@ export class ApiError extends Error {
   readonly status: number;
   /** The problem document; undefined when something else than the API answered, such as a proxy. */
   readonly problem: Problem | undefined;
+  /** `Retry-After` of the answer, milliseconds; undefined without one in seconds. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(status: number, problem: Problem | undefined, message: string) {
+  constructor(status: number, problem: Problem | undefined, message: string, retryAfterMs?: number) {
     super(message);
     this.status = status;
     this.problem = problem;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -26,10 +30,16 @@ export class UnreachableError extends Error {
   }
 }
 
-/** Makes the error of an answer that is not a success, whatever its body is. */
-export function apiErrorOf(status: number, body: unknown): ApiError {
+/**
+ * Makes the error of an answer that is not a success, whatever its body is.
+ *
+ * @param retryAfter the header of that name; a date in it is ignored
+ */
+export function apiErrorOf(status: number, body: unknown, retryAfter?: string | null): ApiError {
   const problem = isProblem(body) ? body : undefined;
-  return new ApiError(status, problem, problem?.detail ?? `the server answered ${status} without saying why`);
+  const message = problem?.detail ?? `the server answered ${status} without saying why`;
+  const retryAfterMs = /^\d{1,6}$/.test(retryAfter ?? '') ? Number(retryAfter) * SECOND_MS : undefined;
+  return new ApiError(status, problem, message, retryAfterMs);
 }
 
 const isProblem = (body: unknown): body is Problem =>

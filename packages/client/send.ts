@@ -34,15 +34,18 @@ const DEFAULT_TIMEOUT_MS = 30 * SECOND_MS;
  * @throws UnreachableError when no answer came in time; the reason of `signal` when the caller gave up
  */
 export async function send<Answer>(options: ClientOptions, call: Call): Promise<Answer> {
-  const { status, text } = await exchange(options, call);
+  const { status, text, retryAfter } = await exchange(options, call);
   const body = parseJson(text);
   const fine = (status >= 200 && status < 300) || call.alsoFine?.includes(status) === true;
-  if (!fine || body === undefined) throw apiErrorOf(status, body);
+  if (!fine || body === undefined) throw apiErrorOf(status, body, retryAfter);
   return body as Answer;
 }
 
 /** The request and the whole answer; every error on the way counts as an API that was not reached. */
-async function exchange(options: ClientOptions, call: Call): Promise<{ status: number; text: string }> {
+async function exchange(
+  options: ClientOptions,
+  call: Call,
+): Promise<{ status: number; text: string; retryAfter: string | null }> {
   const url = urlOf(options.baseUrl, call);
   const timeout = AbortSignal.timeout((options.timeoutMs ?? DEFAULT_TIMEOUT_MS) + (call.extraMs ?? 0));
   try {
@@ -53,7 +56,8 @@ async function exchange(options: ClientOptions, call: Call): Promise<{ status: n
       signal: call.signal ? AbortSignal.any([timeout, call.signal]) : timeout,
       ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
     });
-    return { status: response.status, text: await response.text() };
+    const { status, headers } = response;
+    return { status, text: await response.text(), retryAfter: headers.get('retry-after') };
   } catch (cause) {
     if (call.signal?.aborted) throw call.signal.reason;
     throw new UnreachableError(options.baseUrl, timeout.aborted ? 'no answer in time' : reasonOf(cause), { cause });

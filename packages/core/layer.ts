@@ -1,7 +1,19 @@
 /** A tier of the fallback chain, in the default order. */
-export const LAYERS = ['cache', 'ipfs', 'huggingface', 'bundled', 'peer'] as const;
+export const LAYERS = ['cache', 'ipfs', 'origin', 'bundled', 'peer'] as const;
 
 export type Layer = (typeof LAYERS)[number];
+
+/**
+ * What each layer is called outside of the engine, in the same order: in settings, the API, jobs, events, rows and labels. `origin`
+ * (hubs, mirrors and local files) keeps the name that it had when hubs were all that it held.
+ */
+export const LAYER_NAMES = ['cache', 'ipfs', 'huggingface', 'bundled', 'peer'] as const;
+
+export type LayerName = (typeof LAYER_NAMES)[number];
+
+export const nameOfLayer = (layer: Layer): LayerName => (layer === 'origin' ? 'huggingface' : layer);
+
+export const layerOfName = (name: LayerName): Layer => (name === 'huggingface' ? 'origin' : name);
 
 /** How a download ended; the labels of docs/requirements.md. */
 export const OUTCOMES = [
@@ -18,7 +30,7 @@ export type Outcome = (typeof OUTCOMES)[number];
 const OUTCOME_BY_LAYER: Record<Layer, Outcome> = {
   cache: 'cache_hit',
   ipfs: 'primary_success',
-  huggingface: 'secondary_success',
+  origin: 'secondary_success',
   bundled: 'tertiary_bundled_success',
   peer: 'tertiary_peer_success',
 };
@@ -29,7 +41,7 @@ const OUTCOME_BY_LAYER: Record<Layer, Outcome> = {
  */
 export const outcomeOf = (deepestLayer: Layer): Outcome => OUTCOME_BY_LAYER[deepestLayer];
 
-/** What a source is; several kinds may serve one layer (a hub and a mirror are both `huggingface`, the secondary layer). */
+/** What a source is; several kinds may serve one layer (a hub and a mirror are both `origin`). */
 export const SOURCE_KINDS = ['ipfs-gateway', 'huggingface', 'mirror', 'bundle', 'local', 'peer'] as const;
 
 export type SourceKind = (typeof SOURCE_KINDS)[number];

@@ -18,7 +18,7 @@ export interface Budget {
   readonly corruptionSwitches: number;
 }
 
-const ORIGIN: Budget = {
+const STANDARD: Budget = {
   triesPerSource: 3,
   connectionTriesPerSource: 3,
   backoffBaseMs: SECOND_MS,
@@ -28,11 +28,11 @@ const ORIGIN: Budget = {
 };
 
 export const DEFAULT_BUDGETS: Readonly<Record<Layer, Budget>> = {
-  cache: { ...ORIGIN, triesPerSource: 1 },
-  ipfs: ORIGIN,
-  huggingface: { ...ORIGIN, backoffBaseMs: 2 * SECOND_MS, backoffMaxMs: 8 * SECOND_MS },
-  bundled: { ...ORIGIN, triesPerSource: 2 },
-  peer: { ...ORIGIN, triesPerSource: 2 },
+  cache: { ...STANDARD, triesPerSource: 1 },
+  ipfs: STANDARD,
+  origin: { ...STANDARD, backoffBaseMs: 2 * SECOND_MS, backoffMaxMs: 8 * SECOND_MS },
+  bundled: { ...STANDARD, triesPerSource: 2 },
+  peer: { ...STANDARD, triesPerSource: 2 },
 };
 
 /** Pause of a gateway that answered with a web page, such as a captcha or an error (docs/rules/ipfs.md). */

@@ -1,5 +1,5 @@
 /** What is known of a source from earlier transfers. */
-export interface SourceHealth {
+export interface PastHealth {
   /** Share of tries that succeeded, 0..1; undefined before the first. */
   readonly successRate: number | undefined;
   readonly bytesPerSecond: number | undefined;
@@ -7,7 +7,7 @@ export interface SourceHealth {
 
 export interface Candidate {
   readonly name: string;
-  readonly health?: SourceHealth | undefined;
+  readonly health?: PastHealth | undefined;
 }
 
 export interface Ranked {

@@ -79,6 +79,31 @@ export async function isServing(paths: ClusterPaths, pid: number): Promise<boole
   return Number(lines[0]) === pid && lines[7]?.trim() === 'ready';
 }
 
+/** The server that runs on a folder. */
+export interface ServingPostgres {
+  readonly url: string;
+  readonly pid: number;
+}
+
+/**
+ * Finds the server that another process started on this folder, by PostgreSQL's pid file.
+ *
+ * @returns undefined when none serves
+ * @throws Error when its password cannot be read, as by another user
+ */
+export async function servingPostgres(dataDir: string): Promise<ServingPostgres | undefined> {
+  const paths = clusterPaths(dataDir);
+  const lines = ((await readIfPresent(join(paths.cluster, 'postmaster.pid'))) ?? '').split('\n');
+  const [pid, port] = [Number(lines[0]), Number(lines[3])];
+  if (!Number.isInteger(port) || port <= 0 || (await processStart(pid)) === undefined) return undefined;
+  if (!(await isServing(paths, pid))) return undefined;
+  return { pid, url: urlOfPort(port, await readFile(paths.password, 'utf8')) };
+}
+
+/** The address of a server of this machine. */
+export const urlOfPort = (port: number, password: string): string =>
+  `postgres://${SUPERUSER}:${password}@127.0.0.1:${port}/${DATABASE}`;
+
 /**
  * Removes the pid file that a killed server leaves when the process it names is not a PostgreSQL of this cluster:
  * numbers are used again, above all in containers, and PostgreSQL itself then refuses to start.

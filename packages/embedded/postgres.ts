@@ -8,6 +8,7 @@ import {
   createCluster,
   isServing,
   removeStalePidFile,
+  urlOfPort,
 } from './postgres-cluster.ts';
 import { type PostgresPrograms, findPostgres } from './postgres-programs.ts';
 import { type RunAs, unprivileged } from './postgres-user.ts';
@@ -44,8 +45,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningSe
       await server.stop();
       await lock.release();
     };
-    const password = await readFile(paths.password, 'utf8');
-    const url = `postgres://${SUPERUSER}:${password}@127.0.0.1:${port}/${DATABASE}`;
+    const url = urlOfPort(port, await readFile(paths.password, 'utf8'));
     return { url, port, pid: server.pid, exited: server.exited, stop };
   } catch (error) {
     await lock.release();

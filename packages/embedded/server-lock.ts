@@ -6,7 +6,7 @@ import { nodeFiles } from '#os/file-calls';
 import type { Lease, LeaseParts } from '#os/lease/held-lease';
 import { LEASE_TTL_MS, tryLease, type Observation, type TakenLease } from '#os/lease/lease-file';
 import { processIn } from '#os/lease/lease-record';
-import { identityOf, provablyAlive, type ProcessIdentity } from '#os/lease/process-identity';
+import { processIdentityOf, provablyAlive, type ProcessIdentity } from '#os/lease/process-identity';
 
 export interface ServerLock {
   /** Names the server that works on the folder, so that the next start can stop it if we crash. */
@@ -51,7 +51,7 @@ export async function takeServerLock(
 }
 
 const lockOf = (lease: Lease): ServerLock => ({
-  record: async (serverPid) => lease.tell(JSON.stringify(await identityOf(nodeFiles, serverPid))),
+  record: async (serverPid) => lease.tell(JSON.stringify(await processIdentityOf(nodeFiles, serverPid))),
   release: () => lease.release(),
 });
 

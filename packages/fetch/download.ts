@@ -54,7 +54,7 @@ interface Run {
   readonly signal: AbortSignal;
 }
 
-const LAYERS: readonly Layer[] = ['ipfs', 'huggingface'];
+const LAYERS: readonly Layer[] = ['ipfs', 'origin'];
 
 /**
  * Fetches one file, proves it and puts it in place, without a server of Haulier. After an interruption the same call continues with

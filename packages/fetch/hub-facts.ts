@@ -40,7 +40,7 @@ export const factsOfEntry = ({ sizeBytes, sha256, gitSha1 }: HubEntry): HubFacts
 export async function hubFacts(
   repo: HubRepo,
   path: string,
-  { signal, budget = DEFAULT_BUDGETS.huggingface, onFailure }: HubFactsOptions,
+  { signal, budget = DEFAULT_BUDGETS.origin, onFailure }: HubFactsOptions,
 ): Promise<HubFacts> {
   const listed = await unlessFailed(() => hubEntry(repo, path, signal), signal, onFailure);
   if (listed !== undefined && hasDigest(factsOfEntry(listed))) return factsOfEntry(listed);

@@ -83,7 +83,7 @@ async function pinned(
   }
 }
 
-const BUDGET = DEFAULT_BUDGETS.huggingface;
+const BUDGET = DEFAULT_BUDGETS.origin;
 
 /** True for a plain 404, which a mirror sends for an unknown address; a hub names in its 404 what is missing. */
 const isWithoutApi = (error: unknown): boolean =>

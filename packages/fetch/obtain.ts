@@ -3,7 +3,7 @@ import { canonicalCid } from '#content/cid/canonical-cid';
 import type { DagProfile } from '#content/dag/dag-builder';
 import { VerifyError, type SourceError } from '#core/failure';
 import { isOfNothing, type FileSpec } from '#core/file-spec';
-import { outcomeOf, type Layer, type Outcome } from '#core/layer';
+import { layerOfName, outcomeOf, type Outcome } from '#core/layer';
 import { silentLogger } from '#core/logger';
 import { DEFAULT_BUDGETS } from '#core/policy';
 import type { Source } from '#core/source';
@@ -155,7 +155,8 @@ function creditOf(result: TransferResult, tableSource: Source | undefined): Pick
   );
   // No source sends bytes of an empty file; the source whose answer said that it is empty gets the credit.
   const answered = result.tries.find(({ failure }) => failure === undefined);
-  const layer: Layer = result.deepestLayer ?? answered?.layer ?? tableSource?.layer ?? 'cache';
+  const answeredLayer = answered && layerOfName(answered.layer);
+  const layer = result.deepestLayer ?? answeredLayer ?? tableSource?.layer ?? 'cache';
   const without = result.deepestLayer === undefined ? (answered?.source ?? tableSource?.name) : undefined;
   return { outcome: outcomeOf(layer), mainSource: most?.source ?? without };
 }

@@ -3,6 +3,7 @@ import { open, readdir, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { createFileDigester } from '#content/digest/file-digester';
 import { StorageError } from '#core/failure';
+import { disguiseOf } from '#core/first-bytes';
 import { unsafePathReason } from '#core/text/safe-path';
 import { MIB } from '#core/units';
 import type { Draft, DraftFile, OnIngestProgress } from './draft.ts';
@@ -106,10 +107,9 @@ async function digested(
 
 /** A clone without Git LFS has small text files in place of the large ones; the Git LFS specification bounds their length. */
 const POINTER_MOST_BYTES = 1024;
-const POINTER = 'version https://git-lfs.github.com/spec/v1\n';
 
 function refusePointer(folder: string, path: string, bytes: Buffer): void {
-  if (bytes.toString('latin1', 0, POINTER.length) === POINTER)
+  if (disguiseOf(bytes) === 'a Git LFS pointer')
     throw new RangeError(
       `${JSON.stringify(path)} is a Git LFS pointer and not the file it stands for: run "git lfs pull" in ${folder}, or leave it out with --exclude`,
     );

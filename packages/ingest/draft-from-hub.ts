@@ -43,7 +43,7 @@ const CONNECTIONS = 8;
 export async function draftFromHub(options: HubIngestOptions): Promise<Draft> {
   const { http, endpoint, token, repo, repoType, signal } = options;
   const isWanted = selection(options);
-  const budget = options.budget ?? DEFAULT_BUDGETS.huggingface;
+  const budget = options.budget ?? DEFAULT_BUDGETS.origin;
   const ask = <T>(work: () => Promise<T>): Promise<T> => retrying(work, { budget, signal });
   const at = (revision: string): HubRepo => ({ http, endpoint, token, repo, repoType, revision, trusted: true });
   const commit = await ask(() => hubCommit(at(options.revision), signal));

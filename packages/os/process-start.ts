@@ -23,7 +23,7 @@ export async function bootId(fs: FileCalls = nodeFiles): Promise<string> {
 }
 
 /** Whether a process of this number exists, also one of another user, also a zombie. Every system tells that. */
-export function isRunning(pid: number): boolean {
+export function isProcessRunning(pid: number): boolean {
   if (!Number.isInteger(pid) || pid <= 0) return false;
   try {
     return process.kill(pid, 0);
@@ -41,7 +41,7 @@ export function isRunning(pid: number): boolean {
 export async function startInThisBoot(pid: number, fs: FileCalls): Promise<string | undefined> {
   if (process.platform !== 'linux') return psStart(pid);
   const ticks = await startTicks(pid, fs);
-  if (ticks === undefined && isRunning(pid) && (await ifPresent(fs.stat(`/proc/${pid}`))) === undefined)
+  if (ticks === undefined && isProcessRunning(pid) && (await ifPresent(fs.stat(`/proc/${pid}`))) === undefined)
     throw new Error(`process ${pid} is hidden from us`);
   return ticks;
 }

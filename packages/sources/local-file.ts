@@ -49,7 +49,7 @@ export function localFile(text: string): Source {
   return {
     name,
     kind: 'local',
-    layer: 'huggingface',
+    layer: 'origin',
     origin: path,
     capabilities: () => ({ range: true, blocks: false, maxConnections: MAX_CONNECTIONS }),
     async read(request, sink, signal) {

@@ -49,7 +49,7 @@ export function makeSources(file: FileSpec, config: SourcesConfig): Source[] {
   const sources = config.layers.flatMap((layer) => {
     if (layer === 'ipfs') return gatewaySources(file, config);
     if (layer === 'bundled') return (config.bundles ?? []).map((bundle) => bundle.source(file));
-    return layer === 'huggingface' ? file.sources.flatMap((spec) => namedSource(spec, isProvable(file), config)) : [];
+    return layer === 'origin' ? file.sources.flatMap((spec) => namedSource(spec, isProvable(file), config)) : [];
   });
   const { gates, health } = config;
   return sources.map((source) => limited(gates)(withHealth(health)(learningLimits(gates.limits)(source))));

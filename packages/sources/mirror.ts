@@ -34,7 +34,7 @@ export function mirror(options: MirrorOptions): Source {
   return {
     name: reader.name,
     kind: 'mirror',
-    layer: 'huggingface',
+    layer: 'origin',
     origin: reader.url.origin,
     capabilities: () => ({ range: reader.servesRange, blocks: false, maxConnections: MAX_CONNECTIONS }),
     read: (request, sink, signal) => reader.read(request, sink, signal),

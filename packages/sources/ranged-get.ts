@@ -31,6 +31,10 @@ export interface RangedGet extends Omit<HttpRequest, 'method' | 'body'> {
 }
 
 const ERROR_BODY_BYTES = 4096;
+/** Servers without ranges may answer a ranged request with one of these, and serve the whole file. */
+const REFUSES_RANGES = new Set([400, 405, 406, 416, 501]);
+
+const BRINGS_BYTES = new Set([200, 203, 206]);
 
 /** Thrown to end a response whose further bytes are not needed. */
 const ENOUGH = Symbol('enough');
@@ -114,7 +118,7 @@ class RangedBody {
     const isProvable = this.#get.isProvable ?? false;
     if (verdict.doubt) this.#doubtful = new DoubtfulBody({ ...verdict.doubt, sizeBytes, isProvable });
     this.#sink.head(this.#head);
-    return response.status === 200 || response.status === 206;
+    return BRINGS_BYTES.has(response.status);
   }
 
   data(chunk: Uint8Array): void | Promise<void> {
@@ -167,7 +171,7 @@ class RangedBody {
   #isPartOfWhole(): boolean {
     const { range, sizeBytes } = this.#request;
     return (
-      this.#response!.status === 200 &&
+      this.#response!.status !== 206 &&
       range !== undefined &&
       range.start === this.#head!.start &&
       range.end < (this.#head?.totalBytes ?? sizeBytes ?? Infinity)
@@ -213,7 +217,12 @@ class RangedBody {
     // The answer of Node's HTTP/2 server to a client that does not choose h2 by ALPN.
     if (/^Unknown ALPN Protocol, expected `h2`/m.test(body)) return this.#error('bad-response', ONLY_HTTP2);
     const explained = this.#get.explain?.(response, body);
-    return explained ?? statusError(this.#get.source, response.status, response.headers, this.#get.http.now());
+    if (explained !== undefined) return explained;
+    const { status, headers } = response;
+    const refusesRange = this.#request.range !== undefined && REFUSES_RANGES.has(status);
+    if (refusesRange) this.#get.learnRange?.(false);
+    const kind = refusesRange ? 'range-refused' : undefined;
+    return statusError(this.#get.source, status, headers, this.#get.http.now(), '', kind);
   }
 
   #refusal(verdict: Refusal): SourceError | typeof MISPLACED {

@@ -23,11 +23,11 @@ import {
   type ViewRequest,
 } from './models/model-views.ts';
 import type { ModelRecords } from './models/model-records.ts';
-import { leasePartial } from './blobs/partial-lease.ts';
+import { leaseContent } from './blobs/partial-lease.ts';
 import { publish, type PublishedBlob, type PublishRequest } from './blobs/publish.ts';
 import type { PublishStep } from './blobs/publish-steps.ts';
 import { repairCandidate } from './upkeep/quarantine.ts';
-import { repairOf, type Repair } from './upkeep/repair.ts';
+import { repairCandidateOf, type Repair } from './upkeep/repair.ts';
 import { recordStore } from './models/record-store.ts';
 import { rollingVerify, type RollingVerify, type RollingVerifyOptions } from './upkeep/rolling-verify.ts';
 import { nodeFiles, type FileCalls } from '#os/file-calls';
@@ -76,7 +76,7 @@ export interface Store {
   /** Which bytes of a file are wrong, by the leaf table of its CID; undefined when none is known. */
   badRanges(path: string, cid: string): Promise<readonly ByteRange[] | undefined>;
   /** The right to write this content's partial, or what another process published meanwhile. */
-  leasePartial<Found>(key: string, options: LeasePartialOptions<Found>): Promise<PartialOutcome<Found>>;
+  leaseContent<Found>(key: string, options: LeasePartialOptions<Found>): Promise<PartialOutcome<Found>>;
   /** Hashes everything, or one model; wrong content is quarantined. */
   verify(options?: VerifyOptions): Promise<VerifyReport>;
   /** The same in the background, within a budget of disk reads. */
@@ -113,11 +113,11 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     showVersion: (request) => showVersion(context, records, request),
     unpack: (request) => unpack(context, records, request),
     repairCandidate: (sha256) => repairCandidate(context, sha256),
-    repairOf: (spec) => repairOf(context, records, spec),
+    repairOf: (spec) => repairCandidateOf(context, records, spec),
     readLeaves: (cid) => readLeaves(context, cid),
     writeLeaves: (cid, files) => writeLeaves(context, cid, files),
     badRanges: (path, cid) => badRanges(context, path, cid),
-    leasePartial: (key, how) => leasePartial(context, key, how),
+    leaseContent: (key, how) => leaseContent(context, key, how),
     verify: (how) => verify(context, records, how),
     rollingVerify: (how) => rollingVerify(context, records, how),
     viewWatch: (how) => viewWatch(context, records, how),

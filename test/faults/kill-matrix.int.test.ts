@@ -17,5 +17,5 @@ it.each<[Proof, number]>([
     expect(report).toMatchObject({ kills: 4, killsBySha256, violations: [] });
     expect(report.files).toBeGreaterThan(0);
   },
-  120_000,
+  600_000,
 );

@@ -7,8 +7,8 @@ import type { Validator } from '#core/validator';
 const LAYER_BY_KIND: Record<SourceKind, Layer> = {
   local: 'cache',
   'ipfs-gateway': 'ipfs',
-  huggingface: 'huggingface',
-  mirror: 'huggingface',
+  huggingface: 'origin',
+  mirror: 'origin',
   bundle: 'bundled',
   peer: 'peer',
 };

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createClient, type Client } from '#client/client';
+import { createClient, type ApiClient } from '#client/client';
 import type { DownloadDetail } from '#contracts/http/downloads';
 import { startNodeProcess, type NodeProcess } from '../../apps/cli/stack/node-process.ts';
 import { startStack } from '../../apps/cli/stack/start-stack.ts';
@@ -28,7 +28,7 @@ export interface SystemOptions {
 
 /** The built product on real services: one API and its workers, each with a store of its own. */
 export interface System {
-  readonly client: Client;
+  readonly client: ApiClient;
   readonly apiUrl: string;
   readonly token: string;
   readonly api: NodeProcess;

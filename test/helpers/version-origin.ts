@@ -8,10 +8,10 @@ export interface ServerStyle {
   /** `first`: the tag of the first version stays, whatever is sent. */
   readonly tags: 'strong' | 'weak' | 'first' | 'none';
   /**
-   * `own`: of each version, long ago; `now`: the second in which the answer is sent, for all versions; `epoch`: that of a packer, for all
+   * `own`: of each version, long ago; `first`: that of the first version stays; `now`: the second in which the answer is sent, for all versions; `epoch`: that of a packer, for all
    * versions.
    */
-  readonly dates: 'own' | 'now' | 'epoch' | 'none';
+  readonly dates: 'own' | 'first' | 'now' | 'epoch' | 'none';
   readonly length: 'said' | 'chunked' | 'until-close';
 }
 
@@ -130,6 +130,7 @@ function validatorsOf({ style: { tags, dates }, version }: Answer): Record<strin
   const tag = { strong: `"v${version}"`, weak: `W/"v${version}"`, first: '"v0"', none: undefined }[tags];
   const date = {
     own: new Date(Date.UTC(2024, 0, 1) + version * HOUR_MS),
+    first: new Date(Date.UTC(2024, 0, 1)),
     now,
     epoch: new Date(1000),
     none: undefined,

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
@@ -39,6 +40,10 @@ const OF_NPM = [
   'sirv',
   'koa-send',
   '@fastify/static',
+  '@hapi/inert',
+  'hono',
+  'st',
+  'node-static',
   'pipe without validators',
 ];
 const OF_PYTHON = [
@@ -53,11 +58,23 @@ const OF_PYTHON = [
   'twisted',
   'starlette',
   'cherrypy',
+  'rangehttpserver',
+  'wsgidav',
+  'whitenoise',
+  'cheroot',
+  'hypercorn',
+  'staticfiles',
+  'sanic',
+  'pyramid',
+  'litestar',
+  'quart',
+  'falcon',
+  'webob',
 ];
 
 /** Every server that there is a recipe for; those of Python and of the system only where this machine has them. */
 export async function fileServers(): Promise<FileServer[]> {
-  const npm = await install('file-servers', 'express');
+  const npm = await install('file-servers', 'hono');
   const python = await listOf('python3', [ours('serve.py'), '--list']);
   return [
     ...OF_NPM.map((name) => ({
@@ -83,6 +100,33 @@ export async function fileServers(): Promise<FileServer[]> {
       ['nginx with neither', 'etag off; add_header Last-Modified "";'],
     ])),
     await ofSystem('lighttpd', 'lighttpd', ['-v'], lighttpd),
+    await ofSystem('apache2', 'apache2', ['-v'], apache),
+    await ofSystem('webfsd', 'webfsd', ['-h'], (root, port) => [
+      '-F',
+      '-i',
+      '127.0.0.1',
+      '-p',
+      String(port),
+      '-r',
+      root,
+    ]),
+    await ofSystem('mini_httpd', 'mini_httpd', ['-V'], (root, port) => [
+      ...['-D', '-h', '127.0.0.1', '-p', String(port), '-d', root],
+      ...['-u', userInfo().username],
+    ]),
+    await ofSystem('civetweb', 'civetweb', ['-I'], (root, port) => [
+      ...['-listening_ports', `127.0.0.1:${port}`, '-document_root', root],
+    ]),
+    await ofSystem('caddy', 'caddy', ['version'], (root, port) => [
+      ...['file-server', '--listen', `127.0.0.1:${port}`, '--root', root],
+    ]),
+    await ofSystem('rclone serve http', 'rclone', ['version'], (root, port) => [
+      ...['serve', 'http', '--addr', `127.0.0.1:${port}`, root],
+    ]),
+    await ofSystem('rclone serve webdav', 'rclone', ['version'], (root, port) => [
+      ...['serve', 'webdav', '--addr', `127.0.0.1:${port}`, root],
+    ]),
+    await ofSystem('h2o', 'h2o', ['-v'], h2o),
   ];
 }
 
@@ -138,6 +182,33 @@ const lighttpd: Arguments = async (root, port) => {
     `server.document-root = "${root}"\nserver.port = ${port}\nserver.bind = "127.0.0.1"\nserver.modules = ()\n`,
   );
   return ['-D', '-f', file];
+};
+
+/** get.sh says where the modules of an unpacked package are. */
+async function apache(root: string, port: number): Promise<string[]> {
+  const file = `${root}.apache2`;
+  await writeFile(
+    file,
+    [
+      '<IfDefine !MODULES>',
+      'Define MODULES /usr/lib/apache2/modules',
+      '</IfDefine>',
+      'LoadModule mpm_event_module ${MODULES}/mod_mpm_event.so',
+      'LoadModule authz_core_module ${MODULES}/mod_authz_core.so',
+      ...['ServerRoot /', 'ServerName localhost', `Listen 127.0.0.1:${port}`],
+      ...[`PidFile ${file}.pid`, `ErrorLog ${file}.log`, `DocumentRoot ${root}`, ''],
+    ].join('\n'),
+  );
+  return ['-X', '-f', file];
+}
+
+const h2o: Arguments = async (root, port) => {
+  const file = `${root}.h2o`;
+  await writeFile(
+    file,
+    `listen: { host: 127.0.0.1, port: ${port} }\nnum-threads: 1\nhosts:\n  default:\n    paths:\n      /:\n        file.dir: ${root}\n`,
+  );
+  return ['-c', file];
 };
 
 /** A program that prints its address as one line of JSON. */

@@ -29,17 +29,15 @@ const disk = mountSmallDisk();
 const onSmallDisk = disk === undefined ? describe.skip : describe;
 
 onSmallDisk(`a disk that is full (needs the right to mount a tmpfs)`, () => {
-  const [middle, start] = ['middle', 'start'].map((name) => sampleFile(`${name}.bin`, 16 * MIB, name)) as [
-    SampleFile,
-    SampleFile,
-  ];
+  const middle = sampleFile('middle.bin', 16 * MIB, 'middle');
+  const start = sampleFile('start.bin', 2 * MIB, 'start');
   const home = join(disk!, 'home');
   const ballast = join(disk!, 'ballast');
   let origin: Origin;
   let system: System;
 
   beforeAll(async () => {
-    origin = await startOrigin(hubOf([middle, start]), [], { bytesPerSecond: 2 * MIB });
+    origin = await startOrigin(hubOf([middle, start]), [], { bytesPerSecond: MIB / 2 });
     system = await startSystem({ origin, env: { HAULIER_HOME: home } });
   }, 60_000);
   afterAll(async () => {
@@ -77,11 +75,11 @@ onSmallDisk(`a disk that is full (needs the right to mount a tmpfs)`, () => {
 
     await rm(ballast);
     const sent = sentOf(middle);
-    const done = await system.awaitDownload(id, ({ status }) => status === 'success', 40_000);
+    const done = await system.awaitDownload(id, ({ status }) => status === 'success', 75_000);
     expect(await sha256OfFile(done.path!)).toBe(middle.sha256);
     expect(sentOf(middle) - sent).toBeLessThanOrEqual(middle.content.size - paused.bytes);
     expect(new Set(done.tries.map(({ attempt }) => attempt)).size).toBe(1);
-  }, 90_000);
+  }, 180_000);
 
   it('RE10 before the first byte: nothing is asked for, and it goes on at once at a resume request', async () => {
     await fill();

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createClient, type Client } from '#client/client';
+import { createClient, type ApiClient } from '#client/client';
 import { MIB } from '#core/units';
 import { freePort } from '#os/port';
 import { startOrigin, type Origin } from '../helpers/origin/origin.ts';
@@ -12,7 +12,7 @@ describe('several APIs on one database and one Redis', () => {
   const files = Array.from({ length: 16 }, (_, n) => sampleFile(`part-${n}.bin`, MIB + n, `part ${n}`));
   let origin: Origin;
   let system: System;
-  let second: Client;
+  let second: ApiClient;
   let secondUrl: string;
 
   beforeAll(async () => {

@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { SECOND_MS } from '#core/units';
 import type { Database } from '#database/sql/connect';
 import { ensureSetting } from '#database/sql/setting-queries';
-import { touchToken, validToken } from '#database/access/token-queries';
+import { touchToken, validToken, type TokenRow } from '#database/access/token-queries';
 import { makePepper, mayBeToken } from './token-format.ts';
 
 /** The owner of the token that a request carries. */
@@ -10,11 +10,26 @@ export interface Caller {
   readonly tokenId: string;
   readonly name: string;
   readonly scopes: readonly string[];
+  /** Undefined: it may deploy every model to every host. */
+  readonly limits?: TokenLimits | undefined;
+}
+
+/** What a token may deploy, and where. */
+export interface TokenLimits {
+  /** Patterns of model names; empty: all. */
+  readonly models: readonly string[];
+  /** Null: every host. */
+  readonly selector: string | null;
 }
 
 export interface Authenticator {
-  /** @returns undefined for a token that is unknown, expired, revoked or mistyped */
-  authenticate(token: string): Promise<Caller | undefined>;
+  /**
+   * @param ip address of the caller, which is kept with the last use
+   * @returns undefined for a token that is unknown, expired, revoked or mistyped
+   */
+  authenticate(token: string, ip?: string): Promise<Caller | undefined>;
+  /** Lets this process look up a token again at its next request; other processes do so within seconds. */
+  forget(tokenId: string): void;
 }
 
 interface Known {
@@ -42,11 +57,11 @@ export function createAuthenticator(database: Database, now: () => Date): Authen
   const known = new Map<string, Known>();
   let pepper: string | undefined;
 
-  const lookUp = async (hash: string): Promise<Caller | undefined> => {
+  const lookUp = async (hash: string, ip: string | undefined): Promise<Caller | undefined> => {
     const row = await validToken(database, hash, now());
     if (row === undefined || !isEqual(row.hash, hash)) return undefined;
-    await touchToken(database, row.id, now());
-    const caller = { tokenId: row.id, name: row.name, scopes: row.scopes };
+    await touchToken(database, row.id, now(), ip);
+    const caller = { tokenId: row.id, name: row.name, scopes: row.scopes, limits: limitsOf(row) };
     const expiresAt = row.expiresAt?.getTime() ?? Infinity;
     if (known.size >= MAX_REMEMBERED) known.clear();
     known.set(hash, { caller, until: Math.min(expiresAt, now().getTime() + REMEMBERED_MS) });
@@ -54,17 +69,23 @@ export function createAuthenticator(database: Database, now: () => Date): Authen
   };
 
   return {
-    async authenticate(token) {
+    async authenticate(token, ip) {
       if (!mayBeToken(token)) return undefined;
       pepper ??= await pepperOf(database, now());
       const hash = hashOfToken(token, pepper);
       const remembered = known.get(hash);
       if (remembered !== undefined && remembered.until > now().getTime()) return remembered.caller;
       known.delete(hash);
-      return lookUp(hash);
+      return lookUp(hash, ip);
+    },
+    forget(tokenId) {
+      for (const [hash, { caller }] of known) if (caller.tokenId === tokenId) known.delete(hash);
     },
   };
 }
+
+const limitsOf = ({ models, selector }: TokenRow): TokenLimits | undefined =>
+  models.length === 0 && selector === null ? undefined : { models, selector };
 
 const isEqual = (a: string, b: string): boolean =>
   a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));

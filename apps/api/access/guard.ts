@@ -1,14 +1,18 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { allows, type Scope } from '#contracts/http/scopes';
+import { allows, areaOf, type Scope } from '#contracts/http/scopes';
 import { RequestError } from '../server/request-error.ts';
 import { readCredentials } from './credentials.ts';
 import { checkRequests } from '../server/error-handler.ts';
 import type { Authenticator, Caller } from './authenticate.ts';
+import type { RequestLimits } from './request-limits.ts';
+import { outsideLimits } from './token-limits.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What a token must allow to call the route; `admin` where a guarded route does not say. */
-    scope?: Scope;
+    /** What a token must allow to call the route; `admin` where a guarded route does not say, `any` for every valid token. */
+    scope?: Scope | 'any';
+    /** The handler checks the limits of the token itself; other writes are closed to a limited token. */
+    checksTokenLimits?: boolean;
   }
   interface FastifyRequest {
     caller: Caller | null;
@@ -17,6 +21,7 @@ declare module 'fastify' {
 
 export interface GuardOptions {
   readonly authenticator: Authenticator;
+  readonly limits: RequestLimits;
   /** Basic credentials are sent by browsers on their own, so only pages accept them. */
   readonly schemes: readonly ('bearer' | 'basic')[];
 }
@@ -26,21 +31,33 @@ export function guard(plugin: FastifyInstance, options: GuardOptions): void {
   if (!plugin.hasRequestDecorator('caller')) plugin.decorateRequest('caller', null);
   checkRequests(plugin, async (request, reply) => {
     const caller = await callerOf(request, reply, options);
-    const needed = request.routeOptions.config.scope ?? 'admin';
-    if (!allows(caller.scopes, needed))
-      throw new RequestError(
-        'forbidden',
-        `this needs a token with the scope "${needed}" and "${caller.name}" has: ${caller.scopes.join(', ') || 'none'}`,
-      );
     request.caller = caller;
+    await options.limits.ofToken(request, reply);
+    refuseWithoutScope(caller, request);
   });
+}
+
+function refuseWithoutScope(caller: Caller, { routeOptions: { url, config } }: FastifyRequest): void {
+  const { scope = 'admin', checksTokenLimits = false } = config;
+  if (scope === 'any') return;
+  const area = areaOf(url ?? '');
+  if (!allows(caller.scopes, scope, area)) {
+    const needed = area === undefined || scope === 'admin' ? `"${scope}"` : `"${scope}" or "${area}:${scope}"`;
+    throw new RequestError(
+      'forbidden',
+      `this needs a token with the scope ${needed} and "${caller.name}" has: ${caller.scopes.join(', ') || 'none'}`,
+    );
+  }
+  if (caller.limits !== undefined && scope !== 'read' && !checksTokenLimits)
+    throw outsideLimits(caller, 'this changes more than that');
 }
 
 async function callerOf(request: FastifyRequest, reply: FastifyReply, options: GuardOptions): Promise<Caller> {
   const credentials = readCredentials(request.headers.authorization);
   const usable = credentials !== undefined && options.schemes.includes(credentials.scheme);
-  const caller = usable ? await options.authenticator.authenticate(credentials.token) : undefined;
+  const caller = usable ? await options.authenticator.authenticate(credentials.token, request.ip) : undefined;
   if (caller !== undefined) return caller;
+  await options.limits.ofStranger(request, reply);
   void reply.header('www-authenticate', options.schemes.map(challenge).join(', '));
   throw new RequestError(
     'unauthenticated',

@@ -6,8 +6,8 @@ const RANDOM_CHARACTERS = 30;
 const CHECK_CHARACTERS = 6;
 const FORM = new RegExp(`^(haulier_[a-z]{2,4}_[0-9A-Za-z]{${RANDOM_CHARACTERS}})([0-9A-Za-z]{${CHECK_CHARACTERS}})$`);
 
-/** `pat` belongs to a person. */
-export type TokenKind = 'pat';
+/** `pat` belongs to a person, `ci` to a pipeline. */
+export type TokenKind = 'pat' | 'ci';
 
 /**
  * Makes a token: 178 random bits and a checksum, so that a typing mistake is refused without a look into the

@@ -20,7 +20,8 @@ export interface Recorder {
 
 type RecorderDeps = Pick<Dependencies, 'database' | 'queues' | 'prefix' | 'changes' | 'now' | 'log'>;
 
-const GROUP = 'recorder';
+/** All recorders share the entries of the stream. */
+export const RECORDER_GROUP = 'recorder';
 
 /**
  * Writes the events of workers into Postgres: one transaction per set of batches, then the acknowledgement. Any
@@ -32,7 +33,7 @@ export function createRecorder(deps: RecorderDeps, redis: RedisSettings, consume
   const counts = { applied: 0, dropped: 0 };
   const reader = new EventReader({
     redis,
-    group: GROUP,
+    group: RECORDER_GROUP,
     consumer,
     logger: deps.log,
     onBatches: async (batches) => {
@@ -55,7 +56,7 @@ export function createRecorder(deps: RecorderDeps, redis: RedisSettings, consume
  */
 export async function recordBatches(deps: RecorderDeps, batches: readonly EventBatch[]): Promise<RecorderCounts> {
   const { ignored, moved, newer } = await applyEvents(deps.database, batches, deps.now());
-  deps.changes.notify(new Set([...downloadsIn(batches), ...moved.map(({ id }) => id)]));
+  deps.changes.notify(new Set([...downloadsIn(batches), ...moved]));
   for (const found of newer) deps.log.warn(found, 'a newer version is available; it is not downloaded automatically');
   if (ignored > 0) {
     deps.log.info({ ignored, batches: batches.length }, 'worker events changed nothing and were dropped');

@@ -12,37 +12,85 @@ import type { Loop } from './loop.ts';
 
 type RelayDeps = Pick<Dependencies, 'database' | 'queues' | 'prefix' | 'changes' | 'now' | 'log'>;
 
-const BATCH = 500;
+/** Redis runs a batch as one transaction, so other commands wait for it: some 50 ms. */
+const BATCH = 1000;
 const EVERY_MS = SECOND_MS;
+
+/** Told of the hosts that got jobs, in the order in which they got them; null is the pool. */
+type OnQueued = (hosts: readonly (string | null)[]) => void;
 
 /**
  * Makes jobs of rows. The rows are the outbox: the relay finds those that were written while Redis was down, or by a process
  * that died before it could add the job.
- *
- * @param onQueued told every host that got a job; null is the pool
  */
-export const createRelay = (deps: RelayDeps, onQueued: (host: string | null) => void): Loop =>
-  createLoop({ name: 'relay', everyMs: EVERY_MS, log: deps.log, round: () => relayBatch(deps, onQueued) });
+export const createRelay = (deps: RelayDeps, onQueued: OnQueued): Loop =>
+  createLoop({
+    name: 'relay',
+    everyMs: EVERY_MS,
+    log: deps.log,
+    round: async (signal) => {
+      await relayAll(deps, { onQueued, signal });
+      return false;
+    },
+  });
+
+export interface RelayOptions {
+  readonly onQueued?: OnQueued | undefined;
+  /** Ends the work after the batch under way. */
+  readonly signal?: AbortSignal | undefined;
+  /** Rows that become jobs in one step; default 1,000. */
+  readonly batch?: number | undefined;
+}
 
 /**
- * Adds one batch of jobs and then marks their rows. No lock is held in between: a crash there adds the same ids
- * again, which Redis ignores, and so do several relays at once.
+ * Adds the jobs of all rows that have none, batch by batch. While Redis takes one batch, Postgres gives the next and marks the
+ * one before. A batch is marked only after Redis has it, and no lock is held in between: a crash there adds the same ids again,
+ * which Redis ignores, and so do several relays at once.
  *
- * @returns true when there may be more
- * @throws Error while Postgres or Redis is down; nothing is marked then
+ * @returns how many rows were found
+ * @throws Error while Postgres or Redis is down; a batch that Redis did not take is not marked
  */
-export async function relayBatch(deps: RelayDeps, onQueued?: (host: string | null) => void): Promise<boolean> {
-  const rows = await unqueuedDownloads(deps.database, BATCH);
-  if (rows.length === 0) return false;
+export async function relayAll(deps: RelayDeps, options: RelayOptions = {}): Promise<number> {
+  const { onQueued, signal, batch = BATCH } = options;
+  const hosts = new Set<string | null>();
+  let count = 0;
+  let added: readonly OutboxRow[] = [];
+  try {
+    let rows = await unqueuedDownloads(deps.database, batch);
+    while (rows.length > 0 && signal?.aborted !== true) {
+      const inFlight = [...added, ...rows].map(({ id }) => id);
+      const isLast = rows.length < batch;
+      const [taken, next] = await Promise.all([
+        addJobs(deps, rows),
+        isLast ? [] : unqueuedDownloads(deps.database, batch, inFlight),
+        mark(deps, added),
+      ]);
+      for (const { host } of taken) hosts.add(host);
+      count += rows.length;
+      added = taken;
+      rows = next;
+    }
+    await mark(deps, added);
+  } finally {
+    if (hosts.size > 0) onQueued?.([...hosts]);
+  }
+  return count;
+}
+
+/** @returns the rows whose jobs Redis has now */
+async function addJobs(deps: RelayDeps, rows: readonly OutboxRow[]): Promise<readonly OutboxRow[]> {
   const { refused } = await deps.queues.addAll(rows.map(toAddressedJob));
-  const refusedIds = new Set(refused.map(({ id }) => id));
-  const added = rows.filter((row) => !refusedIds.has(jobIdOf(row)));
-  await markEnqueued(deps.database, added, deps.now());
+  deps.log.debug({ added: rows.length - refused.length, refused: refused.length }, 'jobs added');
+  if (refused.length === 0) return rows;
   await endRefused(deps, rows, refused);
-  deps.changes.notify(rows.map(({ id }) => id));
-  if (onQueued !== undefined) for (const host of new Set(added.map((row) => row.host))) onQueued(host);
-  deps.log.debug({ added: added.length, refused: refused.length }, 'jobs added');
-  return rows.length === BATCH;
+  const refusedIds = new Set(refused.map(({ id }) => id));
+  return rows.filter((row) => !refusedIds.has(jobIdOf(row)));
+}
+
+async function mark({ database, changes, now }: RelayDeps, rows: readonly OutboxRow[]): Promise<void> {
+  if (rows.length === 0) return;
+  await markEnqueued(database, rows, now());
+  changes.notify(rows.map(({ id }) => id));
 }
 
 /** A job that Redis can never take is cancelled; otherwise the relay would find its row in every round. */
@@ -53,6 +101,7 @@ async function endRefused(deps: RelayDeps, rows: readonly OutboxRow[], refused: 
     deps.log.error({ downloadId: row.id, reason }, 'job refused');
     const cancelled = await cancelDownload(deps.database, row.id, deps.now(), reason);
     if (cancelled.done) await stopReplaced(deps, cancelled.replaced);
+    deps.changes.notify([row.id]);
   }
 }
 

@@ -6,7 +6,7 @@ import {
   limitDownload,
   pauseDownload,
   resumeDownload,
-  type ActionResult,
+  type DownloadActionResult,
 } from '#database/downloads/download-actions';
 import { publishCommand } from '#queue/commands/commands';
 import type { Dependencies } from '../dependencies.ts';
@@ -74,7 +74,7 @@ async function tellLimit(
 
 /** @returns the row when the action succeeded now or before */
 function settle(
-  result: ActionResult,
+  result: DownloadActionResult,
   action: 'resume' | 'pause' | 'cancel',
   id: string,
   isSoAlready: (row: DownloadRow) => boolean,

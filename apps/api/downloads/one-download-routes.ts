@@ -1,11 +1,15 @@
 import { Download, DownloadDetail, DownloadParams, GetDownloadQuery, LimitBody } from '#contracts/http/downloads';
+import type { FastifyRequest } from 'fastify';
+import { noteForAudit } from '../access/audit/audit-writes.ts';
+import { refuseOutsideLimits } from '../access/token-limits.ts';
+import { downloadById } from '#database/downloads/download-queries';
 import { triesOf } from '#database/history/metrics-queries';
 import type { DownloadRow } from '#database/downloads/download-row';
 import { cancel, limit, pause, resume, unknownDownload } from './act-on-download.ts';
 import { awaitDownload } from './await-download.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { whenGone } from '../server/when-gone.ts';
-import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
+import { TOKEN_REQUIRED, guardedBy, guardedWithLimitsBy, problems } from '../server/describe.ts';
 import type { App } from '../server/app-type.ts';
 import { downloadView } from './view.ts';
 import { tryView } from '../metrics/try-view.ts';
@@ -59,7 +63,7 @@ function registerAction(
   app.post(
     `/api/downloads/:id/${name}`,
     {
-      ...guardedBy('write'),
+      ...guardedWithLimitsBy('write'),
       schema: {
         operationId: `${name}Download`,
         summary,
@@ -70,7 +74,12 @@ function registerAction(
         response: { 200: Download, ...problems(400, 404, 409) },
       },
     },
-    async (request) => downloadView(await act(deps, request.params.id), deps),
+    async (request) => {
+      const before = await mayChange(deps, request, request.params.id);
+      const row = await act(deps, request.params.id);
+      noteForAudit(request, { before: auditedOf(before), after: auditedOf(row) });
+      return downloadView(row, deps);
+    },
   );
 }
 
@@ -78,7 +87,7 @@ function registerLimit(app: App, deps: Dependencies): void {
   app.post(
     '/api/downloads/:id/limit',
     {
-      ...guardedBy('write'),
+      ...guardedWithLimitsBy('write'),
       schema: {
         operationId: 'limitDownload',
         summary: 'Change the most bytes per second, at once where it runs',
@@ -89,6 +98,24 @@ function registerLimit(app: App, deps: Dependencies): void {
         response: { 200: Download, ...problems(400, 404) },
       },
     },
-    async (request) => downloadView(await limit(deps, request.params.id, request.body.bytesPerSecond), deps),
+    async (request) => {
+      await mayChange(deps, request, request.params.id);
+      return downloadView(await limit(deps, request.params.id, request.body.bytesPerSecond), deps);
+    },
   );
 }
+
+/**
+ * @returns the download before the change
+ * @throws RequestError `unknown-download`; `forbidden` where it is outside the limits of the token
+ */
+async function mayChange({ database }: Dependencies, request: FastifyRequest, id: string): Promise<DownloadRow> {
+  const row = await downloadById(database, id);
+  if (row === undefined) throw unknownDownload(id);
+  // A group of files that a request described itself has a version of this form, and is no model.
+  const model = row.version?.startsWith('inline-') ? null : row.model;
+  await refuseOutsideLimits(database, request.caller!, () => ({ models: [model], hosts: [row.host] }));
+  return row;
+}
+
+const auditedOf = ({ status, generation, pauseReason }: DownloadRow): object => ({ status, generation, pauseReason });

@@ -8,11 +8,12 @@ import {
 } from '#contracts/http/downloads';
 import type { DownloadRow } from '#database/downloads/download-row';
 import { downloadsById, listDownloads } from '#database/downloads/download-queries';
+import { refuseOutsideLimits, type Deployed } from '../access/token-limits.ts';
 import { createDownloads } from './create-downloads.ts';
 import type { CreatedDownloads } from './create-downloads.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { whenGone } from '../server/when-gone.ts';
-import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
+import { TOKEN_REQUIRED, guardedBy, guardedWithLimitsBy, problems } from '../server/describe.ts';
 import type { App } from '../server/app-type.ts';
 import { decodeCursor, encodeCursor } from '../server/cursor.ts';
 import { downloadView } from './view.ts';
@@ -26,7 +27,7 @@ function registerCreate(app: App, deps: Dependencies): void {
   app.post(
     '/api/downloads',
     {
-      ...guardedBy('write'),
+      ...guardedWithLimitsBy('write'),
       schema: {
         operationId: 'createDownloads',
         summary: 'Ask for files on hosts',
@@ -42,12 +43,18 @@ function registerCreate(app: App, deps: Dependencies): void {
       },
     },
     async (request, reply) => {
+      await refuseOutsideLimits(deps.database, request.caller!, () => deployedBy(request.body));
       const made = await createDownloads(deps, request.body, request.query, whenGone(reply));
       const answer = requestView(deps, made);
       return reply.code(202).header('location', answer.links.self).send(answer);
     },
   );
 }
+
+const deployedBy = (body: CreateDownloadsBody): Deployed => ({
+  models: ['model' in body ? body.model : null],
+  hosts: body.hosts ?? [body.host ?? null],
+});
 
 function requestView(deps: Dependencies, { order, rows, count, created }: CreatedDownloads): DownloadRequest {
   const downloads = rows?.map((row) => downloadView(row, deps));

@@ -2,6 +2,7 @@ import { HostParams, LabelsBody } from '#contracts/http/hosts';
 import { Host } from '#contracts/http/status';
 import { labelsTag, patchLabels } from '#database/hosts/host-actions';
 import { hostByName } from '#database/hosts/host-queries';
+import { noteForAudit } from '../access/audit/audit-writes.ts';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
@@ -30,9 +31,11 @@ export function registerHostLabels(app: App, deps: Dependencies): void {
     async (request, reply) => {
       const { database } = deps;
       const { name } = request.params;
+      const before = await hostByName(database, name);
       const row = await patchLabels(database, name, request.body, ifMatchOf(request));
       if (row === undefined)
         throw (await hostByName(database, name)) === undefined ? await unknownHost(database, name) : changedMeanwhile();
+      noteForAudit(request, { before: before?.labels, after: row.labels });
       deps.nudgeConductor();
       return reply.header('etag', `"${await labelsTag(database, name)}"`).send(hostView(row, deps));
     },

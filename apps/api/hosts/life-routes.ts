@@ -3,6 +3,7 @@ import { Host } from '#contracts/http/status';
 import { mapConcurrently } from '#core/async/map-concurrently';
 import { forgetHost, setDraining } from '#database/hosts/host-actions';
 import { hostByName } from '#database/hosts/host-queries';
+import { noteForAudit } from '../access/audit/audit-writes.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { stopJob } from '../downloads/stop-job.ts';
 import type { App } from '../server/app-type.ts';
@@ -29,7 +30,11 @@ export function registerHostLife(app: App, deps: Dependencies): void {
         response: { 200: ForgottenHost, ...problems(400, 404, 409) },
       },
     },
-    async ({ params }) => forget(deps, params.name),
+    async (request) => {
+      const forgotten = await forget(deps, request.params.name);
+      noteForAudit(request, { after: forgotten });
+      return forgotten;
+    },
   );
 }
 
@@ -49,9 +54,12 @@ function registerDrain(app: App, deps: Dependencies, draining: boolean, summary:
         response: { 200: Host, ...problems(400, 404) },
       },
     },
-    async ({ params }) => {
+    async (request) => {
+      const { params } = request;
+      const before = await hostByName(deps.database, params.name);
       const row = await setDraining(deps.database, params.name, draining);
       if (row === undefined) throw await unknownHost(deps.database, params.name);
+      noteForAudit(request, { before: { draining: before?.draining }, after: { draining: row.draining } });
       deps.nudgeConductor();
       return hostView(row, deps);
     },

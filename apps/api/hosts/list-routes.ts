@@ -3,7 +3,7 @@ import { HostDetail, HostList } from '#contracts/http/status';
 import { selectableOf } from '#core/selector/host-labels';
 import { isSelected, parseSelector } from '#core/selector/selector';
 import { labelsTag } from '#database/hosts/host-actions';
-import { hostByName, listHosts } from '#database/hosts/host-queries';
+import { hostByName, listHosts, type HostRow } from '#database/hosts/host-queries';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
 import { decodeName, encodeName } from '../server/cursor.ts';
@@ -49,17 +49,25 @@ export function registerHostList(app: App, deps: Dependencies): void {
   );
 }
 
-const MAX_HOSTS = 100_000;
+/** Rows that are read at once to find those that match. */
+const CHUNK = 1000;
 
-/** Selectors are matched here, not in the database: one grammar, tested once. */
+/** Selectors are matched here, not in the database: one grammar, tested once. No more hosts are read than fill the page. */
 async function pageOf(deps: Dependencies, query: ListHostsQuery): Promise<HostList> {
   const conditions = parseSelector(query.selector ?? '');
-  const after = query.cursor === undefined ? '' : decodeName(query.cursor);
-  const matching = (await listHosts(deps.database, MAX_HOSTS, after))
-    .filter((row) => query.status === undefined || isOnline(row, deps) === (query.status === 'online'))
-    .filter((row) => isSelected(conditions, selectableOf(row)));
-  const page = matching.slice(0, query.limit);
-  const last = matching.length > page.length ? page.at(-1) : undefined;
+  const matches = (row: HostRow): boolean =>
+    (query.status === undefined || isOnline(row, deps) === (query.status === 'online')) &&
+    isSelected(conditions, selectableOf(row));
+  const chunk = Math.max(query.limit + 1, CHUNK);
+  const found: HostRow[] = [];
+  let after: string | undefined = query.cursor === undefined ? '' : decodeName(query.cursor);
+  while (after !== undefined && found.length <= query.limit) {
+    const rows: HostRow[] = await listHosts(deps.database, chunk, after);
+    found.push(...rows.filter(matches));
+    after = rows.length < chunk ? undefined : rows.at(-1)!.name;
+  }
+  const page = found.slice(0, query.limit);
+  const last = found.length > page.length ? page.at(-1) : undefined;
   return {
     hosts: page.map((row) => hostView(row, deps)),
     nextCursor: last === undefined ? null : encodeName(last.name),

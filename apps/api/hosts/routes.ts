@@ -3,6 +3,7 @@ import { HostLimitsBody, HostLimitsSet, HostParams, OrderedVerify, VerifyHostBod
 import { hostByName } from '#database/hosts/host-queries';
 import { publishLimits } from '#queue/commands/commands';
 import { publishOrder } from '#queue/commands/host-orders';
+import { noteForAudit } from '../access/audit/audit-writes.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { registerHostLabels } from './label-routes.ts';
 import { registerHostLife } from './life-routes.ts';
@@ -58,7 +59,11 @@ function registerLimits(app: App, deps: Dependencies): void {
         response: { 200: HostLimitsSet, ...problems(400, 404) },
       },
     },
-    async ({ params, body }) => setLimits(deps, params.name, body),
+    async (request) => {
+      const set = await setLimits(deps, request.params.name, request.body);
+      noteForAudit(request, { after: set });
+      return set;
+    },
   );
 }
 

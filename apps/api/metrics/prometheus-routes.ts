@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DOWNLOAD_STATUSES } from '#core/download-status';
-import { LAYERS } from '#core/layer';
+import { LAYER_NAMES } from '#core/layer';
 import { DAY_MS } from '#core/units';
 import { countDownloads } from '#database/downloads/download-queries';
 import { listHosts } from '#database/hosts/host-queries';
@@ -26,7 +26,10 @@ export function registerPrometheusRoutes(app: App, deps: Dependencies, version: 
         summary: "Metrics in Prometheus' text format",
         tags: ['metrics'],
         security: TOKEN_REQUIRED,
-        response: { 200: z.string(), ...problems() },
+        response: {
+          200: { description: 'One sample a line', content: { [metrics.contentType]: { schema: z.string() } } },
+          ...problems(),
+        },
       },
     },
     async (_request, reply) =>
@@ -54,7 +57,7 @@ async function snapshot(deps: Dependencies, version: string): Promise<ControlPla
     hosts: { online: count('online'), offline: count('offline') },
     storeBytes: hosts.reduce((sum, host) => sum + (host.storeBytes ?? 0), 0),
     hostsOverStoreLimit: warnings.length,
-    tries: LAYERS.map((layer) => {
+    tries: LAYER_NAMES.map((layer) => {
       const { attempts = 0, successes = 0, bytes = 0 } = summary.layers.find((one) => one.layer === layer) ?? {};
       return { layer, successes, failures: attempts - successes, bytes };
     }),

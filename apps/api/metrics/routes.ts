@@ -7,7 +7,7 @@ import {
   MetricsReset,
   MetricsSummary,
 } from '#contracts/http/metrics';
-import { LAYERS } from '#core/layer';
+import { LAYER_NAMES } from '#core/layer';
 import { layerHealth, listTries, metricsSummary, resetMetrics } from '#database/history/metrics-queries';
 import type { TryRow, MetricsCounts, TryStats } from '#database/history/metrics-queries';
 import { parseJson } from '#core/text/parse-json';
@@ -122,7 +122,7 @@ function summaryView(summary: MetricsCounts, until: Date): MetricsSummary {
       successRate: tries === 0 ? null : successes / tries,
       bytes: sum(summary.layers, (layer) => layer.bytes),
     },
-    layers: LAYERS.map((layer) => ({ layer, ...(known.get(layer) ?? NO_TRIES) })),
+    layers: LAYER_NAMES.map((layer) => ({ layer, ...(known.get(layer) ?? NO_TRIES) })),
     gateways: summary.gateways.map(({ layer, gateway, ...stats }) => ({ layer, gateway, ...statsView(stats) })),
     outcomes: summary.outcomes,
     cacheEffectiveness: summary.cacheEffectiveness,
@@ -149,7 +149,7 @@ async function healthView({ database }: Dependencies, since: Date): Promise<Metr
   const known = new Map((await layerHealth(database, since)).map((layer) => [layer.layer, layer]));
   return {
     since: momentOf(since),
-    layers: LAYERS.map((layer) => {
+    layers: LAYER_NAMES.map((layer) => {
       const found = known.get(layer);
       return {
         layer,

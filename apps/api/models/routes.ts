@@ -4,6 +4,7 @@ import type { ModelRow } from '#database/models/model-queries';
 import { pinModel, pinnedVersions, unpinModel } from '#database/models/pin-queries';
 import { makeCheckDue } from '#database/models/version-schedule';
 import { outdatedModels } from '#database/models/version-queries';
+import { noteForAudit } from '../access/audit/audit-writes.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { RequestError } from '../server/request-error.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
@@ -84,10 +85,11 @@ function registerPinning(app: App, deps: Dependencies): void {
       },
     },
     async (request) => {
-      const { name } = await modelOf(deps, request.params.name);
+      const { name, pinnedVersion: before } = await modelOf(deps, request.params.name);
       const { version } = request.body;
       if (!(await pinModel(deps.database, name, version, deps.now())))
         throw new RequestError('unknown-version', `the model "${name}" has no version "${version}"`);
+      noteForAudit(request, { before: { pinnedVersion: before }, after: { pinnedVersion: version } });
       return modelOf(deps, name);
     },
   );
@@ -104,8 +106,9 @@ function registerPinning(app: App, deps: Dependencies): void {
       },
     },
     async (request) => {
-      const { name } = await modelOf(deps, request.params.name);
+      const { name, pinnedVersion: before } = await modelOf(deps, request.params.name);
       await unpinModel(deps.database, name);
+      noteForAudit(request, { before: { pinnedVersion: before }, after: { pinnedVersion: null } });
       return modelOf(deps, name);
     },
   );

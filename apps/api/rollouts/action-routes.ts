@@ -10,15 +10,20 @@ import {
   type Action,
   type ActionResult,
 } from '#database/rollouts/rollout-actions';
+import { listRolloutHosts, rolloutById } from '#database/rollouts/rollout-queries';
 import type { Database } from '#database/sql/connect';
+import { noteForAudit } from '../access/audit/audit-writes.ts';
+import { refuseOutsideLimits } from '../access/token-limits.ts';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
-import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
+import { TOKEN_REQUIRED, guardedWithLimitsBy, problems } from '../server/describe.ts';
 import { changedMeanwhile, ifMatchOf } from '../server/if-match.ts';
 import { RequestError } from '../server/request-error.ts';
 import { seeRollout } from './await-rollout.ts';
 import { stopEnded } from './conductor.ts';
 import { unknownRollout } from './one-rollout-routes.ts';
+
+const MAX_HOSTS = 1_000_000;
 
 type Act = (database: Database, action: Action) => Promise<ActionResult>;
 
@@ -48,9 +53,10 @@ function registerAction(
   summary: string,
 ): void {
   const schema = describe(name, summary);
-  app.post(`/api/rollouts/:id/${name}`, { ...guardedBy('write'), schema }, async (request, reply) => {
+  app.post(`/api/rollouts/:id/${name}`, { ...guardedWithLimitsBy('write'), schema }, async (request, reply) => {
+    await mayChange(deps, request, request.params.id);
     const action = actionOf(deps, request, request.params.id);
-    return reply.send(await settled(deps, name, action.id, await act(deps.database, action)));
+    return reply.send(await settled(deps, request, name, action.id, await act(deps.database, action)));
   });
 }
 
@@ -59,10 +65,11 @@ function registerRetry(app: App, deps: Dependencies): void {
     ...describe('retry', 'Try failed hosts again; a rollout that had ended runs again'),
     body: RetryRolloutBody,
   };
-  app.post('/api/rollouts/:id/retry', { ...guardedBy('write'), schema }, async (request, reply) => {
+  app.post('/api/rollouts/:id/retry', { ...guardedWithLimitsBy('write'), schema }, async (request, reply) => {
+    await mayChange(deps, request, request.params.id);
     const action = actionOf(deps, request, request.params.id);
     const result = await retryRollout(deps.database, action, request.body ?? {});
-    return reply.send(await settled(deps, 'retry', action.id, result));
+    return reply.send(await settled(deps, request, 'retry', action.id, result));
   });
 }
 
@@ -74,7 +81,13 @@ function actionOf({ now }: Dependencies, request: FastifyRequest, id: string): A
 }
 
 /** @returns the rollout as it stands now */
-async function settled(deps: Dependencies, name: string, id: string, result: ActionResult): Promise<Rollout> {
+async function settled(
+  deps: Dependencies,
+  request: FastifyRequest,
+  name: string,
+  id: string,
+  result: ActionResult,
+): Promise<Rollout> {
   if (!result.done) {
     if (result.why === 'missing') throw unknownRollout(id);
     if (result.why === 'changed') throw changedMeanwhile();
@@ -86,7 +99,24 @@ async function settled(deps: Dependencies, name: string, id: string, result: Act
   }
   deps.nudgeConductor();
   if (result.done) await stopEnded(deps, result.ended);
-  return (await seeRollout(deps, id))!.view;
+  const { view } = (await seeRollout(deps, id))!;
+  noteForAudit(request, { after: { state: view.state, reason: view.reason } });
+  return view;
+}
+
+/**
+ * Writes the state before the change into the audit.
+ *
+ * @throws RequestError `unknown-rollout`; `forbidden` where a model or a host is outside the limits of the token
+ */
+async function mayChange({ database }: Dependencies, request: FastifyRequest, id: string): Promise<void> {
+  const row = await rolloutById(database, id);
+  if (row === undefined) throw unknownRollout(id);
+  noteForAudit(request, { before: { state: row.state, reason: row.pauseReason ?? row.state } });
+  await refuseOutsideLimits(database, request.caller!, async () => ({
+    models: row.models.map(({ name }) => name),
+    hosts: (await listRolloutHosts(database, id, { afterName: '', limit: MAX_HOSTS })).map(({ host }) => host),
+  }));
 }
 
 /** Repeating an action changes nothing. */

@@ -16,6 +16,19 @@ const LONGEST_REST_MS = 10 * SECOND_MS;
 /** How often a dynamic rollout looks for hosts that match now. */
 const MEMBERS_EVERY_MS = 10 * SECOND_MS;
 const STOPPED_AT_ONCE = 16;
+/** How often every host of a rollout is looked at, whether or not it was heard of: a download may be cancelled by itself. */
+const LOOK_AT_ALL_EVERY_MS = 10 * SECOND_MS;
+/** A recorder's transaction may end this long after the time that it wrote. What ends later is found by the look at all. */
+const OVERLAP_MS = 2 * SECOND_MS;
+
+/** When this process last looked at the hosts of a rollout. */
+interface Looks {
+  readonly lastAt: number;
+  readonly allAt: number;
+}
+
+/** By rollout. */
+export type Memory = Map<string, Looks>;
 
 type ConductDeps = Pick<
   Dependencies,
@@ -23,47 +36,60 @@ type ConductDeps = Pick<
 >;
 
 /** Lets rollouts go on. Every API process may run it: each round of a rollout holds its row. */
-export const createConductor = (deps: ConductDeps): Loop =>
-  createLoop({
+export function createConductor(deps: ConductDeps): Loop {
+  const memory: Memory = new Map();
+  return createLoop({
     name: 'conductor',
     everyMs: EVERY_MS,
     log: deps.log,
     round: async (signal) => {
       const startedAt = performance.now();
-      await conductAll(deps);
+      await conductAll(deps, memory);
       // At most a fifth of the time is spent on rounds, however many hosts there are.
       const restMs = Math.min(LONGEST_REST_MS, 4 * (performance.now() - startedAt) - EVERY_MS);
       if (restMs > 0) await pause(restMs, undefined, { signal }).catch(() => undefined);
       return false;
     },
   });
+}
 
 /**
  * One round of every rollout without a verdict. One that fails is logged, and does not hold up the others.
  *
+ * @param memory when the hosts were last looked at; an empty one looks at all of them
  * @throws Error while Postgres is away
  */
-export async function conductAll(deps: ConductDeps): Promise<void> {
-  for (const row of await openRollouts(deps.database)) {
+export async function conductAll(deps: ConductDeps, memory: Memory = new Map()): Promise<void> {
+  const rows = await openRollouts(deps.database);
+  const open = new Set(rows.map(({ id }) => id));
+  for (const id of memory.keys()) if (!open.has(id)) memory.delete(id);
+  for (const row of rows) {
     try {
-      await conductOne(deps, row);
+      await conductOne(deps, row, memory);
     } catch (err) {
       deps.log.warn({ err, rolloutId: row.id }, 'rollout could not go on');
     }
   }
 }
 
-async function conductOne(deps: ConductDeps, row: RolloutRow): Promise<void> {
+async function conductOne(deps: ConductDeps, row: RolloutRow, memory: Memory): Promise<void> {
   const { database, now, log } = deps;
   if (row.spec.isDynamic && now().getTime() - row.membersAt.getTime() >= MEMBERS_EVERY_MS) await addMembers(deps, row);
   const at = now();
   const aliveSince = new Date(at.getTime() - deps.hostOfflineAfterMs);
-  const around = { now: at, aliveSince, isWindowOpen: isWindowOpen(row.spec.windows, at.getTime()) };
-  const { steps, ended, dispatched } = await conductRollout(database, row.id, around);
+  const looks = memory.get(row.id);
+  const heardSince = looks === undefined ? undefined : sinceOf(looks, at.getTime());
+  const around = { now: at, aliveSince, heardSince, isWindowOpen: isWindowOpen(row.spec.windows, at.getTime()) };
+  const { isHeld, steps, ended, dispatched } = await conductRollout(database, row.id, around);
+  if (isHeld) memory.set(row.id, { lastAt: at.getTime(), allAt: (heardSince && looks?.allAt) ?? at.getTime() });
   if (dispatched > 0) deps.nudgeRelay();
   for (const step of steps) log.info({ rolloutId: row.id, ...step }, 'rollout went on');
   await stopEnded(deps, ended);
 }
+
+/** @returns undefined when all hosts are to be looked at again */
+const sinceOf = ({ lastAt, allAt }: Looks, now: number): Date | undefined =>
+  now - allAt >= LOOK_AT_ALL_EVERY_MS ? undefined : new Date(lastAt - OVERLAP_MS);
 
 /** The rows say it already: a worker that cannot be told now is told again when it reports. */
 export async function stopEnded(

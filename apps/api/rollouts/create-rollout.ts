@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import type { CreateRolloutBody } from '#contracts/http/rollouts/create-rollout';
 import type { RolloutModel, RolloutSpec } from '#core/rollout/rollout-spec';
 import type { HostRow } from '#database/hosts/host-queries';
-import { createRollout as writeRollout, type CreateResult } from '#database/rollouts/create-rollout';
+import { createRollout, type CreateResult } from '#database/rollouts/create-rollout';
 import type { Caller } from '../access/authenticate.ts';
+import { refuseOutsideLimits } from '../access/token-limits.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { orderFiles } from '../downloads/order-files.ts';
 import { isOnline } from '../hosts/view.ts';
@@ -45,6 +46,28 @@ export async function resolveRollout(deps: Dependencies, body: CreateRolloutBody
   return { spec, models, hosts: inOrderOfWaves(matching, spec.policy.waves, isReady) };
 }
 
+/**
+ * As `resolveRollout`, within the limits of the caller's token. Hosts that join a dynamic rollout later have to match the selector of the
+ * token as well.
+ *
+ * @throws RequestError `forbidden` when a model or a host is outside
+ */
+export async function resolveFor(
+  deps: Dependencies,
+  body: CreateRolloutBody,
+  caller: Caller,
+): Promise<ResolvedRollout> {
+  const limit = caller.limits?.selector ?? '';
+  const selector =
+    body.dynamic && limit !== '' ? [body.selector, limit].filter((text) => text !== '').join(',') : body.selector;
+  const resolved = await resolveRollout(deps, { ...body, selector });
+  await refuseOutsideLimits(deps.database, caller, () => ({
+    models: resolved.models.map(({ name }) => name),
+    hosts: resolved.hosts.map(({ name }) => name),
+  }));
+  return resolved;
+}
+
 /** What came of a request, when something did. */
 export type Created = Extract<CreateResult, { id: string }>;
 
@@ -54,15 +77,15 @@ export type Created = Extract<CreateResult, { id: string }>;
  * @param key the `Idempotency-Key` of the request
  * @throws RequestError also for a key that came with another body, or whose first request is still running
  */
-export async function createRollout(
+export async function requestRollout(
   deps: Dependencies,
   body: CreateRolloutBody,
   caller: Caller,
   key: string | undefined,
 ): Promise<Created> {
-  const { spec, models, hosts } = await resolveRollout(deps, body);
+  const { spec, models, hosts } = await resolveFor(deps, body, caller);
   const bodyHash = hashOf(body);
-  const result = await writeRollout(
+  const result = await createRollout(
     deps.database,
     {
       spec,

@@ -5,9 +5,9 @@ import { hostGroups, listRollouts } from '#database/rollouts/rollout-queries';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
 import { decodeCursor, encodeCursor } from '../server/cursor.ts';
-import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
+import { TOKEN_REQUIRED, guardedBy, guardedWithLimitsBy, problems } from '../server/describe.ts';
 import { seeRollout } from './await-rollout.ts';
-import { createRollout, resolveRollout } from './create-rollout.ts';
+import { requestRollout, resolveFor } from './create-rollout.ts';
 import { registerOneRolloutRoutes } from './one-rollout-routes.ts';
 import { planRollout } from './plan.ts';
 import { registerRolloutActions } from './action-routes.ts';
@@ -24,7 +24,7 @@ function registerCreate(app: App, deps: Dependencies): void {
   app.post(
     '/api/rollouts',
     {
-      ...guardedBy('write'),
+      ...guardedWithLimitsBy('write'),
       schema: {
         operationId: 'createRollout',
         summary: 'Bring model versions to the hosts that a selector matches, wave by wave',
@@ -42,8 +42,13 @@ function registerCreate(app: App, deps: Dependencies): void {
     },
     async (request, reply) => {
       if (request.query.dryRun)
-        return reply.code(200).send(await planRollout(deps, await resolveRollout(deps, request.body)));
-      const { made, id } = await createRollout(deps, request.body, request.caller!, request.headers['idempotency-key']);
+        return reply.code(200).send(await planRollout(deps, await resolveFor(deps, request.body, request.caller!)));
+      const { made, id } = await requestRollout(
+        deps,
+        request.body,
+        request.caller!,
+        request.headers['idempotency-key'],
+      );
       const { row, view } = (await seeRollout(deps, id))!;
       void reply.header('location', view.links.self).header('etag', etagOf(row));
       return reply.code(made === 'existing' ? 200 : 201).send(view);

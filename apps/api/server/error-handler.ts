@@ -2,6 +2,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { PROBLEMS, PROBLEM_MEDIA_TYPE } from '#contracts/http/problem';
 import type { FieldError, Problem, ProblemCode } from '#contracts/http/problem';
+import { rememberMethods } from './allowed-methods.ts';
 import { RequestError } from './request-error.ts';
 import { isUnavailable } from './unavailable.ts';
 import { fieldErrors } from './field-errors.ts';
@@ -31,13 +32,21 @@ interface Answer {
 }
 
 /**
- * Makes every answer that is not a success a problem document, unknown paths included.
+ * Makes every answer that is not a success a problem document, unknown paths and methods included. Must be called before the
+ * routes are added.
  */
 export function registerErrorHandler(app: FastifyInstance): void {
   app.setErrorHandler((error: FastifyError, request, reply) => answerError(request, reply, error));
-  app.setNotFoundHandler((request, reply) =>
-    sendProblem(request, reply, { code: 'not-found', detail: `${request.method} ${pathOf(request)} does not exist` }),
-  );
+  const methodsOf = rememberMethods(app);
+  app.setNotFoundHandler((request, reply) => {
+    const { method } = request;
+    const path = pathOf(request);
+    const allowed = methodsOf(path);
+    if (allowed.length === 0)
+      return sendProblem(request, reply, { code: 'not-found', detail: `${path} does not exist` });
+    const detail = `${path} has no ${method}, but ${allowed.join(', ')}`;
+    return sendProblem(request, reply.header('allow', allowed.join(', ')), { code: 'method-not-allowed', detail });
+  });
 }
 
 /**
@@ -133,7 +142,7 @@ interface ProblemFacts {
 }
 
 /** @see RFC 9457 section 3.1 */
-const problemDocument = (facts: ProblemFacts): Problem => ({
+export const problemDocument = (facts: ProblemFacts): Problem => ({
   type: `/problems/${facts.code}`,
   title: PROBLEMS[facts.code].title,
   status: PROBLEMS[facts.code].status,

@@ -5,7 +5,8 @@ import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-pro
 const DESCRIPTION = `Puts model files on hosts and proves every byte.
 
 Every request under \`/api\` carries a token: \`Authorization: Bearer haulier_pat_…\`. Every answer that is not a
-success is a problem document (RFC 9457) whose \`code\` is for programs and whose \`detail\` is for people.`;
+success is a problem document (RFC 9457) whose \`code\` is for programs and whose \`detail\` is for people. Answers say in
+\`ratelimit-remaining\` how many requests the token has left until \`ratelimit-reset\` seconds from now; beyond, they are 429 with \`retry-after\`.`;
 
 /** Must be registered before the routes, because it listens to them being added. */
 export async function registerOpenApi(app: FastifyInstance, version: string): Promise<void> {
@@ -22,12 +23,19 @@ export async function registerOpenApi(app: FastifyInstance, version: string): Pr
         { name: 'downloads', description: 'Files on their way to hosts' },
         { name: 'models', description: 'Models, their versions, and the files of each' },
         { name: 'hosts', description: 'Machines that have models' },
+        { name: 'rollouts', description: 'Versions on their way to many hosts, wave by wave' },
+        { name: 'webhooks', description: 'Endpoints that are told what happens' },
         { name: 'metrics', description: 'What worked, from where, how fast' },
+        { name: 'access', description: 'Tokens, and the audit of every write' },
         { name: 'system', description: 'Health' },
       ],
       components: {
         securitySchemes: {
-          token: { type: 'http', scheme: 'bearer', description: 'A token; scopes are read, write and admin.' },
+          token: {
+            type: 'http',
+            scheme: 'bearer',
+            description: 'A token; scopes are read, write and admin, or such as rollouts:write.',
+          },
         },
       },
     },
@@ -35,6 +43,7 @@ export async function registerOpenApi(app: FastifyInstance, version: string): Pr
     transformObject: (input) => {
       const document = jsonSchemaTransformObject(input);
       dropUnusedSchemas(document as WithSchemas);
+      markOptionalBodies(document as WithPaths);
       return document;
     },
   });
@@ -55,4 +64,25 @@ function dropUnusedSchemas(document: WithSchemas): void {
   const schemas = document.components?.schemas ?? {};
   for (const name of Object.keys(schemas))
     if (name.endsWith('Input') && !text.includes(`"#/components/schemas/${name}"`)) delete schemas[name];
+}
+
+interface WithPaths {
+  readonly paths?: Readonly<Record<string, Readonly<Record<string, { readonly requestBody?: RequestBody }>>>>;
+}
+
+interface RequestBody {
+  required?: boolean;
+  readonly content: Readonly<
+    Record<string, { readonly schema?: { readonly anyOf?: readonly { readonly type?: string }[] } }>
+  >;
+}
+
+/** A body that may be null may be left out; the transform describes every body as required. */
+function markOptionalBodies({ paths = {} }: WithPaths): void {
+  const operations = Object.values(paths).flatMap((methods) => Object.values(methods));
+  for (const { requestBody } of operations) {
+    const schemas = Object.values(requestBody?.content ?? {}).map(({ schema }) => schema);
+    if (requestBody && schemas.some((schema) => schema?.anyOf?.some(({ type }) => type === 'null')))
+      requestBody.required = false;
+  }
 }

@@ -1,9 +1,10 @@
 import type { Rollout } from '#contracts/http/rollouts/rollout';
 import { parseDuration } from '#core/units';
-import { apiUrlOf, clientFrom, cliRefusal } from '../api-client.ts';
+import { apiUrlOf, clientFrom, withApiDocument } from '../api-client.ts';
 import type { CommandContext } from '../context.ts';
-import { CliError, EXIT } from '../exit-code.ts';
+import { EXIT } from '../exit-code.ts';
 import { awaitVerdict, type VerdictOptions } from '../rollout/await-verdict.ts';
+import { appendOutputs } from '../rollout/ci-reports.ts';
 import { deployRequest, idempotencyKey, type DeployOptions } from '../rollout/deploy-request.ts';
 import { reconnecting } from '../rollout/reconnect.ts';
 import { rolloutDocument } from '../rollout/rollout-document.ts';
@@ -20,7 +21,7 @@ export async function deploy(what: string, options: DeployCommandOptions, contex
   const client = clientFrom(context.env);
   const body = usageOf(() => deployRequest(what, options));
   if (options.dryRun) {
-    const plan = await telling(options, context, () => client.planRollout(body));
+    const plan = await withApiDocument(options, context, () => client.planRollout(body));
     context.stdout.write(options.json ? `${JSON.stringify(plan)}\n` : `${planLines(plan).join('\n')}\n`);
     return;
   }
@@ -28,29 +29,15 @@ export async function deploy(what: string, options: DeployCommandOptions, contex
   const maxDisconnectMs = usageOf(() => parseDuration(options.maxDisconnect));
   const say = (error: Error): unknown => context.stderr.write(`${error.message}; trying again\n`);
   const create = (): Promise<Rollout> => client.createRollout(body, key);
-  const rollout = await telling(options, context, () => reconnecting(create, maxDisconnectMs, context.signal, say));
+  const rollout = await withApiDocument(options, context, () =>
+    reconnecting(create, maxDisconnectMs, context.signal, say),
+  );
   const url = `${apiUrlOf(context.env)}${rollout.links.self}`;
   if (options.progress !== 'none' && options.progress !== 'json')
     context.stderr.write(`${headLines(rollout, url).join('\n')}\n`);
   if (options.wait) return awaitVerdict(client, rollout, url, options, context);
+  if (options.outputs !== undefined)
+    await appendOutputs(options.outputs, { id: rollout.id, state: rollout.state, url });
   const document = rolloutDocument(rollout, [], url, EXIT.done);
   context.stdout.write(options.json ? `${JSON.stringify(document)}\n` : `${rollout.id}\n`);
-}
-
-/** A refusal is a document too: the problem as the API said it, and the exit code. */
-async function telling<T>(
-  { json }: Pick<DeployCommandOptions, 'json'>,
-  { stdout }: CommandContext,
-  calls: () => Promise<T>,
-): Promise<T> {
-  try {
-    return await calls();
-  } catch (error) {
-    const told = cliRefusal(error);
-    if (json && told instanceof CliError) {
-      const problem = error instanceof Error && 'problem' in error ? (error.problem as object | undefined) : undefined;
-      stdout.write(`${JSON.stringify({ ...(problem ?? { detail: told.message }), exitCode: told.exitCode })}\n`);
-    }
-    throw told;
-  }
 }

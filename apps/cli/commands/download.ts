@@ -1,5 +1,5 @@
-import type { Client } from '#client/client';
-import type { CreateDownloadsInput, Download, DownloadDetail, DownloadRequest } from '#contracts/http/downloads';
+import type { ApiClient } from '#client/client';
+import type { CreateDownloadsInput, Download, DownloadRequest } from '#contracts/http/downloads';
 import { digestFrom } from '#fetch/download-options';
 import { openSession } from '#fetch/download-session';
 import { hubFacts, type HubFacts } from '#fetch/hub-facts';
@@ -10,29 +10,30 @@ import type { Digests, SourceSpec } from '#core/file-spec';
 import { portableName } from '#core/text/safe-path';
 import { ExhaustedError } from '#core/failure';
 import { timerDuration } from '#core/settings/setting-kinds';
-import { formatBytes } from '#core/units';
-import { clientFrom, withApi } from '../api-client.ts';
+import { clientFrom, withApiDocument } from '../api-client.ts';
 import { cliErrorOf, usageOf } from '../cli-error-of.ts';
 import type { CommandContext } from '../context.ts';
-import { CliError, EXIT, type ExitCode } from '../exit-code.ts';
+import {
+  DOWNLOADS_SCHEMA,
+  awaitDownloads,
+  lineOf,
+  waitLimitsOf,
+  type WaitOptions,
+} from '../downloads/await-downloads.ts';
+import { CliError, EXIT } from '../exit-code.ts';
 import { WHOLE_BYTES } from '../fetch/fetch-request.ts';
 import { authoritiesOf, hubEndpoint, hubToken, proxyOf } from '../network.ts';
+import { reconnecting } from '../rollout/reconnect.ts';
 import { longWorkOf } from '../terminal/long-work.ts';
-import { createProgress, type ProgressMode } from '../terminal/progress.ts';
-import { formatTable } from '../terminal/table.ts';
 import { optionOf } from '../typed.ts';
-import { watchDownloads } from './watch-downloads.ts';
 
-export interface DownloadCommandOptions {
+export interface DownloadCommandOptions extends WaitOptions {
   readonly host?: string;
   readonly sha256?: string;
   readonly size?: string;
   readonly allowUnverified?: boolean;
   readonly wait?: boolean;
-  readonly timeout?: string;
   readonly deadline?: string;
-  readonly json?: boolean;
-  readonly progress: ProgressMode;
 }
 
 /** Asks the API for a model or a single file; with `--wait` it waits for the end. */
@@ -42,34 +43,24 @@ export async function downloadCommand(
   context: CommandContext,
 ): Promise<void> {
   const client = clientFrom(context.env);
-  const { timeout } = options;
-  const timeoutMs = timeout === undefined ? undefined : usageOf(() => optionOf('--timeout', timerDuration, timeout));
+  const limits = waitLimitsOf(options);
   const request = await requestOf(what, options, context);
-  const downloads = await withApi(async () => downloadsOf(client, await client.createDownloads(request)));
+  // Repeating the request shares what the lost answer was about.
+  const downloads = await withApiDocument(options, context, async () => {
+    const create = (): Promise<DownloadRequest> => client.createDownloads(request);
+    const say = (error: Error): unknown => context.stderr.write(`${error.message}; trying again\n`);
+    return downloadsOf(client, await reconnecting(create, limits.maxDisconnectMs, context.signal, say));
+  });
   if (!options.wait) {
-    context.stdout.write(options.json ? `${JSON.stringify({ downloads })}\n` : `${downloads.map(lineOf).join('\n')}\n`);
+    const document = { schema: DOWNLOADS_SCHEMA, downloads, exitCode: EXIT.done };
+    context.stdout.write(options.json ? `${JSON.stringify(document)}\n` : `${downloads.map(lineOf).join('\n')}\n`);
     return;
   }
-  const display = createProgress(options.progress, context.stderr, context.env, () => performance.now());
-  const ended = await withApi(() =>
-    watchUntil(timeoutMs, options, context, (signal) => watchDownloads(client, downloads, display, signal)),
-  );
-  context.stdout.write(
-    options.json ? `${JSON.stringify({ downloads: ended })}\n` : `${summaryOf(ended, context.stdout.columns)}\n`,
-  );
-  const code = exitCodeOf(ended);
-  if (code !== EXIT.done)
-    throw new CliError(
-      code,
-      ended
-        .filter((end) => end.status !== 'success')
-        .map((end) => `${end.file}: ${end.message}`)
-        .join('; '),
-    );
+  await awaitDownloads(client, downloads, options, context);
 }
 
 /** Reads the list of downloads where the answer leaves them out, because there are many. */
-async function downloadsOf(client: Client, { downloads, request }: DownloadRequest): Promise<readonly Download[]> {
+async function downloadsOf(client: ApiClient, { downloads, request }: DownloadRequest): Promise<readonly Download[]> {
   const all = [...downloads];
   const { model, version, hosts, created, existing } = request;
   if (all.length > 0 || created + existing === 0 || model === null) return all;
@@ -183,43 +174,3 @@ function placeOf(what: string, locator: FileLocator): Place {
 
 /** True in any base, and for a text in the form of a CID with an unknown hash, which is then not taken for a model. */
 const looksLikeCid = (text: string): boolean => tryParseCid(text) !== undefined || /^b[a-z2-7]{50,}$/.test(text);
-
-async function watchUntil<T>(
-  timeoutMs: number | undefined,
-  { timeout }: DownloadCommandOptions,
-  context: CommandContext,
-  watch: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  if (timeoutMs === undefined) return watch(context.signal);
-  const limit = AbortSignal.timeout(timeoutMs);
-  try {
-    return await watch(AbortSignal.any([limit, context.signal]));
-  } catch (error) {
-    if (!limit.aborted) throw error;
-    throw new CliError(EXIT.timedOut, `still running after ${timeout}; the download continues`, { cause: error });
-  }
-}
-
-const lineOf = (one: Download): string => `${one.id}  ${one.status}  ${one.file}`;
-
-/**
- * The table of ended downloads.
- *
- * @param columns width of the terminal; undefined for a file
- */
-export function summaryOf(ended: readonly DownloadDetail[], columns: number | undefined): string {
-  const rows = ended.map((end) => [
-    end.file,
-    end.status,
-    formatBytes(end.bytes),
-    end.sha256 ?? '',
-    end.source ?? '',
-    end.path ?? end.message,
-  ]);
-  return formatTable(['file', 'status', 'bytes', 'sha256', 'source', 'where'], rows, [2], columns);
-}
-
-function exitCodeOf(ended: readonly DownloadDetail[]): ExitCode {
-  if (ended.some((end) => end.status === 'failed')) return EXIT.failed;
-  return ended.some((end) => end.status === 'cancelled') ? EXIT.cancelled : EXIT.done;
-}

@@ -1,5 +1,5 @@
 import { formatBytes } from '#core/units';
-import type { DownloadDetail } from '#contracts/http/downloads';
+import type { Download } from '#contracts/http/downloads';
 import { CliError, EXIT } from '../exit-code.ts';
 import { formatTable } from '../terminal/table.ts';
 import type { DemoFile } from './demo-file.ts';
@@ -17,7 +17,7 @@ export interface FileReport {
 }
 
 /** @throws CliError when the downloaded file is not that of the origin */
-export function fileReport(files: readonly DemoFile[], download: DownloadDetail): FileReport {
+export function fileReport(files: readonly DemoFile[], download: Download): FileReport {
   const expected = files.find((file) => file.path === download.file);
   if (download.sha256 !== expected?.sha256 || download.bytes !== expected.sizeBytes)
     throw new CliError(EXIT.failed, `${download.file} is not the file at the origin`);

@@ -1,7 +1,6 @@
 import { chmod, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { DownloadDetail } from '#contracts/http/downloads';
 import { formatBytes } from '#core/units';
 import { bundleCreate } from '../commands/bundle-create.ts';
 import { watchDownloads } from '../commands/watch-downloads.ts';
@@ -103,7 +102,7 @@ async function outcomeOn({ client, context }: DemoStage, model: string, host: st
   const ended = await watchDownloads(client, downloads, display, context.signal);
   const failed = ended.find(({ status }) => status !== 'success');
   if (failed) throw new CliError(EXIT.failed, `${failed.file} on ${host} ended as ${failed.status}: ${failed.message}`);
-  return [...new Set(ended.map(({ outcome }: DownloadDetail) => outcome ?? ''))].join(', ');
+  return [...new Set(ended.map(({ outcome }) => outcome ?? ''))].join(', ');
 }
 
 async function flipByte(path: string, position: number): Promise<void> {

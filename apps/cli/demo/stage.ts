@@ -1,4 +1,4 @@
-import type { Client } from '#client/client';
+import type { ApiClient } from '#client/client';
 import type { CommandContext } from '../context.ts';
 import type { Stack } from '../stack/start-stack.ts';
 import type { DemoFile } from './demo-file.ts';
@@ -10,7 +10,7 @@ export const DEMO_COMMIT = 'a'.repeat(40);
 
 /** The parts of the demo that its scenes use. */
 export interface DemoStage {
-  readonly client: Client;
+  readonly client: ApiClient;
   readonly stack: Stack;
   readonly origin: DemoOrigin;
   /** The model's files, the largest first. */

@@ -7,7 +7,7 @@ import { tryParseCid } from '#content/cid/cid';
 import { IDENTITY } from '#content/digest/multihash';
 import { DIGEST_ALGORITHMS, type DigestAlgorithm, type Digests } from '#core/file-spec';
 import { duration, oneOf, rate, wholeNumber, type SettingKind } from '#core/settings/setting-kinds';
-import { allowedAddresses, authoritiesOf, gatewaysOf, hubEndpoint, hubToken, proxyOf } from '../network.ts';
+import { readAllowedAddresses, authoritiesOf, gatewaysOf, hubEndpoint, hubToken, proxyOf } from '../network.ts';
 import type { ProgressMode } from '../terminal/progress.ts';
 import { ofOption, optionOf } from '../typed.ts';
 
@@ -84,7 +84,7 @@ export function commonOf(options: FetchOptions, env: NodeJS.ProcessEnv): CommonO
     stallTimeoutMs: optionOf('--stall-timeout', duration, options.stallTimeout),
     strategy: optionOf('--strategy', STRATEGY, options.strategy),
     allowPrivate: options.allowPrivate,
-    allowAddresses: allowedAddresses(env),
+    allowAddresses: readAllowedAddresses(env),
     allowDowngrade: options.allowDowngrade,
     ca: authoritiesOf(options.useSystemCa, env),
     strict: options.strict,

@@ -4,7 +4,7 @@ import { selection } from '#ingest/path-filter';
 import { parseCid } from '#content/cid/cid';
 import { parseHubRepo, type HubRepoType } from '#core/text/hub-name';
 import { ModelName, ModelVersion } from '#contracts/manifest';
-import { allowedAddresses, authoritiesOf, gatewaysOf, hubEndpoint, hubToken } from '../network.ts';
+import { readAllowedAddresses, authoritiesOf, gatewaysOf, hubEndpoint, hubToken } from '../network.ts';
 import type { ProgressMode } from '../terminal/progress.ts';
 import { readRecipe, type Recipe } from './recipe.ts';
 
@@ -78,7 +78,7 @@ export function addRequest(name: string | undefined, options: ModelAddOptions, e
     minBytes: recipe?.minBytes ?? {},
     gateways: neededGateways(options, env),
     allowPrivate: options.allowPrivate ?? false,
-    allowAddresses: allowedAddresses(env),
+    allowAddresses: readAllowedAddresses(env),
     ca: authoritiesOf(options.useSystemCa, env),
   };
 }

@@ -57,7 +57,7 @@ async function storeFile(
   signal: AbortSignal,
 ): Promise<PublishedBlob> {
   const digests = { sha256: sha256! };
-  const outcome = await store.leasePartial(sha256!, { find: () => store.find({ digests, cid, sizeBytes }), signal });
+  const outcome = await store.leaseContent(sha256!, { find: () => store.find({ digests, cid, sizeBytes }), signal });
   if ('found' in outcome) {
     copied(sizeBytes);
     return outcome.found;

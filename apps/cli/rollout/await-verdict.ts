@@ -1,12 +1,13 @@
-import type { Client } from '#client/client';
+import type { ApiClient } from '#client/client';
 import type { Rollout } from '#contracts/http/rollouts/rollout';
+import type { RolloutErrors } from '#contracts/http/rollouts/rollout-lists';
 import { parseDuration } from '#core/units';
 import { cliRefusal } from '../api-client.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
 import type { ProgressMode } from '../terminal/progress.ts';
 import { usageOf } from '../cli-error-of.ts';
-import { appendSummary, writeJunit } from './ci-reports.ts';
+import { annotationsOf, appendOutputs, appendSummary, writeJunit } from './ci-reports.ts';
 import { exitCodeOf, rolloutDocument } from './rollout-document.ts';
 import { rolloutDisplay } from './rollout-progress.ts';
 import { endLines } from './rollout-text.ts';
@@ -19,6 +20,8 @@ export interface VerdictOptions {
   readonly json?: boolean;
   readonly junit?: string;
   readonly summary?: string;
+  readonly outputs?: string;
+  readonly annotations?: boolean;
   readonly progress: ProgressMode;
 }
 
@@ -28,7 +31,7 @@ export interface VerdictOptions {
  * @throws CliError whose exit code says how it ended, or that the waiting ended first; the rollout goes on then
  */
 export async function awaitVerdict(
-  client: Client,
+  client: ApiClient,
   first: Rollout,
   url: string,
   options: VerdictOptions,
@@ -42,16 +45,31 @@ export async function awaitVerdict(
   try {
     rollout = await watchRollout(client, first, { until: options.until, maxDisconnectMs, display, signal });
   } catch (error) {
+    if (options.outputs !== undefined) await appendOutputs(options.outputs, { id: first.id, state: undefined, url });
     throw endOfWaiting(error, first, url, limit, options, context);
   }
   const { errors } = await client.listRolloutErrors(rollout.id);
-  if (options.junit !== undefined) await writeJunit(options.junit, client, rollout);
-  if (options.summary !== undefined) await appendSummary(options.summary, rollout, errors);
+  await report(client, rollout, errors, url, options, context);
   const exitCode = exitCodeOf(rollout);
   if (options.json) context.stdout.write(`${JSON.stringify(rolloutDocument(rollout, errors, url, exitCode))}\n`);
   if (options.progress !== 'none' && options.progress !== 'json')
     context.stderr.write(`${endLines(rollout, errors).join('\n')}\n`);
   if (exitCode !== EXIT.done) throw new CliError(exitCode, `rollout ${rollout.id}: ${rollout.message}`);
+}
+
+/** What the CI shows, and later steps read. */
+async function report(
+  client: ApiClient,
+  rollout: Rollout,
+  errors: RolloutErrors['errors'],
+  url: string,
+  { junit, summary, outputs, annotations }: VerdictOptions,
+  { stderr }: CommandContext,
+): Promise<void> {
+  if (junit !== undefined) await writeJunit(junit, client, rollout);
+  if (summary !== undefined) await appendSummary(summary, rollout, errors);
+  if (outputs !== undefined) await appendOutputs(outputs, { id: rollout.id, state: rollout.state, url });
+  if (annotations) for (const line of annotationsOf(rollout, errors)) stderr.write(`${line}\n`);
 }
 
 const timeLimit = (timeout: string): AbortSignal => AbortSignal.timeout(usageOf(() => parseDuration(timeout)));

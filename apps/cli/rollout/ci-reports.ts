@@ -1,12 +1,12 @@
 import { appendFile, writeFile } from 'node:fs/promises';
-import type { Client } from '#client/client';
+import type { ApiClient } from '#client/client';
 import type { Rollout } from '#contracts/http/rollouts/rollout';
 import type { RolloutErrors, RolloutHost } from '#contracts/http/rollouts/rollout-lists';
 import { SECOND_MS } from '#core/units';
 import { durationMs, modelsText } from './rollout-text.ts';
 
 /** Writes one test case for each host, as CI systems read them (JUnit XML). */
-export async function writeJunit(path: string, client: Client, rollout: Rollout): Promise<void> {
+export async function writeJunit(path: string, client: ApiClient, rollout: Rollout): Promise<void> {
   const hosts = await allHosts(client, rollout.id);
   const cases = hosts.map((host) => `    ${caseOf(host)}\n`).join('');
   const failures = hosts.filter(isFailed).length;
@@ -30,7 +30,36 @@ export async function appendSummary(path: string, rollout: Rollout, errors: Roll
   await appendFile(path, `${lines.join('\n')}\n\n`);
 }
 
-async function allHosts(client: Client, id: string): Promise<RolloutHost[]> {
+/** What later steps of a pipeline read; `state` is undefined where the command ends without knowing it. */
+export interface RolloutOutputs {
+  readonly id: string;
+  readonly state: string | undefined;
+  readonly url: string;
+}
+
+/** Appends `NAME=value` lines, the form of `$GITHUB_OUTPUT` and of a dotenv report of GitLab. */
+export async function appendOutputs(path: string, { id, state = 'unknown', url }: RolloutOutputs): Promise<void> {
+  await appendFile(path, `ROLLOUT_ID=${id}\nROLLOUT_STATE=${state}\nROLLOUT_URL=${url}\n`);
+}
+
+/** One annotation of GitHub Actions for each reason for which hosts failed. */
+export function annotationsOf(rollout: Rollout, errors: RolloutErrors['errors']): string[] {
+  const kind = rollout.state.startsWith('succeeded') ? 'warning' : 'error';
+  return errors.map(({ reason, count, hosts, message }) => {
+    const title = commandProperty(`${modelsText(rollout)}: ${count} × ${reason}`);
+    const more = count > hosts.length ? ', …' : '';
+    const text = `${hosts.join(', ')}${more}${message === null ? '' : `: ${message}`}`;
+    return `::${kind} title=${title}::${commandData(text)}`;
+  });
+}
+
+/** Escapes what would end a workflow command, as the toolkit of GitHub Actions does. */
+const commandData = (text: string): string =>
+  text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+
+const commandProperty = (text: string): string => commandData(text).replaceAll(':', '%3A').replaceAll(',', '%2C');
+
+async function allHosts(client: ApiClient, id: string): Promise<RolloutHost[]> {
   const all: RolloutHost[] = [];
   for (let cursor: string | undefined; ;) {
     const page = await client.listRolloutHosts(id, { limit: 500, cursor });

@@ -70,6 +70,8 @@ const withVerdictOptions = (command: Command): Command =>
     .option('--max-disconnect <duration>', 'how long the API may be away while waiting', '2m')
     .option('--junit <file>', 'write one test case for each host')
     .option('--summary <file>', 'append a Markdown summary')
+    .option('--outputs <file>', 'append ROLLOUT_ID, ROLLOUT_STATE and ROLLOUT_URL for later steps')
+    .option('--annotations', 'print an annotation of GitHub Actions for each reason of failures')
     .option(...JSON_OPTION)
     .addOption(
       new Option('--progress <mode>', 'how progress is shown on stderr').choices(PROGRESS_MODES).default('auto'),

@@ -1,4 +1,4 @@
-import type { Client } from '#client/client';
+import type { ApiClient } from '#client/client';
 import type { Rollout } from '#contracts/http/rollouts/rollout';
 import type { RolloutDisplay } from './rollout-progress.ts';
 import { reconnecting } from './reconnect.ts';
@@ -23,7 +23,7 @@ const MAX_FAILURES_SHOWN = 10;
  * @throws the signal's reason when it is aborted; the rollout goes on
  * @throws UnreachableError or ApiError when the API stays away for longer than it may
  */
-export async function watchRollout(client: Client, first: Rollout, options: WatchOptions): Promise<Rollout> {
+export async function watchRollout(client: ApiClient, first: Rollout, options: WatchOptions): Promise<Rollout> {
   const { display, signal, until, maxDisconnectMs } = options;
   const told = new Set<string>();
   let rollout = first;
@@ -44,7 +44,7 @@ export async function watchRollout(client: Client, first: Rollout, options: Watc
 }
 
 async function tellFailures(
-  client: Client,
+  client: ApiClient,
   { id }: Rollout,
   told: Set<string>,
   display: RolloutDisplay,

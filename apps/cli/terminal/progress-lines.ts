@@ -23,7 +23,7 @@ export interface ProgressItem {
   readonly waits?: boolean | undefined;
 }
 
-export function percentOf(items: readonly ProgressItem[]): number {
+export function totalPercentOf(items: readonly ProgressItem[]): number {
   const total = items.reduce((sum, item) => sum + (item.totalBytes ?? 0), 0);
   const done = items.reduce((sum, item) => sum + item.doneBytes, 0);
   return total === 0 ? 0 : Math.min(100, (done / total) * 100);
@@ -105,7 +105,7 @@ function sumUp(items: readonly ProgressItem[], hidden: readonly ProgressItem[]):
 }
 
 function barLine(item: ProgressItem, labelCells: number, barCells: number): string {
-  const filled = Math.round((percentOf([item]) / 100) * barCells);
+  const filled = Math.round((totalPercentOf([item]) / 100) * barCells);
   const bar = '█'.repeat(filled) + '░'.repeat(barCells - filled);
   const label = padEnd(clipStart(printable(item.label), labelCells), labelCells);
   const percent = percentText([item]).padStart('100%'.length);
@@ -115,7 +115,7 @@ function barLine(item: ProgressItem, labelCells: number, barCells: number): stri
 /** 100 % only when all items are complete; empty, also without `after`, when no size is known. */
 function percentText(items: readonly ProgressItem[], after = ''): string {
   if (items.every(({ totalBytes }) => totalBytes === undefined)) return '';
-  const percent = percentOf(items);
+  const percent = totalPercentOf(items);
   return `${items.every(isDone) ? 100 : Math.min(99, Math.floor(percent))}%${after}`;
 }
 

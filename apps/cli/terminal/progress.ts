@@ -1,7 +1,7 @@
 import {
   barLines,
   manyLines,
-  percentOf,
+  totalPercentOf,
   plainLine,
   totalLine,
   type ProgressItem,
@@ -141,7 +141,7 @@ function manySteps(
     update(items, total) {
       latest = [items, total];
       // The number of files is always known, sizes are not.
-      const share = total.totalBytes === undefined ? total.doneFiles / total.files : percentOf([total]) / 100;
+      const share = total.totalBytes === undefined ? total.doneFiles / total.files : totalPercentOf([total]) / 100;
       const step = Math.floor((share * 100) / PLAIN_STEP_PERCENT);
       if (step <= shownStep && now() - shownAt < PLAIN_EVERY_MS) return;
       shownStep = Math.max(step, shownStep);
@@ -216,7 +216,7 @@ function eachStep(now: () => number, show: (items: readonly ProgressItem[]) => v
   let stood = false;
   return {
     update(items) {
-      const step = Math.floor(percentOf(items) / PLAIN_STEP_PERCENT);
+      const step = Math.floor(totalPercentOf(items) / PLAIN_STEP_PERCENT);
       const halts = isStanding(items) && !stood;
       stood = isStanding(items);
       if (items.every(isBlank) || (step <= shownStep && !halts && now() - shownAt < PLAIN_EVERY_MS)) return;

@@ -5,6 +5,7 @@ import type { Obtained } from '#fetch/obtain';
 import type { DownloadJob } from '#contracts/worker/download-job';
 import type { WorkerEvent } from '#contracts/worker/worker-events';
 import { ExhaustedError, VerifyError } from '#core/failure';
+import { nameOfLayer } from '#core/layer';
 import type { Logger } from '#core/logger';
 import type { Source } from '#core/source';
 import { SECOND_MS } from '#core/units';
@@ -97,7 +98,7 @@ export class Attempt {
   async #bring(): Promise<Brought> {
     const { store } = this.#deps;
     const { file } = this.#job;
-    const outcome = await store.leasePartial(contentKey(file), {
+    const outcome = await store.leaseContent(contentKey(file), {
       find: () => store.find(file),
       signal: this.#running.signal,
       onWaiting: (heldBy) =>
@@ -193,7 +194,7 @@ export class Attempt {
     const source = name === undefined ? undefined : this.#sources.get(name);
     if (source === undefined) return undefined;
     const { layer, kind, origin } = source;
-    return { layer, kind, origin: origin.slice(0, MAX_ORIGIN_CHARS) };
+    return { layer: nameOfLayer(layer), kind, origin: origin.slice(0, MAX_ORIGIN_CHARS) };
   }
 
   /** Publishes once that this attempt runs, with its resume point. */

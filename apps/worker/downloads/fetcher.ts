@@ -1,5 +1,6 @@
 import { obtain, type Obtained, type ObtainOptions } from '#fetch/obtain';
 import type { DownloadJob } from '#contracts/worker/download-job';
+import { layerOfName } from '#core/layer';
 import type { Source } from '#core/source';
 import type { SourceHealth } from '#sources/guards/source-health';
 import type { Throttle } from '#transfer/report/throttle';
@@ -46,7 +47,7 @@ export function createFetcher({ config, limits, sourcesOf, health, tables }: Fet
         {
           ...hooks,
           sources,
-          layers: job.layers ?? config.layers,
+          layers: job.layers?.map(layerOfName) ?? config.layers,
           strategy: job.strategy ?? config.strategy,
           tables,
           throttles: [limits.worker, throttle],

@@ -1,4 +1,5 @@
 import type { DownloadJob } from '#contracts/worker/download-job';
+import { layerOfName } from '#core/layer';
 import type { Logger } from '#core/logger';
 import type { Source } from '#core/source';
 import { parseAddressPolicy } from '#http/address/address-policy';
@@ -35,7 +36,7 @@ export function workerSources(
       gatewayData: config.gatewayData,
       hfEndpoint: config.huggingFace.endpoint,
       hfToken: config.huggingFace.token,
-      layers: job.layers ?? config.layers,
+      layers: job.layers?.map(layerOfName) ?? config.layers,
       bundles,
       allowDowngrade: config.allowDowngrade,
       http,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DOWNLOAD_STATUSES } from '#core/download-status';
-import { LAYERS, OUTCOMES, SOURCE_KINDS } from '#core/layer';
+import { LAYER_NAMES, OUTCOMES, SOURCE_KINDS } from '#core/layer';
 import { HostName } from '../worker/download-job.ts';
 import { Cid, ManifestFile, SourceInput } from '../file-spec.ts';
 import { FilePath } from '../file-path.ts';
@@ -28,7 +28,12 @@ function parseDeadline(text: string): number {
 const How = {
   host: HostName.optional().describe('the host that shall have the files; left out: any worker of the pool'),
   hosts: z.array(HostName).min(1).max(MAX_HOSTS).optional().describe('several hosts at once, instead of `host`'),
-  layers: z.array(z.enum(LAYERS)).min(1).max(LAYERS.length).optional().describe('order of the fallback chain'),
+  layers: z
+    .array(z.enum(LAYER_NAMES))
+    .min(1)
+    .max(LAYER_NAMES.length)
+    .optional()
+    .describe('order of the fallback chain'),
   strategy: z.enum(['ordered', 'parallel']).optional(),
   limitBytesPerSecond: z.number().int().min(1, 'a limit is at least 1 byte per second').optional(),
   deadline: Deadline.optional(),
@@ -105,7 +110,7 @@ export type CreateDownloadsQuery = z.infer<typeof CreateDownloadsQuery>;
 
 const SourceShare = z.strictObject({
   source: z.string(),
-  layer: z.enum(LAYERS),
+  layer: z.enum(LAYER_NAMES),
   bytes: Count,
   wastedBytes: Count,
   badLeaves: Count,
@@ -163,7 +168,7 @@ export const Try = z
     generation: Count,
     attempt: Count,
     sequence: Count,
-    layer: z.enum(LAYERS),
+    layer: z.enum(LAYER_NAMES),
     kind: z.enum(SOURCE_KINDS),
     source: z.string(),
     status: z.enum(['success', 'failure']),

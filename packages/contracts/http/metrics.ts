@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { LAYERS, OUTCOMES, SOURCE_KINDS } from '#core/layer';
+import { LAYER_NAMES, OUTCOMES, SOURCE_KINDS } from '#core/layer';
 import { DAY_MS, parseDuration } from '#core/units';
 import { parsedBy } from '../parsed-by.ts';
 import { Count, Cursor, Moment, NextCursor } from './parameters.ts';
@@ -21,7 +21,7 @@ export const MetricsQuery = z.strictObject({ window: Window });
 
 export const MetricsListQuery = z.strictObject({
   window: Window,
-  layer: z.enum(LAYERS).optional(),
+  layer: z.enum(LAYER_NAMES).optional(),
   status: z.enum(['success', 'failure']).optional(),
   cursor: Cursor.optional(),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
@@ -36,7 +36,7 @@ const TryRecord = z.strictObject({
   host: z.string().nullable(),
   model: z.string().nullable(),
   modelType: z.string().nullable(),
-  layer: z.enum(LAYERS),
+  layer: z.enum(LAYER_NAMES),
   kind: z.enum(SOURCE_KINDS),
   gateway: z.string().describe('scheme, host and port of the source, or the path of a bundle'),
   source: z.string(),
@@ -75,7 +75,7 @@ export const MetricsSummary = z
     layers: z
       .array(
         z.strictObject({
-          layer: z.enum(LAYERS),
+          layer: z.enum(LAYER_NAMES),
           ...TryStats,
           successRate: Rate.nullable(),
           averageMs: Milliseconds.nullable(),
@@ -84,7 +84,7 @@ export const MetricsSummary = z
         }),
       )
       .describe('every layer; without a try its rate and times are null'),
-    gateways: z.array(z.strictObject({ layer: z.enum(LAYERS), gateway: z.string(), ...TryStats })),
+    gateways: z.array(z.strictObject({ layer: z.enum(LAYER_NAMES), gateway: z.string(), ...TryStats })),
     outcomes: z.partialRecord(z.enum(OUTCOMES), Count).describe('finished downloads by how deep the chain had to go'),
     cacheEffectiveness: Rate.nullable().describe('of the downloads that succeeded, how many were there already'),
   })
@@ -97,7 +97,7 @@ export const MetricsHealth = z
     since: Moment,
     layers: z.array(
       z.strictObject({
-        layer: z.enum(LAYERS),
+        layer: z.enum(LAYER_NAMES),
         status: z.enum(['healthy', 'degraded', 'down', 'unknown']).describe('unknown: no try in the window'),
         tries: Count,
         successRate: Rate.nullable(),

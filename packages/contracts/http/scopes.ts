@@ -1,8 +1,37 @@
 /** What a token may do: `admin` includes `write`, `write` includes `read`. */
-const SCOPES = ['read', 'write', 'admin'] as const;
+const LEVELS = ['read', 'write', 'admin'] as const;
 
-export type Scope = (typeof SCOPES)[number];
+export type Scope = (typeof LEVELS)[number];
 
-/** True when one of the token's scopes includes the needed one; an unknown scope allows nothing. */
-export const allows = (scopes: readonly string[], needed: Scope): boolean =>
-  scopes.some((scope) => SCOPES.indexOf(scope as Scope) >= SCOPES.indexOf(needed));
+/** Parts of the API that a scope may be for alone, such as `rollouts:write`. */
+export const SCOPE_AREAS = ['downloads', 'rollouts', 'hosts', 'models', 'metrics'] as const;
+
+export type ScopeArea = (typeof SCOPE_AREAS)[number];
+
+/** Every scope that a token may have. */
+export const TOKEN_SCOPES: readonly string[] = [
+  ...LEVELS,
+  ...SCOPE_AREAS.flatMap((area) => [`${area}:read`, `${area}:write`]),
+];
+
+/**
+ * True when one of the token's scopes includes the needed one; an unknown scope allows nothing.
+ *
+ * @param area of the route; a scope of another area does not count
+ */
+export const allows = (scopes: readonly string[], needed: Scope, area?: ScopeArea): boolean =>
+  scopes.some((scope) => {
+    if (!TOKEN_SCOPES.includes(scope)) return false;
+    const [level, of] = scope.split(':').reverse() as [Scope, string | undefined];
+    return (of === undefined || of === area) && LEVELS.indexOf(level) >= LEVELS.indexOf(needed);
+  });
+
+const AREA_OF_PATH: Readonly<Record<string, ScopeArea>> = {
+  ...Object.fromEntries(SCOPE_AREAS.map((area) => [area, area])),
+  'bulk-actions': 'downloads',
+  cids: 'models',
+};
+
+/** @returns the area of a route such as `/api/hosts/:name`; undefined when only general scopes count */
+export const areaOf = (route: string): ScopeArea | undefined =>
+  route === '/metrics' ? 'metrics' : AREA_OF_PATH[route.split('/')[2] ?? ''];

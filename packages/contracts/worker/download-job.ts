@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { HOST_NAME, HOST_NAME_RULE } from '#core/text/host-name';
-import { LAYERS } from '#core/layer';
+import { LAYER_NAMES } from '#core/layer';
 import { JobFile } from '../file-spec.ts';
 import { ModelName, ModelVersion } from '../manifest.ts';
 
@@ -43,7 +43,7 @@ export const downloadJob = {
       })
       .optional(),
     /** Order of the fallback chain for this download; the worker's own where it is left out. */
-    layers: z.array(z.enum(LAYERS)).min(1).optional(),
+    layers: z.array(z.enum(LAYER_NAMES)).min(1).optional(),
     strategy: z.enum(['ordered', 'parallel']).optional(),
     /** Until when unreachable sources are waited for; milliseconds since 1970. Without it they are not waited for. */
     deadlineAt: z.number().int().optional(),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { LAYERS, OUTCOMES, SOURCE_KINDS } from '#core/layer';
+import { LAYER_NAMES, OUTCOMES, SOURCE_KINDS } from '#core/layer';
 import { replaceUnshowable } from '#core/text/unshowable';
 import { Labels } from '../labels.ts';
 import { ModelName, ModelVersion } from '../manifest.ts';
@@ -18,7 +18,7 @@ const OfDownload = { downloadId: z.uuid(), generation: z.number().int().min(1), 
 
 const SourceBytes = z.strictObject({
   source: text(200),
-  layer: z.enum(LAYERS),
+  layer: z.enum(LAYER_NAMES),
   bytes: Count,
   wastedBytes: Count,
   badLeaves: Count,
@@ -44,7 +44,7 @@ export const DownloadProgress = z.strictObject({
   /** The source that gave most of the last second. */
   source: text(200).nullable(),
   /** Where that source belongs; left out by earlier workers, and without a source. */
-  from: z.strictObject({ layer: z.enum(LAYERS), kind: z.enum(SOURCE_KINDS), origin: text(300) }).optional(),
+  from: z.strictObject({ layer: z.enum(LAYER_NAMES), kind: z.enum(SOURCE_KINDS), origin: text(300) }).optional(),
   retries: Count,
 });
 
@@ -54,7 +54,7 @@ export const TryFinished = z.strictObject({
   type: z.literal('try.finished'),
   attempt: z.number().int().min(1),
   sequence: Count.describe('position among the tries of this attempt; with the attempt it makes a repeat harmless'),
-  layer: z.enum(LAYERS),
+  layer: z.enum(LAYER_NAMES),
   kind: z.enum(SOURCE_KINDS),
   source: text(200),
   status: z.enum(['success', 'failure']),

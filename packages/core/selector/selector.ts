@@ -1,3 +1,5 @@
+import { matchesPattern } from '../text/name-pattern.ts';
+
 /** What a selector is matched against: a host's name, its labels and its facts. */
 export interface Selectable {
   readonly name: string;
@@ -107,20 +109,4 @@ function isTrue(condition: Condition, { name, labels }: Selectable): boolean {
     case 'notin':
       return value === undefined || !condition.values.includes(value);
   }
-}
-
-/** Compares without case, as host names are. Linear in the length of both. */
-function matchesPattern(pattern: string, name: string): boolean {
-  const [first, ...rest] = pattern.toLowerCase().split('*');
-  let left = name.toLowerCase();
-  if (!left.startsWith(first!)) return false;
-  if (rest.length === 0) return left === first;
-  left = left.slice(first!.length);
-  const last = rest.pop()!;
-  for (const part of rest) {
-    const at = left.indexOf(part);
-    if (at < 0) return false;
-    left = left.slice(at + part.length);
-  }
-  return left.endsWith(last);
 }

@@ -1,6 +1,6 @@
 /* eslint-disable max-lines -- one table of all settings, in one place */
 import { HOST_NAME, HOST_NAME_RULE } from '../text/host-name.ts';
-import { LAYERS } from '../layer.ts';
+import { LAYER_NAMES } from '../layer.ts';
 import {
   anyText,
   apiUrl,
@@ -87,6 +87,12 @@ export const SETTINGS = {
     shownDefault: 'made at the first start',
     meaning: 'an admin token of 20 to 200 characters; without it one is printed once',
     isSecret: true,
+  },
+  HAULIER_RATE_LIMIT: {
+    kind: wholeNumber(10, 1_000_000),
+    readBy: ['api'],
+    default: '6000',
+    meaning: 'most requests of one token within a minute, in each API process; beyond, they are answered with 429',
   },
   HAULIER_QUEUE_BOARD: {
     kind: oneOf(['read-only', 'writable', 'off']),
@@ -181,7 +187,7 @@ export const SETTINGS = {
     meaning: 'files at once, 1 to 64',
   },
   HAULIER_LAYERS: {
-    kind: someOf(oneOf(LAYERS), 'name at least one layer'),
+    kind: someOf(oneOf(LAYER_NAMES), 'name at least one layer'),
     readBy: ['worker'],
     default: 'cache,ipfs,huggingface,bundled,peer',
     meaning: 'layers in use, in order',
@@ -220,10 +226,11 @@ export const SETTINGS = {
   },
   HAULIER_ALLOW_ADDRESSES: {
     kind: listOf(anyText),
-    readBy: ['worker', 'cli'],
+    readBy: ['api', 'worker', 'cli'],
     default: '',
     shownDefault: 'none',
-    meaning: 'private addresses that sources may have: `10.0.0.0/8`, `gateway.lan`, `gateway.lan:8080`',
+    meaning:
+      'private addresses that sources, and the endpoints of webhooks, may have: `10.0.0.0/8`, `gateway.lan`, `gateway.lan:8080`',
   },
   HAULIER_ALLOW_DOWNGRADE: {
     kind: flag,
@@ -233,7 +240,7 @@ export const SETTINGS = {
   },
   HAULIER_USE_SYSTEM_CA: {
     kind: flag,
-    readBy: ['worker', 'cli'],
+    readBy: ['api', 'worker', 'cli'],
     default: '0',
     meaning:
       '`1`: the certificate authorities of the system are trusted beside those of Node; needs Node 22.15 or later',
@@ -309,21 +316,21 @@ export const SETTINGS = {
   },
   HTTP_PROXY: {
     kind: proxyUrl,
-    readBy: ['worker', 'cli'],
+    readBy: ['api', 'worker', 'cli'],
     shownDefault: 'none',
-    meaning: 'proxy for `http://` sources, `http://host:port`; `http_proxy` counts after it',
+    meaning: 'proxy for `http://` sources and webhooks, `http://host:port`; `http_proxy` counts after it',
     alias: 'http_proxy',
   },
   HTTPS_PROXY: {
     kind: proxyUrl,
-    readBy: ['worker', 'cli'],
+    readBy: ['api', 'worker', 'cli'],
     shownDefault: 'none',
-    meaning: 'proxy for `https://` sources, `http://host:port`; `https_proxy` counts after it',
+    meaning: 'proxy for `https://` sources and webhooks, `http://host:port`; `https_proxy` counts after it',
     alias: 'https_proxy',
   },
   NO_PROXY: {
     kind: anyText,
-    readBy: ['worker', 'cli'],
+    readBy: ['api', 'worker', 'cli'],
     shownDefault: 'none',
     meaning:
       'hosts without a proxy: `*`, `host`, `.suffix`, `host:port`, an address or a CIDR block; `no_proxy` counts after it',

@@ -8,7 +8,7 @@ import { NOT_LOST_SQL, nextStatusSql, renewedDeadlineSql } from './status-sql.ts
 import { inTransaction, sqlStateOf } from '../sql/transaction.ts';
 
 /** Result of a user's action. */
-export type ActionResult =
+export type DownloadActionResult =
   | { readonly done: true; readonly row: DownloadRow }
   /** `illegal`: not possible from `row.status`. `duplicate`: another unfinished row wants the same. */
   | { readonly done: false; readonly why: 'illegal' | 'duplicate'; readonly row: DownloadRow }
@@ -17,7 +17,7 @@ export type ActionResult =
 /** Which jobs of other files of the version were replaced, because there is one less to wait for. */
 export type CancelResult =
   | { readonly done: true; readonly row: DownloadRow; readonly replaced: readonly ReplacedJob[] }
-  | Extract<ActionResult, { done: false }>;
+  | Extract<DownloadActionResult, { done: false }>;
 
 const UNIQUE_VIOLATION = '23505';
 
@@ -95,7 +95,7 @@ async function act(
   now: Date,
   changes: string,
   more: unknown[] = [],
-): Promise<ActionResult> {
+): Promise<DownloadActionResult> {
   try {
     const row = await moved(database.pool, id, event, now, changes, more);
     return row ? { done: true, row } : await refusal(database, id, 'illegal');
@@ -123,7 +123,7 @@ async function refusal(
   database: Database,
   id: string,
   why: 'illegal' | 'duplicate',
-): Promise<Extract<ActionResult, { done: false }>> {
+): Promise<Extract<DownloadActionResult, { done: false }>> {
   const row = await downloadById(database, id);
   return row ? { done: false, why, row } : { done: false, why: 'missing' };
 }

@@ -1,15 +1,15 @@
 import type { JobFile } from '#contracts/file-spec';
 import type { DownloadStatus } from '#core/download-status';
-import type { Layer, Outcome } from '#core/layer';
+import type { LayerName, Outcome } from '#core/layer';
 import type { Strategy } from '#core/file-spec';
 
 /** Why a download is paused: a person asked (`requested`), or its worker waits. */
-export type PauseReason = 'worker_shutdown' | 'disk_full' | 'sources_unavailable' | 'retry' | 'requested';
+type PauseReason = 'worker_shutdown' | 'disk_full' | 'sources_unavailable' | 'retry' | 'requested';
 
 /** What one source contributed to a download that ended. */
 export interface SourceShare {
   readonly source: string;
-  readonly layer: Layer;
+  readonly layer: LayerName;
   readonly bytes: number;
   readonly wastedBytes: number;
   readonly badLeaves: number;
@@ -30,7 +30,7 @@ export interface DownloadRow {
   readonly hash: string | null;
   readonly contentKey: string;
   readonly file: JobFile;
-  readonly layers: Layer[] | null;
+  readonly layers: LayerName[] | null;
   readonly strategy: Strategy | null;
   readonly limitBytesPerSecond: number | null;
   /** How long unreachable sources are waited for after a request, a resume or a loss. */

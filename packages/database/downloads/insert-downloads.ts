@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import type { JobFile } from '#contracts/file-spec';
 import type { Strategy } from '#core/file-spec';
-import type { Layer } from '#core/layer';
+import type { LayerName } from '#core/layer';
 import { DEFAULT_DEADLINE_MS } from '#core/policy';
 import type { Database } from '../sql/connect.ts';
 import { contentKeyOf } from './content-key.ts';
-import { inTransaction } from '../sql/transaction.ts';
+import { inTransaction, sqlStateOf } from '../sql/transaction.ts';
 
 /** Every file is wanted on every host. */
 export interface DownloadOrder {
@@ -14,7 +14,7 @@ export interface DownloadOrder {
   readonly hosts: readonly (string | null)[];
   readonly files: readonly JobFile[];
   readonly model?: { readonly name: string; readonly type: string; readonly version: string } | undefined;
-  readonly layers?: readonly Layer[] | undefined;
+  readonly layers?: readonly LayerName[] | undefined;
   readonly strategy?: Strategy | undefined;
   readonly limitBytesPerSecond?: number | undefined;
   /** How long unreachable sources are waited for; milliseconds, default DEFAULT_DEADLINE_MS. */
@@ -30,7 +30,7 @@ export interface Trust {
 /*
  * Rows go in by the order of their key, so that two equal requests at once do not deadlock.
  */
-const CREATE_SQL = `
+const NEW_ROWS_SQL = `
   WITH wanted AS MATERIALIZED (
     SELECT f.* FROM jsonb_to_recordset($9::jsonb)
       AS f (path text, cid text, hash text, content_key text, file_id uuid, file jsonb, total_bytes bigint)
@@ -51,7 +51,9 @@ const CREATE_SQL = `
       AND coalesce(d.host, '') = coalesce(h.host, '') AND d.status = 'success'
       AND coalesce(d.model, '') = coalesce($2, '') AND coalesce(d.version, '') = coalesce($4, '')
   ))
-  ORDER BY f.content_key, f.path, h.host
+  ORDER BY f.content_key, f.path, h.host`;
+
+const CREATE_SQL = `${NEW_ROWS_SQL}
   ON CONFLICT (content_key, path, (coalesce(host, '')), (coalesce(model, '')), (coalesce(version, '')))
     WHERE status IN ('pending', 'in_progress', 'resuming', 'paused')
   DO NOTHING`;
@@ -63,6 +65,18 @@ const ASKED_SQL = `
   WHERE d.content_key = f.content_key AND d.path = f.path AND coalesce(d.host, '') = coalesce(h.host, '')
     AND d.model IS NOT DISTINCT FROM $3 AND d.version IS NOT DISTINCT FROM $4
     AND d.status = 'pending' AND d.created_at < $5`;
+
+/** Whether one of the files is on its way to any host. */
+const UNDER_WAY_SQL = `
+  SELECT EXISTS (
+    SELECT 1 FROM jsonb_to_recordset($1::jsonb) AS f (path text, content_key text)
+    JOIN downloads d ON d.content_key = f.content_key AND d.path = f.path
+    WHERE d.status IN ('pending', 'in_progress', 'resuming', 'paused')
+  ) AS found`;
+
+/** From so many rows on, the check for each row whether it is there is worth a look beforehand. */
+const MANY_ROWS = 1000;
+const UNIQUE_VIOLATION = '23505';
 
 /**
  * Writes one row per host and file in one statement. An open download is shared: no second row is made for the same
@@ -100,10 +114,37 @@ export async function insertDownloadsIn(
     trust.finishedOn.map((host) => host ?? ''),
     deadlineMs,
   ];
+  const count = hosts.length * files.length;
+  const added = count < MANY_ROWS ? undefined : await insertIfNew(client, files, parameters);
+  if (added !== undefined) return added;
   const created = (await client.query(CREATE_SQL, parameters)).rowCount ?? 0;
-  if (created < hosts.length * files.length)
-    await client.query(ASKED_SQL, [JSON.stringify(files), hosts, name, version, now]);
+  if (created < count) await client.query(ASKED_SQL, [JSON.stringify(files), hosts, name, version, now]);
   return created;
+}
+
+/**
+ * Without `ON CONFLICT`, which looks up every row first and costs a sixth of the time.
+ *
+ * @returns undefined when a row is there already, also of a request at the same moment: nothing is written then
+ */
+async function insertIfNew(
+  client: Pick<pg.ClientBase, 'query'>,
+  files: ReturnType<typeof toColumns>[],
+  parameters: readonly unknown[],
+): Promise<number | undefined> {
+  const keys = files.map(({ path, content_key }) => ({ path, content_key }));
+  const { rows } = await client.query<{ found: boolean }>(UNDER_WAY_SQL, [JSON.stringify(keys)]);
+  if (rows[0]?.found) return undefined;
+  await client.query('SAVEPOINT new_rows');
+  try {
+    const { rowCount } = await client.query(NEW_ROWS_SQL, [...parameters]);
+    await client.query('RELEASE SAVEPOINT new_rows');
+    return rowCount ?? 0;
+  } catch (error) {
+    if (sqlStateOf(error) !== UNIQUE_VIOLATION) throw error;
+    await client.query('ROLLBACK TO SAVEPOINT new_rows');
+    return undefined;
+  }
 }
 
 const NO_MODEL = { name: null, type: null, version: null };

@@ -36,20 +36,32 @@ type OutboxDownload = Pick<
   | 'deadlineAt'
 >;
 
-/** One count for each host and version of the batch. Two cases, because each has an index of its own. */
+/**
+ * One count for each host and version of the batch. Two cases, because each has an index of its own. `IS NOT DISTINCT FROM` keeps the
+ * planner from the index of models: before the first ANALYZE after a large request it would read the rows of all hosts for each host.
+ */
 const FILE_COUNT_SQL = `CASE WHEN v.host IS NULL THEN (
     SELECT count(DISTINCT w.path) FROM downloads w
     WHERE w.host IS NULL AND w.model = v.model AND w.version = v.version AND w.status <> 'cancelled'
   ) ELSE (
     SELECT count(DISTINCT w.path) FROM downloads w
-    WHERE w.host = v.host AND w.model = v.model AND w.version = v.version AND w.status <> 'cancelled'
+    WHERE w.host = v.host AND w.model IS NOT DISTINCT FROM v.model AND w.version IS NOT DISTINCT FROM v.version
+      AND w.status <> 'cancelled'
   ) END`;
 
-/** @returns the oldest rows whose present generation is not in the queue yet, host by host; no lock is held. */
-export async function unqueuedDownloads(database: Database, limit: number): Promise<OutboxRow[]> {
+/**
+ * @param inFlight ids to leave out: their jobs are being added, and they are not marked yet
+ * @returns the oldest rows whose present generation is not in the queue yet, host by host; no lock is held.
+ */
+export async function unqueuedDownloads(
+  database: Database,
+  limit: number,
+  inFlight: readonly string[] = [],
+): Promise<OutboxRow[]> {
   const sql = `WITH batch AS MATERIALIZED (
       SELECT d.* FROM downloads d
       WHERE d.status IN ('pending', 'in_progress', 'resuming') AND d.enqueued_generation < d.generation AND NOT d.repair_waits
+        AND d.id <> ALL($2::uuid[])
       ORDER BY d.created_at, d.host, d.id LIMIT $1
     ), counts AS MATERIALIZED (
       SELECT v.host, v.model, v.version, ${FILE_COUNT_SQL} AS files
@@ -68,7 +80,7 @@ export async function unqueuedDownloads(database: Database, limit: number): Prom
     LEFT JOIN counts c ON c.host IS NOT DISTINCT FROM d.host AND c.model = d.model AND c.version = d.version
     LEFT JOIN versions v ON v.model = d.model AND v.version = d.version
     ORDER BY d.created_at, d.host, d.id`;
-  return (await database.pool.query<OutboxRow>(sql, [limit])).rows;
+  return (await database.pool.query<OutboxRow>(sql, [limit, inFlight])).rows;
 }
 
 /** Notes that jobs exist for these generations; one that was replaced meanwhile stays to be queued. */
@@ -76,8 +88,12 @@ export async function markEnqueued(database: Database, jobs: readonly Generation
   const sql = `UPDATE downloads d SET enqueued_generation = j.generation, heartbeat_at = $2
     FROM jsonb_to_recordset($1::jsonb) AS j (id uuid, generation int)
     WHERE d.id = j.id AND d.enqueued_generation < j.generation AND j.generation <= d.generation`;
-  return await change(database, sql, [JSON.stringify(jobs), now]);
+  return await change(database, sql, [keysOf(jobs), now]);
 }
+
+/** Rows may be wide: only what names the generation is sent. */
+const keysOf = (jobs: readonly Generation[]): string =>
+  JSON.stringify(jobs.map(({ id, generation }) => ({ id, generation })));
 
 export interface SilentDownload extends Generation {
   readonly host: string | null;
@@ -114,7 +130,7 @@ export async function confirmQueued(database: Database, jobs: readonly Generatio
   const sql = `UPDATE downloads d SET heartbeat_at = greatest(d.heartbeat_at, $2)
     FROM jsonb_to_recordset($1::jsonb) AS j (id uuid, generation int)
     WHERE d.id = j.id AND d.generation = j.generation`;
-  return await change(database, sql, [JSON.stringify(jobs), now]);
+  return await change(database, sql, [keysOf(jobs), now]);
 }
 
 /** The attempts that the row counts have ended. One that could not reach a source is taken off when it ends. */
@@ -151,7 +167,7 @@ export async function requeueLost(
   const requeue = `UPDATE downloads d SET ${REQUEUE_SQL}, requeues = d.requeues + 1,
       reason = 'its job was lost and is queued again', updated_at = $2
     ${found} AND d.requeues < $3`;
-  const parameters = [JSON.stringify(jobs), now, maxRequeues];
+  const parameters = [keysOf(jobs), now, maxRequeues];
   return inTransaction(database, async (client) => {
     const failed = (await client.query<DownloadRow>(fail, parameters)).rows;
     return { failed, requeued: (await client.query(requeue, parameters)).rowCount ?? 0 };

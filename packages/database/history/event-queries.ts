@@ -1,17 +1,17 @@
 import type pg from 'pg';
 import type { EventBatch } from '#contracts/worker/worker-events';
+import { announceMismatches } from './announce-mismatches.ts';
 import { applyChecks, type NewerVersion } from './apply-checks.ts';
 import { applyInventories } from '../hosts/apply-inventory.ts';
 import type { Database } from '../sql/connect.ts';
-import { DOWNLOAD_COLUMNS, type DownloadRow } from '../downloads/download-row.ts';
 import * as sql from './event-sql.ts';
 import { planEvents, type DownloadStep, type EventPlan } from './event-waves.ts';
 import * as hostSql from '../hosts/host-event-sql.ts';
 import { inTransaction } from '../sql/transaction.ts';
 
 export interface AppliedEvents {
-  /** Rows that started, stopped, ended or went on; as they are now. Positions alone are not listed. */
-  readonly moved: DownloadRow[];
+  /** Ids of downloads that started, stopped, ended or went on. Positions alone are not listed. */
+  readonly moved: readonly string[];
   /** Events of downloads that changed nothing: repeats, stragglers, illegal moves, other hosts' downloads. */
   readonly ignored: number;
   /** Newer versions that were not known before. */
@@ -39,7 +39,8 @@ export async function applyEvents(
     await applyHosts(client, batches, plan, now);
     for (const id of await applyInventories(client, plan.inventories, now)) moved.add(id);
     const newer = await applyChecks(client, plan.checks, now);
-    return { moved: await rowsOf(client, [...moved]), ignored, newer };
+    await announceMismatches(client, plan.notices, plan.tries, now);
+    return { moved: [...moved], ignored, newer };
   });
 }
 
@@ -104,10 +105,4 @@ async function applyHosts(
     await client.query(hostSql.NOTICES_SQL, [JSON.stringify(plan.notices)]);
     await client.query(hostSql.NEWER_VERSIONS_SQL, [JSON.stringify(plan.notices)]);
   }
-}
-
-async function rowsOf(client: pg.PoolClient, ids: readonly string[]): Promise<DownloadRow[]> {
-  if (ids.length === 0) return [];
-  const select = `SELECT ${DOWNLOAD_COLUMNS} FROM downloads d WHERE d.id = ANY($1::uuid[])`;
-  return (await client.query<DownloadRow>(select, [ids])).rows;
 }

@@ -1,4 +1,4 @@
-import type { Layer, Outcome } from '#core/layer';
+import type { LayerName, Outcome } from '#core/layer';
 import { DAY_MS } from '#core/units';
 import type { Database } from '../sql/connect.ts';
 import type { DownloadRow } from '../downloads/download-row.ts';
@@ -14,7 +14,7 @@ export interface TryRow {
   readonly host: string | null;
   readonly model: string | null;
   readonly modelType: string | null;
-  readonly layer: Layer;
+  readonly layer: LayerName;
   readonly kind: string;
   readonly source: string;
   /** Scheme, host and port of the source, or its path. */
@@ -32,7 +32,7 @@ export interface TryRow {
 }
 
 export interface TryFilter {
-  readonly layer?: Layer | undefined;
+  readonly layer?: LayerName | undefined;
   readonly status?: 'success' | 'failure' | undefined;
   readonly since: Date;
   /** Rows before this one in the list, which is newest first. */
@@ -56,8 +56,8 @@ export interface TryStats {
 export interface MetricsCounts {
   /** Start of the counted time: the reset point, or the start of the window when that is later. */
   readonly since: Date;
-  readonly layers: readonly (TryStats & { readonly layer: Layer })[];
-  readonly gateways: readonly (TryStats & { readonly layer: Layer; readonly gateway: string })[];
+  readonly layers: readonly (TryStats & { readonly layer: LayerName })[];
+  readonly gateways: readonly (TryStats & { readonly layer: LayerName; readonly gateway: string })[];
   /** Downloads that ended, by outcome. */
   readonly outcomes: Partial<Record<Outcome, number>>;
   /** Of the downloads that succeeded, how many found the file in the host's store; 0 to 1, null without any. */
@@ -65,7 +65,7 @@ export interface MetricsCounts {
 }
 
 export interface LayerHealth {
-  readonly layer: Layer;
+  readonly layer: LayerName;
   /** healthy: 90 % of the tries or more succeed; degraded: half or more; down: less. */
   readonly state: 'healthy' | 'degraded' | 'down';
   readonly attempts: number;
@@ -139,8 +139,8 @@ export async function metricsSummary(database: Database, since: Date): Promise<M
     WHERE d.completed_at >= $1 AND d.outcome IS NOT NULL GROUP BY d.outcome`;
   const { pool } = database;
   const [byLayer, byGateway, byOutcome] = await Promise.all([
-    pool.query<TryStats & { layer: Layer }>(layers, [start]),
-    pool.query<TryStats & { layer: Layer; gateway: string }>(gateways, [start]),
+    pool.query<TryStats & { layer: LayerName }>(layers, [start]),
+    pool.query<TryStats & { layer: LayerName; gateway: string }>(gateways, [start]),
     pool.query<{ outcome: Outcome; count: number }>(outcomes, [start]),
   ]);
   const counts = Object.fromEntries(byOutcome.rows.map(({ outcome, count }) => [outcome, count]));

@@ -38,7 +38,7 @@ export async function setDraining(database: Database, name: string, draining: bo
 }
 
 /** A download that ended because its host was forgotten; its job is to be taken out of its queue. */
-export interface EndedDownload {
+interface EndedDownload {
   readonly id: string;
   readonly host: string | null;
   readonly generation: number;

@@ -1,10 +1,12 @@
 import { nextSteps, type RolloutStep } from '#core/rollout/next-steps';
 import type { RolloutEvent } from '#core/rollout/rollout-state';
 import type { Database } from '../sql/connect.ts';
+import { announceRollout } from './announce-rollout.ts';
 import { inTransaction } from '../sql/transaction.ts';
 import { takeReadyHosts, writeDownloads } from './dispatch-hosts.ts';
 import { endDownloads, type EndedDownload } from './end-downloads.ts';
 import { moveHosts, moveRollout, type Client } from './moves.ts';
+import { noteThreshold } from './note-threshold.ts';
 import { ROLLOUT_COLUMNS, type RolloutRow } from './rollout-row.ts';
 import { settlePresence, settleWork } from './settle-hosts.ts';
 import { readSnapshot } from './snapshot.ts';
@@ -17,10 +19,14 @@ export interface Circumstances {
   readonly isWindowOpen: boolean;
   /** Hosts that were heard of since this moment are online. */
   readonly aliveSince: Date;
+  /** Of hosts that were not heard of since then nothing new is known; undefined looks at all. */
+  readonly heardSince?: Date | undefined;
 }
 
 /** What a round did. */
 export interface Conducted {
+  /** False while another process has the rollout, or when it has its verdict. */
+  readonly isHeld: boolean;
   readonly steps: readonly RolloutStep[];
   /** Downloads that were cancelled: their jobs are to be taken out of their queues. */
   readonly ended: readonly EndedDownload[];
@@ -28,7 +34,7 @@ export interface Conducted {
   readonly dispatched: number;
 }
 
-const NOTHING: Conducted = { steps: [], ended: [], dispatched: 0 };
+const NOTHING: Conducted = { isHeld: false, steps: [], ended: [], dispatched: 0 };
 
 /** More than any rollout needs to come to rest; a round that reaches it goes on next time. */
 const MAX_ROUNDS = 20;
@@ -54,7 +60,9 @@ export async function conductRollout(database: Database, id: string, around: Cir
     for (let count = 0; count < MAX_ROUNDS; count += 1) {
       const current = await reread(client, id);
       await settlePresence(client, current, around.aliveSince, around.now);
-      const steps = nextSteps(await readSnapshot(client, current, around.isWindowOpen), around.now.getTime());
+      const snapshot = await readSnapshot(client, current, around.isWindowOpen);
+      await noteThreshold(client, current, snapshot.counts, around.now);
+      const steps = nextSteps(snapshot, around.now.getTime());
       for (const step of steps) await round.carryOut(current, step);
       await round.writeDownloads(current);
       if (steps.length === 0) break;
@@ -89,12 +97,12 @@ class Round {
   }
 
   conducted(): Conducted {
-    return { steps: this.#steps, ended: this.#ended, dispatched: this.#dispatched };
+    return { isHeld: true, steps: this.#steps, ended: this.#ended, dispatched: this.#dispatched };
   }
 
   async settle(row: RolloutRow): Promise<void> {
-    const { aliveSince, now } = this.#around;
-    const given = await settleWork(this.#client, row, aliveSince, now);
+    const { aliveSince, heardSince, now } = this.#around;
+    const given = await settleWork(this.#client, row, aliveSince, heardSince, now);
     await this.#end(row, given, 'its host failed in the rollout');
   }
 
@@ -181,6 +189,7 @@ async function openWave(client: Client, row: RolloutRow, wave: number, count: nu
   const hosts = [...(await next(false, count)), ...late];
   const sentence = `wave ${waves[wave]!.name} (${wave + 1} of ${waves.length}) takes ${count} hosts`;
   await client.query(OPEN_SQL, [row.id, wave, hosts, now, sentence]);
+  await announceRollout(client, row.id, ['wave.opened'], now);
 }
 
 const isVerdict = (event: RolloutEvent): boolean =>

@@ -7,6 +7,7 @@ import {
   type PauseReason,
   type RolloutEvent,
 } from '#core/rollout/rollout-state';
+import { announceMove } from './announce-rollout.ts';
 import { FINAL_HOST_LIST, nextHostSql, nextRolloutSql } from './state-sql.ts';
 
 /** A connection in a transaction that holds the row of the rollout. */
@@ -25,7 +26,7 @@ export interface RolloutMove {
 const FINAL = ROLLOUT_STATES.filter(isFinalRollout);
 
 /**
- * Moves a rollout and writes the event, in one statement.
+ * Moves a rollout and writes the event, in one statement; webhooks that want to know of the move are told.
  *
  * @returns false when the event is illegal where the rollout stands; nothing changed then
  */
@@ -44,7 +45,9 @@ export async function moveRollout(client: Client, id: string, move: RolloutMove,
   const { event, reason, pauseReason = null, soakUntil = null, actor = null } = move;
   const before = rolloutStatesBefore(event);
   const parameters = [id, now, before, reason, pauseReason, soakUntil, event, actor, FINAL];
-  return (await client.query(sql, parameters)).rowCount === 1;
+  if ((await client.query(sql, parameters)).rowCount !== 1) return false;
+  await announceMove(client, id, move, now);
+  return true;
 }
 
 /** One host that moved. */

@@ -56,7 +56,7 @@ export async function hostGroups(database: Database, rolloutIds: readonly string
   return (await database.pool.query<HostGroup>(sql, [rolloutIds])).rows;
 }
 
-export interface RolloutHostFilter {
+interface RolloutHostFilter {
   readonly states?: readonly RolloutHostState[] | undefined;
   /** Failure class. */
   readonly reason?: string | undefined;

@@ -34,45 +34,56 @@ export async function settlePresence(
 /** A download waits because no source can be used: the host is not to blame. */
 const BLOCKED = `d.status = 'paused' AND d.pause_reason = 'sources_unavailable'`;
 
-/** What the downloads of each active host say. `$3` are the active states. */
-const WORK_SQL = `
-  SELECT h.host, h.state AS from_state, h.bytes AS old_bytes, h.dispatched_at, h.progress_at,
-    count(d.id) AS files,
-    count(*) FILTER (WHERE d.status = 'success') AS done,
-    count(*) FILTER (WHERE d.status = 'failed') AS failed,
-    count(*) FILTER (WHERE d.status = 'cancelled') AS cancelled,
-    count(*) FILTER (WHERE d.status IN ('in_progress', 'resuming')) AS running,
-    count(*) FILTER (WHERE ${BLOCKED}) > 0
-      AND count(*) FILTER (WHERE d.status IN ('pending', 'in_progress', 'resuming')) = 0 AS blocked,
-    coalesce(bool_and(d.outcome = 'cache_hit'), false) AS cached,
-    coalesce(sum(d.downloaded_bytes), 0)::bigint AS bytes,
-    coalesce(sum(d.total_bytes), 0)::bigint AS total_bytes,
-    coalesce(sum(d.bytes_per_second), 0)::bigint AS bytes_per_second,
-    min(coalesce(d.error_kind, 'failed')) FILTER (WHERE d.status = 'failed') AS error_kind,
-    min(d.path || ': ' || coalesce(d.error, d.reason, 'failed')) FILTER (WHERE d.status = 'failed') AS error,
-    min(d.path || ': ' || d.reason) FILTER (WHERE d.status = 'paused') AS waits
-  FROM rollout_hosts h
-  LEFT JOIN rollout_downloads l ON l.rollout_id = h.rollout_id AND l.host = h.host
-  LEFT JOIN downloads d ON d.id = l.download_id
-  WHERE h.rollout_id = $1 AND h.state = ANY($3::text[])
-  GROUP BY h.rollout_id, h.host`;
-
 const ago = (parameter: string): string => `$2::timestamptz - ${parameter}::bigint * interval '1 millisecond'`;
+
+/**
+ * Active hosts of which there may be something new: they were heard of or moved since `$7`, fell silent, or came to a limit of time. Every event
+ * of a worker updates `last_seen_at`. Without `$7` all of them.
+ */
+const DUE_SQL = `
+  SELECT h.rollout_id, h.host, h.state, h.bytes, h.dispatched_at, h.progress_at, k.last_seen_at >= $4 IS TRUE AS alive
+  FROM rollout_hosts h LEFT JOIN hosts k ON k.name = h.host
+  WHERE h.rollout_id = $1 AND h.state = ANY($3::text[]) AND ($7::timestamptz IS NULL
+    OR k.last_seen_at >= $7 OR h.updated_at >= $7
+    OR (h.state <> 'unknown' AND (k.last_seen_at >= $4) IS NOT TRUE)
+    OR h.progress_at <= ${ago('$5')} OR h.dispatched_at <= ${ago('$6')})`;
+
+/** What the downloads of each of these hosts say. Host by host, so that a few hosts of many cost little. */
+const WORK_SQL = `
+  SELECT h.host, h.state AS from_state, h.bytes AS old_bytes, h.dispatched_at, h.progress_at, h.alive, f.*
+  FROM due h CROSS JOIN LATERAL (
+    SELECT count(d.id) AS files,
+      count(*) FILTER (WHERE d.status = 'success') AS done,
+      count(*) FILTER (WHERE d.status = 'failed') AS failed,
+      count(*) FILTER (WHERE d.status = 'cancelled') AS cancelled,
+      count(*) FILTER (WHERE d.status IN ('in_progress', 'resuming')) AS running,
+      count(*) FILTER (WHERE ${BLOCKED}) > 0
+        AND count(*) FILTER (WHERE d.status IN ('pending', 'in_progress', 'resuming')) = 0 AS blocked,
+      coalesce(bool_and(d.outcome = 'cache_hit'), false) AS cached,
+      coalesce(sum(d.downloaded_bytes), 0)::bigint AS bytes,
+      coalesce(sum(d.total_bytes), 0)::bigint AS total_bytes,
+      coalesce(sum(d.bytes_per_second), 0)::bigint AS bytes_per_second,
+      min(coalesce(d.error_kind, 'failed')) FILTER (WHERE d.status = 'failed') AS error_kind,
+      min(d.path || ': ' || coalesce(d.error, d.reason, 'failed')) FILTER (WHERE d.status = 'failed') AS error,
+      min(d.path || ': ' || d.reason) FILTER (WHERE d.status = 'paused') AS waits
+    FROM rollout_downloads l JOIN downloads d ON d.id = l.download_id
+    WHERE l.rollout_id = h.rollout_id AND l.host = h.host
+  ) f`;
 
 /** `$4` hosts heard of since are alive; `$5` longest time without a new byte and `$6` longest time in all, milliseconds. */
 const JUDGED_SQL = `
-  SELECT w.*, k.last_seen_at >= $4 IS TRUE AS alive, w.bytes <> w.old_bytes OR w.blocked AS moves,
+  SELECT w.*, w.bytes <> w.old_bytes OR w.blocked AS moves,
     CASE
       WHEN w.failed > 0 OR w.files = 0 THEN 'fail'
       WHEN w.cancelled > 0 THEN 'cancel'
       WHEN w.done = w.files THEN 'finish'
       WHEN w.bytes = w.old_bytes AND NOT w.blocked AND w.progress_at <= ${ago('$5')} THEN 'fail'
       WHEN w.dispatched_at <= ${ago('$6')} THEN 'fail'
-      WHEN (k.last_seen_at >= $4) IS NOT TRUE THEN CASE WHEN w.from_state <> 'unknown' THEN 'lose' END
+      WHEN NOT w.alive THEN CASE WHEN w.from_state <> 'unknown' THEN 'lose' END
       WHEN w.running > 0 THEN CASE WHEN w.from_state IN ('queued', 'unknown') THEN 'start' END
       WHEN w.from_state = 'unknown' THEN 'come_back'
     END AS event
-  FROM (${WORK_SQL}) w LEFT JOIN hosts k ON k.name = w.host`;
+  FROM (${WORK_SQL}) w`;
 
 const FAILURE_CLASS = `CASE WHEN j.event <> 'fail' THEN NULL WHEN j.failed > 0 THEN j.error_kind WHEN j.files = 0 THEN 'lost'
   WHEN j.dispatched_at <= ${ago('$6')} THEN 'host_deadline' WHEN j.alive THEN 'stalled' ELSE 'worker_lost' END`;
@@ -87,7 +98,7 @@ const REASON = `CASE WHEN j.event = 'finish' THEN NULL WHEN j.event = 'cancel' T
 const NEXT = nextHostSql('j.event', 'j.from_state');
 
 const SETTLE_SQL = `
-  WITH judged AS MATERIALIZED (${JUDGED_SQL}), moved AS (
+  WITH due AS MATERIALIZED (${DUE_SQL}), judged AS MATERIALIZED (${JUDGED_SQL}), moved AS (
     UPDATE rollout_hosts h SET state = coalesce(${NEXT}, h.state), failure_class = ${FAILURE_CLASS}, reason = ${REASON},
       already_present = j.event IS NOT DISTINCT FROM 'finish' AND j.cached, is_blocked = j.blocked, bytes = j.bytes,
       total_bytes = j.total_bytes, bytes_per_second = CASE WHEN j.running > 0 THEN j.bytes_per_second ELSE 0 END,
@@ -106,15 +117,17 @@ const SETTLE_SQL = `
 /**
  * Derives where each active host stands from its downloads, and fails those that stall.
  *
+ * @param heardSince looks only at hosts that were heard of since then, and at those whose time has come; undefined: at all
  * @returns hosts that failed although none of their downloads did: these downloads are not waited for any more
  */
 export async function settleWork(
   client: Client,
   { id, spec }: RolloutRow,
   aliveSince: Date,
+  heardSince: Date | undefined,
   now: Date,
 ): Promise<string[]> {
   const { stallMs, deadlineMs = null } = spec.host;
-  const parameters = [id, now, ACTIVE_HOST_STATES, aliveSince, stallMs, deadlineMs];
+  const parameters = [id, now, ACTIVE_HOST_STATES, aliveSince, stallMs, deadlineMs, heardSince ?? null];
   return (await client.query<{ host: string }>(SETTLE_SQL, parameters)).rows.map(({ host }) => host);
 }

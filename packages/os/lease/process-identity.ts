@@ -35,7 +35,7 @@ async function lookUp(fs: FileCalls): Promise<ProcessIdentity> {
 }
 
 /** @returns the identity of another process of this system */
-export async function identityOf(fs: FileCalls, pid: number): Promise<ProcessIdentity> {
+export async function processIdentityOf(fs: FileCalls, pid: number): Promise<ProcessIdentity> {
   const started = await startInThisBoot(pid, fs).catch(() => undefined);
   return { ...(await processIdentity(fs)), pid, started: started ?? '' };
 }

@@ -199,6 +199,8 @@ const sha256Of = (oid: unknown): string | undefined =>
 const hex = (value: unknown, length: number): string | undefined =>
   typeof value === 'string' && value.length === length && /^[0-9a-f]+$/i.test(value) ? value.toLowerCase() : undefined;
 
+const API_PATH = /\/api\/(?:models|datasets|spaces)\//;
+
 /**
  * The URL of `Link: <…>; rel="next"` (RFC 8288), always at the configured endpoint: a mirror keeps the absolute links of the hub that it
  * mirrors, and the request carries the token.
@@ -210,9 +212,13 @@ function nextPage(repo: HubRepo, asked: string, response: HttpResponse): string 
     new SourceError('bad-response', sourceOf(repo), `the next page of the file list ${what}`);
   if (!URL.canParse(link, response.url.href)) throw bad('is no URL');
   const { pathname, search } = new URL(link, response.url);
-  const api = pathname.indexOf('/api/');
+  const endpoint = repo.endpoint.replace(/\/+$/, '');
+  const prefix = new URL(endpoint).pathname.replace(/\/$/, '');
+  // The path of an endpoint may itself have an `/api/` in it, as that of a repository manager has.
+  const below = pathname.startsWith(`${prefix}/`) ? pathname.slice(prefix.length) : pathname;
+  const api = below.search(API_PATH);
   if (api < 0) throw bad(`is at ${JSON.stringify(pathname)}, which is no address of the hub's API`);
-  const next = `${repo.endpoint.replace(/\/+$/, '')}${pathname.slice(api)}${search}`;
+  const next = `${endpoint}${below.slice(api)}${search}`;
   if (next === asked) throw bad('is the same page again');
   return next;
 }

@@ -9,6 +9,7 @@ export interface HubPage extends Omit<HubFile, 'endpoint'> {
 const REPO_TYPE: Readonly<Record<string, HubRepoType>> = { models: 'model', datasets: 'dataset', spaces: 'space' };
 /** Views of a file in URLs: its page, its bytes, and its content in git. */
 const FILE_VIEWS = new Set(['blob', 'resolve', 'raw']);
+const FOLDER_VIEW = 'tree';
 /** Query parameters that do not change the bytes. */
 const HARMLESS = new Set(['download', 'filename']);
 /** Revisions of several segments that hubs also accept unencoded. */
@@ -17,7 +18,7 @@ const SPECIAL_REVISION = /^refs\/(?:pr\/\d+|convert\/[\w-]+)(?=\/|$)/;
 const ALIASES: Readonly<Record<string, string>> = { 'hf.co': 'huggingface.co', 'www.huggingface.co': 'huggingface.co' };
 
 /**
- * Parses a URL of the configured hub as copied from a browser: `<endpoint>/[datasets/|spaces/]<owner>/<name>/` and then
+ * Parses a URL of the configured hub as copied from a browser: `<endpoint>/[datasets/|spaces/][<owner>/]<name>/` and then
  * `blob|resolve|raw/<revision>/<path>`, or `tree/<revision>[/<path>]`.
  *
  * @returns undefined for every other URL: of another host, with credentials, or with a query that only its host understands
@@ -34,12 +35,18 @@ const saysMore = ({ username, password, searchParams }: URL): boolean =>
 
 function pageOf(names: readonly string[]): HubPage | undefined {
   const repoType = REPO_TYPE[names[0] ?? ''];
-  const [owner, name, view = '', ...rest] = repoType === undefined ? names : names.slice(1);
-  const isFolder = view === 'tree';
+  const below = repoType === undefined ? names : names.slice(1);
+  // The oldest repositories have no owner.
+  const nameCount = !isView(below[2]) && isView(below[1]) ? 1 : 2;
+  const [view, ...rest] = below.slice(nameCount);
+  const isFolder = view === FOLDER_VIEW;
   const [revision, path] = revisionAndPath(rest);
-  if ((!isFolder && !FILE_VIEWS.has(view)) || revision === undefined || (path === '' && !isFolder)) return undefined;
-  return { repo: `${owner}/${name}`, repoType: repoType ?? 'model', revision, path, isFolder };
+  if (!isView(view) || revision === undefined || (path === '' && !isFolder)) return undefined;
+  return { repo: below.slice(0, nameCount).join('/'), repoType: repoType ?? 'model', revision, path, isFolder };
 }
+
+const isView = (name: string | undefined): boolean =>
+  name !== undefined && (name === FOLDER_VIEW || FILE_VIEWS.has(name));
 
 /** @returns the decoded names below the path of the endpoint; undefined for a URL that is not below it, or is not UTF-8 */
 function namesBelow(url: URL, endpoint: URL): readonly string[] | undefined {

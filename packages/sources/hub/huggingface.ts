@@ -49,7 +49,7 @@ export function huggingface(options: HuggingfaceOptions): Source {
   return {
     name: reader.name,
     kind: 'huggingface',
-    layer: 'huggingface',
+    layer: 'origin',
     origin: reader.endpoint.origin,
     bucket: BUCKET,
     capabilities: () => ({ range: reader.servesRange, blocks: false, maxConnections: MAX_CONNECTIONS }),

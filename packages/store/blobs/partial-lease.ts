@@ -19,7 +19,7 @@ export function contentKey(spec: FileSpec): string {
  *
  * @throws StorageError; the signal's reason when it is aborted while waiting
  */
-export async function leasePartial<Found>(
+export async function leaseContent<Found>(
   context: StoreContext,
   key: string,
   options: leased.LeasePartialOptions<Found>,
@@ -29,10 +29,10 @@ export async function leasePartial<Found>(
   return leased.leasePartial(context, placeOf(context, key), options);
 }
 
-export const leasePath = (context: StoreContext, key: string): string => leased.leasePath(placeOf(context, key));
+export const contentLeasePath = (context: StoreContext, key: string): string => leased.leasePath(placeOf(context, key));
 
 /** What the last holder of the content's partial wished for it. */
-export const readKept = (context: StoreContext, key: string): Promise<leased.KeptPartial | undefined> =>
+export const readKeptContent = (context: StoreContext, key: string): Promise<leased.KeptPartial | undefined> =>
   leased.readKept(context, placeOf(context, key));
 
 const placeOf = ({ paths }: StoreContext, key: string): leased.PartialPlace => ({ folder: paths.partials, key });

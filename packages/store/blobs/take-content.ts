@@ -12,7 +12,7 @@ import type { LeasedPartial } from '#os/lease/leased-partial';
 import { unlinkIfPresent } from '#os/write-file';
 import type { StoreContext } from '../context.ts';
 import { find } from './find.ts';
-import { leasePartial } from './partial-lease.ts';
+import { leaseContent } from './partial-lease.ts';
 import { publish, type PublishedBlob } from './publish.ts';
 import type { RecordStore } from '../models/record-store.ts';
 
@@ -49,7 +49,7 @@ export async function takeContent(
   content: LocalContent,
 ): Promise<PublishedBlob> {
   if (content.sizeBytes < RESUMED_FROM_BYTES) return takeAtOnce(context, records, content);
-  const outcome = await leasePartial(context, `bundle-${content.sha256}`, {
+  const outcome = await leaseContent(context, `bundle-${content.sha256}`, {
     find: () => find(context, records, { digests: { sha256: content.sha256 }, sizeBytes: content.sizeBytes }),
     signal: content.signal,
   });

@@ -13,7 +13,7 @@ export interface Repair {
 }
 
 /** The newest quarantined file of this content, whichever of its names the spec knows; undefined where there is none. */
-export async function repairOf(
+export async function repairCandidateOf(
   context: StoreContext,
   records: RecordStore,
   spec: FindSpec,

@@ -10,7 +10,7 @@ import { blobPath, type StorePaths } from '../layout.ts';
 import { tryLease } from '#os/lease/lease-file';
 import { parseLease } from '#os/lease/lease-record';
 import { filesOf } from '../models/model-records.ts';
-import { leasePath, readKept } from '../blobs/partial-lease.ts';
+import { contentLeasePath, readKeptContent } from '../blobs/partial-lease.ts';
 import { provablyGone } from '#os/lease/process-identity';
 import { leavesPath } from '../blobs/leaf-files.ts';
 import { dropVersions } from '../models/record-changes.ts';
@@ -137,13 +137,13 @@ async function partialGroup(context: StoreContext, key: string, names: readonly 
     sizeBytes += stat?.size ?? 0;
     newestMtimeMs = Math.max(newestMtimeMs, stat?.mtimeMs ?? -Infinity);
   }
-  const keepUntilMs = (await readKept(context, key))?.keepUntilMs ?? 0;
+  const keepUntilMs = (await readKeptContent(context, key))?.keepUntilMs ?? 0;
   return { key, sizeBytes, newestMtimeMs, keepUntilMs, leased: await isLeased(context, key) };
 }
 
 /** A lease file counts as live unless its holder is proven gone; its mtime is in `newestMtimeMs`, so a silent hour ends it too. */
 async function isLeased(context: StoreContext, key: string): Promise<boolean> {
-  const path = leasePath(context, key);
+  const path = contentLeasePath(context, key);
   const raw = await ifPresent(context.fs.readFile(path, 'utf8'));
   const stat = await ifPresent(context.fs.stat(path));
   if (raw === undefined || stat === undefined) return false;
@@ -175,7 +175,7 @@ async function carryOut(
 async function deletePartial(context: StoreContext, key: string, limits: SweepLimits): Promise<boolean> {
   const before = await partialGroup(context, key, await context.fs.readdir(context.paths.partials));
   if (before.leased) return false;
-  const path = leasePath(context, key);
+  const path = contentLeasePath(context, key);
   await unlinkStaleLease(context, path, limits);
   const outcome = await tryLease(context, path, 'sweep');
   if (!('lease' in outcome)) return false;

@@ -4,6 +4,7 @@ import { SourceError, type StorageError } from '#core/failure';
 import { DEFAULT_BUDGETS } from '#core/policy';
 import type { ResponseHead } from '#core/source';
 import { isSameVersion } from '#core/validator';
+import { readFully } from './file-operations.ts';
 import { LaidFile } from './laid-file.ts';
 import { identityOf } from './partial.ts';
 import type { RunParts } from '../run/run-parts.ts';
@@ -61,6 +62,7 @@ export class Layout {
       begin: (head) => this.#layFor(head, state),
       continues: (head) => this.#continues(state, head),
       forget: () => this.#restart(state),
+      readBack: async (buffer, position) => void (await readFully(this.#parts.partial.file, buffer, position)),
     };
   }
 

@@ -1,9 +1,9 @@
 import type { Digests, Strategy } from '#core/file-spec';
 import type { SourceFailureKind } from '#core/failure';
-import type { Layer, SourceKind } from '#core/layer';
+import type { Layer, LayerName, SourceKind } from '#core/layer';
 import type { Logger } from '#core/logger';
 import type { Budget, Decision } from '#core/policy';
-import type { SourceHealth } from '#core/ranking';
+import type { PastHealth } from '#core/ranking';
 import type { Source } from '#core/source';
 import type { DagProfile } from '#content/dag/dag-builder';
 import type { LeafTable } from '#content/leaf/leaf-table';
@@ -40,7 +40,7 @@ export interface TransferOptions {
   /** Limits of one source; their rates may change while it is read. */
   readonly sourceThrottles?: ((source: Source) => readonly ByteLimit[]) | undefined;
   /** Measurements of earlier transfers. */
-  readonly health?: ((source: Source) => SourceHealth | undefined) | undefined;
+  readonly health?: ((source: Source) => PastHealth | undefined) | undefined;
   /** Files or other partials whose correct leaves are copied; without a table, pieces that journals of the same file record. */
   readonly salvage?: readonly string[] | undefined;
   /** Also compute the CID and leaf table of the file in the same pass; proves a CID that is given without a table. */
@@ -82,7 +82,7 @@ export type SourceProgress = Pick<SourceReport, 'source' | 'bytes' | 'wastedByte
 export interface TryRecord {
   readonly source: string;
   readonly kind: SourceKind;
-  readonly layer: Layer;
+  readonly layer: LayerName;
   readonly origin: string;
   /** Why the source has its place in the order. */
   readonly rankedBecause: string;
@@ -106,7 +106,7 @@ export type SourceMode = 'range' | 'blocks' | 'stream';
 
 export interface SourceReport {
   readonly source: string;
-  readonly layer: Layer;
+  readonly layer: LayerName;
   readonly mode: SourceMode;
   /** Committed from this source. */
   readonly bytes: number;

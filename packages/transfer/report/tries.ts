@@ -1,4 +1,5 @@
 import { ExhaustedError, type SourceError, type SourceFailure } from '#core/failure';
+import { nameOfLayer } from '#core/layer';
 import { mayPass, type Decision } from '#core/policy';
 import type { Grid } from '../plan/grid.ts';
 import type { SourceState } from '../run/source-state.ts';
@@ -38,7 +39,7 @@ export function recordOf(run: SourceTry, grid: Grid | undefined, { error, decisi
   return {
     source: state.source.name,
     kind: state.source.kind,
-    layer: state.source.layer,
+    layer: nameOfLayer(state.source.layer),
     origin: state.source.origin,
     rankedBecause: state.rankedBecause,
     mode: run.mode,

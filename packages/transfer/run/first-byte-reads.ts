@@ -1,5 +1,6 @@
 import { SourceError } from '#core/failure';
 import type { ByteSink, ReadRequest, ResponseHead } from '#core/source';
+import { KIB } from '#core/units';
 import { SpanEnded } from '../proof/leaf-cutter.ts';
 import type { Ground, SourceTry, TryFile } from './source-try.ts';
 import type { SourceState } from './source-state.ts';
@@ -57,8 +58,15 @@ async function readUnproven(
   const head = (given: ResponseHead): void => {
     run.headArrived(given);
     if (at !== undefined && file.continues(given)) {
-      run.begin(at.ground, at.claim, given.start === 0 ? 0 : at.claim.first);
-      sink = { head: () => undefined, write: (chunk) => run.take(at.ground, chunk) };
+      run.begin(at.ground, at.claim, given.start === 0 ? 0 : overlapUnit(at.ground, at.claim));
+      sink = new JoiningSink(given.start, at.ground.board.grid.start(at.claim.first), file, {
+        take: (chunk) => run.take(at.ground, chunk),
+        differs: () => {
+          run.claim = undefined;
+          mustForget = true;
+          throw new SpanEnded();
+        },
+      });
       return;
     }
     run.claim = undefined;
@@ -83,10 +91,60 @@ async function readUnproven(
 
 function restOf({ state }: SourceTry, { board }: Ground, claim: Claim, { pinnedBytes }: TryFile): ReadRequest {
   return {
-    range: { start: board.grid.start(claim.first), end: board.grid.end(claim.end - 1) },
+    range: { start: board.grid.start(overlapUnit({ board }, claim)), end: board.grid.end(claim.end - 1) },
     sizeBytes: pinnedBytes,
     continues: { validator: state.validator },
   };
+}
+
+/** So many bytes in front of the missing ones are requested once more. */
+const OVERLAP_BYTES = 64 * KIB;
+
+/** @returns the first unit that a request for the rest of unproven bytes asks for */
+function overlapUnit({ board }: Pick<Ground, 'board'>, claim: Claim): number {
+  const joint = board.grid.start(claim.first);
+  let unit = claim.first;
+  while (unit > 0 && board.isDone(unit - 1) && joint - board.grid.start(unit) < OVERLAP_BYTES) unit -= 1;
+  return unit;
+}
+
+interface JoiningEvents {
+  readonly take: Take;
+  /** The response is of another version. */
+  readonly differs: () => never;
+}
+
+/**
+ * Compares the beginning of a response with the bytes that it continues. A server may show the version of a file that it has looked at
+ * some minutes ago, and send the bytes of the file that is there now (`rclone serve`).
+ */
+class JoiningSink implements ByteSink {
+  readonly #joint: number;
+  readonly #file: Pick<TryFile, 'readBack'>;
+  readonly #events: JoiningEvents;
+  #position: number;
+
+  /** @param joint position of the first byte that is missing */
+  constructor(start: number, joint: number, file: Pick<TryFile, 'readBack'>, events: JoiningEvents) {
+    this.#position = start;
+    this.#joint = joint;
+    this.#file = file;
+    this.#events = events;
+  }
+
+  head = (): void => undefined;
+
+  write(chunk: Uint8Array): void | Promise<void> {
+    return this.#position < this.#joint ? this.#compare(chunk.slice()) : this.#events.take(chunk);
+  }
+
+  async #compare(chunk: Uint8Array): Promise<void> {
+    const known = Buffer.allocUnsafe(Math.min(chunk.length, this.#joint - this.#position));
+    await this.#file.readBack(known, this.#position);
+    if (!known.equals(chunk.subarray(0, known.length))) this.#events.differs();
+    this.#position += known.length;
+    await this.#events.take(chunk);
+  }
 }
 
 function layingFor(run: SourceTry, { begin, unsized }: TryFile): LayingSink {

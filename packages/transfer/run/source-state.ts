@@ -1,4 +1,5 @@
 import type { SourceError, SourceFailureKind } from '#core/failure';
+import { nameOfLayer } from '#core/layer';
 import type { Source } from '#core/source';
 import type { Validator } from '#core/validator';
 import { rank } from '#core/ranking';
@@ -153,7 +154,7 @@ export class SourceState {
   report(): SourceReport {
     return {
       source: this.source.name,
-      layer: this.source.layer,
+      layer: nameOfLayer(this.source.layer),
       mode: this.mode,
       bytes: this.committedBytes,
       wastedBytes: this.wastedBytes,

@@ -34,6 +34,8 @@ export interface TryFile {
   continues(head: ResponseHead): boolean;
   /** Drops the unproven bytes because of a response that cannot be used itself. @throws SourceError after too many restarts */
   forget(): Promise<void>;
+  /** Fills the buffer with bytes that are on the disk. */
+  readBack(buffer: Uint8Array, position: number): Promise<void>;
   /** Takes a response of unknown length. */
   readonly unsized: UnsizedBody;
 }

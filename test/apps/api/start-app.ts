@@ -7,6 +7,7 @@ import type { App } from '../../../apps/api/server/app-type.ts';
 import { createAuthenticator, hashOfToken, pepperOf } from '../../../apps/api/access/authenticate.ts';
 import { makeToken } from '../../../apps/api/access/token-format.ts';
 import { silentLogger } from '#core/logger';
+import { parseAddressPolicy } from '#http/address/address-policy';
 import { createToken } from '#database/access/token-queries';
 import { DownloadQueues } from '#queue/jobs/download-queue';
 import { createTestDatabase } from '../../helpers/database.ts';
@@ -34,8 +35,13 @@ export interface TestApp {
 
 export interface TestAppOptions {
   readonly redisUrl?: string;
+  /** Where webhooks may send to beside public addresses. */
+  readonly allowAddresses?: readonly string[];
+  /** A route has made a message of a webhook due. */
+  readonly nudgeWebhooks?: () => void;
   /** The clock of the API. */
   readonly now?: () => Date;
+  readonly requestsPerMinute?: number;
 }
 
 /** The API without its pages, on a database and a Redis prefix of its own; relay, recorder and reconciler are called by the tests. */
@@ -53,6 +59,9 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
       nudges += 1;
     },
     nudgeConductor: () => undefined,
+    nudgeBulk: () => undefined,
+    nudgeWebhooks: () => options.nudgeWebhooks?.(),
+    webhookAddresses: parseAddressPolicy(options.allowAddresses ?? []),
     hostOfflineAfterMs: 120_000,
     now: options.now ?? (() => new Date()),
     log: silentLogger,
@@ -60,6 +69,7 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
   const app = await createApp({
     deps,
     authenticator: createAuthenticator(database, deps.now),
+    requestsPerMinute: options.requestsPerMinute ?? 1_000_000,
     logger: Fastify().log,
     version: '0.0.0-test',
     health: createHealth({

@@ -14,7 +14,7 @@ describe('configuration of the worker', () => {
       host: undefined,
       pool: true,
       concurrency: 3,
-      layers: ['cache', 'ipfs', 'huggingface', 'bundled', 'peer'],
+      layers: ['cache', 'ipfs', 'origin', 'bundled', 'peer'],
       ipfsGateways: [],
       stallTimeoutMs: 30_000,
     });

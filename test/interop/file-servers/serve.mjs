@@ -47,6 +47,30 @@ const SERVERS = {
     await app.ready();
     return listener;
   },
+  async '@hapi/inert'() {
+    const { default: hapi } = await import('@hapi/hapi');
+    const { default: inert } = await import('@hapi/inert');
+    const app = hapi.server();
+    await app.register(inert);
+    app.route({ method: 'GET', path: '/{name*}', handler: { directory: { path: root } } });
+    await app.initialize();
+    return app.listener.listeners('request')[0];
+  },
+  async hono() {
+    const { getRequestListener } = await import('@hono/node-server');
+    const { serveStatic } = await import('@hono/node-server/serve-static');
+    const { Hono } = await import('hono');
+    return getRequestListener(new Hono().use(serveStatic({ root })).fetch);
+  },
+  async st() {
+    const { default: st } = await import('st');
+    return st({ path: root, index: false, passthrough: false });
+  },
+  async 'node-static'() {
+    const { default: statics } = await import('node-static');
+    const files = new statics.Server(root);
+    return (request, response) => void request.on('end', () => files.serve(request, response)).resume();
+  },
   async 'pipe without validators'() {
     const { createReadStream, statSync } = await import('node:fs');
     return (request, response) => {

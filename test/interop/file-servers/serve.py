@@ -12,6 +12,9 @@ NEEDS = {
     "http.server": [], "flask": ["flask"], "werkzeug": ["werkzeug"], "django": ["django"], "django-static": ["django"],
     "bottle": ["bottle"], "aiohttp": ["aiohttp"], "tornado": ["tornado"], "twisted": ["twisted"],
     "starlette": ["starlette", "uvicorn"], "cherrypy": ["cherrypy"],
+    "rangehttpserver": ["RangeHTTPServer"], "wsgidav": ["wsgidav", "cheroot"], "whitenoise": ["whitenoise", "waitress"],
+    "cheroot": ["cheroot", "webob"], "hypercorn": ["hypercorn", "starlette"], "staticfiles": ["starlette", "uvicorn"], "sanic": ["sanic"],
+    "pyramid": ["pyramid"], "litestar": ["litestar", "uvicorn"], "quart": ["quart", "hypercorn"], "falcon": ["falcon"], "webob": ["webob"],
 }
 
 
@@ -157,6 +160,166 @@ def cherrypy(root):
     library.engine.start()
     say(port)
     library.engine.block()
+
+
+def of_handler(handler):
+    from http.server import ThreadingHTTPServer
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    say(server.server_port)
+    server.serve_forever()
+
+
+def rangehttpserver(root):
+    from RangeHTTPServer import RangeRequestHandler
+
+    os.chdir(root)
+    of_handler(RangeRequestHandler)
+
+
+def uvicorn_app(app):
+    import uvicorn
+
+    sock = socket.socket()
+    sock.bind(("127.0.0.1", 0))
+    say(sock.getsockname()[1])
+    uvicorn.Server(uvicorn.Config(app, log_level="error")).run(sockets=[sock])
+
+
+def wsgidav(root):
+    from cheroot import wsgi as cheroot_wsgi
+    from wsgidav.wsgidav_app import WsgiDAVApp
+
+    port = free_port()
+    app = WsgiDAVApp({"provider_mapping": {"/": root}, "simple_dc": {"user_mapping": {"*": True}}, "logging": {"enable": False}, "verbose": 0})
+    server = cheroot_wsgi.Server(("127.0.0.1", port), app)
+    server.prepare()
+    say(port)
+    server.serve()
+
+
+def whitenoise_app(root):
+    from whitenoise import WhiteNoise
+
+    return WhiteNoise(lambda environ, start: [start("404 Not Found", []), b""][1:], root=root, autorefresh=True)
+
+
+def whitenoise(root):
+    from waitress.server import create_server
+
+    server = create_server(whitenoise_app(root), host="127.0.0.1", port=0)
+    say(server.effective_port)
+    server.run()
+
+
+def webob_app(root):
+    from webob.static import DirectoryApp
+
+    return DirectoryApp(root)
+
+
+def cheroot(root):
+    from cheroot import wsgi as cheroot_wsgi
+
+    port = free_port()
+    server = cheroot_wsgi.Server(("127.0.0.1", port), webob_app(root))
+    server.prepare()
+    say(port)
+    server.serve()
+
+
+def webob(root):
+    wsgi(webob_app(root))
+
+
+def static_files(root):
+    from starlette.applications import Starlette
+    from starlette.routing import Mount
+    from starlette.staticfiles import StaticFiles
+
+    return Starlette(routes=[Mount("/", StaticFiles(directory=root))])
+
+
+def staticfiles(root):
+    uvicorn_app(static_files(root))
+
+
+def hypercorn(root):
+    import asyncio
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+
+    port = free_port()
+    config = Config()
+    config.bind = [f"127.0.0.1:{port}"]
+    say_later(port)
+    asyncio.run(serve(static_files(root), config))
+
+
+def say_later(port):
+    import threading
+    import time
+
+    def wait():
+        while True:
+            with socket.socket() as one:
+                if one.connect_ex(("127.0.0.1", port)) == 0:
+                    return say(port)
+            time.sleep(0.05)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def sanic(root):
+    from sanic import Sanic
+
+    app = Sanic("files", configure_logging=False)
+    app.static("/", root, use_modified_since=True, use_content_range=True)
+    port = free_port()
+    say_later(port)
+    app.run(host="127.0.0.1", port=port, single_process=True, access_log=False, motd=False)
+
+
+def pyramid(root):
+    from pyramid.config import Configurator
+
+    with Configurator() as config:
+        config.add_static_view("/", root)
+        wsgi(config.make_wsgi_app())
+
+
+def litestar(root):
+    from litestar import Litestar
+    from litestar.static_files import create_static_files_router
+
+    uvicorn_app(Litestar(route_handlers=[create_static_files_router(path="/", directories=[root])]))
+
+
+def quart(root):
+    import asyncio
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+    from quart import Quart, send_from_directory
+
+    app = Quart("files")
+
+    @app.route("/<path:name>")
+    async def file(name):
+        return await send_from_directory(root, name)
+
+    port = free_port()
+    config = Config()
+    config.bind = [f"127.0.0.1:{port}"]
+    say_later(port)
+    asyncio.run(serve(app, config))
+
+
+def falcon(root):
+    import falcon as library
+
+    app = library.App()
+    app.add_static_route("/", root)
+    wsgi(app)
 
 
 if sys.argv[1] == "--list":

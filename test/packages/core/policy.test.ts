@@ -3,7 +3,7 @@ import { LAYERS } from '#core/layer';
 import { backoffMs, decide, DEFAULT_BUDGETS } from '#core/policy';
 
 const budget = DEFAULT_BUDGETS.ipfs;
-const hub = DEFAULT_BUDGETS.huggingface;
+const hub = DEFAULT_BUDGETS.origin;
 const alone = { failuresInARow: 1, corruptionSwitches: 0, otherSources: 0, hasOtherLayer: false };
 /** The longest pauses: no jitter. */
 const WHOLE = 0.999_999;

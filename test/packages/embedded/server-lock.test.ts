@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { takeServerLock } from '#embedded/server-lock';
 import { nodeFiles } from '#os/file-calls';
-import { identityOf, processIdentity } from '#os/lease/process-identity';
+import { processIdentityOf, processIdentity } from '#os/lease/process-identity';
 
 let folder: string;
 let path: string;
@@ -47,7 +47,7 @@ describe('the lock of a server folder', () => {
   it('never signals a process that has the number of the server and began at another time', async () => {
     const other = idle();
     const gone = await takeServerLock(path, 'the folder x');
-    const server = { ...(await identityOf(nodeFiles, other.pid!)), started: '1' };
+    const server = { ...(await processIdentityOf(nodeFiles, other.pid!)), started: '1' };
     await change((record) => ({
       ...record,
       process: { ...record.process, started: '1' },

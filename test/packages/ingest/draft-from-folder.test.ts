@@ -37,6 +37,15 @@ describe('draftFromFolder', () => {
     expect(seen.at(-1)).toEqual([small.length + big.length, small.length + big.length]);
   });
 
+  it.each([
+    ['as git-lfs writes it', 'version https://git-lfs.github.com/spec/v1\n'],
+    ['with the line endings of Windows', 'version https://git-lfs.github.com/spec/v1\r\n'],
+    ['of before its first release', 'version https://hawser.github.com/spec/v1\n'],
+  ])('K38 refuses a Git LFS pointer %s', async (_, line) => {
+    await writeFile(join(folder, 'w.bin'), `${line}oid sha256:${'a'.repeat(64)}\nsize 5\n`);
+    await expect(draftFromFolder(folder, { include: [], signal })).rejects.toThrow('"w.bin" is a Git LFS pointer');
+  });
+
   it('names the state by its content: the same files have the same version', async () => {
     const version = async (): Promise<string> => (await draftFromFolder(folder, { include: [], signal })).version;
     const before = await version();

@@ -20,7 +20,7 @@ const REPOS = {
   'org/hostile': { commit: COMMIT, files: { 'a.json': Buffer.from('1'), '../evil.json': Buffer.from('2') } },
   'datasets/org/data': { commit: COMMIT, files: { 'tts/a.txt': Buffer.from('a') } },
 };
-const BUDGET = { ...DEFAULT_BUDGETS.huggingface, backoffBaseMs: 1, backoffMaxMs: 2 };
+const BUDGET = { ...DEFAULT_BUDGETS.origin, backoffBaseMs: 1, backoffMaxMs: 2 };
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {

@@ -74,7 +74,7 @@ describe('mapConcurrently', () => {
 });
 
 describe('retrying', () => {
-  const budget = { ...DEFAULT_BUDGETS.huggingface, backoffBaseMs: 1, backoffMaxMs: 1 };
+  const budget = { ...DEFAULT_BUDGETS.origin, backoffBaseMs: 1, backoffMaxMs: 1 };
   const signal = new AbortController().signal;
   const failing = (kind: 'server-error' | 'missing', times: number) => {
     let calls = 0;

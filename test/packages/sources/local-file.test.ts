@@ -31,7 +31,7 @@ describe('a local file', () => {
   it('is one source of the same file, known by its URL without what a query may hide', () => {
     const source = localFile('file://localhost/mnt/m%20x.bin?token=secret#part');
     expect(source).toMatchObject({ name: 'file:///mnt/m%20x.bin', origin: '/mnt/m x.bin', kind: 'local' });
-    expect(source.layer).toBe('huggingface');
+    expect(source.layer).toBe('origin');
   });
 
   it.each([
@@ -112,7 +112,7 @@ describe('a file of the worker', () => {
       makeSources(
         { path: 'm.bin', digests: {}, sources: [{ kind: 'mirror', url: typed }] },
         {
-          ...{ gateways: [], hfEndpoint: 'http://hub.invalid', layers: ['huggingface'], http, trustedUrls },
+          ...{ gateways: [], hfEndpoint: 'http://hub.invalid', layers: ['origin'], http, trustedUrls },
           ...{ health: new SourceHealth(), gates: new OriginGates() },
           logger: { ...silentLogger, warn: (fields) => void warnings.push(fields) },
         },

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { readCredentials } from '../../../../apps/api/access/credentials.ts';
-import { allows } from '#contracts/http/scopes';
+import { allows, areaOf } from '#contracts/http/scopes';
 import { makeToken, mayBeToken } from '../../../../apps/api/access/token-format.ts';
 
 describe('a token', () => {
@@ -47,5 +47,31 @@ describe('allows', () => {
     [[], 'read', false],
   ] as const)('%j for %s: %s', (scopes, needed, expected) => {
     expect(allows(scopes, needed)).toBe(expected);
+  });
+});
+
+describe('a scope of one part of the API', () => {
+  it.each([
+    [['rollouts:write'], 'read', 'rollouts', true],
+    [['rollouts:write'], 'write', 'rollouts', true],
+    [['rollouts:write'], 'write', 'hosts', false],
+    [['rollouts:write'], 'read', undefined, false],
+    [['rollouts:read'], 'write', 'rollouts', false],
+    [['rollouts:write'], 'admin', 'rollouts', false],
+    [['rollouts:admin'], 'read', 'rollouts', false],
+    [['tokens:write'], 'read', undefined, false],
+  ] as const)('%j for %s of %s: %s', (scopes, needed, area, expected) => {
+    expect(allows(scopes, needed, area)).toBe(expected);
+  });
+
+  it.each([
+    ['/api/rollouts/:id/pause', 'rollouts'],
+    ['/api/bulk-actions', 'downloads'],
+    ['/api/cids/:cid', 'models'],
+    ['/metrics', 'metrics'],
+    ['/api/tokens', undefined],
+    ['/admin/queues', undefined],
+  ])('is the one of %s', (route, area) => {
+    expect(areaOf(route)).toBe(area);
   });
 });

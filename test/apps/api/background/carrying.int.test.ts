@@ -3,11 +3,13 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Download, DownloadDetail, DownloadRequest } from '#contracts/http/downloads';
 import { downloadJob } from '#contracts/worker/download-job';
 import type { EventBatch, WorkerEvent } from '#contracts/worker/worker-events';
+import { unqueuedDownloads } from '#database/downloads/outbox-queries';
 import { readEpoch } from '#queue/epoch';
+import { BATCH_FIELD, eventStreamKey } from '#queue/events/event-stream';
 import { checkEpoch } from '../../../../apps/api/background/check-epoch.ts';
 import { requeueSilent } from '../../../../apps/api/background/requeue-silent.ts';
 import { createRecorder, recordBatches } from '../../../../apps/api/background/recorder.ts';
-import { relayBatch } from '../../../../apps/api/background/relay.ts';
+import { relayAll } from '../../../../apps/api/background/relay.ts';
 import { privateRedis } from '../../../helpers/redis.ts';
 import type { PrivateRedis } from '../../../helpers/redis.ts';
 import { testRedisUrl } from '../../../helpers/services.ts';
@@ -77,7 +79,7 @@ describe('the relay', () => {
   it('makes a job of a row, in the queue of its host', async () => {
     const pooled = await create('pooled');
     const hosted = await create('hosted', 'gpu-1');
-    await relayBatch(api.deps);
+    await relayAll(api.deps);
     expect(await jobState(pooled.id, 1)).toBe('open');
     expect(await jobState(hosted.id, 1, 'gpu-1')).toBe('open');
     expect((await get(pooled.id)).reason).toBe('queued');
@@ -87,16 +89,47 @@ describe('the relay', () => {
 
   it('J03 adds nothing twice when it died between the add and the mark, or runs twice at once', async () => {
     const { id } = await create('twice');
-    await relayBatch(api.deps);
+    await relayAll(api.deps);
     await api.deps.database.pool.query('UPDATE downloads SET enqueued_generation = 0');
-    await Promise.all([relayBatch(api.deps), relayBatch(api.deps)]);
+    await Promise.all([relayAll(api.deps), relayAll(api.deps)]);
     expect(await api.deps.queues.openQueue(null).getJobCountByTypes('waiting', 'prioritized')).toBe(1);
     expect((await get(id)).reason).toBe('queued');
   });
 
+  it('makes jobs of all rows in one go, in batches, and tells the hosts that got some', async () => {
+    const hosts = ['gpu-1', 'gpu-2', 'gpu-3'];
+    const files = ['a', 'b', 'c'].map((name) => ({ path: `${name}.bin`, sizeBytes: 10, sha256: 'a'.repeat(64) }));
+    await api.call('POST', '/api/downloads', { files, hosts });
+    const queued: (string | null)[] = [];
+    expect(await relayAll(api.deps, { batch: 2, onQueued: (told) => queued.push(...told) })).toBe(9);
+    expect(queued).toEqual(hosts);
+    for (const host of hosts) expect(await api.deps.queues.openQueue(host).getWaitingCount()).toBe(3);
+    expect(await unqueuedDownloads(api.deps.database, 100)).toEqual([]);
+    expect(await relayAll(api.deps)).toBe(0);
+  });
+
+  it('ends after the batch under way when it is stopped, and goes on with the rest', async () => {
+    const files = ['a', 'b', 'c'].map((name) => ({ path: `${name}.bin`, sizeBytes: 10, sha256: 'a'.repeat(64) }));
+    await api.call('POST', '/api/downloads', { files, host: 'gpu-1' });
+    const stop = new AbortController();
+    const add = api.deps.queues.addAll.bind(api.deps.queues);
+    const deps = {
+      ...api.deps,
+      queues: Object.assign(Object.create(api.deps.queues) as typeof api.deps.queues, {
+        addAll: (...jobs: Parameters<typeof add>) => {
+          stop.abort();
+          return add(...jobs);
+        },
+      }),
+    };
+    expect(await relayAll(deps, { batch: 1, signal: stop.signal })).toBe(1);
+    expect(await unqueuedDownloads(api.deps.database, 100)).toHaveLength(2);
+    expect(await relayAll(api.deps)).toBe(2);
+  });
+
   it('takes a cancelled job out of its queue', async () => {
     const { id } = await create('unwanted', 'gpu-1');
-    await relayBatch(api.deps);
+    await relayAll(api.deps);
     await api.call('POST', `/api/downloads/${id}/cancel`);
     expect(await jobState(id, 1, 'gpu-1')).toBe('absent');
   });
@@ -105,7 +138,7 @@ describe('the relay', () => {
 describe('the recorder', () => {
   it('applies events once, however often they come', async () => {
     const { id } = await create('told');
-    await relayBatch(api.deps);
+    await relayAll(api.deps);
     const said = [batch([started(id), progress(id), finished(id)])];
     expect(await recordBatches(api.deps, said)).toEqual({ applied: 3, dropped: 0 });
     const once = await get(id);
@@ -157,28 +190,64 @@ describe('the reconciler', () => {
   it('queues a job again that vanished from Redis, and leaves a waiting one alone', async () => {
     const lost = await create('lost');
     const waiting = await create('waiting');
-    await relayBatch(api.deps);
+    await relayAll(api.deps);
     await api.deps.queues.remove({ host: null, id: `${lost.id}.g1` });
     await api.deps.database.pool.query(`UPDATE downloads SET heartbeat_at = now() - interval '10 minutes'`);
     await requeueSilent(api.deps, { silentAfterMs: 240_000 });
-    await relayBatch(api.deps);
+    await relayAll(api.deps);
     expect(await jobState(lost.id, 2)).toBe('open');
     expect(await jobState(waiting.id, 1)).toBe('open');
     expect(await jobState(waiting.id, 2)).toBe('absent');
   });
 
+  describe('after an outage of the API, with the events of a job that ended meanwhile still in the stream', () => {
+    const sweep = (recordedWithinMs: number): Promise<boolean> =>
+      requeueSilent(api.deps, { silentAfterMs: 240_000, recordedWithinMs });
+    const settings = () => ({ url: testRedisUrl(), prefix: api.deps.prefix });
+
+    /** The worker is done, its job is gone, and no recorder ran. */
+    const doneUnseen = async (): Promise<string> => {
+      const { id } = await create('unseen');
+      await relayAll(api.deps);
+      const { redis } = api.deps.queues;
+      await redis.xadd(eventStreamKey(api.deps.prefix), '*', BATCH_FIELD, JSON.stringify(batch([finished(id)])));
+      await api.deps.queues.remove({ host: null, id: `${id}.g1` });
+      await api.deps.database.pool.query(`UPDATE downloads SET heartbeat_at = now() - interval '10 minutes'`);
+      return id;
+    };
+
+    it('N12 waits for the recorder, and the download is not run a second time', async () => {
+      const id = await doneUnseen();
+      const sweeping = sweep(45_000);
+      const recorder = createRecorder(api.deps, settings(), 'late');
+      recorder.start();
+      await sweeping;
+      expect(await get(id)).toMatchObject({ status: 'success', reason: 'verified' });
+      await relayAll(api.deps);
+      expect(await jobState(id, 2)).toBe('absent');
+      await recorder.stop();
+    });
+
+    it('N12 leaves it to the next round when the recorder does not come', async () => {
+      const id = await doneUnseen();
+      expect(await sweep(0)).toBe(false);
+      await relayAll(api.deps);
+      expect(await jobState(id, 2)).toBe('absent');
+    });
+  });
+
   it('I03 notices that Redis lost its data and queues all open downloads again', async () => {
     await checkEpoch(api.deps);
     const { id } = await create('flushed');
-    await relayBatch(api.deps);
+    await relayAll(api.deps);
     const { redis } = api.deps.queues;
     await redis.del(...(await redis.keys(`${api.deps.prefix}*`)));
     await Promise.all([checkEpoch(api.deps), checkEpoch(api.deps)]);
-    await relayBatch(api.deps);
+    await relayAll(api.deps);
     expect(await jobState(id, 2)).toBe('open');
     expect(await readEpoch(redis, api.deps.prefix)).not.toBeNull();
     await checkEpoch(api.deps);
-    await relayBatch(api.deps);
+    await relayAll(api.deps);
     expect(await jobState(id, 3)).toBe('absent');
   });
 });
@@ -201,12 +270,12 @@ describe('while Redis is down', () => {
     const response = await cut.call('POST', '/api/downloads', body);
     expect(response.statusCode).toBe(202);
     const { id } = response.json<DownloadRequest>().downloads[0]!;
-    await expect(relayBatch(cut.deps)).rejects.toThrow();
+    await expect(relayAll(cut.deps)).rejects.toThrow();
     expect((await cut.call('GET', `/api/downloads/${id}`)).json<Download>().reason).toBe('not_queued_yet');
     expect((await cut.call('POST', `/api/downloads/${id}/pause`)).statusCode).toBe(200);
     expect((await cut.call('POST', `/api/downloads/${id}/resume`)).statusCode).toBe(200);
     await server.resume();
-    await until(() => relayBatch(cut.deps).then(() => true), { what: 'the relay adds the job' });
+    await until(() => relayAll(cut.deps).then(() => true), { what: 'the relay adds the job' });
     expect((await cut.call('GET', `/api/downloads/${id}`)).json<Download>().reason).toBe('queued');
   }, 60_000);
 });

@@ -6,7 +6,7 @@ import type { Host, SystemStatus } from '#contracts/http/status';
 import type { WorkerEvent } from '#contracts/worker/worker-events';
 import { MINUTE_MS } from '#core/units';
 import { recordBatches } from '../../../../apps/api/background/recorder.ts';
-import { relayBatch } from '../../../../apps/api/background/relay.ts';
+import { relayAll } from '../../../../apps/api/background/relay.ts';
 import { startApp, type TestApp } from '../start-app.ts';
 
 describe('hosts', () => {
@@ -62,7 +62,7 @@ describe('hosts', () => {
     const files = [{ path: 'a.bin', sizeBytes: 1, sha256: 'a'.repeat(64) }];
     const made = await api.call('POST', '/api/downloads', { files, hosts: ['gpu-1', 'gpu-x'] });
     const [known, unknown] = made.json<DownloadRequest>().downloads;
-    await relayBatch(api.deps);
+    await relayAll(api.deps);
     expect(await get(known!.id)).toMatchObject({ reason: 'queued', message: 'it waits for the worker of gpu-1' });
     const waiting = await get(unknown!.id);
     expect(waiting).toMatchObject({ status: 'pending', reason: 'host_unknown' });

@@ -4,7 +4,7 @@ import type { DownloadRequest } from '#contracts/http/downloads';
 import type { MetricsHealth, MetricsList, MetricsSummary } from '#contracts/http/metrics';
 import type { Problem } from '#contracts/http/problem';
 import { EventBatch, type WorkerEvent } from '#contracts/worker/worker-events';
-import { LAYERS } from '#core/layer';
+import { LAYER_NAMES } from '#core/layer';
 import { recordBatches } from '../../../../apps/api/background/recorder.ts';
 import { startApp, type TestApp } from '../start-app.ts';
 
@@ -84,7 +84,7 @@ describe('the metrics of the API', () => {
     expect(response.body).toContain('haulier_downloads{status="success"} 2');
     expect(response.body).toContain('haulier_hosts{state="online"} 1');
     // M07: known series begin at 0.
-    for (const layer of LAYERS)
+    for (const layer of LAYER_NAMES)
       expect(response.body).toContain(`haulier_download_tries{layer="${layer}",result="success"}`);
     expect(response.body).toContain('haulier_downloads{status="failed"} 0');
     expect(response.body).toContain('haulier_download_bytes{layer="peer"} 0');
@@ -129,7 +129,7 @@ describe('the metrics of the API', () => {
     const summary = await get<MetricsSummary>('/api/metrics/summary');
     expect(summary).toMatchObject({ total: { tries: 0, successRate: null }, cacheEffectiveness: null });
     const none = { tries: 0, successes: 0, successRate: null, averageMs: null, p50Ms: null, p95Ms: null, bytes: 0 };
-    expect(summary.layers).toEqual(LAYERS.map((layer) => ({ layer, ...none })));
+    expect(summary.layers).toEqual(LAYER_NAMES.map((layer) => ({ layer, ...none })));
     expect((await get<MetricsList>('/api/metrics/downloads')).records).toEqual([]);
   });
 });

@@ -7,7 +7,7 @@ import { ROLLOUT_EVENTS, ROLLOUT_STATES, nextRolloutState } from '#core/rollout/
 import { silentLogger } from '#core/logger';
 import { conductAll } from '../../../../apps/api/rollouts/conductor.ts';
 import { recordBatches } from '../../../../apps/api/background/recorder.ts';
-import { startApp, type Answer, type TestApp } from '../start-app.ts';
+import { startApp, type Answer, type TestApp, type TestAppOptions } from '../start-app.ts';
 
 /** The API with a clock that a test moves, and hosts that do what a test says. */
 export interface RolloutKit {
@@ -61,9 +61,9 @@ const SHA256 = 'c'.repeat(64);
 export const many = (count: number, prefix = 'gpu-'): string[] =>
   Array.from({ length: count }, (_, index) => `${prefix}${String(index).padStart(3, '0')}`);
 
-export async function startRollouts(): Promise<RolloutKit> {
+export async function startRollouts(options: Omit<TestAppOptions, 'now'> = {}): Promise<RolloutKit> {
   const clock = { skewMs: 0 };
-  const api = await startApp({ now: () => new Date(Date.now() + clock.skewMs) });
+  const api = await startApp({ ...options, now: () => new Date(Date.now() + clock.skewMs) });
   const { database, now } = api.deps;
   for (const sql of WATCH_SQL) await database.pool.query(sql);
   for (const version of ['1', '2']) {

@@ -40,7 +40,8 @@ describe('a rollout', () => {
     expect(done.bytes).toEqual({ done: 40_000, total: 40_000, perSecond: 0 });
     const { events } = (await kit.api.call('GET', `/api/rollouts/${id}/events?limit=500`)).json<RolloutEvents>();
     expect(events.filter(({ host }) => host === null).map(({ event }) => event)).toEqual([
-      ...['create', 'start', 'open_wave', 'soak', 'advance', 'pause', 'resume', 'open_wave', 'open_wave', 'succeed'],
+      ...['create', 'start', 'open_wave', 'soak', 'advance', 'pause', 'resume', 'open_wave', 'open_wave'],
+      ...['reach_threshold', 'succeed'],
     ]);
     expect(events.filter(({ host }) => host === 'gpu-005').map(({ to }) => to)).toEqual(['queued', 'done']);
     const sequences = events.map(({ sequence }) => sequence);

@@ -5,7 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { DownloadDetail } from '#contracts/http/downloads';
-import { downloadCommand, summaryOf, type DownloadCommandOptions } from '../../../../apps/cli/commands/download.ts';
+import { downloadCommand, type DownloadCommandOptions } from '../../../../apps/cli/commands/download.ts';
+import { summaryOf } from '../../../../apps/cli/downloads/await-downloads.ts';
 import { cellsOf } from '../../../../apps/cli/terminal/cells.ts';
 import { gitBlobSha1, sha256Of, someBytes } from '../../../helpers/origin/origin-content.ts';
 import { startOrigin } from '../../../helpers/origin/origin.ts';
@@ -43,7 +44,7 @@ describe('what haulier download asks the API for', () => {
     const write = (): boolean => true;
     await downloadCommand(
       what,
-      { progress: 'none', ...options },
+      { progress: 'none', maxDisconnect: '0s', ...options },
       {
         ...{ env: { HAULIER_URL: `http://127.0.0.1:${port}`, ...more }, distDir: '' },
         signal: new AbortController().signal,

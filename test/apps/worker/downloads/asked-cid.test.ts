@@ -40,7 +40,7 @@ describe('a manifest that names a CID and a SHA-256, and no gateway that has its
   async function attempt(cid: string): Promise<Extract<WorkerEvent, { type: 'download.finished' }> | undefined> {
     const origin = await bench.origin({ files: file.served.files! });
     const health = new SourceHealth();
-    const layers = ['ipfs', 'huggingface'] as const;
+    const layers = ['ipfs', 'origin'] as const;
     const parts = { layers, http, health, gates: new OriginGates(), logger: silentLogger };
     const sourcesOf = (job: DownloadJob): Source[] =>
       makeSources(job.file, { gateways: [origin.url], hfEndpoint: origin.url, ...parts });

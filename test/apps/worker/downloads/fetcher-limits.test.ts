@@ -19,7 +19,7 @@ import { until } from '../../../helpers/until.ts';
 
 expectNoLeaks();
 const bench = obtaining();
-const layers = ['huggingface'] as const;
+const layers = ['origin'] as const;
 const hostOf = ({ url }: Origin): string => new URL(url).host;
 
 interface Configured {

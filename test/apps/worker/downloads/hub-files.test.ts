@@ -35,7 +35,7 @@ it.each([0, 1, MIB, 5 * MIB + 77])(
     const http = createHttp({ addressPolicy: parseAddressPolicy(['127.0.0.0/8']) });
     const health = new SourceHealth();
     const tables = storeLeafTables(store, silentLogger);
-    const layers = ['huggingface'] as const;
+    const layers = ['origin'] as const;
     const { fetch } = createFetcher({
       config: { layers: [...layers], strategy: 'ordered' },
       limits: new TransferLimits({ limitBytesPerSecond: undefined, sourceLimits: new Map() }),

@@ -88,6 +88,17 @@ describe('downloads', () => {
   const create = (request: DownloadOrder, seconds = 0, finishedOn: readonly (string | null)[] = []) =>
     insertDownloads(database, request, { finishedOn }, at(seconds));
 
+  it('CH8 makes one row for each host of a large request, sent four times at once or beside a row that is there', async () => {
+    const hosts = Array.from({ length: 600 }, (_, index) => `large-${index}`);
+    const files = ['one.bin', 'two.bin'].map((path) => file(path));
+    const request = { hosts, files };
+    const made = await Promise.all(Array.from({ length: 4 }, () => create(request)));
+    expect(made.toSorted((a, b) => b - a)).toEqual([1200, 0, 0, 0]);
+    expect(await create({ ...request, hosts: [...hosts, 'large-600'] })).toBe(2);
+    const sql = `SELECT count(*) AS rows, count(DISTINCT (host, path)) AS wishes FROM downloads WHERE host LIKE 'large-%'`;
+    expect((await database.pool.query(sql)).rows).toEqual([{ rows: 1202, wishes: 1202 }]);
+  });
+
   it('CH8 makes one row of the same request sent twenty times at once', async () => {
     const request = { hosts: ['gpu-1', 'gpu-2', null], files: [file('same/a.bin'), file('same/b.bin')] };
     const created = await Promise.all(Array.from({ length: 20 }, () => create(request)));

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Database } from '#database/sql/connect';
 import { cancelDownload, pauseDownload, resumeDownload } from '#database/downloads/download-actions';
+import { insertDownloads } from '#database/downloads/insert-downloads';
 import { applyEvents } from '#database/history/event-queries';
 import { runAsLeader } from '#database/sql/leader';
 import {
@@ -70,6 +71,32 @@ describe('the outbox', () => {
         ['gpu-1', null, 0, null],
       ]),
     );
+  });
+
+  it('I21 reads no rows of other hosts to count the files of one, before the database has statistics of a large request', async () => {
+    const hosts = Array.from({ length: 300 }, (_, index) => `gpu-${index}`);
+    const model = { name: 'whisper', type: 'stt', version: '2' };
+    const files = ['a.bin', 'b.bin'].map((path) => file(path));
+    expect(await insertDownloads(database, { hosts, model, files }, { finishedOn: [] }, at(0))).toBe(600);
+    const client = await database.pool.connect();
+    try {
+      const read = async (): Promise<unknown> => {
+        await client.query('SELECT pg_stat_force_next_flush()');
+        const sql = `SELECT idx_tup_read FROM pg_stat_user_indexes WHERE indexrelname = 'downloads_model_idx'`;
+        return (await client.query(sql)).rows;
+      };
+      const before = await read();
+      const one = { ...database, pool: client } as unknown as Database;
+      expect(await unqueuedDownloads(one, 1000)).toHaveLength(600);
+      expect(await read()).toEqual(before);
+    } finally {
+      client.release();
+    }
+  });
+
+  it('leaves out rows whose jobs are being added', async () => {
+    const [first, second] = [await oneDownload(database), await oneDownload(database, { hosts: ['gpu-2'] })];
+    expect((await unqueuedDownloads(database, 1, [first.id])).map(({ id }) => id)).toEqual([second.id]);
   });
 
   it('does not let a late mark hide a newer generation', async () => {

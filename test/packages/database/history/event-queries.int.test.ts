@@ -54,8 +54,8 @@ describe('applyEvents', () => {
       pauseReason: null,
     });
     const { moved } = await apply(finished(download, 6, { resumedBytes: 400 }));
-    expect(moved).toEqual([await find(download)]);
-    expect(moved[0]).toMatchObject({
+    expect(moved).toEqual([download.id]);
+    expect(await find(download)).toMatchObject({
       status: 'success',
       outcome: 'primary_success',
       currentSize: 1000,

@@ -69,7 +69,7 @@ describe('applyEvents, the inventory of a host', () => {
   it('queues a file again that the host lost, as a new generation, once', async () => {
     const { id } = await done(10);
     const { moved } = await say([inventory(20, [])]);
-    expect(moved.map((row) => row.id)).toEqual([id]);
+    expect(moved).toEqual([id]);
     expect(await mustFind(database, id)).toMatchObject({
       status: 'pending',
       generation: 2,

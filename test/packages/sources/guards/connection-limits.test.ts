@@ -29,7 +29,7 @@ function originOf(limit: number, refusal: Refusal = {}) {
     const raw: Source = {
       name,
       kind: 'mirror',
-      layer: 'huggingface',
+      layer: 'origin',
       origin: ORIGIN,
       capabilities: () => ({ range: true, blocks: false, maxConnections: 8 }),
       read: async (_request, to) => {

@@ -10,7 +10,7 @@ export function scripted(
   return {
     name: 'scripted',
     kind: 'mirror',
-    layer: 'huggingface',
+    layer: 'origin',
     origin,
     capabilities: () => ({ range: true, blocks: false, maxConnections: 2, ...more }),
     read: async (_request, sink) => {

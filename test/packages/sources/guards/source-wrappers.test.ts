@@ -132,7 +132,7 @@ describe('making the sources of a file', () => {
       {
         gateways: ['https://cloudflare-ipfs.com', origin.url],
         hfEndpoint: origin.url,
-        layers: ['cache', 'huggingface', 'ipfs'],
+        layers: ['cache', 'origin', 'ipfs'],
         http,
         health: new SourceHealth(),
         gates: new OriginGates(),

@@ -17,6 +17,9 @@ describe('a URL of the configured hub', () => {
     [`${HUB}/org/m/blob/refs/convert/parquet/x/0.parquet`, 'model', 'org/m', 'refs/convert/parquet', 'x/0.parquet'],
     [`${HUB}/datasets/org/d/resolve/v1.0/data/x.csv`, 'dataset', 'org/d', 'v1.0', 'data/x.csv'],
     [`${HUB}/spaces/org/s/raw/main/app.py`, 'space', 'org/s', 'main', 'app.py'],
+    [`${HUB}/gpt2/resolve/main/config.json`, 'model', 'gpt2', 'main', 'config.json'],
+    [`${HUB}/datasets/squad/blob/main/raw/main.csv`, 'dataset', 'squad', 'main', 'raw/main.csv'],
+    [`${HUB}/org/blob/resolve/main/a.bin`, 'model', 'org/blob', 'main', 'a.bin'],
     [`http://huggingface.co/org/m/blob/main/a.bin`, 'model', 'org/m', 'main', 'a.bin'],
     [`https://hf.co/org/m/blob/main/a.bin#L1`, 'model', 'org/m', 'main', 'a.bin'],
   ])('F34 %s names a file', (url, repoType, repo, revision, path) => {

@@ -26,16 +26,16 @@ const taken = (outcome: PartialOutcome<unknown>): LeasedPartial => {
   return outcome.partial;
 };
 
-describe('leasePartial', () => {
+describe('leaseContent', () => {
   it('CH8 lets the second asker wait and hands it what the first one published', async () => {
     const home = await temporaryFolder();
     const [a, b] = [await openStore({ home }), await openStore({ home })];
     const bytes = randomBytes(1000);
     const digests = { sha256: sha256Of(bytes) };
     const key = contentKey({ path: 'x', digests, sources: [] });
-    const first = taken(await a.leasePartial(key, { find: () => a.find({ digests }) }));
+    const first = taken(await a.leaseContent(key, { find: () => a.find({ digests }) }));
     let waits = false;
-    const second = b.leasePartial(key, {
+    const second = b.leaseContent(key, {
       find: () => b.find({ digests }),
       pollMs: 5,
       onWaiting: (heldBy) => {
@@ -56,7 +56,7 @@ describe('leasePartial', () => {
     const digests = { sha256: sha256Of(bytes) };
     let transfers = 0;
     const ask = async (): Promise<void> => {
-      const outcome = await store.leasePartial(digests.sha256, { find: () => store.find({ digests }), pollMs: 5 });
+      const outcome = await store.leaseContent(digests.sha256, { find: () => store.find({ digests }), pollMs: 5 });
       if ('found' in outcome) return;
       transfers += 1;
       await writeFile(outcome.partial.partialPath, bytes);
@@ -69,12 +69,12 @@ describe('leasePartial', () => {
 
   it('a retry finds the partial of the attempt before, with its journal', async () => {
     const store = await temporaryStore();
-    const first = taken(await store.leasePartial(KEY, { find: never }));
+    const first = taken(await store.leaseContent(KEY, { find: never }));
     expect(first.resumed).toBe(false);
     await writeFile(first.partialPath, 'half');
     await writeFile(`${first.partialPath}.journal`, 'j');
     await first.release();
-    const second = taken(await store.leasePartial(KEY, { find: never }));
+    const second = taken(await store.leaseContent(KEY, { find: never }));
     expect(second).toMatchObject({ resumed: true, partialPath: first.partialPath, salvage: [] });
     await second.discard();
     expect(await readdir(store.paths.partials)).toEqual([]);
@@ -82,12 +82,12 @@ describe('leasePartial', () => {
 
   it('HD9 takes over at once from a process that is proven gone, with its partial', async () => {
     const store = await temporaryStore();
-    const first = taken(await store.leasePartial(KEY, { find: never }));
+    const first = taken(await store.leaseContent(KEY, { find: never }));
     await writeFile(first.partialPath, 'half');
     const lease = join(store.paths.partials, `${KEY}.lease`);
     const record = JSON.parse(await readFile(lease, 'utf8')) as { process: { started: string } };
     await writeFile(lease, JSON.stringify({ ...record, process: { ...record.process, started: '1' } }));
-    const second = taken(await store.leasePartial(KEY, { find: never }));
+    const second = taken(await store.leaseContent(KEY, { find: never }));
     expect(second).toMatchObject({ resumed: true, partialPath: first.partialPath });
     await second.discard();
   });
@@ -95,9 +95,9 @@ describe('leasePartial', () => {
   it('G18 HD7 HD9 a silent holder that may still live is displaced, and its partial only salvaged', async () => {
     const clock = manualClock(Date.now());
     const store = await temporaryStore({ clock });
-    const first = taken(await store.leasePartial(KEY, { find: never }));
+    const first = taken(await store.leaseContent(KEY, { find: never }));
     await writeFile(first.partialPath, 'half');
-    const second = taken(await store.leasePartial(KEY, { find: never, ttlMs: 15_000, pollMs: 1000 }));
+    const second = taken(await store.leaseContent(KEY, { find: never, ttlMs: 15_000, pollMs: 1000 }));
     expect(clock.monotonic()).toBeGreaterThanOrEqual(15_000);
     expect(second.resumed).toBe(false);
     expect(second.partialPath).not.toBe(first.partialPath);
@@ -113,7 +113,7 @@ describe('leasePartial', () => {
   it('HD9 a holder that beats keeps its lease, whatever the wall clock says', async () => {
     const clock = manualClock(Date.now());
     const store = await temporaryStore({ clock });
-    const first = taken(await store.leasePartial(KEY, { find: never }));
+    const first = taken(await store.leaseContent(KEY, { find: never }));
     const lease = join(store.paths.partials, `${KEY}.lease`);
     const stop = new AbortController();
     let polls = 0;
@@ -122,7 +122,7 @@ describe('leasePartial', () => {
       await utimes(lease, new Date(), new Date(polls * 1000));
       if (polls === 40) stop.abort(new Error('enough'));
     };
-    const second = store.leasePartial(KEY, { find, ttlMs: 15_000, pollMs: 1000, signal: stop.signal });
+    const second = store.leaseContent(KEY, { find, ttlMs: 15_000, pollMs: 1000, signal: stop.signal });
     await expect(second).rejects.toThrow('enough');
     expect(polls).toBe(40);
     await first.discard();
@@ -130,7 +130,7 @@ describe('leasePartial', () => {
 
   it('tells the holder that the lease is lost', async () => {
     const store = await temporaryStore();
-    const first = taken(await store.leasePartial(KEY, { find: never, ttlMs: 60 }));
+    const first = taken(await store.leaseContent(KEY, { find: never, ttlMs: 60 }));
     await writeFile(join(store.paths.partials, `${KEY}.lease`), JSON.stringify({ token: 'other', note: '' }));
     await until(() => first.lost.aborted, { what: 'the holder hears of the loss' });
     expect(first.lost.reason).toMatchObject({ kind: 'busy' });
@@ -151,15 +151,15 @@ describe('leasePartial', () => {
     it('gives the lease up, and the next attempt goes on with its partial', async () => {
       isFull = false;
       const store = await temporaryStore({ fs });
-      const first = taken(await store.leasePartial(KEY, { find: never }));
+      const first = taken(await store.leaseContent(KEY, { find: never }));
       await writeFile(first.partialPath, 'half');
       isFull = true;
       await first.release({ keepForMs: 3_600_000 });
-      await expect(store.leasePartial(KEY, { find: never })).rejects.toMatchObject({ kind: 'disk-full' });
+      await expect(store.leaseContent(KEY, { find: never })).rejects.toMatchObject({ kind: 'disk-full' });
       isFull = false;
       const kept = await stat(join(store.paths.partials, `${KEY}.kept.json`));
       expect(kept.mtimeMs).toBeGreaterThan(Date.now() + 3_500_000);
-      const second = taken(await store.leasePartial(KEY, { find: never }));
+      const second = taken(await store.leaseContent(KEY, { find: never }));
       expect(second).toMatchObject({ resumed: true, partialPath: first.partialPath });
       await second.discard();
       expect(await readdir(store.paths.partials)).toEqual([]);
@@ -171,7 +171,7 @@ describe('leasePartial', () => {
     const find = async (): Promise<undefined> => {
       throw new Error('disk');
     };
-    await expect(store.leasePartial(KEY, { find })).rejects.toThrow('disk');
+    await expect(store.leaseContent(KEY, { find })).rejects.toThrow('disk');
     expect(await readdir(store.paths.partials)).toEqual([]);
     expect((await partialOf(store, Buffer.from('x'))).sizeBytes).toBe(1);
   });

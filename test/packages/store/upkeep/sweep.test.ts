@@ -56,7 +56,7 @@ describe('sweep', () => {
   it('H10 HD10 never touches a partial whose lease is held, and keeps a paused one as long as was asked', async () => {
     const clock = manualClock(Date.now());
     const store = await temporaryStore({ clock });
-    const outcome = await store.leasePartial(KEY, { find: async () => undefined });
+    const outcome = await store.leaseContent(KEY, { find: async () => undefined });
     if (!('partial' in outcome)) throw new Error('no partial');
     const { partialPath } = outcome.partial;
     await writeFile(partialPath, 'x');

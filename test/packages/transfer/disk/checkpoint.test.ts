@@ -37,8 +37,9 @@ it('H04 waits for a disk that takes long for a checkpoint, so that a kill meanwh
   try {
     await transfer(kit.options([source], { file, fileOperations }));
     expect(sentUntilSynced.length).toBeGreaterThanOrEqual(2);
-    // Nothing is in a journal yet: a checkpoint is due after 24 MiB, 16 more may come meanwhile, and few are in memory.
-    expect(sentUntilSynced[0]).toBeLessThan(48 * MIB);
+    // Nothing is in a journal yet: a checkpoint is due after 24 MiB, 16 more may come meanwhile, and each of several connections
+    // has some in memory. What docs/guide/cli.md promises is that a kill costs at most 64 MiB.
+    expect(sentUntilSynced[0]).toBeLessThan(64 * MIB);
   } finally {
     await kit.remove();
   }

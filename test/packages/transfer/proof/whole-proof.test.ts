@@ -58,7 +58,7 @@ describe('whole-file proof', () => {
     const file = { sizeBytes: LEAF, digests: { sha256: sha256Of(bytes.subarray(0, LEAF)) } };
     const result = await transfer(kit.options([...liars, hub], { file }));
     expect(liars.map((liar) => liar.requests.length)).toEqual([1, 1, 1, 0, 0]);
-    expect(result.deepestLayer).toBe('huggingface');
+    expect(result.deepestLayer).toBe('origin');
   });
 
   it('B17 B12 forgets the size that a source with wrong bytes reported', async () => {

@@ -41,7 +41,7 @@ describe('corrupt bytes', () => {
     const honest = fakeSource(bytes, { name: 'honest' });
     const result = await transfer(kit.options([liar, honest], { table }));
     expect(await isIdentical()).toBe(true);
-    expect(result).toMatchObject({ wastedBytes: LEAF, badLeaves: 1, deepestLayer: 'huggingface' });
+    expect(result).toMatchObject({ wastedBytes: LEAF, badLeaves: 1, deepestLayer: 'origin' });
     expect(honest.requests).toMatchObject([{ range: { start: 5 * LEAF, end: 6 * LEAF } }]);
   });
 
@@ -128,7 +128,7 @@ describe('sources that fail', () => {
     const dead = fakeSource(bytes, { name: 'dead', kind: 'ipfs-gateway', failRead: () => 'timed-out' });
     const result = await transfer(kit.options([dead, fakeSource(bytes, { name: 'hub' })], { table }));
     expect(dead.requests).toHaveLength(3);
-    expect(result.deepestLayer).toBe('huggingface');
+    expect(result.deepestLayer).toBe('origin');
     expect(result.tries.slice(0, 3).map((t) => t.decision)).toEqual(['retry-same', 'retry-same', 'next-source']);
   });
 
@@ -237,7 +237,7 @@ describe('sources that cannot serve ranges', () => {
   it('L06 takes from a peer the parts it holds and the rest from others', async () => {
     const peer = fakeSource(bytes, { name: 'peer', kind: 'peer', holds: [{ start: 0, end: 10 * LEAF }] });
     const hub = fakeSource(bytes, { name: 'hub' });
-    const options: Partial<TransferOptions> = { table, layers: ['peer', 'huggingface'] };
+    const options: Partial<TransferOptions> = { table, layers: ['peer', 'origin'] };
     const result = await transfer(kit.options([peer, hub], options));
     expect(await isIdentical()).toBe(true);
     expect(result.sources[0]).toMatchObject({ source: 'peer', bytes: 10 * LEAF, errors: 0 });
@@ -255,12 +255,13 @@ describe('several connections', () => {
   });
 
   it('HT10 duplicates the rest of a crawling span and keeps the first verified bytes', async () => {
-    const crawling = fakeSource(bytes, { name: 'crawling', bytesPerSecond: 100 * KIB, chunkBytes: 16 * KIB });
+    // Its first span alone, of 4 MiB at least, would take longer than a test may.
+    const crawling = fakeSource(bytes, { name: 'crawling', bytesPerSecond: 20 * KIB, chunkBytes: 4 * KIB });
     const fast = fakeSource(bytes, { name: 'fast' });
-    const startedAt = performance.now();
     const result = await transfer(kit.options([crawling, fast], { table }));
     expect(await isIdentical()).toBe(true);
-    expect(performance.now() - startedAt).toBeLessThan(10_000);
+    const bytesOfFast = result.sources.find(({ source }) => source === 'fast')!.bytes;
+    expect(bytesOfFast).toBeGreaterThan(bytes.length - 2 * MIB);
     expect(result.tries.filter((t) => t.failure !== undefined)).toEqual([]);
   });
 });

@@ -28,7 +28,7 @@ describe('one source', () => {
       digests: { sha256 },
       cid: table.rootCid,
       verified: 'leaves',
-      deepestLayer: 'huggingface',
+      deepestLayer: 'origin',
       resumedBytes: 0,
       wastedBytes: 0,
       badLeaves: 0,
@@ -62,7 +62,7 @@ describe('one source', () => {
     const honest = fakeSource(bytes, { name: 'honest', hidesSize: true });
     const result = await transfer(kit.options([liar, honest], { file: { digests: { sha256 } } }));
     expect(bytes.equals(await readFile(kit.partialPath))).toBe(true);
-    expect(result).toMatchObject({ verified: 'digest', deepestLayer: 'huggingface', wastedBytes: MIB });
+    expect(result).toMatchObject({ verified: 'digest', deepestLayer: 'origin', wastedBytes: MIB });
   });
 
   it('restarts a body of unknown length after it broke off', async () => {

@@ -1,0 +1,76 @@
+import { Argument, Option, type Command } from 'commander';
+import type { CommandContext } from '../context.ts';
+import { SHELLS, completionScript, type Shell } from './completion-scripts.ts';
+
+const JSON_OPTION = ['--json', 'one JSON object on stdout'] as const;
+
+const collect = (value: string, earlier: string[] = []): string[] => [...earlier, value];
+
+/** `token`, `login`, `logout`, `whoami`, `audit`, `doctor` and `completion`. */
+export function addAccessCommands(program: Command, context: CommandContext): void {
+  addToken(program, context);
+  addLogin(program, context);
+  program
+    .command('audit')
+    .description('every write of the API: which token, what, and how it ended; newest first')
+    .option('--actor <name>', 'only of the token with this name')
+    .option('--action <name>', 'only this action, such as createRollout')
+    .option('--target <start>', 'only of what begins so, such as hosts/gpu-017')
+    .option('--since <time>', 'only from this time on, ISO 8601')
+    .option('--limit <n>', 'at most so many, 1 to 500', '50')
+    .option(...JSON_OPTION)
+    .action(async (options) => (await import('../commands/audit.ts')).audit(options, context));
+  program
+    .command('doctor')
+    .description('check what commands need of the API: address, TLS, clock, version, readiness, token')
+    .option(...JSON_OPTION)
+    .action(async (options) => (await import('../commands/doctor.ts')).doctor(options, context));
+  program
+    .command('completion')
+    .description('print a script that lets a shell complete commands and options')
+    .addArgument(new Argument('<shell>', 'the shell').choices(SHELLS))
+    .action((shell: Shell) => void context.stdout.write(completionScript(program, shell)));
+}
+
+function addToken(program: Command, context: CommandContext): void {
+  const token = program.command('token').description('tokens of the API: create, list, revoke');
+  token
+    .command('create <name>')
+    .description('make a token; stdout shows it this once')
+    .option('--scope <scope>', 'what it may do: read, write, or such as rollouts:write; repeatable', collect)
+    .option('--admin', 'it may do everything, also make tokens')
+    .addOption(new Option('--kind <kind>', 'of a person or of a pipeline').choices(['pat', 'ci']).default('pat'))
+    .option('--expires <duration>', 'how long it is valid, such as 90d; default: until it is revoked')
+    .option('--model <pattern>', 'it may deploy only these models, such as whisper-*; repeatable', collect)
+    .option('--hosts <selector>', 'it may deploy only to these hosts, such as gpu=true')
+    .option('--database', 'with --admin: write it into the database of the API, when the last admin token is lost')
+    .option(...JSON_OPTION)
+    .action(async (name, options) => (await import('../commands/token.ts')).tokenCreate(name, options, context));
+  token
+    .command('list')
+    .description('tokens that can be used, and what they may do')
+    .option('--all', 'also those that expired or were revoked')
+    .option(...JSON_OPTION)
+    .action(async (options) => (await import('../commands/token.ts')).tokenList(options, context));
+  token
+    .command('revoke <id...>')
+    .description('make tokens unusable, within seconds')
+    .option(...JSON_OPTION)
+    .action(async (ids, options) => (await import('../commands/token.ts')).tokenRevoke(ids, options, context));
+}
+
+function addLogin(program: Command, context: CommandContext): void {
+  program
+    .command('login [url]')
+    .description('keep the address of an API and a token for it; the token is read from the terminal or from stdin')
+    .action(async (url) => (await import('../commands/login.ts')).login(url, context));
+  program
+    .command('logout [url]')
+    .description('forget the token of an API')
+    .action(async (url) => (await import('../commands/login.ts')).logout(url, context));
+  program
+    .command('whoami')
+    .description('show which API and which token commands use')
+    .option(...JSON_OPTION)
+    .action(async (options) => (await import('../commands/login.ts')).whoami(options, context));
+}

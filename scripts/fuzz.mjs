@@ -1,0 +1,92 @@
+// Asks the real API, with one worker, everything that its OpenAPI document allows and much that it does not, with schemathesis
+// (PyPI, in a folder of .cache): no answer may be a 5xx or outside of the document. `npm run fuzz`; what follows `--` goes to
+// `schemathesis run`, such as `--max-examples 200 --include-path-regex webhooks`.
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { ensure, fail } from './ensure.mjs';
+import { CACHE, at, run, say, step } from './project.mjs';
+
+const TOOL = 'schemathesis==4.32.5';
+const VENV = join(CACHE, `fuzz-${TOOL.replace('==', '-')}`);
+const PROGRAM = join(VENV, process.platform === 'win32' ? 'Scripts/schemathesis.exe' : 'bin/schemathesis');
+
+/** Those that are about the document; `all` would add rules that HTTP does not have. */
+const CHECKS = [
+  'not_a_server_error',
+  'status_code_conformance',
+  'content_type_conformance',
+  'response_headers_conformance',
+  'response_schema_conformance',
+  'negative_data_rejection',
+  'ignored_auth',
+  'use_after_free',
+];
+
+const SHA256 = 'a'.repeat(64);
+const FILE = { path: 'config.json', sizeBytes: 2243, sha256: SHA256 };
+
+async function installTool() {
+  if (existsSync(PROGRAM)) return;
+  rmSync(VENV, { recursive: true, force: true });
+  await run('python3', ['-m', 'venv', VENV]);
+  const python = join(VENV, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
+  await run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', TOOL]);
+}
+
+const built = (path) => import(pathToFileURL(at(path)).href);
+
+async function startStack(home, token) {
+  const { startStack: start } = await built('dist/apps/cli/stack/start-stack.js');
+  return start({
+    ...{ home, cacheDir: CACHE, distDir: at('dist'), databaseUrl: undefined, redisUrl: undefined },
+    ...{ bind: '127.0.0.1', port: 0, report: say },
+    workers: [{ name: 'worker', env: { HAULIER_HOST: 'host-a' } }],
+    env: { PATH: process.env.PATH, HOME: home, HAULIER_ADMIN_TOKEN: token, HAULIER_LOG_LEVEL: 'warn' },
+  });
+}
+
+/** One thing of each kind, so that ids lead to something. */
+async function seed(baseUrl, token) {
+  const { createClient } = await built('dist/packages/client/client.js');
+  const client = createClient({ baseUrl, token });
+  await client.publishVersion({ name: 'whisper', version: '1', files: [FILE] });
+  await client.createDownloads({ model: 'whisper', host: 'host-a' });
+  await client.createRollout({ models: ['whisper@1'], selector: '', allowEmpty: true });
+  await client.createWebhook({ url: 'https://hooks.example/', events: ['webhook.test'] });
+}
+
+/** @returns the exit code of schemathesis */
+function fuzz(url, token, words) {
+  const options = ['--checks', CHECKS.join(','), '--header', `Authorization: Bearer ${token}`, '--max-examples', '40'];
+  const child = spawn(PROGRAM, ['run', `${url}/openapi.json`, ...options, ...words], {
+    cwd: CACHE,
+    stdio: 'inherit',
+    env: { ...process.env, PYTHONIOENCODING: 'utf-8' },
+  });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => resolve(code ?? 1));
+  });
+}
+
+async function main(words) {
+  await ensure();
+  await step('installing schemathesis', installTool);
+  const home = mkdtempSync(join(tmpdir(), 'haulier-fuzz-'));
+  const token = `fuzz-${randomBytes(18).toString('hex')}`;
+  let stack;
+  try {
+    stack = await step('starting the API and a worker', () => startStack(home, token));
+    await seed(stack.apiUrl, token);
+    process.exitCode = await fuzz(stack.apiUrl, token, words);
+  } finally {
+    await stack?.stop();
+    rmSync(home, { recursive: true, force: true });
+  }
+}
+
+await main(process.argv.slice(2)).catch(fail);
