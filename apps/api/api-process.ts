@@ -28,6 +28,7 @@ import { createQueueBoard } from './system/queue-board.ts';
 import type { QueueBoard } from './system/queue-board-type.ts';
 import { createReconciler } from './background/reconciler.ts';
 import { createRecorder } from './background/recorder.ts';
+import { createRepairs } from './background/repairs.ts';
 import { createRelay } from './background/relay.ts';
 import type { ProjectFiles } from './project-files.ts';
 import { prepareDatabase } from './start-up.ts';
@@ -159,6 +160,7 @@ function createLoops(
     ...{ ...base, nudgeRelay },
     ...{ nudgeConductor: () => conductor.nudge(), nudgeBulk: () => bulk.nudge() },
   };
+  const repairs = createRepairs(deps, config.repairHosts);
   const versionChecks = createVersionChecks(deps, maintenance, config.versionCheckMs);
   const watches = [
     createHostWatch(deps, () => deps.queues.redis.ping()),
@@ -167,7 +169,7 @@ function createLoops(
     createAccessKeeper(deps),
   ];
   const marking = config.databaseReadUrl === undefined ? [] : [markingLoop(deps)];
-  const own = [relay, conductor, bulk, ...createReconciler(deps, config), versionChecks];
+  const own = [relay, conductor, bulk, ...createReconciler(deps, config), repairs, versionChecks];
   return { deps, loops: [...own, ...watches, ...marking] };
 }
 

@@ -46,6 +46,8 @@ export interface ApiConfig {
   readonly warnings: readonly string[];
   /** A host that nothing was heard of for this long is offline: three times the pause between its reports. */
   readonly hostOfflineAfterMs: number;
+  /** Most hosts of a site that fetch lost files again at once. */
+  readonly repairHosts: number;
 }
 
 /**
@@ -110,6 +112,7 @@ const toConfig = (values: Values, warnings: readonly string[]): ApiConfig => ({
   historyMs: values.HAULIER_HISTORY,
   versionCheckMs: values.HAULIER_VERSION_CHECK_INTERVAL,
   hostOfflineAfterMs: values.HAULIER_HOST_OFFLINE_AFTER,
+  repairHosts: values.HAULIER_REPAIR_HOSTS,
   allowAddresses: values.HAULIER_ALLOW_ADDRESSES,
   proxy: { http: values.HTTP_PROXY, https: values.HTTPS_PROXY, noProxy: values.NO_PROXY },
   useSystemCa: values.HAULIER_USE_SYSTEM_CA,

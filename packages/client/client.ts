@@ -21,7 +21,7 @@ import type { Model, ModelDetail, VersionDetail, VersionSummary } from '#contrac
 import type { MetricsHealth, MetricsSummary } from '#contracts/http/metrics';
 import type { ForgottenHost, HostLimitsBody, HostLimitsSet, OrderedVerify } from '#contracts/http/hosts';
 import type { LabelsPatch } from '#contracts/labels';
-import type { Host, HostList, Readiness, SystemStatus } from '#contracts/http/status';
+import type { Host, HostDetail, HostList, Readiness, SystemStatus } from '#contracts/http/status';
 import type { CreateRolloutInput } from '#contracts/http/rollouts/create-rollout';
 import type { Rollout, RolloutPlan } from '#contracts/http/rollouts/rollout';
 import type { RolloutErrors, RolloutHostList, RolloutList } from '#contracts/http/rollouts/rollout-lists';
@@ -113,7 +113,7 @@ export interface ApiClient extends AccessClient, BulkClient {
   getCid(cid: string): Promise<CidRecord>;
   /** Every host that the selector matches, by name; all of them without one. */
   listHosts(selector?: string): Promise<Host[]>;
-  getHost(name: string): Promise<Host>;
+  getHost(name: string): Promise<HostDetail>;
   /** Sets labels of a host; null removes one. */
   labelHost(name: string, labels: LabelsPatch): Promise<Host>;
   /** Whether rollouts may begin with the host. */
@@ -247,7 +247,7 @@ const hostMethods = (options: ClientOptions, get: Get, post: Post) => ({
       cursor = page.nextCursor;
     }
   },
-  getHost: (name: string) => get<Host>(`/api/hosts/${part(name)}`),
+  getHost: (name: string) => get<HostDetail>(`/api/hosts/${part(name)}`),
   labelHost: (name: string, labels: LabelsPatch) =>
     send<Host>(options, { method: 'PATCH', path: `/api/hosts/${part(name)}/labels`, body: labels }),
   drainHost: (name: string, draining: boolean) =>

@@ -45,6 +45,13 @@ export interface SourceErrorOptions {
   readonly httpStatus?: number | undefined;
   readonly namesReason?: boolean | undefined;
   readonly connectionLimit?: number | undefined;
+  readonly original?: OriginalFailure | undefined;
+}
+
+/** The failure that a pause of a source goes back to. */
+export interface OriginalFailure {
+  readonly kind: SourceFailureKind;
+  readonly message: string;
 }
 
 /** One try at one source failed. Says what kind, who, and why; the original error is the `cause`. */
@@ -59,6 +66,8 @@ export class SourceError extends Error {
   readonly namesReason: boolean;
   /** How many connections the origin served at once when it refused this further one; undefined where that is not the reason. */
   readonly connectionLimit: number | undefined;
+  /** Set when the source was not asked because it is paused: the first failure of those that paused it. */
+  readonly original: OriginalFailure | undefined;
 
   readonly kind: SourceFailureKind;
   readonly source: string;
@@ -72,6 +81,12 @@ export class SourceError extends Error {
     this.httpStatus = options?.httpStatus;
     this.namesReason = options?.namesReason ?? false;
     this.connectionLimit = options?.connectionLimit;
+    this.original = options?.original;
+  }
+
+  /** What is wrong with the source: a pause counts as the failure that it goes back to. */
+  get reasonKind(): SourceFailureKind {
+    return this.original?.kind ?? this.kind;
   }
 }
 
@@ -139,6 +154,7 @@ export class StorageError extends Error {
 export interface SourceFailure {
   readonly source: string;
   readonly kind: SourceFailureKind;
+  /** Of the first failure of this kind. */
   readonly message: string;
   /** How often this source failed in this way. */
   readonly count: number;

@@ -1,7 +1,7 @@
 import { exponentialMs, jitteredMs } from './async/exponential-pause.ts';
 import type { SourceFailureKind } from './failure.ts';
 import type { Layer } from './layer.ts';
-import { HOUR_MS, MINUTE_MS, SECOND_MS } from './units.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from './units.ts';
 
 /** How long and how often one layer is tried. Every number is configuration; these are the defaults. */
 export interface Budget {
@@ -39,6 +39,11 @@ export const DEFAULT_BUDGETS: Readonly<Record<Layer, Budget>> = {
 export const PAGE_REST_MS = 10 * MINUTE_MS;
 /** Pause of a gateway that was dropped because it sent corrupt leaves. */
 export const CORRUPT_REST_MS = HOUR_MS;
+
+/** Pauses of a download that no source could be reached for, until the first and between the later attempts; milliseconds. */
+const SOURCE_WAIT = { firstMs: 10 * SECOND_MS, longestMs: 10 * MINUTE_MS };
+/** How long a download waits for its sources, unless its request says otherwise. */
+export const DEFAULT_DEADLINE_MS = DAY_MS;
 
 /** Attempts of one download before it is `failed`; a resume by a person starts the count again. */
 export const MAX_ATTEMPTS = 3;
@@ -154,6 +159,21 @@ const PASSING: ReadonlySet<SourceFailureKind> = new Set<SourceFailureKind>([
 
 /** Reasons that time may heal: only they are worth another attempt of the job. */
 export const mayPass = (kind: SourceFailureKind): boolean => PASSING.has(kind);
+
+/**
+ * True when every source that was asked failed for a reason that time may heal: an outage of the sources or of the network, and
+ * not an attempt if no byte arrived either. Without any failure no source is configured, which no wait changes.
+ */
+export const isOutage = (failures: readonly { readonly kind: SourceFailureKind }[]): boolean =>
+  failures.length > 0 && failures.every(({ kind }) => mayPass(kind));
+
+/**
+ * @param waitsInARow waits of the download without a byte in between, the coming one included; at least 1
+ * @param random 0 <= random < 1
+ * @returns milliseconds until the sources are asked again
+ */
+export const sourceWaitMs = (waitsInARow: number, random: number): number =>
+  jitteredMs(exponentialMs(SOURCE_WAIT.firstMs, waitsInARow, SOURCE_WAIT.longestMs), random);
 
 /**
  * Whether an interrupted partial that nothing proves piece by piece is worth continuing.

@@ -48,7 +48,7 @@ export function blockFetcher(sources: readonly Source[], options: BlockFetcherOp
   const failures = new FailureLog();
   let turn = 0;
   const failed = (error: SourceError): void => {
-    failures.add(error);
+    failures.addError(error);
     options.onFailure?.(error);
   };
 

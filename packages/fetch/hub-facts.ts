@@ -73,6 +73,6 @@ async function unlessFailed<T>(
 
 function exhausted(error: SourceError, path: string): ExhaustedError {
   const failures = new FailureLog();
-  failures.add(error);
+  failures.addError(error);
   return failures.exhausted(`the digest of ${path}`);
 }

@@ -11,8 +11,15 @@ export interface ControlPlaneSnapshot {
   readonly hostsOverStoreLimit: number;
   /** Batches of events that were not believed, by reason; every reason has a number. */
   readonly refusedBatches: Readonly<Record<string, number>>;
-  /** Tries per layer since the metrics' start: successes and failures. */
-  readonly tries: readonly { readonly layer: string; readonly successes: number; readonly failures: number }[];
+  /** Tries and kept bytes of every layer in the last day. */
+  readonly tries: readonly LayerTries[];
+}
+
+export interface LayerTries {
+  readonly layer: string;
+  readonly successes: number;
+  readonly failures: number;
+  readonly bytes: number;
 }
 
 export interface ControlPlaneMetrics {
@@ -34,6 +41,7 @@ export function createControlPlaneMetrics(): ControlPlaneMetrics {
   const overLimit = gauge('haulier_hosts_over_store_limit', 'Hosts whose store is over its warning limit');
   const refused = gauge('haulier_refused_event_batches', 'Batches of worker events that were not believed', ['reason']);
   const tries = gauge('haulier_download_tries', 'Tries at sources in the last 24 hours', ['layer', 'result']);
+  const bytes = gauge('haulier_download_bytes', 'Bytes from sources that were kept in the last 24 hours', ['layer']);
   return {
     contentType: registry.contentType,
     expose(snapshot) {
@@ -43,10 +51,10 @@ export function createControlPlaneMetrics(): ControlPlaneMetrics {
       storeBytes.set(snapshot.storeBytes);
       overLimit.set(snapshot.hostsOverStoreLimit);
       for (const [reason, count] of Object.entries(snapshot.refusedBatches)) refused.set({ reason }, count);
-      tries.reset();
-      for (const { layer, successes, failures } of snapshot.tries) {
+      for (const { layer, successes, failures, bytes: kept } of snapshot.tries) {
         tries.set({ layer, result: 'success' }, successes);
         tries.set({ layer, result: 'failure' }, failures);
+        bytes.set({ layer }, kept);
       }
       return registry.metrics();
     },

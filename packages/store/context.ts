@@ -10,10 +10,10 @@ export type LinkMode = 'auto' | 'symlink';
 
 /** What is wrong with a published file, for the event `host.notice`. */
 export interface StoreNotice {
-  readonly notice: 'corrupt' | 'store_over_limit' | 'evicted';
+  readonly notice: 'missing' | 'corrupt' | 'repaired' | 'store_over_limit' | 'evicted';
   readonly sha256: string | null;
-  /** Models and paths that used the content. */
-  readonly views: readonly { readonly model: string; readonly path: string }[];
+  /** Models and paths that used the content; without a path it is about several files of the model. */
+  readonly views: readonly { readonly model: string; readonly path: string | null }[];
   readonly message: string;
   /** For `store_over_limit`: the limit, in bytes. */
   readonly warnBytes?: number | undefined;

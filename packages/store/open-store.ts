@@ -35,6 +35,7 @@ import { sweep, type SweepReport } from './upkeep/sweep.ts';
 import type { SweepLimits } from './upkeep/sweep-plan.ts';
 import { takeContent, type LocalContent } from './blobs/take-content.ts';
 import { unpack, type Unpacked, type UnpackRequest } from './blobs/unpack.ts';
+import { viewWatch, type ViewWatch, type ViewWatchOptions } from './upkeep/view-watch.ts';
 import { verify, type VerifyOptions, type VerifyReport } from './upkeep/verify.ts';
 import { activateVersion, pinVersion, rollback } from './models/versions.ts';
 
@@ -80,6 +81,8 @@ export interface Store {
   verify(options?: VerifyOptions): Promise<VerifyReport>;
   /** The same in the background, within a budget of disk reads. */
   rollingVerify(options?: RollingVerifyOptions): RollingVerify;
+  /** Notices in the background what other programs do to the views, and repairs what the store can. */
+  viewWatch(options?: ViewWatchOptions): ViewWatch;
   inventory(): Promise<Inventory>;
   sweep(options?: Partial<SweepLimits> & { readonly dryRun?: boolean }): Promise<SweepReport>;
   /** @throws RangeError when the host has no such model or version; so do the next two */
@@ -117,6 +120,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     leaseContent: (key, how) => leaseContent(context, key, how),
     verify: (how) => verify(context, records, how),
     rollingVerify: (how) => rollingVerify(context, records, how),
+    viewWatch: (how) => viewWatch(context, records, how),
     inventory: () => inventory(context, records),
     sweep: (how) => sweep(context, records, how),
     pin: (model, pinned, version) => pinVersion(records, model, pinned, version),

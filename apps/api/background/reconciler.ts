@@ -5,6 +5,7 @@ import type { Dependencies } from '../dependencies.ts';
 import { createLoop } from './loop.ts';
 import type { Loop } from './loop.ts';
 import { checkEpoch } from './check-epoch.ts';
+import { endMissedVersions } from './missed-versions.ts';
 import { requeueSilent } from './requeue-silent.ts';
 
 export interface ReconcilerOptions {
@@ -34,7 +35,11 @@ export function createReconciler(deps: Dependencies, options: ReconcilerOptions)
       name: 'sweep',
       everyMs: options.sweepEveryMs,
       log: deps.log,
-      round: () => asLeader('sweep', () => requeueSilent(deps, options)),
+      round: () =>
+        asLeader('sweep', async () => {
+          await endMissedVersions(deps);
+          return requeueSilent(deps, options);
+        }),
     }),
     createLoop({
       name: 'partitions',

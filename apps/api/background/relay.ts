@@ -119,6 +119,7 @@ export function toJob(row: OutboxRow): DownloadJob {
     downloadId: row.id,
     generation: row.generation,
     attemptsUsed: row.attemptsBefore,
+    deadlineAt: row.deadlineAt.getTime(),
     file: row.file,
     ...(row.model !== null && row.version !== null ? { model: modelOf(row, row.model, row.version) } : {}),
     ...(row.layers === null ? {} : { layers: row.layers }),

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { downloadJob } from '#contracts/worker/download-job';
-import { confirmQueued, requeueLost, silentDownloads } from '#database/downloads/outbox-queries';
-import { SECOND_MS } from '#core/units';
+import { confirmQueued, failOverdue, requeueLost, silentDownloads } from '#database/downloads/outbox-queries';
+import { MINUTE_MS, SECOND_MS } from '#core/units';
 import { isRecorded, lastEventId } from '#queue/events/recorded';
 import type { Dependencies } from '../dependencies.ts';
 import { RECORDER_GROUP } from './recorder.ts';
@@ -21,6 +21,8 @@ const POLL_MS = 100;
 const BATCH = 1000;
 /** A download whose job was lost this often since the last request fails: its worker dies before it can send an event. */
 const MAX_REQUEUES = 10;
+/** A worker asks its sources for the last time at the deadline; its answer is waited for this long. */
+const LAST_TRY_MS = 15 * MINUTE_MS;
 
 /**
  * Looks up the jobs of downloads without recent events. A job that is gone, or that ended without an event, is queued again as
@@ -30,6 +32,7 @@ const MAX_REQUEUES = 10;
  * @returns true when there may be more
  */
 export async function requeueSilent(deps: SweepDeps, options: SweepOptions): Promise<boolean> {
+  await endOverdue(deps);
   const limits = { runningMs: options.silentAfterMs, waitingMs: options.silentAfterMs };
   const silent = await silentDownloads(deps.database, limits, deps.now(), BATCH, deps.queues.shards.away());
   if (silent.length === 0) return false;
@@ -42,6 +45,14 @@ export async function requeueSilent(deps: SweepDeps, options: SweepOptions): Pro
   if (lost.length > 0 && !(await untilRecorded(deps, options))) return false;
   await requeue(deps, lost);
   return silent.length === BATCH;
+}
+
+/** The worker ends a download at its deadline, unless it is away. */
+async function endOverdue({ database, changes, now, log }: SweepDeps): Promise<void> {
+  const failed = await failOverdue(database, new Date(now().getTime() - LAST_TRY_MS), now());
+  if (failed.length === 0) return;
+  log.warn({ failed: failed.length }, 'downloads waited for their sources until their deadline');
+  changes.notify(failed.map(({ id }) => id));
 }
 
 /** @returns false when the recorder has not stored by then what is in the stream now: the next round looks again */

@@ -11,7 +11,7 @@ import {
 import { publishCommand } from '#queue/commands/commands';
 import type { Dependencies } from '../dependencies.ts';
 import { RequestError } from '../server/request-error.ts';
-import { stopJob, stopReplaced, type StopCommand } from './stop-job.ts';
+import { stopJob, stopReplaced, stopWaiting, type StopCommand } from './stop-job.ts';
 
 type ActionDeps = Pick<Dependencies, 'database' | 'queues' | 'prefix' | 'changes' | 'nudgeRelay' | 'now' | 'log'>;
 
@@ -24,6 +24,7 @@ export async function resume(deps: ActionDeps, id: string): Promise<DownloadRow>
   const row = settle(await resumeDownload(deps.database, id, deps.now()), 'resume', id, (stood) =>
     isOpen(stood.status),
   );
+  await stopWaiting(deps, { id, host: row.host, generation: row.generation - 1 });
   deps.nudgeRelay();
   deps.changes.notify([id]);
   return row;

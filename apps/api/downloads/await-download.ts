@@ -4,7 +4,7 @@ import { SECOND_MS } from '#core/units';
 import { downloadById } from '#database/downloads/download-queries';
 import type { DownloadRow } from '#database/downloads/download-row';
 import type { Dependencies } from '../dependencies.ts';
-import { downloadView } from './view.ts';
+import { downloadView, type ViewDeps } from './view.ts';
 
 /** How soon a change that another process wrote is seen. */
 const LOOK_EVERY_MS = SECOND_MS / 2;
@@ -17,15 +17,16 @@ const LOOK_EVERY_MS = SECOND_MS / 2;
  * @returns how it stands when it changed or the wait is over; undefined when there is none
  */
 export async function awaitDownload(
-  { database, changes, now }: Pick<Dependencies, 'database' | 'changes' | 'now'>,
+  deps: Pick<Dependencies, 'database' | 'changes' | 'now' | 'hostOfflineAfterMs'>,
   id: string,
   query: GetDownloadQuery,
   signal: AbortSignal,
 ): Promise<DownloadRow | undefined> {
+  const { database, changes, now } = deps;
   const deadline = now().getTime() + (query.wait ?? 0);
   let row = await downloadById(database, id);
-  const known = query.after ?? (row && downloadView(row).version);
-  while (row !== undefined && !isAwaited(row, known, query.until)) {
+  const known = query.after ?? (row && downloadView(row, deps).version);
+  while (row !== undefined && !isAwaited(row, known, query.until, deps)) {
     const left = deadline - now().getTime();
     if (left <= 0 || signal.aborted || changes.stopped()) return row;
     await changes.next(id, Math.min(left, LOOK_EVERY_MS), signal);
@@ -34,5 +35,9 @@ export async function awaitDownload(
   return row;
 }
 
-const isAwaited = (row: DownloadRow, known: string | undefined, until: GetDownloadQuery['until']): boolean =>
-  isFinal(row.status) || (until === 'change' && downloadView(row).version !== known);
+const isAwaited = (
+  row: DownloadRow,
+  known: string | undefined,
+  until: GetDownloadQuery['until'],
+  deps: ViewDeps,
+): boolean => isFinal(row.status) || (until === 'change' && downloadView(row, deps).version !== known);

@@ -24,7 +24,7 @@ export interface CreatedDownloads {
   readonly created: number;
 }
 
-type Deps = Pick<Dependencies, 'database' | 'now' | 'nudgeRelay' | 'changes'>;
+type Deps = Pick<Dependencies, 'database' | 'now' | 'nudgeRelay' | 'changes' | 'hostOfflineAfterMs'>;
 
 /**
  * Writes the rows of a request; an open download of the same file is shared. A file that is recorded as complete on a host is

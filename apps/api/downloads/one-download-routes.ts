@@ -48,9 +48,9 @@ function registerGet(app: App, deps: Dependencies): void {
   );
 }
 
-async function detailView({ database }: Dependencies, row: DownloadRow): Promise<DownloadDetail> {
-  const tries = await triesOf(database, row, MAX_TRIES_SHOWN);
-  return { ...downloadView(row), tries: tries.map(tryView).reverse() };
+async function detailView(deps: Dependencies, row: DownloadRow): Promise<DownloadDetail> {
+  const tries = await triesOf(deps.database, row, MAX_TRIES_SHOWN);
+  return { ...downloadView(row, deps), tries: tries.map(tryView).reverse() };
 }
 
 function registerAction(
@@ -78,7 +78,7 @@ function registerAction(
       const before = await mayChange(deps, request, request.params.id);
       const row = await act(deps, request.params.id);
       noteForAudit(request, { before: auditedOf(before), after: auditedOf(row) });
-      return downloadView(row);
+      return downloadView(row, deps);
     },
   );
 }
@@ -100,7 +100,7 @@ function registerLimit(app: App, deps: Dependencies): void {
     },
     async (request) => {
       await mayChange(deps, request, request.params.id);
-      return downloadView(await limit(deps, request.params.id, request.body.bytesPerSecond));
+      return downloadView(await limit(deps, request.params.id, request.body.bytesPerSecond), deps);
     },
   );
 }

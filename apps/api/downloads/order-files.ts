@@ -29,6 +29,7 @@ export async function orderFiles(database: Database, body: CreateDownloadsBody):
     layers: body.layers,
     strategy: body.strategy,
     limitBytesPerSecond: body.limitBytesPerSecond,
+    deadlineMs: body.deadline,
   };
   refuseTooMany(order);
   await refuseUnknown(database, body);

@@ -6,6 +6,7 @@ import {
   DownloadRequest,
   ListDownloadsQuery,
 } from '#contracts/http/downloads';
+import type { DownloadRow } from '#database/downloads/download-row';
 import type { Database } from '#database/sql/connect';
 import { downloadsById, listDownloads } from '#database/downloads/download-queries';
 import { refuseOutsideLimits, type Deployed } from '../access/token-limits.ts';
@@ -46,7 +47,7 @@ function registerCreate(app: App, deps: Dependencies): void {
     async (request, reply) => {
       await refuseOutsideLimits(deps.database, request.caller!, () => deployedBy(request.body));
       const made = await createDownloads(deps, request.body, request.query, whenGone(reply));
-      const answer = requestView(made);
+      const answer = requestView(deps, made);
       return reply.code(202).header('location', answer.links.self).send(answer);
     },
   );
@@ -57,8 +58,8 @@ const deployedBy = (body: CreateDownloadsBody): Deployed => ({
   hosts: body.hosts ?? [body.host ?? null],
 });
 
-function requestView({ order, rows, count, created }: CreatedDownloads): DownloadRequest {
-  const downloads = rows?.map(downloadView);
+function requestView(deps: Dependencies, { order, rows, count, created }: CreatedDownloads): DownloadRequest {
+  const downloads = rows?.map((row) => downloadView(row, deps));
   return {
     request: {
       model: order.model?.name ?? null,
@@ -101,24 +102,25 @@ function registerList(app: App, deps: Dependencies): void {
     },
     async ({ query }, reply) =>
       query.id === undefined
-        ? readList(deps, reply, (database) => listView(database, query))
+        ? readList(deps, reply, (database) => listView(deps, database, query))
         : namedView(deps, query.id),
   );
 }
 
 /** Downloads that are asked for by name are those of a request just made: they are read where they were written. */
-async function namedView({ database }: Dependencies, ids: readonly string[]): Promise<DownloadList> {
-  const rows = await downloadsById(database, ids);
-  return { downloads: rows.map(downloadView), nextCursor: null, links: { next: null } };
+async function namedView(deps: Dependencies, ids: readonly string[]): Promise<DownloadList> {
+  const rows = await downloadsById(deps.database, ids);
+  return { downloads: rows.map((row) => downloadView(row, deps)), nextCursor: null, links: { next: null } };
 }
 
-async function listView(database: Database, query: ListDownloadsQuery): Promise<DownloadList> {
+async function listView(deps: Dependencies, database: Database, query: ListDownloadsQuery): Promise<DownloadList> {
+  const viewed = (row: DownloadRow): Download => downloadView(row, deps);
   const { cursor, limit, status, cid, model, version, host } = query;
   const after = cursor === undefined ? undefined : decodeCursor(cursor);
   const page = await listDownloads(database, { status, cid, model, version, host, limit, after });
   const nextCursor = page.next === undefined ? null : encodeCursor(page.next);
   return {
-    downloads: page.rows.map(downloadView),
+    downloads: page.rows.map(viewed),
     nextCursor,
     links: { next: nextCursor === null ? null : nextLink(query, nextCursor) },
   };

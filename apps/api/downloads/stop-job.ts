@@ -1,6 +1,7 @@
 import { downloadJob } from '#contracts/worker/download-job';
 import type { ReplacedJob } from '#database/downloads/requeue-siblings';
 import { publishCommand } from '#queue/commands/commands';
+import type { JobState } from '#queue/jobs/download-queue';
 import type { Dependencies } from '../dependencies.ts';
 
 export type StopCommand = 'pause' | 'cancel';
@@ -26,6 +27,16 @@ export async function stopJob(
     if (result.status === 'rejected')
       log.warn({ downloadId: id, generation, command, err: result.reason }, 'stop command was not sent');
   }
+}
+
+/** Takes a job that waits for sources or space out of its queue; otherwise it would run beside the one of the next generation. */
+export async function stopWaiting(
+  deps: Pick<Dependencies, 'queues' | 'prefix' | 'log'>,
+  job: StoppedJob,
+): Promise<void> {
+  const id = downloadJob.id({ downloadId: job.id, generation: job.generation });
+  const [found] = await deps.queues.inspect([{ host: job.host, id }]).catch((): JobState[] => []);
+  if (found?.state === 'open') await stopJob(deps, job, 'pause');
 }
 
 type ReplaceDeps = Pick<Dependencies, 'queues' | 'prefix' | 'changes' | 'log'>;

@@ -1,5 +1,5 @@
 import { HostParams, ListHostsQuery } from '#contracts/http/hosts';
-import { Host, HostList } from '#contracts/http/status';
+import { HostDetail, HostList } from '#contracts/http/status';
 import { selectableOf } from '#core/selector/host-labels';
 import { isSelected, parseSelector } from '#core/selector/selector';
 import { labelsTag } from '#database/hosts/host-actions';
@@ -10,7 +10,7 @@ import { decodeName, encodeName } from '../server/cursor.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import { MAY_BE_OLD, readList } from '../server/read-list.ts';
 import { unknownHost } from './unknown-host.ts';
-import { hostView, isOnline } from './view.ts';
+import { hostDetail, hostView, isOnline } from './view.ts';
 
 export function registerHostList(app: App, deps: Dependencies): void {
   app.get(
@@ -35,17 +35,18 @@ export function registerHostList(app: App, deps: Dependencies): void {
       ...guardedBy('read'),
       schema: {
         operationId: 'getHost',
-        summary: 'One host; its `ETag` is for a change of its labels',
+        summary:
+          'One host, and how what it has differs from what is wanted there; its `ETag` is for a change of its labels',
         tags: ['hosts'],
         security: TOKEN_REQUIRED,
         params: HostParams,
-        response: { 200: Host, ...problems(400, 404) },
+        response: { 200: HostDetail, ...problems(400, 404) },
       },
     },
     async ({ params }, reply) => {
       const row = await hostByName(deps.database, params.name);
       if (row === undefined) throw await unknownHost(deps.database, params.name);
-      return reply.header('etag', `"${await labelsTag(deps.database, row.name)}"`).send(hostView(row, deps));
+      return reply.header('etag', `"${await labelsTag(deps.database, row.name)}"`).send(await hostDetail(row, deps));
     },
   );
 }

@@ -1,6 +1,6 @@
-import type { Host } from '#contracts/http/status';
+import type { Host, HostDetail } from '#contracts/http/status';
 import { labelsOf } from '#core/selector/host-labels';
-import type { HostRow } from '#database/hosts/host-queries';
+import { lostOn, type HostRow } from '#database/hosts/host-queries';
 import type { Dependencies } from '../dependencies.ts';
 import { momentOf, momentOrNull } from '../server/moment.ts';
 
@@ -25,3 +25,17 @@ export const hostView = (row: HostRow, deps: ViewDeps): Host => ({
   fileCount: row.fileCount,
   createdAt: momentOf(row.firstSeenAt),
 });
+
+const MAX_FILES_NAMED = 100;
+
+/** A host with its drift. */
+export async function hostDetail(row: HostRow, deps: ViewDeps & Pick<Dependencies, 'database'>): Promise<HostDetail> {
+  const { missing, corrupt, repairWaits, files } = await lostOn(deps.database, row.name, MAX_FILES_NAMED);
+  const { extra = 0, old = 0, files: surplus = [] } = row.surplus;
+  const drift = {
+    comparedAt: momentOrNull(row.inventoryAt),
+    ...{ missing, corrupt, extra, old, repairWaits },
+    files: [...files, ...surplus.map((file) => ({ ...file, downloadId: null, repairWaits: false }))],
+  };
+  return { ...hostView(row, deps), drift };
+}

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { DOWNLOAD_STATUSES } from '#core/download-status';
+import { LAYER_NAMES } from '#core/layer';
 import { DAY_MS } from '#core/units';
 import { countRefusedBatches } from '#database/access/refused-events';
 import { countDownloads } from '#database/downloads/download-queries';
@@ -36,6 +38,9 @@ export function registerPrometheusRoutes(app: App, deps: Dependencies, version: 
   );
 }
 
+/** Series that are known begin at 0, so that an alert sees their first increase. */
+const zeros = (names: readonly string[]): Record<string, number> => Object.fromEntries(names.map((name) => [name, 0]));
+
 async function snapshot(deps: Dependencies, version: string): Promise<ControlPlaneSnapshot> {
   const { database } = deps;
   const now = deps.now();
@@ -50,15 +55,14 @@ async function snapshot(deps: Dependencies, version: string): Promise<ControlPla
   const count = (state: (typeof states)[number]): number => states.filter((one) => one === state).length;
   return {
     version,
-    downloads,
+    downloads: { ...zeros(DOWNLOAD_STATUSES), ...downloads },
     hosts: { online: count('online'), offline: count('offline') },
     storeBytes: hosts.reduce((sum, host) => sum + (host.storeBytes ?? 0), 0),
     hostsOverStoreLimit: warnings.length,
     refusedBatches,
-    tries: summary.layers.map(({ layer, attempts, successes }) => ({
-      layer,
-      successes,
-      failures: attempts - successes,
-    })),
+    tries: LAYER_NAMES.map((layer) => {
+      const { attempts = 0, successes = 0, bytes = 0 } = summary.layers.find((one) => one.layer === layer) ?? {};
+      return { layer, successes, failures: attempts - successes, bytes };
+    }),
   };
 }

@@ -113,6 +113,7 @@ const ago = ({ now }: Dependencies, windowMs: number): Date => new Date(now().ge
 function summaryView(summary: MetricsCounts, until: Date): MetricsSummary {
   const tries = sum(summary.layers, (layer) => layer.attempts);
   const successes = sum(summary.layers, (layer) => layer.successes);
+  const known = new Map(summary.layers.map(({ layer, ...stats }) => [layer, statsView(stats)]));
   return {
     since: momentOf(summary.since),
     until: momentOf(until),
@@ -122,12 +123,15 @@ function summaryView(summary: MetricsCounts, until: Date): MetricsSummary {
       successRate: tries === 0 ? null : successes / tries,
       bytes: sum(summary.layers, (layer) => layer.bytes),
     },
-    layers: summary.layers.map(({ layer, ...stats }) => ({ layer, ...statsView(stats) })),
+    layers: LAYER_NAMES.map((layer) => ({ layer, ...(known.get(layer) ?? NO_TRIES) })),
     gateways: summary.gateways.map(({ layer, gateway, ...stats }) => ({ layer, gateway, ...statsView(stats) })),
     outcomes: summary.outcomes,
     cacheEffectiveness: summary.cacheEffectiveness,
   };
 }
+
+/** A layer without a try. */
+const NO_TRIES = { tries: 0, successes: 0, successRate: null, averageMs: null, p50Ms: null, p95Ms: null, bytes: 0 };
 
 const statsView = ({ attempts, successes, successRate, averageMs, p50Ms, p95Ms, bytes }: TryStats) => ({
   tries: attempts,

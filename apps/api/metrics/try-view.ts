@@ -20,7 +20,7 @@ export const tryView = (row: TryRow): Try => ({
   reason: row.reason,
 });
 
-/** A try as the metrics show it: its source is called `gateway`, the kind of its error `errorType`. */
+/** A try as the metrics show it: the origin of its source is called `gateway`, the kind of its error `errorType`. */
 export const tryRecord = (row: TryRow): MetricsList['records'][number] => ({
   at: momentOf(row.at),
   downloadId: row.downloadId,
@@ -29,10 +29,11 @@ export const tryRecord = (row: TryRow): MetricsList['records'][number] => ({
   modelType: row.modelType,
   layer: row.layer,
   kind: row.kind as SourceKind,
-  gateway: row.source,
+  gateway: row.origin,
+  source: row.source,
   status: row.status,
   latencyMs: row.latencyMs,
-  bytes: row.bytes,
+  bytes: row.committedBytes,
   totalBytes: row.totalBytes,
   errorType: row.errorKind,
   errorMessage: row.errorMessage,

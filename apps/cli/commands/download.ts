@@ -9,6 +9,7 @@ import { tryParseCid } from '#content/cid/cid';
 import type { Digests, SourceSpec } from '#core/file-spec';
 import { portableName } from '#core/text/safe-path';
 import { ExhaustedError } from '#core/failure';
+import { timerDuration } from '#core/settings/setting-kinds';
 import { clientFrom, withApiDocument } from '../api-client.ts';
 import { cliErrorOf, usageOf } from '../cli-error-of.ts';
 import type { CommandContext } from '../context.ts';
@@ -33,6 +34,7 @@ export interface DownloadCommandOptions extends WaitOptions {
   readonly size?: string;
   readonly allowUnverified?: boolean;
   readonly wait?: boolean;
+  readonly deadline?: string;
 }
 
 /** Asks the API for a model or a single file; with `--wait` it waits for the end. */
@@ -83,8 +85,13 @@ async function requestOf(
   options: DownloadCommandOptions,
   context: CommandContext,
 ): Promise<CreateDownloadsInput> {
-  const { host, allowUnknown } = options;
-  const where = { ...(host === undefined ? {} : { host }), ...(allowUnknown ? { allowUnknown } : {}) };
+  const { host, allowUnknown, deadline } = options;
+  if (deadline !== undefined) usageOf(() => optionOf('--deadline', timerDuration, deadline));
+  const where = {
+    ...(host === undefined ? {} : { host }),
+    ...(allowUnknown ? { allowUnknown } : {}),
+    ...(deadline === undefined ? {} : { deadline }),
+  };
   const model = /^([a-z0-9][a-z0-9._-]*)(?:@(.+))?$/.exec(what);
   if (model && !looksLikeCid(what)) {
     usageOf(() => refuseFileOptions(what, options));

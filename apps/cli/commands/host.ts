@@ -1,5 +1,5 @@
 import type { LabelsPatch } from '#contracts/labels';
-import type { Host } from '#contracts/http/status';
+import type { Host, HostDetail } from '#contracts/http/status';
 import { formatBytes } from '#core/units';
 import { clientFrom, withApi } from '../api-client.ts';
 import type { CommandContext } from '../context.ts';
@@ -64,7 +64,7 @@ function changeOf(change: string): [key: string, value: LabelsPatch[string]] {
   throw new CliError(EXIT.usage, `"${change}" is no change of a label: write key=value to set it, key- to remove it`);
 }
 
-function show(host: Host, options: Json, context: CommandContext): void {
+function show(host: Host & Partial<Pick<HostDetail, 'drift'>>, options: Json, context: CommandContext): void {
   if (options.json) {
     context.stdout.write(`${JSON.stringify(host)}\n`);
     return;
@@ -76,9 +76,29 @@ function show(host: Host, options: Json, context: CommandContext): void {
     ['store', host.storeBytes === null ? '' : `${formatBytes(host.storeBytes)} in ${host.fileCount} files`],
     ['free', host.freeBytes === null ? '' : formatBytes(host.freeBytes)],
     ['memory', host.memoryBytes === null ? '' : formatBytes(host.memoryBytes)],
+    ...(host.drift === undefined ? [] : driftRows(host.drift)),
     ...Object.entries(host.labels).map(([key, value]) => ['label', `${key}=${value}${originOf(host, key)}`]),
   ];
   context.stdout.write(`${formatTable([host.name, ''], rows)}\n`);
+}
+
+const MOST_FILES_SHOWN = 10;
+
+/** Counts, and the first files that are missing or damaged. */
+function driftRows(drift: HostDetail['drift']): string[][] {
+  const { missing, corrupt, extra, old, repairWaits, comparedAt, files } = drift;
+  if (comparedAt === null) return [['drift', 'not known yet: the host has not reported what it has']];
+  const waits = repairWaits === 0 ? '' : ` (${repairWaits} repairs wait for other hosts of the site)`;
+  const lost = files.filter(({ state }) => state === 'missing' || state === 'corrupt');
+  return [
+    ['drift', `${missing} missing, ${corrupt} corrupt, ${extra} extra, ${old} old${waits}`],
+    ...lost
+      .slice(0, MOST_FILES_SHOWN)
+      .map(({ state, model, version, path }) => [
+        state,
+        [model === null ? '' : `${model}@${version ?? ''}`, path ?? ''].join(' ').trim(),
+      ]),
+  ];
 }
 
 const originOf = ({ setLabels, workerLabels }: Host, key: string): string =>

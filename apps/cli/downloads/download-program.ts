@@ -16,6 +16,7 @@ export function addDownloadCommands(program: Command, context: CommandContext): 
       .option('--sha256 <hex>', 'digest of a single file')
       .option('--size <bytes>', 'exact size of a single file')
       .option('--allow-unverified', 'fetch a single file that nothing proves; it is labelled unverified')
+      .option('--deadline <duration>', 'how long sources that cannot be reached are waited for; default: 24h')
       .option('--wait', 'wait for the end; the exit code is that of the download'),
   ).action(async (what: string | undefined, options) => {
     if (what === undefined) return download.outputHelp({ error: true });

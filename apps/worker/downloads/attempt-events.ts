@@ -11,6 +11,7 @@ const MAX_SOURCE_CHARS = 200;
 const MAX_ERROR_CHARS = 500;
 const MAX_REASON_CHARS = 300;
 const MAX_SOURCES = 64;
+export const MAX_ORIGIN_CHARS = 300;
 
 /** Turns each try of an attempt into an event, and keeps the sums per source: an attempt may have any number of tries. */
 export class TryReporter {
@@ -19,6 +20,7 @@ export class TryReporter {
   readonly #publish: (event: WorkerEvent) => void;
   readonly #sums = new SourceSums();
   #count = 0;
+  #gotBytes = false;
 
   constructor(job: DownloadJob, attempt: number, publish: (event: WorkerEvent) => void) {
     this.#job = job;
@@ -41,12 +43,20 @@ export class TryReporter {
       status: record.failure === undefined ? 'success' : 'failure',
       latencyMs: Math.round(record.durationMs),
       bytes: record.bytes,
+      committedBytes: record.committedBytes,
+      origin: record.origin.slice(0, MAX_ORIGIN_CHARS),
       errorKind: record.failure?.kind ?? null,
       errorMessage: record.failure?.message.slice(0, MAX_ERROR_CHARS) ?? null,
       reason: [record.rankedBecause, record.reason].filter(Boolean).join('; ').slice(0, MAX_REASON_CHARS),
     });
     this.#count += 1;
+    this.#gotBytes ||= record.bytes > 0;
     this.#sums.add(record);
+  }
+
+  /** Any byte arrived, right or wrong. */
+  get gotBytes(): boolean {
+    return this.#gotBytes;
   }
 
   /** Sums per source, those that gave most first. */

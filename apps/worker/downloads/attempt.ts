@@ -5,7 +5,9 @@ import type { Obtained } from '#fetch/obtain';
 import type { DownloadJob } from '#contracts/worker/download-job';
 import type { WorkerEvent } from '#contracts/worker/worker-events';
 import { ExhaustedError, VerifyError } from '#core/failure';
+import { nameOfLayer } from '#core/layer';
 import type { Logger } from '#core/logger';
+import type { Source } from '#core/source';
 import { SECOND_MS } from '#core/units';
 import type { LeasedPartial } from '#os/lease/leased-partial';
 import type { AttemptContext, HandlerResult } from '#queue/jobs/download-handler';
@@ -14,9 +16,14 @@ import { contentKey } from '#store/blobs/partial-lease';
 import type { PublishedBlob } from '#store/blobs/publish';
 import type { Progress } from '#transfer/report/transfer-options';
 import type { Fetcher } from './fetcher.ts';
-import { stopCauseOf, type RunningDownload, type RunningDownloads } from './running-downloads.ts';
+import {
+  stopCauseOf,
+  type DownloadPosition,
+  type RunningDownload,
+  type RunningDownloads,
+} from './running-downloads.ts';
 import { degradedNotice, endOf } from './attempt-end.ts';
-import { finishedEvent, publishedFacts, TryReporter } from './attempt-events.ts';
+import { finishedEvent, MAX_ORIGIN_CHARS, publishedFacts, TryReporter } from './attempt-events.ts';
 import { viewOf } from './view-of.ts';
 
 export interface AttemptDeps {
@@ -54,6 +61,9 @@ export class Attempt {
   readonly #startedAt = performance.now();
   #announced = false;
   #committedBytes = 0;
+  #sources: ReadonlyMap<string, Source> = new Map();
+  /** Nodes of the DAG arrived. */
+  #gotNodes = false;
 
   constructor(job: DownloadJob, context: AttemptContext, running: RunningDownload, deps: AttemptDeps) {
     this.#job = job;
@@ -125,6 +135,8 @@ export class Attempt {
       signal: AbortSignal.any([this.#running.signal, partial.lost]),
       onProgress: (progress) => this.#progressed(progress),
       onTry: (record) => this.#tries.add(record),
+      onSources: (sources) => (this.#sources = new Map(sources.map((source) => [source.name, source]))),
+      onNodes: ({ done }) => (this.#gotNodes ||= done > 0),
       logger,
     });
   }
@@ -173,8 +185,16 @@ export class Attempt {
       committedBytes: progress.committedBytes,
       totalBytes: progress.totalBytes ?? null,
       source: progress.activeSources[0] ?? null,
+      from: this.#placeOf(progress.activeSources[0]),
       retries: Math.max(0, progress.tries - 1),
     });
+  }
+
+  #placeOf(name: string | undefined): DownloadPosition['from'] {
+    const source = name === undefined ? undefined : this.#sources.get(name);
+    if (source === undefined) return undefined;
+    const { layer, kind, origin } = source;
+    return { layer: nameOfLayer(layer), kind, origin: origin.slice(0, MAX_ORIGIN_CHARS) };
   }
 
   /** Publishes once that this attempt runs, with its resume point. */
@@ -198,9 +218,11 @@ export class Attempt {
       context: this.#context,
       stopCause,
       committedBytes: this.#committedBytes,
+      gotBytes: this.#gotNodes || this.#tries.gotBytes,
       sources: this.#tries.sourceBytes(),
       servedVersion,
       now: Date.now(),
+      random: Math.random(),
     });
     this.#deps.logger.info({ downloadId: this.#job.downloadId, err: error, result: result.do }, 'attempt ended');
     if (event && !isSilent) this.#deps.publish(event);

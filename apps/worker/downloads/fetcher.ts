@@ -14,10 +14,12 @@ export interface Fetcher {
 
 export interface FetchHooks extends Pick<
   ObtainOptions,
-  'partialPath' | 'salvage' | 'signal' | 'onProgress' | 'onTry' | 'logger'
+  'partialPath' | 'salvage' | 'signal' | 'onProgress' | 'onTry' | 'onNodes' | 'logger'
 > {
   /** CID of the content by a kept leaf table, when the job names none: the table proves salvaged leaves. */
   readonly leavesOf?: string | undefined;
+  /** Called with the sources of the file. */
+  readonly onSources?: ((sources: readonly Source[]) => void) | undefined;
   /** The download's own limit, beside those of the worker and of its sources. */
   readonly throttle: Throttle;
 }
@@ -36,13 +38,15 @@ export interface FetcherDeps {
 /** Everything a worker needs to turn a job into a verified partial. */
 export function createFetcher({ config, limits, sourcesOf, health, tables }: FetcherDeps): Fetcher {
   return {
-    fetch: async (job, { leavesOf, throttle, ...hooks }) => {
+    fetch: async (job, { leavesOf, throttle, onSources, ...hooks }) => {
+      const sources = sourcesOf(job);
+      onSources?.(sources);
       const cid = job.file.cid ?? (await keptCid(tables, leavesOf));
       return obtain(
         { ...job.file, cid },
         {
           ...hooks,
-          sources: sourcesOf(job),
+          sources,
           layers: job.layers?.map(layerOfName) ?? config.layers,
           strategy: job.strategy ?? config.strategy,
           tables,

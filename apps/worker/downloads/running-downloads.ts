@@ -21,12 +21,16 @@ export class StopError extends Error {
 export const stopCauseOf = (signal: AbortSignal): StopCause | undefined =>
   signal.reason instanceof StopError ? signal.reason.stopCause : undefined;
 
+type ProgressEvent = Extract<WorkerEvent, { type: 'download.progress' }>;
+
 /** Where a running download stands. */
 export interface DownloadPosition {
   readonly committedBytes: number;
   readonly totalBytes: number | null;
   /** The source that gave most of the last second. */
   readonly source: string | null;
+  /** Where that source belongs. */
+  readonly from?: ProgressEvent['from'];
   readonly retries: number;
 }
 
@@ -40,8 +44,6 @@ export interface RunningDownload {
   /** Takes the download off the list; the caller of `begin` calls it after every end. */
   end(): void;
 }
-
-type ProgressEvent = Extract<WorkerEvent, { type: 'download.progress' }>;
 
 interface Entry {
   readonly job: DownloadJob;

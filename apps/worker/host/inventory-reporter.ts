@@ -100,7 +100,8 @@ export class InventoryReporter {
     const told = { inventoryDigest: digest, storeBytes, freeBytes, fileCount, workerVersion, labels, facts };
     publish({ type: 'host.report', at, ...told });
     const isSame = this.#told?.digest === digest;
-    const waitMs = isSame ? fullEveryMs : this.#urgent ? 0 : everyMs;
+    // A file that is lost again soon after its repair leaves the same list as before: the repair was not in a list of its own.
+    const waitMs = this.#urgent ? 0 : isSame ? fullEveryMs : everyMs;
     if (this.#told !== undefined && at - this.#told.at < waitMs) return;
     this.#urgent = false;
     await this.#tellAll(inventory, at);
@@ -131,10 +132,10 @@ const toEntry = ({
   state,
 }: Inventory['entries'][number]): InventoryEventEntry => ({ sha256, sizeBytes, cid, model, version, path, state });
 
+const REMOVES: ReadonlySet<string> = new Set(['missing', 'corrupt', 'evicted']);
+
 /** @returns the change of the store that an event stands for, if any */
 export function storeChange(event: WorkerEvent): 'added' | 'removed' | undefined {
   if (event.type === 'download.finished') return 'added';
-  return event.type === 'host.notice' && (event.notice === 'corrupt' || event.notice === 'evicted')
-    ? 'removed'
-    : undefined;
+  return event.type === 'host.notice' && REMOVES.has(event.notice) ? 'removed' : undefined;
 }

@@ -52,7 +52,7 @@ export interface Maintenance {
 /** Longest wait for the answers that other hosts stored; beyond it this host counts as offline. */
 const FLEET_ANSWER_MS = 5 * SECOND_MS;
 
-/** Verifies and sweeps the store and reports its inventory. Only a named host has an inventory and takes orders. */
+/** Watches, verifies and sweeps the store and reports its inventory. Only a named host has an inventory and takes orders. */
 export function createMaintenance(deps: MaintenanceDeps): Maintenance {
   const { config, identity, redis, store, logger } = deps;
   const { host } = config;
@@ -70,6 +70,7 @@ export function createMaintenance(deps: MaintenanceDeps): Maintenance {
   const orders =
     host === undefined ? undefined : new HostOrders({ settings: config.redis, redis, host, onOrder, logger });
   const rolling = store.rollingVerify();
+  const views = store.viewWatch({ onRecordsLost: () => inventory?.nudge(true) });
   const sweep = new StoreSweep({ store, config, onSwept: () => inventory?.nudge(), logger });
   const answers = new VersionAnswers(join(config.home, 'worker', 'version-answers.json'));
   const stale = createStaleWatch(deps, answers);
@@ -82,6 +83,7 @@ export function createMaintenance(deps: MaintenanceDeps): Maintenance {
       inventory?.start();
       orders?.start();
       rolling.start();
+      views.start();
       checks?.start();
       sweep.start();
       stale.start();
@@ -101,7 +103,7 @@ export function createMaintenance(deps: MaintenanceDeps): Maintenance {
       stale.stop();
       inventory?.stop();
       orders?.stop();
-      await Promise.all([rolling.stop(), checks?.stop()]);
+      await Promise.all([rolling.stop(), views.stop(), checks?.stop()]);
     },
   };
 }

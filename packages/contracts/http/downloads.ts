@@ -6,9 +6,23 @@ import { Cid, ManifestFile, SourceInput } from '../file-spec.ts';
 import { FilePath } from '../file-path.ts';
 import { ModelName, ModelVersion } from '../manifest.ts';
 import { Count, Cursor, Limit, Moment, NextCursor, Wait } from './parameters.ts';
+import { DAY_MS, parseDuration } from '#core/units';
+import { parsedBy } from '../parsed-by.ts';
 
 const MAX_HOSTS = 100_000;
 const MAX_INLINE_FILES = 1000;
+
+const MAX_DEADLINE_DAYS = 365;
+
+const Deadline = parsedBy(z.string().max(20), parseDeadline).describe(
+  'how long sources that cannot be reached are waited for: `2h`, `30m`; default `24h`; begins anew with a resume',
+);
+
+function parseDeadline(text: string): number {
+  const ms = Math.round(parseDuration(text));
+  if (ms >= 1 && ms <= MAX_DEADLINE_DAYS * DAY_MS) return ms;
+  throw new RangeError(`"${text}" is not between 1ms and ${MAX_DEADLINE_DAYS}d`);
+}
 
 /** How the files are fetched; the same for every host of the request. */
 const How = {
@@ -26,6 +40,7 @@ const How = {
     .describe('order of the fallback chain'),
   strategy: z.enum(['ordered', 'parallel']).optional(),
   limitBytesPerSecond: z.number().int().min(1, 'a limit is at least 1 byte per second').optional(),
+  deadline: Deadline.optional(),
 };
 
 const ModelRequest = z.strictObject({
@@ -113,8 +128,9 @@ export const Download = z
     reason: z
       .string()
       .describe(
-        'a code, why it is in this status: not_queued_yet, queued, host_unknown, running, worker_shutdown, disk_full, source_wait, retry, ' +
-          'requested, verified, unverified, cache_hit, cancelled, or the kind of failure',
+        'a code, why it is in this status: not_queued_yet, queued, repair_waits, host_unknown, host_offline, running, worker_silent, worker_shutdown, disk_full, ' +
+          'sources_unavailable, retry, ' +
+          'requested, verified, unverified, cache_hit, cancelled, or the kind of failure, such as deadline',
       ),
     message: z.string().describe('the same as a sentence'),
     model: z.strictObject({ name: z.string(), version: z.string().nullable() }).nullable(),
@@ -137,6 +153,8 @@ export const Download = z
     error: z.string().nullable(),
     version: z.string().describe('changes whenever the download changes; for `?after=`'),
     createdAt: Moment,
+    deadlineAt: Moment.describe('until when sources that cannot be reached are waited for'),
+    retryAt: Moment.nullable().describe('when a paused download is tried again by itself'),
     startedAt: Moment.nullable(),
     lastAttemptAt: Moment.nullable(),
     completedAt: Moment.nullable(),

@@ -38,10 +38,11 @@ const TryRecord = z.strictObject({
   modelType: z.string().nullable(),
   layer: z.enum(LAYER_NAMES),
   kind: z.enum(SOURCE_KINDS),
-  gateway: z.string(),
+  gateway: z.string().describe('scheme, host and port of the source, or the path of a bundle'),
+  source: z.string(),
   status: z.enum(['success', 'failure']),
   latencyMs: Count,
-  bytes: Count,
+  bytes: Count.describe('bytes that were kept'),
   totalBytes: Count.nullable(),
   errorType: z.string().nullable(),
   errorMessage: z.string().nullable(),
@@ -71,7 +72,18 @@ export const MetricsSummary = z
     since: Moment.describe('the start of the window, or the last reset when that is later'),
     until: Moment,
     total: z.strictObject({ tries: Count, successes: Count, successRate: Rate.nullable(), bytes: Count }),
-    layers: z.array(z.strictObject({ layer: z.enum(LAYER_NAMES), ...TryStats })),
+    layers: z
+      .array(
+        z.strictObject({
+          layer: z.enum(LAYER_NAMES),
+          ...TryStats,
+          successRate: Rate.nullable(),
+          averageMs: Milliseconds.nullable(),
+          p50Ms: Milliseconds.nullable(),
+          p95Ms: Milliseconds.nullable(),
+        }),
+      )
+      .describe('every layer; without a try its rate and times are null'),
     gateways: z.array(z.strictObject({ layer: z.enum(LAYER_NAMES), gateway: z.string(), ...TryStats })),
     outcomes: z.partialRecord(z.enum(OUTCOMES), Count).describe('finished downloads by how deep the chain had to go'),
     cacheEffectiveness: Rate.nullable().describe('of the downloads that succeeded, how many were there already'),

@@ -44,6 +44,34 @@ export const Host = z
 
 export type Host = z.infer<typeof Host>;
 
+const DriftFile = z.strictObject({
+  state: z.enum(['missing', 'corrupt', 'extra', 'old']),
+  model: z.string().nullable().describe('null, as are version and path: content that no model names'),
+  version: z.string().nullable(),
+  path: z.string().nullable(),
+  sha256: z.string().nullable(),
+  sizeBytes: Count.nullable(),
+  downloadId: z.uuid().nullable().describe('the download that brings it back'),
+  repairWaits: z.boolean().describe('waits until fewer hosts of its site are being repaired'),
+});
+
+/** How what a host has differs from what is wanted there. */
+const Drift = z.strictObject({
+  comparedAt: Moment.nullable().describe("when the host read its disk for the last comparison, by the host's clock"),
+  missing: Count.describe('published files that are gone and not there again yet'),
+  corrupt: Count.describe('published files that were damaged and are not there again yet'),
+  extra: Count.describe('files that no download put there'),
+  old: Count.describe('files of versions while a later one was asked for; they stay for a rollback until the sweep'),
+  repairWaits: Count.describe(
+    'of the missing and corrupt ones: how many wait until fewer hosts of the site are being repaired',
+  ),
+  files: z.array(DriftFile).describe('the first 100 missing and corrupt ones, and the first 100 others'),
+});
+
+export const HostDetail = Host.extend({ drift: Drift }).meta({ id: 'HostDetail' });
+
+export type HostDetail = z.infer<typeof HostDetail>;
+
 export const HostList = z.strictObject({ hosts: z.array(Host), nextCursor: NextCursor }).meta({ id: 'HostList' });
 
 export type HostList = z.infer<typeof HostList>;

@@ -7,6 +7,16 @@ import { ModelName, ModelVersion } from '../manifest.ts';
 /** The last place: BullMQ has room for about two millions. */
 export const MAX_PRIORITY = 1_000_000;
 
+/** How often a job went back to its queue in order. */
+const JobWaits = z.strictObject({
+  /** Starts that ended so: they are no crashes. */
+  orderlyStarts: z.number().int().min(0),
+  /** Waits for sources without a byte in between. */
+  sourceWaitsInARow: z.number().int().min(0),
+});
+
+export type JobWaits = z.infer<typeof JobWaits>;
+
 /**
  * The job that carries one file to one host. The payload is all a worker needs and nothing more: no secrets,
  * under 2 KB (docs/rules/queues.md). `generation` grows whenever the download is queued again, because BullMQ
@@ -42,6 +52,10 @@ export const downloadJob = {
     strategy: z.enum(['ordered', 'parallel']).optional(),
     /** Order among the jobs of the host: 1 is first; left out: before all numbers. */
     priority: z.number().int().min(1).max(MAX_PRIORITY).optional(),
+    /** Until when unreachable sources are waited for; milliseconds since 1970. Without it they are not waited for. */
+    deadlineAt: z.number().int().optional(),
+    /** Kept by the worker that puts the job back. */
+    waits: JobWaits.optional(),
     /** Most bytes per second for this download. */
     limitBytesPerSecond: z.number().int().min(1).optional(),
   }),

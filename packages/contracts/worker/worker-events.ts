@@ -45,6 +45,8 @@ export const DownloadProgress = z.strictObject({
   bytesPerSecond: Count,
   /** The source that gave most of the last second. */
   source: text(200).nullable(),
+  /** Where that source belongs; left out by earlier workers, and without a source. */
+  from: z.strictObject({ layer: z.enum(LAYER_NAMES), kind: z.enum(SOURCE_KINDS), origin: text(300) }).optional(),
   retries: Count,
 });
 
@@ -60,7 +62,12 @@ export const TryFinished = z.strictObject({
   status: z.enum(['success', 'failure']),
   /** Time to the end of the try. */
   latencyMs: Count,
+  /** Received, whether they were kept or not. */
   bytes: Count,
+  /** Kept; left out by earlier workers. */
+  committedBytes: Count.optional(),
+  /** Scheme, host and port of the source, or its path; left out by earlier workers. */
+  origin: text(300).optional(),
   errorKind: text(40).nullable(),
   errorMessage: text(500).nullable(),
   /** What `decide` and `rank` said, and why. */
@@ -71,7 +78,7 @@ export const TryFinished = z.strictObject({
 export const DownloadInterrupted = z.strictObject({
   ...OfDownload,
   type: z.literal('download.interrupted'),
-  reason: z.enum(['worker_shutdown', 'disk_full', 'source_wait', 'retry', 'requested']),
+  reason: z.enum(['worker_shutdown', 'disk_full', 'sources_unavailable', 'retry', 'requested']),
   message: text(1000),
   committedBytes: Count,
   /** When the worker itself will try again. */
@@ -111,7 +118,10 @@ export const DownloadFailed = z.strictObject({
 export const HostNotice = z.strictObject({
   type: z.literal('host.notice'),
   at: At,
-  notice: z.enum(['corrupt', 'store_over_limit', 'newer_version', 'degraded', 'evicted', 'second_worker']),
+  notice: z.enum([
+    ...['missing', 'corrupt', 'repaired', 'store_over_limit', 'newer_version', 'degraded', 'evicted'] as const,
+    'second_worker',
+  ]),
   model: text(100).nullable(),
   path: z.string().max(4096).nullable(),
   message: text(1000),

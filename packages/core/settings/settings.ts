@@ -170,6 +170,13 @@ export const SETTINGS = {
     default: '3m',
     meaning: 'a host that nothing was heard of for this long is offline; see `HAULIER_REPORT_EVERY`',
   },
+  HAULIER_REPAIR_HOSTS: {
+    kind: wholeNumber(1, 10_000),
+    readBy: ['api'],
+    default: '2',
+    meaning:
+      'hosts of a site that fetch lost files again at once; never more than a twentieth of the site, but one always',
+  },
   HAULIER_LOG_LEVEL: {
     kind: oneOf(LOG_LEVELS),
     readBy: ['api', 'worker'],

@@ -4,7 +4,7 @@ import type { Database } from '../sql/connect.ts';
 import { downloadById } from './download-queries.ts';
 import { DOWNLOAD_COLUMNS, type DownloadRow } from './download-row.ts';
 import { lockSiblings, requeueSiblings, type ReplacedJob } from './requeue-siblings.ts';
-import { nextStatusSql } from './status-sql.ts';
+import { NOT_LOST_SQL, nextStatusSql, renewedDeadlineSql } from './status-sql.ts';
 import { inTransaction, sqlStateOf } from '../sql/transaction.ts';
 
 /** Result of a user's action. */
@@ -21,10 +21,10 @@ export type CancelResult =
 
 const UNIQUE_VIOLATION = '23505';
 
-/** A new job in a new generation, with a new budget of attempts. */
+/** A new job in a new generation, with a new budget of attempts and a new deadline. */
 const NEW_GENERATION = `generation = d.generation + 1, requeues = 0, attempts_before = 0, attempts_used = 0, event_at = NULL,
   retry_at = NULL, pause_reason = NULL, reason = NULL, error_kind = NULL, error = NULL, outcome = NULL,
-  completed_at = NULL`;
+  completed_at = NULL, repair_waits = false, ${renewedDeadlineSql('$2')}`;
 
 /** Pauses the download until a resume request. The caller sends the command, for `row.generation` and earlier ones. */
 export const pauseDownload = (database: Database, id: string, now: Date, reason = 'paused on request') =>
@@ -50,7 +50,7 @@ export async function holdDownload(database: Database, id: string, now: Date): P
 export const resumeDownload = (database: Database, id: string, now: Date) =>
   act(database, id, 'resume', now, NEW_GENERATION);
 
-const CANCELLED = `pause_reason = NULL, reason = $4, retry_at = NULL, bytes_per_second = 0, completed_at = $2`;
+const CANCELLED = `${NOT_LOST_SQL}, pause_reason = NULL, reason = $4, retry_at = NULL, bytes_per_second = 0, completed_at = $2`;
 
 /**
  * Cancels the download and, in the same transaction, counts the files of its version again; its partial stays until the host's

@@ -5,7 +5,7 @@ import type { Strategy } from '#core/file-spec';
 import { shownHostSql } from '../hosts/shown-host-sql.ts';
 
 /** Why a download is paused: a person asked (`requested`), or its worker waits. */
-type PauseReason = 'worker_shutdown' | 'disk_full' | 'source_wait' | 'retry' | 'requested';
+type PauseReason = 'worker_shutdown' | 'disk_full' | 'sources_unavailable' | 'retry' | 'requested';
 
 /** What one source contributed to a download that ended. */
 export interface SourceShare {
@@ -40,6 +40,9 @@ export interface DownloadRow {
   readonly isHeld: boolean;
   /** 1 is first; null goes before all numbers. */
   readonly priority: number | null;
+  /** How long unreachable sources are waited for after a request, a resume or a loss. */
+  readonly deadlineMs: number;
+  readonly deadlineAt: Date;
   readonly status: DownloadStatus;
   readonly generation: number;
   readonly enqueuedGeneration: number;
@@ -76,15 +79,20 @@ export interface DownloadRow {
   readonly eventAt: Date | null;
   /** Our clock at the last sign of life. */
   readonly heartbeatAt: Date | null;
+  /** When a published file was found gone or damaged; null once it is there again. */
+  readonly lostAt: Date | null;
+  readonly lostAs: 'missing' | 'corrupt' | null;
+  /** Its repair waits until fewer hosts of the site are being repaired. */
+  readonly repairWaits: boolean;
   readonly createdAt: Date;
   readonly updatedAt: Date;
   readonly startedAt: Date | null;
   readonly completedAt: Date | null;
-  /** False until a worker of the host has sent an event; true for the pool. */
-  readonly hostKnown: boolean;
+  /** When a worker of the host was last heard of; null for the pool, and for a host that was never heard of. */
+  readonly hostSeenAt: Date | null;
 }
 
-const COLUMN_BY_FIELD: Record<Exclude<keyof DownloadRow, 'file' | 'hostKnown' | 'shownHost'>, string> = {
+const COLUMN_BY_FIELD: Record<Exclude<keyof DownloadRow, 'file' | 'hostSeenAt' | 'shownHost'>, string> = {
   id: 'id',
   host: 'host',
   model: 'model',
@@ -99,6 +107,8 @@ const COLUMN_BY_FIELD: Record<Exclude<keyof DownloadRow, 'file' | 'hostKnown' | 
   limitBytesPerSecond: 'limit_bytes_per_second',
   isHeld: 'is_held',
   priority: 'priority',
+  deadlineMs: 'deadline_ms',
+  deadlineAt: 'deadline_at',
   status: 'status',
   generation: 'generation',
   enqueuedGeneration: 'enqueued_generation',
@@ -126,6 +136,9 @@ const COLUMN_BY_FIELD: Record<Exclude<keyof DownloadRow, 'file' | 'hostKnown' | 
   error: 'error',
   eventAt: 'event_at',
   heartbeatAt: 'heartbeat_at',
+  lostAt: 'lost_at',
+  lostAs: 'lost_as',
+  repairWaits: 'repair_waits',
   createdAt: 'created_at',
   updatedAt: 'updated_at',
   startedAt: 'started_at',
@@ -135,12 +148,12 @@ const COLUMN_BY_FIELD: Record<Exclude<keyof DownloadRow, 'file' | 'hostKnown' | 
 /** The file of `downloads d`; it is stored once for all hosts. */
 export const FILE_COLUMN = '(SELECT s.file FROM file_specs s WHERE s.id = d.file_id) AS file';
 
-const HOST_KNOWN_COLUMN = '(d.host IS NULL OR EXISTS (SELECT 1 FROM hosts h WHERE h.name = d.host)) AS "hostKnown"';
+const HOST_SEEN_COLUMN = '(SELECT h.last_seen_at FROM hosts h WHERE h.name = d.host) AS "hostSeenAt"';
 
 /** What to select from `downloads d` to get a DownloadRow. */
 export const DOWNLOAD_COLUMNS = [
   ...Object.entries(COLUMN_BY_FIELD).map(([field, column]) => `d.${column} AS "${field}"`),
   FILE_COLUMN,
-  HOST_KNOWN_COLUMN,
+  HOST_SEEN_COLUMN,
   `${shownHostSql('d.host')} AS "shownHost"`,
 ].join(', ');

@@ -3,6 +3,7 @@ import type pg from 'pg';
 import type { JobFile } from '#contracts/file-spec';
 import type { Strategy } from '#core/file-spec';
 import type { LayerName } from '#core/layer';
+import { DEFAULT_DEADLINE_MS } from '#core/policy';
 import type { Database } from '../sql/connect.ts';
 import { contentKeyOf } from './content-key.ts';
 import { inTransaction, sqlStateOf } from '../sql/transaction.ts';
@@ -20,6 +21,8 @@ export interface DownloadOrder {
   readonly isHeld?: boolean | undefined;
   /** 1 is first; left out: before all numbers. */
   readonly priority?: number | undefined;
+  /** How long unreachable sources are waited for; milliseconds, default DEFAULT_DEADLINE_MS. */
+  readonly deadlineMs?: number | undefined;
 }
 
 /** Which rows answer a request besides those that are open. */
@@ -40,9 +43,11 @@ const NEW_ROWS_SQL = `
     ON CONFLICT DO NOTHING
   )
   INSERT INTO downloads (host, model, model_type, version, path, cid, hash, content_key, file_id,
-    layers, strategy, limit_bytes_per_second, total_bytes, created_at, updated_at, is_held, priority)
+    layers, strategy, limit_bytes_per_second, total_bytes, created_at, updated_at, asked_at, is_held, priority,
+    deadline_ms, deadline_at)
   SELECT h.host, $2, $3, $4, f.path, f.cid, f.hash, f.content_key, f.file_id,
-    $5::text[], $6, $7, f.total_bytes, $8, $8, $11, $12
+    $5::text[], $6, $7, f.total_bytes, $8, $8, $8, $11, $12, $13::bigint,
+    $8::timestamptz + $13::bigint * interval '1 millisecond'
   FROM unnest($1::text[]) AS h (host)
   CROSS JOIN wanted f
   WHERE NOT (coalesce(h.host, '') = ANY($10::text[]) AND EXISTS (
@@ -56,6 +61,14 @@ const CREATE_SQL = `${NEW_ROWS_SQL}
   ON CONFLICT (content_key, path, (coalesce(host, '')), (coalesce(model, '')), (coalesce(version, '')))
     WHERE status IN ('pending', 'in_progress', 'resuming', 'paused')
   DO NOTHING`;
+
+/** What waits and is asked for again: it is wanted as of now, and its repair does not wait for the budget of its site. */
+const ASKED_SQL = `
+  UPDATE downloads d SET asked_at = $5, repair_waits = false
+  FROM jsonb_to_recordset($1::jsonb) AS f (path text, content_key text) CROSS JOIN unnest($2::text[]) AS h (host)
+  WHERE d.content_key = f.content_key AND d.path = f.path AND coalesce(d.host, '') = coalesce(h.host, '')
+    AND d.model IS NOT DISTINCT FROM $3 AND d.version IS NOT DISTINCT FROM $4
+    AND d.status = 'pending' AND d.created_at < $5`;
 
 /** Whether one of the files is on its way to any host. */
 const UNDER_WAY_SQL = `
@@ -93,11 +106,16 @@ export async function insertDownloadsIn(
   trust: Trust,
   now: Date,
 ): Promise<number> {
-  const hosts = new Set(request.hosts);
+  const { name = null, version = null } = request.model ?? {};
+  const hosts = [...new Set(request.hosts)];
   const files = distinct(request.files.map(toColumns));
   const parameters = parametersOf(request, trust, now);
-  const added = hosts.size * files.length < MANY_ROWS ? undefined : await insertIfNew(client, files, parameters);
-  return added ?? (await client.query(CREATE_SQL, parameters)).rowCount ?? 0;
+  const count = hosts.length * files.length;
+  const added = count < MANY_ROWS ? undefined : await insertIfNew(client, files, parameters);
+  if (added !== undefined) return added;
+  const created = (await client.query(CREATE_SQL, parameters)).rowCount ?? 0;
+  if (created < count) await client.query(ASKED_SQL, [JSON.stringify(files), hosts, name, version, now]);
+  return created;
 }
 
 /**
@@ -126,10 +144,12 @@ async function insertIfNew(
 }
 
 function parametersOf(
-  { hosts, files, model, layers, strategy, limitBytesPerSecond, isHeld = false, priority }: DownloadOrder,
+  order: DownloadOrder,
   trust: Trust,
   now: Date,
 ): unknown[] {
+  const { hosts, files, model, layers, strategy, limitBytesPerSecond } = order;
+  const { isHeld = false, priority, deadlineMs = DEFAULT_DEADLINE_MS } = order;
   return [
     [...new Set(hosts)],
     ...[model?.name, model?.type, model?.version],
@@ -137,8 +157,7 @@ function parametersOf(
     now,
     JSON.stringify(distinct(files.map(toColumns))),
     trust.finishedOn.map((host) => host ?? ''),
-    isHeld,
-    priority,
+    ...[isHeld, priority, deadlineMs],
   ].map((value) => value ?? null);
 }
 

@@ -36,6 +36,7 @@ type OutboxDownload = Pick<
   | 'limitBytesPerSecond'
   | 'isHeld'
   | 'priority'
+  | 'deadlineAt'
 >;
 
 /**
@@ -64,7 +65,7 @@ export async function unqueuedDownloads(
 ): Promise<OutboxRow[]> {
   const sql = `WITH batch AS MATERIALIZED (
       SELECT d.* FROM downloads d
-      WHERE d.status IN ('pending', 'in_progress', 'resuming') AND d.enqueued_generation < d.generation
+      WHERE d.status IN ('pending', 'in_progress', 'resuming') AND d.enqueued_generation < d.generation AND NOT d.repair_waits
         AND d.id <> ALL($2::uuid[])
         ${notInShardsSql(shardsAway, '$3')}
       ORDER BY d.created_at, d.host, d.id LIMIT $1
@@ -79,7 +80,7 @@ export async function unqueuedDownloads(
     )
     SELECT d.id, d.generation, d.host, d.attempts_before AS "attemptsBefore", ${FILE_COLUMN}, d.model,
       d.model_type AS "modelType", d.version, d.layers, d.strategy, d.limit_bytes_per_second AS "limitBytesPerSecond",
-      d.is_held AS "isHeld", d.priority,
+      d.is_held AS "isHeld", d.priority, d.deadline_at AS "deadlineAt",
       coalesce(c.files, 0) AS "fileCount", v.cid AS "versionCid", v.checked_at AS "checkedAt"
     FROM batch d
     LEFT JOIN counts c ON c.host IS NOT DISTINCT FROM d.host AND c.model = d.model AND c.version = d.version
@@ -144,15 +145,16 @@ export async function confirmQueued(database: Database, jobs: readonly Generatio
   return await change(database, sql, [keysOf(jobs), now]);
 }
 
+/** The attempts that the row counts have ended. One that could not reach a source is taken off when it ends. */
+const IS_CHARGED = "(d.status = 'pending' OR d.pause_reason IN ('retry', 'sources_unavailable'))";
+
 /*
  * An attempt that ended with a lost job is not charged to the budget of the download; an attempt that failed (`retry`) is.
  */
 export const REQUEUE_SQL = `generation = d.generation + 1,
   status = CASE WHEN d.status = 'paused' THEN ${nextStatusSql('resume')} ELSE d.status END,
-  attempts_before = CASE WHEN d.status = 'pending' OR d.pause_reason = 'retry' THEN d.attempts_used
-    ELSE greatest(d.attempts_used - 1, d.attempts_before) END,
-  attempts_used = CASE WHEN d.status = 'pending' OR d.pause_reason = 'retry' THEN d.attempts_used
-    ELSE greatest(d.attempts_used - 1, d.attempts_before) END,
+  attempts_before = CASE WHEN ${IS_CHARGED} THEN d.attempts_used ELSE greatest(d.attempts_used - 1, d.attempts_before) END,
+  attempts_used = CASE WHEN ${IS_CHARGED} THEN d.attempts_used ELSE greatest(d.attempts_used - 1, d.attempts_before) END,
   pause_reason = NULL, retry_at = NULL, event_at = NULL, bytes_per_second = 0`;
 
 /**
@@ -182,6 +184,21 @@ export async function requeueLost(
     const failed = (await client.query<DownloadRow>(fail, parameters)).rows;
     return { failed, requeued: (await client.query(requeue, parameters)).rowCount ?? 0 };
   });
+}
+
+/**
+ * Fails downloads whose sources stayed away until their deadline and whose worker did not say so: it has ended.
+ *
+ * @param before deadlines before this moment
+ * @returns the rows that failed
+ */
+export async function failOverdue(database: Database, before: Date, now: Date): Promise<DownloadRow[]> {
+  const sql = `UPDATE downloads d SET status = ${nextStatusSql('exhaust')}, error_kind = 'deadline',
+      error = 'its deadline passed while no source could be reached; ' || coalesce(d.reason, 'its worker is away'),
+      pause_reason = NULL, retry_at = NULL, bytes_per_second = 0, completed_at = $2, updated_at = $2
+    WHERE d.status = 'paused' AND d.pause_reason = 'sources_unavailable' AND d.deadline_at < $1
+    RETURNING ${DOWNLOAD_COLUMNS}`;
+  return (await database.pool.query<DownloadRow>(sql, [before, now])).rows;
 }
 
 /** After the loss of shards of Redis: queues every row whose job may have existed there again. @returns how many */

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { DownloadRow } from './download-row.ts';
 import { REQUEUE_SQL } from './outbox-queries.ts';
-import { LIVE_SQL, legalSql, nextStatusSql } from './status-sql.ts';
+import { LIVE_SQL, legalSql, nextStatusSql, renewedDeadlineSql } from './status-sql.ts';
 
 /** A generation whose job is to be stopped: the next one takes its place. */
 export interface ReplacedJob {
@@ -32,6 +32,7 @@ const LOCK_SQL = `SELECT pg_advisory_xact_lock(hashtext('haulier siblings'), has
 const LAST_SQL = `
   UPDATE downloads d SET status = ${nextStatusSql('lose')}, generation = d.generation + 1, requeues = 0,
     attempts_before = 0, attempts_used = 0, event_at = NULL, completed_at = NULL, outcome = NULL,
+    ${renewedDeadlineSql('$5')},
     reason = 'looked up again: the version is complete without a file that was cancelled', updated_at = $5
   WHERE d.id = (
     SELECT d.id FROM downloads d WHERE ${SIBLING} AND ${COUNT_MATTERS} AND ${legalSql('lose')}

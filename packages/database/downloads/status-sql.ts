@@ -15,6 +15,13 @@ export const nextStatusSql = (event: DownloadEvent, from = 'd.status'): string =
     .map((status) => `WHEN ${quoted(status)} THEN ${quoted(nextStatus(status, event)!)}`)
     .join(' ')} END`;
 
+/** Sources are waited for anew, from `now` on: a parameter that is a timestamptz. */
+export const renewedDeadlineSql = (now: string): string =>
+  `deadline_at = ${now}::timestamptz + d.deadline_ms * interval '1 millisecond'`;
+
+/** The file is there again, or is not wanted any more. */
+export const NOT_LOST_SQL = 'lost_at = NULL, lost_as = NULL, repair_waits = false';
+
 /** A row whose job may exist or has to be made. The job of a worker's pause waits in the queue; a requested pause has no job. */
 export const LIVE_SQL = `(d.status IN ('pending', 'in_progress', 'resuming')
   OR (d.status = 'paused' AND d.pause_reason IS DISTINCT FROM 'requested'))`;

@@ -101,13 +101,15 @@ async function applyWave(
   };
   const of = (type: DownloadStep['type']) => wave.filter((step) => step.type === type);
   const progress = of('download.progress');
+  const starts = of('download.started');
+  if (starts.length > 0) await client.query(sql.KILLED_SQL, [JSON.stringify(starts)]);
   const positioned = new Set(await run(sql.PROGRESS_SQL, progress));
   const ids = [
     ...(await run(
       sql.MISSED_START_SQL,
       progress.filter((step) => !positioned.has(step.downloadId)),
     )),
-    ...(await run(sql.STARTED_SQL, of('download.started'))),
+    ...(await run(sql.STARTED_SQL, starts)),
     ...(await run(sql.INTERRUPTED_SQL, of('download.interrupted'))),
     ...(await run(sql.FAILED_SQL, of('download.failed'))),
     ...(await run(sql.FINISHED_SQL, of('download.finished').map(withGateway))),

@@ -1,4 +1,4 @@
-import { nextStatusSql } from '../downloads/status-sql.ts';
+import { NOT_LOST_SQL, nextStatusSql } from '../downloads/status-sql.ts';
 
 /*
  * One statement per type of event. Each takes the events as JSON ($1) and our clock ($2), and returns the ids of
@@ -34,12 +34,39 @@ export const STARTED_SQL = `
     AND (d.event_at IS NULL OR d.event_at < ${AT})
   RETURNING d.id`;
 
+/** Behind the tries of any attempt. */
+const KILLED_SEQUENCE = 1_000_000;
+
+/**
+ * An attempt that begins while the one before never ended: its worker was killed. What that one had kept, and none of its tries reported,
+ * becomes a try of its own. Runs before `STARTED_SQL`, which changes the rows.
+ */
+export const KILLED_SQL = `
+  INSERT INTO tries (day, download_id, generation, attempt, sequence, at, host, model, model_type, layer, kind, source, origin,
+    status, latency_ms, bytes, committed_bytes, total_bytes, reason)
+  SELECT (k.event_at AT TIME ZONE 'UTC')::date, k.id, k.generation, k.attempts_used, ${KILLED_SEQUENCE}, k.event_at, k.host, k.model,
+    k.model_type, k.source_place->>'layer', k.source_place->>'kind', k.source, k.source_place->>'origin', 'success',
+    least(extract(epoch FROM k.event_at - k.last_attempt_at) * 1000, 2147483647)::int, k.kept, k.kept, k.total_bytes,
+    'its worker ended without a report; what it had kept is used'
+  FROM (
+    SELECT d.*, e."resumedBytes" - d.resumed_bytes - coalesce((
+        SELECT sum(t.committed_bytes) FROM tries t WHERE t.download_id = d.id AND t.at >= d.last_attempt_at
+          AND t.day >= (d.last_attempt_at AT TIME ZONE 'UTC')::date
+      ), 0)::bigint AS kept
+    FROM downloads d JOIN ${events('"resumedBytes" bigint')} ON ${THIS_GENERATION}
+    WHERE d.status IN ('in_progress', 'resuming') AND d.event_at IS NOT NULL AND d.event_at < ${AT}
+      AND d.source IS NOT NULL AND d.source_place IS NOT NULL
+  ) k
+  WHERE k.kept > 0
+  ON CONFLICT DO NOTHING`;
+
 /** Positions of running downloads. Progress of a row that does not run yet proves that its start was missed. */
 export const PROGRESS_SQL = `
   UPDATE downloads d SET downloaded_bytes = e."committedBytes", total_bytes = coalesce(e."totalBytes", d.total_bytes),
     bytes_per_second = e."bytesPerSecond", source = coalesce(e.source, d.source), retries = e.retries,
+    source_place = coalesce(e."from", d.source_place),
     event_at = ${AT}, heartbeat_at = $2, updated_at = $2
-  FROM ${events('"committedBytes" bigint, "totalBytes" bigint, "bytesPerSecond" bigint, source text, retries int')}
+  FROM ${events('"committedBytes" bigint, "totalBytes" bigint, "bytesPerSecond" bigint, source text, retries int, "from" jsonb')}
   WHERE ${THIS_GENERATION} AND d.status IN ('in_progress', 'resuming')
     AND (d.event_at IS NULL OR d.event_at <= ${AT})
   RETURNING d.id`;
@@ -60,12 +87,17 @@ const INTERRUPTED_STATUS = `CASE WHEN d.status = 'paused' THEN d.status
   WHEN d.status = 'pending' THEN ${nextStatusSql('interrupt', `(${nextStatusSql('start')})`)}
   ELSE ${nextStatusSql('interrupt')} END`;
 
+/** What could not reach a source was no attempt. A row that is paused already was changed by the same event before. */
+const TAKEN_BACK = `CASE WHEN e.reason = 'sources_unavailable' AND d.status IN ('in_progress', 'resuming') THEN 1 ELSE 0 END`;
+
 export const INTERRUPTED_SQL = `
   UPDATE downloads d SET status = ${INTERRUPTED_STATUS},
     pause_reason = CASE WHEN d.pause_reason = 'requested' THEN d.pause_reason ELSE e.reason END,
     reason = CASE WHEN d.pause_reason = 'requested' THEN d.reason ELSE e.message END,
     retry_at = CASE WHEN d.pause_reason = 'requested' THEN NULL
       ELSE 'epoch'::timestamptz + e."retryAt" * interval '1 millisecond' END,
+    attempts = d.attempts - ${TAKEN_BACK},
+    attempts_used = greatest(d.attempts_used - ${TAKEN_BACK}, d.attempts_before),
     downloaded_bytes = e."committedBytes", current_size = e."committedBytes", bytes_per_second = 0,
     event_at = ${AT}, heartbeat_at = $2, updated_at = $2
   FROM ${events('reason text, message text, "committedBytes" bigint, "retryAt" bigint')}
@@ -95,7 +127,7 @@ export const FINISHED_SQL = `
       published_path = e.path, sources = e.sources, source = coalesce(e.gateway, d.source),
       total_bytes = e."sizeBytes", downloaded_bytes = e."sizeBytes", current_size = e."sizeBytes",
       resumed_bytes = e."resumedBytes", wasted_bytes = e."wastedBytes", bytes_per_second = 0,
-      pause_reason = NULL, reason = NULL, retry_at = NULL, error_kind = NULL, error = NULL,
+      pause_reason = NULL, reason = NULL, retry_at = NULL, error_kind = NULL, error = NULL, ${NOT_LOST_SQL},
       started_at = coalesce(d.started_at, ${AT} - e."durationMs" * interval '1 millisecond'),
       event_at = ${AT}, completed_at = ${AT}, heartbeat_at = $2, updated_at = $2
     FROM ${events(`outcome text, sha256 text, cid text, verified boolean, path text, sources jsonb, gateway text,
@@ -118,12 +150,12 @@ export const FINISHED_SQL = `
  * that goes on after a stop of its worker has the same number. */
 export const TRIES_SQL = `
   INSERT INTO tries (day, download_id, generation, attempt, sequence, at, host, model, model_type, layer, kind, source,
-    status, latency_ms, bytes, total_bytes, error_kind, error_message, reason)
+    status, latency_ms, bytes, committed_bytes, total_bytes, error_kind, error_message, reason, origin)
   SELECT ((${AT}) AT TIME ZONE 'UTC')::date, e."downloadId", e.generation, e.attempt, e.sequence, ${AT}, e.host, d.model,
-    d.model_type, e.layer, e.kind, e.source, e.status, least(e."latencyMs", 2147483647), e.bytes, d.total_bytes,
-    e."errorKind", e."errorMessage", e.reason
+    d.model_type, e.layer, e.kind, e.source, e.status, least(e."latencyMs", 2147483647), e.bytes,
+    e."committedBytes", d.total_bytes, e."errorKind", e."errorMessage", e.reason, e.origin
   FROM ${events(`attempt int, sequence int, layer text, kind text, source text, status text, "latencyMs" bigint,
-    bytes bigint, "errorKind" text, "errorMessage" text, reason text`)}
+    bytes bigint, "committedBytes" bigint, "errorKind" text, "errorMessage" text, reason text, origin text`)}
   JOIN downloads d ON d.id = e."downloadId" AND ${OWN}
   ORDER BY e."downloadId", e.generation, e.attempt, e.sequence
   ON CONFLICT DO NOTHING`;

@@ -17,9 +17,14 @@ export interface TryRow {
   readonly layer: LayerName;
   readonly kind: string;
   readonly source: string;
+  /** Scheme, host and port of the source, or its path. */
+  readonly origin: string;
   readonly status: 'success' | 'failure';
   readonly latencyMs: number;
+  /** Received bytes. */
   readonly bytes: number;
+  /** Bytes that were kept; as many as received in rows of earlier releases. */
+  readonly committedBytes: number;
   readonly totalBytes: number | null;
   readonly errorKind: string | null;
   readonly errorMessage: string | null;
@@ -44,6 +49,7 @@ export interface TryStats {
   readonly averageMs: number;
   readonly p50Ms: number;
   readonly p95Ms: number;
+  /** Kept, also by attempts whose worker was killed. */
   readonly bytes: number;
 }
 
@@ -72,15 +78,20 @@ export interface LayerHealth {
 const HEALTHY_FROM = 0.9;
 const DEGRADED_FROM = 0.5;
 
+/** Rows of earlier releases have no origin: it is read from the URL of the source. */
+const ORIGIN = `coalesce(t.origin, substring(t.source FROM '^[a-z][a-z0-9+.-]*://[^/?#]+'), t.source)`;
+
+const KEPT = 'coalesce(t.committed_bytes, t.bytes)';
+
 const TRY_COLUMNS = `t.at, t.download_id AS "downloadId", t.generation, t.attempt, t.sequence, t.host, t.model,
-  t.model_type AS "modelType", t.layer, t.kind, t.source, t.status, t.latency_ms AS "latencyMs", t.bytes,
-  t.total_bytes AS "totalBytes", t.error_kind AS "errorKind", t.error_message AS "errorMessage", t.reason`;
+  t.model_type AS "modelType", t.layer, t.kind, t.source, ${ORIGIN} AS origin, t.status,
+  t.latency_ms AS "latencyMs", t.bytes, ${KEPT} AS "committedBytes", t.total_bytes AS "totalBytes", t.error_kind AS "errorKind", t.error_message AS "errorMessage", t.reason`;
 
 const STATS_COLUMNS = `count(*) AS attempts, count(*) FILTER (WHERE t.status = 'success') AS successes,
   (count(*) FILTER (WHERE t.status = 'success'))::float8 / count(*) AS "successRate",
   avg(t.latency_ms)::float8 AS "averageMs",
   percentile_disc(0.5) WITHIN GROUP (ORDER BY t.latency_ms) AS "p50Ms",
-  percentile_disc(0.95) WITHIN GROUP (ORDER BY t.latency_ms) AS "p95Ms", sum(t.bytes)::bigint AS bytes`;
+  percentile_disc(0.95) WITHIN GROUP (ORDER BY t.latency_ms) AS "p95Ms", sum(${KEPT})::bigint AS bytes`;
 
 /** Days bound what is read, because the history is partitioned by them. */
 const SINCE = `t.at >= $1 AND t.day >= ($1::timestamptz AT TIME ZONE 'UTC')::date`;
@@ -122,8 +133,8 @@ export async function listTries(database: Database, filter: TryFilter): Promise<
 export async function metricsSummary(database: Database, since: Date): Promise<MetricsCounts> {
   const start = await startOf(database, since);
   const layers = `SELECT t.layer, ${STATS_COLUMNS} FROM tries t WHERE ${SINCE} GROUP BY t.layer ORDER BY t.layer`;
-  const gateways = `SELECT t.layer, t.source AS gateway, ${STATS_COLUMNS} FROM tries t WHERE ${SINCE}
-    GROUP BY t.layer, t.source ORDER BY t.layer, t.source`;
+  const gateways = `SELECT t.layer, ${ORIGIN} AS gateway, ${STATS_COLUMNS} FROM tries t WHERE ${SINCE}
+    GROUP BY 1, 2 ORDER BY 1, 2`;
   const outcomes = `SELECT d.outcome, count(*) AS count FROM downloads d
     WHERE d.completed_at >= $1 AND d.outcome IS NOT NULL GROUP BY d.outcome`;
   const { pool } = database;

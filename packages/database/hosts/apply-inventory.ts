@@ -36,6 +36,7 @@ async function compareNewest(client: pg.PoolClient, host: string, now: Date): Pr
     (await client.query<{ id: string }>(statement, [...set, ...more])).rows.map(({ id }) => id);
   const granted = await ids(sql.VERIFY_SQL, [now, SILENT_MS]);
   const lost = await ids(sql.LOSE_SQL, [now]);
+  await client.query(sql.SURPLUS_SQL, set);
   await client.query(sql.COMPARED_SQL, set);
   await client.query(sql.FORGET_PAGES_SQL, set);
   return [...granted, ...lost];

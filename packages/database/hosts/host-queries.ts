@@ -28,6 +28,45 @@ export interface HostRow {
   /** Rollouts do not begin with it. */
   readonly draining: boolean;
   readonly enrolment: 'none' | 'enrolled' | 'revoked';
+  /** When the list of what it has was last compared with what is wanted; by the host's clock. */
+  readonly inventoryAt: Date | null;
+  readonly surplus: Partial<Surplus>;
+}
+
+/** What a host has beyond what is wanted there. */
+export interface Surplus {
+  readonly extra: number;
+  readonly old: number;
+  /** The first of them, by name. */
+  readonly files: readonly SurplusFile[];
+}
+
+export interface SurplusFile {
+  readonly state: 'extra' | 'old';
+  readonly model: string | null;
+  readonly version: string | null;
+  readonly path: string | null;
+  readonly sha256: string;
+  readonly sizeBytes: number;
+}
+
+/** A file that the host lost and that is not there again. */
+export interface LostFile {
+  readonly downloadId: string;
+  readonly state: 'missing' | 'corrupt';
+  readonly model: string | null;
+  readonly version: string | null;
+  readonly path: string;
+  readonly sha256: string | null;
+  readonly sizeBytes: number | null;
+  readonly repairWaits: boolean;
+}
+
+export interface Lost {
+  readonly missing: number;
+  readonly corrupt: number;
+  readonly repairWaits: number;
+  readonly files: readonly LostFile[];
 }
 
 export interface NoticeRow {
@@ -46,7 +85,7 @@ const HOST_COLUMNS = `h.name, coalesce(h.shown_name, h.name) AS "shownName", h.f
   h.last_sequence AS "lastSequence", h.reported_at AS "reportedAt", h.inventory_digest AS "inventoryDigest",
   h.store_bytes AS "storeBytes", h.free_bytes AS "freeBytes", h.file_count AS "fileCount",
   h.worker_version AS "workerVersion", h.newer_versions AS "newerVersions", h.labels,
-  h.worker_labels AS "workerLabels", h.facts, h.draining,
+  h.worker_labels AS "workerLabels", h.facts, h.draining, h.inventory_at AS "inventoryAt", h.surplus,
   coalesce((SELECT CASE WHEN k.revoked_at IS NULL THEN 'enrolled' ELSE 'revoked' END FROM host_keys k WHERE k.host = h.name),
     'none') AS enrolment`;
 
@@ -58,6 +97,21 @@ export async function listHosts(database: Database, limit = 1000, afterName = ''
 
 export async function hostByName(database: Database, name: string): Promise<HostRow | undefined> {
   return (await database.pool.query<HostRow>(`SELECT ${HOST_COLUMNS} FROM hosts h WHERE h.name = $1`, [name])).rows[0];
+}
+
+/** @param named how many files are named; all are counted */
+export async function lostOn(database: Database, host: string, named: number): Promise<Lost> {
+  const sql = `SELECT d.id AS "downloadId", d.lost_as AS state, d.model, d.version, d.path, d.hash AS sha256,
+      d.total_bytes AS "sizeBytes", d.repair_waits AS "repairWaits"
+    FROM downloads d WHERE d.host = $1 AND d.lost_at IS NOT NULL AND d.status <> 'cancelled' ORDER BY d.model, d.version, d.path`;
+  const { rows } = await database.pool.query<LostFile>(sql, [host]);
+  const count = (holds: (file: LostFile) => boolean): number => rows.filter(holds).length;
+  return {
+    missing: count(({ state }) => state === 'missing'),
+    corrupt: count(({ state }) => state === 'corrupt'),
+    repairWaits: count(({ repairWaits }) => repairWaits),
+    files: rows.slice(0, named),
+  };
 }
 
 /** Newest first. */

@@ -49,15 +49,16 @@ const LINK_SQL = `
  */
 export async function writeDownloads(
   client: Client,
-  { id, models, spec }: RolloutRow,
+  { id, models, spec, deadlineAt }: RolloutRow,
   hosts: readonly string[],
   now: Date,
 ): Promise<boolean> {
+  const deadlineMs = Math.max(1, deadlineAt.getTime() - now.getTime());
   for (const { name, version } of models) {
     const sql = 'SELECT json FROM manifests WHERE model = $1 AND version = $2';
     const stored = (await client.query<{ json: Manifest }>(sql, [name, version])).rows[0];
     if (stored === undefined) return false;
-    const request = requestOf(stored.json, hosts, spec);
+    const request = { ...requestOf(stored.json, hosts, spec), deadlineMs };
     await insertDownloadsIn(client, request, { finishedOn: [] }, now);
     const files = request.files.map((file) => ({ path: file.path, content_key: contentKeyOf(file) }));
     await client.query(LINK_SQL, [id, JSON.stringify(files), hosts, name, version, now]);

@@ -32,7 +32,7 @@ export async function settlePresence(
 }
 
 /** A download waits because no source can be used: the host is not to blame. */
-const BLOCKED = `d.status = 'paused' AND d.pause_reason IN ('source_wait', 'sources_unavailable')`;
+const BLOCKED = `d.status = 'paused' AND d.pause_reason = 'sources_unavailable'`;
 
 const ago = (parameter: string): string => `$2::timestamptz - ${parameter}::bigint * interval '1 millisecond'`;
 

@@ -10,6 +10,8 @@ export interface AttemptContext {
   readonly lastAttempt: boolean;
   /** How often a worker began this job, put-backs, delays and crashes included. */
   readonly timesStarted: number;
+  /** Waits for sources before this attempt, without a byte in between. */
+  readonly sourceWaitsInARow: number;
   /** Fires when the worker stops or no longer owns the job; the handler then saves and returns within a second. */
   readonly signal: AbortSignal;
 }
@@ -19,8 +21,8 @@ export type HandlerResult =
   | { readonly do: 'done' }
   /** Back to the head of the queue at once; burns no attempt. */
   | { readonly do: 'put-back'; readonly reason: string }
-  /** Back to the queue at a time, milliseconds since 1970; burns no attempt. */
-  | { readonly do: 'delay'; readonly untilMs: number }
+  /** Back to the queue at a time, milliseconds since 1970; burns no attempt. `for` counts waits for sources in a row. */
+  | { readonly do: 'delay'; readonly untilMs: number; readonly for: 'sources' | 'space' }
   /** Burns an attempt; the next one follows after `afterMs`, or after the usual backoff. */
   | { readonly do: 'retry'; readonly error: Error; readonly afterMs?: number }
   /** Ends the job, whatever attempts are left. */

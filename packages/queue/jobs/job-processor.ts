@@ -1,5 +1,5 @@
 import { type BackoffStrategy, DelayedError, type Job, type Processor, UnrecoverableError, WaitingError } from 'bullmq';
-import { type DownloadJob, downloadJob } from '#contracts/worker/download-job';
+import { type DownloadJob, type JobWaits, downloadJob } from '#contracts/worker/download-job';
 import { parseKnown } from '#contracts/worker/parse-known';
 import type { Logger } from '#core/logger';
 import type { AttemptContext, DownloadHandler, HandlerResult } from './download-handler.ts';
@@ -37,6 +37,7 @@ export function createProcessor(options: ProcessorOptions): Processor<unknown, n
   return async (job, token, signal) => {
     if (token === undefined || signal === undefined) throw new Error('BullMQ gave no token or no signal');
     if (options.stopping.aborted) return settle(job, token, { do: 'put-back', reason: 'shutdown' }, options.logger);
+    refuseCrashLoop(job);
     const payload = readPayload(job, options.logger);
     const result = await options.handler(payload, contextOf(job, payload, signal));
     options.onHandled(job);
@@ -66,10 +67,33 @@ function readPayload(job: Job<unknown>, logger: Logger): DownloadJob {
   );
 }
 
+/** A job that was begun this often without an end of its handler crashes every worker. */
+const MAX_CRASHES = 30;
+
+/**
+ * BullMQ's own limit on starts is not used: a job that waits for sources or for disk space is begun again and again in order.
+ *
+ * @throws UnrecoverableError for a job that crashes every worker
+ */
+function refuseCrashLoop(job: Job<unknown>): void {
+  const crashes = job.attemptsStarted - 1 - job.attemptsMade - waitsOf(job).orderlyStarts;
+  if (crashes > MAX_CRASHES)
+    throw new UnrecoverableError(
+      `it was begun ${crashes} times without an end: its worker dies while it runs; look at the worker's log, then resume`,
+    );
+}
+
+/** What the payload says; none for a payload that cannot be read. */
+function waitsOf({ data }: Job<unknown>): JobWaits {
+  const waits = downloadJob.payload.shape.waits.safeParse((data as Partial<DownloadJob> | null)?.waits).data;
+  return waits ?? { orderlyStarts: 0, sourceWaitsInARow: 0 };
+}
+
 const contextOf = (job: Job<unknown>, payload: DownloadJob, signal: AbortSignal): AttemptContext => ({
   attempt: payload.attemptsUsed + job.attemptsMade + 1,
   lastAttempt: job.attemptsMade + 1 >= (job.opts.attempts ?? 1),
   timesStarted: job.attemptsStarted,
+  sourceWaitsInARow: payload.waits?.sourceWaitsInARow ?? 0,
   signal,
 });
 
@@ -78,17 +102,34 @@ async function settle(job: Job<unknown>, token: string, result: HandlerResult, l
     case 'done':
       return null;
     case 'put-back':
-      await letGo(job, logger, () => job.moveToWait(token));
+      await letGo(job, logger, async () => {
+        if (result.reason !== 'lock-lost') await keepWaits(job, waitsOf(job).sourceWaitsInARow);
+        await job.moveToWait(token);
+      });
       throw new WaitingError(result.reason);
     case 'delay':
-      await letGo(job, logger, () => job.moveToDelayed(result.untilMs, token));
+      await letGo(job, logger, async () => {
+        await keepWaits(job, result.for === 'sources' ? waitsOf(job).sourceWaitsInARow + 1 : 0);
+        await job.moveToDelayed(result.untilMs, token);
+      });
       throw new DelayedError();
     case 'retry':
+      if (waitsOf(job).sourceWaitsInARow > 0) await letGo(job, logger, () => forgetSourceWaits(job));
       throw new AttemptError(result.error, result.afterMs);
     case 'fail':
       throw new UnrecoverableError(result.error.message);
   }
 }
+
+/** Counts one more start that ended in order. */
+const keepWaits = (job: Job<unknown>, sourceWaitsInARow: number): Promise<void> =>
+  writeWaits(job, { orderlyStarts: waitsOf(job).orderlyStarts + 1, sourceWaitsInARow });
+
+const forgetSourceWaits = (job: Job<unknown>): Promise<void> =>
+  writeWaits(job, { ...waitsOf(job), sourceWaitsInARow: 0 });
+
+const writeWaits = (job: Job<unknown>, waits: JobWaits): Promise<void> =>
+  job.updateData({ ...(job.data as object), waits });
 
 /** A job whose lock is lost, or that Redis no longer has, is left to the worker that holds it now. */
 async function letGo(job: Job<unknown>, logger: Logger, move: () => Promise<unknown>): Promise<void> {

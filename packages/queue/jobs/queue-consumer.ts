@@ -7,10 +7,8 @@ import { queueKey, type QueueAddress } from '../keys.ts';
 import type { DownloadHandler, StopReason } from './download-handler.ts';
 import { backoffStrategy, createProcessor } from './job-processor.ts';
 
-/** A crash is not an attempt: BullMQ's own limit on stalls must not fail a job before `MAX_STARTS` does. */
+/** A crash is not an attempt: BullMQ's own limit on stalls must not fail a job before the processor does, which counts crashes. */
 const MAX_STALLS = 100;
-/** Limit for a job that crashes every worker: counts put-backs, delays, crashes and attempts. */
-const MAX_STARTS = 30;
 /** How long one blocking wait for a job lasts while the queue is empty. */
 const IDLE_POLL_SECONDS = 30;
 
@@ -52,7 +50,6 @@ export class QueueConsumer {
       lockDuration: options.lockDurationMs,
       stalledInterval: options.stalledIntervalMs,
       maxStalledCount: MAX_STALLS,
-      maxStartedAttempts: MAX_STARTS,
       drainDelay: IDLE_POLL_SECONDS,
       settings: { backoffStrategy },
     });

@@ -1,6 +1,6 @@
 import { exponentialMs } from '#core/async/exponential-pause';
 import { BoundedMap } from '#core/bounded-map';
-import type { SourceFailureKind } from '#core/failure';
+import type { OriginalFailure, SourceFailureKind } from '#core/failure';
 import { SourceError } from '#core/failure';
 import { KIB, MINUTE_MS, SECOND_MS } from '#core/units';
 
@@ -40,6 +40,8 @@ interface OriginRecord {
   opens: number;
   openUntilMs: number;
   probing: boolean;
+  /** The first of the failures in a row. */
+  firstFailure: OriginalFailure | undefined;
   /** Pauses that the origin asked for, or that follow corrupt bytes. */
   readonly cooldowns: Cooldowns;
   successRate: number | undefined;
@@ -63,6 +65,7 @@ const ABOUT_ORIGIN: ReadonlySet<SourceFailureKind> = new Set<SourceFailureKind>(
 /** The parts of a failure that matter for the health of an origin. */
 export interface OriginFailure {
   readonly kind: SourceFailureKind;
+  readonly message?: string | undefined;
   readonly retryAfterMs?: number | undefined;
   readonly bucket?: string | undefined;
   /** Set when only a connection beyond its limit was refused: the health of the origin does not change. */
@@ -96,16 +99,17 @@ export class SourceHealth {
   admit(origin: string, source: string, bucket?: string): void {
     const record = this.#touch(origin);
     const waitMs = this.waitMs(origin, bucket);
-    if (waitMs > 0)
-      throw new SourceError('throttled', source, 'is paused, because it asked for that or sent corrupt bytes', {
-        retryAfterMs: waitMs,
-        bucket,
-      });
+    if (waitMs > 0) {
+      const original = record.cooldowns.causeOf(bucket);
+      const why = original === undefined ? 'because it asked for that' : `because of ${shown(original)}`;
+      throw new SourceError('throttled', source, `is paused, ${why}`, { retryAfterMs: waitMs, bucket, original });
+    }
     if (record.opens === 0) return;
     const openMs = Math.ceil(record.openUntilMs - this.#now());
     if (openMs > 0 || record.probing)
-      throw new SourceError('unreachable', source, `is paused after ${record.failuresInARow} failures in a row`, {
+      throw new SourceError('unreachable', source, breakerMessage(record), {
         retryAfterMs: Math.max(openMs, SECOND_MS),
+        original: record.firstFailure,
       });
     record.probing = true;
   }
@@ -127,17 +131,22 @@ export class SourceHealth {
     if (saysNothing(error)) return;
     record.successRate = average(record.successRate ?? 1, 0);
     const isAnswered = error.retryAfterMs !== undefined || !ABOUT_ORIGIN.has(error.kind) || bytes >= PROGRESS_BYTES;
-    if (error.retryAfterMs !== undefined) this.coolDown(origin, error.retryAfterMs, error.bucket);
-    record.failuresInARow = isAnswered ? 0 : record.failuresInARow + 1;
+    const cause = causeOf(error);
+    if (error.retryAfterMs !== undefined) this.coolDown(origin, error.retryAfterMs, error.bucket, cause);
+    countFailure(record, isAnswered ? undefined : cause);
     if (isAnswered) return wasProbe ? close(record) : undefined;
     if (!wasProbe && record.failuresInARow < this.#failuresToOpen) return;
     record.openUntilMs = this.#now() + exponentialMs(this.#cooldownMs, record.opens + 1, MAX_COOLDOWN_MS);
     record.opens += 1;
   }
 
-  /** Begins a cooldown of an origin, or of one of its rate limits. */
-  coolDown(origin: string, ms: number, bucket?: string): void {
-    this.#touch(origin).cooldowns.begin(bucket, this.#now() + ms);
+  /**
+   * Begins a cooldown of an origin, or of one of its rate limits.
+   *
+   * @param cause the failure that asked for it or that it follows
+   */
+  coolDown(origin: string, ms: number, bucket?: string, cause?: OriginalFailure): void {
+    this.#touch(origin).cooldowns.begin(bucket, this.#now() + ms, cause);
   }
 
   /** @returns milliseconds until the cooldown of the origin, or of its rate limit, ends; 0 when it may be asked */
@@ -181,9 +190,25 @@ export class SourceHealth {
 const saysNothing = ({ kind, connectionLimit }: OriginFailure): boolean =>
   kind === 'aborted' || connectionLimit !== undefined;
 
+const shown = ({ kind, message }: OriginalFailure): string => (message === '' ? kind : `"${message}" (${kind})`);
+
+function breakerMessage({ failuresInARow, firstFailure }: OriginRecord): string {
+  const first = firstFailure === undefined ? '' : `, the first: ${shown(firstFailure)}`;
+  return `is paused after ${failuresInARow} failures in a row${first}`;
+}
+
+const causeOf = ({ kind, message = kind }: OriginFailure): OriginalFailure => ({ kind, message });
+
+/** @param cause undefined for a failure that shows that the origin works: it ends the row */
+function countFailure(record: OriginRecord, cause: OriginalFailure | undefined): void {
+  record.failuresInARow = cause === undefined ? 0 : record.failuresInARow + 1;
+  record.firstFailure = cause === undefined ? undefined : (record.firstFailure ?? cause);
+}
+
 /** Closes the breaker of an origin that works. */
 function close(record: OriginRecord): void {
   record.failuresInARow = 0;
+  record.firstFailure = undefined;
   record.opens = 0;
   record.openUntilMs = 0;
   record.probing = false;
@@ -196,20 +221,28 @@ const newRecord = (): OriginRecord => ({
   opens: 0,
   openUntilMs: 0,
   probing: false,
+  firstFailure: undefined,
   cooldowns: new Cooldowns(),
   successRate: undefined,
   bytesPerSecond: undefined,
 });
 
+interface Cooldown {
+  /** Monotonic milliseconds. */
+  readonly untilMs: number;
+  readonly cause: OriginalFailure | undefined;
+}
+
 /** Until when one origin, or one of its rate limits, is not asked. */
 class Cooldowns {
-  /** Monotonic milliseconds by bucket; the key '' stands for the whole origin. */
-  readonly #until = new Map<string, number>();
+  /** By bucket; the key '' stands for the whole origin. */
+  readonly #until = new Map<string, Cooldown>();
 
   /** Begins or prolongs a cooldown; one that runs is never shortened. @param bucket undefined for the whole origin */
-  begin(bucket: string | undefined, untilMs: number): void {
+  begin(bucket: string | undefined, untilMs: number, cause: OriginalFailure | undefined): void {
     const key = bucket ?? '';
-    this.#until.set(key, Math.max(untilMs, this.#until.get(key) ?? 0));
+    const running = this.#until.get(key);
+    if (running === undefined || running.untilMs < untilMs) this.#until.set(key, { untilMs, cause });
   }
 
   /**
@@ -217,16 +250,26 @@ class Cooldowns {
    * @returns until when such a request has to wait; a moment in the past when it does not have to
    */
   untilMs(bucket: string | undefined): number {
-    let latest = this.#until.get('') ?? 0;
-    for (const [key, untilMs] of this.#until) {
-      if (bucket === undefined || key === bucket) latest = Math.max(latest, untilMs);
+    return this.#longest(bucket)?.untilMs ?? 0;
+  }
+
+  /** @returns why such a request has to wait; undefined when that is not known */
+  causeOf(bucket: string | undefined): OriginalFailure | undefined {
+    return this.#longest(bucket)?.cause;
+  }
+
+  #longest(bucket: string | undefined): Cooldown | undefined {
+    let longest: Cooldown | undefined;
+    for (const [key, cooldown] of this.#until) {
+      if (key !== '' && bucket !== undefined && key !== bucket) continue;
+      if (longest === undefined || longest.untilMs < cooldown.untilMs) longest = cooldown;
     }
-    return latest;
+    return longest;
   }
 
   /** Forgets cooldowns that are over. @returns true when none runs */
   expire(nowMs: number): boolean {
-    for (const [key, untilMs] of this.#until) if (untilMs <= nowMs) this.#until.delete(key);
+    for (const [key, { untilMs }] of this.#until) if (untilMs <= nowMs) this.#until.delete(key);
     return this.#until.size === 0;
   }
 }

@@ -46,7 +46,7 @@ export async function quarantineBlob(
         await moveAside(context, blob, { sha256, reason, message, at: isoNow(context), views });
       for (const { model, path } of views) await unlinkView(context, model, path);
       await dropFacts(context, sha256);
-      context.onNotice({ notice: 'corrupt', sha256, views, message });
+      context.onNotice({ notice: reason === 'missing' ? 'missing' : 'corrupt', sha256, views, message });
       return markContent(before, sha256, `${reason}: ${message}`);
     });
   } catch (error) {

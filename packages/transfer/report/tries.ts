@@ -50,7 +50,7 @@ export function recordOf(run: SourceTry, grid: Grid | undefined, { error, decisi
     badLeaves: run.badLeaves,
     durationMs: now - run.startedAt,
     latencyMs: run.latencyMs,
-    failure: error === undefined ? undefined : { kind: error.kind, message: error.message },
+    failure: error === undefined ? undefined : { kind: error.reasonKind, message: error.message },
     decision: decision?.do,
     reason: decision?.reason,
   };

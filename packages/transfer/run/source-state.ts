@@ -68,6 +68,7 @@ export class SourceState {
   /** How often all bytes were dropped because the source could not continue them. */
   restarts = 0;
   readonly parts: Parts = { hits: 0, misses: 0, missesInARow: 0, hasGiven: false, asksEach: false };
+  /** Of each kind the first message. */
   readonly failures = new Map<SourceFailureKind, { message: string; count: number }>();
   readonly meter: SpeedMeter;
   #samples: number[] = [];
@@ -98,8 +99,8 @@ export class SourceState {
   }
 
   recordFailure(error: SourceError): void {
-    const known = this.failures.get(error.kind);
-    this.failures.set(error.kind, { message: error.message, count: (known?.count ?? 0) + 1 });
+    const known = this.failures.get(error.reasonKind);
+    this.failures.set(error.reasonKind, { message: known?.message ?? error.message, count: (known?.count ?? 0) + 1 });
     this.errors += 1;
   }
 

@@ -8,7 +8,7 @@ const snapshot = {
   storeBytes: 12_345,
   hostsOverStoreLimit: 1,
   refusedBatches: { unsigned: 0, forged: 7 },
-  tries: [{ layer: 'ipfs', successes: 9, failures: 3 }],
+  tries: [{ layer: 'ipfs', successes: 9, failures: 3, bytes: 1234 }],
 };
 
 describe('metrics of the control plane', () => {
@@ -21,11 +21,15 @@ describe('metrics of the control plane', () => {
     expect(text).toContain('haulier_refused_event_batches{reason="unsigned"} 0');
     expect(text).toContain('haulier_refused_event_batches{reason="forged"} 7');
     expect(text).toContain('haulier_download_tries{layer="ipfs",result="failure"} 3');
+    expect(text).toContain('haulier_download_bytes{layer="ipfs"} 1234');
   });
 
-  it('M02 a layer that is gone from the window is gone from the answer', async () => {
+  it('M02 a layer whose tries are all out of the window goes back to 0', async () => {
     const metrics = createControlPlaneMetrics();
     await metrics.expose(snapshot);
-    expect(await metrics.expose({ ...snapshot, tries: [] })).not.toContain('layer="ipfs"');
+    const tries = [{ layer: 'ipfs', successes: 0, failures: 0, bytes: 0 }];
+    expect(await metrics.expose({ ...snapshot, tries })).toContain(
+      'haulier_download_tries{layer="ipfs",result="success"} 0',
+    );
   });
 });

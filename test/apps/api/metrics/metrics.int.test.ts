@@ -4,6 +4,7 @@ import type { DownloadRequest } from '#contracts/http/downloads';
 import type { MetricsHealth, MetricsList, MetricsSummary } from '#contracts/http/metrics';
 import type { Problem } from '#contracts/http/problem';
 import { EventBatch, type WorkerEvent } from '#contracts/worker/worker-events';
+import { LAYER_NAMES } from '#core/layer';
 import { recordBatches } from '../../../../apps/api/background/recorder.ts';
 import { startApp, type TestApp } from '../start-app.ts';
 
@@ -42,7 +43,8 @@ describe('the metrics of the API', () => {
     ]);
     expect(all.records[2]).toEqual({
       ...{ at: expect.any(String), downloadId: expect.any(String), host: 'gpu-1', model: 'whisper', modelType: 'stt' },
-      ...{ layer: 'ipfs', kind: 'ipfs-gateway', gateway: GATEWAY, status: 'failure', latencyMs: 100, bytes: 0 },
+      ...{ layer: 'ipfs', kind: 'ipfs-gateway', gateway: GATEWAY, source: GATEWAY, status: 'failure' },
+      ...{ latencyMs: 100, bytes: 0 },
       ...{ totalBytes: 10, errorType: 'timed-out', errorMessage: 'no byte for 30 s' },
     });
     const first = await get<MetricsList>('/api/metrics/downloads?limit=2');
@@ -81,6 +83,11 @@ describe('the metrics of the API', () => {
     expect(response.body).toContain('haulier_download_tries{layer="ipfs",result="failure"} 1');
     expect(response.body).toContain('haulier_downloads{status="success"} 2');
     expect(response.body).toContain('haulier_hosts{state="online"} 1');
+    // M07: known series begin at 0.
+    for (const layer of LAYER_NAMES)
+      expect(response.body).toContain(`haulier_download_tries{layer="${layer}",result="success"}`);
+    expect(response.body).toContain('haulier_downloads{status="failed"} 0');
+    expect(response.body).toContain('haulier_download_bytes{layer="peer"} 0');
     for (const word of ['evil', GATEWAY, 'gpu-1', 'whisper']) expect(response.body).not.toContain(word);
   });
 
@@ -120,7 +127,9 @@ describe('the metrics of the API', () => {
     expect((await get<MetricsSummary>('/api/metrics/summary')).total.tries).toBe(3);
     expect((await reset(api.tokens.admin)).statusCode).toBe(200);
     const summary = await get<MetricsSummary>('/api/metrics/summary');
-    expect(summary).toMatchObject({ total: { tries: 0, successRate: null }, layers: [], cacheEffectiveness: null });
+    expect(summary).toMatchObject({ total: { tries: 0, successRate: null }, cacheEffectiveness: null });
+    const none = { tries: 0, successes: 0, successRate: null, averageMs: null, p50Ms: null, p95Ms: null, bytes: 0 };
+    expect(summary.layers).toEqual(LAYER_NAMES.map((layer) => ({ layer, ...none })));
     expect((await get<MetricsList>('/api/metrics/downloads')).records).toEqual([]);
   });
 });

@@ -195,7 +195,7 @@ describe('a rollout', () => {
   it('N07 pauses while every working host waits for a source, blames no host, and goes on by itself', async () => {
     await kit.report(many(3));
     const { id } = await kit.create({ concurrency: { global: 2 }, host: { stall: '15m' } });
-    const block = `UPDATE downloads SET status = 'paused', pause_reason = 'source_wait', reason = 'no source answers'`;
+    const block = `UPDATE downloads SET status = 'paused', pause_reason = 'sources_unavailable', reason = 'no source answers'`;
     await kit.api.deps.database.pool.query(block);
     await kit.conduct();
     expect(await kit.get(id)).toMatchObject({ state: 'paused', reason: 'source' });

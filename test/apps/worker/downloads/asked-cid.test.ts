@@ -53,16 +53,21 @@ describe('a manifest that names a CID and a SHA-256, and no gateway that has its
     const { signal } = new AbortController();
     const running = new RunningDownloads(() => performance.now()).begin(job, signal);
     const events: WorkerEvent[] = [];
-    const result = await new Attempt(job, { attempt: 1, lastAttempt: false, timesStarted: 1, signal }, running, {
-      ...{
-        store,
-        fetcher: { fetch },
-        logger: silentLogger,
-        downloads: new RunningDownloads(() => 0),
-        onServed: () => undefined,
+    const result = await new Attempt(
+      job,
+      { attempt: 1, lastAttempt: false, timesStarted: 1, sourceWaitsInARow: 0, signal },
+      running,
+      {
+        ...{
+          store,
+          fetcher: { fetch },
+          logger: silentLogger,
+          downloads: new RunningDownloads(() => 0),
+          onServed: () => undefined,
+        },
+        ...{ publish: (event: WorkerEvent) => void events.push(event), flush: () => Promise.resolve() },
       },
-      ...{ publish: (event: WorkerEvent) => void events.push(event), flush: () => Promise.resolve() },
-    }).run();
+    ).run();
     running.end();
     expect(result).toEqual({ do: 'done' });
     return events.find((event) => event.type === 'download.finished');

@@ -89,6 +89,20 @@ describe('the inventory that a host reports', () => {
     expect(pages()[1]!.digest).toBe('second');
   });
 
+  it('G31 is the whole list for a file that is lost again before its repair was in a list', async () => {
+    const { reporter, state, events, pages } = reporting(60_000);
+    reporter.start();
+    await until(() => pages().length === 1, { what: 'the first list' });
+    state.has = inventoryOf('repaired', 3);
+    reporter.nudge();
+    await until(() => events.filter(({ type }) => type === 'host.report').length === 2, { what: 'a short report' });
+    expect(pages()).toHaveLength(1);
+    state.has = inventoryOf('first', 2);
+    reporter.nudge(true);
+    await until(() => pages().length === 2, { what: 'the list again' });
+    expect(pages()[1]!.digest).toBe('first');
+  });
+
   it('cuts a long list into pages of one moment; an empty store is one empty page', async () => {
     const { reporter, state, pages } = reporting(1);
     state.has = inventoryOf('long', 1001);

@@ -6,6 +6,7 @@ import { applyEvents } from '#database/history/event-queries';
 import { runAsLeader } from '#database/sql/leader';
 import {
   confirmQueued,
+  failOverdue,
   markEnqueued,
   requeueLost,
   requeueShards,
@@ -128,10 +129,54 @@ describe('the outbox', () => {
   it('leaves a download alone whose worker waits until a known time', async () => {
     const download = await oneDownload(database);
     await markEnqueued(database, [download], at(0));
-    const waits = interrupted(download, 2, { reason: 'source_wait', retryAt: at(600).getTime() });
+    const waits = interrupted(download, 2, { reason: 'sources_unavailable', retryAt: at(600).getTime() });
     await applyEvents(database, [batch([started(download, 1), waits])], at(2));
     expect(await silentAt(500)).toEqual([]);
     expect(await silentAt(661)).toEqual([download.id]);
+  });
+
+  it('F40 RE3 takes an attempt back that could not reach a source, once', async () => {
+    const download = await oneDownload(database);
+    await markEnqueued(database, [download], at(0));
+    const away = interrupted(download, 2, { reason: 'sources_unavailable', retryAt: at(12).getTime() });
+    await applyEvents(database, [batch([started(download, 1), away])], at(2));
+    await applyEvents(database, [batch([away])], at(3));
+    expect(await mustFind(database, download.id)).toMatchObject({
+      status: 'paused',
+      pauseReason: 'sources_unavailable',
+      attempts: 0,
+      attemptsUsed: 0,
+    });
+    await requeueLost(database, [download], MAX_REQUEUES, at(99));
+    expect(await unqueuedDownloads(database, 100)).toMatchObject([{ generation: 2, attemptsBefore: 0 }]);
+  });
+
+  it('F41 fails a download whose worker is away when its deadline is over', async () => {
+    const download = await oneDownload(database, { deadlineMs: 60_000 });
+    const other = await oneDownload(database, { deadlineMs: 60_000 });
+    expect(download.deadlineAt).toEqual(at(60));
+    const away = interrupted(download, 2, { reason: 'sources_unavailable', message: 'connection refused' });
+    await applyEvents(database, [batch([started(download, 1), away])], at(2));
+    expect(await failOverdue(database, at(60), at(61))).toEqual([]);
+    expect(await failOverdue(database, at(61), at(62))).toMatchObject([
+      {
+        id: download.id,
+        status: 'failed',
+        errorKind: 'deadline',
+        error: expect.stringContaining('connection refused'),
+      },
+    ]);
+    expect(await mustFind(database, other.id)).toMatchObject({ status: 'pending' });
+  });
+
+  it('F41 begins the time anew at a resume request', async () => {
+    const download = await oneDownload(database, { deadlineMs: 60_000 });
+    const away = interrupted(download, 2, { reason: 'sources_unavailable' });
+    await applyEvents(database, [batch([started(download, 1), away])], at(2));
+    expect(await resumeDownload(database, download.id, at(50))).toMatchObject({
+      done: true,
+      row: { status: 'pending', deadlineAt: at(110), deadlineMs: 60_000 },
+    });
   });
 
   it('queues a lost job again without charging the attempt that was cut off', async () => {

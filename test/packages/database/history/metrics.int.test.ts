@@ -5,7 +5,7 @@ import type { Database } from '#database/sql/connect';
 import { applyEvents } from '#database/history/event-queries';
 import { layerHealth, listTries, metricsSummary, resetMetrics, triesOf } from '#database/history/metrics-queries';
 import { createTestDatabase, type TestDatabase } from '../../../helpers/database.ts';
-import { at, batch, failed, finished, oneDownload, START, tried } from '../fixtures.ts';
+import { at, batch, failed, finished, interrupted, oneDownload, progress, START, started, tried } from '../fixtures.ts';
 
 describe('metrics', () => {
   let made: TestDatabase;
@@ -56,6 +56,61 @@ describe('metrics', () => {
     const page = await listTries(database, { since: START, limit: 4 });
     const next = await listTries(database, { since: START, limit: 20, after: page.at(-1) });
     expect([...page, ...next]).toEqual([newest, ...rest]);
+  });
+
+  it('M08 ME2 takes scheme, host and port for the gateway, whatever files came from there', async () => {
+    const one = await oneDownload(database);
+    const mirror = { layer: 'huggingface', kind: 'mirror' } as const;
+    const of = (n: number, more: object) => tried(one, n, n, { ...mirror, bytes: 10, ...more });
+    const tries = [
+      of(1, { source: 'https://m.example:8443/a.bin', origin: 'https://m.example:8443' }),
+      of(2, { source: 'https://m.example:8443/b.bin', origin: 'https://m.example:8443' }),
+      of(3, { source: 'https://m.example:8443/of-an-earlier-release.bin?x=1' }),
+      of(4, { source: 'https://m.example/c.bin', origin: 'https://m.example' }),
+      of(5, { source: 'models.tar', origin: '/bundles/models.tar' }),
+    ];
+    await applyEvents(database, [batch(tries)], at(9));
+    const { gateways } = await metricsSummary(database, START);
+    expect(gateways.map(({ gateway, attempts }) => [gateway, attempts])).toEqual([
+      ['/bundles/models.tar', 1],
+      ['https://m.example', 1],
+      ['https://m.example:8443', 3],
+    ]);
+  });
+
+  it('M09 counts the bytes that were kept, also those of an attempt whose worker was killed, once', async () => {
+    const one = await oneDownload(database);
+    const from = { layer: 'ipfs', kind: 'ipfs-gateway', origin: 'https://gateway.example' } as const;
+    const restart = started(one, 9, { resumedBytes: 700 });
+    const events = [
+      started(one, 1, { resumedBytes: 100 }),
+      tried(one, 2, 0, { bytes: 500, committedBytes: 300 }),
+      { ...progress(one, 5, 800), from },
+      restart, // the worker was killed after a checkpoint at 700 bytes
+      tried(one, 12, 0, { bytes: 300, committedBytes: 300 }),
+    ];
+    await applyEvents(database, [batch(events.slice(0, 3))], at(5));
+    await applyEvents(database, [batch(events.slice(3))], at(12));
+    await applyEvents(database, [batch([restart])], at(13));
+    const { gateways, layers } = await metricsSummary(database, START);
+    expect(gateways).toMatchObject([{ gateway: 'https://gateway.example', bytes: 900, attempts: 3 }]);
+    expect(layers).toMatchObject([{ layer: 'ipfs', bytes: 900 }]);
+    const told = (await triesOf(database, one, 9)).find(({ reason }) => reason?.includes('without a report'));
+    expect(told).toMatchObject({ bytes: 300, committedBytes: 300, at: at(5), source: 'https://gateway.example' });
+  });
+
+  it('M09 counts an attempt that its worker put back by its tries alone', async () => {
+    const one = await oneDownload(database);
+    const from = { layer: 'ipfs', kind: 'ipfs-gateway', origin: 'https://gateway.example' } as const;
+    const events = [
+      started(one, 1),
+      { ...progress(one, 2, 400), from },
+      tried(one, 3, 0, { bytes: 400, committedBytes: 400 }),
+      interrupted(one, 4, { reason: 'worker_shutdown', committedBytes: 400 }),
+      started(one, 9, { resumedBytes: 400 }),
+    ];
+    await applyEvents(database, [batch(events)], at(9));
+    expect((await metricsSummary(database, START)).layers).toMatchObject([{ bytes: 400, attempts: 1 }]);
   });
 
   it('ME2 sums up success, latency and cache effectiveness per layer and gateway', async () => {

@@ -4,6 +4,7 @@ import type { InventoryEventEntry, WorkerEvent } from '#contracts/worker/worker-
 import type { Database } from '#database/sql/connect';
 import type { DownloadRow } from '#database/downloads/download-row';
 import { applyEvents } from '#database/history/event-queries';
+import { hostByName, lostOn } from '#database/hosts/host-queries';
 import { createTestDatabase, type TestDatabase } from '../../../helpers/database.ts';
 import {
   at,
@@ -78,6 +79,37 @@ describe('applyEvents, the inventory of a host', () => {
     });
     await say([inventory(20, []), inventory(30, [])]);
     expect(await mustFind(database, id)).toMatchObject({ status: 'pending', generation: 2 });
+  });
+
+  it('N25 tells missing files from damaged ones until they are there again', async () => {
+    const gone = await done(10);
+    const damaged = await done(10, '1', 'b.onnx');
+    await say([inventory(20, [have({ path: 'b.onnx', state: 'invalid' })])]);
+    const lost = await lostOn(database, host, 10);
+    expect(lost).toMatchObject({ missing: 1, corrupt: 1, repairWaits: 2 });
+    expect(lost.files).toMatchObject([
+      { downloadId: gone.id, state: 'missing', model: 'whisper', version: '1', path: 'a.onnx' },
+      { downloadId: damaged.id, state: 'corrupt', path: 'b.onnx', sha256: SHA256 },
+    ]);
+    await say([finished({ id: gone.id, generation: 2 }, 30)]);
+    expect(await lostOn(database, host, 10)).toMatchObject({ missing: 0, corrupt: 1 });
+  });
+
+  it('N25 tells what a host has beyond what is wanted: old versions, and files of no download', async () => {
+    await done(10, '1');
+    await database.pool.query(`UPDATE downloads SET created_at = $2 WHERE host = $1`, [host, at(-100)]);
+    await done(20, '2');
+    const bundled = { ...have({ path: 'by-hand.bin' }), model: 'bundled' };
+    const nameless = { ...have(), sha256: 'e'.repeat(64), model: null, version: null, path: null };
+    await say([inventory(30, [have(), have({ version: '2' }), bundled, nameless])]);
+    const { surplus, inventoryAt } = (await hostByName(database, host))!;
+    expect(inventoryAt).toEqual(at(30));
+    expect(surplus).toMatchObject({ extra: 2, old: 1 });
+    expect(surplus.files).toMatchObject([
+      { state: 'extra', model: 'bundled', path: 'by-hand.bin' },
+      { state: 'old', model: 'whisper', version: '1', path: 'a.onnx', sizeBytes: 1000 },
+      { state: 'extra', model: null, sha256: 'e'.repeat(64) },
+    ]);
   });
 
   it('VE3 queues a file again that the host quarantined', async () => {

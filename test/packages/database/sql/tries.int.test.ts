@@ -41,7 +41,8 @@ describe('the table tries, which was named attempts', () => {
   async function folderOf(change: 'release before' | 'next release'): Promise<string> {
     const folder = await mkdtemp(join(tmpdir(), 'migrations-'));
     cleanups.push(() => rm(folder, { recursive: true }));
-    const filter = (path: string) => change === 'next release' || !path.includes(EXPAND);
+    const isLater = (path: string): boolean => (/\d{14}_\w+/.exec(path)?.[0] ?? '') >= EXPAND;
+    const filter = (path: string) => change === 'next release' || !isLater(path);
     await cp(MIGRATIONS_FOLDER, folder, { recursive: true, filter });
     if (change === 'next release') await cp(NEXT_RELEASE, folder, { recursive: true });
     return folder;

@@ -77,7 +77,7 @@ describe('job consumer', () => {
     await kit.consume({
       handler: async (_job, { attempt, lastAttempt }) => {
         attempts.push([attempt, lastAttempt]);
-        return attempts.length <= 3 ? { do: 'delay', untilMs: Date.now() + 20 } : DONE;
+        return attempts.length <= 3 ? { do: 'delay', untilMs: Date.now() + 20, for: 'space' } : DONE;
       },
     });
     const job = await kit.add(null, aJob({ attemptsUsed: 2 }));
@@ -89,6 +89,21 @@ describe('job consumer', () => {
       [3, true],
     ]);
     expect((await kit.found(job)).attemptsStarted).toBe(4);
+  });
+
+  it('F40 I30 waits more often than it may crash, and counts the waits for sources until a byte arrives', async () => {
+    const waits: number[] = [];
+    await kit.consume({
+      handler: async (_job, { sourceWaitsInARow }) => {
+        waits.push(sourceWaitsInARow);
+        if (waits.length <= 40) return { do: 'delay', untilMs: Date.now() + 5, for: 'sources' };
+        return waits.length === 41 ? { do: 'retry', error: new Error('cut off'), afterMs: 5 } : DONE;
+      },
+    });
+    const job = await kit.add(null, aJob({ attemptsUsed: 1 }));
+    await kit.untilState(job, 'completed');
+    expect(waits).toEqual([...Array.from({ length: 41 }, (_, count) => count), 0]);
+    expect((await kit.found(job)).attemptsMade).toBe(2);
   });
 
   it('RE3 retries twice and then fails the job, three attempts in all', async () => {

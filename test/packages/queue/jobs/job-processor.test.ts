@@ -5,6 +5,7 @@ import { silentLogger } from '#core/logger';
 import { isLeftBehind, workerName } from '#queue/jobs/boot-reclaim';
 import { pauseBeforeAttemptMs } from '#queue/jobs/job-options';
 import { backoffStrategy, createProcessor } from '#queue/jobs/job-processor';
+import { aJob } from '../../../helpers/jobs.ts';
 
 describe('job processor', () => {
   it('I12 declares three parameters, without which BullMQ passes no signal', () => {
@@ -49,6 +50,32 @@ describe('job processor', () => {
 
     it('refuses one of another version, and says which program to update', async () => {
       await expect(handle({ ...data, version: 2 })).rejects.toThrow(/version: .*update the worker/);
+    });
+  });
+
+  describe('a job that is begun again and again', () => {
+    const run = async (attemptsStarted: number, waits: object | undefined): Promise<boolean> => {
+      let ran = false;
+      const processor = createProcessor({
+        handler: async () => ((ran = true), { do: 'done' }),
+        stopping: new AbortController().signal,
+        onHandled: () => undefined,
+        logger: silentLogger,
+      });
+      const data = { ...aJob(), waits };
+      const job = { id: 'j', name: downloadJob.name, data, opts: {}, attemptsMade: 1, attemptsStarted };
+      await processor(job as unknown as Job, 'token', new AbortController().signal);
+      return ran;
+    };
+
+    it('I30 is refused after 30 starts without an end: it crashes every worker', async () => {
+      expect(await run(32, undefined)).toBe(true);
+      await expect(run(33, undefined)).rejects.toThrow(/begun 31 times without an end/);
+    });
+
+    it('I30 runs however often it waited in order', async () => {
+      expect(await run(1032, { orderlyStarts: 1000, sourceWaitsInARow: 9 })).toBe(true);
+      await expect(run(1033, { orderlyStarts: 1000, sourceWaitsInARow: 9 })).rejects.toThrow(/begun 31 times/);
     });
   });
 

@@ -6,6 +6,15 @@ import { withHealth } from '#sources/guards/with-health';
 import { collect } from '../collect.ts';
 import { failure, scripted } from './scripted.ts';
 
+const thrownBy = (work: () => void): unknown => {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+};
+
 describe('the health of an origin', () => {
   it('opens after failures in a row, lets one probe through after the cooldown, and closes again', async () => {
     let now = 0;
@@ -28,6 +37,34 @@ describe('the health of an origin', () => {
     now = 300;
     expect((await collect(source, {})).error).toBeUndefined();
     expect(health.of('http://o').state).toBe('closed');
+  });
+
+  it('F42 names the first failure while it pauses a source, whatever came after', () => {
+    let now = 0;
+    const health = new SourceHealth({ now: () => now, failuresToOpen: 2, cooldownMs: 100 });
+    const refused = { kind: 'unreachable', message: 'connect ECONNREFUSED 192.0.2.1:443' } as const;
+    health.failed('o', refused);
+    health.failed('o', { kind: 'timed-out', message: 'no byte for 30 s' });
+    const pause = expect.objectContaining({
+      kind: 'unreachable',
+      reasonKind: 'unreachable',
+      message: 'is paused after 2 failures in a row, the first: "connect ECONNREFUSED 192.0.2.1:443" (unreachable)',
+    });
+    expect(thrownBy(() => health.admit('o', 's'))).toEqual(pause);
+    now = 100;
+    health.admit('o', 's');
+    health.succeeded('o');
+    expect(thrownBy(() => health.admit('o', 's'))).toBeUndefined();
+  });
+
+  it('F42 a pause counts as the failure that it goes back to', () => {
+    const health = new SourceHealth({ now: () => 0 });
+    health.failed('o', { kind: 'digest-mismatch', message: 'wrong bytes', retryAfterMs: 1000 });
+    expect(thrownBy(() => health.admit('o', 's'))).toMatchObject({
+      kind: 'throttled',
+      reasonKind: 'digest-mismatch',
+      message: 'is paused, because of "wrong bytes" (digest-mismatch)',
+    });
   });
 
   it('lets only one probe through at a time', () => {
