@@ -20,6 +20,8 @@ export function registerEnrolRoutes(app: App, deps: Dependencies, limits: Reques
   app.post(
     '/api/workers/enrol',
     {
+      // Before the body is looked at.
+      onRequest: async (request, reply) => void bearerOf(request, reply, 'haulier_enr_…'),
       schema: {
         ...common,
         operationId: 'enrolWorker',

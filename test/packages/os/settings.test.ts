@@ -86,7 +86,7 @@ describe('a bad value', () => {
     ['HAULIER_STALL_TIMEOUT', 'soon', 'write a duration such as 500ms, 30s, 5m, 2h or 7d'],
     ['HAULIER_STALL_TIMEOUT', '0', 'write a duration above 0'],
     ['HAULIER_SWEEP_EVERY', '30d', 'write a duration from 1ms to 24d'],
-    ['HAULIER_HOST', 'GPU 1', 'a host name is 1 to 100 of a-z 0-9 . -'],
+    ['HAULIER_HOST', 'GPU 1', 'a host name is 1 to 100 of A-Z a-z 0-9 . _ -'],
     [
       'HTTPS_PROXY',
       'socks5://me:hunter2@proxy:1080',
