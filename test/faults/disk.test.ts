@@ -85,7 +85,7 @@ describe('where the bytes grow', () => {
   it('G18 HD7 HD8 is safe without locks: who was taken for gone, and is not, writes nothing into what another publishes', async () => {
     const target = join(bench.folder, 'm.bin');
     const partialPath = partialPathOf(target);
-    const liar = await bench.faulty(file, [{ do: 'other-bytes' }, { do: 'drip', bytesPerSecond: 2 * MIB }]);
+    const liar = await bench.faulty(file, [{ do: 'other-bytes' }, { do: 'drip', bytesPerSecond: MIB / 2 }]);
     let written = 0;
     const onProgress = ({ committedBytes }: Progress): void => void (written = Math.max(written, committedBytes));
     const silent = bench.obtain({ file, mirrors: [liar], options: { partialPath, onProgress } });

@@ -73,7 +73,7 @@ describe('what a gateway may do to a file', () => {
   it('EC19 an encoded body is refused and marked', async () => {
     const encoded = await bench.faulty(file, { do: 'gzip' });
     const run = await bench.obtain({ file, gateways: [encoded, await bench.origin(file.served)] });
-    expect(failuresOf(run)[0]).toBe('bad-response');
+    expect(failuresOf(run)[0]).toBe('range-refused');
     expect(run.result).toMatchObject({ verified: 'leaves', wastedBytes: 0 });
   });
 
