@@ -11,6 +11,7 @@ import { createHttp } from '#http/pool';
 import { systemAuthorities } from '#http/connection/system-authorities';
 import { probeAccess } from '#queue/access/worker-users';
 import { checkRedis } from '#queue/check-redis';
+import type { RedisSettings } from '#queue/connection';
 import { DownloadQueues } from '#queue/jobs/download-queue';
 import { MaintenanceQueue } from '#queue/jobs/maintenance-queue';
 import { createApp } from './app.ts';
@@ -61,20 +62,12 @@ export async function createApiProcess(
   log: FastifyBaseLogger,
 ): Promise<ApiProcess> {
   const redis = { url: config.redisUrl, prefix: config.redisPrefix };
-  const database = connect({ url: config.databaseUrl, poolSize: config.databasePool, logger: log });
-  const lists = listsOf(config, database, log);
-  const board = boardOf(config);
-  const queues = new DownloadQueues({ redis, logger: log, onQueueClosing: (queue) => board?.hide(queue) });
+  const { database, lists, board, queues, maintenance, close } = openConnections(config, redis, log);
   const showQueues = showing(queues, board);
   const base = baseOf(config, { database, lists, queues, log });
-  const maintenance = new MaintenanceQueue({ redis: queues.redis, prefix: config.redisPrefix, logger: log });
   const sender = createSender(base, config, files.version);
-  const { deps, loops } = createLoops(
-    { ...base, nudgeWebhooks: () => sender.nudge() },
-    config,
-    maintenance,
-    showQueues,
-  );
+  const nudging = { ...base, nudgeWebhooks: () => sender.nudge() };
+  const { deps, loops } = createLoops(nudging, config, maintenance, showQueues);
   const recorder = createRecorder(deps, redis, `api-${randomUUID()}`);
   const state = { prepared: false };
   const app = await createApp({
@@ -108,9 +101,20 @@ export async function createApiProcess(
     deps.changes.stop();
     await app.close();
     await Promise.all(runners.map((runner) => runner.stop()));
-    await Promise.all([maintenance.stop(), queues.stop(), lists.close(), database.close()]);
+    await close();
   };
   return { start, enrolmentToken: tokenMaker(deps), stop: once(stop) };
+}
+
+/** What the whole process shares; nothing uses it any more when `close` is called. */
+function openConnections(config: ApiConfig, redis: RedisSettings, log: FastifyBaseLogger) {
+  const database = connect({ url: config.databaseUrl, poolSize: config.databasePool, logger: log });
+  const lists = listsOf(config, database, log);
+  const board = boardOf(config);
+  const queues = new DownloadQueues({ redis, logger: log, onQueueClosing: (queue) => board?.hide(queue) });
+  const maintenance = new MaintenanceQueue({ redis: queues.redis, prefix: redis.prefix, logger: log });
+  const close = () => Promise.all([maintenance.stop(), queues.stop(), lists.close(), database.close()]);
+  return { database, lists, board, queues, maintenance, close };
 }
 
 const tokenMaker =

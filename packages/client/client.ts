@@ -25,22 +25,12 @@ import type { Host, HostDetail, HostList, Readiness, SystemStatus } from '#contr
 import type { CreateRolloutInput } from '#contracts/http/rollouts/create-rollout';
 import type { Rollout, RolloutPlan } from '#contracts/http/rollouts/rollout';
 import type { RolloutErrors, RolloutHostList, RolloutList } from '#contracts/http/rollouts/rollout-lists';
-import type {
-  ChangeWebhookInput,
-  CreateWebhookInput,
-  Delivery,
-  DeliveryList,
-  Replayed,
-  ReplayInput,
-  Webhook,
-  WebhookList,
-  WebhookWithSecret,
-} from '#contracts/http/webhooks';
 import type { ManifestInput } from '#contracts/manifest';
 import { accessMethods, type AccessClient } from './access-client.ts';
 import { bulkMethods, type BulkClient } from './bulk-client.ts';
 import { send } from './send.ts';
 import type { Call, ClientOptions } from './send.ts';
+import { webhookMethods, type WebhookClient } from './webhook-client.ts';
 
 export interface ListFilter {
   readonly status?: readonly string[] | undefined;
@@ -79,15 +69,8 @@ export interface RolloutHostFilter {
   readonly limit?: number | undefined;
 }
 
-export interface DeliveryListFilter {
-  readonly state?: string | undefined;
-  readonly type?: string | undefined;
-  readonly cursor?: string | undefined;
-  readonly limit?: number | undefined;
-}
-
 /** What the API can do, as methods. Each throws ApiError or UnreachableError; nothing is retried. */
-export interface ApiClient extends AccessClient, BulkClient {
+export interface ApiClient extends AccessClient, BulkClient, WebhookClient {
   createDownloads(body: CreateDownloadsInput): Promise<DownloadRequest>;
   getDownload(id: string): Promise<DownloadDetail>;
   /** One long-poll: resolves when the download changed or the wait is over, with how it stands then. */
@@ -136,23 +119,6 @@ export interface ApiClient extends AccessClient, BulkClient {
   actOnRollout(id: string, action: 'pause' | 'resume' | 'cancel' | 'approve'): Promise<Rollout>;
   /** Tries failed hosts again: those that are named, or all. */
   retryRollout(id: string, hosts?: readonly string[]): Promise<Rollout>;
-  createWebhook(body: CreateWebhookInput): Promise<WebhookWithSecret>;
-  listWebhooks(): Promise<Webhook[]>;
-  getWebhook(id: string): Promise<Webhook>;
-  changeWebhook(id: string, change: ChangeWebhookInput): Promise<Webhook>;
-  /** @returns what it was */
-  deleteWebhook(id: string): Promise<Webhook>;
-  rotateWebhookSecret(id: string, body?: { secret?: string }): Promise<WebhookWithSecret>;
-  /** Everything that webhooks can tell. */
-  listWebhookEventTypes(): Promise<readonly { type: string; tells: string }[]>;
-  /** Sends a test message. */
-  testWebhook(id: string): Promise<Delivery>;
-  listWebhookDeliveries(id: string, filter?: DeliveryListFilter): Promise<DeliveryList>;
-  getWebhookDelivery(id: string, deliveryId: string): Promise<Delivery>;
-  /** Sends one message again. */
-  replayWebhookDelivery(id: string, deliveryId: string): Promise<Delivery>;
-  /** Sends all messages again that failed, or were delivered, since a moment. */
-  replayWebhook(id: string, body?: ReplayInput): Promise<Replayed>;
   createEnrolmentToken(body: CreateEnrolmentTokenInput): Promise<CreatedEnrolmentToken>;
   listEnrolmentTokens(): Promise<EnrolmentToken[]>;
   revokeEnrolmentToken(id: string): Promise<EnrolmentToken>;
@@ -187,7 +153,7 @@ export function createClient(options: ClientOptions): ApiClient {
     ...rolloutMethods(options, get, post),
     ...accessMethods(options),
     ...bulkMethods(options),
-    ...webhookMethods(options, get, post),
+    ...webhookMethods(options),
     verifyHost: (name, model) => post(`/api/hosts/${part(name)}/verify`, model === undefined ? {} : { model }),
     limitHost: (name, body) => send(options, { method: 'PATCH', path: `/api/hosts/${part(name)}/limits`, body }),
     getStatus: () => get('/api/status'),
@@ -289,27 +255,4 @@ const rolloutMethods = (options: ClientOptions, get: Get, post: Post) => ({
     post<Rollout>(`/api/rollouts/${part(id)}/${action}`),
   retryRollout: (id: string, hosts?: readonly string[]) =>
     post<Rollout>(`/api/rollouts/${part(id)}/retry`, hosts === undefined ? {} : { hosts }),
-});
-
-const webhookPath = (id: string): string => `/api/webhooks/${part(id)}`;
-
-const webhookMethods = (options: ClientOptions, get: Get, post: Post) => ({
-  createWebhook: (body: CreateWebhookInput) => post<WebhookWithSecret>('/api/webhooks', body),
-  listWebhooks: async () => (await get<WebhookList>('/api/webhooks')).webhooks,
-  getWebhook: (id: string) => get<Webhook>(webhookPath(id)),
-  changeWebhook: (id: string, change: ChangeWebhookInput) =>
-    send<Webhook>(options, { method: 'PATCH', path: webhookPath(id), body: change }),
-  deleteWebhook: (id: string) => send<Webhook>(options, { method: 'DELETE', path: webhookPath(id) }),
-  rotateWebhookSecret: (id: string, body: { secret?: string } = {}) =>
-    post<WebhookWithSecret>(`${webhookPath(id)}/rotate`, body),
-  listWebhookEventTypes: async () =>
-    (await get<{ types: { type: string; tells: string }[] }>('/api/webhooks/event-types')).types,
-  testWebhook: (id: string) => post<Delivery>(`${webhookPath(id)}/test`),
-  listWebhookDeliveries: (id: string, filter: DeliveryListFilter = {}) =>
-    get<DeliveryList>(`${webhookPath(id)}/deliveries`, { query: { ...filter } }),
-  getWebhookDelivery: (id: string, deliveryId: string) =>
-    get<Delivery>(`${webhookPath(id)}/deliveries/${part(deliveryId)}`),
-  replayWebhookDelivery: (id: string, deliveryId: string) =>
-    post<Delivery>(`${webhookPath(id)}/deliveries/${part(deliveryId)}/replay`),
-  replayWebhook: (id: string, body: ReplayInput = {}) => post<Replayed>(`${webhookPath(id)}/replay`, body),
 });

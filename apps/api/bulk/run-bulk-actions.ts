@@ -1,5 +1,5 @@
 import { mapConcurrently } from '#core/async/map-concurrently';
-import type { BulkAction } from '#core/bulk-action';
+import type { BulkActionName } from '#core/bulk-action';
 import { messageOf } from '#core/error-facts';
 import { MINUTE_MS, SECOND_MS } from '#core/units';
 import { claimBulkItems, settleBulkItems, type ClaimedItem, type SettledItem } from '#database/downloads/bulk-queries';
@@ -37,7 +37,7 @@ export async function runSomeItems(deps: BulkDeps): Promise<boolean> {
   return true;
 }
 
-const ACT: Record<BulkAction, typeof pause> = { pause, resume, cancel, retry: resume };
+const ACT: Record<BulkActionName, typeof pause> = { pause, resume, cancel, retry: resume };
 
 /** A download that moved on since the action was asked for is skipped, with the reason of the single action. */
 async function carryOut(deps: BulkDeps, { bulkId, position, downloadId, action }: ClaimedItem): Promise<SettledItem> {

@@ -2,7 +2,7 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { EnrolBody, Enrolled } from '#contracts/http/enrolment';
 import { hostKey } from '#core/text/host-name';
 import { usableEnrolmentToken } from '#database/access/enrolment-tokens';
-import { enrolHost as storeKey, keysOfHosts } from '#database/access/host-keys';
+import { enrolHost, keysOfHosts } from '#database/access/host-keys';
 import { setWorkerUser } from '#queue/access/worker-users';
 import { workerUser } from '#queue/access/worker-rules';
 import { hashOfToken, pepperOf } from '../access/authenticate.ts';
@@ -22,7 +22,7 @@ const REFUSED = 'the enrolment token is unknown, used, expired, revoked or of an
  *
  * @throws RequestError for a token that cannot be used, a host that is enrolled, and a Redis that cannot keep hosts apart
  */
-export async function enrolHost(
+export async function enrolByToken(
   deps: EnrolDeps,
   token: string,
   { host: shownHost, publicKey }: EnrolBody,
@@ -42,7 +42,7 @@ export async function enrolHost(
   const [id, workerToken, redisUser] = [randomUUID(), makeToken('wrk'), workerUser(prefix, host)];
   const workerTokenHash = hashOfToken(workerToken, pepper);
   const key = { id, host, shownHost, publicKey, redisUser, redisPassword, workerTokenHash };
-  const outcome = await storeKey(database, tokenHash, key, now());
+  const outcome = await enrolHost(database, tokenHash, key, now());
   // Also where it succeeded: another process may have taken the user for one that is left over.
   await asProblem(applyAccess(deps, host));
   if (outcome === 'token-refused') throw new RequestError('unauthenticated', REFUSED);

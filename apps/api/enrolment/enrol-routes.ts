@@ -11,7 +11,7 @@ import type { App } from '../server/app-type.ts';
 import { TOKEN_REQUIRED, problems } from '../server/describe.ts';
 import { momentOf } from '../server/moment.ts';
 import { RequestError } from '../server/request-error.ts';
-import { enrolHost } from './enrol-host.ts';
+import { enrolByToken } from './enrol-host.ts';
 
 const common = { tags: ['enrolment'], security: TOKEN_REQUIRED };
 
@@ -34,7 +34,7 @@ export function registerEnrolRoutes(app: App, deps: Dependencies, limits: Reques
     },
     async (request, reply) => {
       await limits.ofStranger(request, reply);
-      const made = await enrolHost(deps, bearerOf(request, reply, 'haulier_enr_…'), request.body);
+      const made = await enrolByToken(deps, bearerOf(request, reply, 'haulier_enr_…'), request.body);
       const { host, hostId, pool } = made;
       const write = {
         actor: 'an enrolment token',

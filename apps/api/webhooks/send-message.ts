@@ -1,6 +1,6 @@
 import { messageOf } from '#core/error-facts';
 import { SECOND_MS } from '#core/units';
-import type { AttemptEnd } from '#core/webhook/after-attempt';
+import type { SendAttemptEnd } from '#core/webhook/after-attempt';
 import type { ClaimedDelivery } from '#database/webhooks/claim-deliveries';
 import type { Http } from '#http/pool';
 import { parseRetryAfter } from '#http/retry-after';
@@ -10,7 +10,7 @@ import { signatureOf } from './secret.ts';
 export const ANSWER_TIMEOUT_MS = 20 * SECOND_MS;
 
 /** How an attempt ended, and why it is no success. */
-export interface SentMessage extends AttemptEnd {
+export interface SentMessage extends SendAttemptEnd {
   readonly error: string | null;
 }
 

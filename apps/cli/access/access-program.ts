@@ -50,7 +50,8 @@ function addToken(program: Command, context: CommandContext): void {
     .option('--database', 'with --admin: write it into the database of the API, when the last admin token is lost')
     .option(...JSON_OPTION)
     .action(async (name: string | undefined, options) => {
-      if (options.enrol) return (await import('../enrolment/enrolment-tokens.ts')).createToken(name, options, context);
+      if (options.enrol)
+        return (await import('../commands/enrolment-tokens.ts')).enrolTokenCreate(name, options, context);
       if (name !== undefined) return (await import('../commands/token.ts')).tokenCreate(name, options, context);
       throw new CliError(EXIT.usage, 'name the token: haulier token create <name>');
     });
@@ -61,7 +62,7 @@ function addToken(program: Command, context: CommandContext): void {
     .option('--enrol', 'instead those with which hosts enrol or enrolled')
     .option(...JSON_OPTION)
     .action(async (options) => {
-      if (options.enrol) return (await import('../enrolment/enrolment-tokens.ts')).listTokens(options, context);
+      if (options.enrol) return (await import('../commands/enrolment-tokens.ts')).enrolTokenList(options, context);
       return (await import('../commands/token.ts')).tokenList(options, context);
     });
   token

@@ -5,7 +5,7 @@ import { formatBytes } from '#core/units';
 import { clientFrom, withApi, withApiDocument } from '../api-client.ts';
 import { usageOf } from '../cli-error-of.ts';
 import type { CommandContext } from '../context.ts';
-import { DOWNLOADS_SCHEMA, awaitDownloads, waitLimitsOf, type WaitOptions } from '../downloads/await-downloads.ts';
+import { DOWNLOADS_SCHEMA, awaitDownloads, waitLimitsOf, type AwaitOptions } from '../downloads/await-downloads.ts';
 import { EXIT } from '../exit-code.ts';
 import { reconnecting } from '../rollout/reconnect.ts';
 import { formatTable } from '../terminal/table.ts';
@@ -64,7 +64,7 @@ function tableOf(downloads: readonly Download[], columns: number | undefined): s
 /** Waits for downloads that were asked for before. */
 export async function downloadWait(
   ids: readonly string[],
-  options: WaitOptions,
+  options: AwaitOptions,
   context: CommandContext,
 ): Promise<void> {
   const client = clientFrom(context.env);

@@ -18,7 +18,7 @@ import {
   awaitDownloads,
   lineOf,
   waitLimitsOf,
-  type WaitOptions,
+  type AwaitOptions,
 } from '../downloads/await-downloads.ts';
 import { CliError, EXIT } from '../exit-code.ts';
 import { WHOLE_BYTES } from '../fetch/fetch-request.ts';
@@ -27,7 +27,7 @@ import { reconnecting } from '../rollout/reconnect.ts';
 import { longWorkOf } from '../terminal/long-work.ts';
 import { optionOf } from '../typed.ts';
 
-export interface DownloadCommandOptions extends WaitOptions {
+export interface DownloadCommandOptions extends AwaitOptions {
   readonly host?: string;
   readonly allowUnknown?: boolean;
   readonly sha256?: string;

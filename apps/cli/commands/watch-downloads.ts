@@ -19,7 +19,7 @@ const MAX_WITH_TRIES = 200;
 const READ_AT_ONCE = 8;
 
 /** A download that has ended; with its tries, unless there are very many. */
-export type EndedDownload = Download & { readonly tries?: readonly Try[] };
+export type DownloadWithTries = Download & { readonly tries?: readonly Try[] };
 
 export interface WatchDownloadsOptions {
   /** How long the API may be away, from the first failure on; milliseconds. */
@@ -41,7 +41,7 @@ export async function watchDownloads(
   display: ProgressDisplay,
   signal: AbortSignal,
   { maxDisconnectMs, onChange }: WatchDownloadsOptions = { maxDisconnectMs: 0 },
-): Promise<EndedDownload[]> {
+): Promise<DownloadWithTries[]> {
   const rates = new Map(downloads.map(({ id }) => [id, new SteadyRate(performance.now())]));
   const latest = new Map(downloads.map((download) => [download.id, download]));
   const show = (): void =>
@@ -84,7 +84,7 @@ async function follow(
   signal: AbortSignal,
   call: Calling,
   onChange: (download: Download) => void,
-): Promise<EndedDownload> {
+): Promise<DownloadWithTries> {
   let download = await call(() => client.getDownload(id));
   onChange(download);
   while (!isFinal(download.status)) {
@@ -101,8 +101,8 @@ async function followLists(
   signal: AbortSignal,
   call: Calling,
   onPage: (downloads: readonly Download[]) => void,
-): Promise<EndedDownload[]> {
-  const ended = new Map<string, EndedDownload>();
+): Promise<DownloadWithTries[]> {
+  const ended = new Map<string, DownloadWithTries>();
   for (;;) {
     const open = downloads.map(({ id }) => id).filter((id) => !ended.has(id));
     for (let first = 0; first < open.length; first += IDS_OF_A_LIST) {

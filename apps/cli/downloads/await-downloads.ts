@@ -4,7 +4,7 @@ import { duration, timerDuration } from '#core/settings/setting-kinds';
 import { formatBytes } from '#core/units';
 import { cliRefusal } from '../api-client.ts';
 import { usageOf } from '../cli-error-of.ts';
-import { watchDownloads, type EndedDownload } from '../commands/watch-downloads.ts';
+import { watchDownloads, type DownloadWithTries } from '../commands/watch-downloads.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT, type ExitCode } from '../exit-code.ts';
 import { createProgress, resolveMode, type ProgressMode } from '../terminal/progress.ts';
@@ -15,7 +15,7 @@ import { optionOf } from '../typed.ts';
 export const DOWNLOADS_SCHEMA = 'haulier.downloads/v1';
 
 /** Texts as they were typed. */
-export interface WaitOptions {
+export interface AwaitOptions {
   readonly timeout?: string;
   readonly maxDisconnect: string;
   readonly json?: boolean;
@@ -30,7 +30,7 @@ export interface WaitLimits {
 }
 
 /** @throws CliError that names the option and what would be right */
-export const waitLimitsOf = ({ timeout, maxDisconnect }: WaitOptions): WaitLimits =>
+export const waitLimitsOf = ({ timeout, maxDisconnect }: AwaitOptions): WaitLimits =>
   usageOf(() => ({
     timeoutMs: timeout === undefined ? undefined : optionOf('--timeout', timerDuration, timeout),
     maxDisconnectMs: /^0[a-z]*$/.test(maxDisconnect) ? 0 : optionOf('--max-disconnect', duration, maxDisconnect),
@@ -47,7 +47,7 @@ const MAX_TOLD = 20;
 export async function awaitDownloads(
   client: ApiClient,
   downloads: readonly Download[],
-  options: WaitOptions,
+  options: AwaitOptions,
   context: CommandContext,
 ): Promise<void> {
   const limits = waitLimitsOf(options);
@@ -57,7 +57,7 @@ export async function awaitDownloads(
   const display = createProgress(options.progress, stderr, env, () => performance.now());
   const limit = limits.timeoutMs === undefined ? undefined : AbortSignal.timeout(limits.timeoutMs);
   const either = limit === undefined ? signal : AbortSignal.any([limit, signal]);
-  let ended: EndedDownload[];
+  let ended: DownloadWithTries[];
   try {
     ended = await watchDownloads(client, downloads, display, either, {
       maxDisconnectMs: limits.maxDisconnectMs,
@@ -74,7 +74,7 @@ export async function awaitDownloads(
 
 export const lineOf = (one: Download): string => `${one.id}  ${one.status}  ${one.file}`;
 
-const tells = ({ progress }: WaitOptions, { stderr, env }: CommandContext): boolean =>
+const tells = ({ progress }: AwaitOptions, { stderr, env }: CommandContext): boolean =>
   !['none', 'json'].includes(resolveMode(progress, stderr, env));
 
 function headLines(downloads: readonly Download[]): string[] {
@@ -90,7 +90,7 @@ function endOfWaiting(
   error: unknown,
   downloads: readonly Download[],
   isTimedOut: boolean,
-  { json, timeout }: WaitOptions,
+  { json, timeout }: AwaitOptions,
   { stdout, stderr, signal }: CommandContext,
 ): unknown {
   const again = `to wait again: haulier download wait ${namesOf(downloads.map(({ id }) => id))}`;

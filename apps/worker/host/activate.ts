@@ -4,7 +4,7 @@ import { messageOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
 import type { Logger } from '#core/logger';
 import type { Store } from '#store/open-store';
-import { runCommand, type HostCommand } from './run-command.ts';
+import { runHostCommand, type HostCommand } from './run-command.ts';
 
 export interface ActivateDeps {
   readonly store: Pick<Store, 'activate' | 'records' | 'paths'>;
@@ -89,7 +89,7 @@ async function runAll(
 ): Promise<string | undefined> {
   if (command === undefined) return undefined;
   for (const { name, version, previous } of versions) {
-    const { error } = await runCommand(
+    const { error } = await runHostCommand(
       commands.get(command)!,
       {
         PATH: commandPath,

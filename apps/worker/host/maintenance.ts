@@ -55,20 +55,7 @@ const FLEET_ANSWER_MS = 5 * SECOND_MS;
 /** Watches, verifies and sweeps the store and reports its inventory. Only a named host has an inventory and takes orders. */
 export function createMaintenance(deps: MaintenanceDeps): Maintenance {
   const { config, identity, redis, store, logger } = deps;
-  const { host } = config;
-  const inventory =
-    host === undefined
-      ? undefined
-      : new InventoryReporter({
-          ...deps,
-          labels: config.labels,
-          readFacts: readHostFacts,
-          everyMs: config.reportEveryMs,
-        });
-  const onOrder = (order: HostOrder, signal: AbortSignal): Promise<void> =>
-    order.order === 'verify' ? verifyStore(deps, order, signal) : showModels(deps, order, signal, inventory);
-  const orders =
-    host === undefined ? undefined : new HostOrders({ settings: config.redis, redis, host, onOrder, logger });
+  const { inventory, orders } = createReporting(deps);
   const rolling = store.rollingVerify();
   const views = store.viewWatch({ onRecordsLost: () => inventory?.nudge(true) });
   const sweep = new StoreSweep({ store, config, onSwept: () => inventory?.nudge(), logger });
@@ -108,6 +95,18 @@ export function createMaintenance(deps: MaintenanceDeps): Maintenance {
   };
 }
 
+/** What a named host has beside its store. */
+function createReporting(deps: MaintenanceDeps): { inventory?: InventoryReporter; orders?: HostOrders } {
+  const { config, redis, logger } = deps;
+  const { host, labels, reportEveryMs: everyMs } = config;
+  if (host === undefined) return {};
+  const inventory = new InventoryReporter({ ...deps, labels, readFacts: readHostFacts, everyMs });
+  const onOrder = (order: HostOrder, signal: AbortSignal): Promise<void> =>
+    order.order === 'verify' ? verifyStore(deps, order, signal) : showModels(deps, order, signal, inventory);
+  const orders = new HostOrders({ settings: config.redis, redis, host, onOrder, logger });
+  return { inventory, orders };
+}
+
 function createStaleWatch(
   { config, redis, store, publish, logger }: MaintenanceDeps,
   answers: VersionAnswers,
@@ -144,7 +143,7 @@ async function showModels(
   { store, config, publish, flush, logger }: MaintenanceDeps,
   order: ActivateOrder,
   signal: AbortSignal,
-  inventory: InventoryReporter | undefined,
+  inventory: InventoryReporter,
 ): Promise<void> {
   const { commands, commandPath } = config;
   const failure = await activate({ store, commands, commandPath, logger }, order, signal);
@@ -152,7 +151,7 @@ async function showModels(
   if (failure !== undefined) logger.warn({ rollout: order.id, ...failure }, 'versions could not be shown');
   const { id: rollout, requestedAt } = order;
   publish({ type: 'host.activated', at: Date.now(), rollout, requestedAt, errorKind, message });
-  inventory?.nudge();
+  inventory.nudge();
   await flush(signal);
 }
 

@@ -20,7 +20,7 @@ const KEPT_CHARS = 400;
  *
  * @param env the whole environment of the program
  */
-export async function runCommand(
+export async function runHostCommand(
   { run: [program, ...args], timeoutMs }: HostCommand,
   env: Readonly<Record<string, string>>,
   signal: AbortSignal,

@@ -18,7 +18,7 @@ const JITTER = 0.1;
 const GONE = 410;
 
 /** How an attempt to send a message ended. */
-export interface AttemptEnd {
+export interface SendAttemptEnd {
   /** Undefined when there was no answer. */
   readonly status: number | undefined;
   /** The wait that the answer asked for. */
@@ -41,7 +41,7 @@ export type AfterAttempt =
  * @param attempts made so far, this one included; at least 1
  * @param random 0 <= random < 1
  */
-export function afterAttempt(end: AttemptEnd, attempts: number, random: number): AfterAttempt {
+export function afterAttempt(end: SendAttemptEnd, attempts: number, random: number): AfterAttempt {
   if (end.status !== undefined && end.status >= 200 && end.status < 300) return { do: 'deliver' };
   if (end.status === GONE) return { do: 'disable' };
   const pauseMs = RETRY_PAUSES_MS[attempts - 1];

@@ -52,7 +52,7 @@ export async function completeAudit(
   await pool.query(sql, [sequence, target, jsonOf(before), jsonOf(after), status, result]);
 }
 
-export interface AuditFilter {
+interface AuditRowFilter {
   readonly actor?: string | undefined;
   readonly tokenId?: string | undefined;
   readonly action?: string | undefined;
@@ -68,7 +68,7 @@ export interface AuditFilter {
 }
 
 /** Newest first. @returns at most one row more than the limit, which says that there is another page */
-export async function listAudit({ pool }: Database, filter: AuditFilter): Promise<AuditRow[]> {
+export async function listAudit({ pool }: Database, filter: AuditRowFilter): Promise<AuditRow[]> {
   const sql = `SELECT sequence, at, request_id AS "requestId", token_id AS "tokenId", actor, action, method, path, target, ip,
       request, before, after, status, result FROM audit
     WHERE ($1::text IS NULL OR actor = $1) AND ($2::uuid IS NULL OR token_id = $2) AND ($3::text IS NULL OR action = $3)

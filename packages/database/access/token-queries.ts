@@ -5,7 +5,7 @@ import type { ApiToken } from '../generated/client.ts';
 
 export type TokenRow = ApiToken;
 
-export interface NewToken {
+interface TokenDraft {
   readonly name: string;
   /** `pat` where it is left out. */
   readonly kind?: string | undefined;
@@ -22,7 +22,7 @@ export interface NewToken {
   readonly createdBy?: string | undefined;
 }
 
-export async function createToken(database: Database, token: NewToken, now: Date): Promise<TokenRow> {
+export async function createToken(database: Database, token: TokenDraft, now: Date): Promise<TokenRow> {
   const { name, kind = 'pat', hash, last4, scopes, expiresAt, models = [], selector, createdBy } = token;
   return database.prisma.apiToken.create({
     data: {

@@ -1,11 +1,11 @@
-import { BULK_MEANING, BULK_STATUSES, type BulkAction, type BulkItemState } from '#core/bulk-action';
+import { BULK_MEANING, BULK_STATUSES, type BulkActionName, type BulkItemState } from '#core/bulk-action';
 import type { BulkFilter } from '#contracts/http/bulk-actions';
 import type { Database } from '../sql/connect.ts';
 import { inTransaction } from '../sql/transaction.ts';
 
 export interface BulkActionRow {
   readonly id: string;
-  readonly action: BulkAction;
+  readonly action: BulkActionName;
   readonly filter: BulkFilter;
   readonly state: 'running' | 'done';
   readonly createdBy: string;
@@ -24,7 +24,7 @@ export interface BulkItemRow {
 }
 
 export interface NewBulkAction {
-  readonly action: BulkAction;
+  readonly action: BulkActionName;
   readonly filter: BulkFilter;
   readonly createdBy: string;
 }
@@ -63,7 +63,7 @@ export async function createBulkAction(
 /** What a filter matches: which versions of which models, on which hosts. */
 export async function matchedByBulk(
   { pool }: Database,
-  action: BulkAction,
+  action: BulkActionName,
   filter: BulkFilter,
 ): Promise<{ model: string | null; version: string | null; host: string | null }[]> {
   const { from, parameters } = matchingSql(action, filter, []);
@@ -75,7 +75,7 @@ export async function matchedByBulk(
 
 /** The columns `id` and `place`, and the rows; `d` is null for an id that does not exist. */
 function matchingSql(
-  action: BulkAction,
+  action: BulkActionName,
   filter: BulkFilter,
   before: readonly unknown[],
 ): { from: string; parameters: unknown[] } {
@@ -100,7 +100,7 @@ function matchingSql(
 }
 
 /** The columns `state` and `reason` of an item, by the table of meanings. */
-function meaningSql(action: BulkAction): string {
+function meaningSql(action: BulkActionName): string {
   const meanings = Object.entries(BULK_MEANING[action]);
   const cases = (of: (meaning: (typeof meanings)[number][1]) => string): string =>
     meanings.map(([status, meaning]) => `WHEN '${status}' THEN ${of(meaning)}`).join(' ');
@@ -123,7 +123,7 @@ export interface ClaimedItem {
   readonly bulkId: string;
   readonly position: number;
   readonly downloadId: string;
-  readonly action: BulkAction;
+  readonly action: BulkActionName;
 }
 
 /**

@@ -2,12 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Download, DownloadDetail, DownloadRequest } from '#contracts/http/downloads';
 import { downloadJob } from '#contracts/worker/download-job';
-import type { EventBatch, WorkerEvent } from '#contracts/worker/worker-events';
 import { unqueuedDownloads } from '#database/downloads/outbox-queries';
-import { BATCH_FIELD } from '#queue/events/event-stream';
-import { commandKey, epochKey, eventStreamKey, shardOf, taggedPrefix } from '#queue/keys';
-import { checkEpoch } from '../../../../apps/api/background/check-epoch.ts';
-import { requeueSilent } from '../../../../apps/api/background/requeue-silent.ts';
+import { commandKey, eventStreamKey } from '#queue/keys';
 import { createRecorder, recordBatches } from '../../../../apps/api/background/recorder.ts';
 import { relayAll } from '../../../../apps/api/background/relay.ts';
 import { privateRedis } from '../../../helpers/redis.ts';
@@ -16,6 +12,7 @@ import { testRedisUrl } from '../../../helpers/services.ts';
 import { until } from '../../../helpers/until.ts';
 import { startApp } from '../start-app.ts';
 import type { TestApp } from '../start-app.ts';
+import { batch, callsOf, finished, progress, started } from './carrying.ts';
 
 let api: TestApp;
 beforeEach(async () => {
@@ -23,57 +20,7 @@ beforeEach(async () => {
 });
 afterEach(() => api.stop());
 
-const create = async (name: string, host?: string): Promise<Download> => {
-  const body = { files: [{ path: `${name}.bin`, sizeBytes: 10, sha256: 'a'.repeat(64) }], host };
-  return (await api.call('POST', '/api/downloads', body)).json<DownloadRequest>().downloads[0]!;
-};
-const get = async (id: string): Promise<DownloadDetail> => (await api.call('GET', `/api/downloads/${id}`)).json();
-const jobState = async (id: string, generation: number, host: string | null = null) =>
-  (await api.deps.queues.inspect([{ host, id: downloadJob.id({ downloadId: id, generation }) }]))[0]!.state;
-
-const batch = (events: WorkerEvent[], host: string | null = null, sequence = 0): EventBatch => ({
-  version: 1,
-  host,
-  bootId: randomUUID(),
-  sequence,
-  sentAt: Date.now(),
-  events,
-});
-const started = (downloadId: string, generation = 1): WorkerEvent => ({
-  type: 'download.started',
-  downloadId,
-  generation,
-  at: Date.now(),
-  attempt: 1,
-  resumedBytes: 0,
-});
-const progress = (downloadId: string, generation = 1): WorkerEvent => ({
-  type: 'download.progress',
-  downloadId,
-  generation,
-  at: Date.now() + 1,
-  committedBytes: 5,
-  totalBytes: 10,
-  bytesPerSecond: 5,
-  source: 'gateway',
-  retries: 0,
-});
-const finished = (downloadId: string, generation = 1): WorkerEvent => ({
-  type: 'download.finished',
-  downloadId,
-  generation,
-  at: Date.now() + 2,
-  outcome: 'primary_success',
-  sizeBytes: 10,
-  sha256: 'a'.repeat(64),
-  cid: null,
-  verified: true,
-  path: '/store/a.bin',
-  durationMs: 100,
-  resumedBytes: 0,
-  wastedBytes: 0,
-  sources: [{ source: 'gateway', layer: 'ipfs', bytes: 10, wastedBytes: 0, badLeaves: 0, errors: 0 }],
-});
+const { create, get, jobState } = callsOf(() => api);
 
 describe('the relay', () => {
   it('makes a job of a row, in the queue of its host', async () => {
@@ -183,96 +130,6 @@ describe('the recorder', () => {
     await Promise.all(recorders.map((recorder) => recorder.stop()));
     const applied = recorders.reduce((sum, recorder) => sum + recorder.counts().applied, 0);
     expect(applied).toBe(40);
-  });
-});
-
-describe('the reconciler', () => {
-  it('queues a job again that vanished from Redis, and leaves a waiting one alone', async () => {
-    const lost = await create('lost');
-    const waiting = await create('waiting');
-    await relayAll(api.deps);
-    await api.deps.queues.remove({ host: null, id: `${lost.id}.g1` });
-    await api.deps.database.pool.query(`UPDATE downloads SET heartbeat_at = now() - interval '10 minutes'`);
-    await requeueSilent(api.deps, { silentAfterMs: 240_000 });
-    await relayAll(api.deps);
-    expect(await jobState(lost.id, 2)).toBe('open');
-    expect(await jobState(waiting.id, 1)).toBe('open');
-    expect(await jobState(waiting.id, 2)).toBe('absent');
-  });
-
-  describe('after an outage of the API, with the events of a job that ended meanwhile still in the stream', () => {
-    const sweep = (recordedWithinMs: number): Promise<boolean> =>
-      requeueSilent(api.deps, { silentAfterMs: 240_000, recordedWithinMs });
-    const settings = () => ({ url: testRedisUrl(), prefix: api.deps.prefix });
-
-    /** The worker is done, its job is gone, and no recorder ran. */
-    const doneUnseen = async (): Promise<string> => {
-      const { id } = await create('unseen');
-      await relayAll(api.deps);
-      const { redis } = api.deps.queues;
-      await redis.xadd(eventStreamKey(api.deps.prefix), '*', BATCH_FIELD, JSON.stringify(batch([finished(id)])));
-      await api.deps.queues.remove({ host: null, id: `${id}.g1` });
-      await api.deps.database.pool.query(`UPDATE downloads SET heartbeat_at = now() - interval '10 minutes'`);
-      return id;
-    };
-
-    it('N12 waits for the recorder, and the download is not run a second time', async () => {
-      const id = await doneUnseen();
-      const sweeping = sweep(45_000);
-      const recorder = createRecorder(api.deps, settings(), 'late');
-      recorder.start();
-      await sweeping;
-      expect(await get(id)).toMatchObject({ status: 'success', reason: 'verified' });
-      await relayAll(api.deps);
-      expect(await jobState(id, 2)).toBe('absent');
-      await recorder.stop();
-    });
-
-    it('N12 leaves it to the next round when the recorder does not come', async () => {
-      const id = await doneUnseen();
-      expect(await sweep(0)).toBe(false);
-      await relayAll(api.deps);
-      expect(await jobState(id, 2)).toBe('absent');
-    });
-  });
-
-  it('I03 notices that Redis lost its data and queues all open downloads again', async () => {
-    await checkEpoch(api.deps);
-    const { id } = await create('flushed');
-    await relayAll(api.deps);
-    const { redis } = api.deps.queues;
-    await redis.del(...(await redis.keys(`${api.deps.prefix.replace('}', '')}-*`)));
-    await Promise.all([checkEpoch(api.deps), checkEpoch(api.deps)]);
-    await relayAll(api.deps);
-    expect(await jobState(id, 2)).toBe('open');
-    expect(await redis.get(epochKey(api.deps.prefix, 'pool'))).not.toBeNull();
-    await checkEpoch(api.deps);
-    await relayAll(api.deps);
-    expect(await jobState(id, 3)).toBe('absent');
-  });
-
-  it('I03 queues what an older version put under one prefix again', async () => {
-    const { id } = await create('older');
-    const { pool } = api.deps.database;
-    await pool.query(`UPDATE downloads SET enqueued_generation = generation`);
-    await pool.query(`INSERT INTO settings (key, value, updated_at) VALUES ('queue_epoch', 'old', now())`);
-    await api.deps.queues.redis.set(`${api.deps.prefix}:epoch`, 'old');
-    await checkEpoch(api.deps);
-    await relayAll(api.deps);
-    expect(await jobState(id, 2)).toBe('open');
-    await api.deps.queues.redis.del(`${api.deps.prefix}:epoch`);
-  });
-
-  it('I03 queues only the downloads of the shard again that lost its data', async () => {
-    await checkEpoch(api.deps);
-    const [pool, host] = [await create('of-the-pool'), await create('of-a-host', 'gpu-1')];
-    await relayAll(api.deps);
-    const { redis } = api.deps.queues;
-    await redis.del(...(await redis.keys(`${taggedPrefix(api.deps.prefix, shardOf('gpu-1'))}*`)));
-    await checkEpoch(api.deps);
-    await relayAll(api.deps);
-    expect([await jobState(pool.id, 1), await jobState(pool.id, 2)]).toEqual(['open', 'absent']);
-    expect(await jobState(host.id, 2, 'gpu-1')).toBe('open');
   });
 });
 

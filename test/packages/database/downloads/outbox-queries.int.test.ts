@@ -3,7 +3,6 @@ import type { Database } from '#database/sql/connect';
 import { cancelDownload, pauseDownload, resumeDownload } from '#database/downloads/download-actions';
 import { insertDownloads } from '#database/downloads/insert-downloads';
 import { applyEvents } from '#database/history/event-queries';
-import { runAsLeader } from '#database/sql/leader';
 import {
   confirmQueued,
   failOverdue,
@@ -13,7 +12,6 @@ import {
   silentDownloads,
   unqueuedDownloads,
 } from '#database/downloads/outbox-queries';
-import { ensureSetting, queueEpochs, readSetting, setQueueEpoch } from '#database/sql/setting-queries';
 import { SHARDS, shardOf } from '#queue/keys';
 import { createTestDatabase, type TestDatabase } from '../../../helpers/database.ts';
 import { at, batch, file, interrupted, mustFind, oneDownload, started } from '../fixtures.ts';
@@ -234,19 +232,6 @@ describe('the outbox', () => {
     expect(await requeueShards(database, SHARDS, at(5))).toBe(0);
   });
 
-  it('keeps the first value of a setting that several processes write at once', async () => {
-    const answers = await Promise.all(['a', 'b', 'c'].map((v) => ensureSetting(database, 'token_pepper', v, at(0))));
-    expect(new Set(answers)).toEqual(new Set([await readSetting(database, 'token_pepper')]));
-  });
-
-  it('keeps an epoch for each shard until it is replaced', async () => {
-    expect(await queueEpochs(database)).toEqual(new Map());
-    await setQueueEpoch(database, '3', 'a', at(0));
-    await setQueueEpoch(database, 'pool', 'a', at(0));
-    await setQueueEpoch(database, '3', 'b', at(1));
-    expect(Object.fromEntries(await queueEpochs(database))).toEqual({ 3: 'b', pool: 'a' });
-  });
-
   it('leaves out the rows of shards that are away, and queues those of lost shards again', async () => {
     const hosts = ['gpu-1', 'GPU-2', 'node_3', null];
     const rows = await Promise.all(hosts.map((host) => oneDownload(database, { hosts: [host] })));
@@ -264,14 +249,5 @@ describe('the outbox', () => {
     expect((await silentDownloads(database, LIMITS, at(100), 100, away)).map(({ id }) => id)).toEqual(idsOf('pool'));
     expect(await requeueShards(database, [shardOf('gpu-1')], at(101))).toBe(idsOf(shardOf('gpu-1')).length);
     expect((await idsToQueue()).sort()).toEqual(idsOf(shardOf('gpu-1')));
-  });
-
-  it('lets one process at a time be the leader', async () => {
-    const inner = await runAsLeader(database, 'reconciler', async () => {
-      expect(await runAsLeader(database, 'reconciler', async () => 'two')).toBeUndefined();
-      return runAsLeader(database, 'janitor', async () => 'other');
-    });
-    expect(inner).toEqual({ result: { result: 'other' } });
-    expect(await runAsLeader(database, 'reconciler', async () => 'again')).toEqual({ result: 'again' });
   });
 });

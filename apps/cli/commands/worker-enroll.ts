@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
-import { machineName } from '../commands/up.ts';
+import { machineName } from './up.ts';
 import { settingsFrom } from '../settings.ts';
-import { refuseEmpty } from './enrolment-program.ts';
+import { refuseEmpty } from '../enrolment/enrolment-program.ts';
 
 export interface EnrollOptions {
   readonly url?: string;

@@ -21,7 +21,7 @@ export interface CreateTokenOptions extends Json {
 const USUAL_LIFE = '1h';
 
 /** Makes a token with which a host enrols, and says how. */
-export async function createToken(
+export async function enrolTokenCreate(
   name: string | undefined,
   options: CreateTokenOptions,
   context: CommandContext,
@@ -44,7 +44,7 @@ export async function createToken(
   );
 }
 
-export async function listTokens(options: Json, context: CommandContext): Promise<void> {
+export async function enrolTokenList(options: Json, context: CommandContext): Promise<void> {
   const tokens = await withApi(() => clientFrom(context.env).listEnrolmentTokens());
   if (options.json) {
     context.stdout.write(`${JSON.stringify({ tokens })}\n`);
