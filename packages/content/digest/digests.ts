@@ -55,7 +55,6 @@ export interface DigestFileOptions {
 /**
  * Hashes a file on disk in one pass, 1 MiB at a time.
  *
- * @internal for tests
  * @throws the errors of Node's fs, and the reason of the signal
  */
 export async function digestFile(
