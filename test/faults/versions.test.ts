@@ -167,8 +167,19 @@ describe('a file that is replaced while it is fetched', () => {
       1,
       3,
     ],
-    ...(['honoured', 'ignored'] as const).map((ranges): [string, Case, number, number] => [
-      `B27 HR2 the tag and the date of the first version stay, ranges ${ranges}: the bytes before the joint differ, restarted`,
+    ...(
+      [
+        [
+          'honoured',
+          'B27 HR2 tag and date of the first version stay, ranges honoured: the bytes before the joint differ',
+        ],
+        [
+          'ignored',
+          'B27 HR2 tag and date of the first version stay, ranges ignored: the bytes before the joint differ',
+        ],
+      ] as const
+    ).map(([ranges, title]): [string, Case, number, number] => [
+      title,
       {
         versions: SAME,
         style: { ...PLAIN, ranges, tags: 'first', dates: 'first' },

@@ -22,7 +22,8 @@ export async function enrolmentEnv(
 ): Promise<NodeJS.ProcessEnv> {
   const { HAULIER_HOST: host, HAULIER_POOL: pool, HAULIER_HOME: home = '', REDIS_URL: redisUrl = '' } = env;
   if (!host) return {};
-  const wish = { enrol: { host, pool: pool === '1' } };
+  // The right to the pool is for the checks of versions; whether the worker takes jobs of the pool is a setting.
+  const wish = { enrol: { host, pool: true } };
   const answer = await api.ask(wish, (message) => {
     const { data } = Answer.safeParse(message);
     return data?.enrolment.host === host ? data.enrolment : undefined;
@@ -35,6 +36,7 @@ export async function enrolmentEnv(
   return {
     HAULIER_URL: apiUrl,
     HAULIER_ENROLMENT_TOKEN: answer.token,
+    HAULIER_POOL: pool ?? '0',
     REDIS_URL: withoutLogin(redisUrl),
   };
 }

@@ -77,13 +77,13 @@ describe('the metrics of the API', () => {
     });
   });
 
-  it('M01 ME4 shows Prometheus bounded labels only: no name of a source, host or file', async () => {
+  it('M01 M07 ME4 shows Prometheus bounded labels only: no name of a source, host or file', async () => {
     const response = await api.call('GET', '/metrics');
     expect(response.headers.get('content-type')).toContain('text/plain');
     expect(response.body).toContain('haulier_download_tries{layer="ipfs",result="failure"} 1');
     expect(response.body).toContain('haulier_downloads{status="success"} 2');
     expect(response.body).toContain('haulier_hosts{state="online"} 1');
-    // M07: known series begin at 0.
+    // Known series begin at 0.
     for (const layer of LAYER_NAMES)
       expect(response.body).toContain(`haulier_download_tries{layer="${layer}",result="success"}`);
     expect(response.body).toContain('haulier_downloads{status="failed"} 0');

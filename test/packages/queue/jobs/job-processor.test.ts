@@ -41,10 +41,10 @@ describe('job processor', () => {
     };
 
     it('runs by the known fields, and logs the unknown ones', async () => {
-      const later = { ...data, priority: 5, file: { ...data.file, license: 'mit' } };
+      const later = { ...data, urgency: 5, file: { ...data.file, license: 'mit' } };
       const { handled, warned } = await handle(later);
       expect(handled).toEqual([data]);
-      expect(warned).toEqual([{ jobId: 'j', ignored: ['file.license', 'priority'] }]);
+      expect(warned).toEqual([{ jobId: 'j', ignored: ['file.license', 'urgency'] }]);
       expect((await handle(data)).warned).toEqual([]);
     });
 
