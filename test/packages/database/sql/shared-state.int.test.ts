@@ -28,11 +28,30 @@ describe('what several API processes share', () => {
   });
 
   it('lets one process at a time be the leader', async () => {
+    const other: Database = { ...database };
     const inner = await runAsLeader(database, 'reconciler', async () => {
-      expect(await runAsLeader(database, 'reconciler', async () => 'two')).toBeUndefined();
-      return runAsLeader(database, 'janitor', async () => 'other');
+      expect(await runAsLeader(other, 'reconciler', async () => 'two')).toBeUndefined();
+      return runAsLeader(other, 'janitor', async () => 'other');
     });
     expect(inner).toEqual({ result: { result: 'other' } });
     expect(await runAsLeader(database, 'reconciler', async () => 'again')).toEqual({ result: 'again' });
+  });
+
+  it('J09 lets the work of one process that leads take turns, so that its locks hold one session', async () => {
+    let running = 0;
+    const names = ['one', 'two', 'three'];
+    const seen = await Promise.all(
+      names.map((name) =>
+        runAsLeader(database, name, async () => {
+          running += 1;
+          await database.pool.query('SELECT pg_sleep(0.02)');
+          running -= 1;
+          return running;
+        }),
+      ),
+    );
+    expect(seen).toEqual(names.map(() => ({ result: 0 })));
+    await expect(runAsLeader(database, 'fails', () => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
+    expect(await runAsLeader(database, 'after', async () => 'next')).toEqual({ result: 'next' });
   });
 });
