@@ -42,8 +42,6 @@ const OF_NPM = [
   '@fastify/static',
   '@hapi/inert',
   'hono',
-  'st',
-  'node-static',
   'pipe without validators',
 ];
 const OF_PYTHON = [

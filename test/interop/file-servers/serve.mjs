@@ -62,19 +62,10 @@ const SERVERS = {
     const { Hono } = await import('hono');
     return getRequestListener(new Hono().use(serveStatic({ root })).fetch);
   },
-  async st() {
-    const { default: st } = await import('st');
-    return st({ path: root, index: false, passthrough: false });
-  },
-  async 'node-static'() {
-    const { default: statics } = await import('node-static');
-    const files = new statics.Server(root);
-    return (request, response) => void request.on('end', () => files.serve(request, response)).resume();
-  },
   async 'pipe without validators'() {
     const { createReadStream, statSync } = await import('node:fs');
     return (request, response) => {
-      const path = join(root, nameOf(request));
+      const path = join(root, decodeURIComponent(nameOf(request)));
       response.setHeader('content-length', statSync(path).size);
       createReadStream(path).pipe(response);
     };
