@@ -113,7 +113,8 @@ function waitingReason(row: DownloadRow, isHostSilent: boolean): WaitingReason {
 const WAITING: Record<WaitingReason, (row: DownloadRow) => string> = {
   repair_waits: () => 'its repair waits until fewer hosts of the site are being repaired, or until it is asked for',
   not_queued_yet: () => 'it is written down and will be queued in a moment',
-  queued: (row) => (row.host === null ? 'it waits for a worker of the pool' : `it waits for the worker of ${row.shownHost}`),
+  queued: (row) =>
+    row.host === null ? 'it waits for a worker of the pool' : `it waits for the worker of ${row.shownHost}`,
   host_unknown: ({ host }) =>
     `no worker of ${host} has reported yet: check the name, or start one with HAULIER_HOST=${host}`,
   host_offline: (row) => `it waits for the worker of ${row.shownHost}, last heard of at ${momentOf(row.hostSeenAt!)}`,

@@ -119,7 +119,7 @@ export const HostNotice = z.strictObject({
   type: z.literal('host.notice'),
   at: At,
   notice: z.enum([
-    ...['missing', 'corrupt', 'repaired', 'store_over_limit', 'newer_version', 'degraded', 'evicted'] as const,
+    ...(['missing', 'corrupt', 'repaired', 'store_over_limit', 'newer_version', 'degraded', 'evicted'] as const),
     'second_worker',
   ]),
   model: text(100).nullable(),

@@ -143,11 +143,7 @@ async function insertIfNew(
   }
 }
 
-function parametersOf(
-  order: DownloadOrder,
-  trust: Trust,
-  now: Date,
-): unknown[] {
+function parametersOf(order: DownloadOrder, trust: Trust, now: Date): unknown[] {
   const { hosts, files, model, layers, strategy, limitBytesPerSecond } = order;
   const { isHeld = false, priority, deadlineMs = DEFAULT_DEADLINE_MS } = order;
   return [

@@ -43,9 +43,7 @@ export async function deleteWorkerUsers(redis: RedisClient, names: readonly stri
 /** @returns names of the users of workers that this Redis has; of a cluster, those that every node has */
 export async function listWorkerUsers(redis: RedisClient, prefix: string): Promise<string[]> {
   const [first = [], ...others] = await run(redis, async (node) => (await node.call('ACL', 'USERS')) as string[]);
-  return first.filter(
-    (name) => name.startsWith(userPrefix(prefix)) && others.every((names) => names.includes(name)),
-  );
+  return first.filter((name) => name.startsWith(userPrefix(prefix)) && others.every((names) => names.includes(name)));
 }
 
 /**
