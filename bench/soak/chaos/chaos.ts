@@ -98,7 +98,7 @@ async function askForAll(run: Run): Promise<void> {
     const files = Array.from({ length: Math.min(share, filesPerHost - from) }, (_, index) => pathOf(from + index));
     const before = Math.max(0, (from - share) / filesPerHost) * wanted;
     await untilPublished(run, before);
-    await ask(run, { model: MODEL, version: '1', files, hosts: [...hosts] });
+    await ask(run, { model: MODEL, version: '1', files, hosts: [...hosts], allowUnknown: true });
   }
 }
 
