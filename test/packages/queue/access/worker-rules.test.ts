@@ -4,7 +4,8 @@ import { workerRules, workerUser } from '#queue/access/worker-rules';
 const access = { prefix: '{haulier}', host: 'GPU-1', mayPool: false, passwordSha256: 'a'.repeat(64) };
 
 /** Every command that an enrolled host may run. A longer list needs a reason. */
-const COMMANDS = `bzpopmin client|getname client|id client|setname cluster|info cluster|slots del discard eval evalsha exec exists expire get hdel
+const COMMANDS =
+  `bzpopmin client|getname client|id client|setname cluster|info cluster|slots del discard eval evalsha exec exists expire get hdel
   hexists hget hgetall hincrby hlen hmget hmset hset incr incrby info lindex llen lpop lpos lpush lrange lrem lset ltrim
   mget multi persist pexpire pexpireat ping pttl rename rpop rpoplpush rpush sadd scard script|load select set
   sismember smembers srem subscribe time ttl type unlink unsubscribe xadd xdel xlen xrange xread xtrim zadd zcard
