@@ -25,7 +25,7 @@ const LEAST_SUCCESS = 0.02;
 const SPEED_BOUNDS = { least: 0.4, most: 2.5 } as const;
 
 /**
- * Orders sources: the configured order is the prior, measured success and speed move it (ME5). Pure, stable
+ * Orders sources: the configured order is the prior, measured success and speed move it. Pure, stable
  * and explained.
  *
  * @param candidates in configured order

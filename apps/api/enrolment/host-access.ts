@@ -39,7 +39,7 @@ const LOOK_EVERY_MS = 2 * SECOND_MS;
 
 /**
  * Keeps the users of enrolled hosts in Redis, which forgets them when it starts again and does not copy them to a replica. Each process
- * does it; the work is the same whoever does it first.
+ * does it; the work is the same in all of them.
  */
 export function createAccessKeeper(deps: AccessDeps & Pick<Dependencies, 'log'>): Loop {
   const keeper = new AccessKeeper(deps);

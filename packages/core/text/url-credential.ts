@@ -16,8 +16,8 @@ const isKey = (name: string, value: string): boolean => name === 'key' && /^[\w-
 const DEEPEST = 3;
 
 /**
- * Finds a credential in a URL: in front of its host, in its query, or in the query of a URL that is a parameter. Whoever has the URL has the
- * credential, so it must not be stored, shown or put into jobs.
+ * Finds a credential in a URL: in front of its host, in its query, or in the query of a URL that is a parameter. Such a
+ * URL gives access, so it must not be stored, shown or put into jobs.
  *
  * @returns what holds it, for a message: `a user name or password`, or `the query parameter "token"`; undefined without one
  */

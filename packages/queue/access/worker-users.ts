@@ -47,7 +47,7 @@ export async function listWorkerUsers(redis: RedisClient, prefix: string): Promi
 }
 
 /**
- * Looks whether this Redis can keep hosts apart, by making a user that nobody can use.
+ * Looks whether this Redis can keep hosts apart, by making a user that is off.
  *
  * @throws AccessUnavailableError that says what is missing
  */

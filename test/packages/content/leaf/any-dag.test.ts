@@ -14,7 +14,7 @@ import { bytesOf } from '../../../helpers/transfer-kit.ts';
 const FILE = bytesOf(400_000, 'any dag');
 const bytesAt = (start: number, length: number): Uint8Array => FILE.subarray(start, start + length);
 
-/** Repairs every wrong guess, as a transfer does when nobody can give such a leaf. */
+/** Repairs every wrong guess, as a transfer does when no source has such a leaf. */
 async function settled(dag: TestDag): Promise<LeafTable> {
   let { table } = await buildLeafTable(dag.cid, fromBlocks(dag.blocks));
   for (let leaf = 0; leaf < table.count;) {
