@@ -3,7 +3,7 @@
 # virtual environment, Debian packages unpacked. With its bin/ first on the PATH, test/interop/file-servers.int.test.ts tries them too:
 #
 #     test/interop/file-servers/get.sh
-#     PATH="$PWD/.cache/file-servers/bin:$PATH" npm test -- test/interop/file-servers.int.test.ts
+#     PATH="$PWD/.cache/file-servers/bin:$PATH" HAULIER_TEST_SERVERS=all npm test -- test/interop/file-servers.int.test.ts
 set -eu
 folder=$(mkdir -p "${1:-.cache/file-servers}" && cd "${1:-.cache/file-servers}" && pwd)
 python3 -m venv "$folder"
