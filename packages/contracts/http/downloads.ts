@@ -15,7 +15,7 @@ const MAX_INLINE_FILES = 1000;
 const MAX_DEADLINE_DAYS = 365;
 
 const Deadline = parsedBy(z.string().max(20), parseDeadline).describe(
-  'how long sources that cannot be reached are waited for: `2h`, `30m`; default `24h`; begins anew with a resume',
+  'how long the download waits for sources that cannot be reached: `2h`, `30m`; default `24h`; a resume renews it',
 );
 
 function parseDeadline(text: string): number {

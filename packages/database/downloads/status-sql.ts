@@ -15,7 +15,7 @@ export const nextStatusSql = (event: DownloadEvent, from = 'd.status'): string =
     .map((status) => `WHEN ${quoted(status)} THEN ${quoted(nextStatus(status, event)!)}`)
     .join(' ')} END`;
 
-/** Sources are waited for anew, from `now` on: a parameter that is a timestamptz. */
+/** Renews the time for which the download waits for sources, from `now` on: a parameter that is a timestamptz. */
 export const renewedDeadlineSql = (now: string): string =>
   `deadline_at = ${now}::timestamptz + d.deadline_ms * interval '1 millisecond'`;
 

@@ -58,7 +58,7 @@ export async function probeAccess(redis: RedisClient, prefix: string): Promise<v
   await run(redis, (node) => node.call('ACL', 'DELUSER', name));
 }
 
-/** An id that every start of a Redis, or of a node of a cluster, makes anew: users that were set before are gone with it. */
+/** Every start of a Redis, or of a node of a cluster, has its own id; a start forgets the users that were set before. */
 export async function redisRunId(redis: RedisClient): Promise<string> {
   const infos = await Promise.all(nodesOf(redis).map((node) => node.info('server')));
   const ids = infos.map((info) => /^run_id:(\S+)/m.exec(info)?.[1] ?? '');
