@@ -80,11 +80,14 @@ async function bundleOf(entry) {
 
 /** The other commands, and the errors by which the program knows how they ended, are not copied into the bundle. */
 function leaveShared(bundle) {
-  bundle.onResolve({ filter: /^\.{1,2}\/(commands\/|exit-code)/ }, ({ path }) => {
-    if (path === './commands/fetch.js' || path === './commands/bundle-create.js') return undefined;
-    return { path: relative(BUNDLES, join('dist/apps/cli', path.replace('../', './'))), external: true };
+  bundle.onResolve({ filter: /\/(commands\/|demo\/|exit-code)/ }, ({ path, resolveDir }) => {
+    const shared = relative(at('dist/apps/cli'), join(resolveDir, path));
+    if (BUNDLED.has(shared)) return undefined;
+    return { path: relative(BUNDLES, join('dist/apps/cli', shared)), external: true };
   });
 }
+
+const BUNDLED = new Set(['commands/models/fetch.js', 'commands/bundles/bundle-create.js']);
 
 /**
  * Half of the start of a short command was Node's own modules. `import` of one links it with every name that it exports, and so

@@ -5,7 +5,7 @@ import { SECOND_MS } from '#core/units';
 import type { Database } from '#database/sql/connect';
 import { migrate } from '#database/sql/migrate';
 import { ensureAdminToken } from './access/first-admin-token.ts';
-import { isUnavailable } from './server/unavailable.ts';
+import { isUnavailable } from './server/errors/unavailable.ts';
 
 export interface StartUpOptions {
   readonly database: Database;

@@ -60,7 +60,7 @@ function addStackCommands(program: Command, context: CommandContext): void {
     .command('up')
     .description('run the whole stack: API, worker, and PostgreSQL and Redis where no URL is given')
     .option('--workers <n>', 'number of workers on this machine', '1')
-    .action(async (options) => (await import('./commands/up.ts')).up(options, context));
+    .action(async (options) => (await import('./commands/stack/up.ts')).up(options, context));
   program
     .command('demo')
     .description('run the whole stack with a local origin, three files and one model')
@@ -69,8 +69,8 @@ function addStackCommands(program: Command, context: CommandContext): void {
     .option('--json', 'end with one JSON object on stdout')
     .action(async (what, options) =>
       what === 'fleet'
-        ? (await import('./commands/demo-fleet.ts')).demoFleet(options, context)
-        : (await import('./commands/demo.ts')).demo(options, context),
+        ? (await import('./demo/fleet/demo-fleet.ts')).demoFleet(options, context)
+        : (await import('./demo/demo.ts')).demo(options, context),
     );
 }
 
@@ -108,7 +108,7 @@ function addFetchCommand(program: Command, context: CommandContext): void {
     .option('--strict', 'refuse bytes that nothing proves')
     .option('--json', 'one JSON object on stdout')
     .addOption(PROGRESS)
-    .action(async (what, options) => (await import('./commands/fetch.ts')).fetchCommand(what, options, context));
+    .action(async (what, options) => (await import('./commands/models/fetch.ts')).fetchCommand(what, options, context));
 }
 
 function addModelCommands(program: Command, context: CommandContext): void {
@@ -136,24 +136,24 @@ function addModelCommands(program: Command, context: CommandContext): void {
     .option('-o, --output <path>', 'also write the dag-json block of the manifest to a file')
     .option('--json', 'one JSON object on stdout')
     .addOption(PROGRESS)
-    .action(async (name, options) => (await import('./commands/model-add.ts')).modelAdd(name, options, context));
+    .action(async (name, options) => (await import('./commands/models/model-add.ts')).modelAdd(name, options, context));
   model
     .command('list')
     .description('the models that the API knows, and their current versions')
     .option('--json', 'one JSON object on stdout')
-    .action(async (options) => (await import('./commands/model.ts')).modelList(options, context));
+    .action(async (options) => (await import('./commands/models/model.ts')).modelList(options, context));
   model
     .command('show <model>')
     .description('the manifest of name or name@version')
-    .action(async (what) => (await import('./commands/model.ts')).modelShow(what, context));
+    .action(async (what) => (await import('./commands/models/model.ts')).modelShow(what, context));
   model
     .command('pin <model>')
     .description('keep name@version: no cleanup, no report as outdated')
-    .action(async (what) => (await import('./commands/model.ts')).modelPin(what, true, context));
+    .action(async (what) => (await import('./commands/models/model.ts')).modelPin(what, true, context));
   model
     .command('unpin <model>')
     .description('let the model follow its newest version again')
-    .action(async (what) => (await import('./commands/model.ts')).modelPin(what, false, context));
+    .action(async (what) => (await import('./commands/models/model.ts')).modelPin(what, false, context));
 }
 
 function addBundleCommands(program: Command, context: CommandContext): void {
@@ -165,7 +165,7 @@ function addBundleCommands(program: Command, context: CommandContext): void {
     .option('--json', 'one JSON object on stdout')
     .addOption(PROGRESS)
     .action(async (models, options) =>
-      (await import('./commands/bundle-create.ts')).bundleCreate(models, options, context),
+      (await import('./commands/bundles/bundle-create.ts')).bundleCreate(models, options, context),
     );
   bundle
     .command('verify <path>')
@@ -173,7 +173,7 @@ function addBundleCommands(program: Command, context: CommandContext): void {
     .option('--json', 'one JSON object on stdout')
     .addOption(PROGRESS)
     .action(async (path, options) =>
-      (await import('./commands/bundle-verify.ts')).bundleVerify(path, options, context),
+      (await import('./commands/bundles/bundle-verify.ts')).bundleVerify(path, options, context),
     );
   bundle
     .command('install <path...>')
@@ -181,7 +181,7 @@ function addBundleCommands(program: Command, context: CommandContext): void {
     .option('--json', 'one JSON object on stdout')
     .addOption(PROGRESS)
     .action(async (paths, options) =>
-      (await import('./commands/bundle-install.ts')).bundleInstall(paths, options, context),
+      (await import('./commands/bundles/bundle-install.ts')).bundleInstall(paths, options, context),
     );
 }
 
@@ -193,34 +193,38 @@ function addHostCommands(program: Command, context: CommandContext): void {
     .description('list hosts, their labels and their state')
     .option('--selector <selector>', 'only hosts that match, such as gpu=true,site!=eu-1')
     .option(...json)
-    .action(async (options) => (await import('./commands/host.ts')).hostList(options, context));
+    .action(async (options) => (await import('./commands/hosts/host.ts')).hostList(options, context));
   host
     .command('show <name>')
     .description('show one host: labels, facts, store')
     .option(...json)
-    .action(async (name, options) => (await import('./commands/host.ts')).hostShow(name, options, context));
+    .action(async (name, options) => (await import('./commands/hosts/host.ts')).hostShow(name, options, context));
   host
     .command('label <name> <changes...>')
     .description('key=value sets a label, key- removes it')
     .option(...json)
     .action(async (name, changes, options) =>
-      (await import('./commands/host.ts')).hostLabel(name, changes, options, context),
+      (await import('./commands/hosts/host.ts')).hostLabel(name, changes, options, context),
     );
   host
     .command('drain <name>')
     .description('rollouts do not begin with it; what runs there goes on')
     .option(...json)
-    .action(async (name, options) => (await import('./commands/host.ts')).hostDrain(name, true, options, context));
+    .action(async (name, options) =>
+      (await import('./commands/hosts/host.ts')).hostDrain(name, true, options, context),
+    );
   host
     .command('undrain <name>')
     .description('let rollouts begin with it again')
     .option(...json)
-    .action(async (name, options) => (await import('./commands/host.ts')).hostDrain(name, false, options, context));
+    .action(async (name, options) =>
+      (await import('./commands/hosts/host.ts')).hostDrain(name, false, options, context),
+    );
   host
     .command('forget <name>')
     .description('remove a host that is gone; what is still wanted there is cancelled')
     .option(...json)
-    .action(async (name, options) => (await import('./commands/host.ts')).hostForget(name, options, context));
+    .action(async (name, options) => (await import('./commands/hosts/host.ts')).hostForget(name, options, context));
 }
 
 function addWorkerCommands(program: Command, context: CommandContext): void {
@@ -228,17 +232,19 @@ function addWorkerCommands(program: Command, context: CommandContext): void {
   worker
     .command('run')
     .description('run a worker in the foreground')
-    .action(async () => (await import('./commands/worker.ts')).workerRun(context));
+    .action(async () => (await import('./commands/hosts/worker.ts')).workerRun(context));
   worker
     .command('verify [model]')
     .description('hash the published files; corrupt files are quarantined and fetched again')
     .option('--json', 'one JSON object on stdout')
     .addOption(PROGRESS)
-    .action(async (model, options) => (await import('./commands/worker.ts')).workerVerify(model, options, context));
+    .action(async (model, options) =>
+      (await import('./commands/hosts/worker.ts')).workerVerify(model, options, context),
+    );
   worker
     .command('gc')
     .description('clean the store by its rules')
     .option('--dry-run', 'only list what would be deleted')
     .option('--json', 'one JSON object on stdout')
-    .action(async (options) => (await import('./commands/worker.ts')).workerGc(options, context));
+    .action(async (options) => (await import('./commands/hosts/worker.ts')).workerGc(options, context));
 }

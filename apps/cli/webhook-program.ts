@@ -5,7 +5,7 @@ const JSON_OPTION = ['--json', 'one JSON object on stdout'] as const;
 
 const SECRET_OPTION = ['--secret-file <path>', 'file with the whsec_… secret to use; default: one is made'] as const;
 
-const load = () => import('./commands/webhook.ts');
+const load = () => import('./commands/rollouts/webhook.ts');
 
 /** `webhook`: endpoints that are told what happens. */
 export function addWebhookCommands(program: Command, context: CommandContext): void {

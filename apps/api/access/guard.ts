@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { allows, areaOf, type Scope } from '#contracts/http/scopes';
-import { RequestError } from '../server/request-error.ts';
+import { RequestError } from '../server/errors/request-error.ts';
 import { readCredentials } from './credentials.ts';
-import { checkRequests } from '../server/error-handler.ts';
+import { checkRequests } from '../server/errors/error-handler.ts';
 import type { Authenticator, Caller } from './authenticate.ts';
 import type { RequestLimits } from './request-limits.ts';
 import { outsideLimits } from './token-limits.ts';

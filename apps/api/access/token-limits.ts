@@ -3,7 +3,7 @@ import { isSelected, parseSelector } from '#core/selector/selector';
 import { matchesPattern } from '#core/text/name-pattern';
 import { listHosts } from '#database/hosts/host-queries';
 import type { Database } from '#database/sql/connect';
-import { RequestError } from '../server/request-error.ts';
+import { RequestError } from '../server/errors/request-error.ts';
 import type { Caller, TokenLimits } from './authenticate.ts';
 
 /** What a request is about. */

@@ -2,10 +2,10 @@ import { CreateTokenBody, ListTokensQuery, NewToken, Token, TokenList, TokenPara
 import { createToken, pageOfTokens, revokeUnlessLast, tokenById, type TokenRow } from '#database/access/token-queries';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
-import { decodeCursor, encodeCursor } from '../server/cursor.ts';
+import { decodeCursor, encodeCursor } from '../server/requests/cursor.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
-import { momentOf, momentOrNull } from '../server/moment.ts';
-import { RequestError } from '../server/request-error.ts';
+import { momentOf, momentOrNull } from '../server/requests/moment.ts';
+import { RequestError } from '../server/errors/request-error.ts';
 import { hashOfToken, pepperOf, type Authenticator } from './authenticate.ts';
 import { noteForAudit } from './audit/audit-writes.ts';
 import { makeToken } from './token-format.ts';

@@ -21,10 +21,10 @@ import { noteForAudit } from '../access/audit/audit-writes.ts';
 import { refuseOutsideLimits } from '../access/token-limits.ts';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
-import { badCursor, decodeName, encodeName } from '../server/cursor.ts';
+import { badCursor, decodeName, encodeName } from '../server/requests/cursor.ts';
 import { TOKEN_REQUIRED, guardedBy, guardedWithLimitsBy, problems } from '../server/describe.ts';
-import { momentOf, momentOrNull } from '../server/moment.ts';
-import { RequestError } from '../server/request-error.ts';
+import { momentOf, momentOrNull } from '../server/requests/moment.ts';
+import { RequestError } from '../server/errors/request-error.ts';
 import { whenGone } from '../server/when-gone.ts';
 
 const LOOK_EVERY_MS = SECOND_MS / 2;

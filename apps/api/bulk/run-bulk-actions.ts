@@ -6,8 +6,8 @@ import { claimBulkItems, settleBulkItems, type ClaimedItem, type SettledItem } f
 import { createLoop, type Loop } from '../background/loop.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { cancel, pause, resume } from '../downloads/act-on-download.ts';
-import { RequestError } from '../server/request-error.ts';
-import { isUnavailable } from '../server/unavailable.ts';
+import { RequestError } from '../server/errors/request-error.ts';
+import { isUnavailable } from '../server/errors/unavailable.ts';
 
 const EVERY_MS = 2 * SECOND_MS;
 const ITEMS_AT_ONCE = 64;

@@ -9,7 +9,7 @@ import type { Database } from '#database/sql/connect';
 import type { DownloadOrder } from '#database/downloads/insert-downloads';
 import { foldedPath } from '#core/text/safe-path';
 import { refuseUnknownHosts } from '../hosts/unknown-host.ts';
-import { RequestError } from '../server/request-error.ts';
+import { RequestError } from '../server/errors/request-error.ts';
 import { findVersion } from '../models/find-version.ts';
 
 /** Room in a job for everything but its file. */

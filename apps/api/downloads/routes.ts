@@ -16,8 +16,8 @@ import type { Dependencies } from '../dependencies.ts';
 import { whenGone } from '../server/when-gone.ts';
 import { TOKEN_REQUIRED, guardedBy, guardedWithLimitsBy, problems } from '../server/describe.ts';
 import type { App } from '../server/app-type.ts';
-import { decodeCursor, encodeCursor } from '../server/cursor.ts';
-import { MAY_BE_OLD, readList } from '../server/read-list.ts';
+import { decodeCursor, encodeCursor } from '../server/requests/cursor.ts';
+import { MAY_BE_OLD, readList } from '../server/requests/read-list.ts';
 import { downloadView } from './view.ts';
 
 export function registerDownloadRoutes(app: App, deps: Dependencies): void {

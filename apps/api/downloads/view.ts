@@ -6,7 +6,7 @@ import type { DownloadStatus } from '#core/download-status';
 import { formatBytes } from '#core/units';
 import type { Dependencies } from '../dependencies.ts';
 import type { DownloadRow } from '#database/downloads/download-row';
-import { momentOf, momentOrNull } from '../server/moment.ts';
+import { momentOf, momentOrNull } from '../server/requests/moment.ts';
 
 /** What a view depends on beside the row. */
 export type ViewDeps = Pick<Dependencies, 'now' | 'hostOfflineAfterMs'>;

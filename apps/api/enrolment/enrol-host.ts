@@ -8,7 +8,7 @@ import { workerUser } from '#queue/access/worker-rules';
 import { hashOfToken, pepperOf } from '../access/authenticate.ts';
 import { makeToken, mayBeToken } from '../access/token-format.ts';
 import type { Dependencies } from '../dependencies.ts';
-import { RequestError } from '../server/request-error.ts';
+import { RequestError } from '../server/errors/request-error.ts';
 import { applyAccess, asProblem } from './host-access.ts';
 
 type EnrolDeps = Pick<Dependencies, 'database' | 'queues' | 'prefix' | 'now' | 'workerRedisUrl'>;

@@ -9,8 +9,8 @@ import { mayBeToken } from '../access/token-format.ts';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
 import { TOKEN_REQUIRED, problems } from '../server/describe.ts';
-import { momentOf } from '../server/moment.ts';
-import { RequestError } from '../server/request-error.ts';
+import { momentOf } from '../server/requests/moment.ts';
+import { RequestError } from '../server/errors/request-error.ts';
 import { enrolByToken } from './enrol-host.ts';
 
 const common = { tags: ['enrolment'], security: TOKEN_REQUIRED };

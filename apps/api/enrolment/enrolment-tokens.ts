@@ -4,7 +4,7 @@ import { SECOND_MS } from '#core/units';
 import { hashOfToken, pepperOf } from '../access/authenticate.ts';
 import { makeToken } from '../access/token-format.ts';
 import type { Dependencies } from '../dependencies.ts';
-import { momentOf } from '../server/moment.ts';
+import { momentOf } from '../server/requests/moment.ts';
 
 export interface EnrolmentTokenWish {
   readonly host?: string | undefined;

@@ -10,7 +10,7 @@ import {
 } from '#queue/access/worker-users';
 import { createLoop, type Loop } from '../background/loop.ts';
 import type { Dependencies } from '../dependencies.ts';
-import { RequestError } from '../server/request-error.ts';
+import { RequestError } from '../server/errors/request-error.ts';
 
 type AccessDeps = Pick<Dependencies, 'database' | 'queues' | 'prefix'>;
 

@@ -9,7 +9,7 @@ import { listEnrolmentTokens, revokeEnrolmentToken } from '#database/access/enro
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
-import { RequestError } from '../server/request-error.ts';
+import { RequestError } from '../server/errors/request-error.ts';
 import { enrolmentTokenView, makeEnrolmentToken } from './enrolment-tokens.ts';
 
 const common = { tags: ['enrolment'], security: TOKEN_REQUIRED };

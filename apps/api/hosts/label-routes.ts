@@ -6,7 +6,7 @@ import { noteForAudit } from '../access/audit/audit-writes.ts';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
-import { changedMeanwhile, ifMatchOf } from '../server/if-match.ts';
+import { changedMeanwhile, ifMatchOf } from '../server/requests/if-match.ts';
 import { unknownHost } from './unknown-host.ts';
 import { hostView } from './view.ts';
 

@@ -9,7 +9,7 @@ import { applyAccess } from '../enrolment/host-access.ts';
 import { stopJob } from '../downloads/stop-job.ts';
 import type { App } from '../server/app-type.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
-import { RequestError } from '../server/request-error.ts';
+import { RequestError } from '../server/errors/request-error.ts';
 import { unknownHost } from './unknown-host.ts';
 import { hostView } from './view.ts';
 

@@ -6,9 +6,9 @@ import { labelsTag } from '#database/hosts/host-actions';
 import { hostByName, listHosts, type HostRow } from '#database/hosts/host-queries';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
-import { decodeName, encodeName } from '../server/cursor.ts';
+import { decodeName, encodeName } from '../server/requests/cursor.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
-import { MAY_BE_OLD, readList } from '../server/read-list.ts';
+import { MAY_BE_OLD, readList } from '../server/requests/read-list.ts';
 import { unknownHost } from './unknown-host.ts';
 import { hostDetail, hostView, isOnline } from './view.ts';
 

@@ -9,8 +9,8 @@ import type { Dependencies } from '../dependencies.ts';
 import { applyAccess, asProblem } from '../enrolment/host-access.ts';
 import type { App } from '../server/app-type.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
-import { momentOf } from '../server/moment.ts';
-import { RequestError } from '../server/request-error.ts';
+import { momentOf } from '../server/requests/moment.ts';
+import { RequestError } from '../server/errors/request-error.ts';
 import { unknownHost } from './unknown-host.ts';
 
 const MAX_LISTED = 1000;

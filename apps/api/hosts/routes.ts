@@ -12,7 +12,7 @@ import { registerRevoke } from './revoke-routes.ts';
 import { unknownHost } from './unknown-host.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import type { App } from '../server/app-type.ts';
-import { momentOf } from '../server/moment.ts';
+import { momentOf } from '../server/requests/moment.ts';
 
 export function registerHostRoutes(app: App, deps: Dependencies): void {
   registerHostList(app, deps);

@@ -1,7 +1,7 @@
 import type { SystemStatus } from '#contracts/http/status';
 import { listHosts, listNotices } from '#database/hosts/host-queries';
 import type { Database } from '#database/sql/connect';
-import { momentOf } from '../server/moment.ts';
+import { momentOf } from '../server/requests/moment.ts';
 
 const MAX_HOSTS = 100_000;
 const MAX_NOTICES = 1000;

@@ -1,7 +1,7 @@
 import type { FieldError } from '#contracts/http/problem';
 import { listHosts, unknownHosts } from '#database/hosts/host-queries';
 import type { Database } from '#database/sql/connect';
-import { RequestError } from '../server/request-error.ts';
+import { RequestError } from '../server/errors/request-error.ts';
 import { nearestNames } from './nearest-names.ts';
 
 const MAX_HOSTS = 100_000;

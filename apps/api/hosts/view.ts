@@ -2,7 +2,7 @@ import type { Host, HostDetail } from '#contracts/http/status';
 import { labelsOf } from '#core/selector/host-labels';
 import { lostOn, type HostRow } from '#database/hosts/host-queries';
 import type { Dependencies } from '../dependencies.ts';
-import { momentOf, momentOrNull } from '../server/moment.ts';
+import { momentOf, momentOrNull } from '../server/requests/moment.ts';
 
 type ViewDeps = Pick<Dependencies, 'now' | 'hostOfflineAfterMs'>;
 

@@ -14,9 +14,9 @@ import { parseJson } from '#core/text/parse-json';
 import type { Dependencies } from '../dependencies.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import type { App } from '../server/app-type.ts';
-import { badCursor } from '../server/cursor.ts';
-import { MAY_BE_OLD, readList } from '../server/read-list.ts';
-import { momentOf, momentOrNull } from '../server/moment.ts';
+import { badCursor } from '../server/requests/cursor.ts';
+import { MAY_BE_OLD, readList } from '../server/requests/read-list.ts';
+import { momentOf, momentOrNull } from '../server/requests/moment.ts';
 import { tryRecord } from './try-view.ts';
 
 const documented = { tags: ['metrics'], security: TOKEN_REQUIRED };

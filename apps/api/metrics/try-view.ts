@@ -2,7 +2,7 @@ import type { Try } from '#contracts/http/downloads';
 import type { MetricsList } from '#contracts/http/metrics';
 import type { SourceKind } from '#core/layer';
 import type { TryRow } from '#database/history/metrics-queries';
-import { momentOf } from '../server/moment.ts';
+import { momentOf } from '../server/requests/moment.ts';
 
 export const tryView = (row: TryRow): Try => ({
   at: momentOf(row.at),

@@ -1,7 +1,7 @@
 import { CidList, CidParams, CidQuery, CidRecord } from '#contracts/http/cids';
 import { cidByValue, cidsOfModel } from '#database/models/cid-queries';
 import type { Dependencies } from '../dependencies.ts';
-import { RequestError } from '../server/request-error.ts';
+import { RequestError } from '../server/errors/request-error.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import type { App } from '../server/app-type.ts';
 import { cidView } from './view.ts';

@@ -2,7 +2,7 @@ import type { Database } from '#database/sql/connect';
 import { manifestOf, modelByName } from '#database/models/model-queries';
 import type { StoredManifest } from '#database/models/model-queries';
 import { pinnedVersions } from '#database/models/pin-queries';
-import { RequestError } from '../server/request-error.ts';
+import { RequestError } from '../server/errors/request-error.ts';
 
 /**
  * Finds the version a request means: the named one, else the pinned one, else the newest.

@@ -2,7 +2,7 @@ import type { Manifest } from '#contracts/manifest';
 import { ConflictError, manifestOf, putManifest } from '#database/models/model-queries';
 import type { StoredManifest } from '#database/models/model-queries';
 import type { Dependencies } from '../dependencies.ts';
-import { RequestError } from '../server/request-error.ts';
+import { RequestError } from '../server/errors/request-error.ts';
 
 export interface PublishedVersion {
   /** False when this very content was published before. */

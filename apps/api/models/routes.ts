@@ -6,7 +6,7 @@ import { makeCheckDue } from '#database/models/version-schedule';
 import { outdatedModels } from '#database/models/version-queries';
 import { noteForAudit } from '../access/audit/audit-writes.ts';
 import type { Dependencies } from '../dependencies.ts';
-import { RequestError } from '../server/request-error.ts';
+import { RequestError } from '../server/errors/request-error.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import type { App } from '../server/app-type.ts';
 import { modelView, versionView } from './view.ts';

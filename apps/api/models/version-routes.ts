@@ -3,7 +3,7 @@ import { Manifest } from '#contracts/manifest';
 import { manifestOf, modelByName } from '#database/models/model-queries';
 import { publishVersion } from './publish-version.ts';
 import type { Dependencies } from '../dependencies.ts';
-import { RequestError } from '../server/request-error.ts';
+import { RequestError } from '../server/errors/request-error.ts';
 import { Nothing, TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import type { App } from '../server/app-type.ts';
 import { versionDetailView } from './view.ts';

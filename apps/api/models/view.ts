@@ -2,7 +2,7 @@ import type { CidRecord } from '#contracts/http/cids';
 import type { Model, VersionDetail, VersionSummary } from '#contracts/http/models';
 import type { CidRow } from '#database/models/cid-queries';
 import type { ModelRow, StoredManifest, VersionRow } from '#database/models/model-queries';
-import { momentOf } from '../server/moment.ts';
+import { momentOf } from '../server/requests/moment.ts';
 
 /** What is known of a model beside its row. */
 export interface ModelFacts {

@@ -9,7 +9,7 @@ import type { Dependencies } from '../dependencies.ts';
 import { orderFiles } from '../downloads/order-files.ts';
 import { isOnline } from '../hosts/view.ts';
 import { findVersion } from '../models/find-version.ts';
-import { RequestError } from '../server/request-error.ts';
+import { RequestError } from '../server/errors/request-error.ts';
 import { inOrderOfWaves, matchingHosts, siteOf } from './members.ts';
 import { resolveSpec } from './resolve-spec.ts';
 

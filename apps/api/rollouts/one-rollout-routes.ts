@@ -12,10 +12,10 @@ import { errorGroups, listRolloutEvents, listRolloutHosts, rolloutById } from '#
 import type { RolloutRow } from '#database/rollouts/rollout-row';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
-import { decodeName, encodeName } from '../server/cursor.ts';
+import { decodeName, encodeName } from '../server/requests/cursor.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
-import { momentOf, momentOrNull } from '../server/moment.ts';
-import { RequestError } from '../server/request-error.ts';
+import { momentOf, momentOrNull } from '../server/requests/moment.ts';
+import { RequestError } from '../server/errors/request-error.ts';
 import { whenGone } from '../server/when-gone.ts';
 import { awaitRollout } from './await-rollout.ts';
 import { etagOf, rolloutHostView } from './view.ts';

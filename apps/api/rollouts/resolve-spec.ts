@@ -1,7 +1,7 @@
 import type { CreateRolloutBody, WaveInput } from '#contracts/http/rollouts/create-rollout';
 import type { FieldError } from '#contracts/http/problem';
 import { WHOLE, type RolloutSpec, type WaveSpec } from '#core/rollout/rollout-spec';
-import { RequestError } from '../server/request-error.ts';
+import { RequestError } from '../server/errors/request-error.ts';
 import { windowProblem } from './window.ts';
 
 const MAX_WAVES = 1000;

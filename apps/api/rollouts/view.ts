@@ -6,7 +6,7 @@ import { isFinalRollout } from '#core/rollout/rollout-state';
 import { allowedFailures, isThresholdMet, requiredHosts } from '#core/rollout/verdict';
 import type { HostGroup } from '#database/rollouts/rollout-queries';
 import type { RolloutHostRow, RolloutRow } from '#database/rollouts/rollout-row';
-import { momentOf, momentOrNull } from '../server/moment.ts';
+import { momentOf, momentOrNull } from '../server/requests/moment.ts';
 
 /** @param groups of this rollout */
 export function rolloutView(row: RolloutRow, groups: readonly HostGroup[]): Rollout {

@@ -6,8 +6,8 @@ import { FastifyAdapter } from '@bull-board/fastify';
 import type { FastifyInstance } from 'fastify';
 import { QUEUE_BOARD_PATH } from './queue-board-type.ts';
 import type { QueueBoard } from './queue-board-type.ts';
-import { RequestError } from '../server/request-error.ts';
-import { checkRequests } from '../server/error-handler.ts';
+import { RequestError } from '../server/errors/request-error.ts';
+import { checkRequests } from '../server/errors/error-handler.ts';
 import { usePagePolicy } from '../server/security-headers.ts';
 
 const POLL_SECONDS = 10;

@@ -8,10 +8,10 @@ import { outdatedModels } from '#database/models/version-queries';
 import type { Dependencies } from '../dependencies.ts';
 import type { Health } from './health.ts';
 import type { RecorderCounts } from '../background/recorder.ts';
-import { RequestError } from '../server/request-error.ts';
+import { RequestError } from '../server/errors/request-error.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import type { App } from '../server/app-type.ts';
-import { momentOf } from '../server/moment.ts';
+import { momentOf } from '../server/requests/moment.ts';
 import { standingStoreWarnings } from '../hosts/store-warnings.ts';
 
 export interface SystemFacts {

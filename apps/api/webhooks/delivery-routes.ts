@@ -10,9 +10,9 @@ import {
 import { deliveryById, listDeliveries, replayDeliveries, tellOne } from '#database/webhooks/delivery-queries';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
-import { decodeCursor, encodeCursor } from '../server/cursor.ts';
+import { decodeCursor, encodeCursor } from '../server/requests/cursor.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
-import { RequestError } from '../server/request-error.ts';
+import { RequestError } from '../server/errors/request-error.ts';
 import { mustFindWebhook } from './routes.ts';
 import { deliveryView } from './view.ts';
 

@@ -25,7 +25,7 @@ import { HttpFailure } from '#http/http-error';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
-import { RequestError } from '../server/request-error.ts';
+import { RequestError } from '../server/errors/request-error.ts';
 import { registerDeliveryRoutes } from './delivery-routes.ts';
 import { makeSecret } from './secret.ts';
 import { webhookView } from './view.ts';

@@ -2,7 +2,7 @@ import type { Delivery, Webhook } from '#contracts/http/webhooks';
 import { WebhookMessage } from '#contracts/http/webhooks';
 import type { DeliveryRow } from '#database/webhooks/delivery-queries';
 import type { WebhookRow } from '#database/webhooks/webhook-queries';
-import { momentOf, momentOrNull } from '../server/moment.ts';
+import { momentOf, momentOrNull } from '../server/requests/moment.ts';
 
 export const webhookView = (row: WebhookRow, now: Date): Webhook => ({
   id: row.id,

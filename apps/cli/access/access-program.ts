@@ -20,12 +20,12 @@ export function addAccessCommands(program: Command, context: CommandContext): vo
     .option('--since <time>', 'only from this time on, ISO 8601')
     .option('--limit <n>', 'at most so many, 1 to 500', '50')
     .option(...JSON_OPTION)
-    .action(async (options) => (await import('../commands/audit.ts')).audit(options, context));
+    .action(async (options) => (await import('../commands/access/audit.ts')).audit(options, context));
   program
     .command('doctor')
     .description('check what commands need of the API: address, TLS, clock, version, readiness, token')
     .option(...JSON_OPTION)
-    .action(async (options) => (await import('../commands/doctor.ts')).doctor(options, context));
+    .action(async (options) => (await import('../commands/stack/doctor.ts')).doctor(options, context));
   program
     .command('completion')
     .description('print a script that lets a shell complete commands and options')
@@ -51,8 +51,8 @@ function addToken(program: Command, context: CommandContext): void {
     .option(...JSON_OPTION)
     .action(async (name: string | undefined, options) => {
       if (options.enrol)
-        return (await import('../commands/enrolment-tokens.ts')).enrolTokenCreate(name, options, context);
-      if (name !== undefined) return (await import('../commands/token.ts')).tokenCreate(name, options, context);
+        return (await import('../commands/hosts/enrolment-tokens.ts')).enrolTokenCreate(name, options, context);
+      if (name !== undefined) return (await import('../commands/access/token.ts')).tokenCreate(name, options, context);
       throw new CliError(EXIT.usage, 'name the token: haulier token create <name>');
     });
   token
@@ -62,28 +62,29 @@ function addToken(program: Command, context: CommandContext): void {
     .option('--enrol', 'instead those with which hosts enrol or enrolled')
     .option(...JSON_OPTION)
     .action(async (options) => {
-      if (options.enrol) return (await import('../commands/enrolment-tokens.ts')).enrolTokenList(options, context);
-      return (await import('../commands/token.ts')).tokenList(options, context);
+      if (options.enrol)
+        return (await import('../commands/hosts/enrolment-tokens.ts')).enrolTokenList(options, context);
+      return (await import('../commands/access/token.ts')).tokenList(options, context);
     });
   token
     .command('revoke <id...>')
     .description('make tokens unusable, within seconds')
     .option(...JSON_OPTION)
-    .action(async (ids, options) => (await import('../commands/token.ts')).tokenRevoke(ids, options, context));
+    .action(async (ids, options) => (await import('../commands/access/token.ts')).tokenRevoke(ids, options, context));
 }
 
 function addLogin(program: Command, context: CommandContext): void {
   program
     .command('login [url]')
     .description('keep the address of an API and a token for it; the token is read from the terminal or from stdin')
-    .action(async (url) => (await import('../commands/login.ts')).login(url, context));
+    .action(async (url) => (await import('../commands/access/login.ts')).login(url, context));
   program
     .command('logout [url]')
     .description('forget the token of an API')
-    .action(async (url) => (await import('../commands/login.ts')).logout(url, context));
+    .action(async (url) => (await import('../commands/access/login.ts')).logout(url, context));
   program
     .command('whoami')
     .description('show which API and which token commands use')
     .option(...JSON_OPTION)
-    .action(async (options) => (await import('../commands/login.ts')).whoami(options, context));
+    .action(async (options) => (await import('../commands/access/login.ts')).whoami(options, context));
 }

@@ -1,8 +1,8 @@
 import { chmod, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatBytes } from '#core/units';
-import { bundleCreate } from '../commands/bundle-create.ts';
-import { watchDownloads } from '../commands/watch-downloads.ts';
+import { bundleCreate } from '../commands/bundles/bundle-create.ts';
+import { watchDownloads } from '../downloads/watch-downloads.ts';
 import { CliError, EXIT } from '../exit-code.ts';
 import { createProgress } from '../terminal/progress.ts';
 import { eventually } from './eventually.ts';

@@ -4,7 +4,7 @@ import { duration, timerDuration } from '#core/settings/setting-kinds';
 import { formatBytes } from '#core/units';
 import { cliRefusal } from '../api-client.ts';
 import { usageOf } from '../cli-error-of.ts';
-import { watchDownloads, type DownloadWithTries } from '../commands/watch-downloads.ts';
+import { watchDownloads, type DownloadWithTries } from './watch-downloads.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT, type ExitCode } from '../exit-code.ts';
 import { createProgress, resolveMode, type ProgressMode } from '../terminal/progress.ts';

@@ -20,18 +20,20 @@ export function addDownloadCommands(program: Command, context: CommandContext): 
       .option('--wait', 'wait for the end; the exit code is that of the download'),
   ).action(async (what: string | undefined, options) => {
     if (what === undefined) return download.outputHelp({ error: true });
-    return (await import('../commands/download.ts')).downloadCommand(what, options, context);
+    return (await import('../commands/downloads/download.ts')).downloadCommand(what, options, context);
   });
   addList(download, context);
   withWaitOptions(
     download.command('wait <id...>').description('wait for the end of downloads; the exit code is theirs'),
-  ).action(async (ids, options) => (await import('../commands/download-list.ts')).downloadWait(ids, options, context));
+  ).action(async (ids, options) =>
+    (await import('../commands/downloads/download-list.ts')).downloadWait(ids, options, context),
+  );
   addBulk(download, context);
   program
     .command('status <id>')
     .description('show one download')
     .option(...JSON_OPTION)
-    .action(async (id, options) => (await import('../commands/status.ts')).status(id, options, context));
+    .action(async (id, options) => (await import('../commands/stack/status.ts')).status(id, options, context));
 }
 
 const withWaitOptions = (command: Command): Command =>
@@ -60,7 +62,7 @@ function addList(download: Command, context: CommandContext): void {
     .option(...STATUS_OPTION)
     .option('--limit <n>', 'at most so many, 1 to 10000', '50')
     .option(...JSON_OPTION)
-    .action(async (options) => (await import('../commands/download-list.ts')).downloadList(options, context));
+    .action(async (options) => (await import('../commands/downloads/download-list.ts')).downloadList(options, context));
 }
 
 const SUMMARIES = {
@@ -81,6 +83,6 @@ function addBulk(download: Command, context: CommandContext): void {
       .option('--max-disconnect <duration>', 'how long the API may be away while waiting', '2m')
       .option(...JSON_OPTION)
       .action(async (ids, options) =>
-        (await import('../commands/download-bulk.ts')).downloadBulk(action, ids, options, context),
+        (await import('../commands/downloads/download-bulk.ts')).downloadBulk(action, ids, options, context),
       );
 }

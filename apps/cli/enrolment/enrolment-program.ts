@@ -13,12 +13,14 @@ export function addEnrolmentCommands(program: Command, context: CommandContext):
     .option('--url <url>', 'address of the API; default: HAULIER_URL')
     .option('--token <token>', 'of haulier token create --enrol; default: HAULIER_ENROLMENT_TOKEN')
     .option('--host <name>', 'name of this host; default: HAULIER_HOST, or the name of the machine')
-    .action(async (options) => (await import('../commands/worker-enroll.ts')).workerEnroll(options, context));
+    .action(async (options) => (await import('../commands/hosts/worker-enroll.ts')).workerEnroll(options, context));
   groupOf(program, 'host', 'hosts')
     .command('revoke <name>')
     .description("take a host's enrolment back: its worker is cut off at once, and nothing is believed under its name")
     .option(...JSON_OPTION)
-    .action(async (name, options) => (await import('../commands/host-revoke.ts')).hostRevoke(name, options, context));
+    .action(async (name, options) =>
+      (await import('../commands/hosts/host-revoke.ts')).hostRevoke(name, options, context),
+    );
 }
 
 /** The group where it is there, else a new one. */

@@ -16,14 +16,16 @@ export function addRolloutCommands(program: Command, context: CommandContext): v
     .option('--state <states>', 'only these, separated by commas')
     .option('--model <name>', 'only of this model')
     .option(...JSON_OPTION)
-    .action(async (options) => (await import('../commands/rollout.ts')).rolloutList(options, context));
+    .action(async (options) => (await import('../commands/rollouts/rollout.ts')).rolloutList(options, context));
   rollout
     .command('status <id>')
     .description('how it stands now')
     .option(...JSON_OPTION)
-    .action(async (id, options) => (await import('../commands/rollout.ts')).rolloutStatus(id, options, context));
+    .action(async (id, options) =>
+      (await import('../commands/rollouts/rollout.ts')).rolloutStatus(id, options, context),
+    );
   withVerdictOptions(rollout.command('wait <id>').description('wait for its verdict; the exit code says it')).action(
-    async (id, options) => (await import('../commands/rollout.ts')).rolloutWait(id, options, context),
+    async (id, options) => (await import('../commands/rollouts/rollout.ts')).rolloutWait(id, options, context),
   );
   addSteering(rollout, context);
   rollout
@@ -31,12 +33,16 @@ export function addRolloutCommands(program: Command, context: CommandContext): v
     .description('where each host stands')
     .option('--state <states>', 'only these, separated by commas')
     .option(...JSON_OPTION)
-    .action(async (id, options) => (await import('../commands/rollout.ts')).rolloutHosts(id, options, context));
+    .action(async (id, options) =>
+      (await import('../commands/rollouts/rollout.ts')).rolloutHosts(id, options, context),
+    );
   rollout
     .command('errors <id>')
     .description('why hosts failed, by reason')
     .option(...JSON_OPTION)
-    .action(async (id, options) => (await import('../commands/rollout.ts')).rolloutErrors(id, options, context));
+    .action(async (id, options) =>
+      (await import('../commands/rollouts/rollout.ts')).rolloutErrors(id, options, context),
+    );
 }
 
 function addDeploy(program: Command, context: CommandContext): void {
@@ -64,7 +70,7 @@ function addDeploy(program: Command, context: CommandContext): void {
     .option('--dry-run', 'show what would happen')
     .option('--wait', 'wait for the verdict; the exit code says it');
   withVerdictOptions(deploy).action(async (what, options) =>
-    (await import('../commands/deploy.ts')).deploy(what, options, context),
+    (await import('../commands/rollouts/deploy.ts')).deploy(what, options, context),
   );
 }
 
@@ -98,11 +104,15 @@ function addSteering(rollout: Command, context: CommandContext): void {
       .command(`${action} <id>`)
       .description(summaries[action])
       .option(...JSON_OPTION)
-      .action(async (id, options) => (await import('../commands/rollout.ts')).rolloutAct(id, action, options, context));
+      .action(async (id, options) =>
+        (await import('../commands/rollouts/rollout.ts')).rolloutAct(id, action, options, context),
+      );
   rollout
     .command('retry-failed <id>')
     .description('try the failed hosts again')
     .option('--host <name>', 'only this host; repeatable', collect)
     .option(...JSON_OPTION)
-    .action(async (id, options) => (await import('../commands/rollout.ts')).rolloutRetry(id, options, context));
+    .action(async (id, options) =>
+      (await import('../commands/rollouts/rollout.ts')).rolloutRetry(id, options, context),
+    );
 }

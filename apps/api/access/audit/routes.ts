@@ -2,9 +2,9 @@ import { AuditList, ListAuditQuery, type AuditEntry } from '#contracts/http/audi
 import { listAudit, type AuditRow } from '#database/access/audit-queries';
 import type { Dependencies } from '../../dependencies.ts';
 import type { App } from '../../server/app-type.ts';
-import { badCursor, decodeName, encodeName } from '../../server/cursor.ts';
+import { badCursor, decodeName, encodeName } from '../../server/requests/cursor.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../../server/describe.ts';
-import { momentOf } from '../../server/moment.ts';
+import { momentOf } from '../../server/requests/moment.ts';
 
 export function registerAuditRoutes(app: App, deps: Dependencies): void {
   app.get(

@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { packageVersion } from '#os/package-folder';
-import { doctor } from '../../../../apps/cli/commands/doctor.ts';
+import { doctor } from '../../../../apps/cli/commands/stack/doctor.ts';
 import { runCommand } from '../../../helpers/command.ts';
 
 interface Found {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { demoFleet } from '../../../../apps/cli/commands/demo-fleet.ts';
+import { demoFleet } from '../../../../apps/cli/demo/fleet/demo-fleet.ts';
 import { createTestDatabase, type TestDatabase } from '../../../helpers/database.ts';
 import { testRedisUrl } from '../../../helpers/services.ts';
 

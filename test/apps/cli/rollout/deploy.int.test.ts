@@ -4,15 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { RolloutList } from '#contracts/http/rollouts/rollout-lists';
-import { deploy, type DeployCommandOptions } from '../../../../apps/cli/commands/deploy.ts';
+import { deploy, type DeployCommandOptions } from '../../../../apps/cli/commands/rollouts/deploy.ts';
 import {
   rolloutAct,
   rolloutErrors,
   rolloutHosts,
   rolloutList,
   rolloutRetry,
-} from '../../../../apps/cli/commands/rollout.ts';
-import { rolloutStatus, rolloutWait } from '../../../../apps/cli/commands/rollout.ts';
+} from '../../../../apps/cli/commands/rollouts/rollout.ts';
+import { rolloutStatus, rolloutWait } from '../../../../apps/cli/commands/rollouts/rollout.ts';
 import type { CommandContext } from '../../../../apps/cli/context.ts';
 import { CliError } from '../../../../apps/cli/exit-code.ts';
 import { until } from '../../../helpers/until.ts';

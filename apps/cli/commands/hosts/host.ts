@@ -1,0 +1,110 @@
+import type { LabelsPatch } from '#contracts/labels';
+import type { Host, HostDetail } from '#contracts/http/status';
+import { formatBytes } from '#core/units';
+import { clientFrom, withApi } from '../../api-client.ts';
+import type { CommandContext } from '../../context.ts';
+import { CliError, EXIT } from '../../exit-code.ts';
+import { formatTable } from '../../terminal/table.ts';
+
+interface Json {
+  readonly json?: boolean;
+}
+
+/** Lists the hosts that a selector matches. */
+export async function hostList(options: Json & { readonly selector?: string }, context: CommandContext): Promise<void> {
+  const hosts = await withApi(() => clientFrom(context.env).listHosts(options.selector));
+  if (options.json) {
+    context.stdout.write(`${JSON.stringify({ hosts })}\n`);
+    return;
+  }
+  const rows = hosts.map((host) => [
+    host.name,
+    host.draining ? `${host.status}, draining` : host.status,
+    host.freeBytes === null ? '' : formatBytes(host.freeBytes),
+    host.workerVersion ?? '',
+    labelsText(host.labels),
+  ]);
+  context.stdout.write(`${formatTable(['host', 'status', 'free', 'worker', 'labels'], rows, [2])}\n`);
+}
+
+export async function hostShow(name: string, options: Json, context: CommandContext): Promise<void> {
+  show(await withApi(() => clientFrom(context.env).getHost(name)), options, context);
+}
+
+/** @param changes `key=value` sets a label, `key-` removes it */
+export async function hostLabel(
+  name: string,
+  changes: readonly string[],
+  options: Json,
+  context: CommandContext,
+): Promise<void> {
+  const patch = Object.fromEntries(changes.map(changeOf));
+  show(await withApi(() => clientFrom(context.env).labelHost(name, patch)), options, context);
+}
+
+export async function hostDrain(
+  name: string,
+  draining: boolean,
+  options: Json,
+  context: CommandContext,
+): Promise<void> {
+  show(await withApi(() => clientFrom(context.env).drainHost(name, draining)), options, context);
+}
+
+export async function hostForget(name: string, options: Json, context: CommandContext): Promise<void> {
+  const forgotten = await withApi(() => clientFrom(context.env).forgetHost(name));
+  const text = `${name} is forgotten; ${forgotten.cancelledDownloads} downloads were still wanted there`;
+  context.stdout.write(`${options.json ? JSON.stringify(forgotten) : text}\n`);
+}
+
+function changeOf(change: string): [key: string, value: LabelsPatch[string]] {
+  const equals = change.indexOf('=');
+  if (equals > 0) return [change.slice(0, equals), change.slice(equals + 1)];
+  if (equals < 0 && change.length > 1 && change.endsWith('-')) return [change.slice(0, -1), null];
+  throw new CliError(EXIT.usage, `"${change}" is no change of a label: write key=value to set it, key- to remove it`);
+}
+
+function show(host: Host & Partial<Pick<HostDetail, 'drift'>>, options: Json, context: CommandContext): void {
+  if (options.json) {
+    context.stdout.write(`${JSON.stringify(host)}\n`);
+    return;
+  }
+  const rows = [
+    ['status', host.draining ? `${host.status}, draining` : host.status],
+    ['last seen', host.lastSeenAt ?? 'never'],
+    ['worker', host.workerVersion ?? ''],
+    ['store', host.storeBytes === null ? '' : `${formatBytes(host.storeBytes)} in ${host.fileCount} files`],
+    ['free', host.freeBytes === null ? '' : formatBytes(host.freeBytes)],
+    ['memory', host.memoryBytes === null ? '' : formatBytes(host.memoryBytes)],
+    ...(host.drift === undefined ? [] : driftRows(host.drift)),
+    ...Object.entries(host.labels).map(([key, value]) => ['label', `${key}=${value}${originOf(host, key)}`]),
+  ];
+  context.stdout.write(`${formatTable([host.name, ''], rows)}\n`);
+}
+
+const MOST_FILES_SHOWN = 10;
+
+/** Counts, and the first files that are missing or damaged. */
+function driftRows(drift: HostDetail['drift']): string[][] {
+  const { missing, corrupt, extra, old, repairWaits, comparedAt, files } = drift;
+  if (comparedAt === null) return [['drift', 'not known yet: the host has not reported what it has']];
+  const waits = repairWaits === 0 ? '' : ` (${repairWaits} repairs wait for other hosts of the site)`;
+  const lost = files.filter(({ state }) => state === 'missing' || state === 'corrupt');
+  return [
+    ['drift', `${missing} missing, ${corrupt} corrupt, ${extra} extra, ${old} old${waits}`],
+    ...lost
+      .slice(0, MOST_FILES_SHOWN)
+      .map(({ state, model, version, path }) => [
+        state,
+        [model === null ? '' : `${model}@${version ?? ''}`, path ?? ''].join(' ').trim(),
+      ]),
+  ];
+}
+
+const originOf = ({ setLabels, workerLabels }: Host, key: string): string =>
+  Object.hasOwn(setLabels, key) ? '  (set)' : Object.hasOwn(workerLabels, key) ? '  (of the worker)' : '  (fact)';
+
+const labelsText = (labels: Readonly<Record<string, string>>): string =>
+  Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',');

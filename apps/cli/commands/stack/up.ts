@@ -1,0 +1,73 @@
+import { hostname } from 'node:os';
+import { wholeNumber } from '#core/settings/setting-kinds';
+import { usageOf } from '../../cli-error-of.ts';
+import type { CommandContext } from '../../context.ts';
+import { CliError, EXIT } from '../../exit-code.ts';
+import { settingsFrom } from '../../settings.ts';
+import { stackConfig } from '../../stack/stack-config.ts';
+import { startStack } from '../../stack/start-stack.ts';
+import { optionOf } from '../../typed.ts';
+
+const WORKERS = wholeNumber(0, 64);
+const MAX_HOST_NAME_CHARS = 100;
+
+/** Runs the whole stack until it is interrupted or one of its processes ends. */
+export async function up(options: { workers: string }, context: CommandContext): Promise<void> {
+  const count = usageOf(() => optionOf('--workers', WORKERS, options.workers));
+  const config = stackConfig(context.env);
+  const host = settingsFrom(context.env, 'HAULIER_HOST').HAULIER_HOST ?? machineName();
+  const stack = await startStack({
+    ...config,
+    distDir: context.distDir,
+    enrol: true,
+    env: context.env,
+    workers: Array.from({ length: count }, (_, index) => workerOptions(config.home, host, index)),
+    report: (step) => context.stderr.write(`haulier: ${step}\n`),
+    signal: context.signal,
+  });
+  try {
+    context.stdout.write(greeting(stack.apiUrl, adminToken(stack.api.messages)));
+    const ended = await Promise.race([stack.failed, untilAborted(context.signal)]);
+    if (ended)
+      throw new CliError(EXIT.failed, `the ${ended.name} ended by itself; its log says:\n${await ended.logTail()}`);
+    context.stderr.write('haulier: stopping\n');
+  } finally {
+    await stack.stop();
+  }
+}
+
+/** @returns the name of the machine in the form of a host name */
+export const machineName = (): string =>
+  hostname()
+    .replace(/[^A-Za-z0-9._-]+/g, '-')
+    .replace(/^[._-]+/, '')
+    .slice(0, MAX_HOST_NAME_CHARS) || 'localhost';
+
+/** The first worker is the host's; every further one has its own store and shares the pool queue. */
+function workerOptions(home: string, host: string, index: number): { name: string; env: NodeJS.ProcessEnv } {
+  if (index === 0) return { name: 'worker', env: { HAULIER_HOST: host, HAULIER_POOL: '1' } };
+  return { name: `worker-${index + 1}`, env: { HAULIER_HOME: `${home}/worker-${index + 1}`, HAULIER_HOST: '' } };
+}
+
+/** The API sends the first admin token once, to its parent process, and stores only the hash. */
+function adminToken(messages: readonly unknown[]): string | undefined {
+  for (const message of messages)
+    if (typeof message === 'object' && message !== null && 'adminToken' in message) return String(message.adminToken);
+  return undefined;
+}
+
+function greeting(apiUrl: string, token: string | undefined): string {
+  const lines = [
+    `API          ${apiUrl}/api/status`,
+    `API docs     ${apiUrl}/docs`,
+    `queue board  ${apiUrl}/admin/queues   (any user name, the admin token as password)`,
+    ...(token ? [`admin token  ${token}   (shown once: only its hash is stored)`] : []),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+export const untilAborted = (signal: AbortSignal): Promise<undefined> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
