@@ -30,6 +30,7 @@ const AREA_OF_PATH: Readonly<Record<string, ScopeArea>> = {
   ...Object.fromEntries(SCOPE_AREAS.map((area) => [area, area])),
   'bulk-actions': 'downloads',
   cids: 'models',
+  sites: 'hosts',
 };
 
 /** @returns the area of a route such as `/api/hosts/:name`; undefined when only general scopes count */
