@@ -17,21 +17,19 @@ export function healthView(since: Date, found: readonly LayerHealth[]): MetricsH
 }
 
 function layerView(layer: LayerView['layer'], found: LayerHealth | undefined): LayerView {
+  if (found === undefined) return { layer, ...NOT_TRIED };
+  const { state, stateSince, attempts, successRate, lastSuccessAt, lastFailureAt, lastError } = found;
   return {
-    layer,
-    status: found?.state ?? 'unknown',
-    since: momentOrNull(found?.stateSince),
-    reason:
-      found === undefined
-        ? 'no try in the window'
-        : `${percent(found.successRate)} of ${found.attempts} ${found.attempts === 1 ? 'try' : 'tries'} succeeded`,
-    tries: found?.attempts ?? 0,
-    successRate: found?.successRate ?? null,
-    lastSuccessAt: momentOrNull(found?.lastSuccessAt),
-    lastFailureAt: momentOrNull(found?.lastFailureAt),
-    lastError: found?.lastError ?? null,
+    ...{ layer, status: state, since: momentOrNull(stateSince), tries: attempts, successRate, lastError },
+    reason: `${percent(successRate)} of ${attempts} ${attempts === 1 ? 'try' : 'tries'} succeeded`,
+    ...{ lastSuccessAt: momentOrNull(lastSuccessAt), lastFailureAt: momentOrNull(lastFailureAt) },
   };
 }
+
+const NOT_TRIED: Omit<LayerView, 'layer'> = {
+  ...{ status: 'unknown', since: null, reason: 'no try in the window', tries: 0, successRate: null },
+  ...{ lastSuccessAt: null, lastFailureAt: null, lastError: null },
+};
 
 /** Down only when no layer that was tried gives files: the next layer makes up for one that fails. */
 function overall(layers: readonly LayerView[]): Pick<MetricsHealth, 'status' | 'reason' | 'statusSince'> {
