@@ -32,7 +32,8 @@ export async function rolloutList(
     rollout.createdAt,
     rollout.createdBy,
   ]);
-  context.stdout.write(`${formatTable(['rollout', 'state', 'model', 'hosts', 'created', 'by'], rows, [3])}\n`);
+  const head = ['rollout', 'state', 'model', 'hosts', 'created', 'by'];
+  context.stdout.write(`${formatTable(head, rows, [3], context.stdout.columns, [0])}\n`);
 }
 
 export async function rolloutStatus(id: string, options: Json, context: CommandContext): Promise<void> {
@@ -88,7 +89,8 @@ export async function rolloutHosts(
     host.totalBytes === 0 ? '' : `${formatBytes(host.bytes)} of ${formatBytes(host.totalBytes)}`,
     [host.reason, host.message].filter((text) => text !== null).join(': '),
   ]);
-  context.stdout.write(`${formatTable(['host', 'wave', 'state', 'bytes', 'why'], rows, [3])}\n`);
+  const head = ['host', 'wave', 'state', 'bytes', 'why'];
+  context.stdout.write(`${formatTable(head, rows, [3], context.stdout.columns)}\n`);
 }
 
 export async function rolloutErrors(id: string, options: Json, context: CommandContext): Promise<void> {
@@ -103,7 +105,8 @@ export async function rolloutErrors(id: string, options: Json, context: CommandC
     `${hosts.join(', ')}${count > hosts.length ? ', …' : ''}`,
     message ?? '',
   ]);
-  context.stdout.write(`${formatTable(['reason', 'hosts', 'such as', 'message of one'], rows, [1])}\n`);
+  const head = ['reason', 'hosts', 'such as', 'message of one'];
+  context.stdout.write(`${formatTable(head, rows, [1], context.stdout.columns)}\n`);
 }
 
 /** Asking for the status succeeds with exit code 0, whatever the status is. */
