@@ -5,7 +5,7 @@ import type { CommandContext } from '../../context.ts';
 import { EXIT } from '../../exit-code.ts';
 import { awaitVerdict, type VerdictOptions } from '../../rollout/await-verdict.ts';
 import { exitCodeOf, rolloutDocument } from '../../rollout/rollout-document.ts';
-import { endLines, modelsText, progressLine } from '../../rollout/rollout-text.ts';
+import { endLines, hostsLine, modelsText, stateLine } from '../../rollout/rollout-text.ts';
 import { formatTable } from '../../terminal/table.ts';
 
 interface Json {
@@ -121,8 +121,8 @@ async function show(rollout: Rollout, { json }: Json, context: CommandContext): 
   const lines = rollout.isFinal
     ? endLines(rollout, errors)
     : [
-        progressLine(rollout),
-        `${rollout.state}: ${rollout.message}`,
+        hostsLine(rollout),
+        stateLine(rollout),
         ...(rollout.wave === null
           ? []
           : [`wave ${rollout.wave.name} (${rollout.wave.index + 1} of ${rollout.wave.of})`]),
