@@ -13,7 +13,9 @@ import { registerDownloadRoutes } from './downloads/routes.ts';
 import { registerEnrolRoutes } from './enrolment/enrol-routes.ts';
 import { registerEnrolmentTokens } from './enrolment/token-routes.ts';
 import { registerHostRoutes } from './hosts/routes.ts';
+import { registerEventRoutes } from './live/event-routes.ts';
 import { registerMetricsRoutes } from './metrics/routes.ts';
+import { registerSourceRoutes } from './sources/routes.ts';
 import { registerRolloutRoutes } from './rollouts/routes.ts';
 import { registerModelRoutes } from './models/routes.ts';
 import { registerOneDownloadRoutes } from './downloads/one-download-routes.ts';
@@ -106,8 +108,10 @@ async function registerApi(app: App, options: AppOptions, limits: RequestLimits)
     registerAuditRoutes(guarded, options.deps);
     registerWebhookRoutes(guarded, options.deps);
     registerMetricsRoutes(guarded, options.deps);
+    registerSourceRoutes(guarded, options.deps);
     registerSystemRoutes(guarded, options.deps, options);
     registerPrometheusRoutes(guarded, options.deps, options.version);
+    await registerEventRoutes(guarded, options.deps.live.hub);
   });
 }
 

@@ -48,7 +48,7 @@ async function snapshot(deps: Dependencies, version: string): Promise<ControlPla
     countDownloads(database),
     listHosts(database, MAX_HOSTS),
     standingStoreWarnings(database),
-    metricsSummary(database, new Date(now.getTime() - DAY_MS)),
+    metricsSummary(database, new Date(now.getTime() - DAY_MS), now),
     countRefusedBatches(database),
   ]);
   const states = hosts.map((host) => hostView(host, deps).status);

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { mapConcurrently } from '#core/async/map-concurrently';
 import { SECOND_MS } from '#core/units';
 import { forgetOrders, withdrawnOrders, type ActivationOrder } from '#database/rollouts/activate-hosts';
-import { conductRollout, openRollouts, zonesOf } from '#database/rollouts/conduct-rollout';
+import { conductRollout, openRollouts, rolloutMark, zonesOf } from '#database/rollouts/conduct-rollout';
 import { addLateHosts } from '#database/rollouts/create-rollout';
 import type { EndedDownload } from '#database/rollouts/end-downloads';
 import type { RolloutRow } from '#database/rollouts/rollout-row';
@@ -25,10 +25,12 @@ const LOOK_AT_ALL_EVERY_MS = 10 * SECOND_MS;
 /** A recorder's transaction may end this long after the time that it wrote. What ends later is found by the look at all. */
 const OVERLAP_MS = 2 * SECOND_MS;
 
-/** When this process last looked at the hosts of a rollout. */
+/** When this process last looked at a rollout, and what it saw. */
 interface Looks {
   readonly lastAt: number;
   readonly allAt: number;
+  /** What the rollout looked like after the last round. */
+  readonly mark: string;
 }
 
 /** By rollout. */
@@ -98,7 +100,11 @@ async function conductOne(deps: ConductDeps, row: RolloutRow, memory: Memory): P
   const heardSince = looks === undefined ? undefined : sinceOf(looks, at.getTime());
   const around = { now: at, aliveSince, heardSince, ...(await openWindows(database, row, at.getTime())) };
   const { isHeld, steps, ended, dispatched, orders } = await conductRollout(database, row.id, around);
-  if (isHeld) memory.set(row.id, { lastAt: at.getTime(), allAt: (heardSince && looks?.allAt) ?? at.getTime() });
+  if (isHeld) {
+    const mark = await rolloutMark(database, row.id);
+    memory.set(row.id, { lastAt: at.getTime(), allAt: (heardSince && looks?.allAt) ?? at.getTime(), mark });
+    if (mark !== looks?.mark) deps.changes.notify([row.id], 'rollouts');
+  }
   if (dispatched > 0) deps.nudgeRelay();
   for (const step of steps) log.info({ rolloutId: row.id, ...step }, 'rollout went on');
   await stopEnded(deps, ended);

@@ -13,6 +13,7 @@ export const PROBLEMS = {
   'unknown-download': { status: 404, title: 'There is no such download' },
   'unknown-rollout': { status: 404, title: 'There is no such rollout' },
   'unknown-bulk-action': { status: 404, title: 'There is no such bulk action' },
+  'unknown-source': { status: 404, title: 'There is no such source' },
   'unknown-token': { status: 404, title: 'There is no such token' },
   'unknown-webhook': { status: 404, title: 'There is no such webhook' },
   'unknown-delivery': { status: 404, title: 'The webhook has no such delivery' },

@@ -159,3 +159,17 @@ export const TRIES_SQL = `
   JOIN downloads d ON d.id = e."downloadId" AND ${OWN}
   ORDER BY e."downloadId", e.generation, e.attempt, e.sequence
   ON CONFLICT DO NOTHING`;
+
+/** Counts downloads ($1) that ended, after their rows were written. The lock is that of the roll-up of tries. */
+export const ENDED_SQL = `
+  INSERT INTO download_hours AS h (slot, outcome, bucket, downloads, ready_ms)
+  SELECT date_trunc('hour', e.completed_at, 'UTC'), e.outcome, haulier_bucket(e.ms), count(*), sum(e.ms)
+  FROM (
+    SELECT d.completed_at, d.outcome,
+      greatest(0, extract(epoch FROM d.completed_at - coalesce(d.asked_at, d.created_at)) * 1000)::bigint AS ms
+    FROM downloads d WHERE d.id = ANY($1::uuid[]) AND d.completed_at IS NOT NULL AND d.outcome IS NOT NULL
+  ) e GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+  ON CONFLICT (slot, outcome, bucket) DO UPDATE SET downloads = h.downloads + excluded.downloads,
+    ready_ms = h.ready_ms + excluded.ready_ms`;
+
+export const ROLL_UP_LOCK_SQL = `SELECT pg_advisory_xact_lock(hashtext('haulier'), hashtext('roll-up'))`;
