@@ -9,6 +9,7 @@ import { listHosts } from '#database/hosts/host-queries';
 import { parseAddressPolicy } from '#http/address/address-policy';
 import { createHttp } from '#http/pool';
 import { systemAuthorities } from '#http/connection/system-authorities';
+import { createControlPlaneMetrics } from '#metrics/control-plane-metrics';
 import { probeAccess } from '#queue/access/worker-users';
 import { checkRedis } from '#queue/check-redis';
 import type { RedisSettings } from '#queue/connection';
@@ -145,6 +146,7 @@ function baseOf(
   const http = { addressPolicy: webhookAddresses, proxy, ca, userAgent: `haulier/${version}` };
   return {
     ...{ ...made, prefix, hostOfflineAfterMs, enrolment, workerRedisUrl, webhookAddresses },
+    metrics: createControlPlaneMetrics(version),
     ...{ openHttp: () => createHttp(http), now: () => new Date() },
   };
 }

@@ -74,7 +74,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   acceptOnlyJson(app);
   refuseOddValues(app);
   registerErrorHandler(app);
-  logRequests(app);
+  logRequests(app, options.deps);
   letGoWhenStopping(app, options.deps);
   endUnusedConnections(app);
   await registerSecurityHeaders(app);
@@ -110,7 +110,7 @@ async function registerApi(app: App, options: AppOptions, limits: RequestLimits)
     registerMetricsRoutes(guarded, options.deps);
     registerSourceRoutes(guarded, options.deps);
     registerSystemRoutes(guarded, options.deps, options);
-    registerPrometheusRoutes(guarded, options.deps, options.version);
+    registerPrometheusRoutes(guarded, options.deps);
     await registerEventRoutes(guarded, options.deps.live.hub);
   });
 }
@@ -139,12 +139,13 @@ function letGoWhenStopping(app: App, { changes }: Dependencies): void {
 }
 
 /** One line for each request that is answered, without its query and headers. */
-function logRequests(app: App): void {
+function logRequests(app: App, { metrics }: Dependencies): void {
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('x-request-id', request.id);
   });
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'unknown';
+    metrics.answered({ route, method: request.method, status: reply.statusCode, ms: reply.elapsedTime });
     const fields = { method: request.method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime) };
     if (route === '/livez' || route === '/readyz') request.log.debug(fields, 'request answered');
     else request.log.info({ ...fields, tokenId: request.caller?.tokenId }, 'request answered');

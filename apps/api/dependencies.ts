@@ -4,6 +4,7 @@ import type { ListReader } from '#database/sql/read-replica';
 import type { AddressPolicy } from '#http/address/address-policy';
 import type { Http } from '#http/pool';
 import type { DownloadQueues } from '#queue/jobs/download-queue';
+import type { ControlPlaneMetrics } from '#metrics/control-plane-metrics';
 import type { Changes } from './live/changes.ts';
 import type { Live } from './live/live-events-process.ts';
 
@@ -16,6 +17,8 @@ export interface Dependencies {
   /** Start of every key in Redis. */
   readonly prefix: string;
   readonly changes: Changes;
+  /** What Prometheus scrapes of this process. */
+  readonly metrics: ControlPlaneMetrics;
   /** Clients of live events, and positions for them. */
   readonly live: Pick<Live, 'hub' | 'tellPositions'>;
   /** Starts a round of the relay now. */

@@ -26,7 +26,10 @@ export interface Recorder {
   counts(): RecorderCounts;
 }
 
-type RecorderDeps = Pick<Dependencies, 'database' | 'queues' | 'prefix' | 'changes' | 'live' | 'now' | 'log'>;
+type RecorderDeps = Pick<
+  Dependencies,
+  'database' | 'queues' | 'prefix' | 'changes' | 'live' | 'metrics' | 'now' | 'log'
+>;
 type ReceiverDeps = RecorderDeps & Pick<Dependencies, 'enrolment'>;
 
 /** All recorders share the entries of the stream. */
@@ -93,6 +96,7 @@ export async function recordBatches(
   const applied = await applyEvents(deps.database, batches, deps.now(), proofs);
   const { ignored, newer, refused } = applied;
   tellApplied(deps, batches, applied);
+  measure(deps.metrics, applied);
   for (const found of newer) deps.log.warn(found, 'a newer version is available; it is not downloaded automatically');
   if (ignored > 0) {
     deps.log.info({ ignored, batches: batches.length }, 'worker events changed nothing and were dropped');
@@ -119,6 +123,16 @@ const positionOf = ({ downloadId, committedBytes, totalBytes, bytesPerSecond, so
 const noticeOf = ({ at, host, notice, model, path, message }: AppliedEvents['notices'][number]): NoticeAdded => ({
   ...{ type: 'notice.added', at: momentOf(new Date(at)), host, notice, model, path, message },
 });
+
+function measure(metrics: RecorderDeps['metrics'], { tries, ends }: AppliedEvents): void {
+  tries.forEach((one, place) => {
+    metrics.tried(one);
+    const before = tries[place - 1];
+    if (before?.downloadId === one.downloadId && before.attempt === one.attempt && before.layer !== one.layer)
+      metrics.fellBack(before.layer, one.layer, before.errorKind);
+  });
+  for (const end of ends) metrics.downloadEnded(end);
+}
 
 function downloadsIn(batches: readonly EventBatch[]): Set<string> {
   const ids = batches.flatMap(({ events }) => events.map((event) => ('downloadId' in event ? event.downloadId : '')));

@@ -1,23 +1,24 @@
 import { z } from 'zod';
 import { DOWNLOAD_STATUSES } from '#core/download-status';
-import { LAYER_NAMES } from '#core/layer';
-import { DAY_MS } from '#core/units';
+import { LAYER_NAMES, type LayerName } from '#core/layer';
+import type { Source } from '#contracts/http/sources';
 import { countRefusedBatches } from '#database/access/refused-events';
 import { countDownloads } from '#database/downloads/download-queries';
 import { listHosts } from '#database/hosts/host-queries';
-import { metricsSummary } from '#database/history/metrics-queries';
-import { createControlPlaneMetrics, type ControlPlaneSnapshot } from '#metrics/control-plane-metrics';
+import { queuesNow } from '#database/history/chart-queries';
+import type { ControlPlaneSnapshot, QueueState } from '#metrics/control-plane-metrics';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
+import { allSources } from '../sources/routes.ts';
 import { hostView } from '../hosts/view.ts';
 import { standingStoreWarnings } from '../hosts/store-warnings.ts';
 
 const MAX_HOSTS = 100_000;
 
 /** The endpoint for Prometheus; it takes a bearer token of the scope `read`. */
-export function registerPrometheusRoutes(app: App, deps: Dependencies, version: string): void {
-  const metrics = createControlPlaneMetrics();
+export function registerPrometheusRoutes(app: App, deps: Dependencies): void {
+  const { metrics } = deps;
   app.get(
     '/metrics',
     {
@@ -33,36 +34,55 @@ export function registerPrometheusRoutes(app: App, deps: Dependencies, version: 
         },
       },
     },
-    async (_request, reply) =>
-      reply.type(metrics.contentType).send(await metrics.expose(await snapshot(deps, version))),
+    async (_request, reply) => reply.type(metrics.contentType).send(await metrics.expose(await snapshot(deps))),
   );
 }
 
 /** Series that are known begin at 0, so that an alert sees their first increase. */
 const zeros = (names: readonly string[]): Record<string, number> => Object.fromEntries(names.map((name) => [name, 0]));
 
-async function snapshot(deps: Dependencies, version: string): Promise<ControlPlaneSnapshot> {
-  const { database } = deps;
-  const now = deps.now();
-  const [downloads, hosts, warnings, summary, refusedBatches] = await Promise.all([
+async function snapshot(deps: Dependencies): Promise<ControlPlaneSnapshot> {
+  const { database, live } = deps;
+  const [downloads, hosts, warnings, queues, sources, refusedBatches] = await Promise.all([
     countDownloads(database),
     listHosts(database, MAX_HOSTS),
     standingStoreWarnings(database),
-    metricsSummary(database, new Date(now.getTime() - DAY_MS), now),
+    queuesNow(database, deps.now()),
+    allSources(deps),
     countRefusedBatches(database),
   ]);
-  const states = hosts.map((host) => hostView(host, deps).status);
-  const count = (state: (typeof states)[number]): number => states.filter((one) => one === state).length;
+  const views = hosts.map((host) => hostView(host, deps));
+  const online = views.filter(({ status }) => status === 'online');
   return {
-    version,
     downloads: { ...zeros(DOWNLOAD_STATUSES), ...downloads },
-    hosts: { online: count('online'), offline: count('offline') },
+    hosts: { online: online.length, offline: views.length - online.length },
+    workers: countBy(online.map(({ workerVersion }) => workerVersion ?? 'unknown')),
     storeBytes: hosts.reduce((sum, host) => sum + (host.storeBytes ?? 0), 0),
     hostsOverStoreLimit: warnings.length,
     refusedBatches,
-    tries: LAYER_NAMES.map((layer) => {
-      const { attempts = 0, successes = 0, bytes = 0 } = summary.layers.find((one) => one.layer === layer) ?? {};
-      return { layer, successes, failures: attempts - successes, bytes };
-    }),
+    queues: (['hosts', 'pool'] as const).map((queue) => queueState(queue, queues)),
+    sources: LAYER_NAMES.map((layer) => layerState(layer, sources)),
+    liveClients: live.hub.counts.clients,
   };
+}
+
+function queueState(queue: QueueState['queue'], queues: Awaited<ReturnType<typeof queuesNow>>): QueueState {
+  const { waiting = 0, running = 0, paused = 0, oldestWaitingMs = 0 } = queues.find((one) => one.queue === queue) ?? {};
+  return { queue, jobs: { waiting, active: running, delayed: paused }, oldestWaitingMs };
+}
+
+/** A layer that was never tried counts as working. */
+function layerState(layer: LayerName, sources: readonly Source[]): ControlPlaneSnapshot['sources'][number] {
+  const own = sources.filter((source) => source.layer === layer);
+  const works = ({ state }: Source): boolean => state === 'up' || state === 'degraded' || state === 'unknown';
+  return {
+    ...{ layer, isUp: own.length === 0 || own.some(works) },
+    breakersOpen: own.reduce((sum, { breakers }) => sum + breakers.open, 0),
+  };
+}
+
+function countBy(names: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
+  return counts;
 }

@@ -1,5 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { mapConcurrently } from '#core/async/map-concurrently';
+import type { RolloutStep } from '#core/rollout/next-steps';
+import type { RolloutEvent, RolloutState } from '#core/rollout/rollout-state';
 import { SECOND_MS } from '#core/units';
 import { forgetOrders, withdrawnOrders, type ActivationOrder } from '#database/rollouts/activate-hosts';
 import { conductRollout, openRollouts, rolloutMark, zonesOf } from '#database/rollouts/conduct-rollout';
@@ -33,12 +35,20 @@ interface Looks {
   readonly mark: string;
 }
 
+/** What a rollout becomes by the event that gives it its verdict. */
+const VERDICTS: Partial<Record<RolloutEvent, RolloutState>> = {
+  succeed: 'succeeded',
+  succeed_partly: 'succeeded_with_failures',
+  fail: 'failed',
+  time_out: 'timed_out',
+};
+
 /** By rollout. */
 export type Memory = Map<string, Looks>;
 
 type ConductDeps = Pick<
   Dependencies,
-  'database' | 'queues' | 'prefix' | 'changes' | 'now' | 'log' | 'nudgeRelay' | 'hostOfflineAfterMs'
+  'database' | 'queues' | 'prefix' | 'changes' | 'metrics' | 'now' | 'log' | 'nudgeRelay' | 'hostOfflineAfterMs'
 >;
 
 /** Lets rollouts go on. Every API process may run it: each round of a rollout holds its row. */
@@ -106,9 +116,22 @@ async function conductOne(deps: ConductDeps, row: RolloutRow, memory: Memory): P
     if (mark !== looks?.mark) deps.changes.notify([row.id], 'rollouts');
   }
   if (dispatched > 0) deps.nudgeRelay();
-  for (const step of steps) log.info({ rolloutId: row.id, ...step }, 'rollout went on');
+  tellSteps(deps, row, steps, at);
   await stopEnded(deps, ended);
   await giveOrders(deps, row, orders);
+}
+
+function tellSteps(
+  { log, metrics }: ConductDeps,
+  { id, startedAt, createdAt }: RolloutRow,
+  steps: readonly RolloutStep[],
+  at: Date,
+): void {
+  for (const step of steps) {
+    log.info({ rolloutId: id, ...step }, 'rollout went on');
+    const outcome = step.do === 'move' ? VERDICTS[step.event] : undefined;
+    if (outcome !== undefined) metrics.rolloutEnded(outcome, at.getTime() - (startedAt ?? createdAt).getTime());
+  }
 }
 
 /** Windows in the zones of the hosts are open where one of them is; the others are open for all hosts. */

@@ -205,6 +205,19 @@ const merged = (ends: readonly EndCount[]): EndCount[] =>
     totalMs: sum(same, ({ totalMs }) => totalMs),
   }));
 
+const SAMPLE_COLUMNS = `count(*) FILTER (WHERE d.status = 'pending')::int AS waiting,
+  count(*) FILTER (WHERE d.status IN ('in_progress', 'resuming'))::int AS running,
+  count(*) FILTER (WHERE d.status = 'paused')::int AS paused,
+  coalesce(greatest(0, extract(epoch FROM $1::timestamptz - min(coalesce(d.asked_at, d.created_at))
+    FILTER (WHERE d.status = 'pending')) * 1000), 0)::bigint AS "oldestWaitingMs"`;
+
+/** @returns how many downloads of hosts and of the pool wait and run now */
+export async function queuesNow({ pool }: Database, now: Date): Promise<(QueueSample & { queue: 'hosts' | 'pool' })[]> {
+  const sql = `SELECT CASE WHEN d.host IS NULL THEN 'pool' ELSE 'hosts' END AS queue, ${SAMPLE_COLUMNS} FROM downloads d
+    WHERE d.status IN ('pending', 'in_progress', 'resuming', 'paused') GROUP BY 1`;
+  return (await pool.query<QueueSample & { queue: 'hosts' | 'pool' }>(sql, [now])).rows;
+}
+
 /** How many downloads wait and run now. */
 export interface QueueSample {
   readonly waiting: number;
@@ -214,13 +227,8 @@ export interface QueueSample {
   readonly oldestWaitingMs: number;
 }
 
-export async function queueNow({ pool }: Database, now: Date): Promise<QueueSample> {
-  const sql = `SELECT count(*) FILTER (WHERE d.status = 'pending')::int AS waiting,
-      count(*) FILTER (WHERE d.status IN ('in_progress', 'resuming'))::int AS running,
-      count(*) FILTER (WHERE d.status = 'paused')::int AS paused,
-      coalesce(greatest(0, extract(epoch FROM $1 - min(coalesce(d.asked_at, d.created_at)) FILTER (WHERE d.status = 'pending')) * 1000), 0)::bigint
-        AS "oldestWaitingMs"
-    FROM downloads d WHERE d.status IN ('pending', 'in_progress', 'resuming', 'paused')`;
+async function queueNow({ pool }: Database, now: Date): Promise<QueueSample> {
+  const sql = `SELECT ${SAMPLE_COLUMNS} FROM downloads d WHERE d.status IN ('pending', 'in_progress', 'resuming', 'paused')`;
   return (await pool.query<QueueSample>(sql, [now])).rows[0]!;
 }
 

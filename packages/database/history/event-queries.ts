@@ -15,6 +15,25 @@ import { inTransaction } from '../sql/transaction.ts';
 
 export type ProgressStep = Extract<DownloadStep, { type: 'download.progress' }>;
 
+/** A try as it was stored. */
+export interface StoredTry {
+  readonly downloadId: string;
+  readonly attempt: number;
+  readonly layer: string;
+  readonly status: 'success' | 'failure';
+  readonly errorKind: string | null;
+  readonly latencyMs: number;
+  /** Kept. */
+  readonly bytes: number;
+}
+
+export interface StoredEnd {
+  readonly result: 'success' | 'failure';
+  readonly errorKind: string | null;
+  /** From the request to the end. */
+  readonly readyMs: number;
+}
+
 export interface AppliedEvents {
   /** Ids of downloads that started, stopped, ended or went on. Positions alone are not listed. */
   readonly moved: readonly string[];
@@ -23,6 +42,10 @@ export interface AppliedEvents {
   /** Hosts that reported. */
   readonly hosts: readonly string[];
   readonly notices: readonly NoticeEvent[];
+  /** Tries that were not stored before, by download and in their order. */
+  readonly tries: readonly StoredTry[];
+  /** Downloads that succeeded or failed. */
+  readonly ends: readonly StoredEnd[];
   /** Events of downloads that changed nothing: repeats, stragglers, illegal moves, other hosts' downloads. */
   readonly ignored: number;
   /** Newer versions that were not known before. */
@@ -56,8 +79,9 @@ export async function applyEvents(
     const ended: string[] = [];
     let ignored = eventsIn(batches) - eventsIn(fresh) + foreign.events;
     for (const wave of plan.waves) ignored += await applyWave(client, wave, now, { moved, positions, ended });
-    if (plan.tries.length > 0) await client.query(sql.TRIES_SQL, [JSON.stringify(plan.tries)]);
-    await countEnded(client, ended);
+    const tries =
+      plan.tries.length === 0 ? [] : (await client.query<StoredTry>(sql.TRIES_SQL, [JSON.stringify(plan.tries)])).rows;
+    const ends = await countEnded(client, ended);
     await applyHosts(client, fresh, plan, now);
     for (const id of await applyInventories(client, plan.inventories, now)) moved.add(id);
     const newer = await applyChecks(client, plan.checks, now);
@@ -68,6 +92,8 @@ export async function applyEvents(
       positions,
       hosts,
       notices: plan.notices,
+      tries,
+      ends,
       ignored,
       newer,
       refused: [...refused, ...foreign.refused],
@@ -104,10 +130,11 @@ async function lockRows(
   return new Map([...locked, ...tried].map(({ id, host }) => [id, host]));
 }
 
-async function countEnded(client: pg.PoolClient, ended: readonly string[]): Promise<void> {
-  if (ended.length === 0) return;
+async function countEnded(client: pg.PoolClient, ended: readonly string[]): Promise<StoredEnd[]> {
+  if (ended.length === 0) return [];
   await client.query(sql.ROLL_UP_LOCK_SQL);
   await client.query(sql.ENDED_SQL, [ended]);
+  return (await client.query<StoredEnd>(sql.ENDS_SQL, [ended])).rows;
 }
 
 /** What all waves of a set of batches did. */

@@ -158,7 +158,9 @@ export const TRIES_SQL = `
     bytes bigint, "committedBytes" bigint, "errorKind" text, "errorMessage" text, reason text, origin text`)}
   JOIN downloads d ON d.id = e."downloadId" AND ${OWN}
   ORDER BY e."downloadId", e.generation, e.attempt, e.sequence
-  ON CONFLICT DO NOTHING`;
+  ON CONFLICT DO NOTHING
+  RETURNING download_id AS "downloadId", attempt, layer, status, error_kind AS "errorKind", latency_ms AS "latencyMs",
+    coalesce(committed_bytes, bytes) AS bytes`;
 
 /** Counts downloads ($1) that ended, after their rows were written. The lock is that of the roll-up of tries. */
 export const ENDED_SQL = `
@@ -173,3 +175,9 @@ export const ENDED_SQL = `
     ready_ms = h.ready_ms + excluded.ready_ms`;
 
 export const ROLL_UP_LOCK_SQL = `SELECT pg_advisory_xact_lock(hashtext('haulier'), hashtext('roll-up'))`;
+
+/** How those downloads ended. */
+export const ENDS_SQL = `
+  SELECT CASE WHEN d.status = 'success' THEN 'success' ELSE 'failure' END AS result, d.error_kind AS "errorKind",
+    greatest(0, extract(epoch FROM d.completed_at - coalesce(d.asked_at, d.created_at)) * 1000)::bigint AS "readyMs"
+  FROM downloads d WHERE d.id = ANY($1::uuid[]) AND d.completed_at IS NOT NULL`;

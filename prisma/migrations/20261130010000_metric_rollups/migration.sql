@@ -108,9 +108,6 @@ FROM (
   FROM downloads d WHERE d.completed_at IS NOT NULL AND d.outcome IS NOT NULL
 ) e GROUP BY 1, 2, 3;
 
--- The hour in which a summary begins is read from the rows themselves.
-CREATE INDEX downloads_completed_idx ON downloads (completed_at) WHERE outcome IS NOT NULL;
-
 -- How many downloads wait and run, once a minute.
 CREATE TABLE queue_samples (
   at                timestamptz(0) PRIMARY KEY,

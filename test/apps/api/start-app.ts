@@ -11,6 +11,7 @@ import type { Database } from '#database/sql/connect';
 import { withoutReplica, type ListReader } from '#database/sql/read-replica';
 import { parseAddressPolicy } from '#http/address/address-policy';
 import { createHttp } from '#http/pool';
+import { createControlPlaneMetrics } from '#metrics/control-plane-metrics';
 import { createToken } from '#database/access/token-queries';
 import { DownloadQueues } from '#queue/jobs/download-queue';
 import { createTestDatabase, type TestDatabase } from '../../helpers/database.ts';
@@ -73,6 +74,7 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
     queues,
     prefix: redis.settings.prefix,
     live,
+    metrics: createControlPlaneMetrics('0.0.0-test'),
     changes: live.changes,
     nudgeRelay: () => {
       nudges += 1;

@@ -83,14 +83,18 @@ describe('the metrics of the API', () => {
   it('M01 M07 ME4 shows Prometheus bounded labels only: no name of a source, host or file', async () => {
     const response = await api.call('GET', '/metrics');
     expect(response.headers.get('content-type')).toContain('text/plain');
-    expect(response.body).toContain('haulier_download_tries{layer="ipfs",result="failure"} 1');
+    expect(response.body).toContain(
+      'haulier_download_attempts_total{source="ipfs",result="failure",reason="timed-out"} 1',
+    );
+    expect(response.body).toContain('haulier_source_up{source="ipfs"} 1');
+    expect(response.body).toContain('haulier_queue_jobs{queue="hosts",state="waiting"} 0');
     expect(response.body).toContain('haulier_downloads{status="success"} 2');
     expect(response.body).toContain('haulier_hosts{state="online"} 1');
     // Known series begin at 0.
     for (const layer of LAYER_NAMES)
-      expect(response.body).toContain(`haulier_download_tries{layer="${layer}",result="success"}`);
+      expect(response.body).toContain(`haulier_download_attempts_total{source="${layer}",result="success",reason=""}`);
     expect(response.body).toContain('haulier_downloads{status="failed"} 0');
-    expect(response.body).toContain('haulier_download_bytes{layer="peer"} 0');
+    expect(response.body).toContain('haulier_download_bytes_total{source="peer"} 0');
     for (const word of ['evil', GATEWAY, 'gpu-1', 'whisper']) expect(response.body).not.toContain(word);
   });
 
