@@ -16,6 +16,8 @@ declare module 'fastify' {
   }
   interface FastifyRequest {
     caller: Caller | null;
+    /** Looks up the caller again, for connections that stay open; undefined when it may not call any more. */
+    recheck: (() => Promise<Caller | undefined>) | null;
   }
 }
 
@@ -29,6 +31,7 @@ export interface GuardOptions {
 /** Refuses requests to the routes of this plugin without a token whose scope allows them. */
 export function guard(plugin: FastifyInstance, options: GuardOptions): void {
   if (!plugin.hasRequestDecorator('caller')) plugin.decorateRequest('caller', null);
+  if (!plugin.hasRequestDecorator('recheck')) plugin.decorateRequest('recheck', null);
   checkRequests(plugin, async (request, reply) => {
     const caller = await callerOf(request, reply, options);
     request.caller = caller;
@@ -55,7 +58,8 @@ function refuseWithoutScope(caller: Caller, { routeOptions: { url, config } }: F
 async function callerOf(request: FastifyRequest, reply: FastifyReply, options: GuardOptions): Promise<Caller> {
   const credentials = readCredentials(request.headers.authorization);
   const usable = credentials !== undefined && options.schemes.includes(credentials.scheme);
-  const caller = usable ? await options.authenticator.authenticate(credentials.token, request.ip) : undefined;
+  if (usable) request.recheck = () => options.authenticator.authenticate(credentials.token, request.ip);
+  const caller = await request.recheck?.();
   if (caller !== undefined) return caller;
   await options.limits.ofStranger(request, reply);
   void reply.header('www-authenticate', options.schemes.map(challenge).join(', '));
