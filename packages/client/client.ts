@@ -30,6 +30,7 @@ import { accessMethods, type AccessClient } from './access-client.ts';
 import { bulkMethods, type BulkClient } from './bulk-client.ts';
 import { send } from './send.ts';
 import type { Call, ClientOptions } from './send.ts';
+import { userMethods, type UserClient } from './user-client.ts';
 import { webhookMethods, type WebhookClient } from './webhook-client.ts';
 
 export interface ListFilter {
@@ -70,7 +71,7 @@ export interface RolloutHostFilter {
 }
 
 /** What the API can do, as methods. Each throws ApiError or UnreachableError; nothing is retried. */
-export interface ApiClient extends AccessClient, BulkClient, WebhookClient {
+export interface ApiClient extends AccessClient, BulkClient, UserClient, WebhookClient {
   createDownloads(body: CreateDownloadsInput): Promise<DownloadRequest>;
   getDownload(id: string): Promise<DownloadDetail>;
   /** One long-poll: resolves when the download changed or the wait is over, with how it stands then. */
@@ -152,6 +153,7 @@ export function createClient(options: ClientOptions): ApiClient {
     ...enrolmentMethods(options, get, post),
     ...rolloutMethods(options, get, post),
     ...accessMethods(options),
+    ...userMethods(options),
     ...bulkMethods(options),
     ...webhookMethods(options),
     verifyHost: (name, model) => post(`/api/hosts/${part(name)}/verify`, model === undefined ? {} : { model }),

@@ -7,7 +7,7 @@ import { RequestError } from '../server/errors/request-error.ts';
 export interface RequestLimits {
   /** @throws RequestError `too-many-requests`; `Retry-After` says when to ask again */
   ofToken(request: FastifyRequest, reply: FastifyReply): Promise<void>;
-  /** For a request without a valid token, by its address: one of many guesses gets no answer. */
+  /** For a request without a valid token or session, by its address: one of many guesses gets no answer. */
   ofStranger(request: FastifyRequest, reply: FastifyReply): Promise<void>;
 }
 
@@ -16,16 +16,17 @@ const MAX_STRANGER_REQUESTS = 300;
 
 type Check = ReturnType<FastifyInstance['createRateLimit']>;
 
-/** @param requestsPerMinute of one token */
+/** @param requestsPerMinute of one token or user */
 export async function createRequestLimits(app: FastifyInstance, requestsPerMinute: number): Promise<RequestLimits> {
   await app.register(rateLimit, { global: false, timeWindow: MINUTE_MS });
   const tokens = app.createRateLimit({
     max: requestsPerMinute,
-    keyGenerator: (request) => request.caller!.tokenId,
+    keyGenerator: (request) => request.caller!.id,
   });
   const strangers = app.createRateLimit({ max: MAX_STRANGER_REQUESTS });
   return {
-    ofToken: (request, reply) => count(tokens, request, reply, 'with this token'),
+    ofToken: (request, reply) =>
+      count(tokens, request, reply, request.caller!.tokenId === null ? 'of this user' : 'with this token'),
     ofStranger: (request, reply) => count(strangers, request, reply, 'without a valid token'),
   };
 }
