@@ -22,6 +22,7 @@ import { registerHealthRoutes, registerProblemRoutes, registerSystemRoutes } fro
 import type { SystemFacts } from './system/routes.ts';
 import { registerPrometheusRoutes } from './metrics/prometheus-routes.ts';
 import { registerWebhookRoutes } from './webhooks/routes.ts';
+import { registerSiteRoutes } from './sites/routes.ts';
 import { registerVersionRoutes } from './models/version-routes.ts';
 import type { App } from './server/app-type.ts';
 import { answerClientError } from './server/errors/client-errors.ts';
@@ -108,7 +109,7 @@ interface Access {
 async function accessOf(app: App, options: AppOptions): Promise<Access> {
   const { deps, authenticator, sessionLimits, requestsPerMinute } = options;
   const sessions = createSessions(deps.database, deps.now, sessionLimits);
-  const limits = await createRequestLimits(app, requestsPerMinute);
+  const limits = await createRequestLimits(app, deps, requestsPerMinute);
   return { authenticator, sessions, passwords: createPasswords(), limits };
 }
 
@@ -134,6 +135,7 @@ async function registerApi(app: App, options: AppOptions, access: Access): Promi
     registerUserRoutes(guarded, options.deps, sessions, passwords);
     registerMeRoutes(guarded, options.deps, sessions, passwords);
     registerAuditRoutes(guarded, options.deps);
+    registerSiteRoutes(guarded, options.deps);
     registerWebhookRoutes(guarded, options.deps);
     registerMetricsRoutes(guarded, options.deps);
     registerSystemRoutes(guarded, options.deps, options);

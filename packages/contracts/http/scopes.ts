@@ -4,7 +4,7 @@ const LEVELS = ['read', 'write', 'admin'] as const;
 export type Scope = (typeof LEVELS)[number];
 
 /** Parts of the API that a scope may be for alone, such as `rollouts:write`. */
-export const SCOPE_AREAS = ['downloads', 'rollouts', 'hosts', 'models', 'metrics'] as const;
+export const SCOPE_AREAS = ['downloads', 'rollouts', 'hosts', 'models', 'metrics', 'sources'] as const;
 
 export type ScopeArea = (typeof SCOPE_AREAS)[number];
 
@@ -38,6 +38,7 @@ const AREA_OF_PATH: Readonly<Record<string, ScopeArea>> = {
   ...Object.fromEntries(SCOPE_AREAS.map((area) => [area, area])),
   'bulk-actions': 'downloads',
   cids: 'models',
+  sites: 'hosts',
 };
 
 /** @returns the area of a route such as `/api/hosts/:name`; undefined when only general scopes count */
