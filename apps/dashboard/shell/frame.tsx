@@ -43,11 +43,11 @@ function SignedIn({ me }: { readonly me: Me }) {
           <PlaceLink key={place.to} place={place} />
         ))}
       </nav>
-      <div className="top">
+      <header className="top">
         <SearchBox />
         <LiveDot />
         <UserMenu me={me} />
-      </div>
+      </header>
       <main id="main" key={pathname}>
         {isUser(me) && !me.hasPassword && (
           <p className="notice">

@@ -1,0 +1,253 @@
+import { readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
+import { MIB } from '#core/units';
+import { openBrowser, type TestBrowser } from '../../helpers/browser.ts';
+import { startOrigin, type Origin } from '../../helpers/origin/origin.ts';
+import { sampleFile, sampleManifest, type SampleFile } from '../../helpers/sample-file.ts';
+import { startSystem, type System } from '../../helpers/system.ts';
+import { until } from '../../helpers/until.ts';
+import { hubOf } from '../../system/hub-of.ts';
+
+const HOSTS = ['gpu-001', 'gpu-002', 'gpu-003'];
+const PAGES = join(import.meta.dirname, '../../../dist/dashboard');
+const AXE = join(import.meta.dirname, '../../../node_modules/axe-core/axe.min.js');
+
+/** Compressed bytes of the first page, its script and its style. */
+const MAX_FIRST_LOAD_BYTES = 220_000;
+
+const FIRST: SampleFile[] = [sampleFile('model.bin', 2 * MIB), sampleFile('config.json', 3000)];
+const SECOND: SampleFile[] = [sampleFile('model.bin', 2 * MIB, 'newer'), sampleFile('gone.bin', 1000)];
+
+describe('the dashboard', () => {
+  let origin: Origin;
+  let system: System;
+  let opened: TestBrowser;
+  const contexts: BrowserContext[] = [];
+  /** What no page may do: errors on the console, and requests to anywhere else. */
+  const faults: string[] = [];
+
+  beforeAll(async () => {
+    origin = await startOrigin(hubOf([...FIRST]));
+    [system, opened] = await Promise.all([
+      startSystem({ origin, hosts: HOSTS, env: { HAULIER_LABELS: 'gpu=true,site=eu-1' } }),
+      openBrowser(),
+    ]);
+    await until(async () => (await system.client.listHosts('gpu=true')).length === HOSTS.length, {
+      what: 'all hosts report',
+    });
+    await system.client.publishVersion(sampleManifest('sample', FIRST, '1'));
+    await system.client.publishVersion(sampleManifest('sample', SECOND, '2'));
+  }, 120_000);
+  afterAll(async () => {
+    await opened?.close();
+    await system?.stop();
+    await origin?.close();
+  }, 60_000);
+
+  /** A new tab that sends the admin's token; what it must not do is noted. */
+  const open = async (path: string, options: BrowserContextOptions = {}): Promise<Page> => {
+    const context = await opened.browser.newContext({
+      extraHTTPHeaders: { authorization: `Bearer ${system.token}` },
+      viewport: { width: 1280, height: 900 },
+      reducedMotion: 'reduce',
+      ...options,
+    });
+    contexts.push(context);
+    const page = await context.newPage();
+    page.on('console', (message) => {
+      if (message.type() === 'error' || message.type() === 'warning') faults.push(`${path}: ${message.text()}`);
+    });
+    page.on('pageerror', (error) => faults.push(`${path}: ${error.message}`));
+    page.on('request', (request) => {
+      const url = new URL(request.url());
+      if (url.protocol.startsWith('http') && url.origin !== system.apiUrl) faults.push(`${path}: asks ${url.origin}`);
+    });
+    await page.goto(system.apiUrl + path);
+    await page.locator('h1').waitFor();
+    return page;
+  };
+  const settled = (page: Page) => page.locator('.skeleton').first().waitFor({ state: 'detached' });
+  /** Findings of axe that keep people from using the page. */
+  const findingsOf = async (page: Page): Promise<string[]> => {
+    await page.evaluate(await readFile(AXE, 'utf8'));
+    const found = await page.evaluate(async () => {
+      const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: Finding[] }> } };
+      return (await axe.run()).violations;
+    });
+    return found
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`);
+  };
+
+  it('loads little at first, and charts and other pages later', async () => {
+    const manifest = JSON.parse(await readFile(join(PAGES, 'manifest.json'), 'utf8')) as Record<string, Chunk>;
+    const files = new Set(['index.html']);
+    const take = (name: string): void => {
+      const { file, css = [], imports = [] } = manifest[name]!;
+      for (const each of [file, ...css]) files.add(each);
+      imports.forEach(take);
+    };
+    take('index.html');
+    const sizes = await Promise.all([...files].map(async (file) => gzipSync(await readFile(join(PAGES, file))).length));
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(MAX_FIRST_LOAD_BYTES);
+    const scripts = await Promise.all([...files].map((file) => readFile(join(PAGES, file), 'utf8')));
+    expect(scripts.filter((text) => text.includes('uplot'))).toEqual([]);
+  });
+
+  it('is served so that an injected script does not run, and so that assets are kept and pages are not', async () => {
+    const page = await fetch(`${system.apiUrl}/rollouts/any`, { headers: { accept: 'text/html' } });
+    expect([page.status, page.headers.get('cache-control')]).toEqual([200, 'no-cache']);
+    const rules = new Map(
+      page.headers
+        .get('content-security-policy')!
+        .split('; ')
+        .map((rule) => [rule.split(' ')[0], rule]),
+    );
+    expect(rules.get('default-src')).toBe("default-src 'none'");
+    expect(rules.get('script-src')).toBe("script-src 'self'");
+    expect(rules.get('frame-ancestors')).toBe("frame-ancestors 'none'");
+    const script = (await readdir(join(PAGES, 'assets'))).find(
+      (name) => name.startsWith('index-') && name.endsWith('.js'),
+    )!;
+    const asset = await fetch(`${system.apiUrl}/assets/${script}`, { headers: { 'accept-encoding': 'br' } });
+    expect(asset.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
+    expect(asset.headers.get('content-encoding')).toBe('br');
+    expect(await asset.text()).toBe(await readFile(join(PAGES, 'assets', script), 'utf8'));
+    for (const path of ['/assets/gone.js', '/assets/..%2findex.html', '/manifest.json', '/nowhere'])
+      expect([path, (await fetch(system.apiUrl + path)).status]).toEqual([path, 404]);
+  });
+
+  it('starts a rollout, shows the same as a command, and follows it to its end without a reload', async () => {
+    const page = await open('/rollouts/new');
+    await page.getByLabel('Model', { exact: true }).selectOption('sample');
+    await page.getByLabel('Version').selectOption('1');
+    await page.getByLabel('Selector').fill('gpu=true');
+    await page.getByText('3 hosts', { exact: true }).waitFor();
+    await page.getByText('haulier deploy sample@1 --hosts gpu=true').waitFor();
+    await page.evaluate(() => Object.assign(globalThis, { isSame: true }));
+    await page.getByRole('button', { name: 'Start' }).click();
+    await page.getByRole('heading', { level: 1, name: 'sample@1' }).waitFor();
+    await page
+      .getByText('Hosts that have it')
+      .or(page.locator('.page-title .tone-ok', { hasText: 'succeeded' }))
+      .first()
+      .waitFor({ timeout: 30_000 });
+    await page.locator('.page-title .tone-ok', { hasText: 'succeeded' }).waitFor({ timeout: 30_000 });
+    expect(await page.evaluate(() => (globalThis as { isSame?: boolean }).isSame)).toBe(true);
+    expect(await page.locator('tbody th').allTextContents()).toEqual(HOSTS);
+  }, 60_000);
+
+  it('leads from a rollout that failed to its hosts and their reason, and retries them', async () => {
+    const { id } = await system.client.createRollout({
+      models: ['sample@2'],
+      selector: 'gpu=true',
+      onFailure: 'continue',
+    });
+    await until(async () => (await system.client.getRollout(id)).isFinal, { what: 'the rollout has failed' });
+    const page = await open(`/rollouts/${id}?tab=errors`);
+    await page.getByRole('row').nth(1).getByRole('link').first().click();
+    await page.waitForURL(/state=failed&reason=/);
+    expect(await page.locator('tbody th').allTextContents()).toEqual(HOSTS);
+    origin.serve(hubOf(SECOND));
+    await page.getByRole('button', { name: 'Retry failed (3)' }).click();
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Retry failed (3)' }).click();
+    await page.getByRole('alertdialog').waitFor({ state: 'detached' });
+    await page.locator('.page-title .tone-ok', { hasText: 'succeeded' }).waitFor({ timeout: 40_000 });
+    expect((await system.client.getRollout(id)).state).toBe('succeeded');
+  }, 90_000);
+
+  it('tells the history of one host, and why a download of it failed, down to each try', async () => {
+    const page = await open('/hosts?q=gpu-002');
+    await page.getByRole('rowheader').getByRole('link', { name: 'gpu-002' }).click();
+    await page.getByRole('link', { name: 'History' }).click();
+    await page.getByRole('link', { name: 'gone.bin' }).first().click();
+    await page.getByRole('heading', { level: 1, name: 'gone.bin' }).waitFor();
+    await page.getByRole('table', { name: 'Tries, oldest first' }).getByText('failure').first().waitFor();
+    await page.getByRole('table', { name: 'Tries, oldest first' }).getByText('success').first().waitFor();
+  }, 60_000);
+
+  it('finds a host by a part of its name from every page, with the keyboard alone', async () => {
+    const page = await open('/audit');
+    await page.keyboard.press('/');
+    await page.keyboard.type('u-003');
+    await page.getByRole('option', { name: /gpu-003/ }).waitFor();
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { level: 1, name: 'gpu-003' }).waitFor();
+  }, 60_000);
+
+  it('acts on all downloads that a filter matches, with exact counts', async () => {
+    const page = await open('/downloads?model=sample&host=gpu-001');
+    await page.getByRole('checkbox', { name: 'Select the rows on this page' }).check();
+    await page.getByRole('checkbox', { name: 'all that match the filter' }).check();
+    expect(await page.getByRole('button', { name: 'Retry' }).isDisabled()).toBe(true);
+    const { matched } = (
+      await system.client.planBulkAction({ action: 'pause', filter: { model: 'sample', host: 'gpu-001' } })
+    ).counts;
+    expect(matched).toBe(0);
+  }, 60_000);
+
+  const EVERY_PAGE = [
+    ...[
+      '/',
+      '/rollouts?tab=all',
+      '/rollouts/new?model=sample',
+      '/hosts',
+      '/hosts/gpu-001',
+      '/hosts/gpu-001?tab=models',
+    ],
+    ...['/hosts/gpu-001?tab=drift', '/hosts/gpu-001?tab=config', '/models', '/models/sample', '/downloads', '/audit'],
+    ...[
+      '/settings?tab=tokens',
+      '/settings?tab=webhooks',
+      '/settings?tab=enrolment',
+      '/settings?tab=account',
+      '/settings?tab=about',
+      '/nowhere-here',
+    ],
+  ];
+
+  it('has no serious finding of axe on any page, light or dark, wide or 380 pixels narrow', async () => {
+    const { rollouts } = await system.client.listRollouts();
+    const { downloads } = await system.client.listDownloads();
+    const detail = `/rollouts/${rollouts[0]!.id}`;
+    const pages = [...EVERY_PAGE.slice(0, -1), `/downloads/${downloads[0]!.id}`, detail];
+    const tabs = ['errors', 'sources', 'timeline', 'spec'].map((tab) => `${detail}?tab=${tab}`);
+    const problems: string[] = [];
+    for (const [scheme, width] of [
+      ['light', 1280],
+      ['dark', 380],
+    ] as const) {
+      const page = await open('/', { colorScheme: scheme, viewport: { width, height: 900 } });
+      for (const path of [...pages, ...tabs]) {
+        await page.goto(system.apiUrl + path);
+        await page.locator('h1').waitFor();
+        await settled(page);
+        problems.push(...(await findingsOf(page)).map((finding) => `${scheme} ${path}: ${finding}`));
+        const overflow = await page.evaluate<number>(
+          'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+        );
+        if (overflow > 0) problems.push(`${scheme} ${path}: is ${overflow} pixels too wide`);
+      }
+    }
+    expect(problems).toEqual([]);
+  }, 120_000);
+
+  it('wrote no error to the console and asked no other site, in all of this', () => {
+    expect(faults).toEqual([]);
+  });
+});
+
+interface Finding {
+  readonly id: string;
+  readonly impact: string;
+  readonly nodes: readonly { readonly html: string }[];
+}
+
+interface Chunk {
+  readonly file: string;
+  readonly css?: readonly string[];
+  readonly imports?: readonly string[];
+}
