@@ -108,7 +108,7 @@ async function endRefused(deps: RelayDeps, rows: readonly OutboxRow[], refused: 
     const row = rows.find((one) => jobIdOf(one) === id);
     if (row === undefined) continue;
     deps.log.error({ downloadId: row.id, reason }, 'job refused');
-    const cancelled = await cancelDownload(deps.database, row.id, deps.now(), reason);
+    const cancelled = await cancelDownload(deps.database, row.id, deps.now(), { reason });
     if (cancelled.done) await stopReplaced(deps, cancelled.replaced);
     deps.changes.notify([row.id]);
   }

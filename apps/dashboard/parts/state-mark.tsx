@@ -17,6 +17,7 @@ const TONES: Readonly<Record<string, Tone>> = {
   ...{ queued: 'waiting', downloading: 'running', verifying: 'running', staged: 'running', activating: 'running' },
   ...{ done: 'ok', skipped: 'off', unknown: 'warn', online: 'ok', draining: 'paused' },
   ...{ healthy: 'ok', degraded: 'warn', down: 'bad', up: 'ok', ready: 'ok', not_ready: 'bad', failure: 'bad' },
+  ...{ holding: 'running', present: 'ok', on_its_way: 'running', success: 'ok' },
   ...{ active: 'ok', expired: 'off', revoked: 'off', enrolled: 'ok', none: 'off', enabled: 'ok', disabled: 'off' },
   ...{ delivered: 'ok', ok: 'ok', missing: 'bad', corrupt: 'bad', extra: 'off', old: 'off', open: 'bad', closed: 'ok' },
 };

@@ -39,6 +39,7 @@ const AREA_OF_PATH: Readonly<Record<string, ScopeArea>> = {
   'bulk-actions': 'downloads',
   'host-facets': 'hosts',
   cids: 'models',
+  sites: 'hosts',
 };
 
 /** @returns the area of a route such as `/api/hosts/:name`; undefined when only general scopes count */
