@@ -6,6 +6,9 @@ import { checkRequests } from '../server/errors/error-handler.ts';
 import type { Authenticator, Caller } from './authenticate.ts';
 import type { RequestLimits } from './request-limits.ts';
 import { outsideLimits } from './token-limits.ts';
+import { refuseOtherSites } from './users/origin.ts';
+import { readSessionCookie } from './users/session-cookie.ts';
+import type { Sessions } from './users/sessions.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -21,12 +24,16 @@ declare module 'fastify' {
 
 export interface GuardOptions {
   readonly authenticator: Authenticator;
+  readonly sessions: Sessions;
   readonly limits: RequestLimits;
-  /** Basic credentials are sent by browsers on their own, so only pages accept them. */
+  /** Basic carries a token as the password; only the queue board accepts it. A session is always accepted. */
   readonly schemes: readonly ('bearer' | 'basic')[];
 }
 
-/** Refuses requests to the routes of this plugin without a token whose scope allows them. */
+/**
+ * Refuses requests to the routes of this plugin without a token or a session whose scope allows them. A request with the header
+ * `authorization` is judged by it alone.
+ */
 export function guard(plugin: FastifyInstance, options: GuardOptions): void {
   if (!plugin.hasRequestDecorator('caller')) plugin.decorateRequest('caller', null);
   checkRequests(plugin, async (request, reply) => {
@@ -45,7 +52,7 @@ function refuseWithoutScope(caller: Caller, { routeOptions: { url, config } }: F
     const needed = area === undefined || scope === 'admin' ? `"${scope}"` : `"${scope}" or "${area}:${scope}"`;
     throw new RequestError(
       'forbidden',
-      `this needs a token with the scope ${needed} and "${caller.name}" has: ${caller.scopes.join(', ') || 'none'}`,
+      `this needs ${caller.userId === null ? 'a token' : 'a user'} with the scope ${needed} and "${caller.name}" has: ${caller.scopes.join(', ') || 'none'}`,
     );
   }
   if (caller.limits !== undefined && scope !== 'read' && !checksTokenLimits)
@@ -53,6 +60,10 @@ function refuseWithoutScope(caller: Caller, { routeOptions: { url, config } }: F
 }
 
 async function callerOf(request: FastifyRequest, reply: FastifyReply, options: GuardOptions): Promise<Caller> {
+  if (request.headers.authorization === undefined) {
+    const user = await userOf(request, options.sessions);
+    if (user !== undefined) return user;
+  }
   const credentials = readCredentials(request.headers.authorization);
   const usable = credentials !== undefined && options.schemes.includes(credentials.scheme);
   const caller = usable ? await options.authenticator.authenticate(credentials.token, request.ip) : undefined;
@@ -63,8 +74,16 @@ async function callerOf(request: FastifyRequest, reply: FastifyReply, options: G
     'unauthenticated',
     usable
       ? 'the token is unknown, expired or mistyped'
-      : 'send a token: "Authorization: Bearer haulier_pat_…"; the first one was printed when the API first started',
+      : 'sign in, or send a token: "Authorization: Bearer haulier_pat_…"; the first one was printed when the API first started',
   );
+}
+
+/** @throws RequestError `cross-site` */
+async function userOf(request: FastifyRequest, sessions: Sessions): Promise<Caller | undefined> {
+  const cookie = readSessionCookie(request, sessions.limits.withoutTls);
+  if (cookie === undefined) return undefined;
+  refuseOtherSites(request);
+  return sessions.authenticate(cookie);
 }
 
 const challenge = (scheme: 'bearer' | 'basic'): string =>

@@ -212,3 +212,22 @@ export async function unknownHosts(database: Database, names: readonly string[])
     WHERE NOT EXISTS (SELECT 1 FROM hosts h WHERE h.name = n.name) ORDER BY n.position`;
   return (await database.pool.query<{ name: string }>(sql, [names])).rows.map(({ name }) => name);
 }
+
+/** The newest downloads of each status that has work are looked at, so that the time does not grow with the history. */
+const LOOKED_AT = 500;
+
+/** @returns hosts that have open downloads, those with the newest first; at most so many */
+export async function hostsAtWork(database: Database, limit: number): Promise<string[]> {
+  const statuses = ['in_progress', 'resuming', 'paused', 'pending'];
+  const sql = `SELECT newest.host FROM unnest($1::text[]) AS s (status) CROSS JOIN LATERAL (
+      SELECT host, created_at FROM downloads d WHERE d.status = s.status ORDER BY d.created_at DESC LIMIT $2
+    ) newest
+    WHERE newest.host IS NOT NULL GROUP BY newest.host ORDER BY max(newest.created_at) DESC, newest.host LIMIT $3`;
+  return (await database.pool.query<{ host: string }>(sql, [statuses, LOOKED_AT, limit])).rows.map(({ host }) => host);
+}
+
+/** @returns whether a worker reported from the host, or a download was asked for there */
+export async function isKnownHost(database: Database, name: string): Promise<boolean> {
+  const sql = `SELECT EXISTS (SELECT 1 FROM hosts WHERE name = $1) OR EXISTS (SELECT 1 FROM downloads WHERE host = $1) AS known`;
+  return (await database.pool.query<{ known: boolean }>(sql, [name])).rows[0]!.known;
+}

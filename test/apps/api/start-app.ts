@@ -5,6 +5,7 @@ import { createHealth } from '../../../apps/api/system/health.ts';
 import { createChanges } from '../../../apps/api/live/changes.ts';
 import type { App } from '../../../apps/api/server/app-type.ts';
 import { createAuthenticator, hashOfToken, pepperOf } from '../../../apps/api/access/authenticate.ts';
+import type { SessionLimits } from '../../../apps/api/access/users/sessions.ts';
 import { makeToken } from '../../../apps/api/access/token-format.ts';
 import { silentLogger } from '#core/logger';
 import type { Database } from '#database/sql/connect';
@@ -47,6 +48,7 @@ export interface TestAppOptions {
   /** The clock of the API. */
   readonly now?: () => Date;
   readonly requestsPerMinute?: number;
+  readonly sessionLimits?: Partial<SessionLimits>;
 }
 
 /** The API without its pages, on a database and a Redis prefix of its own; relay, recorder and reconciler are called by the tests. */
@@ -78,6 +80,7 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
     deps,
     authenticator: createAuthenticator(database, deps.now),
     requestsPerMinute: options.requestsPerMinute ?? 1_000_000,
+    sessionLimits: { idleMs: 3_600_000, lifeMs: 86_400_000, withoutTls: false, ...options.sessionLimits },
     logger: Fastify().log,
     version: '0.0.0-test',
     health: createHealth({
@@ -128,6 +131,12 @@ async function give({ database, now }: Dependencies, scope: string): Promise<str
   await createToken(database, { name: `test ${scope}`, hash, last4: token.slice(-4), scopes: [scope] }, now());
   return token;
 }
+
+/** Requests to an API that runs elsewhere. */
+export const callAt =
+  (url: string): TestApp['call'] =>
+  (method, path, body, headers = {}) =>
+    send(url + path, method, body, headers);
 
 /** A string is sent as it is, an object as JSON; a header of '' is left out. */
 async function send(
