@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { BrowserContextOptions, Page } from 'playwright-core';
+import { silentLogger } from '#core/logger';
 import { MIB } from '#core/units';
+import { connect } from '#database/sql/connect';
 import { openBrowser, type TestBrowser } from '../../helpers/browser.ts';
 import { startOrigin, type Origin } from '../../helpers/origin/origin.ts';
 import { sampleFile, sampleManifest, type SampleFile } from '../../helpers/sample-file.ts';
@@ -177,7 +179,7 @@ describe('the dashboard', () => {
     }
   }, 60_000);
 
-  it('starts a rollout, shows the same as a command, and follows it to its end without a reload', async () => {
+  it('SY6 starts a rollout, shows the same as a command, and follows it to its end without a reload', async () => {
     const page = await open('/rollouts/new');
     await page.getByLabel('Model', { exact: true }).selectOption('sample');
     await page.getByLabel('Version').selectOption('1');
@@ -192,7 +194,7 @@ describe('the dashboard', () => {
     expect(await page.locator('tbody th').allTextContents()).toEqual(HOSTS);
   }, 60_000);
 
-  it('leads from a rollout that failed to its hosts and their reason, and retries them', async () => {
+  it('SY6 leads from a rollout that failed to its hosts and their reason, and retries them', async () => {
     const { id } = await system.client.createRollout({
       models: ['sample@2'],
       selector: 'gpu=true',
@@ -211,7 +213,7 @@ describe('the dashboard', () => {
     expect((await system.client.getRollout(id)).state).toBe('succeeded');
   }, 90_000);
 
-  it('tells the history of one host, and why a download of it failed, down to each try', async () => {
+  it('SY6 tells the history of one host, and why a download of it failed, down to each try', async () => {
     const page = await open('/hosts?q=gpu-002');
     await page.getByRole('rowheader').getByRole('link', { name: 'gpu-002' }).click();
     await page.getByRole('link', { name: 'History' }).click();
@@ -239,6 +241,25 @@ describe('the dashboard', () => {
       await system.client.planBulkAction({ action: 'pause', filter: { model: 'sample', host: 'gpu-001' } })
     ).counts;
     expect(matched).toBe(0);
+  }, 60_000);
+
+  it('VE6 asks what shall become of a newer version, and keeps the current one when told so', async () => {
+    const database = connect({ url: system.services.databaseUrl, poolSize: 1, logger: silentLogger });
+    try {
+      await database.pool.query(
+        `INSERT INTO version_checks (model, source, current, available, newer, checked_at)
+         SELECT name, 'hub', current_version, $1, true, now() FROM models WHERE name = 'sample'`,
+        ['c'.repeat(40)],
+      );
+    } finally {
+      await database.close();
+    }
+    const page = await open('/');
+    await page.getByText(`sample has a newer version: ${'c'.repeat(40)}`).waitFor({ timeout: 15_000 });
+    await page.getByRole('link', { name: 'Decide' }).click();
+    await page.getByRole('button', { name: 'Stay on 2' }).click();
+    await page.getByText('pinned to 2').waitFor();
+    expect(await system.client.getModel('sample')).toMatchObject({ pinnedVersion: '2', newerVersion: null });
   }, 60_000);
 
   const EVERY_PAGE = [
