@@ -58,17 +58,7 @@ export function useLiveEvents(isSignedIn: boolean): void {
 function listen(): { stop: () => void } {
   let source: EventSource | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const waiting = new Map<string, ReturnType<typeof setTimeout>>();
-
-  const heard = (topic: string): void => {
-    if (waiting.has(topic)) return;
-    const refresh = (): void => {
-      waiting.delete(topic);
-      const first = new Set(KEYS[topic] ?? []);
-      void queryClient.invalidateQueries({ predicate: ({ queryKey }) => first.has(String(queryKey[0])) });
-    };
-    waiting.set(topic, setTimeout(refresh, COALESCE_MS[topic] ?? COALESCE_OTHERS_MS));
-  };
+  const refresh = createRefresh();
   const close = (): void => {
     clearTimeout(timer);
     source?.close();
@@ -83,7 +73,7 @@ function listen(): { stop: () => void } {
       setState('polling');
       if (source?.readyState === EventSource.CLOSED) timer = setTimeout(open, RECONNECT_MS);
     };
-    for (const [type, topic] of Object.entries(EVENT_TOPICS)) source.addEventListener(type, () => heard(topic));
+    for (const [type, topic] of Object.entries(EVENT_TOPICS)) source.addEventListener(type, () => refresh.heard(topic));
     source.addEventListener('reread', () => void queryClient.invalidateQueries());
   };
   const onVisibility = (): void => {
@@ -102,9 +92,28 @@ function listen(): { stop: () => void } {
   return {
     stop: () => {
       document.removeEventListener('visibilitychange', onVisibility);
-      for (const each of waiting.values()) clearTimeout(each);
+      refresh.stop();
       close();
       setState('polling');
+    },
+  };
+}
+
+/** Lets queries be asked again that a topic makes old, once for all notices of a while. */
+function createRefresh() {
+  const waiting = new Map<string, ReturnType<typeof setTimeout>>();
+  return {
+    heard: (topic: string): void => {
+      if (waiting.has(topic)) return;
+      const refresh = (): void => {
+        waiting.delete(topic);
+        const first = new Set(KEYS[topic] ?? []);
+        void queryClient.invalidateQueries({ predicate: ({ queryKey }) => first.has(String(queryKey[0])) });
+      };
+      waiting.set(topic, setTimeout(refresh, COALESCE_MS[topic] ?? COALESCE_OTHERS_MS));
+    },
+    stop: (): void => {
+      for (const each of waiting.values()) clearTimeout(each);
     },
   };
 }

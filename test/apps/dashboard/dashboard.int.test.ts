@@ -1,7 +1,7 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import { silentLogger } from '#core/logger';
 import { MIB } from '#core/units';
@@ -12,11 +12,10 @@ import { sampleFile, sampleManifest, type SampleFile } from '../../helpers/sampl
 import { startSystem, type System } from '../../helpers/system.ts';
 import { until } from '../../helpers/until.ts';
 import { hubOf } from '../../system/hub-of.ts';
+import { findingsOf, PASSWORD, settled, tabsOf, type Visitor } from './tabs.ts';
 
-const PASSWORD = 'correct horse battery';
 const HOSTS = ['gpu-001', 'gpu-002', 'gpu-003'];
 const PAGES = join(import.meta.dirname, '../../../dist/dashboard');
-const AXE = join(import.meta.dirname, '../../../node_modules/axe-core/axe.min.js');
 
 /** Compressed bytes of the first page, its script and its style. */
 const MAX_FIRST_LOAD_BYTES = 220_000;
@@ -28,8 +27,6 @@ describe('the dashboard', () => {
   let origin: Origin;
   let system: System;
   let opened: TestBrowser;
-  /** What no page may do: errors on the console, and requests to anywhere else. */
-  const faults: string[] = [];
 
   beforeAll(async () => {
     origin = await startOrigin(hubOf([...FIRST]));
@@ -52,56 +49,16 @@ describe('the dashboard', () => {
     await origin?.close();
   }, 60_000);
 
-  /** A new tab of the admin; what it must not do is noted. */
+  const tabs = tabsOf(
+    () => opened.browser,
+    () => system.apiUrl,
+  );
+  afterEach(() => tabs.closeAll());
+  let admin: Visitor | undefined;
+  /** A new tab of the admin. */
   const open = async (path: string, options: BrowserContextOptions = {}): Promise<Page> => {
-    admin ??= await signIn('ada');
-    return openAs(admin, path, options);
-  };
-  let admin: BrowserContextOptions['storageState'];
-  /** @returns the cookies of a session */
-  const signIn = async (name: string): Promise<NonNullable<BrowserContextOptions['storageState']>> => {
-    const page = await openAs(undefined, '/login');
-    await page.getByLabel('Name').fill(name);
-    await page.getByLabel('Password').fill(PASSWORD);
-    await page.getByRole('button', { name: 'Sign in' }).click();
-    await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
-    return page.context().storageState();
-  };
-  const openAs = async (
-    storageState: BrowserContextOptions['storageState'],
-    path: string,
-    options: BrowserContextOptions = {},
-  ): Promise<Page> => {
-    const context = await opened.browser.newContext({
-      viewport: { width: 1280, height: 900 },
-      reducedMotion: 'reduce',
-      ...(storageState === undefined ? {} : { storageState }),
-      ...options,
-    });
-    const page = await context.newPage();
-    page.on('console', (message) => {
-      if (message.type() === 'error' || message.type() === 'warning') faults.push(`${path}: ${message.text()}`);
-    });
-    page.on('pageerror', (error) => faults.push(`${path}: ${error.message}`));
-    page.on('request', (request) => {
-      const url = new URL(request.url());
-      if (url.protocol.startsWith('http') && url.origin !== system.apiUrl) faults.push(`${path}: asks ${url.origin}`);
-    });
-    await page.goto(system.apiUrl + path);
-    await page.locator('h1').waitFor();
-    return page;
-  };
-  const settled = (page: Page) => page.locator('.skeleton').first().waitFor({ state: 'detached' });
-  /** Findings of axe that keep people from using the page. */
-  const findingsOf = async (page: Page): Promise<string[]> => {
-    await page.evaluate(await readFile(AXE, 'utf8'));
-    const found = await page.evaluate(async () => {
-      const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: Finding[] }> } };
-      return (await axe.run()).violations;
-    });
-    return found
-      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`);
+    admin ??= await tabs.signIn('ada');
+    return tabs.open(admin, path, options);
   };
 
   it('loads little at first, and charts and other pages later', async () => {
@@ -143,7 +100,7 @@ describe('the dashboard', () => {
   });
 
   it('asks who is there, leads on to the page that was asked for, and forgets the session at the end', async () => {
-    const page = await openAs(undefined, '/hosts?status=online');
+    const page = await tabs.open(undefined, '/hosts?status=online');
     await page.getByRole('heading', { level: 1, name: 'Sign in' }).waitFor();
     await page.getByLabel('Name').fill('olga');
     await page.getByLabel('Password').fill('not the password');
@@ -158,13 +115,13 @@ describe('the dashboard', () => {
     await page.reload();
     await page.getByRole('heading', { level: 1, name: 'Sign in' }).waitFor();
     // The refused password is the one request that a browser notes as failed.
-    expect(faults.splice(0)).toEqual([expect.stringContaining('401')]);
+    expect(tabs.faults.splice(0)).toEqual([expect.stringContaining('401')]);
   }, 60_000);
 
   it('shows a viewer everything, and nothing that acts', async () => {
-    const session = await signIn('vera');
+    const session = await tabs.signIn('vera');
     for (const path of ['/rollouts', '/hosts/gpu-001', '/models/sample', '/downloads', '/rollouts/new?model=sample']) {
-      const page = await openAs(session, path);
+      const page = await tabs.open(session, path);
       await settled(page);
       const buttons = page.getByRole('main').getByRole('button', { disabled: false });
       const acts = (await buttons.allTextContents()).filter((text) => ACTS.test(text));
@@ -175,7 +132,6 @@ describe('the dashboard', () => {
           .getByRole('link', { name: /^(New rollout|Roll out)$/ })
           .count(),
       ).toBe(0);
-      await page.context().close();
     }
   }, 60_000);
 
@@ -224,6 +180,21 @@ describe('the dashboard', () => {
     await rows.last().getByText('success').waitFor();
     expect(await rows.count()).toBe(tries.length);
     expect(await rows.last().textContent()).toContain(tries.at(-1)!.source);
+  }, 60_000);
+
+  it('SY6 ME5 shows why a source is where it is, tests it, and takes it away and back with a note', async () => {
+    const page = await open('/sources');
+    const card = page.getByRole('article', { name: origin.url });
+    await card.getByText('Success, 1 h / 24 h').waitFor();
+    await card.getByRole('button', { name: 'Test now' }).click();
+    await card.getByText(/^Reached in /).waitFor();
+    await card.getByRole('button', { name: 'Disable' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel(/^Why/).fill('the link is being repaired');
+    await dialog.getByRole('button', { name: 'Disable' }).click();
+    await card.getByText('the link is being repaired').waitFor();
+    await card.getByRole('button', { name: 'Enable' }).click();
+    await card.getByText('the link is being repaired').waitFor({ state: 'detached' });
   }, 60_000);
 
   it('finds a host by a part of its name from every page, with the keyboard alone', async () => {
@@ -312,18 +283,12 @@ describe('the dashboard', () => {
   }, 120_000);
 
   it('wrote no error to the console and asked no other site, in all of this', () => {
-    expect(faults).toEqual([]);
+    expect(tabs.faults).toEqual([]);
   });
 });
 
 /** Words of the buttons that change something. */
 const ACTS = /Start|Retry|Pause|Resume|Cancel|Drain|Pin|Verify|Edit|Check/;
-
-interface Finding {
-  readonly id: string;
-  readonly impact: string;
-  readonly nodes: readonly { readonly html: string }[];
-}
 
 interface Chunk {
   readonly file: string;
