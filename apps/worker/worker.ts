@@ -18,6 +18,7 @@ import { storeChange } from './host/inventory-reporter.ts';
 import { createMaintenance } from './host/maintenance.ts';
 import { ProgressPublisher } from './downloads/progress-publisher.ts';
 import { RunningDownloads } from './downloads/running-downloads.ts';
+import { storeServer } from './serve/store-server.ts';
 import { noticeEvents, type StoreNotices } from './host/store-notices.ts';
 import { TransferLimits } from './downloads/transfer-limits.ts';
 import { unhandledFailureEvent } from './downloads/unhandled-failure.ts';
@@ -62,18 +63,18 @@ export function createWorker(
     append(event);
     maintenance.storeChanged(storeChange(event));
   };
-  const downloads = new RunningDownloads(Date.now);
-  const limits = new TransferLimits(config);
+  const [downloads, limits] = [new RunningDownloads(Date.now), new TransferLimits(config)];
   const commands = listenToCommands(config, redis, { downloads, limits }, logger);
-  const recallCommands = commands.recall.bind(commands);
-  const reporter = new ProgressPublisher({ downloads, publish: append, recallCommands, logger });
+  const reporting = { publish: append, recallCommands: commands.recall.bind(commands) };
+  const reporter = new ProgressPublisher({ downloads, ...reporting, logger });
   const fetcher = createWorkerFetcher(config, limits, store, http, logger);
   const handler = createDownloadHandler({ ...shared, publish, fetcher, downloads, onServed: maintenance.served });
   storeNotices.subscribe((notice) => {
     if (maintenance.isNews(notice)) noticeEvents(notice, Date.now()).forEach(publish);
   });
-  const handling = { handler, onUnhandledFailure: tellUnhandledFailure(publish) };
-  const consumer = new JobConsumer({ ...handling, redis, prefix, identity, host, pool, concurrency, logger });
+  const handling = { handler, onUnhandledFailure: tellUnhandledFailure(publish), logger };
+  const consumer = new JobConsumer({ ...handling, redis, prefix, identity, host, pool, concurrency });
+  const server = storeServer(config, store, http, logger);
   const hostLock = lockOfHost(config, identity, redis, { publish: append, onHostLost }, logger);
   const start = async (isStopped: () => boolean): Promise<void> => {
     commands.start();
@@ -82,11 +83,11 @@ export function createWorker(
     reporter.start();
     // The limits must be known before the first request to a source.
     await commands.recallLimits();
-    await consumer.start();
+    await Promise.all([consumer.start(), server.start()]);
     if (!isStopped()) maintenance.start();
   };
   const stop = async (): Promise<void> => {
-    await Promise.all([consumer.stop(), maintenance.stop()]);
+    await Promise.all([consumer.stop(), maintenance.stop(), server.stop()]);
     reporter.stop();
     commands.stop();
     await Promise.all([publisher.stop(), hostLock?.stop()]);
