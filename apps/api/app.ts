@@ -21,6 +21,7 @@ import { registerHealthRoutes, registerProblemRoutes, registerSystemRoutes } fro
 import type { SystemFacts } from './system/routes.ts';
 import { registerPrometheusRoutes } from './metrics/prometheus-routes.ts';
 import { registerWebhookRoutes } from './webhooks/routes.ts';
+import { registerSiteRoutes } from './sites/routes.ts';
 import { registerVersionRoutes } from './models/version-routes.ts';
 import type { App } from './server/app-type.ts';
 import { answerClientError } from './server/errors/client-errors.ts';
@@ -79,7 +80,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   await registerOpenApi(app, options.version);
   registerHealthRoutes(app, options);
   registerProblemRoutes(app);
-  const limits = await createRequestLimits(app, options.requestsPerMinute);
+  const limits = await createRequestLimits(app, options.deps, options.requestsPerMinute);
   registerEnrolRoutes(app, options.deps, limits);
   await registerApi(app, options, limits);
   await registerBoard(app, options, limits);
@@ -104,6 +105,7 @@ async function registerApi(app: App, options: AppOptions, limits: RequestLimits)
     registerRolloutRoutes(guarded, options.deps);
     registerTokenRoutes(guarded, options.deps, options.authenticator);
     registerAuditRoutes(guarded, options.deps);
+    registerSiteRoutes(guarded, options.deps);
     registerWebhookRoutes(guarded, options.deps);
     registerMetricsRoutes(guarded, options.deps);
     registerSystemRoutes(guarded, options.deps, options);

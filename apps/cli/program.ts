@@ -9,6 +9,7 @@ import { addDownloadCommands } from './downloads/download-program.ts';
 import { addHelp } from './help.ts';
 import { addRolloutCommands } from './rollout/rollout-program.ts';
 import { addServeCommand } from './serve-program.ts';
+import { addSiteCommands } from './sites/site-program.ts';
 import { addWebhookCommands } from './webhook-program.ts';
 import { PROGRESS_MODES } from './terminal/progress.ts';
 
@@ -37,6 +38,7 @@ export function createProgram(context: CommandContext): Command {
   addModelCommands(program, context);
   addBundleCommands(program, context);
   addRolloutCommands(program, context);
+  addSiteCommands(program, context);
   addHostCommands(program, context);
   addWebhookCommands(program, context);
   addWorkerCommands(program, context);

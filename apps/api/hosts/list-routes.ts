@@ -51,16 +51,20 @@ export function registerHostList(app: App, deps: Dependencies): void {
   );
 }
 
-/** Rows that are read at once to find those that match. */
+/** Rows that are read at once to find those that match. To read a row takes some ten microseconds of the event loop. */
 const CHUNK = 1000;
 
-/** Selectors are matched here, not in the database: one grammar, tested once. No more hosts are read than fill the page. */
+/**
+ * Selectors are matched here, not in the database: one grammar, tested once. No more hosts are read than fill the page; where every
+ * host matches, these are the hosts of the page.
+ */
 async function pageOf(deps: Dependencies, query: ListHostsQuery): Promise<HostList> {
   const conditions = parseSelector(query.selector ?? '');
   const matches = (row: HostRow): boolean =>
     (query.status === undefined || isOnline(row, deps) === (query.status === 'online')) &&
     isSelected(conditions, selectableOf(row));
-  const chunk = Math.max(query.limit + 1, CHUNK);
+  const isFiltered = conditions.length > 0 || query.status !== undefined;
+  const chunk = isFiltered ? Math.max(query.limit + 1, CHUNK) : query.limit + 1;
   const found: HostRow[] = [];
   let after: string | undefined = query.cursor === undefined ? '' : decodeName(query.cursor);
   while (after !== undefined && found.length <= query.limit) {
