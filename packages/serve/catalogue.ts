@@ -6,12 +6,12 @@ import type { Store } from '#store/open-store';
 import type { Reader } from './blocks/held-blocks.ts';
 import { hexOf, type LeafShelf } from './blocks/leaf-shelf.ts';
 import { dagSizes, modelFolders, type DagSizes, type ModelFolder } from './blocks/model-folders.ts';
-import { hubRepos, type Repo, type RepoAlias } from './hub/hub-repo.ts';
+import { hubRepos, type HubRepository, type RepoAlias } from './hub/hub-repo.ts';
 
 /** What the store has by name, at one moment. */
 export interface Catalogue {
   readonly records: ModelRecords;
-  readonly repos: ReadonlyMap<string, Repo>;
+  readonly repos: ReadonlyMap<string, HubRepository>;
   readonly isPrivate: (model: string) => boolean;
   /** Contents that only private models have. */
   readonly privateContents: ReadonlySet<string>;

@@ -12,7 +12,7 @@ export interface ServeServer {
   stop(): Promise<void>;
 }
 
-export interface ServerOptions {
+export interface ServeServerOptions {
   /** Address to listen on. */
   readonly host: string;
   /** 0 takes a free one; undefined: 7430, or a free one where that is taken. */
@@ -33,7 +33,7 @@ const MAX_CONNECTIONS = 4_096;
 const STOP_MS = SECOND_MS;
 
 /** A server of a handler; it starts nothing by itself. */
-export function serveServer({ host, port, handler, onStop }: ServerOptions): ServeServer {
+export function serveServer({ host, port, handler, onStop }: ServeServerOptions): ServeServer {
   const server = createServer({ noDelay: true, keepAlive: true }, handler);
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.requestTimeout = 2 * HEADERS_TIMEOUT_MS;

@@ -5,7 +5,7 @@ import { hashFunction, SHA2_256 } from '../digest/multihash.ts';
 import { encodeDirectoryNode, type NamedLink } from './unixfs-encode.ts';
 
 /** A file of a folder whose DAG is known. */
-export interface FolderFile {
+export interface DagFile {
   /** `/`-separated. */
   readonly path: string;
   /** Canonical. */
@@ -22,7 +22,7 @@ export interface FolderDag {
 }
 
 interface Folder {
-  readonly files: Map<string, FolderFile>;
+  readonly files: Map<string, DagFile>;
   readonly folders: Map<string, Folder>;
 }
 
@@ -35,7 +35,7 @@ const MAX_PLAIN_BYTES = 256 * 1024;
  * @param cidVersion of the links to dag-pb nodes
  * @returns undefined where a directory would need shards, or a name is a file and a folder
  */
-export function folderDag(files: readonly FolderFile[], cidVersion: 0 | 1): FolderDag | undefined {
+export function folderDag(files: readonly DagFile[], cidVersion: 0 | 1): FolderDag | undefined {
   const root = treeOf(files);
   if (root === undefined) return undefined;
   const blocks = new Map<string, Uint8Array>();
@@ -57,7 +57,7 @@ export function folderDag(files: readonly FolderFile[], cidVersion: 0 | 1): Fold
   return built && { cid: built.cid, blocks };
 }
 
-function treeOf(files: readonly FolderFile[]): Folder | undefined {
+function treeOf(files: readonly DagFile[]): Folder | undefined {
   const root: Folder = { files: new Map(), folders: new Map() };
   for (const file of files) {
     const names = file.path.split('/');

@@ -1,6 +1,6 @@
 import { blockMatches, CODEC } from '#content/cid/cid-bytes';
 import { tryParseCid } from '#content/cid/cid';
-import { folderDag, type FolderDag, type FolderFile } from '#content/dag/folder-dag';
+import { folderDag, type FolderDag, type DagFile } from '#content/dag/folder-dag';
 import { decodeUnixfsNode } from '#content/dag/unixfs-node';
 import { FRAMING } from '#content/leaf/leaf-table';
 import { leafBytesAt } from '#content/leaf/leaf-block';
@@ -32,7 +32,7 @@ export async function modelFolders(records: ModelRecords, sizes: DagSizes): Prom
   return folders;
 }
 
-function dagOf(files: readonly FolderFile[], recorded: string | null): FolderDag | undefined {
+function dagOf(files: readonly DagFile[], recorded: string | null): FolderDag | undefined {
   const dags = ([1, 0] as const).map((version) => folderDag(files, version));
   const wanted = recorded === null ? undefined : canonicalCid(recorded);
   return dags.find((dag) => dag?.cid === wanted) ?? dags[0];
@@ -54,8 +54,8 @@ export function dagSizes(shelf: Pick<LeafShelf, 'get'>): DagSizes {
   };
 }
 
-async function folderFiles(record: VersionRecord, sizes: DagSizes): Promise<FolderFile[] | undefined> {
-  const files: FolderFile[] = [];
+async function folderFiles(record: VersionRecord, sizes: DagSizes): Promise<DagFile[] | undefined> {
+  const files: DagFile[] = [];
   for (const [path, { cid, sizeBytes }] of record.files) {
     if (cid === undefined) return undefined;
     const canonical = canonicalCid(cid);

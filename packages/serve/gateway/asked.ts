@@ -28,7 +28,7 @@ export interface Asked {
 }
 
 /** A request that cannot be answered as it was asked. */
-export interface Refusal {
+export interface AskedWrongly {
   readonly status: 400 | 406;
   readonly why: string;
 }
@@ -37,7 +37,7 @@ export interface Refusal {
 const MAX_CID_CHARS = 1100;
 
 /** Reads `/ipfs/CID[/path]` with its query and `Accept`. Parameters of the URL count before headers (IPIP-523). */
-export function askedOf(exchange: Exchange): Asked | Refusal {
+export function askedOf(exchange: Exchange): Asked | AskedWrongly {
   const names = decodedNames(exchange.path);
   if (names === undefined) return { status: 400, why: 'the path is not percent-encoded as a URL demands' };
   const [, cid = '', ...below] = names;
@@ -55,7 +55,7 @@ export function askedOf(exchange: Exchange): Asked | Refusal {
 const RAW_TYPES = ['application/vnd.ipld.raw'];
 const CAR_TYPES = ['application/vnd.ipld.car'];
 
-function wantedOf(exchange: Exchange): Wanted | Refusal {
+function wantedOf(exchange: Exchange): Wanted | AskedWrongly {
   const format = exchange.query.get('format');
   const accept = headerOf(exchange, 'accept') ?? '';
   if (format === 'raw') return { as: 'raw' };
@@ -74,7 +74,7 @@ const acceptedTypes = (accept: string): string[] =>
     .map((type) => type.split(';')[0]!.trim().toLowerCase())
     .filter((type) => type !== '');
 
-function carWish(exchange: Exchange, accept: string): Wanted | Refusal {
+function carWish(exchange: Exchange, accept: string): Wanted | AskedWrongly {
   const parameter = (inUrl: string, inHeader: string): string | undefined =>
     exchange.query.get(inUrl) ?? carParameter(accept, inHeader);
   const version = parameter('car-version', 'version') ?? '1';
@@ -94,7 +94,7 @@ const carParameter = (accept: string, name: string): string | undefined =>
   new RegExp(`application/vnd\\.ipld\\.car[^,]*;\\s*${name}=([\\w-]+)`).exec(accept)?.[1];
 
 /** Bytes of an entity mean the entity, not all that is below it. */
-function dagPart({ query }: Exchange): Omit<CarWish, 'dups'> | Refusal {
+function dagPart({ query }: Exchange): Omit<CarWish, 'dups'> | AskedWrongly {
   const scope = query.get('dag-scope') ?? 'all';
   if (!SCOPES.has(scope)) return { status: 400, why: `dag-scope=${scope}: write block, entity or all` };
   const text = query.get('entity-bytes');

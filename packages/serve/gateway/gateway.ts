@@ -16,7 +16,7 @@ import { answerCar } from './answer-car.ts';
 import { askedOf, type Asked } from './asked.ts';
 import { contentDisposition, immutableHeaders, type Place } from './gateway-headers.ts';
 import { answerFolder } from './answer-folder.ts';
-import { isDirectory, resolveHere, type Resolved, type Unresolved } from './resolve.ts';
+import { isDirectory, resolveHere, type ResolvedPath, type UnresolvedPath } from './resolve.ts';
 
 export interface GatewayParts {
   /** As this reader sees them. */
@@ -60,7 +60,7 @@ async function findOrPull(
   exchange: Exchange,
   parts: GatewayParts,
   asked: Asked,
-): Promise<Resolved | Unresolved | GrowingFile> {
+): Promise<ResolvedPath | UnresolvedPath | GrowingFile> {
   const { blocks } = parts;
   const found = await resolveHere(blocks, asked.root, asked.names);
   const isHere = 'cid' in found && (await blocks.get(found.cid)) !== undefined;
@@ -68,7 +68,7 @@ async function findOrPull(
   return (await pulled(exchange, parts, asked)) ?? resolveHere(blocks, asked.root, asked.names);
 }
 
-const isNoEntry = (found: Resolved | Unresolved): boolean => 'is' in found && found.is === 'no-entry';
+const isNoEntry = (found: ResolvedPath | UnresolvedPath): boolean => 'is' in found && found.is === 'no-entry';
 
 /**
  * Fetches what the path leads to, where that is allowed.
@@ -103,7 +103,7 @@ async function answerGrowing(exchange: Exchange, { root, names }: Asked, file: G
   }
 }
 
-const placeOf = (exchange: Exchange, { roots }: Resolved): Place => ({
+const placeOf = (exchange: Exchange, { roots }: ResolvedPath): Place => ({
   roots,
   ipfsPath: exchange.path.replace(/\/+$/, ''),
 });
@@ -118,7 +118,7 @@ function answerMissing(exchange: Exchange, noEntry: boolean): void {
   else answerText(exchange, 404, 'it is not here, and nothing is fetched for a request');
 }
 
-async function answerRaw(exchange: Exchange, parts: GatewayParts, { cid }: Resolved, place: Place): Promise<void> {
+async function answerRaw(exchange: Exchange, parts: GatewayParts, { cid }: ResolvedPath, place: Place): Promise<void> {
   const block = await parts.blocks.get(cid);
   if (block === undefined) return answerMissing(exchange, false);
   const name = exchange.query.get('filename') ?? `${place.roots.at(-1)}.bin`;
@@ -132,7 +132,7 @@ async function answerEntity(
   exchange: Exchange,
   parts: GatewayParts,
   asked: Asked,
-  { cid }: Resolved,
+  { cid }: ResolvedPath,
   place: Place,
 ): Promise<void> {
   if (await isDirectory(parts.blocks, cid)) return answerFolder(exchange, parts, { cid, place, asked, answerFile });

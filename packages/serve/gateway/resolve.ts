@@ -6,7 +6,7 @@ import { MIB } from '#core/units';
 import type { SeenBlocks } from '../blocks/held-blocks.ts';
 
 /** What a path leads to. */
-export interface Resolved {
+export interface ResolvedPath {
   readonly cid: CidParts;
   /** Canonical CIDs of the root and of each name, in order. */
   readonly roots: readonly string[];
@@ -18,7 +18,10 @@ export interface Resolved {
  * - `not-here`  a block on the way is not in the store
  * - `no-entry`  the directory has no such name
  */
-export type Unresolved = { readonly is: 'not-here' | 'no-entry'; readonly pathBlocks: ReadonlyMap<string, Uint8Array> };
+export type UnresolvedPath = {
+  readonly is: 'not-here' | 'no-entry';
+  readonly pathBlocks: ReadonlyMap<string, Uint8Array>;
+};
 
 /** A block that the store does not have. */
 class NotHere extends Error {
@@ -32,7 +35,7 @@ export async function resolveHere(
   blocks: SeenBlocks,
   root: CidParts,
   names: readonly string[],
-): Promise<Resolved | Unresolved> {
+): Promise<ResolvedPath | UnresolvedPath> {
   const limits = { maxBlockBytes: 8 * MIB, maxTotalBytes: MAX_BYTES, signal: new AbortController().signal };
   const source = verifiedBlocks(async (name) => {
     const block = await blocks.get(partsOf(name));

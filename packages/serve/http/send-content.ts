@@ -12,16 +12,19 @@ export interface Readable {
   proofOf(range: ByteRange): Promise<void> | undefined;
 }
 
-export interface SendOptions {
+export interface SendPace {
   /** Waits until that many bytes may be sent to this client. */
   readonly pace?: ((bytes: number) => Promise<void>) | undefined;
 }
 
-/** Bytes of one read and write. Two such buffers are in use for each response, so this bounds the memory of many clients. */
-const BLOCK_BYTES = 512 * KIB;
+/**
+ * Bytes of one read and write. Two such buffers are in use for each response, so this bounds the memory of many clients. Larger ones leave
+ * the cache of the processor and are slower (docs/research/performance.md).
+ */
+const BLOCK_BYTES = 256 * KIB;
 /** Of content that is not proven yet, these last bytes wait for the proof. */
 const HELD_BYTES = 64 * KIB;
-const MAX_SPARE_BLOCKS = 16;
+const MAX_SPARE_BLOCKS = 32;
 
 const spare: Buffer[] = [];
 const takeBlock = (bytes: number): Buffer =>
@@ -45,7 +48,7 @@ export async function sendRange(
   response: ServerResponse,
   content: Readable,
   range: ByteRange,
-  options: SendOptions = {},
+  options: SendPace = {},
 ): Promise<void> {
   const proof = content.proofOf(range);
   // The client may be gone before it is awaited.
@@ -61,7 +64,7 @@ async function sendProven(
   response: ServerResponse,
   content: Readable,
   { start, end }: ByteRange,
-  { pace }: SendOptions,
+  { pace }: SendPace,
 ): Promise<void> {
   const blockBytes = Math.min(BLOCK_BYTES, end - start);
   let [reading, sending] = [takeBlock(blockBytes), takeBlock(blockBytes)];

@@ -1,6 +1,6 @@
 import type { ReaderOfModels } from '../catalogue.ts';
 import type { HubMirror, MirrorRevision } from '../pull/hub-mirror.ts';
-import { repoKey, revisionOf, type Repo, type RepoRevision } from './hub-repo.ts';
+import { repoKey, revisionOf, type HubRepository, type RepoRevision } from './hub-repo.ts';
 import type { HubRequest, RepoName } from './hub-request.ts';
 
 /** A repository at a revision, and where it is known from. */
@@ -14,13 +14,13 @@ export interface FoundRevision {
   readonly isMirrored: boolean;
 }
 
-export type Refusal =
+export type RefusedRevision =
   | { readonly refused: 'RepoNotFound' | 'RevisionNotFound' | 'GatedRepo' }
   /** The hub does not answer, and the store does not know the repository. */
   | { readonly refused: 'hub-away' };
 
 export interface RevisionParts {
-  readonly repos: ReadonlyMap<string, Repo>;
+  readonly repos: ReadonlyMap<string, HubRepository>;
   readonly reader: ReaderOfModels;
   readonly isPrivate: (model: string) => boolean;
   readonly mirror: HubMirror | undefined;
@@ -32,7 +32,7 @@ type Asked = Exclude<HubRequest, { readonly ask: 'whoami' }>;
  * Finds a repository at a revision: at the hub where that is allowed, and in the store. What the hub says counts first, because a store may
  * have only some of the files; where the hub knows nothing or is away, the store answers.
  */
-export async function findRevision(asked: Asked, parts: RevisionParts): Promise<FoundRevision | Refusal> {
+export async function findRevision(asked: Asked, parts: RevisionParts): Promise<FoundRevision | RefusedRevision> {
   const name = asked.ask === 'refs' ? 'main' : asked.revision;
   const isAllowed = parts.mirror?.allows(asked.repo) === true;
   const answer = isAllowed ? await parts.mirror!.revision(asked.repo, name === 'HEAD' ? 'main' : name) : undefined;
@@ -42,7 +42,11 @@ export async function findRevision(asked: Asked, parts: RevisionParts): Promise<
   return { refused: answer.is === 'away' ? 'hub-away' : answer.what };
 }
 
-function ownRevision(asked: Asked, name: string, { repos, reader, isPrivate }: RevisionParts): FoundRevision | Refusal {
+function ownRevision(
+  asked: Asked,
+  name: string,
+  { repos, reader, isPrivate }: RevisionParts,
+): FoundRevision | RefusedRevision {
   const repo = repos.get(repoKey(asked.repo.type, asked.repo.name));
   // A repository of which the reader may read nothing is not here, for this reader.
   if (repo === undefined || ![...repo.models].some((model) => reader.mayReadModel(model)))

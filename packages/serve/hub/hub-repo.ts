@@ -24,7 +24,7 @@ export interface RepoRevision {
   readonly modifiedAt: string;
 }
 
-export interface Repo {
+export interface HubRepository {
   readonly type: HubRepoType;
   readonly name: string;
   readonly byCommit: ReadonlyMap<string, RepoRevision>;
@@ -47,7 +47,7 @@ interface GrowingRevision extends Omit<RepoRevision, 'files'> {
   modifiedAt: string;
 }
 
-interface GrowingRepo extends Repo {
+interface GrowingRepo extends HubRepository {
   readonly byCommit: Map<string, GrowingRevision>;
   readonly refs: Map<string, string>;
   readonly models: Set<string>;
@@ -63,7 +63,7 @@ export const repoKey = (type: HubRepoType, name: string): string => `${type}:${n
  * Shows the models of a store as repositories of a hub: under the repository that their files came from, at the commit that is
  * recorded, and under the names that configuration gives.
  */
-export function hubRepos(records: ModelRecords, aliases: readonly RepoAlias[]): ReadonlyMap<string, Repo> {
+export function hubRepos(records: ModelRecords, aliases: readonly RepoAlias[]): ReadonlyMap<string, HubRepository> {
   const repos = new Map<string, GrowingRepo>();
   for (const [model, record] of records)
     for (const [version, facts] of record.versions) {
@@ -155,7 +155,7 @@ function syntheticCommit(files: readonly RepoFile[]): string {
 }
 
 /** @param name a commit, branch, tag, or `HEAD`. @returns undefined when the repository does not have it here */
-export function revisionOf(repo: Repo, name: string): RepoRevision | undefined {
+export function revisionOf(repo: HubRepository, name: string): RepoRevision | undefined {
   const ref = name === 'HEAD' || name === 'refs/heads/main' ? 'main' : name.replace(/^refs\/(heads|tags)\//, '');
   return repo.byCommit.get(repo.refs.get(ref) ?? ref);
 }

@@ -2,7 +2,7 @@ import { parseJson } from '#core/text/parse-json';
 import { answerJson, headerOf, type Exchange, type Headers } from '../http/exchange.ts';
 import { readBody } from '../http/read-body.ts';
 import { answerFile, type FileParts } from './answer-file.ts';
-import { findRevision, type FoundRevision, type Refusal, type RevisionParts } from './find-revision.ts';
+import { findRevision, type FoundRevision, type RefusedRevision, type RevisionParts } from './find-revision.ts';
 import { fileEntry, fileName, infoOf, treeEntries, type TreeEntry } from './hub-answers.ts';
 import type { RepoFile, RepoRevision } from './hub-repo.ts';
 import type { HubRequest } from './hub-request.ts';
@@ -37,7 +37,7 @@ export async function answerHub(exchange: Exchange, asked: HubRequest, parts: Hu
 function refuseRevision(
   exchange: Exchange,
   asked: Exclude<HubRequest, { readonly ask: 'whoami' }>,
-  refused: Refusal['refused'],
+  refused: RefusedRevision['refused'],
 ): void {
   const { name } = asked.repo;
   switch (refused) {

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { createDagBuilder, type BuiltDag } from '#content/dag/dag-builder';
+import { createDagBuilder } from '#content/dag/dag-builder';
+import { folderDag } from '#content/dag/folder-dag';
 import { leafCid } from '#content/leaf/leaf-block';
 import { MIB } from '#core/units';
 import { parseAddressPolicy } from '#http/address/address-policy';
@@ -161,35 +162,58 @@ describe('a server that may fetch', () => {
   });
 });
 
+/** A gateway with these bytes as a file, below a folder, and a server that may fetch what `allow` names. */
+async function gatewayMirror(allow: (folder: string, file: string) => string[]) {
+  const builder = createDagBuilder('unixfs-v1-2025');
+  builder.update(WEIGHTS);
+  const { table, cid, innerBlocks } = builder.finish();
+  const folder = folderDag([{ path: 'onnx/model.onnx', cid, tsize: WEIGHTS.length }], 1)!;
+  const blocks = new Map([...innerBlocks, ...folder.blocks]);
+  for (let leaf = 0; leaf < table.count; leaf += 1)
+    blocks.set(leafCid(table, leaf)!, WEIGHTS.subarray(table.starts[leaf]!, table.starts[leaf + 1]!));
+  const gateway = await startOrigin({ ipfs: { [cid]: WEIGHTS }, blocks });
+  const store = await temporaryStore();
+  const http = newHttp();
+  const upstream = { http, hfEndpoint: 'http://127.0.0.1:9', gateways: [gateway.url] };
+  const pull = pullThrough({ store, allow: allow(folder.cid, cid), upstream })!;
+  open.push(
+    () => gateway.close(),
+    () => http.close(),
+    () => pull.stop(),
+  );
+  const { url } = await served({ store, pull });
+  const sentBytes = (): number => gateway.requests.reduce((sum, { bytesSent }) => sum + bytesSent, 0);
+  return { url, cid, folder: folder.cid, firstLeaf: leafCid(table, 0)!, sentBytes };
+}
+
 describe('a gateway that may fetch', () => {
   it('EX5 F17 fetches an allowed CID once, sends it while it arrives, and has its blocks then', async () => {
-    const { table, cid, innerBlocks } = dagOf(WEIGHTS);
-    const blocks = new Map(innerBlocks);
-    for (let leaf = 0; leaf < table.count; leaf += 1)
-      blocks.set(leafCid(table, leaf)!, WEIGHTS.subarray(table.starts[leaf]!, table.starts[leaf + 1]!));
-    const gateway = await startOrigin({ ipfs: { [cid]: WEIGHTS }, blocks });
-    const store = await temporaryStore();
-    const http = newHttp();
-    open.push(
-      () => gateway.close(),
-      () => http.close(),
-    );
-    const upstream = { http, hfEndpoint: 'http://127.0.0.1:9', gateways: [gateway.url] };
-    const pull = pullThrough({ store, allow: [cid], upstream })!;
-    open.push(() => pull.stop());
-    const { url } = await served({ store, pull });
+    const { url, cid, firstLeaf, sentBytes } = await gatewayMirror((_, file) => [file]);
     const answers = await Promise.all([1, 2, 3].map(() => ask(`${url}/ipfs/${cid}`)));
     for (const { status, body } of answers) expect([status, body.equals(WEIGHTS)]).toEqual([200, true]);
-    const sent = gateway.requests.reduce((sum, { bytesSent }) => sum + bytesSent, 0);
-    expect(sent).toBeLessThan(WEIGHTS.length + 10_000);
-    expect((await ask(`${url}/ipfs/${leafCid(table, 0)}?format=raw`)).body.equals(WEIGHTS.subarray(0, MIB))).toBe(true);
-    const { status } = await ask(`${url}/ipfs/bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy`);
-    expect(status).toBe(404);
+    expect(sentBytes()).toBeLessThan(WEIGHTS.length + 10_000);
+    const block = await ask(`${url}/ipfs/${firstLeaf}?format=raw`);
+    expect(block.body.equals(WEIGHTS.subarray(0, MIB))).toBe(true);
+    const foreign = 'bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy';
+    expect((await ask(`${url}/ipfs/${foreign}`)).status).toBe(404);
+  });
+
+  it('EX5 follows a path below an allowed folder, and keeps the folder', async () => {
+    const { url, folder, sentBytes } = await gatewayMirror((root) => [root]);
+    const car = await ask(`${url}/ipfs/${folder}/onnx/model.onnx?format=car`);
+    expect([car.status, car.isBroken]).toEqual([200, false]);
+    const file = await ask(`${url}/ipfs/${folder}/onnx/model.onnx`);
+    expect(file.body.equals(WEIGHTS)).toBe(true);
+    expect(sentBytes()).toBeLessThan(WEIGHTS.length + 10_000);
+    const list = await ask(`${url}/ipfs/${folder}/onnx/`);
+    expect(list.body.toString()).toContain('model.onnx');
+    expect((await ask(`${url}/ipfs/${folder}/none`)).status).toBe(404);
+  });
+
+  it('EX5 fetches nothing for a client that asks what is cached', async () => {
+    const { url, cid, sentBytes } = await gatewayMirror((_, file) => [file]);
+    const headers = { 'cache-control': 'only-if-cached' };
+    expect((await ask(`${url}/ipfs/${cid}`, { method: 'HEAD', headers })).status).toBe(412);
+    expect(sentBytes()).toBe(0);
   });
 });
-
-function dagOf(bytes: Uint8Array): BuiltDag {
-  const builder = createDagBuilder('unixfs-v1-2025');
-  builder.update(bytes);
-  return builder.finish();
-}
