@@ -2,7 +2,7 @@ import { CreateTokenBody, ListTokensQuery, NewToken, Token, TokenList, TokenPara
 import { createToken, pageOfTokens, revokeUnlessLast, tokenById, type TokenRow } from '#database/access/token-queries';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
-import { decodeCursor, encodeCursor } from '../server/requests/cursor.ts';
+import { decodeCursor, encodeCursor, pageFrom } from '../server/requests/cursor.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import { momentOf, momentOrNull } from '../server/requests/moment.ts';
 import { RequestError } from '../server/errors/request-error.ts';
@@ -76,12 +76,8 @@ function registerList(app: App, deps: Dependencies): void {
       const now = deps.now();
       const after = cursor === undefined ? undefined : decodeCursor(cursor);
       const found = await pageOfTokens(deps.database, { state, limit, after, now });
-      const rows = found.slice(0, limit);
-      const last = found.length > limit ? rows.at(-1) : undefined;
-      return {
-        tokens: rows.map((row) => tokenView(row, now)),
-        nextCursor: last === undefined ? null : encodeCursor(last),
-      };
+      const { rows, nextCursor } = pageFrom(found, limit, encodeCursor);
+      return { tokens: rows.map((row) => tokenView(row, now)), nextCursor };
     },
   );
 }
