@@ -46,6 +46,8 @@ export interface AppOptions extends SystemFacts {
   readonly logger: FastifyBaseLogger;
   /** Pages of the documentation at `/docs`; `/openapi.json` is always there. */
   readonly docs: boolean;
+  /** Folder of the built pages of the dashboard; undefined leaves them out. */
+  readonly dashboard: string | undefined;
   /** Undefined leaves the board out. */
   readonly board: QueueBoard | undefined;
 }
@@ -84,6 +86,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   registerEnrolRoutes(app, options.deps, limits);
   await registerApi(app, options, limits);
   await registerBoard(app, options, limits);
+  if (options.dashboard !== undefined)
+    await (await import('./dashboard/routes.ts')).registerDashboard(app, options.dashboard);
   registerOpenApiDocument(app);
   if (options.docs) await (await import('./system/docs-pages.ts')).registerDocsPages(app);
   return app;

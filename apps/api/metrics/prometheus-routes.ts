@@ -4,16 +4,12 @@ import { LAYER_NAMES } from '#core/layer';
 import { DAY_MS } from '#core/units';
 import { countRefusedBatches } from '#database/access/refused-events';
 import { countDownloads } from '#database/downloads/download-queries';
-import { listHosts } from '#database/hosts/host-queries';
+import { hostTotals } from '#database/hosts/host-queries';
 import { metricsSummary } from '#database/history/metrics-queries';
 import { createControlPlaneMetrics, type ControlPlaneSnapshot } from '#metrics/control-plane-metrics';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
-import { hostView } from '../hosts/view.ts';
-import { standingStoreWarnings } from '../hosts/store-warnings.ts';
-
-const MAX_HOSTS = 100_000;
 
 /** The endpoint for Prometheus; it takes a bearer token of the scope `read`. */
 export function registerPrometheusRoutes(app: App, deps: Dependencies, version: string): void {
@@ -44,21 +40,18 @@ const zeros = (names: readonly string[]): Record<string, number> => Object.fromE
 async function snapshot(deps: Dependencies, version: string): Promise<ControlPlaneSnapshot> {
   const { database } = deps;
   const now = deps.now();
-  const [downloads, hosts, warnings, summary, refusedBatches] = await Promise.all([
+  const [downloads, hosts, summary, refusedBatches] = await Promise.all([
     countDownloads(database),
-    listHosts(database, MAX_HOSTS),
-    standingStoreWarnings(database),
+    hostTotals(database, new Date(now.getTime() - deps.hostOfflineAfterMs)),
     metricsSummary(database, new Date(now.getTime() - DAY_MS)),
     countRefusedBatches(database),
   ]);
-  const states = hosts.map((host) => hostView(host, deps).status);
-  const count = (state: (typeof states)[number]): number => states.filter((one) => one === state).length;
   return {
     version,
     downloads: { ...zeros(DOWNLOAD_STATUSES), ...downloads },
-    hosts: { online: count('online'), offline: count('offline') },
-    storeBytes: hosts.reduce((sum, host) => sum + (host.storeBytes ?? 0), 0),
-    hostsOverStoreLimit: warnings.length,
+    hosts: { online: hosts.online, offline: hosts.offline },
+    storeBytes: hosts.storeBytes,
+    hostsOverStoreLimit: hosts.overStoreLimit,
     refusedBatches,
     tries: LAYER_NAMES.map((layer) => {
       const { attempts = 0, successes = 0, bytes = 0 } = summary.layers.find((one) => one.layer === layer) ?? {};

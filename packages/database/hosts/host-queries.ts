@@ -110,6 +110,18 @@ export async function listHosts(database: Database, limit = 1000, afterName = ''
   return (await database.pool.query<HostRow>(sql, [afterName, limit])).rows;
 }
 
+/** @param names in the form that names are compared in; those that no worker reported from are left out */
+export async function hostsNamed(database: Database, names: readonly string[]): Promise<HostRow[]> {
+  const sql = `SELECT ${HOST_COLUMNS} FROM hosts h WHERE h.name = ANY($1::text[])`;
+  return (await database.pool.query<HostRow>(sql, [names])).rows;
+}
+
+/** All of them, in the case that their workers have. */
+export async function shownHostNames(database: Database): Promise<string[]> {
+  const sql = 'SELECT coalesce(h.shown_name, h.name) AS name FROM hosts h ORDER BY h.name';
+  return (await database.pool.query<{ name: string }>(sql)).rows.map(({ name }) => name);
+}
+
 export async function hostByName(database: Database, name: string): Promise<HostRow | undefined> {
   return (await database.pool.query<HostRow>(`SELECT ${HOST_COLUMNS} FROM hosts h WHERE h.name = $1`, [name])).rows[0];
 }
@@ -153,6 +165,46 @@ export async function listNotices(
     WHERE ($1::text IS NULL OR n.host = $1) AND ($2::text IS NULL OR n.notice = $2) ORDER BY n.at DESC LIMIT $3`;
   return (await database.pool.query<NoticeRow>(sql, [filter.host ?? null, filter.notice ?? null, filter.limit])).rows;
 }
+
+/** A host whose store is larger than the limit that it warned at. */
+export interface StoreWarning {
+  /** In the case that its worker has. */
+  readonly host: string;
+  readonly at: Date;
+  readonly message: string;
+}
+
+/**
+ * The newest warning of each host whose store is over the limit of that warning, by what the host reported last. Counted in the
+ * database: to read the rows of all hosts would take some ten microseconds of the event loop for each.
+ */
+export async function storeWarnings(database: Database, limit: number): Promise<StoreWarning[]> {
+  const warnBytes = `CASE WHEN jsonb_typeof(n.facts -> 'warnBytes') = 'number' THEN (n.facts ->> 'warnBytes')::numeric ELSE 0 END`;
+  const sql = `SELECT DISTINCT ON (n.host) coalesce(h.shown_name, h.name) AS host, n.at, n.message
+    FROM host_notices n JOIN hosts h ON h.name = n.host
+    WHERE n.notice = 'store_over_limit' AND h.store_bytes > ${warnBytes}
+    ORDER BY n.host, n.at DESC LIMIT $1`;
+  return (await database.pool.query<StoreWarning>(sql, [limit])).rows;
+}
+
+export interface HostTotals {
+  readonly online: number;
+  readonly offline: number;
+  readonly storeBytes: number;
+  /** Hosts with a standing warning about their store. */
+  readonly overStoreLimit: number;
+}
+
+/** @param aliveSince hosts that were heard of since this moment are online */
+export async function hostTotals(database: Database, aliveSince: Date): Promise<HostTotals> {
+  const sql = `SELECT count(*) FILTER (WHERE h.last_seen_at >= $1) AS online,
+      count(*) FILTER (WHERE h.last_seen_at < $1) AS offline, coalesce(sum(h.store_bytes), 0)::bigint AS "storeBytes"
+    FROM hosts h`;
+  const totals = (await database.pool.query<Omit<HostTotals, 'overStoreLimit'>>(sql, [aliveSince])).rows[0]!;
+  return { ...totals, overStoreLimit: (await storeWarnings(database, MAX_COUNTED)).length };
+}
+
+const MAX_COUNTED = 100_000;
 
 /** @returns those of the names that no worker has reported from, in their order */
 export async function unknownHosts(database: Database, names: readonly string[]): Promise<string[]> {

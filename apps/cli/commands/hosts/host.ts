@@ -24,7 +24,9 @@ export async function hostList(options: Json & { readonly selector?: string }, c
     host.workerVersion ?? '',
     labelsText(host.labels),
   ]);
-  context.stdout.write(`${formatTable(['host', 'status', 'free', 'worker', 'labels'], rows, [2])}\n`);
+  context.stdout.write(
+    `${formatTable(['host', 'status', 'free', 'worker', 'labels'], rows, [2], context.stdout.columns)}\n`,
+  );
 }
 
 export async function hostShow(name: string, options: Json, context: CommandContext): Promise<void> {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import type { Rollout } from '#contracts/http/rollouts/rollout';
 import type { RolloutHost } from '#contracts/http/rollouts/rollout-lists';
 import { rolloutDisplay, type RolloutEnvironment } from '../../../../apps/cli/rollout/rollout-progress.ts';
-import { headLines, progressLine } from '../../../../apps/cli/rollout/rollout-text.ts';
+import { headLines, hostsLine, progressLine, stateLine } from '../../../../apps/cli/rollout/rollout-text.ts';
 import type { ProgressMode } from '../../../../apps/cli/terminal/progress.ts';
 
 const COUNTS = {
@@ -152,5 +152,12 @@ describe('the lines of a rollout', () => {
   ])('have a whole number of seconds left at %i bytes a second', (perSecond, eta) => {
     const moving = rollout({ running: 1 }, { bytes: { done: 100, total: 1000, perSecond } });
     expect(progressLine(moving)).toMatch(new RegExp(`\\| eta ${eta}$`));
+  });
+
+  it('say the state once, in words, where it is not running', () => {
+    const waits = rollout({}, { state: 'awaiting_approval', message: 'nobody approved it yet' });
+    expect(stateLine(waits)).toBe('awaiting approval: nobody approved it yet');
+    expect(progressLine(waits)).toBe(`${hostsLine(waits)} | ${stateLine(waits)}`);
+    expect(progressLine(rollout())).toBe(hostsLine(rollout()));
   });
 });
