@@ -67,6 +67,7 @@ export const OWNED_LIBRARIES = {
   '^@bull-board/': ['apps/api'],
   '^(fastify|@fastify/.*|fastify-.*)$': ['apps/api', 'apps/worker'],
   '^(react|react-dom|react-router|@tanstack/react-query|@base-ui/react|uplot|vite)(/|$)': ['apps/dashboard'],
+  '^@node-rs/argon2$': ['apps/api'],
   '^(commander|get-east-asian-width)$': ['apps/cli'],
   '^picomatch$': ['packages/ingest'],
   '^pino(-pretty)?$': ['packages/os'],

@@ -11,7 +11,6 @@ import {
   type BulkItem,
 } from '#contracts/http/bulk-actions';
 import type { BulkActionName } from '#core/bulk-action';
-import { SECOND_MS } from '#core/units';
 import {
   bulkActionById,
   countBulkItems,
@@ -32,7 +31,6 @@ import { momentOf, momentOrNull } from '../server/requests/moment.ts';
 import { RequestError } from '../server/errors/request-error.ts';
 import { whenGone } from '../server/when-gone.ts';
 
-const LOOK_EVERY_MS = SECOND_MS / 2;
 const MAX_SHOWN = 100;
 
 const documented = { tags: ['downloads'], security: TOKEN_REQUIRED };
@@ -155,14 +153,19 @@ async function mustFind({ database }: Dependencies, id: string): Promise<BulkAct
 async function awaitBulk(deps: Dependencies, id: string, waitMs: number, signal: AbortSignal): Promise<BulkActionRow> {
   const { changes, now } = deps;
   const deadline = now().getTime() + waitMs;
-  let row = await mustFind(deps, id);
-  while (row.state === 'running') {
-    const left = deadline - now().getTime();
-    if (left <= 0 || signal.aborted || changes.stopped()) break;
-    await changes.next(id, Math.min(left, LOOK_EVERY_MS), signal);
-    row = await mustFind(deps, id);
+  const watch = changes.watch(id);
+  try {
+    let row = await mustFind(deps, id);
+    while (row.state === 'running') {
+      const left = deadline - now().getTime();
+      if (left <= 0 || signal.aborted || changes.stopped()) break;
+      await watch.next(left, signal);
+      row = await mustFind(deps, id);
+    }
+    return row;
+  } finally {
+    watch.end();
   }
-  return row;
 }
 
 async function bulkView({ database }: Dependencies, row: BulkActionRow): Promise<BulkAction> {
