@@ -24,6 +24,7 @@ const SAMPLES = [
   '@bull-board/api',
   '@fastify/helmet',
   'commander',
+  'react-router',
   'picomatch',
   'pino',
 ];

@@ -79,6 +79,7 @@ export async function createApiProcess(
     health: healthOf(database, queues, state, log),
     recorderCounts: () => recorder.counts(),
     docs: config.docs,
+    dashboard: files.dashboard,
     board,
   });
   const stopping = new AbortController();

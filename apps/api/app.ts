@@ -21,6 +21,7 @@ import { registerHealthRoutes, registerProblemRoutes, registerSystemRoutes } fro
 import type { SystemFacts } from './system/routes.ts';
 import { registerPrometheusRoutes } from './metrics/prometheus-routes.ts';
 import { registerWebhookRoutes } from './webhooks/routes.ts';
+import { registerSiteRoutes } from './sites/routes.ts';
 import { registerVersionRoutes } from './models/version-routes.ts';
 import type { App } from './server/app-type.ts';
 import { answerClientError } from './server/errors/client-errors.ts';
@@ -45,6 +46,8 @@ export interface AppOptions extends SystemFacts {
   readonly logger: FastifyBaseLogger;
   /** Pages of the documentation at `/docs`; `/openapi.json` is always there. */
   readonly docs: boolean;
+  /** Folder of the built pages of the dashboard; undefined leaves them out. */
+  readonly dashboard: string | undefined;
   /** Undefined leaves the board out. */
   readonly board: QueueBoard | undefined;
 }
@@ -79,10 +82,12 @@ export async function createApp(options: AppOptions): Promise<App> {
   await registerOpenApi(app, options.version);
   registerHealthRoutes(app, options);
   registerProblemRoutes(app);
-  const limits = await createRequestLimits(app, options.requestsPerMinute);
+  const limits = await createRequestLimits(app, options.deps, options.requestsPerMinute);
   registerEnrolRoutes(app, options.deps, limits);
   await registerApi(app, options, limits);
   await registerBoard(app, options, limits);
+  if (options.dashboard !== undefined)
+    await (await import('./dashboard/routes.ts')).registerDashboard(app, options.dashboard);
   registerOpenApiDocument(app);
   if (options.docs) await (await import('./system/docs-pages.ts')).registerDocsPages(app);
   return app;
@@ -104,6 +109,7 @@ async function registerApi(app: App, options: AppOptions, limits: RequestLimits)
     registerRolloutRoutes(guarded, options.deps);
     registerTokenRoutes(guarded, options.deps, options.authenticator);
     registerAuditRoutes(guarded, options.deps);
+    registerSiteRoutes(guarded, options.deps);
     registerWebhookRoutes(guarded, options.deps);
     registerMetricsRoutes(guarded, options.deps);
     registerSystemRoutes(guarded, options.deps, options);

@@ -24,7 +24,7 @@ export interface ApiConfig {
   readonly enrolment: 'optional' | 'required';
   /** Address of Redis that enrolled workers are told, without a login. */
   readonly workerRedisUrl: string;
-  /** Requests of one token within a minute, in each process. */
+  /** Requests of one token within a minute, at all API processes together. */
   readonly requestsPerMinute: number;
   readonly queueBoard: 'read-only' | 'writable' | 'off';
   readonly docs: boolean;
@@ -34,6 +34,8 @@ export interface ApiConfig {
   readonly sweepEveryMs: number;
   /** How long single tries are kept. */
   readonly historyMs: number;
+  /** How long the rows of the audit are kept. */
+  readonly auditHistoryMs: number;
   /** How often the origin of each model is asked for a newer version; spread by a tenth. */
   readonly versionCheckMs: number;
   /** Private addresses that the endpoints of webhooks may have. */
@@ -110,6 +112,7 @@ const toConfig = (values: Values, warnings: readonly string[]): ApiConfig => ({
   silentAfterMs: values.HAULIER_SILENT_AFTER,
   sweepEveryMs: values.HAULIER_SWEEP_EVERY,
   historyMs: values.HAULIER_HISTORY,
+  auditHistoryMs: values.HAULIER_AUDIT_HISTORY,
   versionCheckMs: values.HAULIER_VERSION_CHECK_INTERVAL,
   hostOfflineAfterMs: values.HAULIER_HOST_OFFLINE_AFTER,
   repairHosts: values.HAULIER_REPAIR_HOSTS,

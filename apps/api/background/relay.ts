@@ -7,6 +7,7 @@ import type { OutboxRow } from '#database/downloads/outbox-queries';
 import type { AddressedJob, RefusedJob } from '#queue/jobs/download-queue';
 import { stopReplaced } from '../downloads/stop-job.ts';
 import type { Dependencies } from '../dependencies.ts';
+import { checkEpoch } from './check-epoch.ts';
 import { createLoop } from './loop.ts';
 import type { Loop } from './loop.ts';
 
@@ -21,18 +22,23 @@ type OnQueued = (hosts: readonly (string | null)[]) => void;
 
 /**
  * Makes jobs of rows. The rows are the outbox: the relay finds those that were written while Redis was down, or by a process
- * that died before it could add the job.
+ * that died before it could add the job. It begins when Redis is known to be the one that jobs were added to before: jobs that it
+ * added first would be taken for lost ones, and added once more.
  */
-export const createRelay = (deps: RelayDeps, onQueued: OnQueued): Loop =>
-  createLoop({
+export function createRelay(deps: RelayDeps, onQueued: OnQueued): Loop {
+  let isQueueKnown = false;
+  const loop = createLoop({
     name: 'relay',
     everyMs: EVERY_MS,
     log: deps.log,
     round: async (signal) => {
-      await relayAll(deps, { onQueued, signal });
+      isQueueKnown ||= await checkEpoch({ ...deps, nudgeRelay: () => loop.nudge() });
+      if (isQueueKnown) await relayAll(deps, { onQueued, signal });
       return false;
     },
   });
+  return loop;
+}
 
 export interface RelayOptions {
   readonly onQueued?: OnQueued | undefined;
@@ -102,7 +108,7 @@ async function endRefused(deps: RelayDeps, rows: readonly OutboxRow[], refused: 
     const row = rows.find((one) => jobIdOf(one) === id);
     if (row === undefined) continue;
     deps.log.error({ downloadId: row.id, reason }, 'job refused');
-    const cancelled = await cancelDownload(deps.database, row.id, deps.now(), reason);
+    const cancelled = await cancelDownload(deps.database, row.id, deps.now(), { reason });
     if (cancelled.done) await stopReplaced(deps, cancelled.replaced);
     deps.changes.notify([row.id]);
   }

@@ -16,7 +16,8 @@ import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import type { App } from '../server/app-type.ts';
 import { badCursor } from '../server/requests/cursor.ts';
 import { MAY_BE_OLD, readList } from '../server/requests/read-list.ts';
-import { momentOf, momentOrNull } from '../server/requests/moment.ts';
+import { momentOf } from '../server/requests/moment.ts';
+import { healthView } from './health-view.ts';
 import { tryRecord } from './try-view.ts';
 
 const documented = { tags: ['metrics'], security: TOKEN_REQUIRED };
@@ -99,12 +100,15 @@ function registerAggregates(app: App, deps: Dependencies): void {
       schema: {
         ...documented,
         operationId: 'getMetricsHealth',
-        summary: 'Health of each layer',
+        summary: 'Whether downloads work, and how each layer does',
         querystring: MetricsQuery,
         response: { 200: MetricsHealth, ...problems(400) },
       },
     },
-    async (request) => healthView(deps, ago(deps, request.query.window)),
+    async (request) => {
+      const since = ago(deps, request.query.window);
+      return healthView(since, await layerHealth(deps.database, since));
+    },
   );
 }
 
@@ -145,25 +149,6 @@ const statsView = ({ attempts, successes, successRate, averageMs, p50Ms, p95Ms, 
 
 const sum = <Item>(items: readonly Item[], valueOf: (item: Item) => number): number =>
   items.reduce((total, item) => total + valueOf(item), 0);
-
-async function healthView({ database }: Dependencies, since: Date): Promise<MetricsHealth> {
-  const known = new Map((await layerHealth(database, since)).map((layer) => [layer.layer, layer]));
-  return {
-    since: momentOf(since),
-    layers: LAYER_NAMES.map((layer) => {
-      const found = known.get(layer);
-      return {
-        layer,
-        status: found?.state ?? 'unknown',
-        tries: found?.attempts ?? 0,
-        successRate: found?.successRate ?? null,
-        lastSuccessAt: momentOrNull(found?.lastSuccessAt),
-        lastFailureAt: momentOrNull(found?.lastFailureAt),
-        lastError: found?.lastError ?? null,
-      };
-    }),
-  };
-}
 
 type RecordPosition = Pick<TryRow, 'at' | 'downloadId' | 'generation' | 'attempt' | 'sequence'>;
 

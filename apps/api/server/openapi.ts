@@ -22,7 +22,7 @@ export async function registerOpenApi(app: FastifyInstance, version: string): Pr
       tags: [
         { name: 'downloads', description: 'Files on their way to hosts' },
         { name: 'models', description: 'Models, their versions, and the files of each' },
-        { name: 'hosts', description: 'Machines that have models' },
+        { name: 'hosts', description: 'Machines that have models, and their sites' },
         { name: 'rollouts', description: 'Versions on their way to many hosts, wave by wave' },
         { name: 'webhooks', description: 'Endpoints that are told what happens' },
         { name: 'metrics', description: 'What worked, from where, how fast' },

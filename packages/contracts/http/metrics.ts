@@ -94,11 +94,18 @@ export type MetricsSummary = z.infer<typeof MetricsSummary>;
 
 export const MetricsHealth = z
   .strictObject({
-    since: Moment,
+    status: z
+      .enum(['ok', 'degraded', 'down'])
+      .describe('down: no layer that was tried gives files; degraded: some layer or source does badly'),
+    reason: z.string().describe('why it is not ok, or that it is'),
+    statusSince: Moment.nullable().describe('since when, where that is known'),
+    since: Moment.describe('the start of the window'),
     layers: z.array(
       z.strictObject({
         layer: z.enum(LAYER_NAMES),
         status: z.enum(['healthy', 'degraded', 'down', 'unknown']).describe('unknown: no try in the window'),
+        since: Moment.nullable().describe('since when it has this status, where that is known'),
+        reason: z.string().describe('what the status is judged by'),
         tries: Count,
         successRate: Rate.nullable(),
         lastSuccessAt: Moment.nullable(),
@@ -112,3 +119,48 @@ export const MetricsHealth = z
 export type MetricsHealth = z.infer<typeof MetricsHealth>;
 
 export const MetricsReset = z.strictObject({ resetAt: Moment });
+
+/** The six charts of the dashboard. */
+export const METRIC_CHARTS = [
+  'bytes_per_second',
+  'success_rate',
+  'time_to_ready',
+  'queue',
+  'failures',
+  'fallback_depth',
+] as const;
+
+export type MetricChart = (typeof METRIC_CHARTS)[number];
+
+export const ChartQuery = z.strictObject({
+  chart: z
+    .enum(METRIC_CHARTS)
+    .describe(
+      '`bytes_per_second`: kept bytes by source; `success_rate`: of tries, by source; `time_to_ready`: p50, p95 and p99 of the time from ' +
+        'request to file; `queue`: downloads that wait and run, and the age of the oldest that waits; `failures`: failed tries by reason; ' +
+        '`fallback_depth`: finished downloads by how deep the chain had to go',
+    ),
+  window: Window,
+});
+
+export type ChartQuery = z.infer<typeof ChartQuery>;
+
+/** One value for each of `times`; null where nothing was measured. */
+const Series = z.strictObject({
+  name: z.string(),
+  unit: z.enum(['bytes_per_second', 'ratio', 'milliseconds', 'count']),
+  values: z.array(z.number().nullable()),
+});
+
+export const Chart = z
+  .strictObject({
+    chart: z.enum(METRIC_CHARTS),
+    since: Moment,
+    until: Moment,
+    stepMs: Count.describe('length of one slot'),
+    times: z.array(Moment).describe('the start of each slot; the last one is not over yet'),
+    series: z.array(Series).describe('the biggest first; beyond ten sources the rest is one series, `other`'),
+  })
+  .meta({ id: 'MetricChart' });
+
+export type Chart = z.infer<typeof Chart>;

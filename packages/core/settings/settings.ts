@@ -120,7 +120,8 @@ export const SETTINGS = {
     kind: wholeNumber(10, 1_000_000),
     readBy: ['api'],
     default: '6000',
-    meaning: 'most requests of one token within a minute, in each API process; beyond, they are answered with 429',
+    meaning:
+      'most requests of one token within a minute, at all API processes together (at each while Redis is away); beyond, they are answered with 429',
   },
   HAULIER_QUEUE_BOARD: {
     kind: oneOf(['read-only', 'writable', 'off']),
@@ -157,6 +158,12 @@ export const SETTINGS = {
     readBy: ['api'],
     default: '30d',
     meaning: 'how long single tries are remembered',
+  },
+  HAULIER_AUDIT_HISTORY: {
+    kind: duration,
+    readBy: ['api'],
+    default: '400d',
+    meaning: 'how long the rows of the audit are kept; at least 1d; whole days are dropped',
   },
   HAULIER_VERSION_CHECK_INTERVAL: {
     kind: duration,

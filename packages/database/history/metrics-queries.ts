@@ -70,6 +70,8 @@ export interface LayerHealth {
   readonly state: 'healthy' | 'degraded' | 'down';
   readonly attempts: number;
   readonly successRate: number;
+  /** Since when the layer has this state, where that is known. */
+  readonly stateSince?: Date | undefined;
   readonly lastSuccessAt: Date | null;
   readonly lastFailureAt: Date | null;
   readonly lastError: string | null;

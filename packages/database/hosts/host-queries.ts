@@ -69,6 +69,21 @@ export interface Lost {
   readonly files: readonly LostFile[];
 }
 
+/** The version of a model that is wanted on a host, and how it stands there. */
+export interface DesiredRow {
+  readonly model: string;
+  readonly version: string;
+  readonly decidedAt: Date;
+  /** The rollout that decided it; null: a request for downloads. */
+  readonly rolloutId: string | null;
+  readonly files: number;
+  /** Files that are there, by the last report or inventory of the host. */
+  readonly presentFiles: number;
+  readonly failedFiles: number;
+  readonly cancelledFiles: number;
+  readonly pausedFiles: number;
+}
+
 export interface NoticeRow {
   readonly host: string | null;
   /** In the case that its worker has. */
@@ -124,6 +139,20 @@ export async function lostOn(database: Database, host: string, named: number): P
     repairWaits: count(({ repairWaits }) => repairWaits),
     files: rows.slice(0, named),
   };
+}
+
+/** What is wanted on a host, by model. */
+export async function desiredOn(database: Database, host: string): Promise<DesiredRow[]> {
+  const sql = `SELECT w.model, w.version, w.decided_at AS "decidedAt", w.rollout_id AS "rolloutId", count(f.id) AS files,
+      count(*) FILTER (WHERE f.status = 'success') AS "presentFiles", count(*) FILTER (WHERE f.status = 'failed') AS "failedFiles",
+      count(*) FILTER (WHERE f.status = 'cancelled') AS "cancelledFiles", count(*) FILTER (WHERE f.status = 'paused') AS "pausedFiles"
+    FROM desired_models w LEFT JOIN LATERAL (
+      SELECT DISTINCT ON (d.content_key, d.path) d.id, d.status FROM downloads d
+      WHERE d.host = w.host AND d.model = w.model AND d.version = w.version
+      ORDER BY d.content_key, d.path, d.status IN ('pending', 'in_progress', 'resuming', 'paused') DESC, d.created_at DESC, d.id DESC
+    ) f ON true
+    WHERE w.host = $1 GROUP BY w.host, w.model ORDER BY w.model`;
+  return (await database.pool.query<DesiredRow>(sql, [host])).rows;
 }
 
 /** Newest first. */

@@ -87,6 +87,7 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
     }),
     recorderCounts: () => ({ applied: 0, dropped: 0 }),
     docs: false,
+    dashboard: undefined,
     board: undefined,
   });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });

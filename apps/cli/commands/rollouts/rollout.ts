@@ -1,3 +1,4 @@
+import type { RolloutAction } from '#client/client';
 import type { Rollout } from '#contracts/http/rollouts/rollout';
 import { formatBytes } from '#core/units';
 import { apiUrlOf, clientFrom, withApi } from '../../api-client.ts';
@@ -49,7 +50,7 @@ export async function rolloutWait(id: string, options: VerdictOptions, context: 
 
 export async function rolloutAct(
   id: string,
-  action: 'pause' | 'resume' | 'cancel' | 'approve',
+  action: RolloutAction,
   options: Json,
   context: CommandContext,
 ): Promise<void> {
@@ -61,7 +62,7 @@ export async function rolloutRetry(
   options: Json & { readonly host?: readonly string[] },
   context: CommandContext,
 ): Promise<void> {
-  await show(await withApi(() => clientFrom(context.env).retryRollout(id, options.host)), options, context);
+  await show(await withApi(() => clientFrom(context.env).retryRollout(id, options.host === undefined ? {} : { hosts: options.host })), options, context);
 }
 
 export async function rolloutHosts(
@@ -119,7 +120,12 @@ async function show(rollout: Rollout, { json }: Json, context: CommandContext): 
     return;
   }
   const lines = rollout.isFinal
-    ? endLines(rollout, errors)
+    ? [
+        ...endLines(rollout, errors),
+        ...(rollout.isHolding
+          ? [`it holds: hosts that lack it get it; end that: haulier rollout release ${rollout.id}`]
+          : []),
+      ]
     : [
         hostsLine(rollout),
         stateLine(rollout),

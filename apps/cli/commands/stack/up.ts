@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { wholeNumber } from '#core/settings/setting-kinds';
 import { usageOf } from '../../cli-error-of.ts';
 import type { CommandContext } from '../../context.ts';
@@ -43,10 +44,13 @@ export const machineName = (): string =>
     .replace(/^[._-]+/, '')
     .slice(0, MAX_HOST_NAME_CHARS) || 'localhost';
 
-/** The first worker is the host's; every further one has its own store and shares the pool queue. */
-function workerOptions(home: string, host: string, index: number): { name: string; env: NodeJS.ProcessEnv } {
+/** Every worker is a host of its own, with a store of its own, and enrols: only the first has the name of the machine. */
+export function workerOptions(home: string, host: string, index: number): { name: string; env: NodeJS.ProcessEnv } {
   if (index === 0) return { name: 'worker', env: { HAULIER_HOST: host, HAULIER_POOL: '1' } };
-  return { name: `worker-${index + 1}`, env: { HAULIER_HOME: `${home}/worker-${index + 1}`, HAULIER_HOST: '' } };
+  const suffix = `-${index + 1}`;
+  const name = `${host.slice(0, MAX_HOST_NAME_CHARS - suffix.length)}${suffix}`;
+  const env = { HAULIER_HOME: join(home, `worker${suffix}`), HAULIER_HOST: name, HAULIER_POOL: '1' };
+  return { name: `worker${suffix}`, env };
 }
 
 /** The API sends the first admin token once, to its parent process, and stores only the hash. */

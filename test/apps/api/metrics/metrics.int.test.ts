@@ -66,13 +66,15 @@ describe('the metrics of the API', () => {
   });
 
   it('ME3 shows the health of each layer, also of layers without a try', async () => {
-    const { layers } = await get<MetricsHealth>('/api/metrics/health');
+    const { layers, status, reason } = await get<MetricsHealth>('/api/metrics/health');
+    expect(status).toBe('degraded');
+    expect(reason).toBe('ipfs is degraded: 50 % of 2 tries succeeded; huggingface is down: 0 % of 1 try succeeded');
     const of = (name: string) => layers.find(({ layer }) => layer === name);
     expect(layers).toHaveLength(5);
     expect(of('ipfs')).toMatchObject({ status: 'degraded', tries: 2, lastError: `${GATEWAY}: no byte for 30 s` });
     expect(of('huggingface')).toMatchObject({ status: 'down', successRate: 0, lastSuccessAt: null });
     expect(of('peer')).toEqual({
-      ...{ layer: 'peer', status: 'unknown', tries: 0, successRate: null },
+      ...{ layer: 'peer', status: 'unknown', since: null, reason: 'no try in the window', tries: 0, successRate: null },
       ...{ lastSuccessAt: null, lastFailureAt: null, lastError: null },
     });
   });

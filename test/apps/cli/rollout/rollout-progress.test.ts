@@ -23,6 +23,7 @@ const rollout = (counts: Partial<Rollout['counts']> = {}, more: Partial<Rollout>
   threshold: { percent: 90, required: 11, allowedFailures: 1, met: false },
   bytes: { done: 100, total: 1000, perSecond: 0 },
   ...{ offline: 'wait', onFailure: 'stop', mode: null, priority: null, createdBy: 'ci', version: 'v' },
+  ...{ hold: false, isHolding: false },
   ...{ deadlineAt: '2026-11-29T13:00:00.000Z', createdAt: '2026-11-29T12:00:00.000Z' },
   ...{ startsAt: null, soakUntil: null, startedAt: null, endedAt: null, updatedAt: '2026-11-29T12:00:00.000Z' },
   links: { self: '', hosts: '', errors: '', events: '' },
