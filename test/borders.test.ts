@@ -25,6 +25,7 @@ const SAMPLES = [
   '@node-rs/argon2',
   '@fastify/helmet',
   'commander',
+  'react-router',
   'picomatch',
   'pino',
 ];

@@ -9,6 +9,7 @@ import { hostsAtWork, isKnownHost } from '#database/hosts/host-queries';
 import { parseAddressPolicy } from '#http/address/address-policy';
 import { createHttp } from '#http/pool';
 import { systemAuthorities } from '#http/connection/system-authorities';
+import { createControlPlaneMetrics } from '#metrics/control-plane-metrics';
 import { probeAccess } from '#queue/access/worker-users';
 import { checkRedis } from '#queue/check-redis';
 import type { RedisSettings } from '#queue/connection';
@@ -21,10 +22,12 @@ import { makeEnrolmentToken } from './enrolment/enrolment-tokens.ts';
 import { createAccessKeeper } from './enrolment/host-access.ts';
 import { createHealth } from './system/health.ts';
 import type { Health } from './system/health.ts';
-import { createChanges } from './live/changes.ts';
+import { createLive } from './live/live-events-process.ts';
 import { createLoop, type Loop } from './background/loop.ts';
 import { createBulkRunner } from './bulk/run-bulk-actions.ts';
 import { createConductor } from './rollouts/conductor.ts';
+import { createSourceSwitches } from './sources/disabled-sources.ts';
+import { createQueueSampler } from './metrics/chart-routes.ts';
 import { createQueueBoard } from './system/queue-board.ts';
 import type { BoardQueues, QueueBoard } from './system/queue-board-type.ts';
 import { createReconciler } from './background/reconciler.ts';
@@ -63,8 +66,9 @@ export async function createApiProcess(
 ): Promise<ApiProcess> {
   const redis = { url: config.redisUrl, prefix: config.redisPrefix };
   const { database, lists, board, queues, maintenance, close } = openConnections(config, redis, log);
-  const base = baseOf(config, { database, lists, queues, log });
-  const sender = createSender(base, config, files.version);
+  const live = createLive({ database, now: () => new Date(), settings: redis, redis: queues.redis, log });
+  const base = baseOf(config, files.version, { database, lists, queues, live, changes: live.changes, log });
+  const sender = createWebhookSender(base, base.openHttp);
   const nudging = { ...base, nudgeWebhooks: () => sender.nudge() };
   const { deps, loops } = createLoops(nudging, config, maintenance);
   const recorder = createRecorder(deps, redis, `api-${randomUUID()}`);
@@ -79,27 +83,28 @@ export async function createApiProcess(
     health: healthOf(database, queues, state, log),
     recorderCounts: () => recorder.counts(),
     docs: config.docs,
+    dashboard: files.dashboard,
     board,
   });
   const stopping = new AbortController();
-  const prepare = () => prepareDatabase({ ...config, ...files, database, log, signal: stopping.signal });
   const runners = [...loops, sender, recorder];
   const start = async () => {
     const url = await app.listen({ host: config.bind, port: config.port });
     log.info({ url }, 'listening');
-    const access = await prepare();
+    const access = await prepareDatabase({ ...config, ...files, database, log, signal: stopping.signal });
     state.prepared = true;
     board?.show(maintenance.queue);
-    for (const runner of runners) runner.start();
+    for (const runner of [live, ...runners]) runner.start();
     log.info({ url }, 'working');
     return { url, ...access };
   };
   const stop = async () => {
     stopping.abort();
     state.prepared = false;
-    deps.changes.stop();
+    live.endRequests();
     await app.close();
     await Promise.all(runners.map((runner) => runner.stop()));
+    await live.stop();
     await close();
   };
   return { start, enrolmentToken: tokenMaker(deps), stop: once(stop) };
@@ -135,21 +140,19 @@ const PARENT_TOKEN_S = 600;
 type Base = Omit<Dependencies, 'nudgeRelay' | 'nudgeConductor' | 'nudgeBulk' | 'nudgeWebhooks'>;
 
 function baseOf(
-  { redisPrefix: prefix, hostOfflineAfterMs, enrolment, workerRedisUrl, allowAddresses }: ApiConfig,
-  made: Pick<Dependencies, 'database' | 'lists' | 'queues' | 'log'>,
+  config: ApiConfig,
+  version: string,
+  made: Pick<Dependencies, 'database' | 'lists' | 'queues' | 'live' | 'changes' | 'log'>,
 ): Base {
+  const { redisPrefix: prefix, hostOfflineAfterMs, enrolment, workerRedisUrl, allowAddresses, proxy } = config;
   const webhookAddresses = parseAddressPolicy(allowAddresses);
+  const ca = config.useSystemCa ? systemAuthorities() : undefined;
+  const http = { addressPolicy: webhookAddresses, proxy, ca, userAgent: `haulier/${version}` };
   return {
     ...{ ...made, prefix, hostOfflineAfterMs, enrolment, workerRedisUrl, webhookAddresses },
-    ...{ changes: createChanges(), now: () => new Date() },
+    metrics: createControlPlaneMetrics(version),
+    ...{ openHttp: () => createHttp(http), now: () => new Date() },
   };
-}
-
-/** Sends what webhooks are told; every attempt has a client of its own. */
-function createSender(base: Base, { proxy, useSystemCa }: ApiConfig, version: string): Loop {
-  const ca = useSystemCa ? systemAuthorities() : undefined;
-  const options = { addressPolicy: base.webhookAddresses, proxy, ca, userAgent: `haulier/${version}` };
-  return createWebhookSender(base, () => createHttp(options));
 }
 
 /** The loops beside the requests. Those that others nudge come first. */
@@ -173,6 +176,8 @@ function createLoops(
     createSourceWatch(deps),
     createWebhookHistory(deps, config.historyMs),
     createAccessKeeper(deps),
+    createQueueSampler(deps),
+    createSourceSwitches(deps),
   ];
   const marking = config.databaseReadUrl === undefined ? [] : [markingLoop(deps)];
   const own = [relay, conductor, bulk, ...createReconciler(deps, config), repairs, versionChecks];

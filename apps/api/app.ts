@@ -14,7 +14,9 @@ import { registerDownloadRoutes } from './downloads/routes.ts';
 import { registerEnrolRoutes } from './enrolment/enrol-routes.ts';
 import { registerEnrolmentTokens } from './enrolment/token-routes.ts';
 import { registerHostRoutes } from './hosts/routes.ts';
+import { registerEventRoutes } from './live/event-routes.ts';
 import { registerMetricsRoutes } from './metrics/routes.ts';
+import { registerSourceRoutes } from './sources/routes.ts';
 import { registerRolloutRoutes } from './rollouts/routes.ts';
 import { registerModelRoutes } from './models/routes.ts';
 import { registerOneDownloadRoutes } from './downloads/one-download-routes.ts';
@@ -54,6 +56,8 @@ export interface AppOptions extends SystemFacts {
   readonly logger: FastifyBaseLogger;
   /** Pages of the documentation at `/docs`; `/openapi.json` is always there. */
   readonly docs: boolean;
+  /** Folder of the built pages of the dashboard; undefined leaves them out. */
+  readonly dashboard: string | undefined;
   /** Undefined leaves the board out. */
   readonly board: QueueBoard | undefined;
 }
@@ -81,7 +85,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   acceptOnlyJson(app);
   refuseOddValues(app);
   registerErrorHandler(app);
-  logRequests(app);
+  logRequests(app, options.deps);
   letGoWhenStopping(app, options.deps);
   endUnusedConnections(app);
   await registerSecurityHeaders(app);
@@ -93,6 +97,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   registerEnrolRoutes(app, options.deps, access.limits);
   await registerApi(app, options, access);
   await registerBoard(app, options, access);
+  if (options.dashboard !== undefined)
+    await (await import('./dashboard/routes.ts')).registerDashboard(app, options.dashboard);
   registerOpenApiDocument(app);
   if (options.docs) await (await import('./system/docs-pages.ts')).registerDocsPages(app);
   return app;
@@ -138,8 +144,10 @@ async function registerApi(app: App, options: AppOptions, access: Access): Promi
     registerSiteRoutes(guarded, options.deps);
     registerWebhookRoutes(guarded, options.deps);
     registerMetricsRoutes(guarded, options.deps);
+    registerSourceRoutes(guarded, options.deps);
     registerSystemRoutes(guarded, options.deps, options);
-    registerPrometheusRoutes(guarded, options.deps, options.version);
+    registerPrometheusRoutes(guarded, options.deps);
+    await registerEventRoutes(guarded, options.deps.live.hub);
   });
 }
 
@@ -164,12 +172,13 @@ function letGoWhenStopping(app: App, { changes }: Dependencies): void {
 }
 
 /** One line for each request that is answered, without its query and headers. */
-function logRequests(app: App): void {
+function logRequests(app: App, { metrics }: Dependencies): void {
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('x-request-id', request.id);
   });
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'unknown';
+    metrics.answered({ route, method: request.method, status: reply.statusCode, ms: reply.elapsedTime });
     const fields = { method: request.method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime) };
     if (route === '/livez' || route === '/readyz') request.log.debug(fields, 'request answered');
     else {

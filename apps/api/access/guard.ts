@@ -19,6 +19,8 @@ declare module 'fastify' {
   }
   interface FastifyRequest {
     caller: Caller | null;
+    /** Looks up the caller again, for connections that stay open; undefined when it may not call any more. */
+    recheck: (() => Promise<Caller | undefined>) | null;
   }
 }
 
@@ -36,6 +38,7 @@ export interface GuardOptions {
  */
 export function guard(plugin: FastifyInstance, options: GuardOptions): void {
   if (!plugin.hasRequestDecorator('caller')) plugin.decorateRequest('caller', null);
+  if (!plugin.hasRequestDecorator('recheck')) plugin.decorateRequest('recheck', null);
   checkRequests(plugin, async (request, reply) => {
     const caller = await callerOf(request, reply, options);
     request.caller = caller;
@@ -67,7 +70,8 @@ async function callerOf(request: FastifyRequest, reply: FastifyReply, options: G
   }
   const credentials = readCredentials(request.headers.authorization);
   const usable = credentials !== undefined && options.schemes.includes(credentials.scheme);
-  const caller = usable ? await options.authenticator.authenticate(credentials.token, request.ip) : undefined;
+  if (usable) request.recheck = () => options.authenticator.authenticate(credentials.token, request.ip);
+  const caller = await request.recheck?.();
   if (caller !== undefined) return caller;
   await options.limits.ofStranger(request, reply);
   void reply.header('www-authenticate', options.schemes.map(challenge).join(', '));

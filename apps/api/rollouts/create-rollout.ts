@@ -102,6 +102,7 @@ export async function requestRollout(
   );
   if (!('id' in result)) throw keyError(result.made);
   deps.nudgeConductor();
+  deps.changes.notify([result.id], 'rollouts');
   return result;
 }
 

@@ -25,6 +25,8 @@ export async function registerOpenApi(app: FastifyInstance, version: string): Pr
         { name: 'hosts', description: 'Machines that have models, and their sites' },
         { name: 'rollouts', description: 'Versions on their way to many hosts, wave by wave' },
         { name: 'webhooks', description: 'Endpoints that are told what happens' },
+        { name: 'events', description: 'What changes, as it changes' },
+        { name: 'sources', description: 'Where files come from' },
         { name: 'metrics', description: 'What worked, from where, how fast' },
         { name: 'access', description: 'Tokens, users and sessions, and the audit of every write' },
         { name: 'system', description: 'Health' },

@@ -206,6 +206,14 @@ export async function hostTotals(database: Database, aliveSince: Date): Promise<
 
 const MAX_COUNTED = 100_000;
 
+/** How many online hosts run each version of the worker; `unknown` for those that never told. */
+export async function workersByVersion(database: Database, aliveSince: Date): Promise<Record<string, number>> {
+  const sql = `SELECT coalesce(h.worker_version, 'unknown') AS version, count(*) AS hosts FROM hosts h
+    WHERE h.last_seen_at >= $1 GROUP BY 1 ORDER BY 1`;
+  const { rows } = await database.pool.query<{ version: string; hosts: number }>(sql, [aliveSince]);
+  return Object.fromEntries(rows.map(({ version, hosts }) => [version, hosts]));
+}
+
 /** @returns those of the names that no worker has reported from, in their order */
 export async function unknownHosts(database: Database, names: readonly string[]): Promise<string[]> {
   const sql = `SELECT n.name FROM unnest($1::text[]) WITH ORDINALITY AS n (name, position)
