@@ -26,6 +26,9 @@ export interface WorkerConfig {
   readonly labels: Readonly<Record<string, string>>;
   /** Between two reports of the host without a change; milliseconds. */
   readonly reportEveryMs: number;
+  /** Where `/metrics` is served; undefined: nowhere. */
+  readonly metricsPort: number | undefined;
+  readonly metricsBind: string;
   /** Takes the jobs that any worker may take; the default where no host is named. */
   readonly pool: boolean;
   /** Checks models for newer versions; not on an enrolled host that may not serve the pool. */
@@ -171,6 +174,8 @@ type OfFiles = 'home' | 'gatewayData' | 'commands' | 'commandPath' | 'serve' | '
 const toConfig = (values: Values): Omit<WorkerConfig, keyof Place | OfFiles> => ({
   labels: Object.fromEntries(values.HAULIER_LABELS),
   reportEveryMs: values.HAULIER_REPORT_EVERY,
+  metricsPort: values.HAULIER_METRICS_PORT,
+  metricsBind: values.HAULIER_METRICS_BIND,
   concurrency: values.HAULIER_CONCURRENCY,
   layers: values.HAULIER_LAYERS.map(layerOfName),
   strategy: values.HAULIER_STRATEGY,

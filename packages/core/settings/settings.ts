@@ -237,6 +237,18 @@ export const SETTINGS = {
     meaning:
       'how often the worker reports its host, beside after each change; less than a third of `HAULIER_HOST_OFFLINE_AFTER`',
   },
+  HAULIER_METRICS_PORT: {
+    kind: wholeNumber(0, 65_535, 'write a port from 0 (any free one) to 65535'),
+    readBy: ['worker'],
+    shownDefault: 'none',
+    meaning: 'the worker serves `/metrics` for Prometheus at this port, without a token; 0 takes a free one',
+  },
+  HAULIER_METRICS_BIND: {
+    kind: bindAddress,
+    readBy: ['worker'],
+    default: '127.0.0.1',
+    meaning: 'address of that port',
+  },
   HAULIER_COMMANDS: {
     kind: anyText,
     readBy: ['worker'],
