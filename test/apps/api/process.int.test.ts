@@ -194,7 +194,7 @@ describe('the built API over real HTTP', () => {
       expect(await names('?activeQueue=downloads.nowhere')).not.toContain('downloads.nowhere');
       for (let n = 10; n < 130; n += 1) await board('viewer', 'GET', `/api/queues/downloads.far-${n}/workers`);
       const left = await names();
-      expect(left.length).toBeLessThanOrEqual(100);
+      expect(left.filter((name) => name.startsWith('downloads')).length).toBeLessThanOrEqual(100);
       expect(left).toEqual(expect.arrayContaining(['downloads', 'downloads.far-129']));
       expect(left).not.toContain('downloads.far-7');
     });

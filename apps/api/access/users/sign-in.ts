@@ -61,7 +61,7 @@ export async function attempt<T>(
   if (account !== undefined) await reserve(database, account, OF_ACCOUNT, now());
   const result = await work();
   if (result === undefined) return undefined;
-  await takeBackAttempt(database, address, now());
+  await takeBackAttempt(database, address);
   if (account !== undefined) await forgetAttempts(database, account);
   return result;
 }

@@ -2,10 +2,12 @@ import { SessionList, UserSessionParams } from '#contracts/http/session';
 import { CreateUserBody, PatchUserBody, User, UserList, UserParams } from '#contracts/http/users';
 import { endSession, endSessionsOf, sessionsOf } from '#database/access/session-queries';
 import { changeUser, createUser, deleteUser, listUsers, userByName, type UserRow } from '#database/access/user-queries';
+import type { Database } from '#database/sql/connect';
 import type { Dependencies } from '../../dependencies.ts';
 import type { App } from '../../server/app-type.ts';
 import { TOKEN_REQUIRED, problems } from '../../server/describe.ts';
 import { RequestError } from '../../server/errors/request-error.ts';
+import type { Caller } from '../authenticate.ts';
 import { noteForAudit } from '../audit/audit-writes.ts';
 import type { Passwords } from './passwords.ts';
 import type { Sessions } from './sessions.ts';
@@ -21,6 +23,7 @@ export function registerUserRoutes(app: App, deps: Dependencies, sessions: Sessi
   registerPatch(app, deps, sessions, passwords);
   registerDelete(app, deps, sessions);
   registerSessions(app, deps, sessions);
+  registerOneSession(app, deps, sessions);
 }
 
 function registerList(app: App, { database }: Dependencies): void {
@@ -122,68 +125,80 @@ function registerDelete(app: App, { database }: Dependencies, sessions: Sessions
   );
 }
 
-function registerSessions(app: App, { database, now }: Dependencies, sessions: Sessions): void {
-  const found = async (name: string): Promise<UserRow> => {
-    const row = await userByName(database, name);
-    if (row === undefined) throw refusal('missing', name);
-    return row;
-  };
-  const listed = async (user: UserRow, currentId: string | undefined) => ({
-    sessions: (await sessionsOf(database, user.id, { now: now(), idleMs: sessions.limits.idleMs })).map((row) =>
-      sessionView(row, currentId),
-    ),
-  });
-  const schema = { ...documented, response: { 200: SessionList, ...problems(400, 404) } };
+const ofSessions = { ...documented, response: { 200: SessionList, ...problems(400, 404) } };
+
+/** @throws RequestError `unknown-user` */
+async function userNamed(database: Database, name: string): Promise<UserRow> {
+  const row = await userByName(database, name);
+  if (row === undefined) throw refusal('missing', name);
+  return row;
+}
+
+function registerSessions(app: App, deps: Dependencies, sessions: Sessions): void {
+  const { database } = deps;
   app.get(
     '/api/users/:name/sessions',
     {
       ...ofAdmins,
       schema: {
-        ...schema,
+        ...ofSessions,
         operationId: 'listSessions',
         summary: 'Where a user is signed in, newest first',
         params: UserParams,
       },
     },
-    async ({ params, caller }) => listed(await found(params.name), caller!.session?.id),
+    async ({ params, caller }) => sessionList(deps, sessions, await userNamed(database, params.name), caller),
   );
   app.delete(
     '/api/users/:name/sessions',
     {
       ...ofAdmins,
       schema: {
-        ...schema,
+        ...ofSessions,
         operationId: 'endSessions',
         summary: 'End every session of a user; the answer lists none',
         params: UserParams,
       },
     },
     async ({ params, caller }) => {
-      const user = await found(params.name);
+      const user = await userNamed(database, params.name);
       await endSessionsOf(database, user.id);
       sessions.forget(user.id);
-      return listed(user, caller!.session?.id);
+      return sessionList(deps, sessions, user, caller);
     },
   );
+}
+
+function registerOneSession(app: App, deps: Dependencies, sessions: Sessions): void {
   app.delete(
     '/api/users/:name/sessions/:id',
     {
       ...ofAdmins,
       schema: {
-        ...schema,
+        ...ofSessions,
         operationId: 'endSession',
         summary: 'End one session of a user; the answer lists the others',
         params: UserSessionParams,
       },
     },
     async ({ params: { name, id }, caller }) => {
-      const user = await found(name);
-      if (!(await endSession(database, user.id, id)))
+      const user = await userNamed(deps.database, name);
+      if (!(await endSession(deps.database, user.id, id)))
         throw new RequestError('unknown-session', `"${user.name}" has no session ${id}`);
       sessions.forget(user.id);
-      return listed(user, caller!.session?.id);
+      return sessionList(deps, sessions, user, caller);
     },
   );
+}
+
+async function sessionList(
+  { database, now }: Dependencies,
+  { limits }: Sessions,
+  user: UserRow,
+  caller: Caller | null,
+): Promise<SessionList> {
+  const rows = await sessionsOf(database, user.id, { now: now(), idleMs: limits.idleMs });
+  return { sessions: rows.map((row) => sessionView(row, caller?.session?.id)) };
 }
 
 const factsOf = ({ role, disabledAt }: UserRow) => ({ role, disabled: disabledAt !== null });
