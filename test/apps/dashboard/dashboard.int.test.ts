@@ -1,6 +1,6 @@
+/* eslint-disable max-lines -- one stack serves all journeys: to start another one costs more than a long file */
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import { silentLogger } from '#core/logger';
@@ -12,7 +12,7 @@ import { sampleFile, sampleManifest, type SampleFile } from '../../helpers/sampl
 import { startSystem, type System } from '../../helpers/system.ts';
 import { until } from '../../helpers/until.ts';
 import { hubOf } from '../../system/hub-of.ts';
-import { findingsOf, PASSWORD, settled, tabsOf, type Visitor } from './tabs.ts';
+import { findingsOf, firstLoad, PASSWORD, settled, tabsOf, type Visitor } from './tabs.ts';
 
 const HOSTS = ['gpu-001', 'gpu-002', 'gpu-003'];
 const PAGES = join(import.meta.dirname, '../../../dist/dashboard');
@@ -62,18 +62,9 @@ describe('the dashboard', () => {
   };
 
   it('loads little at first, and charts and other pages later', async () => {
-    const manifest = JSON.parse(await readFile(join(PAGES, 'manifest.json'), 'utf8')) as Record<string, Chunk>;
-    const files = new Set(['index.html']);
-    const take = (name: string): void => {
-      const { file, css = [], imports = [] } = manifest[name]!;
-      for (const each of [file, ...css]) files.add(each);
-      imports.forEach(take);
-    };
-    take('index.html');
-    const sizes = await Promise.all([...files].map(async (file) => gzipSync(await readFile(join(PAGES, file))).length));
-    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(MAX_FIRST_LOAD_BYTES);
-    const scripts = await Promise.all([...files].map((file) => readFile(join(PAGES, file), 'utf8')));
-    expect(scripts.filter((text) => text.includes('uplot'))).toEqual([]);
+    const { bytes, texts } = await firstLoad(PAGES);
+    expect(bytes).toBeLessThan(MAX_FIRST_LOAD_BYTES);
+    expect(texts.filter((text) => text.includes('uplot'))).toEqual([]);
   });
 
   it('is served so that an injected script does not run, and so that assets are kept and pages are not', async () => {
@@ -236,6 +227,38 @@ describe('the dashboard', () => {
     expect(await system.client.getModel('sample')).toMatchObject({ pinnedVersion: '2', newerVersion: null });
   }, 60_000);
 
+  it('T31 asks every few seconds while the stream of events is away, says so, and listens again later', async () => {
+    const page = await open('/models');
+    await page.getByText('live', { exact: true }).waitFor();
+    await page.route('**/api/events*', (route) => route.abort());
+    await page.reload();
+    await page.getByText('polling', { exact: true }).waitFor();
+    await system.client.publishVersion(sampleManifest('later', FIRST, '1'));
+    await page.getByRole('link', { name: 'later' }).waitFor();
+    await page.unroute('**/api/events*');
+    await page.getByText('live', { exact: true }).waitFor();
+    expect(tabs.faults.splice(0).filter((fault) => !fault.includes('/api/events'))).toEqual([]);
+  }, 60_000);
+
+  it('T30 says what to do when the code of a page is gone, because a newer version was installed', async () => {
+    const page = await open('/');
+    await page.route('**/assets/audit-*', (route) => route.fulfill({ status: 404, body: '' }));
+    await page.getByRole('link', { name: 'Audit' }).click();
+    await page.getByRole('heading', { level: 1, name: 'This page broke' }).waitFor();
+    await page.unroute('**/assets/audit-*');
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.getByRole('heading', { level: 1, name: 'Audit' }).waitFor();
+    expect(tabs.faults.splice(0)).not.toEqual([]);
+  }, 60_000);
+
+  it('T32 shows a name that holds markup as the text that it is', async () => {
+    const name = '<img src=x onerror="globalThis.isHacked=1">';
+    await system.client.createToken({ name, scopes: ['read'] });
+    const page = await open('/settings?tab=tokens');
+    await page.getByText(name).waitFor();
+    expect(await page.evaluate(() => (globalThis as { isHacked?: number }).isHacked)).toBeUndefined();
+  }, 60_000);
+
   const EVERY_PAGE = [
     ...[
       '/',
@@ -289,9 +312,3 @@ describe('the dashboard', () => {
 
 /** Words of the buttons that change something. */
 const ACTS = /Start|Retry|Pause|Resume|Cancel|Drain|Pin|Verify|Edit|Check/;
-
-interface Chunk {
-  readonly file: string;
-  readonly css?: readonly string[];
-  readonly imports?: readonly string[];
-}

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 
 const AXE = join(import.meta.dirname, '../../../node_modules/axe-core/axe.min.js');
@@ -85,4 +86,24 @@ export async function findingsOf(page: Page): Promise<string[]> {
   return found
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`);
+}
+
+interface Chunk {
+  readonly file: string;
+  readonly css?: readonly string[];
+  readonly imports?: readonly string[];
+}
+
+/** What a browser loads before the first page is there. @returns its compressed bytes, and the texts of its files */
+export async function firstLoad(folder: string): Promise<{ bytes: number; texts: string[] }> {
+  const manifest = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')) as Record<string, Chunk>;
+  const files = new Set(['index.html']);
+  const take = (name: string): void => {
+    const { file, css = [], imports = [] } = manifest[name]!;
+    for (const each of [file, ...css]) files.add(each);
+    imports.forEach(take);
+  };
+  take('index.html');
+  const texts = await Promise.all([...files].map((file) => readFile(join(folder, file), 'utf8')));
+  return { bytes: texts.reduce((sum, text) => sum + gzipSync(text).length, 0), texts };
 }
