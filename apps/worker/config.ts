@@ -13,6 +13,7 @@ import { readCommands } from './commands-data.ts';
 import { readEnrolment, redisUrlOf, type Enrolment } from './enrolment/enrolment-file.ts';
 import { readGatewayData } from './gateway-data.ts';
 import type { HostCommand } from './host/run-command.ts';
+import { readNamedSecrets, repeatedSecrets } from './named-secrets.ts';
 
 export interface WorkerConfig {
   /** Folder of everything this worker keeps. */
@@ -89,7 +90,8 @@ type Values = SettingValues<typeof SETTINGS, SettingOf<'worker'>>;
  */
 export function readWorkerConfig(env: Environment): WorkerConfig {
   const { values, problems } = readSettings(SETTINGS, settingsOf('worker'), env);
-  const all = [...problems];
+  const named = readNamedSecrets(env);
+  const all = [...problems, ...named.problems, ...repeatedSecrets(values.HAULIER_SECRETS, named.secrets)];
   const reading = <Value>(prefix: string, read: () => Value): Value | undefined => {
     try {
       return read();
@@ -120,6 +122,7 @@ export function readWorkerConfig(env: Environment): WorkerConfig {
     ...toConfig(values),
     ...{ home, redis, host, pool, checksVersions, privateKey },
     ...{ gatewayData, commands, commandPath, warnings },
+    secrets: { ...values.HAULIER_SECRETS, ...named.secrets },
   });
 }
 
@@ -162,7 +165,7 @@ function enrolledPlace(
   };
 }
 
-type OfFiles = 'home' | 'gatewayData' | 'commands' | 'commandPath' | 'warnings';
+type OfFiles = 'home' | 'gatewayData' | 'commands' | 'commandPath' | 'warnings' | 'secrets';
 
 const toConfig = (values: Values): Omit<WorkerConfig, keyof Place | OfFiles> => ({
   labels: Object.fromEntries(values.HAULIER_LABELS),
@@ -173,7 +176,6 @@ const toConfig = (values: Values): Omit<WorkerConfig, keyof Place | OfFiles> => 
   layers: values.HAULIER_LAYERS.map(layerOfName),
   strategy: values.HAULIER_STRATEGY,
   ipfsGateways: values.IPFS_GATEWAYS,
-  secrets: values.HAULIER_SECRETS,
   huggingFace: { endpoint: values.HF_ENDPOINT, token: values.HF_TOKEN },
   allowAddresses: values.HAULIER_ALLOW_ADDRESSES,
   allowDowngrade: values.HAULIER_ALLOW_DOWNGRADE,

@@ -93,9 +93,13 @@ async function measureFleet(
   try {
     fleet.tell('report');
     // Every host has its row, and every connection has been used.
+    say(`  every host reports once, ${REPORT_EVERY_MS / SECOND_MS} s`);
     await pause(REPORT_EVERY_MS, undefined, { signal });
     const runs: Measured[] = [];
     for (let round = 1; round <= rounds; round += 1) {
+      say(
+        `  round ${round}/${rounds}: ${WINDOW_MS / SECOND_MS} s without reports, then ${WINDOW_MS / SECOND_MS} s with them`,
+      );
       const run = await measureRound(lab, redis, fleet, hosts, signal);
       runs.push(run);
       const facts = Object.entries(run.facts ?? {}).map(([name, value]) => `${name} ${value.toFixed(3)}`);

@@ -1,4 +1,5 @@
 import type { CidRecord } from '#contracts/http/cids';
+import type { DownloadErrors } from '#contracts/http/download-errors';
 import type {
   CreateDownloadsInput,
   Download,
@@ -28,8 +29,12 @@ import type { RolloutErrors, RolloutHostList, RolloutList } from '#contracts/htt
 import type { ManifestInput } from '#contracts/manifest';
 import { accessMethods, type AccessClient } from './access-client.ts';
 import { bulkMethods, type BulkClient } from './bulk-client.ts';
+import { overviewMethods, type OverviewClient } from './overview-client.ts';
 import { send } from './send.ts';
 import type { Call, ClientOptions } from './send.ts';
+import { siteMethods, type SiteClient } from './site-client.ts';
+import { sourceMethods, type SourceClient } from './source-client.ts';
+import { userMethods, type UserClient } from './user-client.ts';
 import { webhookMethods, type WebhookClient } from './webhook-client.ts';
 
 export interface ListFilter {
@@ -42,6 +47,16 @@ export interface ListFilter {
   readonly host?: string | undefined;
   readonly cursor?: string | undefined;
   readonly limit?: number | undefined;
+}
+
+export interface DownloadErrorFilter {
+  readonly model?: string | undefined;
+  readonly version?: string | undefined;
+  readonly host?: string | undefined;
+  /** `failed` (the default), `paused` or both. */
+  readonly status?: readonly string[] | undefined;
+  /** ISO 8601. */
+  readonly since?: string | undefined;
 }
 
 export interface WaitOptions {
@@ -63,19 +78,26 @@ export interface RolloutListFilter {
 
 export interface RolloutHostFilter {
   readonly state?: readonly string[] | undefined;
+  /** Failure class. */
+  readonly reason?: string | undefined;
   /** Part of the name. */
   readonly q?: string | undefined;
   readonly cursor?: string | undefined;
   readonly limit?: number | undefined;
 }
 
+export type RolloutAction = 'pause' | 'resume' | 'cancel' | 'approve' | 'release';
+
 /** What the API can do, as methods. Each throws ApiError or UnreachableError; nothing is retried. */
-export interface ApiClient extends AccessClient, BulkClient, WebhookClient {
+export interface ApiClient
+  extends AccessClient, BulkClient, OverviewClient, SiteClient, SourceClient, UserClient, WebhookClient {
   createDownloads(body: CreateDownloadsInput): Promise<DownloadRequest>;
   getDownload(id: string): Promise<DownloadDetail>;
   /** One long-poll: resolves when the download changed or the wait is over, with how it stands then. */
   waitForDownload(id: string, options: WaitOptions): Promise<DownloadDetail>;
   listDownloads(filter?: ListFilter): Promise<DownloadList>;
+  /** Why downloads failed or wait, most downloads first. */
+  listDownloadErrors(filter?: DownloadErrorFilter): Promise<DownloadErrors['errors']>;
   resumeDownload(id: string): Promise<Download>;
   pauseDownload(id: string): Promise<Download>;
   cancelDownload(id: string): Promise<Download>;
@@ -116,9 +138,9 @@ export interface ApiClient extends AccessClient, BulkClient, WebhookClient {
   listRollouts(filter?: RolloutListFilter): Promise<RolloutList>;
   listRolloutHosts(id: string, filter?: RolloutHostFilter): Promise<RolloutHostList>;
   listRolloutErrors(id: string): Promise<RolloutErrors>;
-  actOnRollout(id: string, action: 'pause' | 'resume' | 'cancel' | 'approve'): Promise<Rollout>;
-  /** Tries failed hosts again: those that are named, or all. */
-  retryRollout(id: string, hosts?: readonly string[]): Promise<Rollout>;
+  actOnRollout(id: string, action: RolloutAction): Promise<Rollout>;
+  /** Tries failed hosts again: those that are named or failed for one of the reasons, or all. */
+  retryRollout(id: string, which?: { hosts?: readonly string[]; reasons?: readonly string[] }): Promise<Rollout>;
   createEnrolmentToken(body: CreateEnrolmentTokenInput): Promise<CreatedEnrolmentToken>;
   listEnrolmentTokens(): Promise<EnrolmentToken[]>;
   revokeEnrolmentToken(id: string): Promise<EnrolmentToken>;
@@ -152,7 +174,11 @@ export function createClient(options: ClientOptions): ApiClient {
     ...enrolmentMethods(options, get, post),
     ...rolloutMethods(options, get, post),
     ...accessMethods(options),
+    ...userMethods(options),
     ...bulkMethods(options),
+    ...siteMethods(options),
+    ...overviewMethods(options),
+    ...sourceMethods(options),
     ...webhookMethods(options),
     verifyHost: (name, model) => post(`/api/hosts/${part(name)}/verify`, model === undefined ? {} : { model }),
     limitHost: (name, body) => send(options, { method: 'PATCH', path: `/api/hosts/${part(name)}/limits`, body }),
@@ -182,6 +208,8 @@ const downloadMethods = (get: Get, post: Post) => ({
       signal,
     }),
   listDownloads: (filter: ListFilter = {}) => get<DownloadList>('/api/downloads', { query: { ...filter } }),
+  listDownloadErrors: async (filter: DownloadErrorFilter = {}) =>
+    (await get<DownloadErrors>('/api/downloads/errors', { query: { ...filter } })).errors,
   resumeDownload: (id: string) => post<Download>(`/api/downloads/${part(id)}/resume`),
   pauseDownload: (id: string) => post<Download>(`/api/downloads/${part(id)}/pause`),
   limitDownload: (id: string, bytesPerSecond: number | null) =>
@@ -251,8 +279,7 @@ const rolloutMethods = (options: ClientOptions, get: Get, post: Post) => ({
   listRolloutHosts: (id: string, filter: RolloutHostFilter = {}) =>
     get<RolloutHostList>(`/api/rollouts/${part(id)}/hosts`, { query: { ...filter } }),
   listRolloutErrors: (id: string) => get<RolloutErrors>(`/api/rollouts/${part(id)}/errors`),
-  actOnRollout: (id: string, action: 'pause' | 'resume' | 'cancel' | 'approve') =>
-    post<Rollout>(`/api/rollouts/${part(id)}/${action}`),
-  retryRollout: (id: string, hosts?: readonly string[]) =>
-    post<Rollout>(`/api/rollouts/${part(id)}/retry`, hosts === undefined ? {} : { hosts }),
+  actOnRollout: (id: string, action: RolloutAction) => post<Rollout>(`/api/rollouts/${part(id)}/${action}`),
+  retryRollout: (id: string, which: { hosts?: readonly string[]; reasons?: readonly string[] } = {}) =>
+    post<Rollout>(`/api/rollouts/${part(id)}/retry`, which),
 });

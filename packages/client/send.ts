@@ -13,7 +13,7 @@ export interface ClientOptions {
 }
 
 export interface Call {
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | readonly string[] | undefined>> | undefined;

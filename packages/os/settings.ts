@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { messageOf } from '#core/error-facts';
 import { nearestOf } from '#core/text/nearest';
 import { withoutUser } from '#core/settings/setting-kinds';
+import { SECRET_VARIABLE_PREFIX } from '#core/settings/source-secrets';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -57,8 +58,8 @@ export function readSettings<All extends Table, Name extends keyof All & string>
 
 /** Names of ours that are not in the table are most likely mistyped. */
 const OWN_PREFIX = 'HAULIER_';
-/** Variables of this prefix are for the tests alone. */
-const TEST_PREFIX = 'HAULIER_TEST_';
+/** Variables with these prefixes are for the tests alone, and for secrets whose names the operator chooses. */
+const FREE_PREFIXES = ['HAULIER_TEST_', SECRET_VARIABLE_PREFIX];
 /** What Kubernetes sets in every pod for a Service that is named haulier or haulier-something. */
 const SERVICE_LINK = /(_SERVICE_(HOST|PORT(_\w+)?)|_PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/;
 
@@ -66,7 +67,10 @@ const SERVICE_LINK = /(_SERVICE_(HOST|PORT(_\w+)?)|_PORT(_\d+_(TCP|UDP|SCTP)(_(P
 export function unknownSettings(table: Table, env: Environment): readonly string[] {
   const known = new Set(Object.keys(table).flatMap((name) => [name, `${name}_FILE`]));
   const isOdd = (name: string): boolean =>
-    name.startsWith(OWN_PREFIX) && !name.startsWith(TEST_PREFIX) && !known.has(name) && !SERVICE_LINK.test(name);
+    name.startsWith(OWN_PREFIX) &&
+    !FREE_PREFIXES.some((prefix) => name.startsWith(prefix)) &&
+    !known.has(name) &&
+    !SERVICE_LINK.test(name);
   return Object.keys(env)
     .filter(isOdd)
     .map((name) => {

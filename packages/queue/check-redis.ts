@@ -1,6 +1,7 @@
 import { SECOND_MS } from '#core/units';
 import type { Cluster, Redis } from 'ioredis';
-import { isCluster, redisRefusal, type RedisClient } from './connection.ts';
+import { isCluster, type RedisClient } from './connection.ts';
+import { redisRefusal } from './refusal.ts';
 
 export interface RedisCheck {
   /** Undefined where this user may not ask. */

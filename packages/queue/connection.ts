@@ -3,6 +3,7 @@ import { exponentialMs, jitteredMs } from '#core/async/exponential-pause';
 import type { Logger } from '#core/logger';
 import { parseRedisUrl, type RedisAddress } from '#core/settings/redis-url';
 import { SECOND_MS } from '#core/units';
+import { adviceOn, noteRefusal } from './refusal.ts';
 
 export interface RedisSettings {
   /** What `parseRedisUrl` reads: one server, Sentinels, or a cluster. */
@@ -41,7 +42,10 @@ interface Temper {
   readonly enableOfflineQueue: boolean;
   readonly server: Pick<RedisOptions, 'maxRetriesPerRequest' | 'autoResendUnfulfilledCommands' | 'commandTimeout'>;
   /** A command to a node of a cluster that is away is tried again after `retryDelayOnFailover`, this often. */
-  readonly cluster: Pick<ClusterOptions, 'maxRedirections' | 'retryDelayOnFailover' | 'retryDelayOnClusterDown'>;
+  readonly cluster: Pick<
+    ClusterOptions,
+    'maxRedirections' | 'retryDelayOnFailover' | 'retryDelayOnClusterDown' | 'slotsRefreshInterval'
+  >;
 }
 
 const PATIENT: Temper = {
@@ -53,7 +57,11 @@ const PATIENT: Temper = {
 const IMPATIENT: Temper = {
   enableOfflineQueue: false,
   server: { maxRetriesPerRequest: 1, autoResendUnfulfilledCommands: false, commandTimeout: API_COMMAND_TIMEOUT_MS },
-  cluster: { maxRedirections: 4, retryDelayOnFailover: 100, retryDelayOnClusterDown: 100 },
+  cluster: {
+    ...{ maxRedirections: 4, retryDelayOnFailover: 100, retryDelayOnClusterDown: 100 },
+    // A node that joins or returns as a replica makes no command fail, and needs the users of enrolled hosts.
+    slotsRefreshInterval: 5 * SECOND_MS,
+  },
 };
 
 /** True for a cluster, whose shards can be away one by one. */
@@ -80,7 +88,7 @@ export function disconnect(redis: Disconnectable): void {
 function connect(settings: RedisSettings, role: string, logger: Logger, temper: Temper): RedisClient {
   const address = parseRedisUrl(settings.url);
   const redis = address.form === 'cluster' ? openCluster(address, role, temper) : openRedis(address, role, temper);
-  logOutages(redis, role, logger);
+  logOutages(redis, address.tls, role, logger);
   return redis;
 }
 
@@ -137,40 +145,17 @@ const reconnectOnError = (error: Error): boolean => error.message.startsWith('RE
 const reconnectPauseMs = (times: number): number =>
   jitteredMs(exponentialMs(100, times, MAX_RECONNECT_PAUSE_MS), Math.random());
 
-/** Refusals of a Redis that is up, with what to change. They last until an operator changes it. */
-const REFUSALS: readonly (readonly [said: RegExp, advice: string])[] = [
-  [/NOAUTH/, 'Redis wants a password: write it into REDIS_URL, redis://:password@host:6379'],
-  [/WRONGPASS|invalid password/, 'Redis refuses the user name or the password of REDIS_URL: correct them'],
-  [/DENIED Redis is running in protected mode/, 'Redis is in protected mode: give it a password, and REDIS_URL too'],
-];
-
-const refusals = new WeakMap<object, string>();
-
-/**
- * @param error what a command of this connection failed with
- * @returns why Redis refuses this connection, with what to change; undefined where it does not, as far as is known
- */
-export const redisRefusal = (redis: RedisClient, error?: unknown): string | undefined =>
-  (error instanceof Error ? adviceOn(error) : undefined) ?? refusals.get(redis);
-
-/** The error of a whole cluster carries that of the node which was asked last. */
-function adviceOn(error: Error & { lastNodeError?: unknown }): string | undefined {
-  const advice = REFUSALS.find(([said]) => said.test(error.message))?.[1];
-  return advice ?? (error.lastNodeError instanceof Error ? adviceOn(error.lastNodeError) : undefined);
-}
-
 /** Two lines per outage instead of one per reconnect. The listener also keeps Node from ending the process. */
-function logOutages(redis: RedisClient, role: string, logger: Logger): void {
+function logOutages(redis: RedisClient, tls: boolean, role: string, logger: Logger): void {
   let away = false;
   redis.on('error', (error: Error) => {
-    const advice = adviceOn(error);
-    if (advice !== undefined && advice !== refusals.get(redis)) logger.error({ role }, advice);
+    const advice = adviceOn(error, { tls, isGreeting: redis.status === 'connect' });
+    if (advice !== undefined && noteRefusal(redis, advice)) logger.error({ role }, advice);
     else if (!away) logger.warn({ role, err: error }, 'redis connection lost');
-    if (advice !== undefined) refusals.set(redis, advice);
     away = true;
   });
   redis.on('ready', () => {
-    refusals.delete(redis);
+    noteRefusal(redis, undefined);
     if (away) logger.info({ role }, 'redis connection is back');
     away = false;
   });

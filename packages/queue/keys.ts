@@ -96,6 +96,10 @@ export const deadEventsKey = (prefix: string): string => `${taggedPrefix(prefix,
 /** A hash from models to when their origin last answered. */
 export const answersKey = (prefix: string): string => `${taggedPrefix(prefix, 'maintenance')}:version-answers`;
 
+/** How many requests of a token or an address the API had in the present minute; see `countRequest`. */
+export const requestCountKey = (prefix: string, name: string): string =>
+  `${taggedPrefix(prefix, 'requests')}:requests:${name}`;
+
 /** The sentinel of one shard; see `readEpochs`. */
 export const epochKey = (prefix: string, shard: Shard): string => `${taggedPrefix(prefix, shard)}:epoch`;
 

@@ -1,7 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { silentLogger } from '#core/logger';
+import { parseRedisUrl } from '#core/settings/redis-url';
 import { SECOND_MS } from '#core/units';
-import { connectPatiently, disconnect, redisRefusal, type RedisSettings } from './connection.ts';
+import { connectPatiently, disconnect, type RedisSettings } from './connection.ts';
+import { NO_TLS, redisRefusal } from './refusal.ts';
 
 /**
  * Sends PING to Redis over a connection of its own.
@@ -10,7 +12,8 @@ import { connectPatiently, disconnect, redisRefusal, type RedisSettings } from '
  */
 export async function pingRedis(settings: RedisSettings, timeoutMs = 5 * SECOND_MS): Promise<void> {
   const redis = connectPatiently(settings, 'check', silentLogger);
-  let last = `no answer within ${timeoutMs / SECOND_MS} s`;
+  const hint = parseRedisUrl(settings.url).tls ? `. ${NO_TLS}` : '';
+  let last = `no answer within ${timeoutMs / SECOND_MS} s${hint}`;
   redis.on('error', (error: Error) => (last = error.message));
   const over = new AbortController();
   const late = pause(timeoutMs, undefined, { signal: over.signal }).then(() => {

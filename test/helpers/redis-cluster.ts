@@ -1,66 +1,19 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
-import { silentLogger } from '#core/logger';
-import { findProgram } from '#embedded/find-program';
-import { startOnPort } from '#embedded/running-server';
-import { startServerProcess, type ServerProcess } from '#embedded/server-process';
-import { waitUntilReady } from '#embedded/wait-ready';
-import { testCacheDir } from './services.ts';
+import { freePort, listenOnce } from '#os/port';
+import {
+  DATA_LINES,
+  killServer,
+  PASSWORD,
+  startRedisServer,
+  tlsLines,
+  withConnection,
+  type RedisServer,
+} from './redis-server.ts';
 import { until } from './until.ts';
 
-/** One redis-server process of a cluster or of a group with Sentinels. */
-export interface RedisServer {
-  readonly port: number;
-  readonly process: ServerProcess;
-}
-
-export const PASSWORD = 'secret-of-the-test';
-
-/**
- * Starts a redis-server.
- *
- * @param lines of its configuration, beside port, folder and password
- * @param wanted its port, a free one where it is left out; words of its command line
- */
-export async function startRedisServer(
-  dataDir: string,
-  lines: readonly string[],
-  wanted: { readonly port?: number; readonly args?: readonly string[] } = {},
-): Promise<RedisServer> {
-  const { path, env } = await findProgram('redis-server', {
-    aliases: ['valkey-server'],
-    packages: ['redis-server'],
-    cacheDir: testCacheDir(),
-  });
-  await mkdir(dataDir, { recursive: true });
-  const { port, server } = await startOnPort(wanted.port, async (free) => {
-    const file = join(dataDir, 'redis.conf');
-    const fixed = ['bind 127.0.0.1', `dir ${dataDir}`, `port ${free}`, `requirepass ${PASSWORD}`];
-    await writeFile(file, [...fixed, ...lines].join('\n'));
-    const started = await startServerProcess(
-      { name: 'redis', file: path, args: [file, ...(wanted.args ?? [])], env, stopSignal: 'SIGTERM' },
-      silentLogger,
-    );
-    const greeting = Buffer.from(`AUTH ${PASSWORD}\r\nPING\r\nINFO server\r\n`);
-    const isReady = (answer: Buffer): boolean =>
-      answer.includes('+PONG') && answer.includes(`process_id:${started.pid}\r\n`);
-    await waitUntilReady(started, { port: free, greeting, isReady });
-    return started;
-  });
-  return { port, process: server };
-}
-
-/** SIGKILL, and waits until it is gone. */
-export async function killServer({ process: server }: RedisServer): Promise<void> {
-  process.kill(server.pid, 'SIGKILL');
-  await server.exited;
-}
-
 const SLOTS = 16_384;
-/** Of a server that holds keys. */
-export const DATA_LINES = ['save ""', 'appendonly yes', 'maxmemory-policy noeviction', `masterauth ${PASSWORD}`];
 
 const CLUSTER_LINES = [
   ...DATA_LINES,
@@ -70,74 +23,114 @@ const CLUSTER_LINES = [
   'appendfsync always',
 ];
 
-export interface RedisCluster {
+/** Replicas copy their master at once, and take its place however long ago they heard of it. */
+const REPLICA_LINES = ['repl-diskless-sync-delay 0', 'cluster-replica-validity-factor 0'];
+
+/** The nodes speak to each other at a port that is so much higher. */
+const BUS_PORT_STEP = 10_000;
+const MASTERS = [0, 1, 2];
+
+interface AnyCluster {
   /** A `REDIS_URL`. */
   readonly url: string;
-  /** The master that has the slot of this key now. */
+  /** The master that has the slot of this key at the start. */
   masterOf(key: string): Promise<number>;
-  /** Kills a master; the others go on. */
-  kill(index: number): Promise<void>;
-  /** Starts a killed master with the data that it had. */
+  /** Starts a killed node with the data that it had. */
   bringBack(index: number): Promise<void>;
-  /** A new, empty node takes the slots of a killed master. */
-  replaceEmpty(index: number): Promise<void>;
-  /** Runs a command on one master. */
+  /** Runs a command on one node. */
   call(index: number, command: string, ...args: (string | number)[]): Promise<unknown>;
   stop(): Promise<void>;
 }
 
+export interface RedisCluster extends AnyCluster {
+  /** Kills a master; the others go on. */
+  kill(index: number): Promise<void>;
+  /** A new, empty node takes the slots of a killed master. */
+  replaceEmpty(index: number): Promise<void>;
+}
+
+/** Nodes 3, 4 and 5 are the replicas of 0, 1 and 2. */
+export interface ReplicatedCluster extends AnyCluster {
+  /** Authority of its certificates; undefined without TLS. */
+  readonly caFile: string | undefined;
+  readonly nodes: readonly number[];
+  /** Kills a master and waits until its replica is the master. */
+  failOver(index: number): Promise<void>;
+}
+
 /** Three masters without replicas: while one is away, the slots of it alone are not served. */
 export async function startRedisCluster(): Promise<RedisCluster> {
-  const folder = await mkdtemp(join(tmpdir(), 'haulier-cluster-'));
-  const dirs = ['a', 'b', 'c'].map((name) => join(folder, name));
-  const servers: RedisServer[] = [];
-  for (const dir of dirs) servers.push(await startRedisServer(dir, CLUSTER_LINES));
-  const call = (index: number, command: string, ...args: (string | number)[]): Promise<unknown> =>
-    withConnection(servers[index]!.port, (redis) => redis.call(command, ...args));
-  const others = (index: number): number[] => [0, 1, 2].filter((one) => one !== index);
-  const slotsOf = (index: number): number[] => {
-    const [from, to] = [Math.ceil((index * SLOTS) / 3), Math.ceil(((index + 1) * SLOTS) / 3)];
-    return Array.from({ length: to - from }, (_, n) => from + n);
-  };
-  const meet = async (index: number, other: number): Promise<void> => {
-    await call(index, 'CLUSTER', 'MEET', '127.0.0.1', servers[other]!.port);
-  };
-  const untilAllServed = (): Promise<unknown> =>
-    until(async () => (await Promise.all([0, 1, 2].map((index) => isWhole(call, index)))).every(Boolean), {
-      what: 'all masters see all slots served',
-    });
-  for (const index of [0, 1, 2]) await call(index, 'CLUSTER', 'ADDSLOTS', ...slotsOf(index));
-  for (const [index, epoch] of [1, 2, 3].entries()) await call(index, 'CLUSTER', 'SET-CONFIG-EPOCH', epoch);
-  await meet(0, 1);
-  await meet(0, 2);
+  const group = await startNodes(MASTERS.length, false);
+  const { servers, dirs, call, untilAllServed, meet } = group;
   await untilAllServed();
+  const others = (index: number): number[] => MASTERS.filter((one) => one !== index);
   return {
-    url: `redis+cluster://:${PASSWORD}@${servers.map(({ port }) => `127.0.0.1:${port}`).join(',')}`,
-    call,
-    masterOf: async (key) => {
-      const slot = Number(
-        await call(
-          others(-1).find((n) => isRunning(servers[n]!))!,
-          'CLUSTER',
-          'KEYSLOT',
-          key,
-        ),
-      );
-      return Math.floor((slot * 3) / SLOTS);
-    },
+    ...clusterOf(group),
     kill: (index) => killServer(servers[index]!),
-    bringBack: async (index) => {
-      servers[index] = await startRedisServer(dirs[index]!, CLUSTER_LINES, { port: servers[index]!.port });
-      await untilAllServed();
-    },
     replaceEmpty: async (index) => {
       const lost = servers[index]!.port;
       dirs[index] = `${dirs[index]}-new`;
       const lostId = await idOf(call, others(index)[0]!, lost);
-      servers[index] = await startRedisServer(dirs[index], CLUSTER_LINES);
+      servers[index] = await group.start(index);
       for (const other of others(index)) await call(other, 'CLUSTER', 'FORGET', lostId);
       await call(index, 'CLUSTER', 'ADDSLOTS', ...slotsOf(index));
       await meet(index, others(index)[0]!);
+      await untilAllServed();
+    },
+  };
+}
+
+/**
+ * Three masters, each with a replica.
+ *
+ * @param withTls clients and nodes speak over TLS, with a certificate for 127.0.0.1
+ */
+export async function startReplicatedCluster(withTls: boolean): Promise<ReplicatedCluster> {
+  const group = await startNodes(2 * MASTERS.length, withTls);
+  const { servers, call, untilAllServed } = group;
+  await untilAllServed();
+  for (const index of MASTERS) {
+    const id = String(await call(index, 'CLUSTER', 'MYID'));
+    const knowsMaster = () => call(index + 3, 'CLUSTER', 'REPLICATE', id).then((answer) => String(answer) === 'OK');
+    await until(knowsMaster, { what: `node ${index + 3} becomes a replica` });
+  }
+  const isFollowing = async (index: number): Promise<boolean> =>
+    String(await call(index, 'INFO', 'replication')).includes('master_link_status:up');
+  for (const index of MASTERS)
+    await until(() => isFollowing(index + 3), { what: `node ${index + 3} follows its master` });
+  const seesReplicas = async (index: number): Promise<boolean> =>
+    (await nodesSeenBy(call, index)).filter((node) => node.includes('slave')).length === MASTERS.length;
+  for (const index of servers.keys())
+    await until(() => seesReplicas(index), { what: `node ${index} sees all replicas` });
+  const isMaster = async (index: number): Promise<boolean> =>
+    /^role:master/m.test(String(await call(index, 'INFO', 'replication')));
+  return {
+    ...clusterOf(group),
+    caFile: group.caFile,
+    nodes: servers.map((_, index) => index),
+    failOver: async (index) => {
+      await killServer(servers[index]!);
+      await until(() => isMaster(index + 3), { what: `node ${index + 3} takes the place of its master` });
+    },
+    bringBack: async (index) => {
+      servers[index] = await group.start(index, servers[index]!.port);
+      await until(() => isFollowing(index), { what: `node ${index} is a replica now` });
+    },
+  };
+}
+
+type Nodes = Awaited<ReturnType<typeof startNodes>>;
+
+function clusterOf({ servers, call, untilAllServed, folder, urlOf, start }: Nodes): AnyCluster {
+  return {
+    url: urlOf(),
+    call,
+    masterOf: async (key) => {
+      const alive = servers.findIndex(isRunning);
+      return Math.floor((Number(await call(alive, 'CLUSTER', 'KEYSLOT', key)) * MASTERS.length) / SLOTS);
+    },
+    bringBack: async (index) => {
+      servers[index] = await start(index, servers[index]!.port);
       await untilAllServed();
     },
     stop: async () => {
@@ -147,21 +140,77 @@ export async function startRedisCluster(): Promise<RedisCluster> {
   };
 }
 
+/** Starts nodes that know each other; the first three have the slots. */
+async function startNodes(count: number, withTls: boolean) {
+  const folder = await mkdtemp(join(tmpdir(), 'haulier-cluster-'));
+  const dirs = Array.from({ length: count }, (_, index) => join(folder, `node-${index}`));
+  const tls = await Promise.all(dirs.map(() => (withTls ? tlsOf(folder) : undefined)));
+  const servers: RedisServer[] = [];
+  const start = async (index: number, port?: number): Promise<RedisServer> => {
+    const lines = [...CLUSTER_LINES, ...REPLICA_LINES, ...(tls[index]?.lines ?? [])];
+    return startRedisServer(dirs[index]!, lines, { port: port ?? (await clusterPort()) });
+  };
+  for (const index of dirs.keys()) servers.push(await start(index));
+  const call = (index: number, command: string, ...args: (string | number)[]): Promise<unknown> =>
+    withConnection(servers[index]!.port, (redis) => redis.call(command, ...args));
+  /** Of clients, and one step below that of the other nodes. */
+  const portOf = (index: number): number => tls[index]?.port ?? servers[index]!.port;
+  const meet = (index: number, other: number): Promise<unknown> =>
+    call(index, 'CLUSTER', 'MEET', '127.0.0.1', portOf(other));
+  const untilAllServed = (): Promise<unknown> =>
+    until(async () => (await Promise.all(servers.map((_, index) => isWhole(call, index, count)))).every(Boolean), {
+      what: 'all nodes see all slots served',
+    });
+  for (const index of MASTERS) await call(index, 'CLUSTER', 'ADDSLOTS', ...slotsOf(index));
+  for (const index of dirs.keys()) await call(index, 'CLUSTER', 'SET-CONFIG-EPOCH', index + 1);
+  for (const index of dirs.keys()) if (index > 0) await meet(0, index);
+  const urlOf = (): string => {
+    const hosts = MASTERS.map((index) => `127.0.0.1:${portOf(index)}`).join(',');
+    return `${withTls ? 'rediss' : 'redis'}+cluster://:${PASSWORD}@${hosts}`;
+  };
+  return { folder, dirs, servers, start, call, portOf, meet, untilAllServed, urlOf, caFile: tls[0]?.caFile };
+}
+
+async function tlsOf(folder: string): Promise<{ port: number; lines: string[]; caFile: string }> {
+  const port = await clusterPort();
+  const { lines, caFile } = await tlsLines(folder, port);
+  return { port, caFile, lines: [...lines, 'tls-cluster yes', 'tls-replication yes'] };
+}
+
+/** A free port that leaves room for the one of the nodes. */
+async function clusterPort(): Promise<number> {
+  for (;;) {
+    const port = await freePort();
+    const isFree = () => listenOnce('127.0.0.1', port + BUS_PORT_STEP).catch(() => undefined);
+    if (port + BUS_PORT_STEP <= 65_535 && (await isFree())) return port;
+  }
+}
+
+function slotsOf(index: number): number[] {
+  const from = Math.ceil((index * SLOTS) / MASTERS.length);
+  const to = Math.ceil(((index + 1) * SLOTS) / MASTERS.length);
+  return Array.from({ length: to - from }, (_, n) => from + n);
+}
+
 type Call = RedisCluster['call'];
 
-async function isWhole(call: Call, index: number): Promise<boolean> {
-  const nodes = String(await call(index, 'CLUSTER', 'NODES'))
+/** One line for each node. */
+async function nodesSeenBy(call: Call, index: number): Promise<string[]> {
+  return String(await call(index, 'CLUSTER', 'NODES'))
     .trim()
     .split('\n');
-  const masters = nodes.filter((node) => /\bconnected \d/.test(node) && !/fail|handshake|noaddr/.test(node));
+}
+
+/** Every node knows all others, and all slots are served. */
+async function isWhole(call: Call, index: number, count: number): Promise<boolean> {
+  const nodes = await nodesSeenBy(call, index);
+  const sound = nodes.filter((node) => /\bconnected\b/.test(node) && !/fail|handshake|noaddr/.test(node));
   const info = String(await call(index, 'CLUSTER', 'INFO'));
-  return masters.length === 3 && info.includes('cluster_state:ok') && info.includes(`cluster_slots_ok:${SLOTS}`);
+  return sound.length === count && info.includes('cluster_state:ok') && info.includes(`cluster_slots_ok:${SLOTS}`);
 }
 
 async function idOf(call: Call, index: number, port: number): Promise<string> {
-  const nodes = String(await call(index, 'CLUSTER', 'NODES'))
-    .trim()
-    .split('\n');
+  const nodes = await nodesSeenBy(call, index);
   return nodes.find((node) => node.includes(`:${port}@`))!.split(' ')[0]!;
 }
 
@@ -170,16 +219,5 @@ function isRunning({ process: server }: RedisServer): boolean {
     return process.kill(server.pid, 0);
   } catch {
     return false;
-  }
-}
-
-/** A connection for one piece of work. */
-export async function withConnection<Result>(port: number, work: (redis: Redis) => Promise<Result>): Promise<Result> {
-  const redis = new Redis({ host: '127.0.0.1', port, password: PASSWORD, maxRetriesPerRequest: 1 });
-  redis.on('error', () => undefined);
-  try {
-    return await work(redis);
-  } finally {
-    redis.disconnect();
   }
 }

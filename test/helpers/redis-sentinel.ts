@@ -8,7 +8,7 @@ import {
   startRedisServer,
   withConnection,
   type RedisServer,
-} from './redis-cluster.ts';
+} from './redis-server.ts';
 import { until } from './until.ts';
 
 const MASTER = 'haulier-master';

@@ -1,13 +1,15 @@
-import rateLimit from '@fastify/rate-limit';
+import rateLimit, { type CreateRateLimitOptions } from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { MINUTE_MS } from '#core/units';
+import type { Dependencies } from '../dependencies.ts';
 import { RequestError } from '../server/errors/request-error.ts';
+import { RequestCounts } from './request-counts.ts';
 
-/** Counts requests, and refuses those above the limit. Each process counts for itself. */
+/** Counts requests, and refuses those above the limit. All API processes count together. */
 export interface RequestLimits {
   /** @throws RequestError `too-many-requests`; `Retry-After` says when to ask again */
   ofToken(request: FastifyRequest, reply: FastifyReply): Promise<void>;
-  /** For a request without a valid token, by its address: one of many guesses gets no answer. */
+  /** For a request without a valid token or session, by its address: one of many guesses gets no answer. */
   ofStranger(request: FastifyRequest, reply: FastifyReply): Promise<void>;
 }
 
@@ -16,16 +18,25 @@ const MAX_STRANGER_REQUESTS = 300;
 
 type Check = ReturnType<FastifyInstance['createRateLimit']>;
 
-/** @param requestsPerMinute of one token */
-export async function createRequestLimits(app: FastifyInstance, requestsPerMinute: number): Promise<RequestLimits> {
-  await app.register(rateLimit, { global: false, timeWindow: MINUTE_MS });
-  const tokens = app.createRateLimit({
-    max: requestsPerMinute,
-    keyGenerator: (request) => request.caller!.tokenId,
-  });
-  const strangers = app.createRateLimit({ max: MAX_STRANGER_REQUESTS });
+/** @param requestsPerMinute of one token or user, at all API processes together; at each of them while Redis is away */
+export async function createRequestLimits(
+  app: FastifyInstance,
+  deps: Pick<Dependencies, 'queues' | 'prefix' | 'log'>,
+  requestsPerMinute: number,
+): Promise<RequestLimits> {
+  class Store extends RequestCounts {
+    constructor() {
+      super(deps);
+    }
+  }
+  await app.register(rateLimit, { global: false, timeWindow: MINUTE_MS, store: Store });
+  const limiter = (countName: string, options: CreateRateLimitOptions): Check =>
+    app.createRateLimit(Object.assign(options, { countName }));
+  const tokens = limiter('token', { max: requestsPerMinute, keyGenerator: (request) => request.caller!.id });
+  const strangers = limiter('address', { max: MAX_STRANGER_REQUESTS });
   return {
-    ofToken: (request, reply) => count(tokens, request, reply, 'with this token'),
+    ofToken: (request, reply) =>
+      count(tokens, request, reply, request.caller!.tokenId === null ? 'of this user' : 'with this token'),
     ofStranger: (request, reply) => count(strangers, request, reply, 'without a valid token'),
   };
 }

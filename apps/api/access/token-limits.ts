@@ -1,7 +1,8 @@
 import { selectableOf } from '#core/selector/host-labels';
 import { isSelected, parseSelector } from '#core/selector/selector';
 import { matchesPattern } from '#core/text/name-pattern';
-import { listHosts } from '#database/hosts/host-queries';
+import { hostKey } from '#core/text/host-name';
+import { hostsNamed } from '#database/hosts/host-queries';
 import type { Database } from '#database/sql/connect';
 import { RequestError } from '../server/errors/request-error.ts';
 import type { Caller, TokenLimits } from './authenticate.ts';
@@ -14,7 +15,6 @@ export interface Deployed {
   readonly hosts: readonly (string | null)[];
 }
 
-const MAX_HOSTS = 100_000;
 const MAX_NAMED = 3;
 
 /**
@@ -59,12 +59,10 @@ async function hostProblem(
   if (selector === null) return undefined;
   if (wanted.includes(null)) return 'the pool has no labels, so name hosts';
   const conditions = parseSelector(selector);
-  const matching = new Set(
-    (await listHosts(database, MAX_HOSTS))
-      .filter((host) => isSelected(conditions, selectableOf(host)))
-      .map(({ name }) => name.toLowerCase()),
-  );
-  const outside = wanted.filter((name) => !matching.has(name!.toLowerCase()));
+  const names = wanted.map((name) => hostKey(name!));
+  const known = await hostsNamed(database, names);
+  const matching = new Set(known.filter((host) => isSelected(conditions, selectableOf(host))).map(({ name }) => name));
+  const outside = wanted.filter((_, index) => !matching.has(names[index]!));
   if (outside.length === 0) return undefined;
   const more = outside.length > MAX_NAMED ? ` and ${outside.length - MAX_NAMED} more` : '';
   return `${outside.slice(0, MAX_NAMED).join(', ')}${more} ${outside.length === 1 ? 'does' : 'do'} not match it`;

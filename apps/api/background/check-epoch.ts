@@ -12,14 +12,16 @@ type EpochDeps = Pick<Dependencies, 'database' | 'queues' | 'prefix' | 'nudgeRel
  * download of such a shard is queued again, and only after that a new sentinel is set, so that a crash in between is
  * noticed at the next start. Of one Redis all shards are lost together.
  *
+ * @returns whether every shard that answers has its sentinel now; false while another process sets it
  * @throws Error while Postgres or Redis is down
  */
-export async function checkEpoch(deps: EpochDeps): Promise<void> {
-  if ((await lostShards(deps)).length === 0) return;
-  await runAsLeader(deps.database, 'epoch', async () => {
+export async function checkEpoch(deps: EpochDeps): Promise<boolean> {
+  if ((await lostShards(deps)).length === 0) return true;
+  const lead = await runAsLeader(deps.database, 'epoch', async () => {
     const lost = await lostShards(deps);
     if (lost.length > 0) await beginEpoch(deps, lost);
   });
+  return lead !== undefined;
 }
 
 /** @returns the shards that answer without their sentinel; one that does not answer may still have it */

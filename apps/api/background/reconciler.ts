@@ -1,4 +1,5 @@
 import { DAY_MS, HOUR_MS, SECOND_MS } from '#core/units';
+import { dropAuditDay } from '#database/access/audit-retention';
 import { dropRollUps, dropTryPartitions, ensureTryPartitions } from '#database/history/try-partitions';
 import { runAsLeader } from '#database/sql/leader';
 import type { Dependencies } from '../dependencies.ts';
@@ -13,6 +14,8 @@ export interface ReconcilerOptions {
   readonly sweepEveryMs: number;
   /** How long the history of tries is kept; milliseconds. */
   readonly historyMs: number;
+  /** How long the audit is kept; milliseconds. */
+  readonly auditHistoryMs: number;
 }
 
 const EPOCH_EVERY_MS = SECOND_MS;
@@ -49,6 +52,12 @@ export function createReconciler(deps: Dependencies, options: ReconcilerOptions)
       log: deps.log,
       round: () => asLeader('partitions', () => keepPartitions(deps, options.historyMs)),
     }),
+    createLoop({
+      name: 'audit',
+      everyMs: HOUR_MS,
+      log: deps.log,
+      round: () => asLeader('audit', () => keepAudit(deps, options.auditHistoryMs)),
+    }),
   ];
 }
 
@@ -58,4 +67,14 @@ async function keepPartitions({ database, now, log }: Dependencies, historyMs: n
   await dropRollUps(database, new Date(now().getTime() - Math.max(historyMs, ROLL_UPS_KEPT_MS)));
   if (made.length + dropped.length > 0) log.info({ made, dropped }, 'history partitions changed');
   return false;
+}
+
+/** @returns true while an older day is left */
+export async function keepAudit(
+  { database, now, log }: Pick<Dependencies, 'database' | 'now' | 'log'>,
+  auditHistoryMs: number,
+): Promise<boolean> {
+  const dropped = await dropAuditDay(database, new Date(now().getTime() - Math.max(auditHistoryMs, DAY_MS)));
+  if (dropped !== undefined) log.info(dropped, 'a day of the audit was dropped');
+  return dropped !== undefined;
 }

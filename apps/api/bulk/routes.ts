@@ -2,17 +2,22 @@ import {
   BulkAction,
   BulkActionParams,
   BulkItemList,
+  BulkPlan,
   CreateBulkActionBody,
+  CreateBulkActionQuery,
   GetBulkActionQuery,
   ListBulkItemsQuery,
+  type BulkFilter,
   type BulkItem,
 } from '#contracts/http/bulk-actions';
+import type { BulkActionName } from '#core/bulk-action';
 import {
   bulkActionById,
   countBulkItems,
   createBulkAction,
   listBulkItems,
   matchedByBulk,
+  planBulkAction,
   type BulkActionRow,
   type BulkItemRow,
 } from '#database/downloads/bulk-queries';
@@ -47,9 +52,10 @@ function registerCreate(app: App, deps: Dependencies): void {
         summary: 'Pause, resume, cancel or retry every download that a filter matches now',
         description:
           'The downloads are those that match at the time of the request. The answer comes at once; `Location` says how far it is. A ' +
-          'download that cannot do it is skipped and named.',
+          'download that cannot do it is skipped and named. `?dryRun=true` answers 200 with the counts, and changes nothing.',
         body: CreateBulkActionBody,
-        response: { 202: BulkAction, ...problems(400, 415) },
+        querystring: CreateBulkActionQuery,
+        response: { 200: BulkPlan, 202: BulkAction, ...problems(400, 415) },
       },
     },
     async (request, reply) => {
@@ -62,6 +68,7 @@ function registerCreate(app: App, deps: Dependencies): void {
           hosts: matched.map(({ host }) => host),
         };
       });
+      if (request.query.dryRun) return reply.code(200).send(await planView(deps, action, filter));
       const id = await createBulkAction(deps.database, { action, filter, createdBy: caller.name }, deps.now());
       deps.nudgeBulk();
       const view = await bulkView(deps, (await bulkActionById(deps.database, id))!);
@@ -69,6 +76,20 @@ function registerCreate(app: App, deps: Dependencies): void {
       return reply.code(202).header('location', view.links.self).send(view);
     },
   );
+}
+
+async function planView({ database }: Dependencies, action: BulkActionName, filter: BulkFilter): Promise<BulkPlan> {
+  const groups = await planBulkAction(database, action, filter);
+  const sum = (state: string): number =>
+    groups.filter((group) => group.state === state).reduce((total, { count }) => total + count, 0);
+  const counts = { pending: sum('pending'), unchanged: sum('unchanged'), skipped: sum('skipped') };
+  return {
+    dryRun: true,
+    counts: { matched: counts.pending + counts.unchanged + counts.skipped, ...counts },
+    reasons: groups.flatMap(({ state, reason, count }) =>
+      state === 'pending' ? [] : [{ reason: reason ?? 'stands so already', count }],
+    ),
+  };
 }
 
 function registerGet(app: App, deps: Dependencies): void {

@@ -4,17 +4,22 @@ import { noteForAudit } from '../access/audit/audit-writes.ts';
 import { refuseOutsideLimits } from '../access/token-limits.ts';
 import { downloadById } from '#database/downloads/download-queries';
 import { triesOf } from '#database/history/metrics-queries';
-import type { DownloadRow } from '#database/downloads/download-row';
-import { cancel, limit, pause, resume, unknownDownload } from './act-on-download.ts';
+import { tagOf, type DownloadRow } from '#database/downloads/download-row';
+import { cancel, limit, pause, resume, unknownDownload, type OnlyIf } from './act-on-download.ts';
 import { awaitDownload } from './await-download.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { whenGone } from '../server/when-gone.ts';
+import { ifMatchOf } from '../server/requests/if-match.ts';
 import { TOKEN_REQUIRED, guardedBy, guardedWithLimitsBy, problems } from '../server/describe.ts';
 import type { App } from '../server/app-type.ts';
 import { downloadView } from './view.ts';
 import { tryView } from '../metrics/try-view.ts';
 
 const MAX_TRIES_SHOWN = 200;
+const IF_MATCH =
+  'With `If-Match` it is refused when the download stands elsewhere since its `ETag` was read; progress does not change that.';
+
+const etagOf = (row: DownloadRow): string => `"${tagOf(row)}"`;
 
 export function registerOneDownloadRoutes(app: App, deps: Dependencies): void {
   registerGet(app, deps);
@@ -43,7 +48,7 @@ function registerGet(app: App, deps: Dependencies): void {
       const row = await awaitDownload(deps, request.params.id, request.query, whenGone(reply));
       if (row === undefined) throw unknownDownload(request.params.id);
       const answer = await detailView(deps, row);
-      return reply.header('etag', `"${answer.version}"`).send(answer);
+      return reply.header('etag', etagOf(row)).send(answer);
     },
   );
 }
@@ -57,7 +62,7 @@ function registerAction(
   app: App,
   deps: Dependencies,
   name: 'resume' | 'pause' | 'cancel',
-  act: (deps: Dependencies, id: string) => Promise<DownloadRow>,
+  act: (deps: Dependencies, id: string, onlyIf: OnlyIf) => Promise<DownloadRow>,
   summary: string,
 ): void {
   app.post(
@@ -67,18 +72,18 @@ function registerAction(
       schema: {
         operationId: `${name}Download`,
         summary,
-        description: 'Repeating it changes nothing.',
+        description: `Repeating it changes nothing. ${IF_MATCH}`,
         tags: ['downloads'],
         security: TOKEN_REQUIRED,
         params: DownloadParams,
-        response: { 200: Download, ...problems(400, 404, 409) },
+        response: { 200: Download, ...problems(400, 404, 409, 412) },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const before = await mayChange(deps, request, request.params.id);
-      const row = await act(deps, request.params.id);
+      const row = await act(deps, request.params.id, { onlyIfTag: ifMatchOf(request) });
       noteForAudit(request, { before: auditedOf(before), after: auditedOf(row) });
-      return downloadView(row, deps);
+      return reply.header('etag', etagOf(row)).send(downloadView(row, deps));
     },
   );
 }
@@ -91,16 +96,19 @@ function registerLimit(app: App, deps: Dependencies): void {
       schema: {
         operationId: 'limitDownload',
         summary: 'Change the most bytes per second, at once where it runs',
+        description: IF_MATCH,
         tags: ['downloads'],
         security: TOKEN_REQUIRED,
         params: DownloadParams,
         body: LimitBody,
-        response: { 200: Download, ...problems(400, 404) },
+        response: { 200: Download, ...problems(400, 404, 412) },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       await mayChange(deps, request, request.params.id);
-      return downloadView(await limit(deps, request.params.id, request.body.bytesPerSecond), deps);
+      const onlyIf = { onlyIfTag: ifMatchOf(request) };
+      const row = await limit(deps, request.params.id, request.body.bytesPerSecond, onlyIf);
+      return reply.header('etag', etagOf(row)).send(downloadView(row, deps));
     },
   );
 }

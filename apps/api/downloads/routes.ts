@@ -1,3 +1,4 @@
+import { DownloadErrors, DownloadErrorsQuery } from '#contracts/http/download-errors';
 import {
   CreateDownloadsBody,
   CreateDownloadsQuery,
@@ -9,6 +10,7 @@ import {
 import type { DownloadRow } from '#database/downloads/download-row';
 import type { Database } from '#database/sql/connect';
 import { downloadsById, listDownloads } from '#database/downloads/download-queries';
+import { downloadErrorGroups, type DownloadErrorGroup } from '#database/downloads/error-groups';
 import { refuseOutsideLimits, type Deployed } from '../access/token-limits.ts';
 import { createDownloads } from './create-downloads.ts';
 import type { CreatedDownloads } from './create-downloads.ts';
@@ -18,11 +20,13 @@ import { TOKEN_REQUIRED, guardedBy, guardedWithLimitsBy, problems } from '../ser
 import type { App } from '../server/app-type.ts';
 import { decodeCursor, encodeCursor } from '../server/requests/cursor.ts';
 import { MAY_BE_OLD, readList } from '../server/requests/read-list.ts';
+import { momentOf } from '../server/requests/moment.ts';
 import { downloadView } from './view.ts';
 
 export function registerDownloadRoutes(app: App, deps: Dependencies): void {
   registerCreate(app, deps);
   registerList(app, deps);
+  registerErrors(app, deps);
 }
 
 function registerCreate(app: App, deps: Dependencies): void {
@@ -131,3 +135,39 @@ function nextLink({ limit, status, cid, model, version, host }: ListDownloadsQue
   const pairs = Object.entries(given).filter((pair): pair is [string, string] => pair[1] !== undefined);
   return `/api/downloads?${new URLSearchParams(pairs)}`;
 }
+
+function registerErrors(app: App, deps: Dependencies): void {
+  app.get(
+    '/api/downloads/errors',
+    {
+      ...guardedBy('read'),
+      schema: {
+        operationId: 'listDownloadErrors',
+        summary: 'Why downloads failed or wait: by reason, source and message; most downloads first',
+        description: MAY_BE_OLD,
+        tags: ['downloads'],
+        security: TOKEN_REQUIRED,
+        querystring: DownloadErrorsQuery,
+        response: { 200: DownloadErrors, ...problems(400) },
+      },
+    },
+    async ({ query: { status: statuses, since, ...filter } }, reply) =>
+      readList(deps, reply, async (database) => {
+        const from = since === undefined ? undefined : new Date(since);
+        const groups = await downloadErrorGroups(database, { ...filter, statuses, since: from });
+        return { errors: groups.map(errorView) };
+      }),
+  );
+}
+
+const errorView = ({
+  downloadId,
+  firstAt,
+  lastAt,
+  ...group
+}: DownloadErrorGroup): DownloadErrors['errors'][number] => ({
+  ...group,
+  firstAt: momentOf(firstAt),
+  lastAt: momentOf(lastAt),
+  links: { last: `/api/downloads/${downloadId}` },
+});

@@ -1,16 +1,15 @@
 import type { FieldError } from '#contracts/http/problem';
-import { listHosts, unknownHosts } from '#database/hosts/host-queries';
+import { shownHostNames, unknownHosts } from '#database/hosts/host-queries';
 import type { Database } from '#database/sql/connect';
 import { RequestError } from '../server/errors/request-error.ts';
 import { nearestNames } from './nearest-names.ts';
 
-const MAX_HOSTS = 100_000;
 /** More unknown hosts than this are counted, not listed. */
 const MAX_LISTED = 20;
 
 /** The answer for a host that was never heard of: it names those that are spelled most alike. */
 export async function unknownHost(database: Database, name: string): Promise<RequestError> {
-  return new RequestError('unknown-host', sentenceOn(name, await knownNames(database)));
+  return new RequestError('unknown-host', sentenceOn(name, await shownHostNames(database)));
 }
 
 /**
@@ -27,7 +26,7 @@ export async function refuseUnknownHosts(
   const unknown = await unknownHosts(database, names);
   const [first] = unknown;
   if (first === undefined) return;
-  const known = await knownNames(database);
+  const known = await shownHostNames(database);
   const errors = unknown.slice(0, MAX_LISTED).map((name): FieldError => {
     const detail = sentenceOn(name, known);
     return { pointer: pointerTo(names.indexOf(name)), detail, value: name };
@@ -36,9 +35,6 @@ export async function refuseUnknownHosts(
   const otherwise = 'with `allowUnknown: true` files wait for a host that reports later';
   throw new RequestError('unknown-host', `${sentenceOn(first, known)}${more}; ${otherwise}`, { errors });
 }
-
-const knownNames = async (database: Database): Promise<string[]> =>
-  (await listHosts(database, MAX_HOSTS)).map((host) => host.shownName);
 
 function sentenceOn(name: string, known: readonly string[]): string {
   const near = nearestNames(name, known);

@@ -1,6 +1,6 @@
 import type { Host, HostDetail } from '#contracts/http/status';
 import { labelsOf } from '#core/selector/host-labels';
-import { lostOn, type HostRow } from '#database/hosts/host-queries';
+import { desiredOn, lostOn, type DesiredRow, type HostRow } from '#database/hosts/host-queries';
 import type { Dependencies } from '../dependencies.ts';
 import { momentOf, momentOrNull } from '../server/requests/moment.ts';
 
@@ -28,8 +28,9 @@ export const hostView = (row: HostRow, deps: ViewDeps): Host => ({
 
 const MAX_FILES_NAMED = 100;
 
-/** A host with its drift. */
+/** A host with what is wanted there and its drift. */
 export async function hostDetail(row: HostRow, deps: ViewDeps & Pick<Dependencies, 'database'>): Promise<HostDetail> {
+  const desired = await desiredOn(deps.database, row.name);
   const { missing, corrupt, repairWaits, files } = await lostOn(deps.database, row.name, MAX_FILES_NAMED);
   const { extra = 0, old = 0, files: surplus = [] } = row.surplus;
   const drift = {
@@ -37,5 +38,25 @@ export async function hostDetail(row: HostRow, deps: ViewDeps & Pick<Dependencie
     ...{ missing, corrupt, extra, old, repairWaits },
     files: [...files, ...surplus.map((file) => ({ ...file, downloadId: null, repairWaits: false }))],
   };
-  return { ...hostView(row, deps), drift };
+  return { ...hostView(row, deps), desired: desired.map(desiredView), drift };
+}
+
+type DesiredModel = HostDetail['desired'][number];
+
+const desiredView = (row: DesiredRow): DesiredModel => ({
+  model: row.model,
+  version: row.version,
+  state: desiredState(row),
+  files: row.files,
+  presentFiles: row.presentFiles,
+  decidedAt: momentOf(row.decidedAt),
+  rolloutId: row.rolloutId,
+});
+
+/** The worst of its files says how a version stands. */
+function desiredState(row: DesiredRow): DesiredModel['state'] {
+  if (row.failedFiles > 0) return 'failed';
+  if (row.cancelledFiles > 0) return 'cancelled';
+  if (row.pausedFiles > 0) return 'paused';
+  return row.presentFiles === row.files ? 'present' : 'on_its_way';
 }

@@ -4,17 +4,13 @@ import { LAYER_NAMES, type LayerName } from '#core/layer';
 import type { Source } from '#contracts/http/sources';
 import { countRefusedBatches } from '#database/access/refused-events';
 import { countDownloads } from '#database/downloads/download-queries';
-import { listHosts } from '#database/hosts/host-queries';
+import { hostTotals, workersByVersion } from '#database/hosts/host-queries';
 import { queuesNow } from '#database/history/chart-queries';
 import type { ControlPlaneSnapshot, QueueState } from '#metrics/control-plane-metrics';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import { allSources } from '../sources/routes.ts';
-import { hostView } from '../hosts/view.ts';
-import { standingStoreWarnings } from '../hosts/store-warnings.ts';
-
-const MAX_HOSTS = 100_000;
 
 /** The endpoint for Prometheus; it takes a bearer token of the scope `read`. */
 export function registerPrometheusRoutes(app: App, deps: Dependencies): void {
@@ -43,22 +39,22 @@ const zeros = (names: readonly string[]): Record<string, number> => Object.fromE
 
 async function snapshot(deps: Dependencies): Promise<ControlPlaneSnapshot> {
   const { database, live } = deps;
-  const [downloads, hosts, warnings, queues, sources, refusedBatches] = await Promise.all([
+  const now = deps.now();
+  const aliveSince = new Date(now.getTime() - deps.hostOfflineAfterMs);
+  const [downloads, hosts, workers, queues, sources, refusedBatches] = await Promise.all([
     countDownloads(database),
-    listHosts(database, MAX_HOSTS),
-    standingStoreWarnings(database),
-    queuesNow(database, deps.now()),
+    hostTotals(database, aliveSince),
+    workersByVersion(database, aliveSince),
+    queuesNow(database, now),
     allSources(deps),
     countRefusedBatches(database),
   ]);
-  const views = hosts.map((host) => hostView(host, deps));
-  const online = views.filter(({ status }) => status === 'online');
   return {
     downloads: { ...zeros(DOWNLOAD_STATUSES), ...downloads },
-    hosts: { online: online.length, offline: views.length - online.length },
-    workers: countBy(online.map(({ workerVersion }) => workerVersion ?? 'unknown')),
-    storeBytes: hosts.reduce((sum, host) => sum + (host.storeBytes ?? 0), 0),
-    hostsOverStoreLimit: warnings.length,
+    hosts: { online: hosts.online, offline: hosts.offline },
+    workers,
+    storeBytes: hosts.storeBytes,
+    hostsOverStoreLimit: hosts.overStoreLimit,
     refusedBatches,
     queues: (['hosts', 'pool'] as const).map((queue) => queueState(queue, queues)),
     sources: LAYER_NAMES.map((layer) => layerState(layer, sources)),
@@ -79,10 +75,4 @@ function layerState(layer: LayerName, sources: readonly Source[]): ControlPlaneS
     ...{ layer, isUp: own.length === 0 || own.some(works) },
     breakersOpen: own.reduce((sum, { breakers }) => sum + breakers.open, 0),
   };
-}
-
-function countBy(names: readonly string[]): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
-  return counts;
 }

@@ -1,16 +1,19 @@
 import type { FastifyRequest } from 'fastify';
 import { Rollout } from '#contracts/http/rollouts/rollout';
 import { RetryRolloutBody, RolloutParams } from '#contracts/http/rollouts/rollout-lists';
+import { isFinalRollout } from '#core/rollout/rollout-state';
 import {
   approveRollout,
   cancelRollout,
   pauseRollout,
+  releaseRollout,
   resumeRollout,
   retryRollout,
   type Action,
   type ActionResult,
 } from '#database/rollouts/rollout-actions';
 import { listRolloutHosts, rolloutById } from '#database/rollouts/rollout-queries';
+import type { RolloutRow } from '#database/rollouts/rollout-row';
 import type { Database } from '#database/sql/connect';
 import { noteForAudit } from '../access/audit/audit-writes.ts';
 import { refuseOutsideLimits } from '../access/token-limits.ts';
@@ -32,6 +35,7 @@ export function registerRolloutActions(app: App, deps: Dependencies): void {
   registerAction(app, deps, 'resume', resumeRollout, 'Go on; a gate opens, and the abort limits count from here');
   registerAction(app, deps, 'cancel', cancelRollout, 'End it: what hosts do not have yet is not wanted any more');
   registerAction(app, deps, 'approve', approveRollout, 'Let a rollout that needs an approval start');
+  registerAction(app, deps, 'release', releaseRollout, 'End its hold: hosts that come later do not get its models');
   registerRetry(app, deps);
 }
 
@@ -48,7 +52,7 @@ const describe = (name: string, summary: string) => ({
 function registerAction(
   app: App,
   deps: Dependencies,
-  name: 'pause' | 'resume' | 'cancel' | 'approve',
+  name: 'pause' | 'resume' | 'cancel' | 'approve' | 'release',
   act: Act,
   summary: string,
 ): void {
@@ -91,17 +95,19 @@ async function settled(
   if (!result.done) {
     if (result.why === 'missing') throw unknownRollout(id);
     if (result.why === 'changed') throw changedMeanwhile();
-    if (!isSoAlready(name, result.row.state))
+    if (!isSoAlready(name, result.row))
       throw new RequestError(
         'illegal-move',
-        `the rollout cannot ${name}: it is ${result.row.state.replaceAll('_', ' ')}`,
+        name === 'release'
+          ? 'the rollout does not hold: only one with `hold: true` that succeeded can be released'
+          : `the rollout cannot ${name}: it is ${result.row.state.replaceAll('_', ' ')}`,
       );
   }
   deps.nudgeConductor();
   deps.changes.notify([id], 'rollouts');
   if (result.done) await stopEnded(deps, result.ended);
   const { view } = (await seeRollout(deps, id))!;
-  noteForAudit(request, { after: { state: view.state, reason: view.reason } });
+  noteForAudit(request, { after: { state: view.state, reason: view.reason, isHolding: view.isHolding } });
   return view;
 }
 
@@ -113,7 +119,8 @@ async function settled(
 async function mayChange({ database }: Dependencies, request: FastifyRequest, id: string): Promise<void> {
   const row = await rolloutById(database, id);
   if (row === undefined) throw unknownRollout(id);
-  noteForAudit(request, { before: { state: row.state, reason: row.pauseReason ?? row.state } });
+  const { state, pauseReason, isHolding } = row;
+  noteForAudit(request, { before: { state, reason: pauseReason ?? state, isHolding } });
   await refuseOutsideLimits(database, request.caller!, async () => ({
     models: row.models.map(({ name }) => name),
     hosts: (await listRolloutHosts(database, id, { afterName: '', limit: MAX_HOSTS })).map(({ host }) => host),
@@ -121,5 +128,7 @@ async function mayChange({ database }: Dependencies, request: FastifyRequest, id
 }
 
 /** Repeating an action changes nothing. */
-const isSoAlready = (name: string, state: string): boolean =>
-  (name === 'cancel' && state === 'cancelled') || (name === 'pause' && state === 'paused');
+const isSoAlready = (name: string, { state, spec, isHolding }: RolloutRow): boolean =>
+  (name === 'cancel' && state === 'cancelled') ||
+  (name === 'pause' && state === 'paused') ||
+  (name === 'release' && spec.hold === true && isFinalRollout(state) && !isHolding);

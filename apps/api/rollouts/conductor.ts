@@ -5,7 +5,6 @@ import type { RolloutEvent, RolloutState } from '#core/rollout/rollout-state';
 import { SECOND_MS } from '#core/units';
 import { forgetOrders, withdrawnOrders, type ActivationOrder } from '#database/rollouts/activate-hosts';
 import { conductRollout, openRollouts, rolloutMark, zonesOf } from '#database/rollouts/conduct-rollout';
-import { addLateHosts } from '#database/rollouts/create-rollout';
 import type { EndedDownload } from '#database/rollouts/end-downloads';
 import type { RolloutRow } from '#database/rollouts/rollout-row';
 import type { Database } from '#database/sql/connect';
@@ -13,13 +12,11 @@ import { publishOrders, withdrawActivations } from '#queue/commands/host-orders'
 import { createLoop, type Loop } from '../background/loop.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { stopJob } from '../downloads/stop-job.ts';
-import { matchingHosts, siteOf } from './members.ts';
+import { createLaterMembers } from './later-members.ts';
 import { isWindowOpen, needsZones } from './window.ts';
 
 const EVERY_MS = SECOND_MS / 2;
 const LONGEST_REST_MS = 10 * SECOND_MS;
-/** How often a dynamic rollout looks for hosts that match now. */
-const MEMBERS_EVERY_MS = 10 * SECOND_MS;
 const STOPPED_AT_ONCE = 16;
 const WITHDRAWN_AT_ONCE = 1000;
 /** How often every host of a rollout is looked at, whether or not it was heard of: a download may be cancelled by itself. */
@@ -70,7 +67,7 @@ export function createConductor(deps: ConductDeps): Loop {
 }
 
 /**
- * One round of every rollout without a verdict. One that fails is logged, and does not hold up the others.
+ * One round of every rollout without a verdict, and of those that hold. One that fails is logged, and does not hold up the others.
  *
  * @param memory when the hosts were last looked at; an empty one looks at all of them
  * @throws Error while Postgres is away
@@ -79,9 +76,12 @@ export async function conductAll(deps: ConductDeps, memory: Memory = new Map()):
   const rows = await openRollouts(deps.database);
   const open = new Set(rows.map(({ id }) => id));
   for (const id of memory.keys()) if (!open.has(id)) memory.delete(id);
+  const members = createLaterMembers(deps, rows);
   for (const row of rows) {
     try {
-      await conductOne(deps, row, memory);
+      const added = await members.add(row);
+      // A rollout that holds has something to do while a host of it has not ended.
+      if (!row.isHolding || row.hasOpenHosts || added > 0) await conductOne(deps, row, memory);
     } catch (err) {
       deps.log.warn({ err, rolloutId: row.id }, 'rollout could not go on');
     }
@@ -103,7 +103,6 @@ async function withdrawOrders({ database, queues, prefix, log }: ConductDeps): P
 
 async function conductOne(deps: ConductDeps, row: RolloutRow, memory: Memory): Promise<void> {
   const { database, now } = deps;
-  if (row.spec.isDynamic && now().getTime() - row.membersAt.getTime() >= MEMBERS_EVERY_MS) await addMembers(deps, row);
   const at = now();
   const aliveSince = new Date(at.getTime() - deps.hostOfflineAfterMs);
   const looks = memory.get(row.id);
@@ -179,11 +178,4 @@ export async function stopEnded(
 ): Promise<void> {
   await mapConcurrently(ended, STOPPED_AT_ONCE, (job) => stopJob(deps, job, 'cancel'));
   deps.changes.notify(ended.map(({ id }) => id));
-}
-
-async function addMembers({ database, now, log }: ConductDeps, { id, spec }: RolloutRow): Promise<void> {
-  const matching = await matchingHosts(database, spec.selector, spec.exclude);
-  const members = matching.map((host) => ({ host: host.name, site: siteOf(host) }));
-  const added = await addLateHosts(database, id, members, now());
-  if (added > 0) log.info({ rolloutId: id, added }, 'hosts joined a dynamic rollout');
 }

@@ -10,7 +10,7 @@ import { orderFiles } from '../downloads/order-files.ts';
 import { isOnline } from '../hosts/view.ts';
 import { findVersion } from '../models/find-version.ts';
 import { RequestError } from '../server/errors/request-error.ts';
-import { inOrderOfWaves, matchingHosts, siteOf } from './members.ts';
+import { inOrderOfWaves, knownHosts, membersOf, siteOf } from './members.ts';
 import { resolveSpec } from './resolve-spec.ts';
 
 /** A request that was looked up: what it would bring where. */
@@ -35,7 +35,7 @@ export async function resolveRollout(deps: Dependencies, body: CreateRolloutBody
     const sizeBytes = files.reduce((sum, file) => sum + (file.sizeBytes ?? 0), 0);
     models.push({ name, version: manifest.version, files: files.length, sizeBytes });
   }
-  const matching = await matchingHosts(database, body.selector, body.exclude);
+  const matching = membersOf(await knownHosts(database), body);
   if (matching.length === 0 && !body.allowEmpty)
     throw new RequestError(
       'no-hosts-matched',
@@ -47,8 +47,8 @@ export async function resolveRollout(deps: Dependencies, body: CreateRolloutBody
 }
 
 /**
- * As `resolveRollout`, within the limits of the caller's token. Hosts that join a dynamic rollout later have to match the selector of the
- * token as well.
+ * As `resolveRollout`, within the limits of the caller's token. Hosts that join a dynamic or holding rollout later have to match the
+ * selector of the token as well.
  *
  * @throws RequestError `forbidden` when a model or a host is outside
  */
@@ -59,7 +59,9 @@ export async function resolveFor(
 ): Promise<ResolvedRollout> {
   const limit = caller.limits?.selector ?? '';
   const selector =
-    body.dynamic && limit !== '' ? [body.selector, limit].filter((text) => text !== '').join(',') : body.selector;
+    (body.dynamic || body.hold) && limit !== ''
+      ? [body.selector, limit].filter((text) => text !== '').join(',')
+      : body.selector;
   const resolved = await resolveRollout(deps, { ...body, selector });
   await refuseOutsideLimits(deps.database, caller, () => ({
     models: resolved.models.map(({ name }) => name),
@@ -94,7 +96,7 @@ export async function requestRollout(
       startsAt: body.startsAt === undefined ? undefined : new Date(body.startsAt),
       members: hosts.map((host) => ({ host: host.name, site: siteOf(host) })),
       createdBy: caller.name,
-      key: key === undefined ? undefined : { tokenId: caller.tokenId, key, bodyHash },
+      key: key === undefined ? undefined : { tokenId: caller.id, key, bodyHash },
     },
     deps.now(),
   );

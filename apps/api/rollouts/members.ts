@@ -1,4 +1,4 @@
-import type { WaveSpec } from '#core/rollout/rollout-spec';
+import type { RolloutSpec, WaveSpec } from '#core/rollout/rollout-spec';
 import { SITE_LABEL, labelsOf, selectableOf } from '#core/selector/host-labels';
 import { isSelected, parseSelector, type Selectable } from '#core/selector/selector';
 import { listHosts, type HostRow } from '#database/hosts/host-queries';
@@ -6,17 +6,17 @@ import type { Database } from '#database/sql/connect';
 
 const MAX_HOSTS = 100_000;
 
-/** @returns the hosts that a selector matches now, by name */
-export async function matchingHosts(
-  database: Database,
-  selector: string,
-  exclude: readonly string[],
-): Promise<HostRow[]> {
+/** @returns every host that was ever heard of, by name */
+export const knownHosts = (database: Database): Promise<HostRow[]> => listHosts(database, MAX_HOSTS);
+
+/** Which hosts a rollout is for. */
+export type Membership = Pick<RolloutSpec, 'selector' | 'exclude'>;
+
+/** @returns those of the hosts that are meant */
+export function membersOf(hosts: readonly HostRow[], { selector, exclude }: Membership): HostRow[] {
   const conditions = parseSelector(selector);
   const left = new Set(exclude);
-  return (await listHosts(database, MAX_HOSTS)).filter(
-    (host) => !left.has(host.name) && isSelected(conditions, selectableOf(host)),
-  );
+  return hosts.filter((host) => !left.has(host.name) && isSelected(conditions, selectableOf(host)));
 }
 
 /** Hosts without the label share the empty name. */

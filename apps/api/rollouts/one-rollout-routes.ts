@@ -53,7 +53,7 @@ function registerGet(app: App, deps: Dependencies): void {
   );
 }
 
-async function mustFind({ database }: Dependencies, id: string): Promise<RolloutRow> {
+export async function mustFind({ database }: Dependencies, id: string): Promise<RolloutRow> {
   const row = await rolloutById(database, id);
   if (row === undefined) throw unknownRollout(id);
   return row;

@@ -11,6 +11,7 @@ import { MAY_BE_OLD, readList } from '../server/requests/read-list.ts';
 import { seeRollout } from './await-rollout.ts';
 import { requestRollout, resolveFor } from './create-rollout.ts';
 import { registerOneRolloutRoutes } from './one-rollout-routes.ts';
+import { registerRolloutOverviews } from './overview-routes.ts';
 import { planRollout } from './plan.ts';
 import { registerRolloutActions } from './action-routes.ts';
 import { etagOf, rolloutView } from './view.ts';
@@ -19,6 +20,7 @@ export function registerRolloutRoutes(app: App, deps: Dependencies): void {
   registerCreate(app, deps);
   registerList(app, deps);
   registerOneRolloutRoutes(app, deps);
+  registerRolloutOverviews(app, deps);
   registerRolloutActions(app, deps);
 }
 

@@ -37,6 +37,8 @@ export function rolloutView(row: RolloutRow, groups: readonly HostGroup[]): Roll
     onFailure: spec.policy.onFailure,
     mode: spec.mode ?? null,
     priority: spec.priority ?? null,
+    hold: spec.hold ?? false,
+    isHolding: row.isHolding,
     deadlineAt: momentOf(row.deadlineAt),
     startsAt: momentOrNull(row.startsAt),
     soakUntil: momentOrNull(row.soakUntil),

@@ -3,7 +3,7 @@ import { Liveness, Readiness, SystemStatus } from '#contracts/http/status';
 import { PROBLEMS } from '#contracts/http/problem';
 import { DOWNLOAD_STATUSES } from '#core/download-status';
 import { countDownloads } from '#database/downloads/download-queries';
-import { listNotices } from '#database/hosts/host-queries';
+import { listNotices, storeWarnings } from '#database/hosts/host-queries';
 import { outdatedModels } from '#database/models/version-queries';
 import type { Dependencies } from '../dependencies.ts';
 import type { Health } from './health.ts';
@@ -12,7 +12,6 @@ import { RequestError } from '../server/errors/request-error.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import type { App } from '../server/app-type.ts';
 import { momentOf } from '../server/requests/moment.ts';
-import { standingStoreWarnings } from '../hosts/store-warnings.ts';
 
 export interface SystemFacts {
   readonly version: string;
@@ -21,6 +20,7 @@ export interface SystemFacts {
 }
 
 const RECENT_NOTICES = 20;
+const MAX_WARNINGS = 1000;
 
 /** Reachable without a token: for load balancers and orchestrators. */
 export function registerHealthRoutes(app: App, { health }: Pick<SystemFacts, 'health'>): void {
@@ -85,11 +85,11 @@ export function registerSystemRoutes(app: App, deps: Dependencies, facts: System
 }
 
 async function statusView({ database }: Dependencies, facts: SystemFacts): Promise<SystemStatus> {
-  const [readiness, counts, newerVersions, storeWarnings, recent] = await Promise.all([
+  const [readiness, counts, newerVersions, warnings, recent] = await Promise.all([
     facts.health.readiness(),
     countDownloads(database),
     outdatedModels(database),
-    standingStoreWarnings(database),
+    storeWarnings(database, MAX_WARNINGS),
     listNotices(database, { limit: RECENT_NOTICES }),
   ]);
   return {
@@ -100,7 +100,7 @@ async function statusView({ database }: Dependencies, facts: SystemFacts): Promi
       DOWNLOAD_STATUSES.map((status) => [status, counts[status] ?? 0]),
     ) as SystemStatus['downloads'],
     newerVersions,
-    storeWarnings,
+    storeWarnings: warnings.map(({ host, at, message }) => ({ host, at: momentOf(at), message })),
     notices: recent.map(({ shownHost, at, notice, model, path, message }) => ({
       at: momentOf(at),
       host: shownHost,

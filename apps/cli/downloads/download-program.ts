@@ -23,6 +23,7 @@ export function addDownloadCommands(program: Command, context: CommandContext): 
     return (await import('../commands/downloads/download.ts')).downloadCommand(what, options, context);
   });
   addList(download, context);
+  addErrors(download, context);
   withWaitOptions(
     download.command('wait <id...>').description('wait for the end of downloads; the exit code is theirs'),
   ).action(async (ids, options) =>
@@ -63,6 +64,20 @@ function addList(download: Command, context: CommandContext): void {
     .option('--limit <n>', 'at most so many, 1 to 10000', '50')
     .option(...JSON_OPTION)
     .action(async (options) => (await import('../commands/downloads/download-list.ts')).downloadList(options, context));
+}
+
+function addErrors(download: Command, context: CommandContext): void {
+  download
+    .command('errors')
+    .description('why downloads failed, by reason, source and message')
+    .option('--model <model>', 'only of this model, name or name@version')
+    .option('--host <name>', 'only on this host')
+    .option('--since <time>', 'only those that ended since then, such as 2026-11-29T00:00:00Z')
+    .option('--waiting', 'those that wait for something, such as space or a source, too')
+    .option(...JSON_OPTION)
+    .action(async (options) =>
+      (await import('../commands/downloads/download-errors.ts')).downloadErrors(options, context),
+    );
 }
 
 const SUMMARIES = {

@@ -16,6 +16,7 @@ export interface DeployOptions {
   readonly mode?: 'download' | 'activate';
   readonly before?: string;
   readonly after?: string;
+  readonly hold?: boolean;
   readonly priority?: string;
   readonly idempotencyKey?: string;
 }
@@ -39,6 +40,7 @@ export function deployRequest(what: string, options: DeployOptions): CreateRollo
     ...(options.offline === undefined ? {} : { offline: options.offline }),
     ...(options.mode === undefined ? {} : { mode: options.mode }),
     ...commandsOf(options),
+    ...(options.hold ? { hold: true } : {}),
     ...(options.priority === undefined ? {} : { priority: priorityOf(options.priority) }),
   };
 }

@@ -34,6 +34,7 @@ export function rolloutDocument(
     model: modelsText(rollout),
     counts: rollout.counts,
     threshold: rollout.threshold,
+    isHolding: rollout.isHolding,
     durationSeconds: Math.round(durationMs(rollout) / SECOND_MS),
     errors: errors.map(({ reason, count, hosts, message }) => ({ reason, count, hosts, message })),
     url,

@@ -65,6 +65,7 @@ function addDeploy(program: Command, context: CommandContext): void {
     )
     .option('--before <command>', 'with --mode activate: command of the worker before it shows the version')
     .option('--after <command>', 'with --mode activate: command of the worker after it shows the version')
+    .option('--hold', 'once it succeeded, hosts that match later or return get the model too, until it is released')
     .option('--priority <n>', '1 is first; left out: before all numbers')
     .option('--idempotency-key <key>', 'the same key finds the same rollout; default: one of the CI run')
     .option('--dry-run', 'show what would happen')
@@ -98,8 +99,9 @@ function addSteering(rollout: Command, context: CommandContext): void {
     resume: 'go on, and open a gate',
     cancel: 'end it',
     approve: 'let it start',
+    release: 'end its hold: hosts that come later do not get its models',
   } as const;
-  for (const action of ['pause', 'resume', 'cancel', 'approve'] as const)
+  for (const action of ['pause', 'resume', 'cancel', 'approve', 'release'] as const)
     rollout
       .command(`${action} <id>`)
       .description(summaries[action])

@@ -45,8 +45,16 @@ export const endedOf = ({ counts }: Rollout): number =>
 export const percentOf = (rollout: Rollout): number =>
   rollout.counts.targeted === 0 ? 100 : Math.floor((100 * endedOf(rollout)) / rollout.counts.targeted);
 
-/** How a rollout stands, in one line. */
-export function progressLine(rollout: Rollout): string {
+/** How a rollout stands, in one line, with its state unless it runs. */
+export const progressLine = (rollout: Rollout): string =>
+  `${hostsLine(rollout)}${rollout.state === 'running' ? '' : ` | ${stateLine(rollout)}`}`;
+
+/** The state in words, and why. */
+export const stateLine = ({ state, message }: Pick<Rollout, 'state' | 'message'>): string =>
+  `${state.replaceAll('_', ' ')}: ${printable(message)}`;
+
+/** How many hosts are how far. */
+export function hostsLine(rollout: Rollout): string {
   const { counts, bytes } = rollout;
   const part = (count: number, word: string): string[] => (count === 0 ? [] : [`${count} ${word}`]);
   const present = counts.alreadyPresent > 0 ? ` (${counts.alreadyPresent} already present)` : '';
@@ -63,9 +71,7 @@ export function progressLine(rollout: Rollout): string {
   const left = bytes.total - bytes.done;
   const rate =
     bytes.perSecond === 0 ? '' : ` | ${formatBytes(bytes.perSecond)}/s | eta ${etaText(left / bytes.perSecond)}`;
-  const state =
-    rollout.state === 'running' ? '' : ` | ${rollout.state.replaceAll('_', ' ')}: ${printable(rollout.message)}`;
-  return `${String(percentOf(rollout)).padStart(3)}% | ${hosts}${rate}${state}`;
+  return `${String(percentOf(rollout)).padStart(3)}% | ${hosts}${rate}`;
 }
 
 /** In whole seconds: fractions would flicker. */

@@ -82,6 +82,32 @@ export const BulkAction = z
 
 export type BulkAction = z.infer<typeof BulkAction>;
 
+export const CreateBulkActionQuery = z.strictObject({
+  dryRun: z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((text) => text === 'true')
+    .describe('answers what would happen, and changes nothing'),
+});
+
+/** What a bulk action would do. */
+export const BulkPlan = z
+  .strictObject({
+    dryRun: z.literal(true),
+    counts: z.strictObject({
+      matched: Count,
+      pending: Count.describe('would be acted on'),
+      unchanged: Count.describe('stand so already'),
+      skipped: Count.describe('could not'),
+    }),
+    reasons: z
+      .array(z.strictObject({ reason: z.string(), count: Count }))
+      .describe('why downloads would be left alone, most of them first'),
+  })
+  .meta({ id: 'BulkPlan' });
+
+export type BulkPlan = z.infer<typeof BulkPlan>;
+
 export const BulkActionParams = z.strictObject({ id: z.uuid('a bulk action id is a UUID, as a create answered it') });
 
 export const GetBulkActionQuery = z.strictObject({ wait: Wait.optional() });

@@ -14,6 +14,14 @@ export const TOKEN_SCOPES: readonly string[] = [
   ...SCOPE_AREAS.flatMap((area) => [`${area}:read`, `${area}:write`]),
 ];
 
+/** What a user of the dashboard may do. */
+export const ROLES = ['viewer', 'operator', 'admin'] as const;
+
+export type Role = (typeof ROLES)[number];
+
+/** A user has the scopes of a token: of everything to read, of everything to change, or all. */
+export const SCOPE_OF_ROLE: Readonly<Record<Role, Scope>> = { viewer: 'read', operator: 'write', admin: 'admin' };
+
 /**
  * True when one of the token's scopes includes the needed one; an unknown scope allows nothing.
  *
@@ -29,7 +37,9 @@ export const allows = (scopes: readonly string[], needed: Scope, area?: ScopeAre
 const AREA_OF_PATH: Readonly<Record<string, ScopeArea>> = {
   ...Object.fromEntries(SCOPE_AREAS.map((area) => [area, area])),
   'bulk-actions': 'downloads',
+  'host-facets': 'hosts',
   cids: 'models',
+  sites: 'hosts',
 };
 
 /** @returns the area of a route such as `/api/hosts/:name`; undefined when only general scopes count */

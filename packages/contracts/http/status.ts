@@ -61,14 +61,32 @@ const Drift = z.strictObject({
   missing: Count.describe('published files that are gone and not there again yet'),
   corrupt: Count.describe('published files that were damaged and are not there again yet'),
   extra: Count.describe('files that no download put there'),
-  old: Count.describe('files of versions while a later one was asked for; they stay for a rollback until the sweep'),
+  old: Count.describe('files of versions while another one is wanted; they stay for a rollback until the sweep'),
   repairWaits: Count.describe(
     'of the missing and corrupt ones: how many wait until fewer hosts of the site are being repaired',
   ),
   files: z.array(DriftFile).describe('the first 100 missing and corrupt ones, and the first 100 others'),
 });
 
-export const HostDetail = Host.extend({ drift: Drift }).meta({ id: 'HostDetail' });
+/** How the version of a model that is wanted on a host stands there. */
+export const DESIRED_STATES = ['present', 'on_its_way', 'paused', 'failed', 'cancelled'] as const;
+
+const DesiredModel = z.strictObject({
+  model: z.string(),
+  version: z.string(),
+  state: z
+    .enum(DESIRED_STATES)
+    .describe('present: every file that was asked for is there, by the last report or inventory of the host'),
+  files: Count,
+  presentFiles: Count,
+  decidedAt: Moment.describe('when it was decided; a later decision about the model replaces it'),
+  rolloutId: z.uuid().nullable().describe('the rollout that decided it; null: a request for downloads'),
+});
+
+export const HostDetail = Host.extend({
+  desired: z.array(DesiredModel).describe('what is wanted there: one version of each model, by the last decision'),
+  drift: Drift,
+}).meta({ id: 'HostDetail' });
 
 export type HostDetail = z.infer<typeof HostDetail>;
 

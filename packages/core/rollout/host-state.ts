@@ -34,6 +34,7 @@ export type RolloutHostState = (typeof ROLLOUT_HOST_STATES)[number];
  * - `cancel`      the rollout or its part of it was cancelled
  * - `supersede`   a newer rollout wants the same on it
  * - `retry`       a person asked to try it again
+ * - `rejoin`      the rollout holds, and the host is back without its models
  */
 export const ROLLOUT_HOST_EVENTS = [
   'dispatch',
@@ -50,6 +51,7 @@ export const ROLLOUT_HOST_EVENTS = [
   'cancel',
   'supersede',
   'retry',
+  'rejoin',
 ] as const;
 
 export type RolloutHostEvent = (typeof ROLLOUT_HOST_EVENTS)[number];
@@ -66,18 +68,18 @@ const NEXT: Record<RolloutHostState, Partial<Record<RolloutHostEvent, RolloutHos
   staged: { lose: 'unknown', ...WORKS },
   activating: { lose: 'unknown', ...WORKS },
   unknown: { come_back: 'queued', ...WORKS },
-  done: {},
-  failed: { retry: 'pending' },
-  skipped: { retry: 'pending' },
-  cancelled: { retry: 'pending' },
-  superseded: {},
+  done: { rejoin: 'pending' },
+  failed: { retry: 'pending', rejoin: 'pending' },
+  skipped: { retry: 'pending', rejoin: 'pending' },
+  cancelled: { retry: 'pending', rejoin: 'pending' },
+  superseded: { rejoin: 'pending' },
 };
 
 /** @returns the state after the event, or undefined when the move is illegal. */
 export const nextRolloutHostState = (state: RolloutHostState, event: RolloutHostEvent): RolloutHostState | undefined =>
   NEXT[state][event];
 
-/** Nothing more happens to the host in the rollout unless a person asks for a retry. */
+/** Nothing more happens to the host in the rollout unless a person asks for a retry, or the rollout holds. */
 export const FINAL_HOST_STATES = ['done', 'failed', 'skipped', 'cancelled', 'superseded'] as const;
 
 /** Hosts that hold a place of the concurrency limit. */

@@ -10,6 +10,8 @@ export interface SiteCounts {
   /** Online and not yet dispatched. */
   readonly ready: number;
   readonly active: number;
+  /** Online, and held back by the byte budget of the site; not among the ready ones. */
+  readonly held?: number | undefined;
 }
 
 /** Everything the next step depends on. Counts are of this moment; times are milliseconds of one clock. */
@@ -24,7 +26,7 @@ export interface RolloutSnapshot {
   readonly isWindowOpen: boolean;
   /** A source of the models can be used at all. */
   readonly isSourceUsable: boolean;
-  /** Index of the open wave; -1 before the first. */
+  /** Index of the open wave; -1 before the first. The last one while the rollout holds. */
   readonly wave: number;
   /** When the soak time of the open wave ends; undefined until the wave is done. */
   readonly soakUntil?: number | undefined;
@@ -45,6 +47,8 @@ export interface RolloutSnapshot {
   readonly sites: readonly SiteCounts[];
   /** Hosts that have every file and wait for their activation. */
   readonly staged: number;
+  /** It has its verdict, and hosts that lack the models still get them. */
+  readonly isHolding?: boolean | undefined;
 }
 
 /** One thing to carry out. A move is guarded by the state table; the others are safe to repeat. */
@@ -71,7 +75,7 @@ export type RolloutStep =
  */
 export function nextSteps(rollout: RolloutSnapshot, now: number): RolloutStep[] {
   const { state, policy, counts } = rollout;
-  if (isFinalRollout(state)) return [];
+  if (isFinalRollout(state)) return hold(rollout);
   if (now >= rollout.deadlineAt) return endOverdue(rollout);
   if (state === 'awaiting_approval')
     return rollout.isApproved ? [move('approve', 'it was approved and waits for its start')] : [];
@@ -82,6 +86,12 @@ export function nextSteps(rollout: RolloutSnapshot, now: number): RolloutStep[] 
   const pause = pauseNow(rollout);
   if (pause !== undefined) return pause;
   return state === 'soaking' ? endSoak(rollout, now) : proceed(rollout, now);
+}
+
+/** After the verdict: hosts that lack the models get them within the limits of the last wave. */
+function hold(rollout: RolloutSnapshot): RolloutStep[] {
+  const { isHolding, isWindowOpen, isSourceUsable } = rollout;
+  return isHolding && isWindowOpen && isSourceUsable ? [...activate(rollout), ...dispatch(rollout)] : [];
 }
 
 function endOverdue(rollout: RolloutSnapshot): RolloutStep[] {
@@ -110,10 +120,13 @@ function start({ startsAt, isWindowOpen }: RolloutSnapshot, now: number): Rollou
   return (startsAt ?? now) <= now && isWindowOpen ? [move('start', 'it runs')] : [];
 }
 
-/** A pause by a window or a source ends with its reason; every other pause waits for a person. */
-function resumeByItself({ pauseReason, isWindowOpen, isSourceUsable }: RolloutSnapshot): RolloutStep[] {
+/** A pause by a window, a source or a budget ends with its reason; every other pause waits for a person. */
+function resumeByItself(rollout: RolloutSnapshot): RolloutStep[] {
+  const { pauseReason, isWindowOpen, isSourceUsable } = rollout;
   if (pauseReason === 'window' && isWindowOpen) return [move('resume', 'its window is open again')];
   if (pauseReason === 'source' && isSourceUsable) return [move('resume', 'a source can be used again')];
+  if (pauseReason === 'budget' && spentSites(rollout).length === 0)
+    return [move('resume', 'a site has bytes left again')];
   return [];
 }
 
@@ -126,7 +139,15 @@ function pauseNow(rollout: RolloutSnapshot): RolloutStep[] | undefined {
   }
   if (!rollout.isWindowOpen) return [pause('window', 'its window is closed; running hosts go on')];
   if (!rollout.isSourceUsable) return [pause('source', 'no source of its models can be used now')];
+  const spent = spentSites(rollout);
+  if (spent.length > 0) return [pause('budget', `the byte budget of ${spent.join(', ')} is used up for now`)];
   return undefined;
+}
+
+/** @returns the sites whose budgets hold back every host that the rollout could go on with; none while a host is at work or may begin */
+function spentSites({ sites }: RolloutSnapshot): string[] {
+  if (sites.some(({ active, ready }) => active > 0 || ready > 0)) return [];
+  return sites.filter(({ held = 0 }) => held > 0).map(({ site }) => site);
 }
 
 /** @returns what tripped the brake; the boundary itself trips it */

@@ -92,6 +92,8 @@ export interface RolloutSpec {
   readonly deadlineMs: number;
   /** Hosts that match later get the models too; they are not in the verdict. */
   readonly isDynamic: boolean;
+  /** Once it succeeded, hosts that match later or return without the models get them too, until it is released. */
+  readonly hold?: boolean | undefined;
   readonly supersede: 'same-model' | 'none';
   readonly windows: readonly RolloutWindow[];
   readonly needsApproval: boolean;

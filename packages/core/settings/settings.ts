@@ -120,13 +120,34 @@ export const SETTINGS = {
     kind: wholeNumber(10, 1_000_000),
     readBy: ['api'],
     default: '6000',
-    meaning: 'most requests of one token within a minute, in each API process; beyond, they are answered with 429',
+    meaning:
+      'most requests of one token or user within a minute, at all API processes together (at each while Redis is away); beyond, they are answered with 429',
+  },
+  HAULIER_SESSION_IDLE: {
+    kind: duration,
+    readBy: ['api'],
+    default: '12h',
+    meaning: 'a [session](access.md#users-and-sessions) that is not used for this long is over',
+  },
+  HAULIER_SESSION_LIFE: {
+    kind: duration,
+    readBy: ['api'],
+    default: '7d',
+    meaning: 'a session is over after this long, however much it is used',
+  },
+  HAULIER_SIGN_IN_WITHOUT_TLS: {
+    kind: flag,
+    readBy: ['api'],
+    default: '0',
+    meaning:
+      '`1`: users may also sign in from other machines without TLS; password and session cross the network in the open',
   },
   HAULIER_QUEUE_BOARD: {
     kind: oneOf(['read-only', 'writable', 'off']),
     readBy: ['api'],
-    default: 'read-only',
-    meaning: '`read-only`, `writable` or `off`',
+    default: 'writable',
+    meaning:
+      'the board of queues at `/admin/queues`. `writable`: users who may read see it, admins also act; `read-only`: nothing can be changed there; `off`',
   },
   HAULIER_DOCS: {
     kind: flag,
@@ -157,6 +178,12 @@ export const SETTINGS = {
     readBy: ['api'],
     default: '30d',
     meaning: 'how long single tries are remembered',
+  },
+  HAULIER_AUDIT_HISTORY: {
+    kind: duration,
+    readBy: ['api'],
+    default: '400d',
+    meaning: 'how long the rows of the audit are kept; at least 1d; whole days are dropped',
   },
   HAULIER_VERSION_CHECK_INTERVAL: {
     kind: duration,

@@ -16,6 +16,9 @@ export type SourceSecrets = Readonly<Record<string, SourceSecret>>;
 export const SECRET_NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 export const SECRET_NAME_RULE = 'a name of a secret is 1 to 63 of a-z 0-9 . _ -, such as "mirror-eu"';
 
+/** `HAULIER_SECRET_MIRROR_EU` holds the secret `mirror-eu` alone. */
+export const SECRET_VARIABLE_PREFIX = 'HAULIER_SECRET_';
+
 const FIELDS = ['origin', 'authorization', 'query', 'user', 'password'];
 const EXAMPLE = '{"mirror-eu": {"origin": "https://files.example", "authorization": "Bearer …"}}';
 
@@ -29,6 +32,13 @@ export function parseSourceSecrets(text: string): SourceSecrets {
   if (!isObject(found)) throw new RangeError(`write a JSON object of secrets by name, such as ${EXAMPLE}`);
   return Object.fromEntries(Object.entries(found).map(([name, value]) => [name, secretOf(name, value)]));
 }
+
+/**
+ * Reads one secret of a worker: a JSON object with an `origin`, and `authorization`, `query`, or `user` and `password`.
+ *
+ * @throws RangeError that names the secret and what would be right, without any value
+ */
+export const parseSourceSecret = (name: string, text: string): SourceSecret => secretOf(name, parseJson(text));
 
 function secretOf(name: string, value: unknown): SourceSecret {
   const refuse = (why: string): never => {

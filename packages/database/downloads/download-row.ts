@@ -157,3 +157,10 @@ export const DOWNLOAD_COLUMNS = [
   HOST_SEEN_COLUMN,
   `${shownHostSql('d.host')} AS "shownHost"`,
 ].join(', ');
+
+/** The tag of what people decide about a download: where it stands, which start it is, and its limit. Progress does not change it. */
+export const tagOf = ({ status, generation, pauseReason, limitBytesPerSecond }: DownloadRow): string =>
+  `${status}.${generation}.${pauseReason ?? ''}.${limitBytesPerSecond ?? ''}`;
+
+/** `tagOf` the row `downloads d`. */
+export const TAG_SQL = `concat_ws('.', d.status, d.generation, coalesce(d.pause_reason, ''), coalesce(d.limit_bytes_per_second::text, ''))`;

@@ -23,6 +23,8 @@ export interface DownloadOrder {
   readonly priority?: number | undefined;
   /** How long unreachable sources are waited for; milliseconds, default DEFAULT_DEADLINE_MS. */
   readonly deadlineMs?: number | undefined;
+  /** What decided that the hosts are to have this version, and since when; left out: the request itself, now. */
+  readonly decision?: { readonly rolloutId: string; readonly at: Date } | undefined;
 }
 
 /** Which rows answer a request besides those that are open. */
@@ -101,6 +103,28 @@ export async function insertDownloads(
 
 /** The same inside a transaction of the caller. */
 export async function insertDownloadsIn(
+  client: Pick<pg.ClientBase, 'query'>,
+  request: DownloadOrder,
+  trust: Trust,
+  now: Date,
+): Promise<number> {
+  const created = await insertRows(client, request, trust, now);
+  const { model, decision = { rolloutId: null, at: now } } = request;
+  const hosts = [...new Set(request.hosts)].filter((host) => host !== null);
+  if (model !== undefined && hosts.length > 0)
+    await client.query(DECIDE_SQL, [hosts, model.name, model.version, decision.rolloutId, decision.at]);
+  return created;
+}
+
+/** What is wanted on these hosts from now on, unless something was decided later. In the order of the key, as the rows. */
+const DECIDE_SQL = `
+  INSERT INTO desired_models AS w (host, model, version, rollout_id, decided_at)
+  SELECT h.host, $2, $3, $4, $5 FROM unnest($1::text[]) AS h (host) ORDER BY h.host
+  ON CONFLICT (host, model) DO UPDATE
+    SET version = excluded.version, rollout_id = excluded.rollout_id, decided_at = excluded.decided_at
+    WHERE w.decided_at <= excluded.decided_at`;
+
+async function insertRows(
   client: Pick<pg.ClientBase, 'query'>,
   request: DownloadOrder,
   trust: Trust,

@@ -45,7 +45,7 @@ interface EndedDownload {
 }
 
 /**
- * Forgets a host that was silent since the given moment: its row, its notices, its inventory and its key. What is still wanted there is
+ * Forgets a host that was silent since the given moment: its row, its notices, its inventory, its key and what was decided for it. What is still wanted there is
  * cancelled. Finished downloads stay as history.
  *
  * @returns what was cancelled; undefined when the host is unknown or spoke since then
@@ -62,6 +62,7 @@ export async function forgetHost(
     await client.query('DELETE FROM host_notices WHERE host = $1', [name]);
     await client.query('DELETE FROM inventory_pages WHERE host = $1', [name]);
     await client.query('DELETE FROM host_keys WHERE host = $1', [name]);
+    await client.query('DELETE FROM desired_models WHERE host = $1', [name]);
     const cancel = `UPDATE downloads d SET status = ${nextStatusSql('cancel')}, pause_reason = NULL, retry_at = NULL,
         reason = 'its host was forgotten', bytes_per_second = 0, completed_at = $2, updated_at = $2
       WHERE d.host = $1 AND ${legalSql('cancel')} RETURNING d.id, d.host, d.generation`;

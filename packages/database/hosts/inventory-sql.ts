@@ -125,7 +125,7 @@ export const VERIFY_SQL = `
 const NAMED = 100;
 
 /**
- * What the host has beyond what is wanted there. `old`: of a version while another one was asked for later; it stays for a rollback until the
+ * What the host has beyond what is wanted there. `old`: of a version while another one is wanted; it stays for a rollback until the
  * sweep. `extra`: of no download, such as a bundle that was installed by hand. Files that a manifest declares inside an archive are wanted.
  */
 export const SURPLUS_SQL = `
@@ -133,8 +133,9 @@ export const SURPLUS_SQL = `
     SELECT d.id, d.model, d.version, d.path, d.hash, d.created_at, d.file_id FROM downloads d
     WHERE d.host = $1 AND d.status <> 'cancelled'
   ), newest AS (
-    SELECT DISTINCT ON (m.model) m.model, m.version FROM mine m WHERE m.model IS NOT NULL
-    ORDER BY m.model, m.created_at DESC, m.id DESC
+    SELECT DISTINCT ON (m.model) m.model, m.version FROM mine m
+    LEFT JOIN desired_models w ON w.host = $1 AND w.model = m.model AND w.version = m.version
+    WHERE m.model IS NOT NULL ORDER BY m.model, w.model IS NULL, m.created_at DESC, m.id DESC
   ), unpacked AS (
     SELECT m.model, m.version, u->>'path' AS path FROM mine m JOIN file_specs s ON s.id = m.file_id,
       jsonb_array_elements(coalesce(s.file->'unpack'->'files', '[]')) u WHERE m.model IS NOT NULL

@@ -1,5 +1,6 @@
 import { SITE_LABEL } from '#core/selector/host-labels';
 import type { Database } from '../sql/connect.ts';
+import { chargeSite, holdBudgets, type SiteWork } from '../sites/site-budgets.ts';
 import { inTransaction } from '../sql/transaction.ts';
 
 export interface RepairBudget {
@@ -30,39 +31,60 @@ const SITES = `sites AS MATERIALIZED (
     FROM hosts h
   )`;
 
-/** `$1` the moment since which a host is online, `$2` hosts per site, `$3` share of a site, `$4` our clock. */
+/**
+ * `$1` the moment since which a host is online, `$2` hosts per site, `$3` share of a site, `$4` our clock; `$5` to `$7` are the sites with
+ * a byte budget, the bytes of each and how many of them are used. Hosts that are being repaired come first.
+ */
 const RELEASE_SQL = `
   WITH ${SITES}, sizes AS (
     SELECT s.site, count(*) AS hosts FROM sites s GROUP BY s.site
+  ), budgets AS (
+    SELECT * FROM unnest($5::text[], $6::bigint[], $7::bigint[]) AS b (site, bytes, used)
   ), busy AS (
     SELECT DISTINCT d.host, s.site FROM downloads d JOIN sites s ON s.host = d.host
     WHERE d.lost_at IS NOT NULL AND NOT d.repair_waits AND d.status IN ('pending', 'in_progress', 'resuming')
       AND s.last_seen_at >= $1
   ), waiting AS (
-    SELECT d.host, s.site, min(d.lost_at) AS since FROM downloads d JOIN sites s ON s.host = d.host
+    SELECT d.host, s.site, min(d.lost_at) AS since, coalesce(sum(d.total_bytes), 0)::bigint AS bytes,
+      d.host IN (SELECT b.host FROM busy b) AS is_busy
+    FROM downloads d JOIN sites s ON s.host = d.host
     WHERE d.lost_at IS NOT NULL AND d.repair_waits AND d.status = 'pending' AND s.last_seen_at >= $1 GROUP BY d.host, s.site
   ), ranked AS (
-    SELECT w.host, w.site, row_number() OVER (PARTITION BY w.site ORDER BY w.since, w.host) AS place FROM waiting w
-    WHERE w.host NOT IN (SELECT b.host FROM busy b)
+    SELECT w.*, count(*) FILTER (WHERE NOT w.is_busy) OVER line AS place, sum(w.bytes) OVER line AS needed,
+      coalesce(sum(w.bytes) OVER before, 0) AS needed_before
+    FROM waiting w
+    WINDOW line AS (PARTITION BY w.site ORDER BY w.is_busy DESC, w.since, w.host),
+      before AS (PARTITION BY w.site ORDER BY w.is_busy DESC, w.since, w.host ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
   ), chosen AS (
-    SELECT r.host FROM ranked r JOIN sizes z ON z.site = r.site
-    WHERE r.place + (SELECT count(*) FROM busy b WHERE b.site = r.site)
-      <= greatest(1, least($2::bigint, floor(z.hosts * $3::float8)::bigint))
-    UNION SELECT b.host FROM busy b
+    SELECT r.host, r.site, r.bytes FROM ranked r JOIN sizes z ON z.site = r.site LEFT JOIN budgets b ON b.site = r.site
+    WHERE (r.is_busy OR r.place + (SELECT count(*) FROM busy o WHERE o.site = r.site)
+        <= greatest(1, least($2::bigint, floor(z.hosts * $3::float8)::bigint)))
+      AND (b.site IS NULL OR b.used + r.needed <= b.bytes OR b.used + r.needed_before = 0)
+  ), released AS (
+    UPDATE downloads d SET repair_waits = false, updated_at = $4
+    FROM chosen c WHERE d.host = c.host AND d.lost_at IS NOT NULL AND d.repair_waits
+    RETURNING d.id
   )
-  UPDATE downloads d SET repair_waits = false, updated_at = $4
-  FROM chosen c WHERE d.host = c.host AND d.lost_at IS NOT NULL AND d.repair_waits
-  RETURNING d.id`;
+  SELECT (SELECT coalesce(array_agg(r.id), '{}') FROM released r) AS ids,
+    (SELECT coalesce(jsonb_agg(jsonb_build_object('site', c.site, 'host', c.host, 'bytes', c.bytes)), '[]')
+      FROM chosen c JOIN budgets b ON b.site = c.site) AS charges`;
 
 /**
  * Lets repairs begin, host by host, the one that lost its files first before the others. A host that is being repaired keeps its place until
- * its files are there, are waited for, or have failed. @returns ids of the downloads that may be queued now
+ * its files are there, are waited for, or have failed. The byte budget of a site holds back what would exceed it.
+ *
+ * @returns ids of the downloads that may be queued now
  */
 export async function releaseRepairs(database: Database, budget: RepairBudget, now: Date): Promise<string[]> {
-  const parameters = [budget.aliveSince, budget.hostsPerSite, budget.shareOfSite, now];
-  return inTransaction(database, async (client) =>
-    (await client.query<{ id: string }>(RELEASE_SQL, parameters)).rows.map(({ id }) => id),
-  );
+  return inTransaction(database, async (client) => {
+    const bytes = await holdBudgets(client, now);
+    const limits = [budget.aliveSince, budget.hostsPerSite, budget.shareOfSite, now];
+    const columns = [bytes.map(({ site }) => site), bytes.map((one) => one.bytes), bytes.map((one) => one.usedBytes)];
+    type Released = { readonly ids: string[]; readonly charges: readonly (SiteWork & { readonly site: string })[] };
+    const { ids, charges } = (await client.query<Released>(RELEASE_SQL, [...limits, ...columns])).rows[0]!;
+    for (const { site, ...work } of charges) await chargeSite(client, site, [work], now);
+    return ids;
+  });
 }
 
 /** `$1` share of a site, `$2` fewest hosts, `$3` no second alarm for a site since this moment, `$4` our clock. */

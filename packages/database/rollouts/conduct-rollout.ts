@@ -6,11 +6,13 @@ import { inTransaction } from '../sql/transaction.ts';
 import { activateStaged, dueOrders, type ActivationOrder } from './activate-hosts.ts';
 import { takeReadyHosts, writeDownloads } from './dispatch-hosts.ts';
 import { endDownloads, type EndedDownload } from './end-downloads.ts';
+import { beginHold, endHold } from './holds.ts';
 import { moveHosts, moveRollout, type Client } from './moves.ts';
 import { noteThreshold } from './note-threshold.ts';
 import { ROLLOUT_COLUMNS, type RolloutRow } from './rollout-row.ts';
 import { settlePresence, settleWork } from './settle-hosts.ts';
 import { readSnapshot } from './snapshot.ts';
+import { chargeHosts } from './site-admission.ts';
 import { FINAL_HOST_LIST, OPEN_ROLLOUT_STATES, ZONE_SQL } from './state-sql.ts';
 import { supersedeOlder } from './supersede.ts';
 
@@ -28,7 +30,7 @@ export interface Circumstances {
 
 /** What a round did. */
 export interface Conducted {
-  /** False while another process has the rollout, or when it has its verdict. */
+  /** False while another process has the rollout, or when it has its verdict and does not hold. */
   readonly isHeld: boolean;
   readonly steps: readonly RolloutStep[];
   /** Downloads that were cancelled: their jobs are to be taken out of their queues. */
@@ -44,11 +46,25 @@ const NOTHING: Conducted = { isHeld: false, steps: [], ended: [], dispatched: 0,
 /** More than any rollout needs to come to rest; a round that reaches it goes on next time. */
 const MAX_ROUNDS = 20;
 
-/** @returns rollouts without a verdict, by their priority and then by age: in this order they give work to hosts */
-export async function openRollouts(database: Database): Promise<RolloutRow[]> {
-  const sql = `SELECT ${ROLLOUT_COLUMNS} FROM rollouts r WHERE r.state IN (${OPEN_ROLLOUT_STATES}) 
-    ORDER BY coalesce((r.spec->>'priority')::int, 0), r.created_at, r.id`;
-  return (await database.pool.query<RolloutRow>(sql)).rows;
+/** A rollout that goes on. */
+export interface GoingRollout extends RolloutRow {
+  /** A host of it has not ended. */
+  readonly hasOpenHosts: boolean;
+}
+
+const NEWEST_DECISION_FIRST = `CASE WHEN r.is_holding THEN coalesce(r.started_at, r.created_at) END DESC`;
+
+/**
+ * @returns rollouts without a verdict, by their priority and then by age: in this order they give work to hosts. Then those that hold, the
+ * newest decision first, so that it is known to older ones
+ */
+export async function openRollouts(database: Database): Promise<GoingRollout[]> {
+  const sql = `SELECT ${ROLLOUT_COLUMNS}, EXISTS (
+      SELECT 1 FROM rollout_hosts h WHERE h.rollout_id = r.id AND h.state NOT IN (${FINAL_HOST_LIST})
+    ) AS "hasOpenHosts"
+    FROM rollouts r WHERE r.state IN (${OPEN_ROLLOUT_STATES}) OR r.is_holding
+    ORDER BY r.is_holding, ${NEWEST_DECISION_FIRST}, coalesce((r.spec->>'priority')::int, 0), r.created_at, r.id`;
+  return (await database.pool.query<GoingRollout>(sql)).rows;
 }
 
 /** @returns a text that differs when the rollout or one of its hosts was written since */
@@ -95,7 +111,7 @@ export async function conductRollout(database: Database, id: string, around: Cir
 const SELECT_SQL = `SELECT ${ROLLOUT_COLUMNS} FROM rollouts r WHERE r.id = $1`;
 
 async function lock(client: Client, id: string): Promise<RolloutRow | undefined> {
-  const sql = `${SELECT_SQL} AND r.state IN (${OPEN_ROLLOUT_STATES}) FOR UPDATE SKIP LOCKED`;
+  const sql = `${SELECT_SQL} AND (r.state IN (${OPEN_ROLLOUT_STATES}) OR r.is_holding) FOR UPDATE SKIP LOCKED`;
   return (await client.query<RolloutRow>(sql, [id])).rows[0];
 }
 
@@ -157,13 +173,21 @@ class Round {
     const soakUntil = step.soakUntil === undefined ? undefined : new Date(step.soakUntil);
     const moved = await moveRollout(this.#client, row.id, { event, pauseReason, soakUntil, reason: sentence }, now);
     if (!moved) throw new Error(`rollout ${row.id} cannot ${event} while it is ${row.state}`);
-    if (isVerdict(event)) await leaveLateHosts(this.#client, row.id, now);
+    if (isVerdict(event)) await this.#endLate(row, now);
     if (event === 'start' && row.spec.supersede === 'same-model')
       this.#ended.push(...(await supersedeOlder(this.#client, row, now)));
   }
 
+  async #endLate(row: RolloutRow, now: Date): Promise<void> {
+    const after = await reread(this.#client, row.id);
+    if (after.isHolding) await beginHold(this.#client, after, now);
+    else await leaveLateHosts(this.#client, row.id, now);
+  }
+
   async #dispatch(row: RolloutRow, site: string, count: number): Promise<void> {
-    this.#taken.push(...(await takeReadyHosts(this.#client, row, { site, count }, this.#around)));
+    const hosts = await takeReadyHosts(this.#client, row, { site, count }, this.#around);
+    await chargeHosts(this.#client, row, site, hosts, this.#around.now);
+    this.#taken.push(...hosts);
   }
 
   /** For the hosts of all sites together. */
@@ -172,8 +196,9 @@ class Round {
     const hosts = this.#taken.splice(0);
     this.#dispatched += hosts.length;
     if (hosts.length === 0 || (await writeDownloads(this.#client, row, hosts, now))) return;
-    await this.#endHosts(row, 'cancelled');
     const reason = 'a version of its models was deleted';
+    if (row.isHolding) return endHold(this.#client, row.id, { reason }, now);
+    await this.#endHosts(row, 'cancelled');
     await moveRollout(this.#client, row.id, { event: 'fail', reason }, now);
   }
 

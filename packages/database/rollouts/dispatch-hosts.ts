@@ -3,8 +3,9 @@ import type { Manifest } from '#contracts/manifest';
 import type { RolloutSpec } from '#core/rollout/rollout-spec';
 import { contentKeyOf } from '../downloads/content-key.ts';
 import { insertDownloadsIn, type DownloadOrder } from '../downloads/insert-downloads.ts';
+import { stillDecided } from './holds.ts';
 import { moveHosts, type Client } from './moves.ts';
-import type { RolloutRow } from './rollout-row.ts';
+import { decidedAt, type RolloutRow } from './rollout-row.ts';
 import { ZONE_SQL } from './state-sql.ts';
 
 const READY_SQL = `
@@ -43,28 +44,42 @@ const LINK_SQL = `
 
 /**
  * Writes the downloads of hosts that were taken, one statement for each model, and remembers which they are. The relay makes the jobs. A
- * host that has the files says so: its record is not trusted.
+ * host that has the files says so: its record is not trusted. A rollout that holds leaves out what was decided later for a host.
  *
  * @returns false when a version is gone; nothing can be downloaded then
  */
 export async function writeDownloads(
   client: Client,
-  { id, models, spec, deadlineAt }: RolloutRow,
+  row: RolloutRow,
   hosts: readonly string[],
   now: Date,
 ): Promise<boolean> {
-  const deadlineMs = Math.max(1, deadlineAt.getTime() - now.getTime());
-  for (const { name, version } of models) {
+  const { id, spec, isHolding } = row;
+  const deadlineMs = isHolding ? spec.deadlineMs : Math.max(1, row.deadlineAt.getTime() - now.getTime());
+  const decision = { rolloutId: id, at: isHolding ? decidedAt(row) : now };
+  const begun = new Set<string>();
+  // By name, so that two rollouts with the same models at once do not wait for each other.
+  for (const { name, version } of [...row.models].sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const sql = 'SELECT json FROM manifests WHERE model = $1 AND version = $2';
     const stored = (await client.query<{ json: Manifest }>(sql, [name, version])).rows[0];
     if (stored === undefined) return false;
-    const request = { ...requestOf(stored.json, hosts, spec), deadlineMs };
+    const lacking = isHolding ? await stillDecided(client, row, name, hosts) : hosts;
+    if (lacking.length === 0) continue;
+    const request = { ...requestOf(stored.json, lacking, spec), deadlineMs, decision };
     await insertDownloadsIn(client, request, { finishedOn: [] }, now);
     const files = request.files.map((file) => ({ path: file.path, content_key: contentKeyOf(file) }));
-    await client.query(LINK_SQL, [id, JSON.stringify(files), hosts, name, version, now]);
+    await client.query(LINK_SQL, [id, JSON.stringify(files), lacking, name, version, now]);
+    for (const host of lacking) begun.add(host);
   }
+  const left = hosts.filter((host) => !begun.has(host));
+  if (left.length > 0) await moveHosts(client, id, LEFT_SQL, [left], now);
   return true;
 }
+
+const LEFT_SQL = `
+  SELECT h.host, h.state AS from_state, 'supersede' AS event, NULL AS failure_class,
+    'another version was asked for there meanwhile' AS reason
+  FROM rollout_hosts h WHERE h.rollout_id = $1 AND h.host = ANY($3::text[])`;
 
 const requestOf = (manifest: Manifest, hosts: readonly string[], spec: RolloutSpec): DownloadOrder => ({
   hosts,

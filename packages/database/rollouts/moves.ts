@@ -37,7 +37,9 @@ export async function moveRollout(client: Client, id: string, move: RolloutMove,
       UPDATE rollouts r SET state = ${next}, reason = $4, pause_reason = $5,
         soak_until = coalesce($6, r.soak_until),
         started_at = CASE WHEN $7 = 'start' THEN $2 ELSE r.started_at END,
-        ended_at = CASE WHEN ${next} = ANY($9::text[]) THEN $2::timestamptz END, version = r.version + 1, updated_at = $2
+        ended_at = CASE WHEN ${next} = ANY($9::text[]) THEN $2::timestamptz END,
+        is_holding = $7 IN ('succeed', 'succeed_partly') AND (r.spec->>'hold')::boolean IS TRUE,
+        version = r.version + 1, updated_at = $2
       FROM old WHERE r.id = old.id RETURNING r.id, old.state AS from_state, r.state AS to_state
     )
     INSERT INTO rollout_events (rollout_id, at, event, from_state, to_state, reason, actor)
@@ -83,4 +85,14 @@ export async function moveHosts(
     )
     SELECT host, to_state AS state FROM moved`;
   return (await client.query<MovedHost>(sql, [rolloutId, now, ...more])).rows;
+}
+
+/** Lets hosts begin anew that were moved back: what was known of their downloads and their activation is gone. */
+export async function beginAnew(client: Client, rolloutId: string, hosts: readonly string[]): Promise<void> {
+  const links = 'DELETE FROM rollout_downloads WHERE rollout_id = $1 AND host = ANY($2::text[])';
+  await client.query(links, [rolloutId, hosts]);
+  const reset = `UPDATE rollout_hosts SET bytes = 0, dispatched_at = NULL, progress_at = NULL, activating_at = NULL,
+      ordered_at = NULL, activated_at = NULL, activation_class = NULL, activation_error = NULL
+    WHERE rollout_id = $1 AND host = ANY($2::text[])`;
+  await client.query(reset, [rolloutId, hosts]);
 }

@@ -1,10 +1,11 @@
 import type { RolloutModel } from '#core/rollout/rollout-spec';
 import type { Database } from '../sql/connect.ts';
+import type { Client } from './moves.ts';
 import { FINAL_HOST_LIST, OPEN_ROLLOUT_STATES } from './state-sql.ts';
 
 /** @returns bytes of these models that are recorded as complete, by host; hosts without any are left out */
 export async function presentBytes(
-  database: Database,
+  { pool }: { readonly pool: Client },
   models: readonly RolloutModel[],
   hosts: readonly string[],
 ): Promise<Map<string, number>> {
@@ -15,7 +16,7 @@ export async function presentBytes(
       WHERE d.host = ANY($2::text[]) ORDER BY d.host, d.model, d.path, d.created_at DESC
     ) f WHERE f.status = 'success' GROUP BY f.host`;
   const parameters = [JSON.stringify(models), hosts];
-  const { rows } = await database.pool.query<{ host: string; bytes: number }>(sql, parameters);
+  const { rows } = await pool.query<{ host: string; bytes: number }>(sql, parameters);
   return new Map(rows.map(({ host, bytes }) => [host, bytes]));
 }
 

@@ -1,7 +1,8 @@
 import type { Database } from '../sql/connect.ts';
 import { inTransaction } from '../sql/transaction.ts';
 import { endDownloads, type EndedDownload } from './end-downloads.ts';
-import { moveHosts, moveRollout, type Client } from './moves.ts';
+import { endHold } from './holds.ts';
+import { beginAnew, moveHosts, moveRollout, type Client } from './moves.ts';
 import { ROLLOUT_COLUMNS, type RolloutRow } from './rollout-row.ts';
 import { FINAL_HOST_LIST } from './state-sql.ts';
 
@@ -63,6 +64,14 @@ export const approveRollout = (database: Database, action: Action): Promise<Acti
     return [];
   });
 
+/** Ends the hold of a rollout: hosts that come later do not get its models any more; what hosts have stays. */
+export const releaseRollout = (database: Database, action: Action): Promise<ActionResult> =>
+  act(database, action, async (client, row) => {
+    if (!row.isHolding) return undefined;
+    await endHold(client, row.id, { reason: `${action.actor} released it`, actor: action.actor }, action.now);
+    return [];
+  });
+
 /** Which hosts are tried again; all that failed where nothing is named. */
 export interface RetryFilter {
   readonly hosts?: readonly string[] | undefined;
@@ -77,20 +86,17 @@ const RETRY_SQL = `
 
 /**
  * Tries hosts again that failed or were cancelled; their downloads go on where they stopped. A rollout that had ended runs again, with
- * its whole deadline.
+ * its whole deadline; one that succeeded and holds goes on holding.
  */
 export const retryRollout = (database: Database, action: Action, filter: RetryFilter): Promise<ActionResult> =>
   act(database, action, async (client, row) => {
-    if (row.state === 'succeeded' || row.state === 'cancelled' || row.state === 'superseded') return undefined;
+    if ((row.state === 'succeeded' && !row.isHolding) || row.state === 'cancelled' || row.state === 'superseded')
+      return undefined;
     const { id } = row;
     const moved = await moveHosts(client, id, RETRY_SQL, [filter.hosts ?? null, filter.reasons ?? null], action.now);
     const hosts = moved.map(({ host }) => host);
     if (hosts.length === 0) return [];
-    await client.query('DELETE FROM rollout_downloads WHERE rollout_id = $1 AND host = ANY($2::text[])', [id, hosts]);
-    const reset = `UPDATE rollout_hosts SET bytes = 0, dispatched_at = NULL, progress_at = NULL, activating_at = NULL, ordered_at = NULL,
-        activated_at = NULL, activation_class = NULL, activation_error = NULL
-      WHERE rollout_id = $1 AND host = ANY($2::text[])`;
-    await client.query(reset, [id, hosts]);
+    await beginAnew(client, id, hosts);
     const reason = `${action.actor} asked to try ${hosts.length} hosts again`;
     const restarted = await moveRollout(client, id, { event: 'retry', reason, actor: action.actor }, action.now);
     const deadlineAt = new Date(action.now.getTime() + row.spec.deadlineMs);

@@ -30,14 +30,20 @@ export interface RolloutRow {
   readonly startedAt: Date | null;
   readonly endedAt: Date | null;
   readonly updatedAt: Date;
+  /** It succeeded, and hosts that lack its models still get them. */
+  readonly isHolding: boolean;
 }
+
+/** When the rollout decided what its hosts are to have; a later decision about a host wins. */
+export const decidedAt = ({ startedAt, createdAt }: RolloutRow): Date => startedAt ?? createdAt;
 
 /** What to select from `rollouts r` to get a RolloutRow. */
 export const ROLLOUT_COLUMNS = `r.id, r.models, r.spec, r.state, r.pause_reason AS "pauseReason", r.reason, r.wave,
   r.soak_until AS "soakUntil", r.is_gate_open AS "isGateOpen", r.brake_finished AS "brakeFinished",
   r.brake_failed AS "brakeFailed", r.is_approved AS "isApproved", r.starts_at AS "startsAt", r.deadline_at AS "deadlineAt",
   r.members_at AS "membersAt", r.version, r.created_by AS "createdBy", r.created_at AS "createdAt",
-  r.started_at AS "startedAt", r.ended_at AS "endedAt", r.updated_at AS "updatedAt"`;
+  r.started_at AS "startedAt", r.ended_at AS "endedAt", r.updated_at AS "updatedAt",
+  r.is_holding AS "isHolding"`;
 
 /** One row of `rollout_hosts`. Sizes in bytes. */
 export interface RolloutHostRow {

@@ -20,14 +20,14 @@ const PRESENCE_SQL = `
   ) s
   WHERE s.online = (s.from_state = 'offline')`;
 
-/** Applies the offline policy to hosts of opened waves that have no work yet. @param aliveSince hosts heard of since are online */
+/** Applies the offline policy to hosts of opened waves that have no work yet; a rollout that holds waits. @param aliveSince hosts heard of since are online */
 export async function settlePresence(
   client: Client,
-  { id, spec }: RolloutRow,
+  { id, spec, isHolding }: RolloutRow,
   aliveSince: Date,
   now: Date,
 ): Promise<void> {
-  const { event, failureClass, reason } = OFFLINE[spec.offline];
+  const { event, failureClass, reason } = OFFLINE[isHolding ? 'wait' : spec.offline];
   await moveHosts(client, id, PRESENCE_SQL, [aliveSince, event, failureClass, reason], now);
 }
 

@@ -1,7 +1,9 @@
 import { ACTIVE_HOST_STATES, type RolloutHostState } from '#core/rollout/host-state';
 import type { RolloutSnapshot, SiteCounts } from '#core/rollout/next-steps';
+import { lastWave } from './holds.ts';
 import type { Client } from './moves.ts';
 import type { RolloutRow } from './rollout-row.ts';
+import { withinBudgets } from './site-admission.ts';
 import { ZONE_SQL } from './state-sql.ts';
 
 interface Group {
@@ -31,22 +33,30 @@ const isActive = ({ state }: Group): boolean => ACTIVE_HOST_STATES.includes(stat
 const isOut = ({ state }: Group): boolean => state === 'skipped' || state === 'superseded';
 const isFailed = ({ state }: Group): boolean => state === 'failed' || state === 'cancelled';
 
+/** What a snapshot depends on beside the database. */
+interface Moment {
+  readonly now: Date;
+  readonly isWindowOpen: boolean;
+  readonly openZones?: readonly string[] | undefined;
+}
+
 /** Everything the next step of the rollout depends on, as of this moment. */
 export async function readSnapshot(
   client: Client,
   row: RolloutRow,
-  { isWindowOpen, openZones }: { readonly isWindowOpen: boolean; readonly openZones?: readonly string[] | undefined },
+  { isWindowOpen, openZones, now }: Moment,
 ): Promise<RolloutSnapshot> {
+  const wave = row.isHolding ? lastWave(row) : row.wave;
   const { rows } =
     openZones === undefined
-      ? await client.query<Group>(GROUPS_SQL, [row.id, row.wave])
-      : await client.query<Group>(GROUPS_BY_ZONE_SQL, [row.id, row.wave, openZones]);
+      ? await client.query<Group>(GROUPS_SQL, [row.id, wave])
+      : await client.query<Group>(GROUPS_BY_ZONE_SQL, [row.id, wave, openZones]);
   const sum = (...conditions: ((group: Group) => boolean)[]): number =>
     rows.filter((group) => conditions.every((holds) => holds(group))).reduce((total, { hosts }) => total + hosts, 0);
   const inVerdict = (group: Group): boolean => !group.isLate && !isOut(group);
   const isDone = ({ state }: Group): boolean => state === 'done';
   const inWave = (group: Group): boolean => group.inWave;
-  const counts = { targeted: sum(inVerdict), succeeded: sum(inVerdict, isDone), failed: sum(inVerdict, isFailed) };
+  const [targeted, succeeded, failed] = [sum(inVerdict), sum(inVerdict, isDone), sum(inVerdict, isFailed)];
   const ofWave = {
     active: sum(inWave, isActive),
     ready: sum(inWave, ({ state }) => state === 'pending'),
@@ -64,18 +74,19 @@ export async function readSnapshot(
     isWindowOpen,
     // Every host that works waits for a source. While no host works, nothing is known against the sources.
     isSourceUsable: active === 0 || sum(isActive, ({ isBlocked }) => isBlocked) < active,
-    wave: row.wave,
+    wave,
+    isHolding: row.isHolding,
     soakUntil: row.soakUntil?.getTime(),
     isGateOpen: row.isGateOpen,
     // A host that ended before its wave opened is not opened any more.
     openedHosts: sum(inVerdict, (group) => group.isOpened || isDone(group) || isFailed(group)),
-    counts,
+    counts: { targeted, succeeded, failed },
     inWave: ofWave,
     brake: {
       finished: Math.max(0, ofWave.succeeded + ofWave.failed - row.brakeFinished),
       failed: Math.max(0, ofWave.failed - row.brakeFailed),
     },
-    sites: sitesOf(rows),
+    sites: await withinBudgets(client, row, sitesOf(rows), openZones, now),
     staged: sum(({ state }) => state === 'staged'),
   };
 }

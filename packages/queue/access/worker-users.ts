@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { messageOf } from '#core/error-facts';
-import { isCluster, redisRefusal, type RedisClient } from '../connection.ts';
+import { isCluster, type RedisClient } from '../connection.ts';
+import { redisRefusal } from '../refusal.ts';
 import { userPrefix, workerRules, workerUser, type WorkerAccess } from './worker-rules.ts';
 
 /** Redis cannot keep hosts apart. The message says what it would need. */

@@ -1,17 +1,11 @@
-import {
-  type BackendFactory,
-  FlowProducer,
-  Queue,
-  type RedisQueueBackend,
-  createRedisBackend,
-  type FlowJob,
-} from 'bullmq';
+import { FlowProducer, Queue, type FlowJob } from 'bullmq';
 import { type DownloadJob, downloadJob } from '#contracts/worker/download-job';
 import { BoundedMap } from '#core/bounded-map';
 import type { Logger } from '#core/logger';
 import { type RedisClient, type RedisSettings, connectImpatiently, disconnect } from '../connection.ts';
 import { downloadQueue, jobKey, queueKey, shardOf, type Shard } from '../keys.ts';
 import { groupByShard, ShardStates } from '../shard-states.ts';
+import { bulkBackend, throwFirstError } from './bulk-backend.ts';
 import { jobOptions } from './job-options.ts';
 
 /** A job and its host; null is the pool. */
@@ -82,7 +76,7 @@ export class DownloadQueues {
     this.#logger = options.logger;
     this.#redis = connectImpatiently(options.redis, 'queues', options.logger);
     this.shards = new ShardStates(this.#redis, options.logger);
-    this.#producer = new FlowProducer(this.#bullOptions(), strictBackend);
+    this.#producer = new FlowProducer(this.#bullOptions(), bulkBackend);
     this.#producer.on('error', (error) => this.#logger.debug({ err: error }, 'flow producer error'));
     this.#registered = new BoundedMap({ capacity: MAX_REMEMBERED_HOSTS });
     this.#open = new BoundedMap({
@@ -224,41 +218,4 @@ function refusalOf(job: DownloadJob): RefusedJob[] {
   if (bytes <= downloadJob.maxPayloadBytes) return [];
   const reason = `the job of ${job.file.path} has ${bytes} bytes and at most ${downloadJob.maxPayloadBytes} are allowed: give the file fewer sources`;
   return [{ id: downloadJob.id(job), reason }];
-}
-
-/**
- * BullMQ's own backend, except that a write which Redis refused inside the MULTI is not lost: `FlowProducer.addBulk`
- * looks at the replies only for ids and would report such a job as added.
- */
-const strictBackend: BackendFactory<RedisQueueBackend> = (name, options, extra) => {
-  const backend = createRedisBackend(name, options, extra);
-  const addFlow = backend.addFlow.bind(backend);
-  backend.addFlow = async (entries) => {
-    const replies = await addFlow(entries);
-    const [first] = entries;
-    if (first === undefined || !replies.some(([error]) => isScriptMissing(error))) return checked(replies);
-    // ioredis marks a script as loaded once it was sent, and corrects a wrong mark only outside of MULTI.
-    await backend.forQueue(first.queueName, first.prefix).addJob(first.jobData, first.jobId, first.parentKeyOpts);
-    return checked(await addFlow(entries));
-  };
-  return backend;
-};
-
-const isScriptMissing = (error: Error | null): boolean => error?.message.startsWith('NOSCRIPT') ?? false;
-
-type Replies = [error: Error | null, reply: unknown][];
-
-function checked<Checked extends Replies>(replies: Checked): Checked {
-  throwFirstError(replies);
-  return replies;
-}
-
-/** @returns the replies of a pipeline or MULTI; throws the first error among them */
-function throwFirstError(replies: Replies | null): unknown[] {
-  if (replies === null) throw new Error('Redis dropped the transaction');
-  for (const [error, reply] of replies) {
-    if (error) throw error;
-    if (typeof reply === 'number' && reply < 0) throw new Error(`Redis refused to add a job (code ${reply})`);
-  }
-  return replies.map(([, reply]) => reply);
 }

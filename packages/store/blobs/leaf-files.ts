@@ -19,14 +19,19 @@ export function leavesPath(context: StoreContext, cid: string, kind: 'leaves' | 
 }
 
 /**
- * Keeps the leaf table before its file is complete, so that a later attempt needs no gateway for it.
+ * Keeps the leaf table before its file is complete, so that a later attempt needs no gateway for it. A file that is there with the same
+ * bytes is left: publishing writes what the transfer kept a moment before, and each write syncs twice.
  *
  * @throws StorageError
  */
 export async function writeLeaves(context: StoreContext, cid: string, files: LeafFiles): Promise<void> {
   await context.fs.mkdir(context.paths.leaves, { recursive: true, mode: 0o700 });
-  if (files.table !== undefined) await writeDurably(context.fs, leavesPath(context, cid, 'leaves'), files.table);
-  if (files.inner !== undefined) await writeDurably(context.fs, leavesPath(context, cid, 'inner'), files.inner);
+  for (const [kind, bytes] of [['leaves', files.table] as const, ['inner', files.inner] as const]) {
+    if (bytes === undefined) continue;
+    const path = leavesPath(context, cid, kind);
+    const known = await ifPresent(context.fs.readFile(path));
+    if (known?.equals(bytes) !== true) await writeDurably(context.fs, path, bytes);
+  }
 }
 
 /** @returns what the store has; the bytes are unchecked, so the decoder checks them */

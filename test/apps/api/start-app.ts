@@ -5,6 +5,7 @@ import { createHealth } from '../../../apps/api/system/health.ts';
 import { createLive } from '../../../apps/api/live/live-events-process.ts';
 import type { App } from '../../../apps/api/server/app-type.ts';
 import { createAuthenticator, hashOfToken, pepperOf } from '../../../apps/api/access/authenticate.ts';
+import type { SessionLimits } from '../../../apps/api/access/users/sessions.ts';
 import { makeToken } from '../../../apps/api/access/token-format.ts';
 import { silentLogger } from '#core/logger';
 import type { Database } from '#database/sql/connect';
@@ -55,6 +56,7 @@ export interface TestAppOptions {
   readonly live?: boolean;
   /** Another API whose database and keys in Redis this one shares; stop that one last. */
   readonly beside?: TestApp;
+  readonly sessionLimits?: Partial<SessionLimits>;
 }
 
 /** The API without its pages, on a database and a Redis prefix of its own; relay, recorder and reconciler are called by the tests. */
@@ -94,6 +96,7 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
     deps,
     authenticator: createAuthenticator(database, deps.now),
     requestsPerMinute: options.requestsPerMinute ?? 1_000_000,
+    sessionLimits: { idleMs: 3_600_000, lifeMs: 86_400_000, withoutTls: false, ...options.sessionLimits },
     logger: Fastify().log,
     version: '0.0.0-test',
     health: createHealth({
@@ -103,6 +106,7 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
     }),
     recorderCounts: () => ({ applied: 0, dropped: 0 }),
     docs: false,
+    dashboard: undefined,
     board: undefined,
   });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
@@ -146,6 +150,12 @@ async function give({ database, now }: Dependencies, scope: string): Promise<str
   await createToken(database, { name: `test ${scope}`, hash, last4: token.slice(-4), scopes: [scope] }, now());
   return token;
 }
+
+/** Requests to an API that runs elsewhere. */
+export const callAt =
+  (url: string): TestApp['call'] =>
+  (method, path, body, headers = {}) =>
+    send(url + path, method, body, headers);
 
 /** A string is sent as it is, an object as JSON; a header of '' is left out. */
 async function send(

@@ -14,7 +14,8 @@ import { readEpochs, writeEpoch } from '#queue/epoch';
 import { pingRedis } from '#queue/ping';
 import { aJob } from '../../helpers/jobs.ts';
 import { expectNoLeaks } from '../../helpers/leaks.ts';
-import { PASSWORD, startRedisCluster, type RedisCluster } from '../../helpers/redis-cluster.ts';
+import { startRedisCluster, type RedisCluster } from '../../helpers/redis-cluster.ts';
+import { PASSWORD } from '../../helpers/redis-server.ts';
 import { until } from '../../helpers/until.ts';
 
 expectNoLeaks();

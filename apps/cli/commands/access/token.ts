@@ -110,7 +110,7 @@ export async function tokenList(
     token.lastUsedAt ?? 'never',
   ]);
   const head = ['id', 'name', 'token', 'may', 'expires', 'last used'];
-  context.stdout.write(`${formatTable(head, rows, [], context.stdout.columns)}\n`);
+  context.stdout.write(`${formatTable(head, rows, [], context.stdout.columns, [0])}\n`);
 }
 
 export async function tokenRevoke(

@@ -115,6 +115,6 @@ function textOf({ action, counts }: BulkAction, skipped: readonly BulkItem[], co
   const rows = skipped.map(({ id, host, file, reason }) => [id, host ?? '', file ?? '', reason ?? '']);
   return [
     `${parts.join(', ')} of ${matched} downloads`,
-    ...(rows.length === 0 ? [] : [formatTable(['skipped', 'host', 'file', 'why'], rows, [], columns)]),
+    ...(rows.length === 0 ? [] : [formatTable(['skipped', 'host', 'file', 'why'], rows, [], columns, [0])]),
   ];
 }

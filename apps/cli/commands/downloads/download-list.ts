@@ -58,7 +58,7 @@ function tableOf(downloads: readonly Download[], columns: number | undefined): s
     `${one.percent ?? '?'}% of ${one.sizeBytes === null ? '?' : formatBytes(one.sizeBytes)}`,
     one.message,
   ]);
-  return formatTable(['download', 'status', 'host', 'model', 'file', 'bytes', 'why'], rows, [5], columns);
+  return formatTable(['download', 'status', 'host', 'model', 'file', 'bytes', 'why'], rows, [5], columns, [0]);
 }
 
 /** Waits for downloads that were asked for before. */

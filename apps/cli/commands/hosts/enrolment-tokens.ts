@@ -52,7 +52,7 @@ export async function enrolTokenList(options: Json, context: CommandContext): Pr
   }
   const { columns } = context.stdout;
   context.stdout.write(
-    `${formatTable(['id', 'ends', 'host', 'pool', 'state', 'until'], tokens.map(rowOf), [], columns)}\n`,
+    `${formatTable(['id', 'ends', 'host', 'pool', 'state', 'until'], tokens.map(rowOf), [], columns, [0])}\n`,
   );
 }
 

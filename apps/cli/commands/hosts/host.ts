@@ -24,7 +24,9 @@ export async function hostList(options: Json & { readonly selector?: string }, c
     host.workerVersion ?? '',
     labelsText(host.labels),
   ]);
-  context.stdout.write(`${formatTable(['host', 'status', 'free', 'worker', 'labels'], rows, [2])}\n`);
+  context.stdout.write(
+    `${formatTable(['host', 'status', 'free', 'worker', 'labels'], rows, [2], context.stdout.columns)}\n`,
+  );
 }
 
 export async function hostShow(name: string, options: Json, context: CommandContext): Promise<void> {
@@ -64,7 +66,11 @@ function changeOf(change: string): [key: string, value: LabelsPatch[string]] {
   throw new CliError(EXIT.usage, `"${change}" is no change of a label: write key=value to set it, key- to remove it`);
 }
 
-function show(host: Host & Partial<Pick<HostDetail, 'drift'>>, options: Json, context: CommandContext): void {
+function show(
+  host: Host & Partial<Pick<HostDetail, 'desired' | 'drift'>>,
+  options: Json,
+  context: CommandContext,
+): void {
   if (options.json) {
     context.stdout.write(`${JSON.stringify(host)}\n`);
     return;
@@ -76,11 +82,21 @@ function show(host: Host & Partial<Pick<HostDetail, 'drift'>>, options: Json, co
     ['store', host.storeBytes === null ? '' : `${formatBytes(host.storeBytes)} in ${host.fileCount} files`],
     ['free', host.freeBytes === null ? '' : formatBytes(host.freeBytes)],
     ['memory', host.memoryBytes === null ? '' : formatBytes(host.memoryBytes)],
+    ...(host.desired ?? []).map(desiredRow),
     ...(host.drift === undefined ? [] : driftRows(host.drift)),
     ...Object.entries(host.labels).map(([key, value]) => ['label', `${key}=${value}${originOf(host, key)}`]),
   ];
   context.stdout.write(`${formatTable([host.name, ''], rows)}\n`);
 }
+
+const desiredRow = (desired: HostDetail['desired'][number]): string[] => {
+  const { model, version, state, files, presentFiles, rolloutId } = desired;
+  const count = state === 'present' ? '' : `, ${presentFiles} of ${files} files are there`;
+  return [
+    'wanted',
+    `${model}@${version}: ${state.replaceAll('_', ' ')}${count}${rolloutId ? ` (rollout ${rolloutId})` : ''}`,
+  ];
+};
 
 const MOST_FILES_SHOWN = 10;
 

@@ -1,3 +1,4 @@
+import type { RolloutAction } from '#client/client';
 import type { Rollout } from '#contracts/http/rollouts/rollout';
 import { formatBytes } from '#core/units';
 import { apiUrlOf, clientFrom, withApi } from '../../api-client.ts';
@@ -5,7 +6,7 @@ import type { CommandContext } from '../../context.ts';
 import { EXIT } from '../../exit-code.ts';
 import { awaitVerdict, type VerdictOptions } from '../../rollout/await-verdict.ts';
 import { exitCodeOf, rolloutDocument } from '../../rollout/rollout-document.ts';
-import { endLines, modelsText, progressLine } from '../../rollout/rollout-text.ts';
+import { endLines, hostsLine, modelsText, stateLine } from '../../rollout/rollout-text.ts';
 import { formatTable } from '../../terminal/table.ts';
 
 interface Json {
@@ -32,7 +33,8 @@ export async function rolloutList(
     rollout.createdAt,
     rollout.createdBy,
   ]);
-  context.stdout.write(`${formatTable(['rollout', 'state', 'model', 'hosts', 'created', 'by'], rows, [3])}\n`);
+  const head = ['rollout', 'state', 'model', 'hosts', 'created', 'by'];
+  context.stdout.write(`${formatTable(head, rows, [3], context.stdout.columns, [0])}\n`);
 }
 
 export async function rolloutStatus(id: string, options: Json, context: CommandContext): Promise<void> {
@@ -48,7 +50,7 @@ export async function rolloutWait(id: string, options: VerdictOptions, context: 
 
 export async function rolloutAct(
   id: string,
-  action: 'pause' | 'resume' | 'cancel' | 'approve',
+  action: RolloutAction,
   options: Json,
   context: CommandContext,
 ): Promise<void> {
@@ -60,7 +62,7 @@ export async function rolloutRetry(
   options: Json & { readonly host?: readonly string[] },
   context: CommandContext,
 ): Promise<void> {
-  await show(await withApi(() => clientFrom(context.env).retryRollout(id, options.host)), options, context);
+  await show(await withApi(() => clientFrom(context.env).retryRollout(id, options.host === undefined ? {} : { hosts: options.host })), options, context);
 }
 
 export async function rolloutHosts(
@@ -88,7 +90,8 @@ export async function rolloutHosts(
     host.totalBytes === 0 ? '' : `${formatBytes(host.bytes)} of ${formatBytes(host.totalBytes)}`,
     [host.reason, host.message].filter((text) => text !== null).join(': '),
   ]);
-  context.stdout.write(`${formatTable(['host', 'wave', 'state', 'bytes', 'why'], rows, [3])}\n`);
+  const head = ['host', 'wave', 'state', 'bytes', 'why'];
+  context.stdout.write(`${formatTable(head, rows, [3], context.stdout.columns)}\n`);
 }
 
 export async function rolloutErrors(id: string, options: Json, context: CommandContext): Promise<void> {
@@ -103,7 +106,8 @@ export async function rolloutErrors(id: string, options: Json, context: CommandC
     `${hosts.join(', ')}${count > hosts.length ? ', …' : ''}`,
     message ?? '',
   ]);
-  context.stdout.write(`${formatTable(['reason', 'hosts', 'such as', 'message of one'], rows, [1])}\n`);
+  const head = ['reason', 'hosts', 'such as', 'message of one'];
+  context.stdout.write(`${formatTable(head, rows, [1], context.stdout.columns)}\n`);
 }
 
 /** Asking for the status succeeds with exit code 0, whatever the status is. */
@@ -116,10 +120,15 @@ async function show(rollout: Rollout, { json }: Json, context: CommandContext): 
     return;
   }
   const lines = rollout.isFinal
-    ? endLines(rollout, errors)
+    ? [
+        ...endLines(rollout, errors),
+        ...(rollout.isHolding
+          ? [`it holds: hosts that lack it get it; end that: haulier rollout release ${rollout.id}`]
+          : []),
+      ]
     : [
-        progressLine(rollout),
-        `${rollout.state}: ${rollout.message}`,
+        hostsLine(rollout),
+        stateLine(rollout),
         ...(rollout.wave === null
           ? []
           : [`wave ${rollout.wave.name} (${rollout.wave.index + 1} of ${rollout.wave.of})`]),

@@ -66,7 +66,7 @@ export async function webhookList(options: Json, context: CommandContext): Promi
     webhook.url,
   ]);
   const heads = ['webhook', 'state', 'waiting', 'last success', 'events', 'url'];
-  context.stdout.write(`${formatTable(heads, rows, [2])}\n`);
+  context.stdout.write(`${formatTable(heads, rows, [2], context.stdout.columns, [0])}\n`);
 }
 
 const stateOf = ({ enabled, disabledReason }: Webhook): string =>
@@ -158,7 +158,8 @@ export async function webhookDeliveries(
     String(delivery.attempts),
     outcomeOf(delivery),
   ]);
-  context.stdout.write(`${formatTable(['delivery', 'at', 'event', 'state', 'attempts', 'last answer'], rows, [4])}\n`);
+  const heads = ['delivery', 'at', 'event', 'state', 'attempts', 'last answer'];
+  context.stdout.write(`${formatTable(heads, rows, [4], context.stdout.columns, [0])}\n`);
 }
 
 function outcomeOf({ tries, nextAttemptAt }: Delivery): string {

@@ -161,6 +161,12 @@ const Body = z.strictObject({
     .boolean()
     .default(false)
     .describe('hosts that match later get the models too; they are not in the verdict'),
+  hold: z
+    .boolean()
+    .default(false)
+    .describe(
+      'once it succeeded, hosts that match later, or return without the models, get them too, until it is released; implies `dynamic`',
+    ),
   supersede: z
     .enum(['same-model', 'none'])
     .default('same-model')

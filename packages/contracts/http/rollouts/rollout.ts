@@ -17,7 +17,7 @@ const RolloutCounts = z.strictObject({
   unknown: Count.describe('have work, and their worker is silent'),
   skipped: Count,
   superseded: Count,
-  late: Count.describe('joined a dynamic rollout; in none of the other numbers'),
+  late: Count.describe('joined a dynamic or holding rollout; in none of the other numbers'),
 });
 
 const ResolvedWave = z.strictObject({
@@ -62,6 +62,8 @@ export const Rollout = z
       .nullable()
       .describe('null: a host shows the models as soon as it has every file'),
     priority: z.number().int().nullable(),
+    hold: z.boolean().describe('it was asked to hold once it succeeds'),
+    isHolding: z.boolean().describe('it succeeded, and hosts that lack the models get them until it is released'),
     deadlineAt: Moment,
     startsAt: Moment.nullable(),
     soakUntil: Moment.nullable(),

@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { AuditEntry, AuditList } from '#contracts/http/audit';
 import type { DownloadRequest } from '#contracts/http/downloads';
 import type { NewToken } from '#contracts/http/tokens';
+import { DAY_MS } from '#core/units';
+import { keepAudit } from '../../../../apps/api/background/reconciler.ts';
 import { startApp, type TestApp } from '../start-app.ts';
 
 const SHA256 = 'b'.repeat(64);
@@ -100,5 +102,37 @@ describe('the audit', () => {
     await change(`UPDATE audit SET actor = 'other' WHERE actor = 'killed'`);
     await change(`UPDATE audit SET result = 'done' WHERE result = 'forbidden'`);
     await change('DELETE FROM audit');
+  });
+
+  it('T21 drops whole days that are older than what is kept, oldest first, one in each round', async () => {
+    const { pool } = api.deps.database;
+    await pool.query(
+      'ALTER TABLE audit DISABLE TRIGGER audit_append_only; DELETE FROM audit; ALTER TABLE audit ENABLE TRIGGER audit_append_only',
+    );
+    const today = new Date('2026-11-30T12:00:00Z');
+    for (const [daysAgo, hour] of [
+      [12, 0],
+      [12, 23],
+      [11, 5],
+      [10, 23],
+      [9, 12],
+      [0, 1],
+    ] as const) {
+      const midnight = Date.parse('2026-11-30T00:00:00Z') - daysAgo * DAY_MS;
+      await pool.query(`INSERT INTO audit (at, actor, action) VALUES ($1, $2, 'x')`, [
+        new Date(midnight + hour * 3_600_000),
+        `${daysAgo} days ago`,
+      ]);
+    }
+    const left = async (): Promise<string[]> =>
+      (await pool.query<{ actor: string }>('SELECT actor FROM audit ORDER BY sequence')).rows.map(({ actor }) => actor);
+    const keep = () => keepAudit({ ...api.deps, now: () => today }, 10 * DAY_MS);
+    expect(await keep()).toBe(true);
+    expect(await left()).toEqual(['11 days ago', '10 days ago', '9 days ago', '0 days ago']);
+    expect(await keep()).toBe(true);
+    expect(await left()).toEqual(['10 days ago', '9 days ago', '0 days ago']);
+    expect(await keep()).toBe(false);
+    expect(await left()).toHaveLength(3);
+    await expect(pool.query('DELETE FROM audit')).rejects.toThrow('rows of the audit are only added');
   });
 });

@@ -4,8 +4,9 @@ import { epochKey, eventStreamKey, shardOf, taggedPrefix } from '#queue/keys';
 import { checkEpoch } from '../../../../apps/api/background/check-epoch.ts';
 import { requeueSilent } from '../../../../apps/api/background/requeue-silent.ts';
 import { createRecorder } from '../../../../apps/api/background/recorder.ts';
-import { relayAll } from '../../../../apps/api/background/relay.ts';
+import { createRelay, relayAll } from '../../../../apps/api/background/relay.ts';
 import { testRedisUrl } from '../../../helpers/services.ts';
+import { until } from '../../../helpers/until.ts';
 import { startApp } from '../start-app.ts';
 import type { TestApp } from '../start-app.ts';
 import { batch, callsOf, finished } from './carrying.ts';
@@ -81,6 +82,17 @@ describe('the reconciler', () => {
     await checkEpoch(api.deps);
     await relayAll(api.deps);
     expect(await jobState(id, 3)).toBe('absent');
+  });
+
+  it('I03 does not take the first jobs of a new queue for lost ones', async () => {
+    const { id } = await create('first');
+    const relay = createRelay(api.deps);
+    relay.start();
+    await until(async () => (await jobState(id, 1)) === 'open', { what: 'the relay adds the job' });
+    await relay.stop();
+    await checkEpoch(api.deps);
+    await relayAll(api.deps);
+    expect(await jobState(id, 2)).toBe('absent');
   });
 
   it('I03 queues what an older version put under one prefix again', async () => {

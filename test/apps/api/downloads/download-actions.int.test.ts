@@ -46,6 +46,29 @@ describe('actions on a download', () => {
     }
   });
 
+  it('T22 refuses an action when the download stands elsewhere than its If-Match tag, whatever its progress', async () => {
+    const { id } = await createOne('tagged', { host: 'gpu-9' });
+    const tag = async (): Promise<string> => (await api.call('GET', `/api/downloads/${id}`)).headers.get('etag')!;
+    const actIf = (name: string, ifMatch: string, body?: object) =>
+      api.call('POST', `/api/downloads/${id}/${name}`, body, { 'if-match': ifMatch });
+    const read = await tag();
+    await api.deps.database.pool.query('UPDATE downloads SET downloaded_bytes = 3, updated_at = now() WHERE id = $1', [
+      id,
+    ]);
+    expect(await tag()).toBe(read);
+    const paused = await actIf('pause', read);
+    expect([paused.statusCode, paused.headers.get('etag')]).toEqual([200, await tag()]);
+    for (const [name, body] of [['pause'], ['resume'], ['cancel'], ['limit', { bytesPerSecond: 9 }]] as const) {
+      const refused = await actIf(name, read, body);
+      expect([name, refused.statusCode, refused.json<Problem>().code]).toEqual([name, 412, 'precondition-failed']);
+    }
+    expect((await api.call('GET', `/api/downloads/${id}`)).json<DownloadDetail>().status).toBe('paused');
+    const limited = await actIf('limit', await tag(), { bytesPerSecond: 9 });
+    expect([limited.statusCode, limited.headers.get('etag')]).toEqual([200, await tag()]);
+    expect((await actIf('resume', await tag())).statusCode).toBe(200);
+    expect((await actIf('cancel', '*')).statusCode).toBe(200);
+  });
+
   it('turns a pause of the worker into a requested one', async () => {
     const { id } = await createOne('full');
     await api.deps.database.pool.query(

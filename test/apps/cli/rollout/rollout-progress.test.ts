@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import type { Rollout } from '#contracts/http/rollouts/rollout';
 import type { RolloutHost } from '#contracts/http/rollouts/rollout-lists';
 import { rolloutDisplay, type RolloutEnvironment } from '../../../../apps/cli/rollout/rollout-progress.ts';
-import { headLines, progressLine } from '../../../../apps/cli/rollout/rollout-text.ts';
+import { headLines, hostsLine, progressLine, stateLine } from '../../../../apps/cli/rollout/rollout-text.ts';
 import type { ProgressMode } from '../../../../apps/cli/terminal/progress.ts';
 
 const COUNTS = {
@@ -23,6 +23,7 @@ const rollout = (counts: Partial<Rollout['counts']> = {}, more: Partial<Rollout>
   threshold: { percent: 90, required: 11, allowedFailures: 1, met: false },
   bytes: { done: 100, total: 1000, perSecond: 0 },
   ...{ offline: 'wait', onFailure: 'stop', mode: null, priority: null, createdBy: 'ci', version: 'v' },
+  ...{ hold: false, isHolding: false },
   ...{ deadlineAt: '2026-11-29T13:00:00.000Z', createdAt: '2026-11-29T12:00:00.000Z' },
   ...{ startsAt: null, soakUntil: null, startedAt: null, endedAt: null, updatedAt: '2026-11-29T12:00:00.000Z' },
   links: { self: '', hosts: '', errors: '', events: '' },
@@ -151,5 +152,12 @@ describe('the lines of a rollout', () => {
   ])('have a whole number of seconds left at %i bytes a second', (perSecond, eta) => {
     const moving = rollout({ running: 1 }, { bytes: { done: 100, total: 1000, perSecond } });
     expect(progressLine(moving)).toMatch(new RegExp(`\\| eta ${eta}$`));
+  });
+
+  it('say the state once, in words, where it is not running', () => {
+    const waits = rollout({}, { state: 'awaiting_approval', message: 'nobody approved it yet' });
+    expect(stateLine(waits)).toBe('awaiting approval: nobody approved it yet');
+    expect(progressLine(waits)).toBe(`${hostsLine(waits)} | ${stateLine(waits)}`);
+    expect(progressLine(rollout())).toBe(hostsLine(rollout()));
   });
 });

@@ -47,3 +47,13 @@ it('fits the terminal by cutting its widest columns, and cuts nothing where ther
   expect(formatTable(['file', 'bytes', 'error'], rows, [1]).split('\n')[2]).toContain('a'.repeat(60));
   expect(formatTable(['file', 'bytes', 'error'], rows, [1], 5).split('\n')).toHaveLength(4);
 });
+
+it('cuts no id, also where the line is then longer than the terminal', () => {
+  const id = '01997a4e-93a1-7b62-a0cf-3a1a4a4be0d4';
+  const rows = [[id, 'the connection was reset by the peer', 'the name of a file that is long']];
+  const fits = formatTable(['id', 'why', 'file'], rows, [], 70, [0]).split('\n')[2]!;
+  expect(cellsOf(fits)).toBeLessThanOrEqual(70);
+  expect(fits).toContain(id);
+  expect(formatTable(['id', 'why', 'file'], rows, [], 20, [0])).toContain(id);
+  expect(formatTable(['id'], [[id]], [], 20, [0])).toContain(id);
+});

@@ -47,6 +47,22 @@ describe('publish', () => {
     });
   });
 
+  it('leaves a leaf table that is there with the same bytes, and replaces one with others', async () => {
+    const store = await temporaryStore();
+    const cid = 'bafkcid';
+    const tables = async () => {
+      const names = (await readdir(store.paths.leaves)).sort();
+      return Promise.all(names.map(async (name) => (await stat(join(store.paths.leaves, name))).ino));
+    };
+    await store.writeLeaves(cid, { table: Buffer.from('table'), inner: Buffer.from('nodes') });
+    const [inner, leaves] = await tables();
+    await store.writeLeaves(cid, { table: Buffer.from('table'), inner: Buffer.from('other') });
+    const after = await tables();
+    expect(after[1]).toBe(leaves);
+    expect(after[0]).not.toBe(inner);
+    expect((await store.readLeaves(cid)).inner).toEqual(Buffer.from('other'));
+  });
+
   it('finds content by sha256, by CID and by another digest after a restart', async () => {
     const home = await temporaryFolder();
     const store = await openStore({ home });

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { applyEvents } from '#database/history/event-queries';
-import { standingStoreWarnings } from '../../../../apps/api/hosts/store-warnings.ts';
+import { hostTotals, storeWarnings } from '#database/hosts/host-queries';
 import { createTestDatabase, type TestDatabase } from '../../../helpers/database.ts';
 
 describe('warnings about full stores', () => {
@@ -39,8 +39,18 @@ describe('warnings about full stores', () => {
 
   it('VE5 M06 stand while the host reports more than its limit, and go when it reports less', async () => {
     await tell(report(3e9), warning);
-    expect(await standingStoreWarnings(db.database)).toMatchObject([{ host: 'host-a', message: 'the store has 3 GB' }]);
+    expect(await storeWarnings(db.database, 10)).toMatchObject([{ host: 'host-a', message: 'the store has 3 GB' }]);
     await tell(report(1e9));
-    expect(await standingStoreWarnings(db.database)).toEqual([]);
+    expect(await storeWarnings(db.database, 10)).toEqual([]);
+  });
+
+  it('M06 are counted with the hosts, the newest for each, whatever a host wrote as its limit', async () => {
+    await tell(report(3e9), warning, { ...warning, at: warning.at + 1, message: 'the store has 4 GB' });
+    expect(await storeWarnings(db.database, 10)).toMatchObject([{ message: 'the store has 4 GB' }]);
+    await tell({ ...warning, at: warning.at + 2, message: 'odd', facts: { warnBytes: 'many' } });
+    expect(await storeWarnings(db.database, 10)).toMatchObject([{ message: 'odd' }]);
+    const online = { online: 1, offline: 0, storeBytes: 3e9, overStoreLimit: 1 };
+    expect(await hostTotals(db.database, new Date(Date.now() - 60_000))).toEqual(online);
+    expect(await hostTotals(db.database, new Date(Date.now() + 60_000))).toMatchObject({ online: 0, offline: 1 });
   });
 });

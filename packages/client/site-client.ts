@@ -1,0 +1,20 @@
+import type { Site, SiteBudgetInput, SiteList } from '#contracts/http/sites';
+import { send, type ClientOptions } from './send.ts';
+
+/** Sites of hosts and their byte budgets. */
+export interface SiteClient {
+  /** By name. */
+  listSites(): Promise<Site[]>;
+  /** Most bytes that rollouts and repairs begin to bring to the site within a window. */
+  setSiteBudget(site: string, budget: SiteBudgetInput): Promise<Site>;
+  dropSiteBudget(site: string): Promise<Site>;
+}
+
+export function siteMethods(options: ClientOptions): SiteClient {
+  const budgetPath = (site: string): string => `/api/sites/${encodeURIComponent(site)}/budget`;
+  return {
+    listSites: async () => (await send<SiteList>(options, { method: 'GET', path: '/api/sites' })).sites,
+    setSiteBudget: (site, body) => send<Site>(options, { method: 'PUT', path: budgetPath(site), body }),
+    dropSiteBudget: (site) => send<Site>(options, { method: 'DELETE', path: budgetPath(site) }),
+  };
+}

@@ -1,0 +1,124 @@
+import type pg from 'pg';
+import { SITE_LABEL } from '#core/selector/host-labels';
+import type { Database } from '../sql/connect.ts';
+
+type Queryable = Pick<pg.ClientBase, 'query'>;
+
+/** How many bytes may be begun at a site within a window, and how many were. */
+export interface SiteBudget {
+  readonly site: string;
+  readonly bytes: number;
+  readonly windowMs: number;
+  /** Bytes that were begun within the window that ends now. */
+  readonly usedBytes: number;
+  /** When the first of them leaves the window; null while none was begun. */
+  readonly freesAt: Date | null;
+}
+
+/** A budget that was set. */
+export interface SetBudget extends SiteBudget {
+  readonly setBy: string;
+  readonly setAt: Date;
+}
+
+/** Of the budget `b`; `$1` is the time. A charge counts until its whole window is over. */
+const USED_SQL = `LATERAL (
+    SELECT coalesce(sum(c.bytes), 0)::bigint AS used, min(c.at) + b.window_ms * interval '1 millisecond' AS frees
+    FROM site_charges c WHERE c.site = b.site AND c.at > $1::timestamptz - b.window_ms * interval '1 millisecond'
+  ) u`;
+
+const BUDGET_COLUMNS = `b.site, b.bytes, b.window_ms AS "windowMs", u.used AS "usedBytes", u.frees AS "freesAt"`;
+
+/**
+ * Reads all budgets and holds them until the end of the transaction, so that of several processes and of rollouts and repairs one at a time
+ * spends. The charges are read after the lock.
+ */
+export async function holdBudgets(client: Queryable, now: Date): Promise<SiteBudget[]> {
+  await client.query('SELECT site FROM site_budgets ORDER BY site FOR UPDATE');
+  const sql = `SELECT ${BUDGET_COLUMNS} FROM site_budgets b CROSS JOIN ${USED_SQL} ORDER BY b.site`;
+  return (await client.query<SiteBudget>(sql, [now])).rows;
+}
+
+/** Work that a host of a site would begin. */
+export interface SiteWork {
+  readonly host: string;
+  /** Missing there. */
+  readonly bytes: number;
+}
+
+/**
+ * How many of the hosts may begin now, in their order. The budget is kept exactly: a host that would exceed it waits, and so does every host
+ * behind it that lacks bytes. A host that lacks more than the whole budget begins when nothing else was begun in the window.
+ */
+export function admitted(
+  { bytes, usedBytes }: Pick<SiteBudget, 'bytes' | 'usedBytes'>,
+  work: readonly SiteWork[],
+): number {
+  let used = usedBytes;
+  for (const [index, one] of work.entries()) {
+    const fits = one.bytes === 0 || used + one.bytes <= bytes || used === 0;
+    if (!fits) return index;
+    used += one.bytes;
+  }
+  return work.length;
+}
+
+/** Notes what begins, and forgets what left the window. Sites without a budget are left out. */
+export async function chargeSite(client: Queryable, site: string, work: readonly SiteWork[], now: Date): Promise<void> {
+  const charged = work.filter(({ bytes }) => bytes > 0);
+  const forget = `DELETE FROM site_charges c USING site_budgets b
+    WHERE b.site = c.site AND c.site = $1 AND c.at <= $2::timestamptz - b.window_ms * interval '1 millisecond'`;
+  await client.query(forget, [site, now]);
+  const sql = `INSERT INTO site_charges (site, at, bytes, host)
+    SELECT b.site, $2, w.bytes, w.host FROM unnest($3::text[], $4::bigint[]) AS w (host, bytes) JOIN site_budgets b ON b.site = $1`;
+  await client.query(sql, [site, now, charged.map(({ host }) => host), charged.map(({ bytes }) => bytes)]);
+}
+
+/** Sets the budget of a site. What was begun before counts for the new one. */
+export async function setBudget(
+  database: Database,
+  { site, bytes, windowMs }: Pick<SiteBudget, 'site' | 'bytes' | 'windowMs'>,
+  setBy: string,
+  now: Date,
+): Promise<void> {
+  const sql = `INSERT INTO site_budgets AS b (site, bytes, window_ms, set_by, set_at) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (site) DO UPDATE SET bytes = excluded.bytes, window_ms = excluded.window_ms, set_by = excluded.set_by,
+      set_at = excluded.set_at`;
+  await database.pool.query(sql, [site, bytes, windowMs, setBy, now]);
+}
+
+/** @returns false when the site had none */
+export async function dropBudget(database: Database, site: string): Promise<boolean> {
+  return (await database.pool.query('DELETE FROM site_budgets WHERE site = $1', [site])).rowCount === 1;
+}
+
+/** A site that hosts name, or that has a budget. */
+export interface SiteRow {
+  readonly site: string;
+  readonly hosts: number;
+  readonly onlineHosts: number;
+  /** Hosts with lost files whose repair waits. */
+  readonly waitingRepairs: number;
+  readonly budget: SetBudget | null;
+}
+
+/** By name; hosts without a site are left out. @param aliveSince hosts heard of since are online */
+export async function listSites(database: Database, aliveSince: Date, now: Date): Promise<SiteRow[]> {
+  const sql = `WITH placed AS (
+      SELECT h.name, coalesce(h.labels->>'${SITE_LABEL}', h.worker_labels->>'${SITE_LABEL}', '') AS site, h.last_seen_at FROM hosts h
+    ), known AS (
+      SELECT p.site FROM placed p WHERE p.site <> '' UNION SELECT b.site FROM site_budgets b
+    )
+    SELECT k.site, count(p.name) AS hosts, count(p.name) FILTER (WHERE p.last_seen_at >= $1) AS "onlineHosts",
+      count(p.name) FILTER (WHERE EXISTS (
+        SELECT 1 FROM downloads d WHERE d.host = p.name AND d.lost_at IS NOT NULL AND d.repair_waits AND d.status = 'pending'
+      )) AS "waitingRepairs"
+    FROM known k LEFT JOIN placed p ON p.site = k.site GROUP BY k.site ORDER BY k.site`;
+  const budgets = `SELECT ${BUDGET_COLUMNS}, b.set_by AS "setBy", b.set_at AS "setAt" FROM site_budgets b CROSS JOIN ${USED_SQL}`;
+  const [sites, set] = await Promise.all([
+    database.pool.query<Omit<SiteRow, 'budget'>>(sql, [aliveSince]),
+    database.pool.query<SetBudget>(budgets, [now]),
+  ]);
+  const bySite = new Map(set.rows.map((budget) => [budget.site, budget]));
+  return sites.rows.map((site) => ({ ...site, budget: bySite.get(site.site) ?? null }));
+}
