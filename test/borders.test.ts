@@ -26,6 +26,7 @@ const SAMPLES = [
   '@fastify/helmet',
   'commander',
   'react-router',
+  '@node-rs/argon2',
   'picomatch',
   'pino',
 ];

@@ -20,6 +20,7 @@ import { storeChange } from './host/inventory-reporter.ts';
 import { createMaintenance } from './host/maintenance.ts';
 import { ProgressPublisher } from './downloads/progress-publisher.ts';
 import { RunningDownloads } from './downloads/running-downloads.ts';
+import { storeServer } from './serve/store-server.ts';
 import { noticeEvents, type StoreNotices } from './host/store-notices.ts';
 import { TransferLimits } from './downloads/transfer-limits.ts';
 import { unhandledFailureEvent } from './downloads/unhandled-failure.ts';
@@ -55,8 +56,7 @@ export function createWorker(
   { store, http, storeNotices, workerVersion, seal, onHostLost }: WorkerResources,
   logger: Logger,
 ): Worker {
-  const { host, pool, concurrency } = config;
-  const { prefix } = config.redis;
+  const [{ host, pool, concurrency }, { prefix }] = [config, config.redis];
   const redis = connectPatiently(config.redis, 'worker', logger);
   const [sources, own] = [knownSources(config), { config, identity, redis, http, workerVersion }];
   const metrics = metricsOf(config, workerVersion, sources, logger);
@@ -76,8 +76,9 @@ export function createWorker(
   storeNotices.subscribe((notice) => {
     if (maintenance.isNews(notice)) noticeEvents(notice, Date.now()).forEach(publish);
   });
-  const handling = { handler, onUnhandledFailure: tellUnhandledFailure(publish) };
-  const consumer = new JobConsumer({ ...handling, redis, prefix, identity, host, pool, concurrency, logger });
+  const handling = { handler, onUnhandledFailure: tellUnhandledFailure(publish), logger };
+  const consumer = new JobConsumer({ ...handling, redis, prefix, identity, host, pool, concurrency });
+  const server = storeServer(config, store, http, logger);
   const hostLock = lockOfHost(config, identity, redis, { publish: append, onHostLost }, logger);
   const start = async (isStopped: () => boolean): Promise<void> => {
     commands.start();
@@ -86,11 +87,11 @@ export function createWorker(
     reporter.start();
     // The limits and what is disabled must be known before the first request to a source.
     await commands.recall([]);
-    await consumer.start();
+    await Promise.all([consumer.start(), server.start()]);
     if (!isStopped()) maintenance.start();
   };
   const stop = async (): Promise<void> => {
-    await Promise.all([consumer.stop(), maintenance.stop()]);
+    await Promise.all([consumer.stop(), maintenance.stop(), server.stop()]);
     reporter.stop();
     commands.stop();
     await Promise.all([events.stop(), hostLock?.stop(), metrics.stop()]);
