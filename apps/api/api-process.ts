@@ -14,6 +14,7 @@ import { checkRedis } from '#queue/check-redis';
 import type { RedisSettings } from '#queue/connection';
 import { DownloadQueues } from '#queue/jobs/download-queue';
 import { MaintenanceQueue } from '#queue/jobs/maintenance-queue';
+import { openTracing } from '#tracing/open-tracing';
 import { createApp } from './app.ts';
 import type { ApiConfig } from './config.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -63,7 +64,8 @@ export async function createApiProcess(
 ): Promise<ApiProcess> {
   const redis = { url: config.redisUrl, prefix: config.redisPrefix };
   const { database, lists, board, queues, maintenance, close } = openConnections(config, redis, log);
-  const base = baseOf(config, { database, lists, queues, log });
+  const tracing = await openTracing(config.tracing, 'haulier-api', files.version);
+  const base = baseOf(config, { database, lists, queues, tracing, log });
   const sender = createSender(base, config, files.version);
   const nudging = { ...base, nudgeWebhooks: () => sender.nudge() };
   const { deps, loops } = createLoops(nudging, config, maintenance);
@@ -100,7 +102,7 @@ export async function createApiProcess(
     deps.changes.stop();
     await app.close();
     await Promise.all(runners.map((runner) => runner.stop()));
-    await close();
+    await Promise.all([close(), tracing.stop()]);
   };
   return { start, enrolmentToken: tokenMaker(deps), stop: once(stop) };
 }
@@ -136,7 +138,7 @@ type Base = Omit<Dependencies, 'nudgeRelay' | 'nudgeConductor' | 'nudgeBulk' | '
 
 function baseOf(
   { redisPrefix: prefix, hostOfflineAfterMs, enrolment, workerRedisUrl, allowAddresses }: ApiConfig,
-  made: Pick<Dependencies, 'database' | 'lists' | 'queues' | 'log'>,
+  made: Pick<Dependencies, 'database' | 'lists' | 'queues' | 'tracing' | 'log'>,
 ): Base {
   const webhookAddresses = parseAddressPolicy(allowAddresses);
   return {

@@ -3,6 +3,7 @@ import type { Database } from '#database/sql/connect';
 import type { ListReader } from '#database/sql/read-replica';
 import type { AddressPolicy } from '#http/address/address-policy';
 import type { DownloadQueues } from '#queue/jobs/download-queue';
+import type { Tracing } from '#tracing/tracing';
 import type { Changes } from './live/changes.ts';
 
 /** Dependencies of routes and commands; made once by the process or by a test. */
@@ -30,6 +31,7 @@ export interface Dependencies {
   readonly webhookAddresses: AddressPolicy;
   /** A host that nothing was heard of for this long is offline; milliseconds. */
   readonly hostOfflineAfterMs: number;
+  readonly tracing: Tracing;
   readonly now: () => Date;
   readonly log: Logger;
 }

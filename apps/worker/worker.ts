@@ -9,6 +9,7 @@ import { EventPublisher, type EventPublisherOptions } from '#queue/events/event-
 import { HostLock } from '#queue/jobs/host-lock';
 import { JobConsumer } from '#queue/jobs/job-consumer';
 import { SourceHealth } from '#sources/guards/source-health';
+import type { Tracing } from '#tracing/tracing';
 import type { Store } from '#store/open-store';
 import type { WorkerConfig } from './config.ts';
 import { createFetcher, type Fetcher } from './downloads/fetcher.ts';
@@ -36,6 +37,7 @@ export interface WorkerResources {
   readonly store: Store;
   readonly http: Http;
   readonly storeNotices: StoreNotices;
+  readonly tracing: Tracing;
   /** Of this program. */
   readonly workerVersion: string;
   /** Of an enrolled host: signs its events. */
@@ -48,7 +50,7 @@ export interface WorkerResources {
 export function createWorker(
   config: WorkerConfig,
   identity: HeldIdentity,
-  { store, http, storeNotices, workerVersion, seal, onHostLost }: WorkerResources,
+  { store, http, storeNotices, tracing, workerVersion, seal, onHostLost }: WorkerResources,
   logger: Logger,
 ): Worker {
   const { host, pool, concurrency } = config;
@@ -68,7 +70,14 @@ export function createWorker(
   const recallCommands = commands.recall.bind(commands);
   const reporter = new ProgressPublisher({ downloads, publish: append, recallCommands, logger });
   const fetcher = createWorkerFetcher(config, limits, store, http, logger);
-  const handler = createDownloadHandler({ ...shared, publish, fetcher, downloads, onServed: maintenance.served });
+  const handler = createDownloadHandler({
+    ...shared,
+    publish,
+    fetcher,
+    downloads,
+    tracing,
+    onServed: maintenance.served,
+  });
   storeNotices.subscribe((notice) => {
     if (maintenance.isNews(notice)) noticeEvents(notice, Date.now()).forEach(publish);
   });
@@ -89,7 +98,7 @@ export function createWorker(
     await Promise.all([consumer.stop(), maintenance.stop()]);
     reporter.stop();
     commands.stop();
-    await Promise.all([publisher.stop(), hostLock?.stop()]);
+    await Promise.all([publisher.stop(), hostLock?.stop(), tracing.stop()]);
     disconnect(redis);
     http.close();
     await identity.release();

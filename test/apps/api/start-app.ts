@@ -11,6 +11,7 @@ import { silentLogger } from '#core/logger';
 import type { Database } from '#database/sql/connect';
 import { withoutReplica, type ListReader } from '#database/sql/read-replica';
 import { parseAddressPolicy } from '#http/address/address-policy';
+import { NO_TRACING } from '#tracing/tracing';
 import { createToken } from '#database/access/token-queries';
 import { DownloadQueues } from '#queue/jobs/download-queue';
 import { createTestDatabase } from '../../helpers/database.ts';
@@ -73,6 +74,7 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
     hostOfflineAfterMs: 120_000,
     enrolment: options.enrolment ?? 'optional',
     workerRedisUrl: redis.settings.url,
+    tracing: NO_TRACING,
     now: options.now ?? (() => new Date()),
     log: silentLogger,
   };
