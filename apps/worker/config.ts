@@ -8,6 +8,7 @@ import type { ProxySettings } from '#http/connection/proxy';
 import { KNOWS_SYSTEM_AUTHORITIES, NO_SYSTEM_AUTHORITIES } from '#http/connection/system-authorities';
 import { homeFolder } from '#os/home-folder';
 import { readSettings, unknownSettings, type Environment, type SettingValues } from '#os/settings';
+import type { TracingSettings } from '#tracing/open-tracing';
 import type { GatewayData } from '#sources/gateway/gateways';
 import { readCommands } from './commands-data.ts';
 import { readEnrolment, redisUrlOf, type Enrolment } from './enrolment/enrolment-file.ts';
@@ -71,6 +72,7 @@ export interface WorkerConfig {
   readonly verifyBytesPerSecond: number;
   /** Proxies of sources. */
   readonly proxy: ProxySettings;
+  readonly tracing: TracingSettings;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   /** Sentences about settings that are accepted but look wrong. */
   readonly warnings: readonly string[];
@@ -166,6 +168,11 @@ type OfFiles = 'home' | 'gatewayData' | 'commands' | 'commandPath' | 'warnings' 
 
 const toConfig = (values: Values): Omit<WorkerConfig, keyof Place | OfFiles> => ({
   labels: Object.fromEntries(values.HAULIER_LABELS),
+  tracing: {
+    endpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT,
+    headers: Object.fromEntries(values.OTEL_EXPORTER_OTLP_HEADERS),
+    share: values.OTEL_TRACES_SAMPLER_ARG,
+  },
   reportEveryMs: values.HAULIER_REPORT_EVERY,
   concurrency: values.HAULIER_CONCURRENCY,
   layers: values.HAULIER_LAYERS.map(layerOfName),

@@ -11,6 +11,7 @@ import { HostLock } from '#queue/jobs/host-lock';
 import { JobConsumer } from '#queue/jobs/job-consumer';
 import { OriginGates } from '#sources/guards/limited';
 import { SourceHealth } from '#sources/guards/source-health';
+import type { Tracing } from '#tracing/tracing';
 import type { Store } from '#store/open-store';
 import type { WorkerConfig } from './config.ts';
 import { createFetcher, type Fetcher } from './downloads/fetcher.ts';
@@ -39,6 +40,7 @@ export interface WorkerResources {
   readonly store: Store;
   readonly http: Http;
   readonly storeNotices: StoreNotices;
+  readonly tracing: Tracing;
   /** Of this program. */
   readonly workerVersion: string;
   /** Of an enrolled host: signs its events. */
@@ -51,7 +53,7 @@ export interface WorkerResources {
 export function createWorker(
   config: WorkerConfig,
   identity: HeldIdentity,
-  { store, http, storeNotices, workerVersion, seal, onHostLost }: WorkerResources,
+  { store, http, storeNotices, tracing, workerVersion, seal, onHostLost }: WorkerResources,
   logger: Logger,
 ): Worker {
   const { host, pool, concurrency } = config;
@@ -59,7 +61,7 @@ export function createWorker(
   const redis = connectPatiently(config.redis, 'worker', logger);
   const publisher = new EventPublisher({ redis, prefix, host: host ?? null, bootId: identity.bootId, seal, logger });
   const [append, flush] = [publisher.publish.bind(publisher), publisher.flush.bind(publisher)];
-  const shared = { store, flush, logger };
+  const shared = { store, flush, tracing, logger };
   const [sources, own] = [knownSources(config), { config, identity, redis, http, workerVersion }];
   const maintenance = createMaintenance({ ...shared, ...sources, ...own, publish: append });
   const publish = (event: WorkerEvent): void => {
@@ -92,7 +94,7 @@ export function createWorker(
     await Promise.all([consumer.stop(), maintenance.stop()]);
     reporter.stop();
     commands.stop();
-    await Promise.all([publisher.stop(), hostLock?.stop()]);
+    await Promise.all([publisher.stop(), hostLock?.stop(), tracing.stop()]);
     disconnect(redis);
     http.close();
     await identity.release();
