@@ -27,6 +27,7 @@ const SAMPLES = [
   '@fastify/helmet',
   'commander',
   'react-router',
+  '@node-rs/argon2',
   'picomatch',
   'pino',
 ];

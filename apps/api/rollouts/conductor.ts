@@ -102,7 +102,7 @@ async function withdrawOrders({ database, queues, prefix, log }: ConductDeps): P
 }
 
 async function conductOne(deps: ConductDeps, row: RolloutRow, memory: Memory): Promise<void> {
-  const { database, now, log } = deps;
+  const { database, now } = deps;
   const at = now();
   const aliveSince = new Date(at.getTime() - deps.hostOfflineAfterMs);
   const looks = memory.get(row.id);
