@@ -22,7 +22,7 @@ export interface SeedPlan {
 }
 
 /** Rows that are new. */
-export interface Seeded {
+interface Seeded {
   readonly hosts: number;
   readonly models: number;
   readonly downloads: number;

@@ -5,7 +5,7 @@ import { seedUuidSql } from './seed-ids.ts';
 import { HOST_NAME_SQL } from './seed-hosts.ts';
 import type { SeedFile } from './seed-models.ts';
 
-export interface DownloadPlan {
+interface DownloadPlan {
   readonly hosts: number;
   readonly days: number;
   readonly downloads: number;

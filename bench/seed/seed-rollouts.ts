@@ -7,7 +7,7 @@ import { seedUuid, seedUuidSql } from './seed-ids.ts';
 import { HOST_NAME_SQL } from './seed-hosts.ts';
 import type { SeedFile } from './seed-models.ts';
 
-export interface RolloutPlan {
+interface RolloutPlan {
   readonly hosts: number;
   readonly days: number;
   readonly now: Date;

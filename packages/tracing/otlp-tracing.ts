@@ -17,7 +17,7 @@ import {
 } from '@opentelemetry/sdk-trace-base';
 import type { Span, SpanKind, Tracing } from './tracing.ts';
 
-export interface OtlpOptions {
+interface OtlpOptions {
   /** Address of the collector, such as `http://127.0.0.1:4318`; traces go to `/v1/traces` below it. */
   readonly endpoint: string;
   /** Sent with each batch, such as a login of the collector. */

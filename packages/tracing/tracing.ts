@@ -1,5 +1,5 @@
 /** What a span is about, by the names of the semantic conventions of OpenTelemetry where they have one. */
-export type SpanFacts = Readonly<Record<string, string | number | boolean | undefined>>;
+type SpanFacts = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /** `server` answers a request, `producer` hands work to a queue, `consumer` takes it from there, `client` asks another machine. */
 export type SpanKind = 'server' | 'producer' | 'consumer' | 'client';
@@ -15,7 +15,7 @@ export interface Span {
   end(atMs?: number): void;
 }
 
-export interface SpanOptions {
+interface SpanOptions {
   readonly kind: SpanKind;
   /** `traceparent` of the work that this is a part of; left out or not readable: a trace of its own begins. */
   readonly parent?: string | undefined;

@@ -4,7 +4,7 @@ import type { Tracing } from '#tracing/tracing';
 import type { TryRecord } from '#transfer/report/transfer-options';
 
 /** The span of one attempt, and one for each of its tries. */
-export interface AttemptTrace {
+interface AttemptTrace {
   readonly addTry: (record: TryRecord) => void;
   end(result: HandlerResult): void;
 }
