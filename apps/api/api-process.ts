@@ -87,12 +87,11 @@ export async function createApiProcess(
     board,
   });
   const stopping = new AbortController();
-  const prepare = () => prepareDatabase({ ...config, ...files, database, log, signal: stopping.signal });
   const runners = [...loops, sender, recorder];
   const start = async () => {
     const url = await app.listen({ host: config.bind, port: config.port });
     log.info({ url }, 'listening');
-    const access = await prepare();
+    const access = await prepareDatabase({ ...config, ...files, database, log, signal: stopping.signal });
     state.prepared = true;
     board?.show(maintenance.queue);
     for (const runner of [live, ...runners]) runner.start();

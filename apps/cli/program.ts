@@ -8,6 +8,7 @@ import { addEnrolmentCommands } from './enrolment/enrolment-program.ts';
 import { addDownloadCommands } from './downloads/download-program.ts';
 import { addHelp } from './help.ts';
 import { addRolloutCommands } from './rollout/rollout-program.ts';
+import { addServeCommand } from './serve-program.ts';
 import { addSiteCommands } from './sites/site-program.ts';
 import { addWebhookCommands } from './webhook-program.ts';
 import { PROGRESS_MODES } from './terminal/progress.ts';
@@ -41,6 +42,7 @@ export function createProgram(context: CommandContext): Command {
   addHostCommands(program, context);
   addWebhookCommands(program, context);
   addWorkerCommands(program, context);
+  addServeCommand(program, context);
   addAccessCommands(program, context);
   addEnrolmentCommands(program, context);
   addHelp(program);

@@ -20,9 +20,11 @@ import { storeChange } from './host/inventory-reporter.ts';
 import { createMaintenance } from './host/maintenance.ts';
 import { ProgressPublisher } from './downloads/progress-publisher.ts';
 import { RunningDownloads } from './downloads/running-downloads.ts';
+import { storeServer } from './serve/store-server.ts';
 import { noticeEvents, type StoreNotices } from './host/store-notices.ts';
 import { TransferLimits } from './downloads/transfer-limits.ts';
 import { unhandledFailureEvent } from './downloads/unhandled-failure.ts';
+import { MetricsServer } from './metrics-server.ts';
 import type { HeldIdentity } from './worker-identity.ts';
 import { sourceReports } from './downloads/source-reports.ts';
 import { workerSources } from './downloads/worker-sources.ts';
@@ -54,13 +56,12 @@ export function createWorker(
   { store, http, storeNotices, workerVersion, seal, onHostLost }: WorkerResources,
   logger: Logger,
 ): Worker {
-  const { host, pool, concurrency } = config;
-  const { prefix } = config.redis;
+  const [{ host, pool, concurrency }, { prefix }] = [config, config.redis];
   const redis = connectPatiently(config.redis, 'worker', logger);
-  const publisher = new EventPublisher({ redis, prefix, host: host ?? null, bootId: identity.bootId, seal, logger });
-  const [append, flush] = [publisher.publish.bind(publisher), publisher.flush.bind(publisher)];
-  const shared = { store, flush, logger };
   const [sources, own] = [knownSources(config), { config, identity, redis, http, workerVersion }];
+  const metrics = metricsOf(config, workerVersion, sources, logger);
+  const { append, flush, ...events } = openPublisher(config, identity, redis, seal, metrics, logger);
+  const shared = { store, flush, logger };
   const maintenance = createMaintenance({ ...shared, ...sources, ...own, publish: append });
   const publish = (event: WorkerEvent): void => {
     append(event);
@@ -75,24 +76,25 @@ export function createWorker(
   storeNotices.subscribe((notice) => {
     if (maintenance.isNews(notice)) noticeEvents(notice, Date.now()).forEach(publish);
   });
-  const handling = { handler, onUnhandledFailure: tellUnhandledFailure(publish) };
-  const consumer = new JobConsumer({ ...handling, redis, prefix, identity, host, pool, concurrency, logger });
+  const handling = { handler, onUnhandledFailure: tellUnhandledFailure(publish), logger };
+  const consumer = new JobConsumer({ ...handling, redis, prefix, identity, host, pool, concurrency });
+  const server = storeServer(config, store, http, logger);
   const hostLock = lockOfHost(config, identity, redis, { publish: append, onHostLost }, logger);
   const start = async (isStopped: () => boolean): Promise<void> => {
     commands.start();
-    await warnOfRedis(redis, logger);
+    await Promise.all([metrics.start(), warnOfRedis(redis, logger)]);
     await hostLock?.take();
     reporter.start();
     // The limits and what is disabled must be known before the first request to a source.
     await commands.recall([]);
-    await consumer.start();
+    await Promise.all([consumer.start(), server.start()]);
     if (!isStopped()) maintenance.start();
   };
   const stop = async (): Promise<void> => {
-    await Promise.all([consumer.stop(), maintenance.stop()]);
+    await Promise.all([consumer.stop(), maintenance.stop(), server.stop()]);
     reporter.stop();
     commands.stop();
-    await Promise.all([publisher.stop(), hostLock?.stop()]);
+    await Promise.all([events.stop(), hostLock?.stop(), metrics.stop()]);
     disconnect(redis);
     http.close();
     await identity.release();
@@ -104,6 +106,36 @@ export function createWorker(
 function knownSources(config: WorkerConfig) {
   const [health, gates] = [new SourceHealth(), new OriginGates()];
   return { health, gates, readSources: (): SourceReport[] => sourceReports(config, health, gates.limits) };
+}
+
+const metricsOf = (
+  { metricsPort: port, metricsBind: bind }: WorkerConfig,
+  workerVersion: string,
+  { readSources }: ReturnType<typeof knownSources>,
+  logger: Logger,
+): MetricsServer => new MetricsServer({ port, bind, workerVersion, readSources, logger });
+
+/** Publishes events, and counts them. */
+function openPublisher(
+  { redis: { prefix }, host }: WorkerConfig,
+  { bootId }: HeldIdentity,
+  redis: RedisClient,
+  seal: WorkerResources['seal'],
+  metrics: MetricsServer,
+  logger: Logger,
+) {
+  const publisher = new EventPublisher({ redis, prefix, host: host ?? null, bootId, seal, logger });
+  const flush = async (signal?: AbortSignal): Promise<void> => {
+    await publisher.flush(signal);
+    metrics.contacted();
+  };
+  const append = (event: WorkerEvent): void => {
+    metrics.count(event);
+    publisher.publish(event);
+    // A worker without downloads is in contact as well.
+    if (event.type === 'host.report') flush().catch((err: unknown) => logger.debug({ err }, 'the report waits'));
+  };
+  return { append, flush, stop: () => publisher.stop() };
 }
 
 /** A worker without a host name shares its jobs with others and needs no lock. */

@@ -1,6 +1,7 @@
 import { DAY_MS } from '#core/units';
 import { ensureTryPartitions } from '#database/history/try-partitions';
 import type { Database } from '#database/sql/connect';
+import { seedUuidSql } from './seed-ids.ts';
 import { HOST_NAME_SQL } from './seed-hosts.ts';
 import type { SeedFile } from './seed-models.ts';
 
@@ -89,7 +90,7 @@ const DOWNLOADS_SQL = `
     attempts, attempts_used, last_attempt_at, downloaded_bytes, total_bytes, current_size, bytes_per_second, retries, source, sources,
     outcome, verified, published_path, pause_reason, reason, error_kind, error, event_at, heartbeat_at, created_at, updated_at, asked_at,
     started_at, completed_at, deadline_at)
-  SELECT md5('seed ' || n)::uuid, host, model, type, version, path, NULL, sha256, "contentKey", "fileId", status, 1, 1,
+  SELECT ${seedUuidSql("'seed ' || n")}, host, model, type, version, path, NULL, sha256, "contentKey", "fileId", status, 1, 1,
     CASE WHEN status = 'pending' THEN 0 WHEN status = 'failed' THEN 3 ELSE 1 END, CASE WHEN status = 'pending' THEN 0 ELSE 1 END,
     CASE WHEN status <> 'pending' THEN made + interval '1 second' END, got, "sizeBytes", got,
     CASE WHEN status IN ('in_progress', 'resuming', 'success') THEN pace ELSE 0 END,
@@ -122,7 +123,7 @@ const TRIES_SQL = `
     CASE WHEN t.good THEN d.downloaded_bytes ELSE 0 END, CASE WHEN t.good THEN d.downloaded_bytes ELSE 0 END, d.total_bytes,
     CASE WHEN NOT t.good THEN (ARRAY['unreachable', 'timed-out', 'throttled', 'server-error', 'digest-mismatch'])[1 + (n + k) % 5] END,
     CASE WHEN NOT t.good THEN 'it did not answer as expected' END, '', 'https://' || replace(t.source, ' ', '-')
-  FROM generate_series($1::int, $2::int - 1) n JOIN downloads d ON d.id = md5('seed ' || n)::uuid
+  FROM generate_series($1::int, $2::int - 1) n JOIN downloads d ON d.id = ${seedUuidSql("'seed ' || n")}
   CROSS JOIN LATERAL generate_series(0, CASE WHEN d.status = 'failed' THEN 2 WHEN ${dice('n', 'tries')} < 20 THEN 1 ELSE 0 END) k
   CROSS JOIN LATERAL (
     SELECT d.status = 'success' AND k = CASE WHEN ${dice('n', 'tries')} < 20 THEN 1 ELSE 0 END AS good

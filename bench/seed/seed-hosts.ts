@@ -1,4 +1,5 @@
 import type { Database } from '#database/sql/connect';
+import { seedUuidSql } from './seed-ids.ts';
 
 export interface HostPlan {
   readonly hosts: number;
@@ -48,7 +49,7 @@ export async function seedHosts({ pool }: Database, plan: HostPlan): Promise<num
 export async function seedNotices({ pool }: Database, plan: HostPlan): Promise<void> {
   const sql = `
     INSERT INTO host_notices (boot_id, sequence, position, host, at, notice, model, path, message)
-    SELECT md5('seed notice ' || n)::uuid, n, 0, ${HOST_NAME_SQL('(1 + (n * 7919) % $1::int)')}, $2::timestamptz - random() * $3 * interval '1 day',
+    SELECT ${seedUuidSql("'seed notice ' || n")}, n, 0, ${HOST_NAME_SQL('(1 + (n * 7919) % $1::int)')}, $2::timestamptz - random() * $3 * interval '1 day',
       (ARRAY['store_over_limit', 'repaired', 'missing', 'degraded'])[1 + n % 4], 'whisper-base', NULL,
       (ARRAY['the store has more than its warning limit', 'encoder.onnx was fetched again', 'encoder.onnx is gone and is fetched again',
         'an older version is served, because the new one cannot be had'])[1 + n % 4]

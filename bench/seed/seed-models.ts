@@ -3,6 +3,7 @@ import { toJobFile } from '#contracts/file-spec';
 import { Manifest } from '#contracts/manifest';
 import { DAY_MS, MIB } from '#core/units';
 import { contentKeyOf } from '#database/downloads/content-key';
+import { seedUuid } from './seed-ids.ts';
 import { putManifest } from '#database/models/model-queries';
 import type { Database } from '#database/sql/connect';
 
@@ -74,7 +75,7 @@ async function filesOf(database: Database, manifest: Manifest, isCurrent: boolea
   const { name: model, type, version, sources } = manifest;
   const rows = manifest.files.map((file) => {
     const job = toJobFile(file, sources);
-    const fileId = createHash('sha256').update(JSON.stringify(job)).digest('hex').slice(0, 32);
+    const fileId = seedUuid(JSON.stringify(job));
     return { file, job, fileId, contentKey: contentKeyOf(job) };
   });
   const sql = `INSERT INTO file_specs (id, file) SELECT * FROM unnest($1::uuid[], $2::jsonb[]) ON CONFLICT DO NOTHING`;

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import type { RolloutHostState } from '#core/rollout/host-state';
 import type { RolloutModel, RolloutSpec } from '#core/rollout/rollout-spec';
 import { ROLLOUT_STATES, type PauseReason, type RolloutState } from '#core/rollout/rollout-state';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '#core/units';
 import type { Database } from '#database/sql/connect';
+import { seedUuid, seedUuidSql } from './seed-ids.ts';
 import { HOST_NAME_SQL } from './seed-hosts.ts';
 import type { SeedFile } from './seed-models.ts';
 
@@ -99,12 +99,19 @@ async function writeRollout(
   };
   const isOpen = rollout.endedAt === null;
   const spec = specOf(rollout, index);
-  const id = uuidOf(`rollout ${index} ${plan.days}`);
+  const id = seedUuid(`rollout ${index} ${plan.days}`);
   const startedAt = rollout.state === 'awaiting_approval' || rollout.state === 'scheduled' ? null : rollout.createdAt;
   const ahead = new Date(plan.now.getTime() + plan.onlineForMs);
   const startsAt = rollout.state === 'scheduled' ? ahead : null;
   const inserted = await pool.query(ROLLOUT_SQL, [
-    ...[id, JSON.stringify([model]), JSON.stringify(spec), uuidOf(`spec ${index}`), rollout.state, rollout.pauseReason],
+    ...[
+      id,
+      JSON.stringify([model]),
+      JSON.stringify(spec),
+      seedUuid(`spec ${index}`),
+      rollout.state,
+      rollout.pauseReason,
+    ],
     ...[reasonOf(rollout.state), startedAt === null ? -1 : 0, rollout.state === 'soaking' ? ahead : null, startsAt],
     ...[
       new Date(ahead.getTime() + DAY_MS),
@@ -170,8 +177,6 @@ const reasonOf = (state: RolloutState): string =>
     superseded: 'a newer rollout wants the same',
   })[state];
 
-const uuidOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32);
-
 const ROLLOUT_SQL = `
   INSERT INTO rollouts (id, models, spec, spec_hash, state, pause_reason, reason, wave, soak_until, starts_at, deadline_at, members_at,
     created_by, created_at, started_at, ended_at, updated_at, is_approved, threshold_at)
@@ -217,9 +222,9 @@ const OPEN_DOWNLOADS_SQL = `
     INSERT INTO downloads (id, host, model, model_type, version, path, hash, content_key, file_id, status, generation, enqueued_generation,
       attempts, downloaded_bytes, total_bytes, current_size, bytes_per_second, source, outcome, verified, error_kind, error, event_at,
       heartbeat_at, created_at, updated_at, asked_at, started_at, completed_at, deadline_at)
-    SELECT md5($1::uuid::text || h.host || f.path)::uuid, h.host, f.model, f.type, f.version, f.path, f.sha256, f."contentKey", f."fileId",
+    SELECT ${seedUuidSql('$1::uuid::text || h.host || f.path')}, h.host, f.model, f.type, f.version, f.path, f.sha256, f."contentKey", f."fileId",
       CASE h.state WHEN 'done' THEN 'success' WHEN 'failed' THEN 'failed' WHEN 'downloading' THEN 'in_progress' ELSE 'pending' END, 1, 1,
-      CASE WHEN h.state = 'queued' THEN 0 ELSE 1 END, f."sizeBytes" * h.bytes / greatest(h.total_bytes, 1), f."sizeBytes", f."sizeBytes" * h.bytes / greatest(h.total_bytes, 1),
+      CASE WHEN h.state = 'queued' THEN 0 ELSE 1 END, (f."sizeBytes"::numeric * h.bytes / greatest(h.total_bytes, 1))::bigint, f."sizeBytes", (f."sizeBytes"::numeric * h.bytes / greatest(h.total_bytes, 1))::bigint,
       h.bytes_per_second, 'huggingface.co', CASE WHEN h.state = 'done' THEN 'secondary_success' END, h.state = 'done',
       CASE WHEN h.state = 'failed' THEN h.failure_class END, CASE WHEN h.state = 'failed' THEN h.reason END, $3::timestamptz, $4::timestamptz, $3::timestamptz,
       $3::timestamptz, $3::timestamptz, $3::timestamptz,

@@ -51,7 +51,8 @@ export interface ControlPlaneMetrics {
   fellBack(from: string, to: string, errorKind: string | null): void;
   downloadEnded(end: MeasuredEnd): void;
   rolloutEnded(outcome: string, ms: number): void;
-  delivered(result: 'success' | 'failure'): void;
+  /** An attempt to send a message, or `disabled`: a webhook was disabled after it. */
+  delivered(result: 'success' | 'failure' | 'disabled'): void;
   answered(request: MeasuredRequest): void;
   /** Prometheus' text format. No host, file, URL or source is ever a label: their number has no bound. */
   expose(snapshot: ControlPlaneSnapshot): Promise<string>;
@@ -95,7 +96,7 @@ function createCounters(registry: Registry): Counters {
   const deliveries = counter('haulier_webhook_deliveries_total', 'Attempts to send a message', ['result']);
   const labels = ['route', 'method', 'status'];
   const requests = histogram('haulier_api_request_duration_seconds', 'Answered requests', REQUEST_BUCKETS_S, labels);
-  for (const result of ['success', 'failure']) deliveries.inc({ result }, 0);
+  for (const result of ['success', 'failure', 'disabled']) deliveries.inc({ result }, 0);
   downloads.inc({ result: 'success', reason: '' }, 0);
   return {
     fellBack: (from, to, errorKind) => fallbacks.inc({ from, to, reason: reasonLabel(errorKind) }),

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import { parser } from '@prometheus-io/lezer-promql';
 import { parse } from 'yaml';
-import { METRIC_NAMES } from './metric-names.ts';
+import { exposedSeries } from './exposed-series.ts';
 
 const OPS = fileURLToPath(new URL('../../ops', import.meta.url));
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -44,22 +44,7 @@ const FOREIGN = [
   'pgbackrest_backup_since_last_completion_seconds',
 ];
 
-/** Metrics of Node that prom-client adds. */
-const OF_NODE = ['process_resident_memory_bytes', 'process_cpu_seconds_total', 'nodejs_eventloop_lag_p99_seconds'];
-
-/** Every series of ours with its labels; a histogram has three. */
-const known = new Map<string, readonly string[]>([
-  ...OF_NODE.map((name): [string, string[]] => [name, []]),
-  ...Object.entries(METRIC_NAMES).flatMap(([name, { type, labels }]): [string, readonly string[]][] =>
-    type !== 'histogram'
-      ? [[name, labels]]
-      : [
-          [`${name}_bucket`, [...labels, 'le']],
-          [`${name}_sum`, labels],
-          [`${name}_count`, labels],
-        ],
-  ),
-]);
+const known = await exposedSeries();
 
 const groups = (parse(readFileSync(RULES, 'utf8')) as { groups: { name: string; rules: Rule[] }[] }).groups;
 const rules = groups.flatMap((group) => group.rules);

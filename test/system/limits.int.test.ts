@@ -60,7 +60,7 @@ describe('what an operator sets while workers run', () => {
     await system.awaitDownload(id, ({ status }) => status === 'success', 45_000);
   }, 120_000);
 
-  it('ME5 a disabled source is not asked, also by a worker that starts later, until it is enabled', async () => {
+  it('ME5 M13 a disabled source is not asked, also by a worker that starts later, until it is enabled', async () => {
     await system.client.publishVersion(sampleManifest('sample', [file]));
     const call = async (path: string, body?: object): Promise<unknown> => {
       const headers = { authorization: `Bearer ${system.token}`, 'content-type': 'application/json' };

@@ -2,7 +2,7 @@ import { CreateTokenBody, ListTokensQuery, NewToken, Token, TokenList, TokenPara
 import { createToken, pageOfTokens, revokeUnlessLast, tokenById } from '#database/access/token-queries';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
-import { decodeCursor, encodeCursor } from '../server/requests/cursor.ts';
+import { decodeCursor, encodeCursor, pageFrom } from '../server/requests/cursor.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import { RequestError } from '../server/errors/request-error.ts';
 import { hashOfToken, pepperOf, type Authenticator } from './authenticate.ts';
@@ -75,12 +75,8 @@ function registerList(app: App, deps: Dependencies): void {
       const now = deps.now();
       const after = cursor === undefined ? undefined : decodeCursor(cursor);
       const found = await pageOfTokens(deps.database, { state, limit, after, now });
-      const rows = found.slice(0, limit);
-      const last = found.length > limit ? rows.at(-1) : undefined;
-      return {
-        tokens: rows.map((row) => tokenView(row, now)),
-        nextCursor: last === undefined ? null : encodeCursor(last),
-      };
+      const { rows, nextCursor } = pageFrom(found, limit, encodeCursor);
+      return { tokens: rows.map((row) => tokenView(row, now)), nextCursor };
     },
   );
 }

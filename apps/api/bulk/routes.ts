@@ -25,7 +25,7 @@ import { noteForAudit } from '../access/audit/audit-writes.ts';
 import { refuseOutsideLimits } from '../access/token-limits.ts';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
-import { badCursor, decodeName, encodeName } from '../server/requests/cursor.ts';
+import { badCursor, decodeName, encodeName, pageFrom } from '../server/requests/cursor.ts';
 import { TOKEN_REQUIRED, guardedBy, guardedWithLimitsBy, problems } from '../server/describe.ts';
 import { momentOf, momentOrNull } from '../server/requests/moment.ts';
 import { RequestError } from '../server/errors/request-error.ts';
@@ -131,9 +131,8 @@ function registerItems(app: App, deps: Dependencies): void {
       const { id } = await mustFind(deps, params.id);
       const after = cursor === undefined ? 0 : positionOf(cursor);
       const found = await listBulkItems(deps.database, id, { states: state ?? [], after, limit });
-      const rows = found.slice(0, limit);
-      const last = found.length > limit ? rows.at(-1) : undefined;
-      return { items: rows.map(itemOf), nextCursor: last === undefined ? null : encodeName(String(last.position)) };
+      const { rows, nextCursor } = pageFrom(found, limit, ({ position }) => encodeName(String(position)));
+      return { items: rows.map(itemOf), nextCursor };
     },
   );
 }

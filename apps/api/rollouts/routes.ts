@@ -5,7 +5,7 @@ import type { Database } from '#database/sql/connect';
 import { hostGroups, listRollouts } from '#database/rollouts/rollout-queries';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
-import { decodeCursor, encodeCursor } from '../server/requests/cursor.ts';
+import { decodeCursor, encodeCursor, pageFrom } from '../server/requests/cursor.ts';
 import { TOKEN_REQUIRED, guardedBy, guardedWithLimitsBy, problems } from '../server/describe.ts';
 import { MAY_BE_OLD, readList } from '../server/requests/read-list.ts';
 import { seeRollout } from './await-rollout.ts';
@@ -83,10 +83,9 @@ async function listView(database: Database, query: ListRolloutsQuery): Promise<R
   const { state, model, limit, cursor } = query;
   const after = cursor === undefined ? undefined : decodeCursor(cursor);
   const found = await listRollouts(database, { states: state, model, limit, after });
-  const rows = found.slice(0, limit);
+  const { rows, nextCursor } = pageFrom(found, limit, encodeCursor);
   const ids = rows.map(({ id }) => id);
   const groups = await hostGroups(database, ids);
-  const last = found.length > limit ? rows.at(-1) : undefined;
   return {
     rollouts: rows.map((row) =>
       rolloutView(
@@ -94,6 +93,6 @@ async function listView(database: Database, query: ListRolloutsQuery): Promise<R
         groups.filter(({ rolloutId }) => rolloutId === row.id),
       ),
     ),
-    nextCursor: last === undefined ? null : encodeCursor(last),
+    nextCursor,
   };
 }

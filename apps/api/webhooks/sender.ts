@@ -89,7 +89,9 @@ async function deliver(
     const settlement = settlementOf(sent, delivery.attempts + 1, now());
     const disabled = await settleDelivery(database, delivery, attempt, settlement, now());
     log.debug({ webhookId, deliveryId, ...attempt, as: settlement.as }, 'webhook message was sent');
-    if (disabled !== undefined) log.warn({ webhookId, why: disabled, error: sent.error }, 'webhook is disabled');
+    if (disabled === undefined) return;
+    metrics.delivered('disabled');
+    log.warn({ webhookId, why: disabled, error: sent.error }, 'webhook is disabled');
   } catch (err) {
     log.warn({ err, webhookId, deliveryId }, 'webhook message could not be settled; it is sent again later');
   }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Cursor, Limit, Moment, NextCursor } from './parameters.ts';
+import { Moment, Page, pageOf } from './parameters.ts';
 
 /** One write of the API, or of its start and its command line. */
 export const AuditEntry = z
@@ -35,14 +35,11 @@ export const ListAuditQuery = z.strictObject({
   requestId: z.string().max(100).optional(),
   since: z.iso.datetime({ offset: true, error: 'a time is ISO 8601, such as 2026-11-29T00:00:00Z' }).optional(),
   until: z.iso.datetime({ offset: true, error: 'a time is ISO 8601, such as 2026-11-29T00:00:00Z' }).optional(),
-  cursor: Cursor.optional(),
-  limit: Limit,
+  ...Page,
 });
 
 export type ListAuditQuery = z.infer<typeof ListAuditQuery>;
 
-export const AuditList = z
-  .strictObject({ entries: z.array(AuditEntry), nextCursor: NextCursor })
-  .meta({ id: 'AuditList' });
+export const AuditList = pageOf('AuditList', 'entries', AuditEntry);
 
 export type AuditList = z.infer<typeof AuditList>;

@@ -163,7 +163,8 @@ export async function layerHealth(database: Database, since: Date, now: Date): P
     database.pool.query<{ layer: LayerName; state: string; since: Date }>(statesSql),
   ]);
   const within = (at: Date | null | undefined): Date | null => (at && at >= start ? at : null);
-  return [...groupBy(sums, ({ layer }) => layer).values()].map((of) => {
+  const byLayer = [...groupBy(sums, ({ layer }) => layer).values()];
+  const found = byLayer.map((of) => {
     const { layer } = of[0]!;
     const { attempts, successRate } = statsOf(of);
     const state = stateOf(successRate);
@@ -176,6 +177,7 @@ export async function layerHealth(database: Database, since: Date, now: Date): P
       lastError: seen?.lastError ?? null,
     };
   });
+  return found.toSorted((a, b) => compare(a.layer, b.layer));
 }
 
 /** Writes since when each layer is as it is now. */

@@ -52,11 +52,11 @@ export interface TestAppOptions {
   /** The clock of the API. */
   readonly now?: () => Date;
   readonly requestsPerMinute?: number;
+  readonly sessionLimits?: Partial<SessionLimits>;
   /** Hears what other API processes tell, and tells its own clients; default: deaf. */
   readonly live?: boolean;
   /** Another API whose database and keys in Redis this one shares; stop that one last. */
   readonly beside?: TestApp;
-  readonly sessionLimits?: Partial<SessionLimits>;
 }
 
 /** The API without its pages, on a database and a Redis prefix of its own; relay, recorder and reconciler are called by the tests. */

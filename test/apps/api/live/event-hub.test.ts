@@ -112,7 +112,7 @@ describe('the hub of live events', () => {
     expect([idsIn(one), one.ids, looked]).toEqual([['a'], ['102-0'], [['hosts']]]);
   });
 
-  it('gives a client that resumes what it missed, once', async () => {
+  it('M10 gives a client that resumes what it missed, once', async () => {
     begin();
     change('101-0', ['a', 'b']);
     change('102-0', ['b', 'c']);
@@ -124,7 +124,7 @@ describe('the hub of live events', () => {
   it.each([
     ['is before the window', '99-0'],
     ['is later than anything told', '105-0'],
-  ])('says "reread" to a client whose last event %s', async (_case, lastId) => {
+  ])('M10 says "reread" to a client whose last event %s', async (_case, lastId) => {
     begin();
     change('101-0', ['a']);
     const back = listener();
@@ -160,7 +160,7 @@ describe('the hub of live events', () => {
     expect(idsIn(two)).toEqual(['reread']);
   });
 
-  it('drops a client that does not keep up, and no other', async () => {
+  it('M11 drops a client that does not keep up, and no other', async () => {
     begin({ maxUnsentBytes: 1000 });
     const [slow, quick] = [listener({ unsentBytes: () => 1001 }), listener()];
     await hub.join(slow, undefined);
@@ -170,7 +170,7 @@ describe('the hub of live events', () => {
     expect([slow.ends, quick.ends, hub.counts]).toEqual([['it did not keep up'], [], { clients: 1, dropped: 1 }]);
   });
 
-  it('ends the connection of a client whose token is not valid any more, or that does not answer', async () => {
+  it('M12 ends the connection of a client whose token is not valid any more, or that does not answer', async () => {
     begin({ heartbeatMs: 1 });
     const revoked = listener({ isStillAllowed: async () => false });
     const gone = listener({ beat: (id) => id === '' });

@@ -140,7 +140,7 @@ describe('live events of two API processes', () => {
     expect(events.events.filter((event) => 'id' in event && event.id === other)).toEqual([]);
   });
 
-  it('do not tell positions that a worker reports of a download of another host', async () => {
+  it('M14 do not tell positions that a worker reports of a download of another host', async () => {
     const events = await stream(two, '?topics=progress');
     const [mine, foreign] = [await ordered(one), await ordered(one, 'gpu-2')];
     await report(one, [started(mine), progressed(mine, 1), progressed(foreign, 999)]);
@@ -148,7 +148,7 @@ describe('live events of two API processes', () => {
     expect(JSON.stringify(events.events)).not.toContain(foreign);
   });
 
-  it('bring what was missed to a client that resumes at the other process', async () => {
+  it('M10 bring what was missed to a client that resumes at the other process', async () => {
     const before = await stream(one, '?topics=downloads');
     const first = await ordered(one);
     await report(one, [started(first)]);
@@ -235,7 +235,7 @@ describe('live events of two API processes', () => {
     expect((await socket(one, '', { authorization: `Bearer ${token}` })).isOpen).toBe(false);
   });
 
-  it('S11 are not opened for pages of other sites, nor with fields that do not exist', async () => {
+  it('are not opened for pages of other sites, nor with fields that do not exist', async () => {
     const { host } = new URL(one.url);
     expect((await socket(one, '', { origin: 'https://evil.example' })).isOpen).toBe(false);
     expect((await socket(one, '', { origin: `http://${host}` })).isOpen).toBe(true);

@@ -107,7 +107,7 @@ describe('the sources', () => {
     expect(sources[0]).toMatchObject({ configuredPlace: null, kind: 'mirror', disabled: null });
   });
 
-  it('ME5 are disabled with a note for all workers, which is audited, and enabled again', async () => {
+  it('ME5 M13 are disabled with a note for all workers, which is audited, and enabled again', async () => {
     const { links } = await of(SLOW);
     const disabled = await api.call('POST', links.disable, { note: 'it sends rubbish', expiresIn: '2h' });
     expect(disabled.json<Source>()).toMatchObject({
