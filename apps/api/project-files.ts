@@ -6,6 +6,8 @@ import { packageFolder, packageVersion } from '#os/package-folder';
 export interface ProjectFiles {
   readonly version: string;
   readonly migrations: string;
+  /** Folder of the built pages; undefined where only the API was built. */
+  readonly dashboard: string | undefined;
 }
 
 /**
@@ -16,5 +18,10 @@ export function findProjectFiles(from: string): ProjectFiles {
   const migrations = join(packageFolder(from), 'prisma', 'migrations');
   if (!existsSync(migrations))
     throw new Error(`${migrations} is missing: install the whole package, not only its dist folder`);
-  return { migrations, version: packageVersion(from) };
+  const dashboard = join(packageFolder(from), 'dist', 'dashboard');
+  return {
+    migrations,
+    version: packageVersion(from),
+    dashboard: existsSync(join(dashboard, 'index.html')) ? dashboard : undefined,
+  };
 }

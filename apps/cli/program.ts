@@ -116,7 +116,7 @@ function addFetchCommand(program: Command, context: CommandContext): void {
 }
 
 function addModelCommands(program: Command, context: CommandContext): void {
-  const model = program.command('model').description('manifests: add, list, show, pin');
+  const model = program.command('model').description('manifests: add, list, show, update, pin');
   model
     .command('add [name]')
     .description('make a manifest from a hub, IPFS or a folder, and publish it to the API')
@@ -150,6 +150,15 @@ function addModelCommands(program: Command, context: CommandContext): void {
     .command('show <model>')
     .description('the manifest of name or name@version')
     .action(async (what) => (await import('./commands/models/model.ts')).modelShow(what, context));
+  model
+    .command('update <model>')
+    .description('what shall become of a newer version that was seen: publish it here, or keep the current one')
+    .option('--publish', 'publish it without a question; nothing is fetched to a host')
+    .option('--keep', 'pin the current version without a question')
+    .addOption(PROGRESS)
+    .action(async (name, options) =>
+      (await import('./commands/models/model-update.ts')).modelUpdate(name, options, context),
+    );
   model
     .command('pin <model>')
     .description('keep name@version: no cleanup, no report as outdated')

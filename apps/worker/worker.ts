@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
-import type { WorkerEvent } from '#contracts/worker/worker-events';
+import type { DisabledSource } from '#contracts/worker/disabled-source';
+import type { SourceReport, WorkerEvent } from '#contracts/worker/worker-events';
 import type { Logger } from '#core/logger';
 import type { Http } from '#http/pool';
 import { checkRedis } from '#queue/check-redis';
@@ -8,6 +9,7 @@ import { connectPatiently, disconnect, type RedisClient } from '#queue/connectio
 import { EventPublisher, type EventPublisherOptions } from '#queue/events/event-publisher';
 import { HostLock } from '#queue/jobs/host-lock';
 import { JobConsumer } from '#queue/jobs/job-consumer';
+import { OriginGates } from '#sources/guards/limited';
 import { SourceHealth } from '#sources/guards/source-health';
 import type { Store } from '#store/open-store';
 import type { WorkerConfig } from './config.ts';
@@ -23,6 +25,7 @@ import { noticeEvents, type StoreNotices } from './host/store-notices.ts';
 import { TransferLimits } from './downloads/transfer-limits.ts';
 import { unhandledFailureEvent } from './downloads/unhandled-failure.ts';
 import type { HeldIdentity } from './worker-identity.ts';
+import { sourceReports } from './downloads/source-reports.ts';
 import { workerSources } from './downloads/worker-sources.ts';
 
 export interface Worker {
@@ -52,22 +55,22 @@ export function createWorker(
   { store, http, storeNotices, workerVersion, seal, onHostLost }: WorkerResources,
   logger: Logger,
 ): Worker {
-  const { host, pool, concurrency } = config;
-  const { prefix } = config.redis;
+  const [{ host, pool, concurrency }, { prefix }] = [config, config.redis];
   const redis = connectPatiently(config.redis, 'worker', logger);
   const publisher = new EventPublisher({ redis, prefix, host: host ?? null, bootId: identity.bootId, seal, logger });
   const [append, flush] = [publisher.publish.bind(publisher), publisher.flush.bind(publisher)];
   const shared = { store, flush, logger };
-  const maintenance = createMaintenance({ ...shared, publish: append, config, identity, redis, http, workerVersion });
+  const [sources, own] = [knownSources(config), { config, identity, redis, http, workerVersion }];
+  const maintenance = createMaintenance({ ...shared, ...sources, ...own, publish: append });
   const publish = (event: WorkerEvent): void => {
     append(event);
     maintenance.storeChanged(storeChange(event));
   };
   const [downloads, limits] = [new RunningDownloads(Date.now), new TransferLimits(config)];
-  const commands = listenToCommands(config, redis, { downloads, limits }, logger);
-  const reporting = { publish: append, recallCommands: commands.recall.bind(commands) };
-  const reporter = new ProgressPublisher({ downloads, ...reporting, logger });
-  const fetcher = createWorkerFetcher(config, limits, store, http, logger);
+  const commands = listenToCommands(config, redis, { downloads, limits, health: sources.health }, logger);
+  const recallCommands = commands.recall.bind(commands);
+  const reporter = new ProgressPublisher({ downloads, publish: append, recallCommands, logger });
+  const fetcher = createWorkerFetcher(config, limits, store, { http, ...sources }, logger);
   const handler = createDownloadHandler({ ...shared, publish, fetcher, downloads, onServed: maintenance.served });
   storeNotices.subscribe((notice) => {
     if (maintenance.isNews(notice)) noticeEvents(notice, Date.now()).forEach(publish);
@@ -81,8 +84,8 @@ export function createWorker(
     await warnOfRedis(redis, logger);
     await hostLock?.take();
     reporter.start();
-    // The limits must be known before the first request to a source.
-    await commands.recallLimits();
+    // The limits and what is disabled must be known before the first request to a source.
+    await commands.recall([]);
     await Promise.all([consumer.start(), server.start()]);
     if (!isStopped()) maintenance.start();
   };
@@ -96,6 +99,12 @@ export function createWorker(
     await identity.release();
   };
   return stoppable(start, stop);
+}
+
+/** What this worker learns of its sources, over all downloads. */
+function knownSources(config: WorkerConfig) {
+  const [health, gates] = [new SourceHealth(), new OriginGates()];
+  return { health, gates, readSources: (): SourceReport[] => sourceReports(config, health, gates.limits) };
 }
 
 /** A worker without a host name shares its jobs with others and needs no lock. */
@@ -139,23 +148,28 @@ function stoppable(start: (isStopped: () => boolean) => Promise<void>, stop: () 
 function listenToCommands(
   { redis: settings, host, pool }: WorkerConfig,
   redis: RedisClient,
-  { downloads, limits }: { readonly downloads: RunningDownloads; readonly limits: TransferLimits },
+  { downloads, limits, health }: { downloads: RunningDownloads; limits: TransferLimits; health: SourceHealth },
   logger: Logger,
 ): CommandListener {
   const onCommand = downloads.obey.bind(downloads);
   const onLimits = limits.change.bind(limits);
-  return new CommandListener({ settings, redis, host, pool, onCommand, onLimits, logger });
+  const onDisabledSources = (sources: readonly DisabledSource[]): void => {
+    const now = Date.now();
+    health.setDisabled(
+      sources.map(({ origin, note, until }) => ({ origin, note, forMs: until === null ? undefined : until - now })),
+    );
+  };
+  return new CommandListener({ settings, redis, host, pool, onCommand, onLimits, onDisabledSources, logger });
 }
 
 function createWorkerFetcher(
   config: WorkerConfig,
   limits: TransferLimits,
   store: Store,
-  http: Http,
+  { http, health, gates }: { readonly http: Http; readonly health: SourceHealth; readonly gates: OriginGates },
   logger: Logger,
 ): Fetcher {
-  const health = new SourceHealth();
-  const sourcesOf = workerSources(config, http, health, logger);
+  const sourcesOf = workerSources(config, http, health, gates, logger);
   return createFetcher({ config, limits, sourcesOf, health, tables: storeLeafTables(store, logger) });
 }
 

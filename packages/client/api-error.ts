@@ -1,4 +1,3 @@
-import { PROBLEMS } from '#contracts/http/problem';
 import type { Problem } from '#contracts/http/problem';
 import { SECOND_MS } from '#core/units';
 
@@ -42,11 +41,13 @@ export function apiErrorOf(status: number, body: unknown, retryAfter?: string | 
   return new ApiError(status, problem, message, retryAfterMs);
 }
 
+/** The API names the type of a problem by its code; a code that a later release adds is understood too. */
 const isProblem = (body: unknown): body is Problem =>
   typeof body === 'object' &&
   body !== null &&
   'code' in body &&
   typeof body.code === 'string' &&
-  body.code in PROBLEMS &&
+  'type' in body &&
+  body.type === `/problems/${body.code}` &&
   'detail' in body &&
   typeof body.detail === 'string';

@@ -29,9 +29,12 @@ import type { RolloutErrors, RolloutHostList, RolloutList } from '#contracts/htt
 import type { ManifestInput } from '#contracts/manifest';
 import { accessMethods, type AccessClient } from './access-client.ts';
 import { bulkMethods, type BulkClient } from './bulk-client.ts';
+import { overviewMethods, type OverviewClient } from './overview-client.ts';
 import { send } from './send.ts';
 import type { Call, ClientOptions } from './send.ts';
 import { siteMethods, type SiteClient } from './site-client.ts';
+import { sourceMethods, type SourceClient } from './source-client.ts';
+import { userMethods, type UserClient } from './user-client.ts';
 import { webhookMethods, type WebhookClient } from './webhook-client.ts';
 
 export interface ListFilter {
@@ -75,6 +78,8 @@ export interface RolloutListFilter {
 
 export interface RolloutHostFilter {
   readonly state?: readonly string[] | undefined;
+  /** Failure class. */
+  readonly reason?: string | undefined;
   /** Part of the name. */
   readonly q?: string | undefined;
   readonly cursor?: string | undefined;
@@ -84,7 +89,8 @@ export interface RolloutHostFilter {
 export type RolloutAction = 'pause' | 'resume' | 'cancel' | 'approve' | 'release';
 
 /** What the API can do, as methods. Each throws ApiError or UnreachableError; nothing is retried. */
-export interface ApiClient extends AccessClient, BulkClient, SiteClient, WebhookClient {
+export interface ApiClient
+  extends AccessClient, BulkClient, OverviewClient, SiteClient, SourceClient, UserClient, WebhookClient {
   createDownloads(body: CreateDownloadsInput): Promise<DownloadRequest>;
   getDownload(id: string): Promise<DownloadDetail>;
   /** One long-poll: resolves when the download changed or the wait is over, with how it stands then. */
@@ -133,8 +139,8 @@ export interface ApiClient extends AccessClient, BulkClient, SiteClient, Webhook
   listRolloutHosts(id: string, filter?: RolloutHostFilter): Promise<RolloutHostList>;
   listRolloutErrors(id: string): Promise<RolloutErrors>;
   actOnRollout(id: string, action: RolloutAction): Promise<Rollout>;
-  /** Tries failed hosts again: those that are named, or all. */
-  retryRollout(id: string, hosts?: readonly string[]): Promise<Rollout>;
+  /** Tries failed hosts again: those that are named or failed for one of the reasons, or all. */
+  retryRollout(id: string, which?: { hosts?: readonly string[]; reasons?: readonly string[] }): Promise<Rollout>;
   createEnrolmentToken(body: CreateEnrolmentTokenInput): Promise<CreatedEnrolmentToken>;
   listEnrolmentTokens(): Promise<EnrolmentToken[]>;
   revokeEnrolmentToken(id: string): Promise<EnrolmentToken>;
@@ -168,8 +174,11 @@ export function createClient(options: ClientOptions): ApiClient {
     ...enrolmentMethods(options, get, post),
     ...rolloutMethods(options, get, post),
     ...accessMethods(options),
+    ...userMethods(options),
     ...bulkMethods(options),
     ...siteMethods(options),
+    ...overviewMethods(options),
+    ...sourceMethods(options),
     ...webhookMethods(options),
     verifyHost: (name, model) => post(`/api/hosts/${part(name)}/verify`, model === undefined ? {} : { model }),
     limitHost: (name, body) => send(options, { method: 'PATCH', path: `/api/hosts/${part(name)}/limits`, body }),
@@ -271,6 +280,6 @@ const rolloutMethods = (options: ClientOptions, get: Get, post: Post) => ({
     get<RolloutHostList>(`/api/rollouts/${part(id)}/hosts`, { query: { ...filter } }),
   listRolloutErrors: (id: string) => get<RolloutErrors>(`/api/rollouts/${part(id)}/errors`),
   actOnRollout: (id: string, action: RolloutAction) => post<Rollout>(`/api/rollouts/${part(id)}/${action}`),
-  retryRollout: (id: string, hosts?: readonly string[]) =>
-    post<Rollout>(`/api/rollouts/${part(id)}/retry`, hosts === undefined ? {} : { hosts }),
+  retryRollout: (id: string, which: { hosts?: readonly string[]; reasons?: readonly string[] } = {}) =>
+    post<Rollout>(`/api/rollouts/${part(id)}/retry`, which),
 });

@@ -17,15 +17,12 @@ type RelayDeps = Pick<Dependencies, 'database' | 'queues' | 'prefix' | 'changes'
 const BATCH = 1000;
 const EVERY_MS = SECOND_MS;
 
-/** Told of the hosts that got jobs, in the order in which they got them; null is the pool. */
-type OnQueued = (hosts: readonly (string | null)[]) => void;
-
 /**
  * Makes jobs of rows. The rows are the outbox: the relay finds those that were written while Redis was down, or by a process
  * that died before it could add the job. It begins when Redis is known to be the one that jobs were added to before: jobs that it
  * added first would be taken for lost ones, and added once more.
  */
-export function createRelay(deps: RelayDeps, onQueued: OnQueued): Loop {
+export function createRelay(deps: RelayDeps): Loop {
   let isQueueKnown = false;
   const loop = createLoop({
     name: 'relay',
@@ -33,7 +30,7 @@ export function createRelay(deps: RelayDeps, onQueued: OnQueued): Loop {
     log: deps.log,
     round: async (signal) => {
       isQueueKnown ||= await checkEpoch({ ...deps, nudgeRelay: () => loop.nudge() });
-      if (isQueueKnown) await relayAll(deps, { onQueued, signal });
+      if (isQueueKnown) await relayAll(deps, { signal });
       return false;
     },
   });
@@ -41,7 +38,6 @@ export function createRelay(deps: RelayDeps, onQueued: OnQueued): Loop {
 }
 
 export interface RelayOptions {
-  readonly onQueued?: OnQueued | undefined;
   /** Ends the work after the batch under way. */
   readonly signal?: AbortSignal | undefined;
   /** Rows that become jobs in one step; default 1,000. */
@@ -58,31 +54,21 @@ export interface RelayOptions {
  * @throws Error while Postgres or Redis is down; a batch that Redis did not take is not marked
  */
 export async function relayAll(deps: RelayDeps, options: RelayOptions = {}): Promise<number> {
-  const { onQueued, signal, batch = BATCH } = options;
-  const hosts = new Set<string | null>();
+  const { signal, batch = BATCH } = options;
   let count = 0;
   let added: readonly OutboxRow[] = [];
-  try {
-    const unqueued = (inFlight: readonly string[] = []): Promise<OutboxRow[]> =>
-      unqueuedDownloads(deps.database, batch, inFlight, deps.queues.shards.away());
-    let rows = await unqueued();
-    while (rows.length > 0 && signal?.aborted !== true) {
-      const inFlight = [...added, ...rows].map(({ id }) => id);
-      const isLast = rows.length < batch;
-      const [taken, next] = await Promise.all([
-        addJobs(deps, rows),
-        isLast ? [] : unqueued(inFlight),
-        mark(deps, added),
-      ]);
-      for (const { host } of taken) hosts.add(host);
-      count += rows.length;
-      added = taken;
-      rows = next;
-    }
-    await mark(deps, added);
-  } finally {
-    if (hosts.size > 0) onQueued?.([...hosts]);
+  const unqueued = (inFlight: readonly string[] = []): Promise<OutboxRow[]> =>
+    unqueuedDownloads(deps.database, batch, inFlight, deps.queues.shards.away());
+  let rows = await unqueued();
+  while (rows.length > 0 && signal?.aborted !== true) {
+    const inFlight = [...added, ...rows].map(({ id }) => id);
+    const isLast = rows.length < batch;
+    const [taken, next] = await Promise.all([addJobs(deps, rows), isLast ? [] : unqueued(inFlight), mark(deps, added)]);
+    count += rows.length;
+    added = taken;
+    rows = next;
   }
+  await mark(deps, added);
   return count;
 }
 

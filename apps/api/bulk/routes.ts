@@ -2,18 +2,22 @@ import {
   BulkAction,
   BulkActionParams,
   BulkItemList,
+  BulkPlan,
   CreateBulkActionBody,
+  CreateBulkActionQuery,
   GetBulkActionQuery,
   ListBulkItemsQuery,
+  type BulkFilter,
   type BulkItem,
 } from '#contracts/http/bulk-actions';
-import { SECOND_MS } from '#core/units';
+import type { BulkActionName } from '#core/bulk-action';
 import {
   bulkActionById,
   countBulkItems,
   createBulkAction,
   listBulkItems,
   matchedByBulk,
+  planBulkAction,
   type BulkActionRow,
   type BulkItemRow,
 } from '#database/downloads/bulk-queries';
@@ -21,13 +25,12 @@ import { noteForAudit } from '../access/audit/audit-writes.ts';
 import { refuseOutsideLimits } from '../access/token-limits.ts';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
-import { badCursor, decodeName, encodeName } from '../server/requests/cursor.ts';
+import { badCursor, decodeName, encodeName, pageFrom } from '../server/requests/cursor.ts';
 import { TOKEN_REQUIRED, guardedBy, guardedWithLimitsBy, problems } from '../server/describe.ts';
 import { momentOf, momentOrNull } from '../server/requests/moment.ts';
 import { RequestError } from '../server/errors/request-error.ts';
 import { whenGone } from '../server/when-gone.ts';
 
-const LOOK_EVERY_MS = SECOND_MS / 2;
 const MAX_SHOWN = 100;
 
 const documented = { tags: ['downloads'], security: TOKEN_REQUIRED };
@@ -49,9 +52,10 @@ function registerCreate(app: App, deps: Dependencies): void {
         summary: 'Pause, resume, cancel or retry every download that a filter matches now',
         description:
           'The downloads are those that match at the time of the request. The answer comes at once; `Location` says how far it is. A ' +
-          'download that cannot do it is skipped and named.',
+          'download that cannot do it is skipped and named. `?dryRun=true` answers 200 with the counts, and changes nothing.',
         body: CreateBulkActionBody,
-        response: { 202: BulkAction, ...problems(400, 415) },
+        querystring: CreateBulkActionQuery,
+        response: { 200: BulkPlan, 202: BulkAction, ...problems(400, 415) },
       },
     },
     async (request, reply) => {
@@ -64,6 +68,7 @@ function registerCreate(app: App, deps: Dependencies): void {
           hosts: matched.map(({ host }) => host),
         };
       });
+      if (request.query.dryRun) return reply.code(200).send(await planView(deps, action, filter));
       const id = await createBulkAction(deps.database, { action, filter, createdBy: caller.name }, deps.now());
       deps.nudgeBulk();
       const view = await bulkView(deps, (await bulkActionById(deps.database, id))!);
@@ -71,6 +76,20 @@ function registerCreate(app: App, deps: Dependencies): void {
       return reply.code(202).header('location', view.links.self).send(view);
     },
   );
+}
+
+async function planView({ database }: Dependencies, action: BulkActionName, filter: BulkFilter): Promise<BulkPlan> {
+  const groups = await planBulkAction(database, action, filter);
+  const sum = (state: string): number =>
+    groups.filter((group) => group.state === state).reduce((total, { count }) => total + count, 0);
+  const counts = { pending: sum('pending'), unchanged: sum('unchanged'), skipped: sum('skipped') };
+  return {
+    dryRun: true,
+    counts: { matched: counts.pending + counts.unchanged + counts.skipped, ...counts },
+    reasons: groups.flatMap(({ state, reason, count }) =>
+      state === 'pending' ? [] : [{ reason: reason ?? 'stands so already', count }],
+    ),
+  };
 }
 
 function registerGet(app: App, deps: Dependencies): void {
@@ -112,9 +131,8 @@ function registerItems(app: App, deps: Dependencies): void {
       const { id } = await mustFind(deps, params.id);
       const after = cursor === undefined ? 0 : positionOf(cursor);
       const found = await listBulkItems(deps.database, id, { states: state ?? [], after, limit });
-      const rows = found.slice(0, limit);
-      const last = found.length > limit ? rows.at(-1) : undefined;
-      return { items: rows.map(itemOf), nextCursor: last === undefined ? null : encodeName(String(last.position)) };
+      const { rows, nextCursor } = pageFrom(found, limit, ({ position }) => encodeName(String(position)));
+      return { items: rows.map(itemOf), nextCursor };
     },
   );
 }
@@ -135,14 +153,19 @@ async function mustFind({ database }: Dependencies, id: string): Promise<BulkAct
 async function awaitBulk(deps: Dependencies, id: string, waitMs: number, signal: AbortSignal): Promise<BulkActionRow> {
   const { changes, now } = deps;
   const deadline = now().getTime() + waitMs;
-  let row = await mustFind(deps, id);
-  while (row.state === 'running') {
-    const left = deadline - now().getTime();
-    if (left <= 0 || signal.aborted || changes.stopped()) break;
-    await changes.next(id, Math.min(left, LOOK_EVERY_MS), signal);
-    row = await mustFind(deps, id);
+  const watch = changes.watch(id);
+  try {
+    let row = await mustFind(deps, id);
+    while (row.state === 'running') {
+      const left = deadline - now().getTime();
+      if (left <= 0 || signal.aborted || changes.stopped()) break;
+      await watch.next(left, signal);
+      row = await mustFind(deps, id);
+    }
+    return row;
+  } finally {
+    watch.end();
   }
-  return row;
 }
 
 async function bulkView({ database }: Dependencies, row: BulkActionRow): Promise<BulkAction> {

@@ -1,7 +1,5 @@
 import { HostParams, ListHostsQuery } from '#contracts/http/hosts';
 import { HostDetail, HostList } from '#contracts/http/status';
-import { selectableOf } from '#core/selector/host-labels';
-import { isSelected, parseSelector } from '#core/selector/selector';
 import { labelsTag } from '#database/hosts/host-actions';
 import { hostByName, listHosts, type HostRow } from '#database/hosts/host-queries';
 import type { Dependencies } from '../dependencies.ts';
@@ -10,7 +8,8 @@ import { decodeName, encodeName } from '../server/requests/cursor.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import { MAY_BE_OLD, readList } from '../server/requests/read-list.ts';
 import { unknownHost } from './unknown-host.ts';
-import { hostDetail, hostView, isOnline } from './view.ts';
+import { hostMatcher } from './host-matcher.ts';
+import { hostDetail, hostView } from './view.ts';
 
 export function registerHostList(app: App, deps: Dependencies): void {
   app.get(
@@ -59,11 +58,9 @@ const CHUNK = 1000;
  * host matches, these are the hosts of the page.
  */
 async function pageOf(deps: Dependencies, query: ListHostsQuery): Promise<HostList> {
-  const conditions = parseSelector(query.selector ?? '');
-  const matches = (row: HostRow): boolean =>
-    (query.status === undefined || isOnline(row, deps) === (query.status === 'online')) &&
-    isSelected(conditions, selectableOf(row));
-  const isFiltered = conditions.length > 0 || query.status !== undefined;
+  const matches = hostMatcher(deps, query);
+  const { selector = '', status, q, version, disk } = query;
+  const isFiltered = selector !== '' || [status, q, version, disk].some((one) => one !== undefined);
   const chunk = isFiltered ? Math.max(query.limit + 1, CHUNK) : query.limit + 1;
   const found: HostRow[] = [];
   let after: string | undefined = query.cursor === undefined ? '' : decodeName(query.cursor);

@@ -5,6 +5,7 @@ import { publishLimits } from '#queue/commands/commands';
 import { publishOrder } from '#queue/commands/host-orders';
 import { noteForAudit } from '../access/audit/audit-writes.ts';
 import type { Dependencies } from '../dependencies.ts';
+import { registerHostFacets } from './facet-routes.ts';
 import { registerHostLabels } from './label-routes.ts';
 import { registerHostLife } from './life-routes.ts';
 import { registerHostList } from './list-routes.ts';
@@ -16,6 +17,7 @@ import { momentOf } from '../server/requests/moment.ts';
 
 export function registerHostRoutes(app: App, deps: Dependencies): void {
   registerHostList(app, deps);
+  registerHostFacets(app, deps);
   registerHostLabels(app, deps);
   registerHostLife(app, deps);
   registerRevoke(app, deps);

@@ -9,12 +9,14 @@ import type { Dependencies } from '../dependencies.ts';
 import { RequestError } from '../server/errors/request-error.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import type { App } from '../server/app-type.ts';
+import { registerCoverageRoutes } from './coverage-routes.ts';
 import { modelView, versionView } from './view.ts';
 
 const documented = { tags: ['models'], security: TOKEN_REQUIRED };
 
 export function registerModelRoutes(app: App, deps: Dependencies): void {
   registerReading(app, deps);
+  registerCoverageRoutes(app, deps);
   registerPinning(app, deps);
   registerCheck(app, deps);
 }

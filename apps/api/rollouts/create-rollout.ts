@@ -96,12 +96,13 @@ export async function requestRollout(
       startsAt: body.startsAt === undefined ? undefined : new Date(body.startsAt),
       members: hosts.map((host) => ({ host: host.name, site: siteOf(host) })),
       createdBy: caller.name,
-      key: key === undefined ? undefined : { tokenId: caller.tokenId, key, bodyHash },
+      key: key === undefined ? undefined : { tokenId: caller.id, key, bodyHash },
     },
     deps.now(),
   );
   if (!('id' in result)) throw keyError(result.made);
   deps.nudgeConductor();
+  deps.changes.notify([result.id], 'rollouts');
   return result;
 }
 

@@ -5,12 +5,13 @@ import type { Database } from '#database/sql/connect';
 import { hostGroups, listRollouts } from '#database/rollouts/rollout-queries';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
-import { decodeCursor, encodeCursor } from '../server/requests/cursor.ts';
+import { decodeCursor, encodeCursor, pageFrom } from '../server/requests/cursor.ts';
 import { TOKEN_REQUIRED, guardedBy, guardedWithLimitsBy, problems } from '../server/describe.ts';
 import { MAY_BE_OLD, readList } from '../server/requests/read-list.ts';
 import { seeRollout } from './await-rollout.ts';
 import { requestRollout, resolveFor } from './create-rollout.ts';
 import { registerOneRolloutRoutes } from './one-rollout-routes.ts';
+import { registerRolloutOverviews } from './overview-routes.ts';
 import { planRollout } from './plan.ts';
 import { registerRolloutActions } from './action-routes.ts';
 import { etagOf, rolloutView } from './view.ts';
@@ -19,6 +20,7 @@ export function registerRolloutRoutes(app: App, deps: Dependencies): void {
   registerCreate(app, deps);
   registerList(app, deps);
   registerOneRolloutRoutes(app, deps);
+  registerRolloutOverviews(app, deps);
   registerRolloutActions(app, deps);
 }
 
@@ -81,10 +83,9 @@ async function listView(database: Database, query: ListRolloutsQuery): Promise<R
   const { state, model, limit, cursor } = query;
   const after = cursor === undefined ? undefined : decodeCursor(cursor);
   const found = await listRollouts(database, { states: state, model, limit, after });
-  const rows = found.slice(0, limit);
+  const { rows, nextCursor } = pageFrom(found, limit, encodeCursor);
   const ids = rows.map(({ id }) => id);
   const groups = await hostGroups(database, ids);
-  const last = found.length > limit ? rows.at(-1) : undefined;
   return {
     rollouts: rows.map((row) =>
       rolloutView(
@@ -92,6 +93,6 @@ async function listView(database: Database, query: ListRolloutsQuery): Promise<R
         groups.filter(({ rolloutId }) => rolloutId === row.id),
       ),
     ),
-    nextCursor: last === undefined ? null : encodeCursor(last),
+    nextCursor,
   };
 }

@@ -3,7 +3,7 @@ import { BULK_ACTIONS, BULK_ITEM_STATES } from '#core/bulk-action';
 import { DOWNLOAD_STATUSES } from '#core/download-status';
 import { ModelName, ModelVersion } from '../manifest.ts';
 import { HostName } from '../worker/download-job.ts';
-import { Count, Cursor, Limit, Moment, NextCursor, Wait } from './parameters.ts';
+import { Count, Moment, Page, pageOf, Wait } from './parameters.ts';
 
 const MAX_IDS = 10_000;
 
@@ -82,6 +82,32 @@ export const BulkAction = z
 
 export type BulkAction = z.infer<typeof BulkAction>;
 
+export const CreateBulkActionQuery = z.strictObject({
+  dryRun: z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((text) => text === 'true')
+    .describe('answers what would happen, and changes nothing'),
+});
+
+/** What a bulk action would do. */
+export const BulkPlan = z
+  .strictObject({
+    dryRun: z.literal(true),
+    counts: z.strictObject({
+      matched: Count,
+      pending: Count.describe('would be acted on'),
+      unchanged: Count.describe('stand so already'),
+      skipped: Count.describe('could not'),
+    }),
+    reasons: z
+      .array(z.strictObject({ reason: z.string(), count: Count }))
+      .describe('why downloads would be left alone, most of them first'),
+  })
+  .meta({ id: 'BulkPlan' });
+
+export type BulkPlan = z.infer<typeof BulkPlan>;
+
 export const BulkActionParams = z.strictObject({ id: z.uuid('a bulk action id is a UUID, as a create answered it') });
 
 export const GetBulkActionQuery = z.strictObject({ wait: Wait.optional() });
@@ -93,12 +119,9 @@ export const ListBulkItemsQuery = z.strictObject({
     .pipe(z.array(z.enum(BULK_ITEM_STATES)))
     .optional()
     .describe('one or more, separated by commas'),
-  cursor: Cursor.optional(),
-  limit: Limit,
+  ...Page,
 });
 
-export const BulkItemList = z
-  .strictObject({ items: z.array(BulkItem), nextCursor: NextCursor })
-  .meta({ id: 'BulkItemList' });
+export const BulkItemList = pageOf('BulkItemList', 'items', BulkItem);
 
 export type BulkItemList = z.infer<typeof BulkItemList>;

@@ -3,7 +3,7 @@ import { HostName } from '../worker/download-job.ts';
 import { ModelName } from '../manifest.ts';
 import { bySource } from '../worker/worker-events.ts';
 import { LabelsPatch, SelectorText } from '../labels.ts';
-import { Cursor, Moment } from './parameters.ts';
+import { Count, Cursor, Moment } from './parameters.ts';
 
 export const HostParams = z.strictObject({ name: HostName });
 
@@ -61,9 +61,61 @@ export type HostLimitsSet = z.infer<typeof HostLimitsSet>;
 
 const MAX_HOSTS_ON_A_PAGE = 10_000;
 
-export const ListHostsQuery = z.strictObject({
+const HostFilter = {
   selector: SelectorText.optional(),
-  status: z.enum(['online', 'offline']).optional(),
+  status: z.enum(['online', 'offline', 'draining']).optional(),
+  q: z.string().max(100).optional().describe('part of the name'),
+  version: z
+    .string()
+    .max(200)
+    .transform((text) => text.split(','))
+    .optional()
+    .describe('of the worker; one or more, separated by commas'),
+  disk: z.enum(['low']).optional().describe('`low`: less than a tenth of the disk of the store is free'),
+};
+
+export const HostFacetsQuery = z.strictObject(HostFilter);
+
+export type HostFacetsQuery = z.infer<typeof HostFacetsQuery>;
+
+/** The hosts that match, counted by what they are told apart by. */
+export const HostFacets = z
+  .strictObject({
+    total: Count,
+    online: Count,
+    offline: Count,
+    draining: Count,
+    lowDisk: Count.describe('less than a tenth of the disk of the store is free'),
+    versions: z.record(z.string(), Count).describe('hosts by the version of their worker'),
+    labels: z
+      .record(z.string(), z.record(z.string(), Count))
+      .describe('hosts by label and value; a label with more than 100 values is left out'),
+  })
+  .meta({ id: 'HostFacets' });
+
+export type HostFacets = z.infer<typeof HostFacets>;
+
+/** Versions of models that are wanted on a host. */
+export const HostModels = z
+  .strictObject({
+    models: z.array(
+      z.strictObject({
+        model: z.string(),
+        version: z.string(),
+        wanted: Count.describe('files'),
+        ready: Count.describe('files that are there, verified'),
+        failed: Count.describe('files whose last download failed'),
+        sizeBytes: Count.describe('sum of the files whose size is known'),
+        readyAt: Moment.nullable().describe('when the last file came; null until all are there'),
+      }),
+    ),
+  })
+  .meta({ id: 'HostModels' });
+
+export type HostModels = z.infer<typeof HostModels>;
+
+export const ListHostsQuery = z.strictObject({
+  ...HostFilter,
   cursor: Cursor.optional(),
   limit: z.coerce.number().int().min(1).max(MAX_HOSTS_ON_A_PAGE).default(1000),
 });

@@ -45,4 +45,31 @@ export const VersionDetail = VersionSummary.extend({ manifest: Manifest }).meta(
 
 export type VersionDetail = z.infer<typeof VersionDetail>;
 
+/** Where a model is. */
+export const ModelCoverage = z
+  .strictObject({
+    versions: z
+      .array(
+        z.strictObject({
+          version: z.string(),
+          wanted: Count.describe('hosts that were asked to have it'),
+          ready: Count.describe('hosts that have every file of it, verified'),
+          failed: Count.describe('hosts with a file whose last download failed'),
+        }),
+      )
+      .describe('versions that were asked for on a host'),
+    labels: z
+      .array(
+        z.strictObject({
+          label: z.string().describe('`key=value`'),
+          hosts: Count.describe('hosts with the label'),
+          ready: Count.describe('of them, those that have the current version'),
+        }),
+      )
+      .describe('labels that were set or configured; a label with more than 20 values is left out'),
+  })
+  .meta({ id: 'ModelCoverage' });
+
+export type ModelCoverage = z.infer<typeof ModelCoverage>;
+
 export const PinBody = z.strictObject({ version: ModelVersion });

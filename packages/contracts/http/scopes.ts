@@ -37,6 +37,7 @@ export const allows = (scopes: readonly string[], needed: Scope, area?: ScopeAre
 const AREA_OF_PATH: Readonly<Record<string, ScopeArea>> = {
   ...Object.fromEntries(SCOPE_AREAS.map((area) => [area, area])),
   'bulk-actions': 'downloads',
+  'host-facets': 'hosts',
   cids: 'models',
   sites: 'hosts',
 };

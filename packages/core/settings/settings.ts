@@ -122,13 +122,33 @@ export const SETTINGS = {
     readBy: ['api'],
     default: '6000',
     meaning:
-      'most requests of one token within a minute, at all API processes together (at each while Redis is away); beyond, they are answered with 429',
+      'most requests of one token or user within a minute, at all API processes together (at each while Redis is away); beyond, they are answered with 429',
+  },
+  HAULIER_SESSION_IDLE: {
+    kind: duration,
+    readBy: ['api'],
+    default: '12h',
+    meaning: 'a [session](access.md#users-and-sessions) that is not used for this long is over',
+  },
+  HAULIER_SESSION_LIFE: {
+    kind: duration,
+    readBy: ['api'],
+    default: '7d',
+    meaning: 'a session is over after this long, however much it is used',
+  },
+  HAULIER_SIGN_IN_WITHOUT_TLS: {
+    kind: flag,
+    readBy: ['api'],
+    default: '0',
+    meaning:
+      '`1`: users may also sign in from other machines without TLS; password and session cross the network in the open',
   },
   HAULIER_QUEUE_BOARD: {
     kind: oneOf(['read-only', 'writable', 'off']),
     readBy: ['api'],
-    default: 'read-only',
-    meaning: '`read-only`, `writable` or `off`',
+    default: 'writable',
+    meaning:
+      'the board of queues at `/admin/queues`. `writable`: users who may read see it, admins also act; `read-only`: nothing can be changed there; `off`',
   },
   HAULIER_DOCS: {
     kind: flag,

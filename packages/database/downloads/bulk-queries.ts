@@ -60,6 +60,23 @@ export async function createBulkAction(
   });
 }
 
+/** What an action would do with the downloads that match now: how many, by the state that their item would have and why. */
+export async function planBulkAction(
+  { pool }: Database,
+  action: BulkActionName,
+  filter: BulkFilter,
+): Promise<{ state: 'pending' | 'unchanged' | 'skipped'; reason: string | null; count: number }[]> {
+  const { from, parameters } = matchingSql(action, filter, []);
+  const sql = `SELECT CASE WHEN m.reason IS NOT NULL THEN 'skipped' ELSE m.state END AS state, m.reason, count(*) AS count
+    FROM (SELECT ${meaningSql(action)}, ${from}) m GROUP BY 1, 2 ORDER BY count(*) DESC, 2`;
+  return (
+    await pool.query<{ state: 'pending' | 'unchanged' | 'skipped'; reason: string | null; count: number }>(
+      sql,
+      parameters,
+    )
+  ).rows;
+}
+
 /** What a filter matches: which versions of which models, on which hosts. */
 export async function matchedByBulk(
   { pool }: Database,

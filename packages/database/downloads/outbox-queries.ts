@@ -83,12 +83,22 @@ export async function unqueuedDownloads(
       d.is_held AS "isHeld", d.priority, d.deadline_at AS "deadlineAt",
       coalesce(c.files, 0) AS "fileCount", v.cid AS "versionCid", v.checked_at AS "checkedAt"
     FROM batch d
-    LEFT JOIN counts c ON c.host IS NOT DISTINCT FROM d.host AND c.model = d.model AND c.version = d.version
+    LEFT JOIN counts c ON coalesce(c.host, '') = coalesce(d.host, '') AND c.model = d.model AND c.version = d.version
     LEFT JOIN versions v ON v.model = d.model AND v.version = d.version
     ORDER BY d.created_at, d.host, d.id`;
   const parameters = withShards([limit, inFlight], shardsAway);
-  return (await database.pool.query<OutboxRow>(sql, parameters)).rows;
+  if (inFlight.length === 0) return (await database.pool.query<OutboxRow>(sql, parameters)).rows;
+  return inTransaction(database, async (client) => {
+    await client.query(IN_ORDER_SQL);
+    return (await client.query<OutboxRow>(sql, parameters)).rows;
+  });
 }
+
+/**
+ * With jobs in flight there are many rows. Before the first ANALYZE after a large request Postgres expects a few, and would read all of
+ * them for each batch to sort them; the index has them in order.
+ */
+const IN_ORDER_SQL = 'SET LOCAL enable_bitmapscan = off';
 
 /** Notes that jobs exist for these generations; one that was replaced meanwhile stays to be queued. */
 export async function markEnqueued(database: Database, jobs: readonly Generation[], now: Date): Promise<number> {

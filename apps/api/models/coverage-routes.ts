@@ -1,0 +1,61 @@
+import { ModelCoverage, ModelParams } from '#contracts/http/models';
+import { FACT_PREFIX, labelsOf } from '#core/selector/host-labels';
+import { coverageOf, hostsWith } from '#database/models/coverage-queries';
+import { modelByName } from '#database/models/model-queries';
+import { pinnedVersions } from '#database/models/pin-queries';
+import { allHostMarks, type HostMarks } from '#database/hosts/host-marks';
+import type { Dependencies } from '../dependencies.ts';
+import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
+import type { App } from '../server/app-type.ts';
+import { MAY_BE_OLD, readList } from '../server/requests/read-list.ts';
+import { RequestError } from '../server/errors/request-error.ts';
+
+/** A label with more values tells hosts apart, not groups of them. */
+const MAX_VALUES = 20;
+
+export function registerCoverageRoutes(app: App, deps: Dependencies): void {
+  app.get(
+    '/api/models/:name/coverage',
+    {
+      ...guardedBy('read'),
+      schema: {
+        operationId: 'getModelCoverage',
+        summary: 'Where a model is: hosts by version, and by label for the current version',
+        description: MAY_BE_OLD,
+        tags: ['models'],
+        security: TOKEN_REQUIRED,
+        params: ModelParams,
+        response: { 200: ModelCoverage, ...problems(400, 404) },
+      },
+    },
+    async ({ params }, reply) => {
+      const model = await modelByName(deps.database, params.name);
+      if (model === undefined) throw new RequestError('unknown-model', `there is no model "${params.name}"`);
+      return readList(deps, reply, async (database) => {
+        const versions = await coverageOf(database, model.name);
+        const current = (await pinnedVersions(deps.database, model.name)).get(model.name) ?? model.currentVersion;
+        if (current === null || versions.length === 0) return { versions, labels: [] };
+        const ready = new Set(await hostsWith(database, model.name, current));
+        return { versions, labels: byLabel(await allHostMarks(database), ready) };
+      });
+    },
+  );
+}
+
+/** Labels by key and value, with how many of their hosts are among the given ones. */
+function byLabel(hosts: readonly HostMarks[], ready: ReadonlySet<string>): ModelCoverage['labels'] {
+  const counts = new Map<string, Map<string, { hosts: number; ready: number }>>();
+  for (const host of hosts) {
+    for (const [key, value] of Object.entries(labelsOf(host))) {
+      if (key.startsWith(FACT_PREFIX)) continue;
+      const values = counts.get(key) ?? new Map<string, { hosts: number; ready: number }>();
+      const seen = values.get(value) ?? { hosts: 0, ready: 0 };
+      values.set(value, { hosts: seen.hosts + 1, ready: seen.ready + (ready.has(host.name) ? 1 : 0) });
+      counts.set(key, values);
+    }
+  }
+  return [...counts]
+    .filter(([, values]) => values.size <= MAX_VALUES)
+    .flatMap(([key, values]) => [...values].map(([value, of]) => ({ label: `${key}=${value}`, ...of })))
+    .sort((a, b) => (a.label < b.label ? -1 : 1));
+}

@@ -1,0 +1,108 @@
+import { useEffect, useRef } from 'react';
+import UPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+import type { Chart } from '#contracts/http/metrics';
+import { exactText } from '../parts/format.tsx';
+import { usePreferences } from '../shell/preferences.ts';
+import { valueText } from './units.ts';
+
+const HEIGHT_PX = 240;
+/** Told apart in light and dark, and by people who see few colours; the legend and the table name each series too. */
+const COLORS = [
+  '#4d87e8',
+  '#2f9e63',
+  '#d9952a',
+  '#9b7fd9',
+  '#d64541',
+  '#2aa5b8',
+  '#8a8f98',
+  '#b8639b',
+  '#7a9a2e',
+  '#5560c0',
+  '#6b7280',
+];
+
+/** A chart on a canvas; its title and summary are the text beside it. */
+export function Plot({
+  data,
+  isStacked,
+  title,
+}: {
+  readonly data: Chart;
+  readonly isStacked: boolean;
+  readonly title: string;
+}) {
+  const box = useRef<HTMLDivElement>(null);
+  const { theme } = usePreferences();
+  useEffect(() => {
+    const element = box.current!;
+    const chart = new UPlot(optionsOf(data, isStacked, element), valuesOf(data, isStacked), element);
+    const observer = new ResizeObserver(() => chart.setSize({ width: element.clientWidth, height: HEIGHT_PX }));
+    observer.observe(element);
+    return () => {
+      observer.disconnect();
+      chart.destroy();
+    };
+  }, [data, isStacked, theme]);
+  return <div ref={box} className="chart" role="img" aria-label={`${title}; the table has the same numbers`} />;
+}
+
+function valuesOf({ times, series }: Chart, isStacked: boolean): UPlot.AlignedData {
+  const seconds = times.map((time) => Date.parse(time) / 1000);
+  if (!isStacked) return [seconds, ...series.map(({ values }) => values)];
+  const sums = times.map(() => 0);
+  // The last series is drawn first and highest, so that each one covers what is below it.
+  return [seconds, ...series.map(({ values }) => values.map((value, slot) => (sums[slot]! += value ?? 0))).reverse()];
+}
+
+function optionsOf(data: Chart, isStacked: boolean, element: HTMLElement): UPlot.Options {
+  const style = getComputedStyle(document.documentElement);
+  const faint = colorOf(element, '--faint', style);
+  const line = colorOf(element, '--line', style);
+  const unit = data.series[0]?.unit ?? 'count';
+  const axis = { stroke: faint, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
+  const drawn = data.series.map((series, index) => ({ ...series, color: COLORS[index % COLORS.length]! }));
+  const ordered = isStacked ? [...drawn].reverse() : drawn;
+  return {
+    width: element.clientWidth || 400,
+    height: HEIGHT_PX,
+    scales:
+      unit === 'ratio'
+        ? { y: { range: [0, 1] } }
+        : { y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.05 : 1] } },
+    axes: [
+      { ...axis, values: (_plot, ticks) => ticks.map(timeText) },
+      { ...axis, size: 76, values: (_plot, ticks) => ticks.map((tick) => valueText(tick, unit)) },
+    ],
+    series: [
+      {
+        label: 'time',
+        value: (_plot: UPlot, seconds: number | null) =>
+          seconds === null ? '–' : exactText(new Date(seconds * 1000).toISOString(), 'local'),
+      },
+      ...ordered.map(({ name, unit: own, color, values }) => ({
+        label: name,
+        stroke: color,
+        width: 1.5,
+        ...(isStacked ? { fill: color } : {}),
+        // A stacked line stands at a sum; the legend shows the series' own value.
+        value: (_plot: UPlot, _shown: number, _series: number, slot: number | null) =>
+          slot === null || values[slot] === null || values[slot] === undefined ? '–' : valueText(values[slot], own),
+      })),
+    ],
+  };
+}
+
+/** A day at its midnight, else a time of it, in local time. */
+function timeText(seconds: number): string {
+  const [day, time] = exactText(new Date(seconds * 1000).toISOString(), 'local').split(' ') as [string, string];
+  return time.startsWith('00:00') ? day.slice(5) : time.slice(0, 5);
+}
+
+/** `light-dark()` is resolved by the browser when a colour is used, not in the variable. */
+function colorOf(element: HTMLElement, name: string, style: CSSStyleDeclaration): string {
+  element.style.color = style.getPropertyValue(name);
+  const color = getComputedStyle(element).color;
+  element.style.color = '';
+  return color;
+}

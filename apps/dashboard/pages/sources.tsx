@@ -1,0 +1,185 @@
+import { useState, type FormEvent } from 'react';
+import { LAYER_NAMES } from '#core/layer';
+import type { Source } from '#contracts/http/sources';
+import { api } from '../data/api.ts';
+import { useLive } from '../data/queries.ts';
+import { useMay } from '../data/session.ts';
+import { ActButton, FormDialog, useAct } from '../parts/dialogs.tsx';
+import { bytesText, countText, durationText, percentText, rateText, several, When } from '../parts/format.tsx';
+import { EmptyState, Facts, PageHead, Skeleton } from '../parts/page.tsx';
+import { ProblemBox } from '../parts/problem.tsx';
+import { StateMark, untried } from '../parts/state-mark.tsx';
+
+/** Sources by layer, in the order in which the fleet asks them. */
+export function Sources() {
+  const { data, error, refetch } = useLive(['sources'], () => api.listSources());
+  const layers = LAYER_NAMES.filter((layer) => data?.some((source) => source.layer === layer));
+  return (
+    <>
+      <PageHead
+        title="Sources"
+        lead="Where bytes come from. A file is asked of the first layer first, and in a layer of the best source first; every byte is proved, whichever source sent it."
+      />
+      {error !== null && <ProblemBox error={error} retry={() => void refetch()} />}
+      {data === undefined && error === null && <Skeleton lines={10} />}
+      {data?.length === 0 && (
+        <EmptyState title="No source has been asked yet." line="haulier download whisper-base --host gpu-017">
+          Sources are named by the configuration of workers and by manifests; they appear with their first try.
+        </EmptyState>
+      )}
+      {layers.map((layer) => (
+        <section key={layer} className="stack" aria-label={`Layer ${layer}`}>
+          <h2>Layer {layer}</h2>
+          {data
+            ?.filter((source) => source.layer === layer)
+            .map((source) => (
+              <SourceCard key={source.id} source={source} />
+            ))}
+        </section>
+      ))}
+    </>
+  );
+}
+
+function SourceCard({ source }: { readonly source: Source }) {
+  const {
+    origin,
+    state,
+    place,
+    kind,
+    reason,
+    since,
+    why,
+    breakers,
+    rateBudget,
+    lastHour,
+    lastDay,
+    lastError,
+    disabled,
+  } = source;
+  return (
+    <article className="card" aria-label={origin}>
+      <div className="card-head">
+        <h3 className="row">
+          <span className="faint">{place}.</span> {origin} <StateMark state={state} note={reason} {...untried(state)} />
+        </h3>
+        <SourceActions source={source} />
+      </div>
+      <p className="faint">
+        {reason}
+        {since !== null && (
+          <>
+            {' '}
+            (since <When at={since} />)
+          </>
+        )}
+        . Order: {why}.
+      </p>
+      {disabled !== null && (
+        <p className="notice">
+          Disabled by {disabled.by} <When at={disabled.at} />
+          {disabled.until === null ? (
+            ', until it is enabled'
+          ) : (
+            <>
+              , until <When at={disabled.until} />
+            </>
+          )}
+          : {disabled.note}
+        </p>
+      )}
+      <Facts
+        facts={[
+          ['Kind', kind],
+          ['Success, 1 h / 24 h', `${percentText(lastHour.successRate)} / ${percentText(lastDay.successRate)}`],
+          ['Tries, 1 h / 24 h', `${countText(lastHour.tries)} / ${countText(lastDay.tries)}`],
+          ['Time of a try, p50 / p95', `${durationText(lastDay.p50Ms)} / ${durationText(lastDay.p95Ms)}`],
+          ['Rate', rateText(source.bytesPerSecond)],
+          ['Bytes of 24 h', `${bytesText(lastDay.bytes)} (${percentText(source.shareOfBytes)} of all)`],
+          [
+            'Breaker',
+            breakers.open > 0 ? (
+              <span key="breaker" className="tone-bad">
+                open at {several(breakers.open, 'worker')}, until <When at={breakers.openUntil} />
+              </span>
+            ) : (
+              `closed at ${several(breakers.closed, 'worker')}`
+            ),
+          ],
+          [
+            'Asked to wait',
+            rateBudget.waitMs > 0
+              ? `${durationText(rateBudget.waitMs)} (Retry-After)`
+              : `no${rateBudget.requestsPerMinute === null ? '' : `; takes ${rateBudget.requestsPerMinute} requests a minute`}`,
+          ],
+        ]}
+      />
+      {lastError !== null && <p className="error-text">Last failure: {lastError}</p>}
+    </article>
+  );
+}
+
+function SourceActions({ source: { id, origin, disabled } }: { readonly source: Source }) {
+  const [result, setResult] = useState<string>();
+  const mayWrite = useMay('write');
+  if (!mayWrite) return null;
+  const test = async (): Promise<void> => {
+    const { reachable, status, ms, message } = await api.testSource(id);
+    setResult(
+      `${reachable ? 'Reached' : 'Not reached'} in ${durationText(ms)}${status === null ? '' : `, status ${status}`}: ${message}`,
+    );
+  };
+  return (
+    <span className="row">
+      <span role="status">{result}</span>
+      <ActButton label="Test now" act={test} />
+      {disabled === null ? (
+        <FormDialog open="Disable" title={`Disable ${origin}?`}>
+          {(close) => <DisableForm id={id} close={close} />}
+        </FormDialog>
+      ) : (
+        <ActButton label="Enable" className="primary" act={() => api.enableSource(id)} />
+      )}
+    </span>
+  );
+}
+
+function DisableForm({ id, close }: { readonly id: string; readonly close: () => void }) {
+  const [note, setNote] = useState('');
+  const [expiresIn, setExpiresIn] = useState('2h');
+  const { run, isBusy, error } = useAct(
+    () => api.disableSource(id, { note, ...(expiresIn === '' ? {} : { expiresIn }) }),
+    close,
+  );
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    run();
+  };
+  return (
+    <form className="form" onSubmit={submit}>
+      <p>Workers stop asking it. Files that only it has will not arrive until it is enabled again.</p>
+      <label>
+        Why, for those who find it disabled
+        <input className="box" value={note} required onChange={({ target }) => setNote(target.value)} />
+      </label>
+      <label>
+        Enable again by itself after
+        <input
+          className="box"
+          value={expiresIn}
+          placeholder="never"
+          onChange={({ target }) => setExpiresIn(target.value)}
+        />
+      </label>
+      {error !== undefined && <ProblemBox error={error} />}
+      <div className="dialog-actions">
+        <button type="button" onClick={close}>
+          Back
+        </button>
+        <button type="submit" className="danger solid" disabled={isBusy}>
+          Disable
+        </button>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,84 @@
+import { Suspense } from 'react';
+import { Link, NavLink, Outlet, ScrollRestoration, useLocation } from 'react-router';
+import { useLiveEvents } from '../data/live.ts';
+import type { Me } from '#contracts/http/session';
+import { isUser, useSession } from '../data/session.ts';
+import { Icon } from '../parts/icon.tsx';
+import { Skeleton } from '../parts/page.tsx';
+import { ProblemBox } from '../parts/problem.tsx';
+import { LiveDot } from './live-dot.tsx';
+import { PLACES, type Place } from './navigation.ts';
+import { SearchBox } from './search-box.tsx';
+import { SetupPage, SignInPage } from './sign-in.tsx';
+import { UserMenu } from './user-menu.tsx';
+
+/** Navigation and top bar around every page; the sign-in page without a session. */
+export function Frame() {
+  const session = useSession();
+  useLiveEvents(session.state === 'signed-in');
+  if (session.state === 'signed-in') return <SignedIn me={session.me} />;
+  if (session.state === 'setup') return <SetupPage />;
+  if (session.state === 'signed-out') return <SignInPage />;
+  return (
+    <main className="gate">
+      {session.state === 'unreachable' ? (
+        <ProblemBox error={session.error} retry={() => globalThis.location.reload()} />
+      ) : (
+        <Skeleton />
+      )}
+    </main>
+  );
+}
+
+function SignedIn({ me }: { readonly me: Me }) {
+  const { pathname } = useLocation();
+  return (
+    <div className="frame">
+      <a className="skip" href="#main">
+        Skip to the page
+      </a>
+      <nav className="places" aria-label="Pages">
+        <span className="brand">Haulier</span>
+        {PLACES.map((place) => (
+          <PlaceLink key={place.to} place={place} />
+        ))}
+      </nav>
+      <header className="top">
+        <SearchBox />
+        <LiveDot />
+        <UserMenu me={me} />
+      </header>
+      <main id="main" key={pathname}>
+        {isUser(me) && !me.hasPassword && (
+          <p className="notice">
+            You signed in with the link of the first start, which works once.{' '}
+            <Link to="/settings?tab=account">Set a password</Link> to sign in again.
+          </p>
+        )}
+        <Suspense fallback={<Skeleton lines={8} />}>
+          <Outlet />
+        </Suspense>
+      </main>
+      <ScrollRestoration />
+    </div>
+  );
+}
+
+function PlaceLink({ place: { to, label, icon, isOutside = false } }: { readonly place: Place }) {
+  const inside = (
+    <>
+      <Icon name={icon} />
+      <span>{label}</span>
+    </>
+  );
+  return isOutside ? (
+    <a href={to} target="_blank" rel="noreferrer">
+      {inside}
+      <span aria-hidden="true"> ↗</span>
+    </a>
+  ) : (
+    <NavLink to={to} end={to === '/'}>
+      {inside}
+    </NavLink>
+  );
+}

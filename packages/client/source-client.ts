@@ -1,0 +1,21 @@
+import type { Source, SourceList, SourceTest } from '#contracts/http/sources';
+import { send, type ClientOptions } from './send.ts';
+
+/** Where bytes come from, and whether it may be asked. Each method throws ApiError or UnreachableError. */
+export interface SourceClient {
+  /** By layer, and in each layer in the order in which the fleet asks them. */
+  listSources(): Promise<Source[]>;
+  testSource(id: string): Promise<SourceTest>;
+  /** Workers stop asking it. @param body why, and after how long it is used again */
+  disableSource(id: string, body: { readonly note: string; readonly expiresIn?: string }): Promise<Source>;
+  enableSource(id: string, body?: { readonly note?: string }): Promise<Source>;
+}
+
+const pathOf = (id: string): string => `/api/sources/${encodeURIComponent(id)}`;
+
+export const sourceMethods = (options: ClientOptions): SourceClient => ({
+  listSources: async () => (await send<SourceList>(options, { method: 'GET', path: '/api/sources' })).sources,
+  testSource: (id) => send(options, { method: 'POST', path: `${pathOf(id)}/test` }),
+  disableSource: (id, body) => send(options, { method: 'POST', path: `${pathOf(id)}/disable`, body }),
+  enableSource: (id, body = {}) => send(options, { method: 'POST', path: `${pathOf(id)}/enable`, body }),
+});

@@ -1,0 +1,54 @@
+import type { Database } from '../sql/connect.ts';
+
+export interface VersionCoverage {
+  readonly version: string;
+  /** Hosts. */
+  readonly wanted: number;
+  readonly ready: number;
+  readonly failed: number;
+}
+
+export interface HostModelRow {
+  readonly model: string;
+  readonly version: string;
+  /** Files. */
+  readonly wanted: number;
+  readonly ready: number;
+  readonly failed: number;
+  readonly sizeBytes: number;
+  /** Null until every file is there. */
+  readonly readyAt: Date | null;
+}
+
+/** The latest download of each file on each host that is known; cancelled ones are not wanted any more. */
+const latestSql = (condition: string): string => `SELECT * FROM (
+    SELECT DISTINCT ON (d.model, d.version, d.host, d.path) d.model, d.version, d.host, d.status, d.total_bytes, d.completed_at
+    FROM downloads d
+    WHERE ${condition} AND d.model IS NOT NULL AND d.version IS NOT NULL AND d.version NOT LIKE 'inline-%'
+      AND EXISTS (SELECT FROM hosts h WHERE h.name = d.host)
+    ORDER BY d.model, d.version, d.host, d.path, d.created_at DESC, d.id DESC
+  ) l WHERE l.status <> 'cancelled'`;
+
+/** On how many hosts each version of a model is; the version that most hosts were asked to have first. */
+export async function coverageOf({ pool }: Pick<Database, 'pool'>, model: string): Promise<VersionCoverage[]> {
+  const sql = `SELECT version, count(*) AS wanted, count(*) FILTER (WHERE ready) AS ready, count(*) FILTER (WHERE failed) AS failed
+    FROM (SELECT version, host, bool_and(status = 'success') AS ready, bool_or(status = 'failed') AS failed
+      FROM (${latestSql('d.model = $1')}) w GROUP BY version, host) h
+    GROUP BY version ORDER BY wanted DESC, version`;
+  return (await pool.query<VersionCoverage>(sql, [model])).rows;
+}
+
+/** @returns names of the hosts, in the form that names are compared in, that have every file of the version */
+export async function hostsWith({ pool }: Pick<Database, 'pool'>, model: string, version: string): Promise<string[]> {
+  const sql = `SELECT host FROM (${latestSql('d.model = $1 AND d.version = $2')}) w GROUP BY host HAVING bool_and(status = 'success')`;
+  return (await pool.query<{ host: string }>(sql, [model, version])).rows.map(({ host }) => host);
+}
+
+/** What is wanted on a host, by model and version. @param host in the form that names are compared in */
+export async function modelsOn({ pool }: Pick<Database, 'pool'>, host: string): Promise<HostModelRow[]> {
+  const sql = `SELECT model, version, count(*) AS wanted, count(*) FILTER (WHERE status = 'success') AS ready,
+      count(*) FILTER (WHERE status = 'failed') AS failed, coalesce(sum(total_bytes), 0)::bigint AS "sizeBytes",
+      CASE WHEN bool_and(status = 'success') THEN max(completed_at) END AS "readyAt"
+    FROM (${latestSql('d.host = $1')}) w GROUP BY model, version ORDER BY model, version`;
+  return (await pool.query<HostModelRow>(sql, [host])).rows;
+}
