@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import type { CommandContext } from './context.ts';
-
-const collect = (value: string, earlier: string[] = []): string[] => [...earlier, value];
+import { collect } from './options.ts';
 
 /** Adds `haulier serve`. */
 export function addServeCommand(program: Command, context: CommandContext): void {

@@ -83,6 +83,20 @@ export const SourceInput = z.discriminatedUnion('kind', [
 
 export type SourceInput = z.infer<typeof SourceInput>;
 
+/** Reports mirrors among the sources of several files: the URL of a mirror is that of one file. */
+export function refuseSharedMirrors(
+  { sources = [] }: { readonly sources?: readonly SourceInput[] | undefined },
+  context: z.RefinementCtx,
+): void {
+  sources.forEach(({ kind }, index) => {
+    if (kind === 'mirror')
+      context.addIssue({
+        ...{ code: 'custom', path: ['sources', index] },
+        message: 'a mirror is the URL of one file: name it in the `sources` of that file',
+      });
+  });
+}
+
 export const NO_PROOF =
   "nothing proves this file: give sha256 (run `sha256sum FILE`, or copy it from the hub's file page) or its cid (`ipfs add --only-hash FILE`); " +
   'or set allowUnverified to true, and it is labelled unverified everywhere';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { clashReason, pathIndex, unsafePathReason } from '#core/text/safe-path';
-import { ManifestFile, Revision, SourceInput } from './file-spec.ts';
+import { ManifestFile, Revision, SourceInput, refuseSharedMirrors } from './file-spec.ts';
 
 export const ModelName = z
   .string()
@@ -61,6 +61,9 @@ export const Manifest = z
       seen.add(file.path);
     });
   });
+
+/** A manifest as it is published; what was published before stays readable. */
+export const NewManifest = Manifest.superRefine(refuseSharedMirrors);
 
 export type Manifest = z.infer<typeof Manifest>;
 export type ManifestInput = z.input<typeof Manifest>;

@@ -1,5 +1,5 @@
 import { VersionDetail, VersionParams, ModelParams } from '#contracts/http/models';
-import { Manifest } from '#contracts/manifest';
+import { NewManifest, type Manifest } from '#contracts/manifest';
 import { manifestOf, modelByName } from '#database/models/model-queries';
 import { publishVersion } from './publish-version.ts';
 import type { Dependencies } from '../dependencies.ts';
@@ -55,7 +55,7 @@ function registerPublish(app: App, deps: Dependencies, url: string, operationId:
           'The body is a manifest. It becomes the current version. The same manifest again answers 200; other content ' +
           'under an existing version answers 409, because versions never change.',
         ...(ofOneModel ? { params: ModelParams } : {}),
-        body: Manifest,
+        body: NewManifest,
         response: { 200: VersionDetail, 201: VersionDetail, ...problems(400, 409, 413, 415) },
       },
     },

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { DOWNLOAD_STATUSES } from '#core/download-status';
 import { LAYER_NAMES, OUTCOMES, SOURCE_KINDS } from '#core/layer';
 import { HostName } from '../worker/download-job.ts';
-import { Cid, ManifestFile, SourceInput } from '../file-spec.ts';
+import { Cid, ManifestFile, SourceInput, refuseSharedMirrors } from '../file-spec.ts';
 import { FilePath } from '../file-path.ts';
 import { ModelName, ModelVersion } from '../manifest.ts';
 import { Count, Cursor, Limit, Moment, NextCursor, Wait } from './parameters.ts';
@@ -50,12 +50,14 @@ const ModelRequest = z.strictObject({
   ...How,
 });
 
-const InlineRequest = z.strictObject({
-  files: z.array(ManifestFile).min(1).max(MAX_INLINE_FILES),
-  name: ModelName.optional().describe('groups the files on the host and in lists'),
-  sources: z.array(SourceInput).max(16).optional().describe('sources of every file'),
-  ...How,
-});
+const InlineRequest = z
+  .strictObject({
+    files: z.array(ManifestFile).min(1).max(MAX_INLINE_FILES),
+    name: ModelName.optional().describe('groups the files on the host and in lists'),
+    sources: z.array(SourceInput).max(16).optional().describe('hubs of every file'),
+    ...How,
+  })
+  .superRefine(refuseSharedMirrors);
 
 export type ModelDownloadsBody = z.infer<typeof ModelRequest>;
 export type InlineDownloadsBody = z.infer<typeof InlineRequest>;

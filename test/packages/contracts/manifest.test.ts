@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { CreateDownloadsBody, ListDownloadsQuery } from '#contracts/http/downloads';
 import { JobFile, toJobFile } from '#contracts/file-spec';
-import { Manifest, type ManifestInput } from '#contracts/manifest';
+import { Manifest, NewManifest, type ManifestInput } from '#contracts/manifest';
 
 const SHA256 = 'ab'.repeat(32);
 const file = (path = 'model.onnx', more: object = {}) => ({ path, sizeBytes: 1, sha256: SHA256, ...more });
@@ -17,6 +17,15 @@ describe('a manifest', () => {
   it('K10 folds a digest in upper case', () => {
     const parsed = Manifest.parse(manifest({ files: [file('a', { sha256: SHA256.toUpperCase() })] }));
     expect(parsed.files[0]!.sha256).toBe(SHA256);
+  });
+
+  it('K10 refuses a mirror for several files when it is published, and stays readable where it was before', () => {
+    const shared = manifest({ sources: [{ kind: 'mirror', url: 'https://mirror.example/model.onnx' }] });
+    const refused = ['sources.0: a mirror is the URL of one file: name it in the `sources` of that file'];
+    expect(mistakesIn(shared, NewManifest)).toEqual(refused);
+    expect(mistakesIn(shared)).toEqual([]);
+    const { files, sources } = shared as { files: unknown; sources: unknown };
+    expect(CreateDownloadsBody.safeParse({ files, sources }).error?.issues[0]?.path).toEqual(['sources', 0]);
   });
 
   it.each([
