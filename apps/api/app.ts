@@ -1,3 +1,4 @@
+import cookie from '@fastify/cookie';
 import Fastify, { LogController } from 'fastify';
 import type { FastifyBaseLogger } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
@@ -13,7 +14,9 @@ import { registerDownloadRoutes } from './downloads/routes.ts';
 import { registerEnrolRoutes } from './enrolment/enrol-routes.ts';
 import { registerEnrolmentTokens } from './enrolment/token-routes.ts';
 import { registerHostRoutes } from './hosts/routes.ts';
+import { registerEventRoutes } from './live/event-routes.ts';
 import { registerMetricsRoutes } from './metrics/routes.ts';
+import { registerSourceRoutes } from './sources/routes.ts';
 import { registerRolloutRoutes } from './rollouts/routes.ts';
 import { registerModelRoutes } from './models/routes.ts';
 import { registerOneDownloadRoutes } from './downloads/one-download-routes.ts';
@@ -30,6 +33,7 @@ import { acceptOnlyJson } from './server/requests/json-only.ts';
 import { registerOpenApi, registerOpenApiDocument } from './server/openapi.ts';
 import { refuseOddValues } from './server/requests/refuse-odd-values.ts';
 import { registerSecurityHeaders } from './server/security-headers.ts';
+import { traceRequests } from './server/trace-requests.ts';
 import { endUnusedConnections } from './server/unused-connections.ts';
 import { auditWrites } from './access/audit/audit-writes.ts';
 import { registerAuditRoutes } from './access/audit/routes.ts';
@@ -37,12 +41,19 @@ import { guard } from './access/guard.ts';
 import { createRequestLimits, type RequestLimits } from './access/request-limits.ts';
 import { registerTokenRoutes } from './access/token-routes.ts';
 import type { Authenticator } from './access/authenticate.ts';
+import { sendPagesToSignIn } from './access/users/sign-in-page.ts';
+import { registerMeRoutes } from './access/users/me-routes.ts';
+import { createPasswords, type Passwords } from './access/users/passwords.ts';
+import { registerSessionRoutes } from './access/users/session-routes.ts';
+import { createSessions, type SessionLimits, type Sessions } from './access/users/sessions.ts';
+import { registerUserRoutes } from './access/users/user-routes.ts';
 
 export interface AppOptions extends SystemFacts {
   readonly deps: Dependencies;
   readonly authenticator: Authenticator;
-  /** Requests of one token within a minute. */
+  /** Requests of one token or user within a minute. */
   readonly requestsPerMinute: number;
+  readonly sessionLimits: SessionLimits;
   readonly logger: FastifyBaseLogger;
   /** Pages of the documentation at `/docs`; `/openapi.json` is always there. */
   readonly docs: boolean;
@@ -75,17 +86,19 @@ export async function createApp(options: AppOptions): Promise<App> {
   acceptOnlyJson(app);
   refuseOddValues(app);
   registerErrorHandler(app);
-  logRequests(app);
+  logRequests(app, options.deps);
+  traceRequests(app, options.deps.tracing);
   letGoWhenStopping(app, options.deps);
   endUnusedConnections(app);
   await registerSecurityHeaders(app);
   await registerOpenApi(app, options.version);
   registerHealthRoutes(app, options);
   registerProblemRoutes(app);
-  const limits = await createRequestLimits(app, options.deps, options.requestsPerMinute);
-  registerEnrolRoutes(app, options.deps, limits);
-  await registerApi(app, options, limits);
-  await registerBoard(app, options, limits);
+  await app.register(cookie);
+  const access = await accessOf(app, options);
+  registerEnrolRoutes(app, options.deps, access.limits);
+  await registerApi(app, options, access);
+  await registerBoard(app, options, access);
   if (options.dashboard !== undefined)
     await (await import('./dashboard/routes.ts')).registerDashboard(app, options.dashboard);
   registerOpenApiDocument(app);
@@ -93,10 +106,29 @@ export async function createApp(options: AppOptions): Promise<App> {
   return app;
 }
 
-async function registerApi(app: App, options: AppOptions, limits: RequestLimits): Promise<void> {
+/** How callers are known, and how many requests they may send. */
+interface Access {
+  readonly authenticator: Authenticator;
+  readonly sessions: Sessions;
+  readonly passwords: Passwords;
+  readonly limits: RequestLimits;
+}
+
+async function accessOf(app: App, options: AppOptions): Promise<Access> {
+  const { deps, authenticator, sessionLimits, requestsPerMinute } = options;
+  const sessions = createSessions(deps.database, deps.now, sessionLimits);
+  const limits = await createRequestLimits(app, deps, requestsPerMinute);
+  return { authenticator, sessions, passwords: createPasswords(), limits };
+}
+
+async function registerApi(app: App, options: AppOptions, access: Access): Promise<void> {
+  const { sessions, passwords } = access;
+  await app.register(async (plugin) => {
+    registerSessionRoutes(plugin.withTypeProvider<ZodTypeProvider>(), { ...access, deps: options.deps });
+  });
   await app.register(async (plugin) => {
     const guarded = plugin.withTypeProvider<ZodTypeProvider>();
-    guard(guarded, { authenticator: options.authenticator, limits, schemes: ['bearer'] });
+    guard(guarded, { ...access, schemes: ['bearer'] });
     auditWrites(guarded, options.deps);
     registerDownloadRoutes(guarded, options.deps);
     registerOneDownloadRoutes(guarded, options.deps);
@@ -108,24 +140,25 @@ async function registerApi(app: App, options: AppOptions, limits: RequestLimits)
     registerEnrolmentTokens(guarded, options.deps);
     registerRolloutRoutes(guarded, options.deps);
     registerTokenRoutes(guarded, options.deps, options.authenticator);
+    registerUserRoutes(guarded, options.deps, sessions, passwords);
+    registerMeRoutes(guarded, options.deps, sessions, passwords);
     registerAuditRoutes(guarded, options.deps);
     registerSiteRoutes(guarded, options.deps);
     registerWebhookRoutes(guarded, options.deps);
     registerMetricsRoutes(guarded, options.deps);
+    registerSourceRoutes(guarded, options.deps);
     registerSystemRoutes(guarded, options.deps, options);
-    registerPrometheusRoutes(guarded, options.deps, options.version);
+    registerPrometheusRoutes(guarded, options.deps);
+    await registerEventRoutes(guarded, options.deps.live.hub);
   });
 }
 
-async function registerBoard(
-  app: App,
-  { board, authenticator, deps }: AppOptions,
-  limits: RequestLimits,
-): Promise<void> {
+async function registerBoard(app: App, { board, deps }: AppOptions, access: Access): Promise<void> {
   if (board === undefined) return;
   await app.register(
     async (plugin) => {
-      guard(plugin, { authenticator, limits, schemes: ['basic', 'bearer'] });
+      sendPagesToSignIn(plugin, access.sessions);
+      guard(plugin, { ...access, schemes: ['basic', 'bearer'] });
       auditWrites(plugin, deps);
       await board.register(plugin);
     },
@@ -141,14 +174,18 @@ function letGoWhenStopping(app: App, { changes }: Dependencies): void {
 }
 
 /** One line for each request that is answered, without its query and headers. */
-function logRequests(app: App): void {
+function logRequests(app: App, { metrics }: Dependencies): void {
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('x-request-id', request.id);
   });
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'unknown';
+    metrics.answered({ route, method: request.method, status: reply.statusCode, ms: reply.elapsedTime });
     const fields = { method: request.method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime) };
     if (route === '/livez' || route === '/readyz') request.log.debug(fields, 'request answered');
-    else request.log.info({ ...fields, tokenId: request.caller?.tokenId }, 'request answered');
+    else {
+      const { tokenId, userId } = request.caller ?? {};
+      request.log.info({ ...fields, ...(userId ? { userId } : { tokenId: tokenId ?? undefined }) }, 'request answered');
+    }
   });
 }

@@ -3,8 +3,10 @@ import { parseAddressPolicy } from '#http/address/address-policy';
 import { KNOWS_SYSTEM_AUTHORITIES, NO_SYSTEM_AUTHORITIES } from '#http/connection/system-authorities';
 import type { ProxySettings } from '#http/connection/proxy';
 import { withoutLogin } from '#core/text/url-login';
+import type { TracingSettings } from '#tracing/open-tracing';
 import { readSettings, unknownSettings, type Environment, type SettingValues } from '#os/settings';
 import { mayBeToken } from './access/token-format.ts';
+import type { SessionLimits } from './access/users/sessions.ts';
 
 /** Settings of the API process. */
 export interface ApiConfig {
@@ -24,8 +26,10 @@ export interface ApiConfig {
   readonly enrolment: 'optional' | 'required';
   /** Address of Redis that enrolled workers are told, without a login. */
   readonly workerRedisUrl: string;
-  /** Requests of one token within a minute, at all API processes together. */
+  /** Requests of one token or user within a minute, at all API processes together. */
   readonly requestsPerMinute: number;
+  readonly sessionLimits: SessionLimits;
+  readonly tracing: TracingSettings;
   readonly queueBoard: 'read-only' | 'writable' | 'off';
   readonly docs: boolean;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -106,6 +110,16 @@ const toConfig = (values: Values, warnings: readonly string[]): ApiConfig => ({
   enrolment: values.HAULIER_ENROLMENT,
   workerRedisUrl: withoutLogin(values.HAULIER_WORKER_REDIS_URL ?? values.REDIS_URL ?? UNNEEDED),
   requestsPerMinute: values.HAULIER_RATE_LIMIT,
+  sessionLimits: {
+    idleMs: values.HAULIER_SESSION_IDLE,
+    lifeMs: values.HAULIER_SESSION_LIFE,
+    withoutTls: values.HAULIER_SIGN_IN_WITHOUT_TLS,
+  },
+  tracing: {
+    endpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT,
+    headers: Object.fromEntries(values.OTEL_EXPORTER_OTLP_HEADERS),
+    share: values.OTEL_TRACES_SAMPLER_ARG,
+  },
   queueBoard: values.HAULIER_QUEUE_BOARD,
   docs: values.HAULIER_DOCS,
   logLevel: values.HAULIER_LOG_LEVEL,

@@ -2,8 +2,12 @@ import type { Logger } from '#core/logger';
 import type { Database } from '#database/sql/connect';
 import type { ListReader } from '#database/sql/read-replica';
 import type { AddressPolicy } from '#http/address/address-policy';
+import type { Http } from '#http/pool';
 import type { DownloadQueues } from '#queue/jobs/download-queue';
+import type { ControlPlaneMetrics } from '#metrics/control-plane-metrics';
+import type { Tracing } from '#tracing/tracing';
 import type { Changes } from './live/changes.ts';
+import type { Live } from './live/live-events-process.ts';
 
 /** Dependencies of routes and commands; made once by the process or by a test. */
 export interface Dependencies {
@@ -14,6 +18,10 @@ export interface Dependencies {
   /** Start of every key in Redis. */
   readonly prefix: string;
   readonly changes: Changes;
+  /** What Prometheus scrapes of this process. */
+  readonly metrics: ControlPlaneMetrics;
+  /** Clients of live events, and positions for them. */
+  readonly live: Pick<Live, 'hub' | 'tellPositions'>;
   /** Starts a round of the relay now. */
   readonly nudgeRelay: () => void;
   /** Asks the conductor to look at the rollouts now. */
@@ -28,8 +36,11 @@ export interface Dependencies {
   readonly nudgeWebhooks: () => void;
   /** Where the endpoints of webhooks may be. */
   readonly webhookAddresses: AddressPolicy;
+  /** A client for requests to the outside, which the caller closes. */
+  readonly openHttp: () => Http;
   /** A host that nothing was heard of for this long is offline; milliseconds. */
   readonly hostOfflineAfterMs: number;
+  readonly tracing: Tracing;
   readonly now: () => Date;
   readonly log: Logger;
 }

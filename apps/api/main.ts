@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { SIGN_IN_PAGE } from '#contracts/http/session';
 import { messageOf } from '#core/error-facts';
 import { silentLogger, type Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
@@ -11,7 +12,7 @@ import { readApiConfig } from './config.ts';
 import type { ApiConfig } from './config.ts';
 import { LOG_REDACTION } from './server/log-redaction.ts';
 import { findProjectFiles } from './project-files.ts';
-import { migrateWhenUp } from './start-up.ts';
+import { migrateWhenUp, type FirstAccess } from './start-up.ts';
 
 const STOP_DEADLINE_MS = 10 * SECOND_MS;
 const EXIT_FAILED = 1;
@@ -51,17 +52,25 @@ async function main(): Promise<void> {
   if (process.connected === false) stop('parent is gone');
   process.on('message', (message) => void answerParent(api, message));
   try {
-    tellToken((await api.start()).adminToken);
+    tellAccess(await api.start());
   } catch (error) {
     if (stopping === undefined) throw error;
   }
 }
 
-/** A token is sent to the parent process where there is one, else printed on stdout. It is never logged. */
-function tellToken(adminToken: string | undefined): void {
-  if (adminToken === undefined) return;
-  if (process.send !== undefined) process.send({ adminToken });
-  else process.stdout.write(`admin token (shown once, only its hash is kept): ${adminToken}\n`);
+/** The first access is sent to the parent process where there is one, else printed on stdout. It is never logged. */
+function tellAccess({ url, adminToken, setupCode }: { readonly url: string } & FirstAccess): void {
+  if (adminToken === undefined && setupCode === undefined) return;
+  if (process.send !== undefined) {
+    process.send({ adminToken, setupCode });
+    return;
+  }
+  if (adminToken !== undefined)
+    process.stdout.write(`admin token (shown once, only its hash is kept): ${adminToken}\n`);
+  if (setupCode !== undefined)
+    process.stdout.write(
+      `sign in to the dashboard (works once, within a day): ${url}${SIGN_IN_PAGE}#code=${setupCode}\n`,
+    );
 }
 
 const EnrolmentWish = z.object({ enrol: z.object({ host: z.string(), pool: z.boolean() }) });

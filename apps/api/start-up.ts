@@ -5,6 +5,7 @@ import { SECOND_MS } from '#core/units';
 import type { Database } from '#database/sql/connect';
 import { migrate } from '#database/sql/migrate';
 import { ensureAdminToken } from './access/first-admin-token.ts';
+import { ensureSetupCode } from './access/users/setup-code.ts';
 import { isUnavailable } from './server/errors/unavailable.ts';
 
 export interface StartUpOptions {
@@ -19,15 +20,25 @@ export interface StartUpOptions {
 
 const RETRY_EVERY_MS = SECOND_MS;
 
+/** What a start made, to be printed once: only hashes of it are kept. */
+export interface FirstAccess {
+  readonly adminToken: string | undefined;
+  /** Signs an admin in once; undefined when an admin has a password. */
+  readonly setupCode: string | undefined;
+}
+
 /**
- * Applies the migrations and installs an admin token. While Postgres is down it waits, without a limit.
+ * Applies the migrations, installs an admin token, and makes a setup code while no admin has a password. While Postgres is down it
+ * waits, without a limit.
  *
- * @returns an admin token that was just made: print it once
  * @throws Error for every failure other than a Postgres that cannot be reached
  */
-export async function prepareDatabase(options: StartUpOptions): Promise<string | undefined> {
+export async function prepareDatabase(options: StartUpOptions): Promise<FirstAccess> {
   await migrateWhenUp(options);
-  return patiently(options, () => ensureAdminToken(options.database, options.adminToken, new Date()));
+  const { database } = options;
+  const adminToken = await patiently(options, () => ensureAdminToken(database, options.adminToken, new Date()));
+  const setupCode = await patiently(options, () => ensureSetupCode(database, new Date()));
+  return { adminToken, setupCode };
 }
 
 /** Applies the migrations; waits while Postgres is down. */

@@ -8,6 +8,7 @@ import { addEnrolmentCommands } from './enrolment/enrolment-program.ts';
 import { addDownloadCommands } from './downloads/download-program.ts';
 import { addHelp } from './help.ts';
 import { addRolloutCommands } from './rollout/rollout-program.ts';
+import { addServeCommand } from './serve-program.ts';
 import { addSiteCommands } from './sites/site-program.ts';
 import { addWebhookCommands } from './webhook-program.ts';
 import { PROGRESS_MODES } from './terminal/progress.ts';
@@ -41,6 +42,7 @@ export function createProgram(context: CommandContext): Command {
   addHostCommands(program, context);
   addWebhookCommands(program, context);
   addWorkerCommands(program, context);
+  addServeCommand(program, context);
   addAccessCommands(program, context);
   addEnrolmentCommands(program, context);
   addHelp(program);
@@ -114,7 +116,7 @@ function addFetchCommand(program: Command, context: CommandContext): void {
 }
 
 function addModelCommands(program: Command, context: CommandContext): void {
-  const model = program.command('model').description('manifests: add, list, show, pin');
+  const model = program.command('model').description('manifests: add, list, show, update, pin');
   model
     .command('add [name]')
     .description('make a manifest from a hub, IPFS or a folder, and publish it to the API')
@@ -139,6 +141,10 @@ function addModelCommands(program: Command, context: CommandContext): void {
     .option('--json', 'one JSON object on stdout')
     .addOption(PROGRESS)
     .action(async (name, options) => (await import('./commands/models/model-add.ts')).modelAdd(name, options, context));
+  addPublishedModelCommands(model, context);
+}
+
+function addPublishedModelCommands(model: Command, context: CommandContext): void {
   model
     .command('list')
     .description('the models that the API knows, and their current versions')
@@ -148,6 +154,15 @@ function addModelCommands(program: Command, context: CommandContext): void {
     .command('show <model>')
     .description('the manifest of name or name@version')
     .action(async (what) => (await import('./commands/models/model.ts')).modelShow(what, context));
+  model
+    .command('update <model>')
+    .description('what shall become of a newer version that was seen: publish it here, or keep the current one')
+    .option('--publish', 'publish it without a question; nothing is fetched to a host')
+    .option('--keep', 'pin the current version without a question')
+    .addOption(PROGRESS)
+    .action(async (name, options) =>
+      (await import('./commands/models/model-update.ts')).modelUpdate(name, options, context),
+    );
   model
     .command('pin <model>')
     .description('keep name@version: no cleanup, no report as outdated')

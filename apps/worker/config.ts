@@ -8,6 +8,8 @@ import type { ProxySettings } from '#http/connection/proxy';
 import { KNOWS_SYSTEM_AUTHORITIES, NO_SYSTEM_AUTHORITIES } from '#http/connection/system-authorities';
 import { homeFolder } from '#os/home-folder';
 import { readSettings, unknownSettings, type Environment, type SettingValues } from '#os/settings';
+import type { TracingSettings } from '#tracing/open-tracing';
+import { serveSettings, type ServeSettings } from '#serve/serve-settings';
 import type { GatewayData } from '#sources/gateway/gateways';
 import { readCommands } from './commands-data.ts';
 import { readEnrolment, redisUrlOf, type Enrolment } from './enrolment/enrolment-file.ts';
@@ -25,6 +27,9 @@ export interface WorkerConfig {
   readonly labels: Readonly<Record<string, string>>;
   /** Between two reports of the host without a change; milliseconds. */
   readonly reportEveryMs: number;
+  /** Where `/metrics` is served; undefined: nowhere. */
+  readonly metricsPort: number | undefined;
+  readonly metricsBind: string;
   /** Takes the jobs that any worker may take; the default where no host is named. */
   readonly pool: boolean;
   /** Checks models for newer versions; not on an enrolled host that may not serve the pool. */
@@ -69,8 +74,11 @@ export interface WorkerConfig {
   };
   /** Most bytes per second that a check of the store reads. */
   readonly verifyBytesPerSecond: number;
+  /** Where and to whom the store is served; undefined: not at all. */
+  readonly serve: ServeSettings | undefined;
   /** Proxies of sources. */
   readonly proxy: ProxySettings;
+  readonly tracing: TracingSettings;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   /** Sentences about settings that are accepted but look wrong. */
   readonly warnings: readonly string[];
@@ -107,6 +115,7 @@ export function readWorkerConfig(env: Environment): WorkerConfig {
   const { HAULIER_COMMANDS: commandsPath } = values;
   const commands =
     reading('HAULIER_COMMANDS: ', () => (commandsPath ? readCommands(commandsPath) : undefined)) ?? new Map();
+  const serve = reading('', () => (values.HAULIER_SERVE ? serveSettings(values) : undefined));
   if (values.HAULIER_USE_SYSTEM_CA && !KNOWS_SYSTEM_AUTHORITIES)
     all.push(`HAULIER_USE_SYSTEM_CA: ${NO_SYSTEM_AUTHORITIES}`);
   reading('HAULIER_ALLOW_ADDRESSES: ', () => parseAddressPolicy(values.HAULIER_ALLOW_ADDRESSES));
@@ -118,7 +127,7 @@ export function readWorkerConfig(env: Environment): WorkerConfig {
   return Object.freeze({
     ...toConfig(values),
     ...{ home, redis, host, pool, checksVersions, privateKey },
-    ...{ gatewayData, commands, commandPath, warnings },
+    ...{ gatewayData, commands, commandPath, serve, warnings },
     secrets: { ...values.HAULIER_SECRETS, ...named.secrets },
   });
 }
@@ -162,11 +171,18 @@ function enrolledPlace(
   };
 }
 
-type OfFiles = 'home' | 'gatewayData' | 'commands' | 'commandPath' | 'warnings' | 'secrets';
+type OfFiles = 'home' | 'gatewayData' | 'commands' | 'commandPath' | 'serve' | 'warnings' | 'secrets';
 
 const toConfig = (values: Values): Omit<WorkerConfig, keyof Place | OfFiles> => ({
   labels: Object.fromEntries(values.HAULIER_LABELS),
+  tracing: {
+    endpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT,
+    headers: Object.fromEntries(values.OTEL_EXPORTER_OTLP_HEADERS),
+    share: values.OTEL_TRACES_SAMPLER_ARG,
+  },
   reportEveryMs: values.HAULIER_REPORT_EVERY,
+  metricsPort: values.HAULIER_METRICS_PORT,
+  metricsBind: values.HAULIER_METRICS_BIND,
   concurrency: values.HAULIER_CONCURRENCY,
   layers: values.HAULIER_LAYERS.map(layerOfName),
   strategy: values.HAULIER_STRATEGY,

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
-import type { WorkerEvent } from '#contracts/worker/worker-events';
+import type { DisabledSource } from '#contracts/worker/disabled-source';
+import type { SourceReport, WorkerEvent } from '#contracts/worker/worker-events';
 import type { Logger } from '#core/logger';
 import type { Http } from '#http/pool';
 import { checkRedis } from '#queue/check-redis';
@@ -8,7 +9,9 @@ import { connectPatiently, disconnect, type RedisClient } from '#queue/connectio
 import { EventPublisher, type EventPublisherOptions } from '#queue/events/event-publisher';
 import { HostLock } from '#queue/jobs/host-lock';
 import { JobConsumer } from '#queue/jobs/job-consumer';
+import { OriginGates } from '#sources/guards/limited';
 import { SourceHealth } from '#sources/guards/source-health';
+import type { Tracing } from '#tracing/tracing';
 import type { Store } from '#store/open-store';
 import type { WorkerConfig } from './config.ts';
 import { createFetcher, type Fetcher } from './downloads/fetcher.ts';
@@ -18,10 +21,13 @@ import { storeChange } from './host/inventory-reporter.ts';
 import { createMaintenance } from './host/maintenance.ts';
 import { ProgressPublisher } from './downloads/progress-publisher.ts';
 import { RunningDownloads } from './downloads/running-downloads.ts';
+import { storeServer } from './serve/store-server.ts';
 import { noticeEvents, type StoreNotices } from './host/store-notices.ts';
 import { TransferLimits } from './downloads/transfer-limits.ts';
 import { unhandledFailureEvent } from './downloads/unhandled-failure.ts';
+import { MetricsServer } from './metrics-server.ts';
 import type { HeldIdentity } from './worker-identity.ts';
+import { sourceReports } from './downloads/source-reports.ts';
 import { workerSources } from './downloads/worker-sources.ts';
 
 export interface Worker {
@@ -36,6 +42,7 @@ export interface WorkerResources {
   readonly store: Store;
   readonly http: Http;
   readonly storeNotices: StoreNotices;
+  readonly tracing: Tracing;
   /** Of this program. */
   readonly workerVersion: string;
   /** Of an enrolled host: signs its events. */
@@ -48,53 +55,89 @@ export interface WorkerResources {
 export function createWorker(
   config: WorkerConfig,
   identity: HeldIdentity,
-  { store, http, storeNotices, workerVersion, seal, onHostLost }: WorkerResources,
+  { store, http, storeNotices, tracing, workerVersion, seal, onHostLost }: WorkerResources,
   logger: Logger,
 ): Worker {
-  const { host, pool, concurrency } = config;
-  const { prefix } = config.redis;
+  const [{ host, pool, concurrency }, { prefix }] = [config, config.redis];
   const redis = connectPatiently(config.redis, 'worker', logger);
-  const publisher = new EventPublisher({ redis, prefix, host: host ?? null, bootId: identity.bootId, seal, logger });
-  const [append, flush] = [publisher.publish.bind(publisher), publisher.flush.bind(publisher)];
-  const shared = { store, flush, logger };
-  const maintenance = createMaintenance({ ...shared, publish: append, config, identity, redis, http, workerVersion });
+  const [sources, own] = [knownSources(config), { config, identity, redis, http, workerVersion }];
+  const metrics = metricsOf(config, workerVersion, sources, logger);
+  const { append, flush, ...events } = openPublisher(config, identity, redis, seal, metrics, logger);
+  const shared = { store, flush, tracing, logger };
+  const maintenance = createMaintenance({ ...shared, ...sources, ...own, publish: append });
   const publish = (event: WorkerEvent): void => {
     append(event);
     maintenance.storeChanged(storeChange(event));
   };
-  const downloads = new RunningDownloads(Date.now);
-  const limits = new TransferLimits(config);
-  const commands = listenToCommands(config, redis, { downloads, limits }, logger);
+  const [downloads, limits] = [new RunningDownloads(Date.now), new TransferLimits(config)];
+  const commands = listenToCommands(config, redis, { downloads, limits, health: sources.health }, logger);
   const recallCommands = commands.recall.bind(commands);
   const reporter = new ProgressPublisher({ downloads, publish: append, recallCommands, logger });
-  const fetcher = createWorkerFetcher(config, limits, store, http, logger);
+  const fetcher = createWorkerFetcher(config, limits, store, { http, ...sources }, logger);
   const handler = createDownloadHandler({ ...shared, publish, fetcher, downloads, onServed: maintenance.served });
   storeNotices.subscribe((notice) => {
     if (maintenance.isNews(notice)) noticeEvents(notice, Date.now()).forEach(publish);
   });
-  const handling = { handler, onUnhandledFailure: tellUnhandledFailure(publish) };
-  const consumer = new JobConsumer({ ...handling, redis, prefix, identity, host, pool, concurrency, logger });
+  const handling = { handler, onUnhandledFailure: tellUnhandledFailure(publish), logger };
+  const consumer = new JobConsumer({ ...handling, redis, prefix, identity, host, pool, concurrency });
+  const server = storeServer(config, store, http, logger);
   const hostLock = lockOfHost(config, identity, redis, { publish: append, onHostLost }, logger);
   const start = async (isStopped: () => boolean): Promise<void> => {
     commands.start();
-    await warnOfRedis(redis, logger);
+    await Promise.all([metrics.start(), warnOfRedis(redis, logger)]);
     await hostLock?.take();
     reporter.start();
-    // The limits must be known before the first request to a source.
-    await commands.recallLimits();
-    await consumer.start();
+    // The limits and what is disabled must be known before the first request to a source.
+    await commands.recall([]);
+    await Promise.all([consumer.start(), server.start()]);
     if (!isStopped()) maintenance.start();
   };
   const stop = async (): Promise<void> => {
-    await Promise.all([consumer.stop(), maintenance.stop()]);
+    await Promise.all([consumer.stop(), maintenance.stop(), server.stop()]);
     reporter.stop();
     commands.stop();
-    await Promise.all([publisher.stop(), hostLock?.stop()]);
+    await Promise.all([events.stop(), hostLock?.stop(), metrics.stop(), tracing.stop()]);
     disconnect(redis);
     http.close();
     await identity.release();
   };
   return stoppable(start, stop);
+}
+
+/** What this worker learns of its sources, over all downloads. */
+function knownSources(config: WorkerConfig) {
+  const [health, gates] = [new SourceHealth(), new OriginGates()];
+  return { health, gates, readSources: (): SourceReport[] => sourceReports(config, health, gates.limits) };
+}
+
+const metricsOf = (
+  { metricsPort: port, metricsBind: bind }: WorkerConfig,
+  workerVersion: string,
+  { readSources }: ReturnType<typeof knownSources>,
+  logger: Logger,
+): MetricsServer => new MetricsServer({ port, bind, workerVersion, readSources, logger });
+
+/** Publishes events, and counts them. */
+function openPublisher(
+  { redis: { prefix }, host }: WorkerConfig,
+  { bootId }: HeldIdentity,
+  redis: RedisClient,
+  seal: WorkerResources['seal'],
+  metrics: MetricsServer,
+  logger: Logger,
+) {
+  const publisher = new EventPublisher({ redis, prefix, host: host ?? null, bootId, seal, logger });
+  const flush = async (signal?: AbortSignal): Promise<void> => {
+    await publisher.flush(signal);
+    metrics.contacted();
+  };
+  const append = (event: WorkerEvent): void => {
+    metrics.count(event);
+    publisher.publish(event);
+    // A worker without downloads is in contact as well.
+    if (event.type === 'host.report') flush().catch((err: unknown) => logger.debug({ err }, 'the report waits'));
+  };
+  return { append, flush, stop: () => publisher.stop() };
 }
 
 /** A worker without a host name shares its jobs with others and needs no lock. */
@@ -138,23 +181,28 @@ function stoppable(start: (isStopped: () => boolean) => Promise<void>, stop: () 
 function listenToCommands(
   { redis: settings, host, pool }: WorkerConfig,
   redis: RedisClient,
-  { downloads, limits }: { readonly downloads: RunningDownloads; readonly limits: TransferLimits },
+  { downloads, limits, health }: { downloads: RunningDownloads; limits: TransferLimits; health: SourceHealth },
   logger: Logger,
 ): CommandListener {
   const onCommand = downloads.obey.bind(downloads);
   const onLimits = limits.change.bind(limits);
-  return new CommandListener({ settings, redis, host, pool, onCommand, onLimits, logger });
+  const onDisabledSources = (sources: readonly DisabledSource[]): void => {
+    const now = Date.now();
+    health.setDisabled(
+      sources.map(({ origin, note, until }) => ({ origin, note, forMs: until === null ? undefined : until - now })),
+    );
+  };
+  return new CommandListener({ settings, redis, host, pool, onCommand, onLimits, onDisabledSources, logger });
 }
 
 function createWorkerFetcher(
   config: WorkerConfig,
   limits: TransferLimits,
   store: Store,
-  http: Http,
+  { http, health, gates }: { readonly http: Http; readonly health: SourceHealth; readonly gates: OriginGates },
   logger: Logger,
 ): Fetcher {
-  const health = new SourceHealth();
-  const sourcesOf = workerSources(config, http, health, logger);
+  const sourcesOf = workerSources(config, http, health, gates, logger);
   return createFetcher({ config, limits, sourcesOf, health, tables: storeLeafTables(store, logger) });
 }
 

@@ -1,4 +1,5 @@
 import type { AuditList } from '#contracts/http/audit';
+import type { Me } from '#contracts/http/session';
 import type { CreateTokenInput, NewToken, Token, TokenList } from '#contracts/http/tokens';
 import { send, type ClientOptions } from './send.ts';
 
@@ -19,8 +20,8 @@ export interface AccessClient {
   /** Newest first. @param state all of them with `all`; left out: those that can be used */
   listTokens(state?: 'active' | 'expired' | 'revoked' | 'all'): Promise<Token[]>;
   revokeToken(id: string): Promise<Token>;
-  /** The token that this client sends. */
-  getMe(): Promise<Token>;
+  /** The token that this client sends, or the user of the session of the browser. */
+  getMe(): Promise<Me>;
   /** Newest first. */
   listAudit(filter?: AuditFilter): Promise<AuditList>;
 }

@@ -102,3 +102,12 @@ export const requestCountKey = (prefix: string, name: string): string =>
 
 /** The sentinel of one shard; see `readEpochs`. */
 export const epochKey = (prefix: string, shard: Shard): string => `${taggedPrefix(prefix, shard)}:epoch`;
+
+/** What changed, from API process to API process; see `LiveWriter`. */
+export const liveStreamKey = (prefix: string): string => `${taggedPrefix(prefix, 'events')}:live`;
+
+/** Positions of running downloads, from API process to API process. */
+export const liveChannel = (prefix: string): string => `${taggedPrefix(prefix, 'events')}:live-positions`;
+
+/** A hash from the origins of sources that an operator disabled to why and until when. */
+export const disabledSourcesKey = (prefix: string): string => `${taggedPrefix(prefix, 'maintenance')}:disabled-sources`;

@@ -10,7 +10,8 @@ import type { CheckOptions } from './blobs/check-blob.ts';
 import type { LeafReader, LinkMode, StoreContext, StoreNotice } from './context.ts';
 import { freeBytes } from '#os/disk-space';
 import { badRanges } from './upkeep/bad-leaves.ts';
-import { find, type FindSpec } from './blobs/find.ts';
+import { contentOf, find, type FindSpec } from './blobs/find.ts';
+import { lookAtBlob, type SeenBlob } from './blobs/look.ts';
 import { inventory, type Inventory } from './inventory.ts';
 import { prepareLayout, storePaths, type StorePaths } from './layout.ts';
 import { readLeaves, writeLeaves, type LeafFiles } from './blobs/leaf-files.ts';
@@ -18,6 +19,7 @@ import {
   reconcileViews,
   showContent,
   showVersion,
+  touchBlob,
   type StoredContent,
   type VersionRequest,
   type ViewRequest,
@@ -60,6 +62,12 @@ export interface Store {
   takeContent(content: LocalContent): Promise<PublishedBlob>;
   /** The layer `cache`: only content that passed the check is returned. */
   find(spec: FindSpec, options?: Pick<CheckOptions, 'depth' | 'pace'>): Promise<PublishedBlob | undefined>;
+  /** SHA-256 of the content with this CID or digest; undefined when the store never had it under that name. */
+  contentOf(spec: FindSpec): Promise<string | undefined>;
+  /** What is known of a blob without reading its bytes; undefined when it is not here. */
+  look(sha256: string): Promise<SeenBlob | undefined>;
+  /** Counts as a use of the content: the sweep evicts the least recently used first. */
+  touch(sha256: string): Promise<void>;
   /** Shows a blob that is already stored under one more model, version or path. */
   ensureView(content: StoredContent, view: ViewRequest): Promise<void>;
   /** Enters and shows a whole version whose contents are here. @returns whether it is shown now */
@@ -109,6 +117,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     publish: (request) => publish(context, records, request),
     takeContent: (content) => takeContent(context, records, content),
     find: (spec, how) => find(context, records, spec, how),
+    contentOf: (spec) => contentOf(context, records, spec),
+    look: (sha256) => lookAtBlob(context, sha256),
+    touch: (sha256) => touchBlob(context, sha256),
     ensureView: (content, view) => showContent(context, records, content, view),
     showVersion: (request) => showVersion(context, records, request),
     unpack: (request) => unpack(context, records, request),

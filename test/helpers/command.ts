@@ -15,6 +15,8 @@ export interface CommandOptions {
   readonly stdin?: string;
   readonly signal?: AbortSignal;
   readonly distDir?: string;
+  /** Called with everything that is written to stdout. */
+  readonly onStdout?: (text: string) => void;
   /** Called with everything that is written to stderr. */
   readonly onStderr?: (text: string) => void;
 }
@@ -22,12 +24,17 @@ export interface CommandOptions {
 /** Runs a command of the command line in this process. */
 export async function runCommand(
   command: (context: CommandContext) => Promise<void> | void,
-  { env = {}, stdin, signal = new AbortController().signal, distDir = '', onStderr }: CommandOptions = {},
+  { env = {}, stdin, signal = new AbortController().signal, distDir = '', onStdout, onStderr }: CommandOptions = {},
 ): Promise<CommandEnd> {
   const said = { stdout: '', stderr: '' };
   const context: CommandContext = {
     ...{ env, distDir, signal },
-    stdout: { write: (text) => (said.stdout += text) },
+    stdout: {
+      write(text) {
+        said.stdout += text;
+        onStdout?.(text);
+      },
+    },
     stderr: {
       write(text) {
         said.stderr += text;

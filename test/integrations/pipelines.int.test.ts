@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { parse, parseAllDocuments } from 'yaml';
+import { until } from '../helpers/until.ts';
 import { many, startRollouts, type RolloutKit } from '../apps/api/rollouts/rollout-kit.ts';
 
 const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
@@ -72,16 +73,15 @@ async function run(
     });
   });
   const failed = hosts.failed ?? [];
-  while (ended === undefined) {
+  const right = many(4).filter((host) => !failed.includes(host));
+  const work = async (): Promise<boolean> => {
     await kit.conduct();
     await kit.end(failed, 'failed', 'disk_full');
-    await kit.end(
-      many(4).filter((host) => !failed.includes(host)),
-      'success',
-    );
-    await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 50))]);
-  }
-  return { code: ended, stderr: (await said)[1] };
+    await kit.end(right, 'success');
+    return ended !== undefined;
+  };
+  await Promise.all([closed, until(work, { what: 'the step ends' })]);
+  return { code: ended!, stderr: (await said)[1] };
 }
 
 const valuesIn = async (name: string): Promise<Record<string, string>> =>

@@ -6,7 +6,7 @@ import { startSystem, type System } from '../helpers/system.ts';
 import { until } from '../helpers/until.ts';
 import { hubOf } from './hub-of.ts';
 
-describe('limits of bytes per second', () => {
+describe('what an operator sets while workers run', () => {
   const file = sampleFile('big.bin', 64 * MIB);
   let origin: Origin;
   let system: System;
@@ -58,6 +58,36 @@ describe('limits of bytes per second', () => {
     expect(set).toEqual({ host: 'host-a', workerBytesPerSecond: null, sources: { [site]: 64 * MIB } });
     // With the limit it would take more than that.
     await system.awaitDownload(id, ({ status }) => status === 'success', 45_000);
+  }, 120_000);
+
+  it('ME5 M13 a disabled source is not asked, also by a worker that starts later, until it is enabled', async () => {
+    await system.client.publishVersion(sampleManifest('sample', [file]));
+    const call = async (path: string, body?: object): Promise<unknown> => {
+      const headers = { authorization: `Bearer ${system.token}`, 'content-type': 'application/json' };
+      const init = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
+      return (await fetch(`${system.apiUrl}${path}`, { headers, ...init })).json();
+    };
+    const id = Buffer.from(origin.url).toString('base64url');
+    const known = async (): Promise<boolean> => 'origin' in ((await call(`/api/sources/${id}`)) as object);
+    await until(known, { what: 'the worker reported its sources' });
+    expect(await call(`/api/sources/${id}/disable`, { note: 'under repair' })).toMatchObject({ state: 'disabled' });
+    await system.kill(system.workers[0]!);
+    await system.startWorker('host-a');
+    const { downloads } = await system.client.createDownloads({ model: 'sample', host: 'host-a' });
+    const waiting = await system.awaitDownload(downloads[0]!.id, ({ reason }) => reason === 'sources_unavailable');
+    expect(waiting.message).toContain('was disabled by an operator: under repair');
+    expect(origin.requests).toEqual([]);
+
+    expect(await call(`/api/sources/${id}/enable`, {})).toMatchObject({ disabled: null });
+    // The running worker reads it within seconds, and each resume is one more attempt with it.
+    await until(
+      async () => {
+        const { status } = await system.client.getDownload(downloads[0]!.id);
+        if (status === 'paused') await call(`/api/downloads/${downloads[0]!.id}/resume`, {});
+        return status === 'success';
+      },
+      { what: 'the download after the source was enabled' },
+    );
   }, 120_000);
 
   it('EX2 refuses a limit that is no rate, and names the field', async () => {

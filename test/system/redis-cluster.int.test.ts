@@ -3,10 +3,11 @@ import { MIB } from '#core/units';
 import { downloadQueue, eventStreamKey, queueKey } from '#queue/keys';
 import { startOrigin, type Origin } from '../helpers/origin/origin.ts';
 import { startRedisCluster, type RedisCluster } from '../helpers/redis-cluster.ts';
-import { sampleFile, sampleManifest, sha256OfFile, type SampleFile } from '../helpers/sample-file.ts';
+import { sampleFile } from '../helpers/sample-file.ts';
 import { startSystem, type System } from '../helpers/system.ts';
 import { until } from '../helpers/until.ts';
 import { hubOf } from './hub-of.ts';
+import { orderingOf, type Ordering } from './ordering.ts';
 
 const EAGER = { HAULIER_SILENT_AFTER: '2s', HAULIER_SWEEP_EVERY: '500ms' };
 const PREFIX = '{haulier}';
@@ -15,10 +16,11 @@ describe('the system on a Redis Cluster', () => {
   const files = ['both-a', 'both-b', 'moving', 'while-away', 'others', 'queued', 'late'].map((name) =>
     sampleFile(`${name}.bin`, 4 * MIB, name),
   );
-  const named = (name: string): SampleFile => files.find(({ path }) => path === `${name}.bin`)!;
   let cluster: RedisCluster;
   let origin: Origin;
   let system: System;
+  let order: Ordering['order'];
+  let expectWhole: Ordering['expectWhole'];
   /** The master that is taken away, a host whose queue is there, and one whose queue is where the events are. */
   let victim: number;
   let onVictim: string;
@@ -41,22 +43,13 @@ describe('the system on a Redis Cluster', () => {
       hosts: [onVictim, elsewhere],
       apiEnv: EAGER,
     });
+    ({ order, expectWhole } = orderingOf(system, files));
   }, 120_000);
   afterAll(async () => {
     await system.stop();
     await origin.close();
     await cluster.stop();
   }, 60_000);
-
-  async function order(name: string, host: string): Promise<string> {
-    await system.client.publishVersion(sampleManifest(name, [named(name)]));
-    return (await system.client.createDownloads({ model: name, host })).downloads[0]!.id;
-  }
-
-  async function expectWhole(id: string, name: string): Promise<void> {
-    const done = await system.awaitDownload(id, ({ status }) => status === 'success', 60_000);
-    expect(await sha256OfFile(done.path!)).toBe(named(name).sha256);
-  }
 
   const isAwayKnown = () =>
     until(async () => (await system.logOf('api')).includes('shard of the redis cluster is away'), {

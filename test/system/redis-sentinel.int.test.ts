@@ -1,39 +1,32 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, it } from '@jest/globals';
 import { MIB } from '#core/units';
 import { startOrigin, type Origin } from '../helpers/origin/origin.ts';
 import { startRedisWithSentinels, type RedisWithSentinels } from '../helpers/redis-sentinel.ts';
-import { sampleFile, sampleManifest, sha256OfFile, type SampleFile } from '../helpers/sample-file.ts';
+import { sampleFile } from '../helpers/sample-file.ts';
 import { startSystem, type System } from '../helpers/system.ts';
 import { hubOf } from './hub-of.ts';
+import { orderingOf, type Ordering } from './ordering.ts';
 
 describe('the system on a Redis that Sentinels watch', () => {
   const files = ['moving', 'queued', 'after'].map((name) => sampleFile(`${name}.bin`, 8 * MIB, name));
-  const named = (name: string): SampleFile => files.find(({ path }) => path === `${name}.bin`)!;
   let redis: RedisWithSentinels;
   let origin: Origin;
   let system: System;
+  let order: Ordering['order'];
+  let expectWhole: Ordering['expectWhole'];
 
   beforeAll(async () => {
     redis = await startRedisWithSentinels();
     origin = await startOrigin(hubOf(files), [], { bytesPerSecond: 4 * MIB });
     const apiEnv = { HAULIER_SILENT_AFTER: '2s', HAULIER_SWEEP_EVERY: '500ms' };
     system = await startSystem({ origin, redisUrl: redis.url, apiEnv });
+    ({ order, expectWhole } = orderingOf(system, files));
   }, 120_000);
   afterAll(async () => {
     await system.stop();
     await origin.close();
     await redis.stop();
   }, 60_000);
-
-  async function order(name: string, host: string): Promise<string> {
-    await system.client.publishVersion(sampleManifest(name, [named(name)]));
-    return (await system.client.createDownloads({ model: name, host })).downloads[0]!.id;
-  }
-
-  async function expectWhole(id: string, name: string): Promise<void> {
-    const done = await system.awaitDownload(id, ({ status }) => status === 'success', 60_000);
-    expect(await sha256OfFile(done.path!)).toBe(named(name).sha256);
-  }
 
   it('I33 the master dies: its replica takes over, transfers go on and nothing that was queued is lost', async () => {
     const moving = await order('moving', 'host-a');

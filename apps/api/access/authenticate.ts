@@ -1,17 +1,25 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { Role } from '#contracts/http/scopes';
 import { SECOND_MS } from '#core/units';
 import type { Database } from '#database/sql/connect';
 import { ensureSetting } from '#database/sql/setting-queries';
 import { touchToken, validToken, type TokenRow } from '#database/access/token-queries';
 import { makePepper, mayBeToken } from './token-format.ts';
 
-/** The owner of the token that a request carries. */
+/** Who sent a request: the owner of a token, or a user with a session. */
 export interface Caller {
-  readonly tokenId: string;
+  /** Of the token or of the user. */
+  readonly id: string;
+  /** Null for a user. */
+  readonly tokenId: string | null;
+  /** Null for a token. */
+  readonly userId: string | null;
   readonly name: string;
   readonly scopes: readonly string[];
   /** Undefined: it may deploy every model to every host. */
   readonly limits?: TokenLimits | undefined;
+  /** Of a user; undefined for a token. */
+  readonly session?: { readonly id: string; readonly role: Role; readonly expiresAt: Date } | undefined;
 }
 
 /** What a token may deploy, and where. */
@@ -61,7 +69,8 @@ export function createAuthenticator(database: Database, now: () => Date): Authen
     const row = await validToken(database, hash, now());
     if (row === undefined || !isEqual(row.hash, hash)) return undefined;
     await touchToken(database, row.id, now(), ip);
-    const caller = { tokenId: row.id, name: row.name, scopes: row.scopes, limits: limitsOf(row) };
+    const { id, name, scopes } = row;
+    const caller = { id, tokenId: id, userId: null, name, scopes, limits: limitsOf(row) };
     const expiresAt = row.expiresAt?.getTime() ?? Infinity;
     if (known.size >= MAX_REMEMBERED) known.clear();
     known.set(hash, { caller, until: Math.min(expiresAt, now().getTime() + REMEMBERED_MS) });

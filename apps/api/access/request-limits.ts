@@ -9,7 +9,7 @@ import { RequestCounts } from './request-counts.ts';
 export interface RequestLimits {
   /** @throws RequestError `too-many-requests`; `Retry-After` says when to ask again */
   ofToken(request: FastifyRequest, reply: FastifyReply): Promise<void>;
-  /** For a request without a valid token, by its address: one of many guesses gets no answer. */
+  /** For a request without a valid token or session, by its address: one of many guesses gets no answer. */
   ofStranger(request: FastifyRequest, reply: FastifyReply): Promise<void>;
 }
 
@@ -18,7 +18,7 @@ const MAX_STRANGER_REQUESTS = 300;
 
 type Check = ReturnType<FastifyInstance['createRateLimit']>;
 
-/** @param requestsPerMinute of one token, at all API processes together; at each of them while Redis is away */
+/** @param requestsPerMinute of one token or user, at all API processes together; at each of them while Redis is away */
 export async function createRequestLimits(
   app: FastifyInstance,
   deps: Pick<Dependencies, 'queues' | 'prefix' | 'log'>,
@@ -32,10 +32,11 @@ export async function createRequestLimits(
   await app.register(rateLimit, { global: false, timeWindow: MINUTE_MS, store: Store });
   const limiter = (countName: string, options: CreateRateLimitOptions): Check =>
     app.createRateLimit(Object.assign(options, { countName }));
-  const tokens = limiter('token', { max: requestsPerMinute, keyGenerator: (request) => request.caller!.tokenId });
+  const tokens = limiter('token', { max: requestsPerMinute, keyGenerator: (request) => request.caller!.id });
   const strangers = limiter('address', { max: MAX_STRANGER_REQUESTS });
   return {
-    ofToken: (request, reply) => count(tokens, request, reply, 'with this token'),
+    ofToken: (request, reply) =>
+      count(tokens, request, reply, request.caller!.tokenId === null ? 'of this user' : 'with this token'),
     ofStranger: (request, reply) => count(strangers, request, reply, 'without a valid token'),
   };
 }

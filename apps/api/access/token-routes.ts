@@ -1,14 +1,14 @@
 import { CreateTokenBody, ListTokensQuery, NewToken, Token, TokenList, TokenParams } from '#contracts/http/tokens';
-import { createToken, pageOfTokens, revokeUnlessLast, tokenById, type TokenRow } from '#database/access/token-queries';
+import { createToken, pageOfTokens, revokeUnlessLast, tokenById } from '#database/access/token-queries';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
-import { decodeCursor, encodeCursor } from '../server/requests/cursor.ts';
+import { decodeCursor, encodeCursor, pageFrom } from '../server/requests/cursor.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
-import { momentOf, momentOrNull } from '../server/requests/moment.ts';
 import { RequestError } from '../server/errors/request-error.ts';
 import { hashOfToken, pepperOf, type Authenticator } from './authenticate.ts';
 import { noteForAudit } from './audit/audit-writes.ts';
 import { makeToken } from './token-format.ts';
+import { tokenView } from './token-view.ts';
 
 const documented = { tags: ['access'], security: TOKEN_REQUIRED };
 
@@ -16,7 +16,6 @@ export function registerTokenRoutes(app: App, deps: Dependencies, authenticator:
   registerCreate(app, deps);
   registerList(app, deps);
   registerRevoke(app, deps, authenticator);
-  registerMe(app, deps);
 }
 
 function registerCreate(app: App, deps: Dependencies): void {
@@ -76,12 +75,8 @@ function registerList(app: App, deps: Dependencies): void {
       const now = deps.now();
       const after = cursor === undefined ? undefined : decodeCursor(cursor);
       const found = await pageOfTokens(deps.database, { state, limit, after, now });
-      const rows = found.slice(0, limit);
-      const last = found.length > limit ? rows.at(-1) : undefined;
-      return {
-        tokens: rows.map((row) => tokenView(row, now)),
-        nextCursor: last === undefined ? null : encodeCursor(last),
-      };
+      const { rows, nextCursor } = pageFrom(found, limit, encodeCursor);
+      return { tokens: rows.map((row) => tokenView(row, now)), nextCursor };
     },
   );
 }
@@ -116,33 +111,4 @@ function registerRevoke(app: App, deps: Dependencies, authenticator: Authenticat
       return view;
     },
   );
-}
-
-function registerMe(app: App, deps: Dependencies): void {
-  app.get(
-    '/api/me',
-    {
-      config: { scope: 'any' },
-      schema: {
-        ...documented,
-        operationId: 'getMe',
-        summary: 'The token of this request: its name, scopes, limits and end',
-        response: { 200: Token, ...problems() },
-      },
-    },
-    async ({ caller }) => tokenView((await tokenById(deps.database, caller!.tokenId))!, deps.now()),
-  );
-}
-
-function tokenView(row: TokenRow, now: Date): Token {
-  const { id, name, kind, last4, scopes, models, selector, createdBy, lastUsedIp } = row;
-  const isExpired = row.expiresAt !== null && row.expiresAt <= now;
-  return {
-    ...{ id, name, kind, last4, scopes, models, selector, createdBy, lastUsedIp },
-    state: row.revokedAt !== null ? 'revoked' : isExpired ? 'expired' : 'active',
-    createdAt: momentOf(row.createdAt),
-    expiresAt: momentOrNull(row.expiresAt),
-    lastUsedAt: momentOrNull(row.lastUsedAt),
-    revokedAt: momentOrNull(row.revokedAt),
-  };
 }

@@ -1,6 +1,6 @@
 import { DAY_MS, HOUR_MS, SECOND_MS } from '#core/units';
 import { dropAuditDay } from '#database/access/audit-retention';
-import { dropTryPartitions, ensureTryPartitions } from '#database/history/try-partitions';
+import { dropRollUps, dropTryPartitions, ensureTryPartitions } from '#database/history/try-partitions';
 import { runAsLeader } from '#database/sql/leader';
 import type { Dependencies } from '../dependencies.ts';
 import { createLoop } from './loop.ts';
@@ -19,6 +19,8 @@ export interface ReconcilerOptions {
 }
 
 const EPOCH_EVERY_MS = SECOND_MS;
+/** The longest window that a summary takes. */
+const ROLL_UPS_KEPT_MS = 401 * DAY_MS;
 
 /** Loops that hold Postgres and Redis together. Of several processes one at a time does the work. */
 export function createReconciler(deps: Dependencies, options: ReconcilerOptions): Loop[] {
@@ -62,6 +64,7 @@ export function createReconciler(deps: Dependencies, options: ReconcilerOptions)
 async function keepPartitions({ database, now, log }: Dependencies, historyMs: number): Promise<boolean> {
   const made = await ensureTryPartitions(database, now());
   const dropped = await dropTryPartitions(database, new Date(now().getTime() - Math.max(historyMs, DAY_MS)));
+  await dropRollUps(database, new Date(now().getTime() - Math.max(historyMs, ROLL_UPS_KEPT_MS)));
   if (made.length + dropped.length > 0) log.info({ made, dropped }, 'history partitions changed');
   return false;
 }

@@ -1,12 +1,14 @@
+import type { NoticeAdded } from '#contracts/http/events';
 import type { EventBatch } from '#contracts/worker/worker-events';
 import { addRefusedEvents } from '#database/access/refused-events';
 import type { RefusedBatch } from '#database/access/refused-events';
 import type { BatchProofs } from '#database/history/batch-proofs';
-import { applyEvents } from '#database/history/event-queries';
+import { applyEvents, type AppliedEvents, type ProgressStep } from '#database/history/event-queries';
 import { EventReader } from '#queue/events/event-reader';
 import type { ReceivedBatch } from '#queue/events/event-stream';
 import type { RedisSettings } from '#queue/connection';
 import type { Dependencies } from '../dependencies.ts';
+import { momentOf } from '../server/requests/moment.ts';
 import { recordLocalWrite } from '../access/audit/audit-writes.ts';
 import { believeBatches } from './believe-batches.ts';
 import { stopStragglers } from './stop-stragglers.ts';
@@ -24,7 +26,10 @@ export interface Recorder {
   counts(): RecorderCounts;
 }
 
-type RecorderDeps = Pick<Dependencies, 'database' | 'queues' | 'prefix' | 'changes' | 'now' | 'log'>;
+type RecorderDeps = Pick<
+  Dependencies,
+  'database' | 'queues' | 'prefix' | 'changes' | 'live' | 'metrics' | 'now' | 'log'
+>;
 type ReceiverDeps = RecorderDeps & Pick<Dependencies, 'enrolment'>;
 
 /** All recorders share the entries of the stream. */
@@ -88,8 +93,10 @@ export async function recordBatches(
   batches: readonly EventBatch[],
   proofs?: BatchProofs,
 ): Promise<RecorderCounts & { readonly refused: readonly RefusedBatch[] }> {
-  const { ignored, moved, newer, refused } = await applyEvents(deps.database, batches, deps.now(), proofs);
-  deps.changes.notify(new Set([...downloadsIn(batches), ...moved]));
+  const applied = await applyEvents(deps.database, batches, deps.now(), proofs);
+  const { ignored, newer, refused } = applied;
+  tellApplied(deps, batches, applied);
+  measure(deps.metrics, applied);
   for (const found of newer) deps.log.warn(found, 'a newer version is available; it is not downloaded automatically');
   if (ignored > 0) {
     deps.log.info({ ignored, batches: batches.length }, 'worker events changed nothing and were dropped');
@@ -97,6 +104,34 @@ export async function recordBatches(
   }
   const all = batches.reduce((sum, batch) => sum + batch.events.length, 0);
   return { applied: all - ignored, dropped: ignored, refused };
+}
+
+/** Requests of this process that wait for a download are woken by its tries too. */
+function tellApplied({ changes, live }: RecorderDeps, batches: readonly EventBatch[], applied: AppliedEvents): void {
+  const { moved, positions, hosts, notices } = applied;
+  changes.heard(downloadsIn(batches));
+  changes.notify(moved);
+  changes.notify(hosts, 'hosts');
+  live.tellPositions(positions.map(positionOf));
+  if (notices.length > 0) changes.tell({ notices: notices.map(noticeOf) });
+}
+
+const positionOf = ({ downloadId, committedBytes, totalBytes, bytesPerSecond, source, retries }: ProgressStep) => ({
+  ...{ id: downloadId, bytes: committedBytes, total: totalBytes, speed: bytesPerSecond, gateway: source, retries },
+});
+
+const noticeOf = ({ at, host, notice, model, path, message }: AppliedEvents['notices'][number]): NoticeAdded => ({
+  ...{ type: 'notice.added', at: momentOf(new Date(at)), host, notice, model, path, message },
+});
+
+function measure(metrics: RecorderDeps['metrics'], { tries, ends }: AppliedEvents): void {
+  tries.forEach((one, place) => {
+    metrics.tried(one);
+    const before = tries[place - 1];
+    if (before?.downloadId === one.downloadId && before.attempt === one.attempt && before.layer !== one.layer)
+      metrics.fellBack(before.layer, one.layer, before.errorKind);
+  });
+  for (const end of ends) metrics.downloadEnded(end);
 }
 
 function downloadsIn(batches: readonly EventBatch[]): Set<string> {

@@ -5,27 +5,25 @@ import { cancelDownload } from '#database/downloads/download-actions';
 import { markEnqueued, unqueuedDownloads } from '#database/downloads/outbox-queries';
 import type { OutboxRow } from '#database/downloads/outbox-queries';
 import type { AddressedJob, RefusedJob } from '#queue/jobs/download-queue';
+import type { Span } from '#tracing/tracing';
 import { stopReplaced } from '../downloads/stop-job.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { checkEpoch } from './check-epoch.ts';
 import { createLoop } from './loop.ts';
 import type { Loop } from './loop.ts';
 
-type RelayDeps = Pick<Dependencies, 'database' | 'queues' | 'prefix' | 'changes' | 'now' | 'log'>;
+type RelayDeps = Pick<Dependencies, 'database' | 'queues' | 'prefix' | 'changes' | 'tracing' | 'now' | 'log'>;
 
 /** Redis runs a batch as one transaction, so other commands wait for it: some 50 ms. */
 const BATCH = 1000;
 const EVERY_MS = SECOND_MS;
-
-/** Told of the hosts that got jobs, in the order in which they got them; null is the pool. */
-type OnQueued = (hosts: readonly (string | null)[]) => void;
 
 /**
  * Makes jobs of rows. The rows are the outbox: the relay finds those that were written while Redis was down, or by a process
  * that died before it could add the job. It begins when Redis is known to be the one that jobs were added to before: jobs that it
  * added first would be taken for lost ones, and added once more.
  */
-export function createRelay(deps: RelayDeps, onQueued: OnQueued): Loop {
+export function createRelay(deps: RelayDeps): Loop {
   let isQueueKnown = false;
   const loop = createLoop({
     name: 'relay',
@@ -33,7 +31,7 @@ export function createRelay(deps: RelayDeps, onQueued: OnQueued): Loop {
     log: deps.log,
     round: async (signal) => {
       isQueueKnown ||= await checkEpoch({ ...deps, nudgeRelay: () => loop.nudge() });
-      if (isQueueKnown) await relayAll(deps, { onQueued, signal });
+      if (isQueueKnown) await relayAll(deps, { signal });
       return false;
     },
   });
@@ -41,7 +39,6 @@ export function createRelay(deps: RelayDeps, onQueued: OnQueued): Loop {
 }
 
 export interface RelayOptions {
-  readonly onQueued?: OnQueued | undefined;
   /** Ends the work after the batch under way. */
   readonly signal?: AbortSignal | undefined;
   /** Rows that become jobs in one step; default 1,000. */
@@ -58,37 +55,28 @@ export interface RelayOptions {
  * @throws Error while Postgres or Redis is down; a batch that Redis did not take is not marked
  */
 export async function relayAll(deps: RelayDeps, options: RelayOptions = {}): Promise<number> {
-  const { onQueued, signal, batch = BATCH } = options;
-  const hosts = new Set<string | null>();
+  const { signal, batch = BATCH } = options;
   let count = 0;
   let added: readonly OutboxRow[] = [];
-  try {
-    const unqueued = (inFlight: readonly string[] = []): Promise<OutboxRow[]> =>
-      unqueuedDownloads(deps.database, batch, inFlight, deps.queues.shards.away());
-    let rows = await unqueued();
-    while (rows.length > 0 && signal?.aborted !== true) {
-      const inFlight = [...added, ...rows].map(({ id }) => id);
-      const isLast = rows.length < batch;
-      const [taken, next] = await Promise.all([
-        addJobs(deps, rows),
-        isLast ? [] : unqueued(inFlight),
-        mark(deps, added),
-      ]);
-      for (const { host } of taken) hosts.add(host);
-      count += rows.length;
-      added = taken;
-      rows = next;
-    }
-    await mark(deps, added);
-  } finally {
-    if (hosts.size > 0) onQueued?.([...hosts]);
+  const unqueued = (inFlight: readonly string[] = []): Promise<OutboxRow[]> =>
+    unqueuedDownloads(deps.database, batch, inFlight, deps.queues.shards.away());
+  let rows = await unqueued();
+  while (rows.length > 0 && signal?.aborted !== true) {
+    const inFlight = [...added, ...rows].map(({ id }) => id);
+    const isLast = rows.length < batch;
+    const [taken, next] = await Promise.all([addJobs(deps, rows), isLast ? [] : unqueued(inFlight), mark(deps, added)]);
+    count += rows.length;
+    added = taken;
+    rows = next;
   }
+  await mark(deps, added);
   return count;
 }
 
 /** @returns the rows whose jobs Redis has now */
 async function addJobs(deps: RelayDeps, rows: readonly OutboxRow[]): Promise<readonly OutboxRow[]> {
-  const { added, refused, delayed } = await deps.queues.addAll(rows.map(toAddressedJob));
+  const { jobs, end } = traced(deps, rows);
+  const { added, refused, delayed } = await deps.queues.addAll(jobs).finally(end);
   deps.log.debug({ added: added.length, refused: refused.length, delayed: delayed.length }, 'jobs added');
   if (added.length === rows.length) return rows;
   await endRefused(deps, rows, refused);
@@ -116,7 +104,18 @@ async function endRefused(deps: RelayDeps, rows: readonly OutboxRow[], refused: 
 
 const jobIdOf = (row: OutboxRow): string => downloadJob.id({ downloadId: row.id, generation: row.generation });
 
-const toAddressedJob = (row: OutboxRow): AddressedJob => ({ host: row.host, job: toJob(row) });
+/** The jobs of rows, each with the span that queues it, where its request is traced. */
+function traced({ tracing }: RelayDeps, rows: readonly OutboxRow[]): { jobs: AddressedJob[]; end: () => void } {
+  const spans: Span[] = [];
+  const jobs = rows.map((row) => {
+    const { traceparent: parent, id, host } = row;
+    const facts = { 'messaging.system': 'bullmq', 'haulier.download_id': id, 'haulier.host': host ?? 'pool' };
+    const span = parent === null ? undefined : tracing.begin('queue download', { kind: 'producer', parent, facts });
+    if (span !== undefined) spans.push(span);
+    return { host, job: toJob(span === undefined ? row : { ...row, traceparent: span.traceparent }) };
+  });
+  return { jobs, end: () => spans.forEach((span) => span.end()) };
+}
 
 /** The payload of a download's job. */
 export function toJob(row: OutboxRow): DownloadJob {
@@ -131,6 +130,7 @@ export function toJob(row: OutboxRow): DownloadJob {
     ...(row.layers === null ? {} : { layers: row.layers }),
     ...(row.strategy === null ? {} : { strategy: row.strategy }),
     ...(row.priority === null ? {} : { priority: row.priority }),
+    ...(row.traceparent === null ? {} : { traceparent: row.traceparent }),
     ...(row.limitBytesPerSecond === null ? {} : { limitBytesPerSecond: row.limitBytesPerSecond }),
   };
 }

@@ -11,7 +11,6 @@ import {
   type BulkItem,
 } from '#contracts/http/bulk-actions';
 import type { BulkActionName } from '#core/bulk-action';
-import { SECOND_MS } from '#core/units';
 import {
   bulkActionById,
   countBulkItems,
@@ -26,13 +25,12 @@ import { noteForAudit } from '../access/audit/audit-writes.ts';
 import { refuseOutsideLimits } from '../access/token-limits.ts';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
-import { badCursor, decodeName, encodeName } from '../server/requests/cursor.ts';
+import { badCursor, decodeName, encodeName, pageFrom } from '../server/requests/cursor.ts';
 import { TOKEN_REQUIRED, guardedBy, guardedWithLimitsBy, problems } from '../server/describe.ts';
 import { momentOf, momentOrNull } from '../server/requests/moment.ts';
 import { RequestError } from '../server/errors/request-error.ts';
 import { whenGone } from '../server/when-gone.ts';
 
-const LOOK_EVERY_MS = SECOND_MS / 2;
 const MAX_SHOWN = 100;
 
 const documented = { tags: ['downloads'], security: TOKEN_REQUIRED };
@@ -133,9 +131,8 @@ function registerItems(app: App, deps: Dependencies): void {
       const { id } = await mustFind(deps, params.id);
       const after = cursor === undefined ? 0 : positionOf(cursor);
       const found = await listBulkItems(deps.database, id, { states: state ?? [], after, limit });
-      const rows = found.slice(0, limit);
-      const last = found.length > limit ? rows.at(-1) : undefined;
-      return { items: rows.map(itemOf), nextCursor: last === undefined ? null : encodeName(String(last.position)) };
+      const { rows, nextCursor } = pageFrom(found, limit, ({ position }) => encodeName(String(position)));
+      return { items: rows.map(itemOf), nextCursor };
     },
   );
 }
@@ -156,14 +153,19 @@ async function mustFind({ database }: Dependencies, id: string): Promise<BulkAct
 async function awaitBulk(deps: Dependencies, id: string, waitMs: number, signal: AbortSignal): Promise<BulkActionRow> {
   const { changes, now } = deps;
   const deadline = now().getTime() + waitMs;
-  let row = await mustFind(deps, id);
-  while (row.state === 'running') {
-    const left = deadline - now().getTime();
-    if (left <= 0 || signal.aborted || changes.stopped()) break;
-    await changes.next(id, Math.min(left, LOOK_EVERY_MS), signal);
-    row = await mustFind(deps, id);
+  const watch = changes.watch(id);
+  try {
+    let row = await mustFind(deps, id);
+    while (row.state === 'running') {
+      const left = deadline - now().getTime();
+      if (left <= 0 || signal.aborted || changes.stopped()) break;
+      await watch.next(left, signal);
+      row = await mustFind(deps, id);
+    }
+    return row;
+  } finally {
+    watch.end();
   }
-  return row;
 }
 
 async function bulkView({ database }: Dependencies, row: BulkActionRow): Promise<BulkAction> {

@@ -33,7 +33,7 @@ export async function runSomeItems(deps: BulkDeps): Promise<boolean> {
   const items = await claimBulkItems(database, ITEMS_AT_ONCE, now(), staleBefore);
   if (items.length === 0) return false;
   const settled = await mapConcurrently(items, ACTIONS_AT_ONCE, (item) => carryOut(deps, item));
-  changes.notify(await settleBulkItems(database, settled, now()));
+  changes.notify(await settleBulkItems(database, settled, now()), 'others');
   return true;
 }
 

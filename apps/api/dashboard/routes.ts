@@ -46,6 +46,8 @@ export async function registerDashboard(app: App, folder: string): Promise<void>
       root: join(folder, 'assets'),
       prefix: '/assets/',
       index: false,
+      // A route for each file: another address is unknown to the router, like everywhere else.
+      wildcard: false,
       decorateReply: false,
       schemaHide: true,
       cacheControl: false,

@@ -1,13 +1,9 @@
 import type { GetDownloadQuery } from '#contracts/http/downloads';
 import { isFinal } from '#core/download-status';
-import { SECOND_MS } from '#core/units';
 import { downloadById } from '#database/downloads/download-queries';
 import type { DownloadRow } from '#database/downloads/download-row';
 import type { Dependencies } from '../dependencies.ts';
 import { downloadView, type ViewDeps } from './view.ts';
-
-/** How soon a change that another process wrote is seen. */
-const LOOK_EVERY_MS = SECOND_MS / 2;
 
 /**
  * Reads a download, and holds the answer while nothing changes: a long-poll.
@@ -24,15 +20,20 @@ export async function awaitDownload(
 ): Promise<DownloadRow | undefined> {
   const { database, changes, now } = deps;
   const deadline = now().getTime() + (query.wait ?? 0);
-  let row = await downloadById(database, id);
-  const known = query.after ?? (row && downloadView(row, deps).version);
-  while (row !== undefined && !isAwaited(row, known, query.until, deps)) {
-    const left = deadline - now().getTime();
-    if (left <= 0 || signal.aborted || changes.stopped()) return row;
-    await changes.next(id, Math.min(left, LOOK_EVERY_MS), signal);
-    row = await downloadById(database, id);
+  const watch = changes.watch(id);
+  try {
+    let row = await downloadById(database, id);
+    const known = query.after ?? (row && downloadView(row, deps).version);
+    while (row !== undefined && !isAwaited(row, known, query.until, deps)) {
+      const left = deadline - now().getTime();
+      if (left <= 0 || signal.aborted || changes.stopped()) return row;
+      await watch.next(left, signal);
+      row = await downloadById(database, id);
+    }
+    return row;
+  } finally {
+    watch.end();
   }
-  return row;
 }
 
 const isAwaited = (

@@ -1,6 +1,7 @@
 import { HostFacets, HostFacetsQuery, HostModels, HostParams } from '#contracts/http/hosts';
 import { FACT_PREFIX, labelsOf } from '#core/selector/host-labels';
-import { hostByName, listHosts, type HostRow } from '#database/hosts/host-queries';
+import { allHostMarks } from '#database/hosts/host-marks';
+import { hostByName } from '#database/hosts/host-queries';
 import { modelsOn } from '#database/models/coverage-queries';
 import type { Database } from '#database/sql/connect';
 import type { Dependencies } from '../dependencies.ts';
@@ -63,7 +64,7 @@ async function facetsOf(deps: Deps, query: HostFacetsQuery): Promise<HostFacets>
   const labels = new Map<string, Map<string, number>>();
   const versions = new Map<string, number>();
   const counts = { total: 0, online: 0, offline: 0, draining: 0, lowDisk: 0 };
-  for (const row of await allHosts(deps.database)) {
+  for (const row of await allHostMarks(deps.database)) {
     if (!matches(row)) continue;
     counts.total += 1;
     counts[isOnline(row, deps) ? 'online' : 'offline'] += 1;
@@ -87,16 +88,3 @@ async function facetsOf(deps: Deps, query: HostFacetsQuery): Promise<HostFacets>
 
 const count = (counts: Map<string, number>, value: string): void =>
   void counts.set(value, (counts.get(value) ?? 0) + 1);
-
-const PAGE = 10_000;
-
-/** Every host, by name. */
-export async function allHosts(database: Database): Promise<HostRow[]> {
-  const all: HostRow[] = [];
-  for (let after = ''; ;) {
-    const rows = await listHosts(database, PAGE, after);
-    all.push(...rows);
-    if (rows.length < PAGE) return all;
-    after = rows.at(-1)!.name;
-  }
-}

@@ -2,7 +2,7 @@ import type { HostFacetsQuery } from '#contracts/http/hosts';
 import { hostKey } from '#core/text/host-name';
 import { selectableOf } from '#core/selector/host-labels';
 import { isSelected, parseSelector } from '#core/selector/selector';
-import type { HostRow } from '#database/hosts/host-queries';
+import type { HostMarks } from '#database/hosts/host-marks';
 import type { Dependencies } from '../dependencies.ts';
 import { isOnline } from './view.ts';
 
@@ -10,20 +10,20 @@ import { isOnline } from './view.ts';
 const LOW_DISK = 0.1;
 
 /** True when less than a tenth of what the store has and could still take is free. */
-export const isLowOnDisk = ({ storeBytes, freeBytes }: Pick<HostRow, 'storeBytes' | 'freeBytes'>): boolean =>
+export const isLowOnDisk = ({ storeBytes, freeBytes }: Pick<HostMarks, 'storeBytes' | 'freeBytes'>): boolean =>
   storeBytes !== null && freeBytes !== null && freeBytes < LOW_DISK * (storeBytes + freeBytes);
 
 /** @returns the test of a filter, in which every part has to hold */
 export function hostMatcher(
   deps: Pick<Dependencies, 'now' | 'hostOfflineAfterMs'>,
   { selector = '', status, q, version, disk }: HostFacetsQuery,
-): (row: HostRow) => boolean {
+): (row: HostMarks) => boolean {
   const conditions = parseSelector(selector);
   const part = q === undefined ? undefined : hostKey(q);
-  const tests: ((row: HostRow) => boolean)[] = [
+  const tests: ((row: HostMarks) => boolean)[] = [
     ...(status === undefined ? [] : [statusTest(deps, status)]),
-    ...(part === undefined ? [] : [(row: HostRow) => row.name.includes(part)]),
-    ...(version === undefined ? [] : [(row: HostRow) => version.includes(row.workerVersion ?? 'unknown')]),
+    ...(part === undefined ? [] : [(row: HostMarks) => row.name.includes(part)]),
+    ...(version === undefined ? [] : [(row: HostMarks) => version.includes(row.workerVersion ?? 'unknown')]),
     ...(disk === undefined ? [] : [isLowOnDisk]),
     (row) => isSelected(conditions, selectableOf(row)),
   ];
@@ -32,5 +32,5 @@ export function hostMatcher(
 
 const statusTest =
   (deps: Pick<Dependencies, 'now' | 'hostOfflineAfterMs'>, status: NonNullable<HostFacetsQuery['status']>) =>
-  (row: HostRow): boolean =>
+  (row: HostMarks): boolean =>
     status === 'draining' ? row.draining : isOnline(row, deps) === (status === 'online');

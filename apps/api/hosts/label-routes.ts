@@ -37,6 +37,7 @@ export function registerHostLabels(app: App, deps: Dependencies): void {
         throw (await hostByName(database, name)) === undefined ? await unknownHost(database, name) : changedMeanwhile();
       noteForAudit(request, { before: before?.labels, after: row.labels });
       deps.nudgeConductor();
+      deps.changes.notify([name], 'hosts');
       return reply.header('etag', `"${await labelsTag(database, name)}"`).send(hostView(row, deps));
     },
   );

@@ -62,6 +62,7 @@ function registerDrain(app: App, deps: Dependencies, draining: boolean, summary:
       if (row === undefined) throw await unknownHost(deps.database, params.name);
       noteForAudit(request, { before: { draining: before?.draining }, after: { draining: row.draining } });
       deps.nudgeConductor();
+      deps.changes.notify([params.name], 'hosts');
       return hostView(row, deps);
     },
   );
@@ -80,6 +81,7 @@ async function forget(deps: Dependencies, name: string): Promise<ForgottenHost> 
   await takeAccess(deps, name);
   await mapConcurrently(ended, STOPPED_AT_ONCE, (job) => stopJob(deps, job, 'cancel'));
   deps.changes.notify(ended.map(({ id }) => id));
+  deps.changes.notify([name], 'hosts');
   return { name, cancelledDownloads: ended.length };
 }
 

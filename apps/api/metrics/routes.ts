@@ -9,7 +9,8 @@ import {
 } from '#contracts/http/metrics';
 import { LAYER_NAMES } from '#core/layer';
 import { layerHealth, listTries, metricsSummary, resetMetrics } from '#database/history/metrics-queries';
-import type { TryRow, MetricsCounts, TryStats } from '#database/history/metrics-queries';
+import type { TryRow, MetricsCounts } from '#database/history/metrics-queries';
+import type { TryStats } from '#database/history/try-sums';
 import { parseJson } from '#core/text/parse-json';
 import type { Dependencies } from '../dependencies.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
@@ -17,15 +18,17 @@ import type { App } from '../server/app-type.ts';
 import { badCursor } from '../server/requests/cursor.ts';
 import { MAY_BE_OLD, readList } from '../server/requests/read-list.ts';
 import { momentOf } from '../server/requests/moment.ts';
+import { registerChartRoutes } from './chart-routes.ts';
 import { healthView } from './health-view.ts';
 import { tryRecord } from './try-view.ts';
 
 const documented = { tags: ['metrics'], security: TOKEN_REQUIRED };
 
-/** Metrics, computed from the rows of single tries. */
+/** Lists come from the rows of single tries, sums from their roll-ups. */
 export function registerMetricsRoutes(app: App, deps: Dependencies): void {
   registerRecords(app, deps);
   registerAggregates(app, deps);
+  registerChartRoutes(app, deps);
   app.post(
     '/api/metrics/downloads/reset',
     {
@@ -90,7 +93,7 @@ function registerAggregates(app: App, deps: Dependencies): void {
     },
     async ({ query }, reply) => {
       const since = ago(deps, query.window);
-      return summaryView(await readList(deps, reply, (from) => metricsSummary(from, since)), deps.now());
+      return summaryView(await readList(deps, reply, (from) => metricsSummary(from, since, deps.now())), deps.now());
     },
   );
   app.get(
@@ -107,7 +110,7 @@ function registerAggregates(app: App, deps: Dependencies): void {
     },
     async (request) => {
       const since = ago(deps, request.query.window);
-      return healthView(since, await layerHealth(deps.database, since));
+      return healthView(since, await layerHealth(deps.database, since, deps.now()));
     },
   );
 }

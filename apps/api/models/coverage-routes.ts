@@ -3,8 +3,7 @@ import { FACT_PREFIX, labelsOf } from '#core/selector/host-labels';
 import { coverageOf, hostsWith } from '#database/models/coverage-queries';
 import { modelByName } from '#database/models/model-queries';
 import { pinnedVersions } from '#database/models/pin-queries';
-import type { HostRow } from '#database/hosts/host-queries';
-import { allHosts } from '../hosts/facet-routes.ts';
+import { allHostMarks, type HostMarks } from '#database/hosts/host-marks';
 import type { Dependencies } from '../dependencies.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import type { App } from '../server/app-type.ts';
@@ -37,14 +36,14 @@ export function registerCoverageRoutes(app: App, deps: Dependencies): void {
         const current = (await pinnedVersions(deps.database, model.name)).get(model.name) ?? model.currentVersion;
         if (current === null || versions.length === 0) return { versions, labels: [] };
         const ready = new Set(await hostsWith(database, model.name, current));
-        return { versions, labels: byLabel(await allHosts(database), ready) };
+        return { versions, labels: byLabel(await allHostMarks(database), ready) };
       });
     },
   );
 }
 
 /** Labels by key and value, with how many of their hosts are among the given ones. */
-function byLabel(hosts: readonly HostRow[], ready: ReadonlySet<string>): ModelCoverage['labels'] {
+function byLabel(hosts: readonly HostMarks[], ready: ReadonlySet<string>): ModelCoverage['labels'] {
   const counts = new Map<string, Map<string, { hosts: number; ready: number }>>();
   for (const host of hosts) {
     for (const [key, value] of Object.entries(labelsOf(host))) {

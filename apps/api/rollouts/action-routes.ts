@@ -104,6 +104,7 @@ async function settled(
       );
   }
   deps.nudgeConductor();
+  deps.changes.notify([id], 'rollouts');
   if (result.done) await stopEnded(deps, result.ended);
   const { view } = (await seeRollout(deps, id))!;
   noteForAudit(request, { after: { state: view.state, reason: view.reason, isHolding: view.isHolding } });

@@ -1,12 +1,9 @@
 import type { Rollout } from '#contracts/http/rollouts/rollout';
 import type { GetRolloutQuery } from '#contracts/http/rollouts/rollout-lists';
-import { SECOND_MS } from '#core/units';
 import { hostGroups, rolloutById } from '#database/rollouts/rollout-queries';
 import type { RolloutRow } from '#database/rollouts/rollout-row';
 import type { Dependencies } from '../dependencies.ts';
 import { rolloutView } from './view.ts';
-
-const LOOK_EVERY_MS = SECOND_MS / 2;
 
 /** A rollout and what is shown of it. */
 export interface SeenRollout {
@@ -35,13 +32,18 @@ export async function awaitRollout(
   signal: AbortSignal,
 ): Promise<SeenRollout | undefined> {
   const deadline = deps.now().getTime() + (query.wait ?? 0);
-  let seen = await seeRollout(deps, id);
-  const known = query.after ?? seen?.view.version;
-  while (seen !== undefined && !seen.view.isFinal && (query.until === 'final' || seen.view.version === known)) {
-    const left = deadline - deps.now().getTime();
-    if (left <= 0 || signal.aborted || deps.changes.stopped()) break;
-    await deps.changes.next(id, Math.min(left, LOOK_EVERY_MS), signal);
-    seen = await seeRollout(deps, id);
+  const watch = deps.changes.watch(id);
+  try {
+    let seen = await seeRollout(deps, id);
+    const known = query.after ?? seen?.view.version;
+    while (seen !== undefined && !seen.view.isFinal && (query.until === 'final' || seen.view.version === known)) {
+      const left = deadline - deps.now().getTime();
+      if (left <= 0 || signal.aborted || deps.changes.stopped()) break;
+      await watch.next(left, signal);
+      seen = await seeRollout(deps, id);
+    }
+    return seen;
+  } finally {
+    watch.end();
   }
-  return seen;
 }

@@ -1,8 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { mapConcurrently } from '#core/async/map-concurrently';
+import type { RolloutStep } from '#core/rollout/next-steps';
+import type { RolloutEvent, RolloutState } from '#core/rollout/rollout-state';
 import { SECOND_MS } from '#core/units';
 import { forgetOrders, withdrawnOrders, type ActivationOrder } from '#database/rollouts/activate-hosts';
-import { conductRollout, openRollouts, zonesOf } from '#database/rollouts/conduct-rollout';
+import { conductRollout, openRollouts, rolloutMark, zonesOf } from '#database/rollouts/conduct-rollout';
 import type { EndedDownload } from '#database/rollouts/end-downloads';
 import type { RolloutRow } from '#database/rollouts/rollout-row';
 import type { Database } from '#database/sql/connect';
@@ -22,18 +24,28 @@ const LOOK_AT_ALL_EVERY_MS = 10 * SECOND_MS;
 /** A recorder's transaction may end this long after the time that it wrote. What ends later is found by the look at all. */
 const OVERLAP_MS = 2 * SECOND_MS;
 
-/** When this process last looked at the hosts of a rollout. */
+/** When this process last looked at a rollout, and what it saw. */
 interface Looks {
   readonly lastAt: number;
   readonly allAt: number;
+  /** What the rollout looked like after the last round. */
+  readonly mark: string;
 }
+
+/** What a rollout becomes by the event that gives it its verdict. */
+const VERDICTS: Partial<Record<RolloutEvent, RolloutState>> = {
+  succeed: 'succeeded',
+  succeed_partly: 'succeeded_with_failures',
+  fail: 'failed',
+  time_out: 'timed_out',
+};
 
 /** By rollout. */
 export type Memory = Map<string, Looks>;
 
 type ConductDeps = Pick<
   Dependencies,
-  'database' | 'queues' | 'prefix' | 'changes' | 'now' | 'log' | 'nudgeRelay' | 'hostOfflineAfterMs'
+  'database' | 'queues' | 'prefix' | 'changes' | 'metrics' | 'now' | 'log' | 'nudgeRelay' | 'hostOfflineAfterMs'
 >;
 
 /** Lets rollouts go on. Every API process may run it: each round of a rollout holds its row. */
@@ -90,18 +102,35 @@ async function withdrawOrders({ database, queues, prefix, log }: ConductDeps): P
 }
 
 async function conductOne(deps: ConductDeps, row: RolloutRow, memory: Memory): Promise<void> {
-  const { database, now, log } = deps;
+  const { database, now } = deps;
   const at = now();
   const aliveSince = new Date(at.getTime() - deps.hostOfflineAfterMs);
   const looks = memory.get(row.id);
   const heardSince = looks === undefined ? undefined : sinceOf(looks, at.getTime());
   const around = { now: at, aliveSince, heardSince, ...(await openWindows(database, row, at.getTime())) };
   const { isHeld, steps, ended, dispatched, orders } = await conductRollout(database, row.id, around);
-  if (isHeld) memory.set(row.id, { lastAt: at.getTime(), allAt: (heardSince && looks?.allAt) ?? at.getTime() });
+  if (isHeld) {
+    const mark = await rolloutMark(database, row.id);
+    memory.set(row.id, { lastAt: at.getTime(), allAt: (heardSince && looks?.allAt) ?? at.getTime(), mark });
+    if (mark !== looks?.mark) deps.changes.notify([row.id], 'rollouts');
+  }
   if (dispatched > 0) deps.nudgeRelay();
-  for (const step of steps) log.info({ rolloutId: row.id, ...step }, 'rollout went on');
+  tellSteps(deps, row, steps, at);
   await stopEnded(deps, ended);
   await giveOrders(deps, row, orders);
+}
+
+function tellSteps(
+  { log, metrics }: ConductDeps,
+  { id, startedAt, createdAt }: RolloutRow,
+  steps: readonly RolloutStep[],
+  at: Date,
+): void {
+  for (const step of steps) {
+    log.info({ rolloutId: id, ...step }, 'rollout went on');
+    const outcome = step.do === 'move' ? VERDICTS[step.event] : undefined;
+    if (outcome !== undefined) metrics.rolloutEnded(outcome, at.getTime() - (startedAt ?? createdAt).getTime());
+  }
 }
 
 /** Windows in the zones of the hosts are open where one of them is; the others are open for all hosts. */

@@ -12,7 +12,7 @@ import { errorGroups, listRolloutEvents, listRolloutHosts, rolloutById } from '#
 import type { RolloutRow } from '#database/rollouts/rollout-row';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
-import { decodeName, encodeName } from '../server/requests/cursor.ts';
+import { decodeName, encodeName, pageFrom } from '../server/requests/cursor.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import { momentOf, momentOrNull } from '../server/requests/moment.ts';
 import { RequestError } from '../server/errors/request-error.ts';
@@ -77,12 +77,8 @@ function registerHosts(app: App, deps: Dependencies): void {
       const { state, reason, q, cursor, limit } = query;
       const afterName = cursor === undefined ? '' : decodeName(cursor);
       const found = await listRolloutHosts(deps.database, row.id, { states: state, reason, text: q, afterName, limit });
-      const page = found.slice(0, limit);
-      const last = found.length > limit ? page.at(-1) : undefined;
-      return {
-        hosts: page.map((host) => rolloutHostView(host, row)),
-        nextCursor: last === undefined ? null : encodeName(last.host),
-      };
+      const { rows, nextCursor } = pageFrom(found, limit, ({ host }) => encodeName(host));
+      return { hosts: rows.map((host) => rolloutHostView(host, row)), nextCursor };
     },
   );
 }

@@ -5,7 +5,7 @@ import type { Database } from '#database/sql/connect';
 import { hostGroups, listRollouts } from '#database/rollouts/rollout-queries';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
-import { decodeCursor, encodeCursor } from '../server/requests/cursor.ts';
+import { decodeCursor, encodeCursor, pageFrom } from '../server/requests/cursor.ts';
 import { TOKEN_REQUIRED, guardedBy, guardedWithLimitsBy, problems } from '../server/describe.ts';
 import { MAY_BE_OLD, readList } from '../server/requests/read-list.ts';
 import { seeRollout } from './await-rollout.ts';
@@ -47,12 +47,10 @@ function registerCreate(app: App, deps: Dependencies): void {
     async (request, reply) => {
       if (request.query.dryRun)
         return reply.code(200).send(await planRollout(deps, await resolveFor(deps, request.body, request.caller!)));
-      const { made, id } = await requestRollout(
-        deps,
-        request.body,
-        request.caller!,
-        request.headers['idempotency-key'],
-      );
+      const { made, id } = await requestRollout(deps, request.body, request.caller!, {
+        key: request.headers['idempotency-key'],
+        traceparent: request.span?.traceparent,
+      });
       const { row, view } = (await seeRollout(deps, id))!;
       void reply.header('location', view.links.self).header('etag', etagOf(row));
       return reply.code(made === 'existing' ? 200 : 201).send(view);
@@ -83,10 +81,9 @@ async function listView(database: Database, query: ListRolloutsQuery): Promise<R
   const { state, model, limit, cursor } = query;
   const after = cursor === undefined ? undefined : decodeCursor(cursor);
   const found = await listRollouts(database, { states: state, model, limit, after });
-  const rows = found.slice(0, limit);
+  const { rows, nextCursor } = pageFrom(found, limit, encodeCursor);
   const ids = rows.map(({ id }) => id);
   const groups = await hostGroups(database, ids);
-  const last = found.length > limit ? rows.at(-1) : undefined;
   return {
     rollouts: rows.map((row) =>
       rolloutView(
@@ -94,6 +91,6 @@ async function listView(database: Database, query: ListRolloutsQuery): Promise<R
         groups.filter(({ rolloutId }) => rolloutId === row.id),
       ),
     ),
-    nextCursor: last === undefined ? null : encodeCursor(last),
+    nextCursor,
   };
 }

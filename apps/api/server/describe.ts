@@ -24,7 +24,8 @@ export const guardedBy = (scope: Scope) => ({ config: { scope } }) as const;
 /** As `guardedBy`, for a handler that checks the limits of the token itself. */
 export const guardedWithLimitsBy = (scope: Scope) => ({ config: { scope, checksTokenLimits: true } }) as const;
 
-export const TOKEN_REQUIRED = [{ token: [] }];
+/** A token, or the session of a user. */
+export const TOKEN_REQUIRED = [{ token: [] }, { session: [] }];
 
 /** An answer without a body. */
 export const Nothing = z.undefined();

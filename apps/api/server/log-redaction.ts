@@ -10,6 +10,8 @@ export const LOG_REDACTION = {
     '*.token',
     '*.adminToken',
     '*.password',
+    'setupCode',
+    '*.setupCode',
     'err.config',
     'err.connectionParameters',
     'err.parameters',

@@ -4,7 +4,7 @@ import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-pro
 
 const DESCRIPTION = `Puts model files on hosts and proves every byte.
 
-Every request under \`/api\` carries a token: \`Authorization: Bearer haulier_pat_…\`. Every answer that is not a
+Every request under \`/api\` carries a token, \`Authorization: Bearer haulier_pat_…\`, or the cookie of a session. Every answer that is not a
 success is a problem document (RFC 9457) whose \`code\` is for programs and whose \`detail\` is for people. Answers say in
 \`ratelimit-remaining\` how many requests the token has left until \`ratelimit-reset\` seconds from now; beyond, they are 429 with \`retry-after\`.`;
 
@@ -25,8 +25,10 @@ export async function registerOpenApi(app: FastifyInstance, version: string): Pr
         { name: 'hosts', description: 'Machines that have models, and their sites' },
         { name: 'rollouts', description: 'Versions on their way to many hosts, wave by wave' },
         { name: 'webhooks', description: 'Endpoints that are told what happens' },
+        { name: 'events', description: 'What changes, as it changes' },
+        { name: 'sources', description: 'Where files come from' },
         { name: 'metrics', description: 'What worked, from where, how fast' },
-        { name: 'access', description: 'Tokens, and the audit of every write' },
+        { name: 'access', description: 'Tokens, users and sessions, and the audit of every write' },
         { name: 'system', description: 'Health' },
       ],
       components: {
@@ -35,6 +37,12 @@ export async function registerOpenApi(app: FastifyInstance, version: string): Pr
             type: 'http',
             scheme: 'bearer',
             description: 'A token; scopes are read, write and admin, or such as rollouts:write.',
+          },
+          session: {
+            type: 'apiKey',
+            in: 'cookie',
+            name: '__Host-haulier',
+            description: 'The session of a user; without TLS on the own machine the cookie is named haulier-<port>.',
           },
         },
       },

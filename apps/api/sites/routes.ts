@@ -1,6 +1,13 @@
 import { Site, SiteBudgetBody, SiteList, SiteParams } from '#contracts/http/sites';
 import { SECOND_MS } from '#core/units';
-import { dropBudget, listSites, setBudget, type SetBudget, type SiteRow } from '#database/sites/site-budgets';
+import {
+  dropBudget,
+  freeBytes,
+  listSites,
+  setBudget,
+  type SetBudget,
+  type SiteRow,
+} from '#database/sites/site-budgets';
 import { noteForAudit } from '../access/audit/audit-writes.ts';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
@@ -103,12 +110,12 @@ async function siteOf(deps: SiteDeps, site: string): Promise<Site> {
 
 const siteView = ({ budget, ...site }: SiteRow): Site => ({ ...site, budget: budget && budgetView(budget) });
 
-const budgetView = ({ bytes, windowMs, usedBytes, freesAt, setBy, setAt }: SetBudget): NonNullable<Site['budget']> => ({
-  bytes,
-  windowSeconds: windowMs / SECOND_MS,
-  usedBytes,
-  freeBytes: Math.max(0, bytes - usedBytes),
-  freesAt: momentOrNull(freesAt),
-  setBy,
-  setAt: momentOf(setAt),
+const budgetView = (budget: SetBudget): NonNullable<Site['budget']> => ({
+  bytes: budget.bytes,
+  windowSeconds: budget.windowMs / SECOND_MS,
+  usedBytes: budget.usedBytes,
+  freeBytes: freeBytes(budget) ?? 0,
+  freesAt: momentOrNull(budget.freesAt),
+  setBy: budget.setBy,
+  setAt: momentOf(budget.setAt),
 });

@@ -10,7 +10,7 @@ import {
 import { deliveryById, listDeliveries, replayDeliveries, tellOne } from '#database/webhooks/delivery-queries';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
-import { decodeCursor, encodeCursor } from '../server/requests/cursor.ts';
+import { decodeCursor, encodeCursor, pageFrom } from '../server/requests/cursor.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import { RequestError } from '../server/errors/request-error.ts';
 import { mustFindWebhook } from './routes.ts';
@@ -48,10 +48,9 @@ async function listView(deps: Dependencies, id: string, query: ListDeliveriesQue
   await mustFindWebhook(deps, id);
   const { state, type, limit, cursor } = query;
   const after = cursor === undefined ? undefined : decodeCursor(cursor);
-  const rows = await listDeliveries(deps.database, id, { state, type, limit, after });
-  const page = rows.slice(0, limit);
-  const last = rows.length > limit ? page.at(-1) : undefined;
-  return { deliveries: page.map(deliveryView), nextCursor: last === undefined ? null : encodeCursor(last) };
+  const found = await listDeliveries(deps.database, id, { state, type, limit, after });
+  const { rows, nextCursor } = pageFrom(found, limit, encodeCursor);
+  return { deliveries: rows.map(deliveryView), nextCursor };
 }
 
 async function seeDelivery(deps: Dependencies, webhookId: string, id: string): Promise<Delivery> {

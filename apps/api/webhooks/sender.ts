@@ -12,7 +12,7 @@ import { createLoop, type Loop } from '../background/loop.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { sendMessage, type SentMessage } from './send-message.ts';
 
-type SenderDeps = Pick<Dependencies, 'database' | 'now' | 'log'>;
+type SenderDeps = Pick<Dependencies, 'database' | 'metrics' | 'now' | 'log'>;
 
 const EVERY_MS = SECOND_MS;
 /** Messages to one webhook at once, so that an endpoint that is slow holds up its own messages alone. */
@@ -73,7 +73,7 @@ async function deliver(
   openHttp: () => Http,
   signal: AbortSignal,
 ): Promise<void> {
-  const { database, now, log } = deps;
+  const { database, metrics, now, log } = deps;
   const { webhookId, id: deliveryId } = delivery;
   const startedAt = performance.now();
   const at = now().toISOString();
@@ -83,12 +83,15 @@ async function deliver(
       if (!signal.aborted) throw error;
     });
     if (sent === undefined) return;
+    metrics.delivered(sent.error === null ? 'success' : 'failure');
     const ms = Math.round(performance.now() - startedAt);
     const attempt = { at, status: sent.status ?? null, error: sent.error, ms };
     const settlement = settlementOf(sent, delivery.attempts + 1, now());
     const disabled = await settleDelivery(database, delivery, attempt, settlement, now());
     log.debug({ webhookId, deliveryId, ...attempt, as: settlement.as }, 'webhook message was sent');
-    if (disabled !== undefined) log.warn({ webhookId, why: disabled, error: sent.error }, 'webhook is disabled');
+    if (disabled === undefined) return;
+    metrics.delivered('disabled');
+    log.warn({ webhookId, why: disabled, error: sent.error }, 'webhook is disabled');
   } catch (err) {
     log.warn({ err, webhookId, deliveryId }, 'webhook message could not be settled; it is sent again later');
   }

@@ -1,11 +1,15 @@
+import type { Source } from '#contracts/http/sources';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '#core/units';
-import { noteSources } from '#database/history/note-sources';
+import { noteLayers } from '#database/history/metrics-queries';
+import { noteSources, type ChangedSource } from '#database/history/note-sources';
 import { notePresence } from '#database/hosts/note-presence';
 import { forgetEvents } from '#database/webhooks/delivery-queries';
 import { createLoop, type Loop } from '../background/loop.ts';
 import type { Dependencies } from '../dependencies.ts';
+import { allSources } from '../sources/routes.ts';
+import { sourceChanged } from '../sources/view.ts';
 
-type WatchDeps = Pick<Dependencies, 'database' | 'now' | 'log' | 'hostOfflineAfterMs'>;
+type WatchDeps = Pick<Dependencies, 'database' | 'changes' | 'now' | 'log' | 'hostOfflineAfterMs'>;
 
 const HOSTS_EVERY_MS = 5 * SECOND_MS;
 const SOURCES_EVERY_MS = 30 * SECOND_MS;
@@ -38,27 +42,41 @@ export function createHostWatch(deps: WatchDeps, checkWays: () => Promise<unknow
   });
 }
 
-async function judgeHosts({ database, log, hostOfflineAfterMs }: WatchDeps, now: Date): Promise<void> {
+async function judgeHosts({ database, changes, log, hostOfflineAfterMs }: WatchDeps, now: Date): Promise<void> {
   const { gone, back } = await notePresence(database, new Date(now.getTime() - hostOfflineAfterMs), now);
+  changes.notify(
+    [...gone, ...back].map(({ name }) => name),
+    'hosts',
+  );
   for (const { name, lastSeenAt } of gone) log.warn({ host: name, lastSeenAt }, 'host is offline');
   for (const { name } of back) log.info({ host: name }, 'host is online again');
 }
 
 /** Notes sources that degrade and recover. */
-export const createSourceWatch = ({ database, now, log }: WatchDeps): Loop =>
+export const createSourceWatch = ({ database, changes, now, log }: WatchDeps): Loop =>
   createLoop({
     name: 'source-watch',
     everyMs: SOURCES_EVERY_MS,
     log,
     round: async () => {
       const at = now();
+      await noteLayers(database, new Date(at.getTime() - DAY_MS), at);
       const changed = await noteSources(database, new Date(at.getTime() - SOURCES_WINDOW_MS), at);
+      if (changed.length > 0) await tellSources({ database, changes, now }, changed);
       for (const { state, ...source } of changed)
         if (state === 'degraded') log.warn(source, 'source is degraded');
         else log.info(source, 'source recovered');
       return false;
     },
   });
+
+async function tellSources(
+  deps: Pick<WatchDeps, 'database' | 'changes' | 'now'>,
+  changed: readonly ChangedSource[],
+): Promise<void> {
+  const isChanged = ({ origin }: Source): boolean => changed.some(({ source }) => source.startsWith(origin));
+  deps.changes.tell({ sources: (await allSources(deps)).filter(isChanged).map(sourceChanged) });
+}
 
 /** Forgets what was told long ago. @param historyMs how long it is kept */
 export const createWebhookHistory = ({ database, now, log }: WatchDeps, historyMs: number): Loop =>

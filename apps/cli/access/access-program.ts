@@ -1,4 +1,5 @@
 import { Argument, Option, type Command } from 'commander';
+import { ROLES } from '#contracts/http/scopes';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
 import { SHELLS, completionScript, type Shell } from './completion-scripts.ts';
@@ -7,14 +8,15 @@ const JSON_OPTION = ['--json', 'one JSON object on stdout'] as const;
 
 const collect = (value: string, earlier: string[] = []): string[] => [...earlier, value];
 
-/** `token`, `login`, `logout`, `whoami`, `audit`, `doctor` and `completion`. */
+/** `token`, `user`, `login`, `logout`, `whoami`, `audit`, `doctor` and `completion`. */
 export function addAccessCommands(program: Command, context: CommandContext): void {
   addToken(program, context);
+  addUser(program, context);
   addLogin(program, context);
   program
     .command('audit')
-    .description('every write of the API: which token, what, and how it ended; newest first')
-    .option('--actor <name>', 'only of the token with this name')
+    .description('every write of the API: by which user or token, what, and how it ended; newest first')
+    .option('--actor <name>', 'only of the user or the token with this name')
     .option('--action <name>', 'only this action, such as createRollout')
     .option('--target <start>', 'only of what begins so, such as hosts/gpu-017')
     .option('--since <time>', 'only from this time on, ISO 8601')
@@ -71,6 +73,48 @@ function addToken(program: Command, context: CommandContext): void {
     .description('make tokens unusable, within seconds')
     .option(...JSON_OPTION)
     .action(async (ids, options) => (await import('../commands/access/token.ts')).tokenRevoke(ids, options, context));
+}
+
+function addUser(program: Command, context: CommandContext): void {
+  const user = program.command('user').description('users of the dashboard: create, list, role, password, disable');
+  const load = () => import('../commands/access/user.ts');
+  user
+    .command('create <name>')
+    .description('make a user; the password is read from the terminal or from stdin')
+    .addOption(new Option('--role <role>', 'what the user may do').choices(ROLES).default('viewer'))
+    .option(...JSON_OPTION)
+    .action(async (name, options) => (await load()).userCreate(name, options, context));
+  user
+    .command('list')
+    .description('users, their roles, and when they signed in last')
+    .option(...JSON_OPTION)
+    .action(async (options) => (await load()).userList(options, context));
+  user
+    .command('role <name>')
+    .addArgument(new Argument('<role>', 'viewer reads, operator also acts, admin also gives access').choices(ROLES))
+    .description('change what a user may do; all sessions of the user end')
+    .option(...JSON_OPTION)
+    .action(async (name, role, options) => (await load()).userRole(name, role, options, context));
+  user
+    .command('password <name>')
+    .description('set another password, read from the terminal or from stdin; all sessions of the user end')
+    .option(...JSON_OPTION)
+    .action(async (name, options) => (await load()).userPassword(name, options, context));
+  user
+    .command('disable <name>')
+    .description('end all sessions of a user, and refuse to sign in')
+    .option(...JSON_OPTION)
+    .action(async (name, options) => (await load()).userDisable(name, true, options, context));
+  user
+    .command('enable <name>')
+    .description('let a disabled user sign in again')
+    .option(...JSON_OPTION)
+    .action(async (name, options) => (await load()).userDisable(name, false, options, context));
+  user
+    .command('delete <name>')
+    .description('delete a user; the audit keeps the name')
+    .option(...JSON_OPTION)
+    .action(async (name, options) => (await load()).userDelete(name, options, context));
 }
 
 function addLogin(program: Command, context: CommandContext): void {

@@ -106,6 +106,11 @@ export function endLines(rollout: Rollout, errors: RolloutErrors['errors']): str
 export const durationMs = ({ createdAt, startedAt, endedAt, updatedAt }: Rollout): number =>
   Math.max(0, Date.parse(endedAt ?? updatedAt) - Date.parse(startedAt ?? createdAt));
 
+function siteLine({ site, hosts, bytes, freeBudgetBytes }: RolloutPlan['sites'][number]): string {
+  const budget = freeBudgetBytes === null ? '' : `; its budget has ${formatBytes(freeBudgetBytes)} left now`;
+  return `site ${site || '(none)'}: ${hosts} hosts, ${formatBytes(bytes)}${budget}`;
+}
+
 /** What a dry run answers. */
 export function planLines(plan: RolloutPlan): string[] {
   const { bytes, threshold, hostsWithoutSpace } = plan;
@@ -116,9 +121,7 @@ export function planLines(plan: RolloutPlan): string[] {
     `threshold ${threshold.percent}% = at least ${threshold.required} hosts; ${threshold.allowedFailures} may fail`,
     `${formatBytes(bytes.missing)} to fetch of ${formatBytes(bytes.total)}; ${estimate}`,
     `waves: ${plan.waves.map(({ name, hosts }) => `${name} ${hosts}`).join(', ')}`,
-    ...plan.sites.map(
-      ({ site, hosts, bytes: missing }) => `site ${site || '(none)'}: ${hosts} hosts, ${formatBytes(missing)}`,
-    ),
+    ...plan.sites.map(siteLine),
     ...hostsWithoutSpace.map(({ host, missingBytes }) => `host ${host} lacks ${formatBytes(missingBytes)} of space`),
     ...plan.supersedes.map((id) => `takes hosts away from rollout ${id}`),
   ];

@@ -2,6 +2,7 @@ import { useEffect, useRef } from 'react';
 import UPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import type { Chart } from '#contracts/http/metrics';
+import { exactText } from '../parts/format.tsx';
 import { usePreferences } from '../shell/preferences.ts';
 import { valueText } from './units.ts';
 
@@ -69,9 +70,16 @@ function optionsOf(data: Chart, isStacked: boolean, element: HTMLElement): UPlot
       unit === 'ratio'
         ? { y: { range: [0, 1] } }
         : { y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.05 : 1] } },
-    axes: [axis, { ...axis, size: 76, values: (_plot, ticks) => ticks.map((tick) => valueText(tick, unit)) }],
+    axes: [
+      { ...axis, values: (_plot, ticks) => ticks.map(timeText) },
+      { ...axis, size: 76, values: (_plot, ticks) => ticks.map((tick) => valueText(tick, unit)) },
+    ],
     series: [
-      {},
+      {
+        label: 'time',
+        value: (_plot: UPlot, seconds: number | null) =>
+          seconds === null ? '–' : exactText(new Date(seconds * 1000).toISOString(), 'local'),
+      },
       ...ordered.map(({ name, unit: own, color, values }) => ({
         label: name,
         stroke: color,
@@ -83,6 +91,12 @@ function optionsOf(data: Chart, isStacked: boolean, element: HTMLElement): UPlot
       })),
     ],
   };
+}
+
+/** A day at its midnight, else a time of it, in local time. */
+function timeText(seconds: number): string {
+  const [day, time] = exactText(new Date(seconds * 1000).toISOString(), 'local').split(' ') as [string, string];
+  return time.startsWith('00:00') ? day.slice(5) : time.slice(0, 5);
 }
 
 /** `light-dark()` is resolved by the browser when a colour is used, not in the variable. */

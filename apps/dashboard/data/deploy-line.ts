@@ -13,18 +13,19 @@ export interface RolloutForm {
   readonly onFailure: 'stop' | 'continue';
   readonly mode: '' | 'download' | 'activate';
   readonly priority: string;
+  readonly hold: '' | 'true';
 }
 
 export const EMPTY_FORM: RolloutForm = {
   ...{ model: '', version: '', selector: '', threshold: '98', canary: '', batch: '', deadline: '24h' },
-  ...{ offline: 'wait', onFailure: 'stop', mode: '', priority: '' },
+  ...{ offline: 'wait', onFailure: 'stop', mode: '', priority: '', hold: '' },
 };
 
 const nameOf = ({ model, version }: RolloutForm): string => (version === '' ? model : `${model}@${version}`);
 
 /** What is sent; a number that is none is sent as it was typed, so that the API names the field and what would be right. */
 export function rolloutRequestOf(form: RolloutForm): CreateRolloutInput {
-  const { selector, threshold, canary, batch, deadline, offline, onFailure, mode, priority } = form;
+  const { selector, threshold, canary, batch, deadline, offline, onFailure, mode, priority, hold } = form;
   return {
     models: [nameOf(form)],
     selector,
@@ -37,6 +38,7 @@ export function rolloutRequestOf(form: RolloutForm): CreateRolloutInput {
     ...{ offline, onFailure },
     ...(mode === '' ? {} : { mode }),
     ...(priority === '' ? {} : { priority: numberOf(priority) }),
+    ...(hold === '' ? {} : { hold: true }),
   };
 }
 
@@ -47,7 +49,7 @@ function numberOf(text: string): number {
 
 /** @returns the command line that asks for the same */
 export function deployLine(form: RolloutForm): string {
-  const { selector, threshold, canary, batch, deadline, offline, onFailure, mode, priority } = form;
+  const { selector, threshold, canary, batch, deadline, offline, onFailure, mode, priority, hold } = form;
   const options: readonly (readonly [string, string])[] = [
     ['--hosts', selector],
     ...(threshold === '' ? [] : ([['--threshold', `${threshold.replace(/%$/, '')}%`]] as const)),
@@ -63,6 +65,7 @@ export function deployLine(form: RolloutForm): string {
     'haulier deploy',
     shellWord(nameOf(form)),
     ...options.flatMap(([name, value]) => [name, shellWord(value)]),
+    ...(hold === '' ? [] : ['--hold']),
     '--wait',
   ].join(' ');
 }

@@ -18,8 +18,9 @@ const KEYS: Readonly<Record<string, readonly string[]>> = {
 };
 
 const TOPICS = Object.keys(KEYS);
-/** Notices of one second cost one round of requests. */
-const COALESCE_MS = SECOND_MS;
+/** Notices of so long cost one round of requests; a big fleet reports without a pause, and its pages are the dearest to answer. */
+const COALESCE_MS: Readonly<Record<string, number>> = { hosts: 5 * SECOND_MS, downloads: 2 * SECOND_MS };
+const COALESCE_OTHERS_MS = SECOND_MS;
 /** Pause between questions while no event tells of changes. */
 export const POLL_MS = 5 * SECOND_MS;
 /** Pause between questions beside live events: what changes without an event, such as "offline", is seen too. */
@@ -57,20 +58,7 @@ export function useLiveEvents(isSignedIn: boolean): void {
 function listen(): { stop: () => void } {
   let source: EventSource | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let flush: ReturnType<typeof setTimeout> | undefined;
-  const old = new Set<string>();
-
-  const refresh = (): void => {
-    flush = undefined;
-    const topics = [...old];
-    old.clear();
-    const first = new Set(topics.flatMap((topic) => KEYS[topic] ?? []));
-    void queryClient.invalidateQueries({ predicate: ({ queryKey }) => first.has(String(queryKey[0])) });
-  };
-  const heard = (topic: string): void => {
-    old.add(topic);
-    flush ??= setTimeout(refresh, COALESCE_MS);
-  };
+  const refresh = createRefresh();
   const close = (): void => {
     clearTimeout(timer);
     source?.close();
@@ -85,7 +73,7 @@ function listen(): { stop: () => void } {
       setState('polling');
       if (source?.readyState === EventSource.CLOSED) timer = setTimeout(open, RECONNECT_MS);
     };
-    for (const [type, topic] of Object.entries(EVENT_TOPICS)) source.addEventListener(type, () => heard(topic));
+    for (const [type, topic] of Object.entries(EVENT_TOPICS)) source.addEventListener(type, () => refresh.heard(topic));
     source.addEventListener('reread', () => void queryClient.invalidateQueries());
   };
   const onVisibility = (): void => {
@@ -104,9 +92,28 @@ function listen(): { stop: () => void } {
   return {
     stop: () => {
       document.removeEventListener('visibilitychange', onVisibility);
-      clearTimeout(flush);
+      refresh.stop();
       close();
       setState('polling');
+    },
+  };
+}
+
+/** Lets queries be asked again that a topic makes old, once for all notices of a while. */
+function createRefresh() {
+  const waiting = new Map<string, ReturnType<typeof setTimeout>>();
+  return {
+    heard: (topic: string): void => {
+      if (waiting.has(topic)) return;
+      const refresh = (): void => {
+        waiting.delete(topic);
+        const first = new Set(KEYS[topic] ?? []);
+        void queryClient.invalidateQueries({ predicate: ({ queryKey }) => first.has(String(queryKey[0])) });
+      };
+      waiting.set(topic, setTimeout(refresh, COALESCE_MS[topic] ?? COALESCE_OTHERS_MS));
+    },
+    stop: (): void => {
+      for (const each of waiting.values()) clearTimeout(each);
     },
   };
 }

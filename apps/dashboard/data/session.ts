@@ -1,5 +1,4 @@
 import { useQuery } from '@tanstack/react-query';
-import { ApiError } from '#client/api-error';
 import { allows, type Scope } from '#contracts/http/scopes';
 import type { Me, UserMe } from '#contracts/http/session';
 import { api } from './api.ts';
@@ -12,15 +11,11 @@ export type Visit =
   | { readonly state: 'unreachable'; readonly error: Error }
   | { readonly state: 'signed-in'; readonly me: Me };
 
+/** The first question needs no session, so that a browser notes no failed request while the sign-in page is shown. */
 async function askSession(): Promise<Visit> {
-  try {
-    const me: Me = await api.getMe();
-    return { state: 'signed-in', me };
-  } catch (error) {
-    if (!(error instanceof ApiError) || error.status !== 401) throw error;
-    const { needsSetup } = await api.getSessionState();
-    return { state: needsSetup ? 'setup' : 'signed-out' };
-  }
+  const { signedIn, needsSetup } = await api.getSessionState();
+  if (signedIn) return { state: 'signed-in', me: await api.getMe() };
+  return { state: needsSetup ? 'setup' : 'signed-out' };
 }
 
 export function useSession(): Visit {

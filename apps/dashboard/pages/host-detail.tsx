@@ -21,7 +21,7 @@ const TABS = [
   { key: 'now', label: 'Now' },
   { key: 'history', label: 'History' },
   { key: 'models', label: 'Models on host' },
-  { key: 'drift', label: 'Drift' },
+  { key: 'drift', label: 'Desired and drift' },
   { key: 'config', label: 'Config' },
 ] as const;
 
@@ -226,9 +226,45 @@ function HostModels({ name }: { readonly name: string }) {
   );
 }
 
-function Drift({ host: { drift } }: { readonly host: HostDetail }) {
+function Desired({ host: { desired } }: { readonly host: HostDetail }) {
+  return (
+    <DataTable
+      caption="What is wanted on the host"
+      rows={desired}
+      idOf={({ model }) => model}
+      empty={<EmptyState title="Nothing is wanted on this host." />}
+      columns={[
+        {
+          key: 'model',
+          head: 'Wanted',
+          cell: ({ model, version }) => (
+            <Link to={`/models/${encodeURIComponent(model)}`}>{`${model}@${version}`}</Link>
+          ),
+        },
+        { key: 'state', head: 'State', cell: ({ state }) => <StateMark state={state} /> },
+        {
+          key: 'files',
+          head: 'Files',
+          isNumber: true,
+          cell: ({ files, presentFiles }) => `${countText(presentFiles)}/${countText(files)}`,
+        },
+        { key: 'at', head: 'Decided', cell: ({ decidedAt }) => <When at={decidedAt} /> },
+        {
+          key: 'by',
+          head: 'By',
+          cell: ({ rolloutId }) =>
+            rolloutId === null ? 'a request' : <Link to={`/rollouts/${rolloutId}`}>a rollout</Link>,
+        },
+      ]}
+    />
+  );
+}
+
+function Drift({ host }: { readonly host: HostDetail }) {
+  const { drift } = host;
   return (
     <Section title="What the host has against what is wanted there">
+      <Desired host={host} />
       <p className="faint">
         Compared <When at={drift.comparedAt} />: {countText(drift.missing)} missing, {countText(drift.corrupt)} corrupt,{' '}
         {countText(drift.extra)} extra, {countText(drift.old)} old.

@@ -6,7 +6,7 @@ import { useFilters } from '../parts/filters.tsx';
 import { bytesText, countText, durationText, percentText, When } from '../parts/format.tsx';
 import { EmptyState, PageHead, Section, Skeleton } from '../parts/page.tsx';
 import { ProblemBox } from '../parts/problem.tsx';
-import { StateMark } from '../parts/state-mark.tsx';
+import { StateMark, untried } from '../parts/state-mark.tsx';
 
 const WINDOWS = ['1h', '6h', '24h', '7d', '30d'] as const;
 
@@ -54,7 +54,11 @@ function Layers({ window }: { readonly window: string }) {
           idOf={({ layer }) => layer}
           columns={[
             { key: 'layer', head: 'Layer', cell: ({ layer }) => layer },
-            { key: 'status', head: 'Status', cell: ({ status, reason }) => <StateMark state={status} note={reason} /> },
+            {
+              key: 'status',
+              head: 'Status',
+              cell: ({ status, reason }) => <StateMark state={status} note={reason} {...untried(status)} />,
+            },
             { key: 'tries', head: 'Tries', isNumber: true, cell: ({ tries }) => countText(tries) },
             { key: 'rate', head: 'Success', isNumber: true, cell: ({ successRate }) => percentText(successRate) },
             {

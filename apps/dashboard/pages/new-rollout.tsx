@@ -197,6 +197,14 @@ function How({ form, set }: BlockProps) {
           empty="show each file as it comes"
         />
       </div>
+      <label className="inline">
+        <input
+          type="checkbox"
+          checked={form.hold === 'true'}
+          onChange={({ target }) => set({ hold: target.checked ? 'true' : '' })}
+        />
+        Hold: hosts that match later get it too, until the rollout is released
+      </label>
     </Section>
   );
 }

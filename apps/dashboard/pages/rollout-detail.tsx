@@ -43,7 +43,14 @@ function Detail({ rollout }: { readonly rollout: Rollout }) {
     <>
       <PageHead
         title={titleOf(rollout)}
-        beside={<StateMark state={rollout.state} />}
+        beside={
+          <>
+            <StateMark state={rollout.state} />
+            {rollout.isHolding && (
+              <StateMark state="holding" note="hosts that lack the models get them until it is released" />
+            )}
+          </>
+        }
         actions={<Actions rollout={rollout} />}
         lead={
           <>
@@ -65,7 +72,7 @@ function Detail({ rollout }: { readonly rollout: Rollout }) {
 }
 
 function Actions({ rollout }: { readonly rollout: Rollout }) {
-  const { id, state, isFinal, counts } = rollout;
+  const { id, state, isFinal, counts, isHolding } = rollout;
   const title = titleOf(rollout);
   const failed = failedOf(rollout);
   if (!useMay('write')) return null;
@@ -80,6 +87,14 @@ function Actions({ rollout }: { readonly rollout: Rollout }) {
       )}
       {!isFinal && state !== 'paused' && state !== 'awaiting_approval' && (
         <ActButton label="Pause" act={() => api.actOnRollout(id, 'pause')} />
+      )}
+      {isHolding && (
+        <ConfirmButton
+          verb="Release"
+          subject={title}
+          consequence="Hosts that match later do not get it any more; hosts that have it keep it."
+          act={() => api.actOnRollout(id, 'release')}
+        />
       )}
       {failed > 0 && state !== 'cancelled' && state !== 'superseded' && (
         <ConfirmButton

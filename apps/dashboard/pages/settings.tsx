@@ -8,7 +8,7 @@ import { TokensTab } from './settings-tokens.tsx';
 import { UsersTab } from './settings-users.tsx';
 import { WebhooksTab } from './settings-webhooks.tsx';
 
-const EVERYBODY = [
+const OF_ALL = [
   { key: 'account', label: 'Your account' },
   { key: 'about', label: 'About' },
 ] as const;
@@ -22,7 +22,7 @@ const OF_ADMINS = [
 export function Settings() {
   const session = useSession();
   const isAdmin = useMay('admin');
-  const tabs = isAdmin ? [...OF_ADMINS, ...EVERYBODY] : EVERYBODY;
+  const tabs = isAdmin ? [...OF_ADMINS, ...OF_ALL] : OF_ALL;
   const tab = useTab(tabs);
   return (
     <>

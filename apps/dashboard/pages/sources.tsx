@@ -1,4 +1,5 @@
 import { useState, type FormEvent } from 'react';
+import { LAYER_NAMES } from '#core/layer';
 import type { Source } from '#contracts/http/sources';
 import { api } from '../data/api.ts';
 import { useLive } from '../data/queries.ts';
@@ -7,12 +8,12 @@ import { ActButton, FormDialog, useAct } from '../parts/dialogs.tsx';
 import { bytesText, countText, durationText, percentText, rateText, several, When } from '../parts/format.tsx';
 import { EmptyState, Facts, PageHead, Skeleton } from '../parts/page.tsx';
 import { ProblemBox } from '../parts/problem.tsx';
-import { StateMark } from '../parts/state-mark.tsx';
+import { StateMark, untried } from '../parts/state-mark.tsx';
 
 /** Sources by layer, in the order in which the fleet asks them. */
 export function Sources() {
   const { data, error, refetch } = useLive(['sources'], () => api.listSources());
-  const layers = [...new Set(data?.map(({ layer }) => layer))];
+  const layers = LAYER_NAMES.filter((layer) => data?.some((source) => source.layer === layer));
   return (
     <>
       <PageHead
@@ -60,7 +61,7 @@ function SourceCard({ source }: { readonly source: Source }) {
     <article className="card" aria-label={origin}>
       <div className="card-head">
         <h3 className="row">
-          <span className="faint">{place}.</span> {origin} <StateMark state={state} note={reason} />
+          <span className="faint">{place}.</span> {origin} <StateMark state={state} note={reason} {...untried(state)} />
         </h3>
         <SourceActions source={source} />
       </div>

@@ -33,7 +33,7 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
   const held = useHeldRows(props.rows, idOf);
   if (props.rows.length === 0 && empty !== undefined) return <>{empty}</>;
   return (
-    <div className="table-box" role="region" aria-label={caption} tabIndex={0} {...held.events}>
+    <div className="table-box" role="region" aria-label={`Table: ${caption}`} tabIndex={0} {...held.events}>
       {held.waiting > 0 && (
         <button type="button" className="new-rows" onClick={held.release}>
           Show {several(held.waiting, 'new row')}

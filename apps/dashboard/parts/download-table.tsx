@@ -34,6 +34,30 @@ const COLUMNS: readonly Column<Download>[] = [
   { key: 'file', head: 'File', cell: ({ id, file }) => <Link to={`/downloads/${id}`}>{file}</Link> },
   { key: 'status', head: 'Status', cell: ({ status, message }) => <StateMark state={status} note={message} /> },
   {
+    key: 'reason',
+    head: 'Why',
+    cell: ({ id, error, reason }) =>
+      error === null ? (
+        reason.replaceAll('_', ' ')
+      ) : (
+        <Link className="error-text" to={`/downloads/${id}`} title={error}>
+          {error}
+        </Link>
+      ),
+  },
+  {
+    key: 'host',
+    head: 'Host',
+    cell: ({ host }) =>
+      host === null ? (
+        'the pool'
+      ) : (
+        <Link className="whole" to={`/hosts/${encodeURIComponent(host)}`}>
+          {host}
+        </Link>
+      ),
+  },
+  {
     key: 'model',
     head: 'Model',
     isExtra: true,
@@ -46,11 +70,6 @@ const COLUMNS: readonly Column<Download>[] = [
           {model.version === null ? '' : `@${model.version}`}
         </Link>
       ),
-  },
-  {
-    key: 'host',
-    head: 'Host',
-    cell: ({ host }) => (host === null ? 'the pool' : <Link to={`/hosts/${encodeURIComponent(host)}`}>{host}</Link>),
   },
   {
     key: 'progress',
@@ -68,7 +87,8 @@ const COLUMNS: readonly Column<Download>[] = [
     key: 'bytes',
     head: 'Bytes',
     isNumber: true,
-    cell: ({ bytes, sizeBytes }) => `${bytesText(bytes)} / ${bytesText(sizeBytes)}`,
+    cell: ({ bytes, sizeBytes }) =>
+      bytes === sizeBytes ? bytesText(bytes) : `${bytesText(bytes)} / ${bytesText(sizeBytes)}`,
   },
   {
     key: 'rate',
@@ -77,6 +97,7 @@ const COLUMNS: readonly Column<Download>[] = [
     isExtra: true,
     cell: (download) => (isMoving(download) ? rateText(download.bytesPerSecond) : '–'),
   },
+  { key: 'updated', head: 'Updated', isExtra: true, cell: ({ updatedAt }) => <When at={updatedAt} /> },
   {
     key: 'attempts',
     head: 'Attempt',
@@ -85,17 +106,4 @@ const COLUMNS: readonly Column<Download>[] = [
     cell: ({ attempts, attemptsLeft }) => `${countText(attempts)}/${countText(attempts + attemptsLeft)}`,
   },
   { key: 'source', head: 'Source', isExtra: true, cell: ({ source }) => source ?? '–' },
-  {
-    key: 'reason',
-    head: 'Why',
-    cell: ({ id, error, reason }) =>
-      error === null ? (
-        reason.replaceAll('_', ' ')
-      ) : (
-        <Link className="error-text" to={`/downloads/${id}`}>
-          {error}
-        </Link>
-      ),
-  },
-  { key: 'updated', head: 'Updated', isExtra: true, cell: ({ updatedAt }) => <When at={updatedAt} /> },
 ];

@@ -17,6 +17,7 @@ const TONES: Readonly<Record<string, Tone>> = {
   ...{ queued: 'waiting', downloading: 'running', verifying: 'running', staged: 'running', activating: 'running' },
   ...{ done: 'ok', skipped: 'off', unknown: 'warn', online: 'ok', draining: 'paused' },
   ...{ healthy: 'ok', degraded: 'warn', down: 'bad', up: 'ok', ready: 'ok', not_ready: 'bad', failure: 'bad' },
+  ...{ holding: 'running', present: 'ok', on_its_way: 'running', success: 'ok' },
   ...{ active: 'ok', expired: 'off', revoked: 'off', enrolled: 'ok', none: 'off', enabled: 'ok', disabled: 'off' },
   ...{ delivered: 'ok', ok: 'ok', missing: 'bad', corrupt: 'bad', extra: 'off', old: 'off', open: 'bad', closed: 'ok' },
 };
@@ -30,9 +31,9 @@ const ICONS: Readonly<Record<Tone, IconName>> = {
   ...{ ok: 'ok', running: 'running', waiting: 'waiting', paused: 'paused', warn: 'warn', bad: 'bad', off: 'off' },
 };
 
-/** Icon, word and colour of a state. */
-export function StateMark({ state, note }: { readonly state: string; readonly note?: string | undefined }) {
-  const tone = toneOf(state);
+/** Icon, word and colour of a state. @param props.tone where the word says less than elsewhere, such as `unknown` of what was not tried */
+export function StateMark(props: { readonly state: string; readonly note?: string | undefined; readonly tone?: Tone }) {
+  const { state, note, tone = toneOf(state) } = props;
   return (
     <span className={`state tone-${tone}`} title={note}>
       <Icon name={ICONS[tone]} />
@@ -40,3 +41,6 @@ export function StateMark({ state, note }: { readonly state: string; readonly no
     </span>
   );
 }
+
+/** A source or a layer of which nothing is known yet is no reason to worry. */
+export const untried = (state: string): { tone?: Tone } => (state === 'unknown' ? { tone: 'off' } : {});

@@ -12,7 +12,7 @@ import { SearchBox } from './search-box.tsx';
 import { SetupPage, SignInPage } from './sign-in.tsx';
 import { UserMenu } from './user-menu.tsx';
 
-/** Navigation and top bar around every page; the sign-in page while nobody is signed in. */
+/** Navigation and top bar around every page; the sign-in page without a session. */
 export function Frame() {
   const session = useSession();
   useLiveEvents(session.state === 'signed-in');
@@ -43,11 +43,11 @@ function SignedIn({ me }: { readonly me: Me }) {
           <PlaceLink key={place.to} place={place} />
         ))}
       </nav>
-      <div className="top">
+      <header className="top">
         <SearchBox />
         <LiveDot />
         <UserMenu me={me} />
-      </div>
+      </header>
       <main id="main" key={pathname}>
         {isUser(me) && !me.hasPassword && (
           <p className="notice">

@@ -3,18 +3,20 @@ import { SECOND_MS } from '#core/units';
 import { useListening } from '../data/live.ts';
 import { useNow } from '../parts/format.tsx';
 
-/** Data older than this is called stale: six rounds of polling. */
-const STALE_MS = 40 * SECOND_MS;
+/** Data older than this is called stale: the longest pause between two questions, and half of it again. */
+const STALE_MS = 45 * SECOND_MS;
+/** What is asked rarely, because it changes slowly. */
+const SLOW = ['session', 'metrics', 'search'];
 
 /** Whether what the page shows is of now. */
 export function LiveDot() {
   const listening = useListening();
   const now = useNow();
-  const asked = useQueryClient()
+  const answered = useQueryClient()
     .getQueryCache()
-    .findAll({ type: 'active', predicate: ({ queryKey }) => queryKey[0] !== 'session' })
-    .map(({ state }) => state.dataUpdatedAt);
-  const ageMs = asked.length === 0 ? 0 : now - Math.min(...asked);
+    .findAll({ type: 'active', predicate: ({ queryKey }) => !SLOW.includes(String(queryKey[0])) })
+    .flatMap(({ state }) => (state.dataUpdatedAt === 0 ? [] : [state.dataUpdatedAt]));
+  const ageMs = answered.length === 0 ? 0 : now - Math.min(...answered);
   const isStale = ageMs > STALE_MS;
   const word = isStale ? `stale ${Math.floor(ageMs / SECOND_MS)} s` : listening;
   return (

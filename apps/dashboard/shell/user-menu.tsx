@@ -1,6 +1,5 @@
 import { Menu } from '@base-ui/react/menu';
 import { api } from '../data/api.ts';
-import { queryClient } from '../data/query-client.ts';
 import type { Me } from '#contracts/http/session';
 import { Icon } from '../parts/icon.tsx';
 import { setPreferences, usePreferences } from './preferences.ts';
@@ -21,7 +20,8 @@ export function UserMenu({ me }: { readonly me: Me }) {
   const { theme, clock } = usePreferences();
   const signOut = async (): Promise<void> => {
     await api.signOut();
-    queryClient.clear();
+    // A new page: nothing of what was shown stays in its memory.
+    globalThis.location.replace('/login');
   };
   return (
     <Menu.Root>

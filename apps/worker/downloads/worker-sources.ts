@@ -7,7 +7,7 @@ import { createHttp, type Http } from '#http/pool';
 import type { ProxySettings } from '#http/connection/proxy';
 import { systemAuthorities } from '#http/connection/system-authorities';
 import { configuredBundles } from '#sources/bundle/configured-bundle';
-import { OriginGates } from '#sources/guards/limited';
+import type { OriginGates } from '#sources/guards/limited';
 import { makeSources } from '#sources/make-sources';
 import type { SourceHealth } from '#sources/guards/source-health';
 import type { WorkerConfig } from '../config.ts';
@@ -26,9 +26,9 @@ export function workerSources(
   config: WorkerConfig,
   http: Http,
   health: SourceHealth,
+  gates: OriginGates,
   logger: Logger,
 ): (job: DownloadJob) => Source[] {
-  const gates = new OriginGates();
   const bundles = configuredBundles(config.bundles, http);
   return (job) =>
     makeSources(job.file, {

@@ -3,6 +3,7 @@ import {
   type HostFacts,
   type InventoryEventEntry,
   type WorkerEvent,
+  type SourceReport,
 } from '#contracts/worker/worker-events';
 import type { Logger } from '#core/logger';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '#core/units';
@@ -17,6 +18,8 @@ export interface InventoryReporterOptions {
   readonly workerVersion: string;
   /** Of the worker's configuration. */
   readonly labels: Readonly<Record<string, string>>;
+  /** What is known of the sources now. */
+  readonly readSources?: (() => SourceReport[]) | undefined;
   readonly readFacts: () => Promise<HostFacts>;
   readonly logger: Logger;
   readonly everyMs?: number;
@@ -97,7 +100,8 @@ export class InventoryReporter {
     const freeBytes = Math.max(0, Math.floor(await store.freeBytes()));
     const { labels, readFacts } = this.#options;
     const facts = await readFacts();
-    const told = { inventoryDigest: digest, storeBytes, freeBytes, fileCount, workerVersion, labels, facts };
+    const sources = this.#options.readSources?.();
+    const told = { inventoryDigest: digest, storeBytes, freeBytes, fileCount, workerVersion, labels, facts, sources };
     publish({ type: 'host.report', at, ...told });
     const isSame = this.#told?.digest === digest;
     // A file that is lost again soon after its repair leaves the same list as before: the repair was not in a list of its own.

@@ -91,6 +91,10 @@ export const encodeCid = (codec: number, hashCode: number, digest: Uint8Array): 
     digest,
   ]);
 
+/** The binary CID in the version that it was read in: of version 0 the bare multihash. */
+export const sameVersionBytes = ({ version, codec, hashCode, digest }: CidParts): Uint8Array =>
+  version === 0 ? concat([Uint8Array.of(SHA2_256, 32), digest]) : encodeCid(codec, hashCode, digest);
+
 /** CIDv1 in base32: the form for caches, requests and peers. */
 export const cidText = (codec: number, hashCode: number, digest: Uint8Array): string =>
   base32.encode(encodeCid(codec, hashCode, digest));

@@ -12,9 +12,17 @@ import { blockName } from './verified-blocks.ts';
  * @see CARv1 specification
  */
 export function encodeCar(rootCid: string, blocks: ReadonlyMap<string, Uint8Array>): Uint8Array {
-  const parts = [framed([carHeader(cidBytes(rootCid))])];
+  const parts = [carHead(cidBytes(rootCid))];
   for (const [cid, block] of blocks) parts.push(framed([cidBytes(cid), block]));
   return concat(parts);
+}
+
+/** The header of a CARv1 file whose root is this binary CID. */
+export const carHead = (root: Uint8Array): Uint8Array => framed([carHeader(root)]);
+
+/** What stands before a block in a CARv1 file. */
+export function carSectionHead(cid: Uint8Array, blockBytes: number): Uint8Array {
+  return concat([Uint8Array.from(encodeVarint(cid.length + blockBytes)), cid]);
 }
 
 /**

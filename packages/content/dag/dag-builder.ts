@@ -67,6 +67,34 @@ export function createDagBuilder(profile: DagProfile): DagBuilder {
   };
 }
 
+/**
+ * Builds the nodes above the leaves again from a leaf table.
+ *
+ * @returns inner blocks by canonical CID; undefined when no profile that we know leads from these leaves to the root of the table
+ */
+export function rebuildInnerBlocks(table: LeafTable): ReadonlyMap<string, Uint8Array> | undefined {
+  if (table.hashCode !== SHA2_256 || table.known.size > 0 || table.count === 0) return undefined;
+  for (const shape of Object.values(SHAPES)) {
+    if (!table.framing.every((framing) => framing === shape.framing || couldBe(framing, shape))) continue;
+    const tree = balancedTree(shape);
+    for (let index = 0; index < table.count; index += 1) addLeaf(tree, shape, table, index);
+    const root = tree.root();
+    if (cidText(root.codec, SHA2_256, root.digest) === table.rootCid) return tree.blocks;
+  }
+  return undefined;
+}
+
+const couldBe = (framing: number, shape: ProfileShape): boolean =>
+  framing === FRAMING.pbUnknown && shape.framing === FRAMING.pbFile;
+
+function addLeaf(tree: ReturnType<typeof balancedTree>, shape: ProfileShape, table: LeafTable, index: number): void {
+  const bytes = table.starts[index + 1]! - table.starts[index]!;
+  const digest = table.digests.subarray(index * table.digestBytes, (index + 1) * table.digestBytes);
+  const { pre, post } = leafFrame(shape.framing, bytes);
+  const tsize = pre.length + bytes + post.length;
+  tree.add({ cid: binaryCid(shape, shape.codec, digest), sizeBytes: bytes, tsize });
+}
+
 /** Version 0 links are bare multihashes. */
 const binaryCid = (shape: ProfileShape, codec: number, digest: Uint8Array): Uint8Array =>
   shape.version === 0 ? concat([Uint8Array.of(SHA2_256, 32), digest]) : encodeCid(codec, SHA2_256, digest);

@@ -3,7 +3,7 @@ import { BULK_ACTIONS, BULK_ITEM_STATES } from '#core/bulk-action';
 import { DOWNLOAD_STATUSES } from '#core/download-status';
 import { ModelName, ModelVersion } from '../manifest.ts';
 import { HostName } from '../worker/download-job.ts';
-import { Count, Cursor, Limit, Moment, NextCursor, Wait } from './parameters.ts';
+import { Count, Moment, Page, pageOf, Wait } from './parameters.ts';
 
 const MAX_IDS = 10_000;
 
@@ -119,12 +119,9 @@ export const ListBulkItemsQuery = z.strictObject({
     .pipe(z.array(z.enum(BULK_ITEM_STATES)))
     .optional()
     .describe('one or more, separated by commas'),
-  cursor: Cursor.optional(),
-  limit: Limit,
+  ...Page,
 });
 
-export const BulkItemList = z
-  .strictObject({ items: z.array(BulkItem), nextCursor: NextCursor })
-  .meta({ id: 'BulkItemList' });
+export const BulkItemList = pageOf('BulkItemList', 'items', BulkItem);
 
 export type BulkItemList = z.infer<typeof BulkItemList>;

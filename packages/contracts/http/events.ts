@@ -81,6 +81,8 @@ export const SourceChanged = z.strictObject({
   state: z.enum(SOURCE_STATES),
 });
 
+export type SourceChanged = z.infer<typeof SourceChanged>;
+
 /** A worker told something about its host, such as a damaged file. */
 export const NoticeAdded = z.strictObject({
   type: z.literal('notice.added'),
@@ -111,6 +113,8 @@ export const ModelDownloadProgress = z.strictObject({
 });
 
 export type ModelDownloadProgress = z.infer<typeof ModelDownloadProgress>;
+
+export type NoticeAdded = z.infer<typeof NoticeAdded>;
 
 /** A download has ended. */
 export const DownloadComplete = z.strictObject({

@@ -32,6 +32,19 @@ export const Cursor = z
 
 export const NextCursor = z.string().nullable().describe('null on the last page');
 
+/** What asks for a page of a list. */
+export const Page = { cursor: Cursor.optional(), limit: Limit };
+
+/**
+ * A page of a list: the items under their name, and where the next page begins.
+ *
+ * @param id of the schema in the OpenAPI document
+ */
+export const pageOf = <Name extends string, Item extends z.ZodType>(id: string, name: Name, item: Item) => {
+  const shape = { [name]: z.array(item), nextCursor: NextCursor };
+  return z.strictObject(shape as Record<Name, z.ZodArray<Item>> & { nextCursor: typeof NextCursor }).meta({ id });
+};
+
 /** A time on the API's clock, ISO 8601 in UTC. */
 export const Moment = z.iso.datetime();
 

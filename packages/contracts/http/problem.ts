@@ -17,6 +17,7 @@ export const PROBLEMS = {
   'unknown-download': { status: 404, title: 'There is no such download' },
   'unknown-rollout': { status: 404, title: 'There is no such rollout' },
   'unknown-bulk-action': { status: 404, title: 'There is no such bulk action' },
+  'unknown-source': { status: 404, title: 'There is no such source' },
   'unknown-token': { status: 404, title: 'There is no such token' },
   'unknown-user': { status: 404, title: 'There is no such user' },
   'unknown-session': { status: 404, title: 'There is no such session' },

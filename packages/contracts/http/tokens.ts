@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { DAY_MS, MINUTE_MS, parseDuration } from '#core/units';
 import { SelectorText } from '../labels.ts';
 import { parsedBy } from '../parsed-by.ts';
-import { Cursor, Limit, Moment, NextCursor } from './parameters.ts';
+import { Moment, Page, pageOf } from './parameters.ts';
 import { TOKEN_SCOPES } from './scopes.ts';
 
 const MAX_LIFE_MS = 3650 * DAY_MS;
@@ -97,12 +97,11 @@ export const TokenParams = z.strictObject({ id: z.uuid('a token id is a UUID, as
 
 export const ListTokensQuery = z.strictObject({
   state: z.enum([...TOKEN_STATES, 'all']).default('active'),
-  cursor: Cursor.optional(),
-  limit: Limit,
+  ...Page,
 });
 
 export type ListTokensQuery = z.infer<typeof ListTokensQuery>;
 
-export const TokenList = z.strictObject({ tokens: z.array(Token), nextCursor: NextCursor }).meta({ id: 'TokenList' });
+export const TokenList = pageOf('TokenList', 'tokens', Token);
 
 export type TokenList = z.infer<typeof TokenList>;

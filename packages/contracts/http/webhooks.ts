@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { WEBHOOK_EVENTS, WEBHOOK_EVENT_TYPES, WEBHOOK_PATTERNS } from '#core/webhook/event-types';
 import { nearestOf } from '#core/text/nearest';
 import { parsedBy } from '../parsed-by.ts';
-import { Count, Cursor, Limit, Moment, NextCursor } from './parameters.ts';
+import { Count, Moment, Page, pageOf } from './parameters.ts';
 
 export const WebhookParams = z.strictObject({ id: z.uuid('a webhook id is a UUID, as a create answered it') });
 
@@ -166,15 +166,12 @@ export type Delivery = z.infer<typeof Delivery>;
 export const ListDeliveriesQuery = z.strictObject({
   state: z.enum(DELIVERY_STATES).optional(),
   type: z.enum(WEBHOOK_EVENT_TYPES).optional(),
-  cursor: Cursor.optional(),
-  limit: Limit,
+  ...Page,
 });
 
 export type ListDeliveriesQuery = z.infer<typeof ListDeliveriesQuery>;
 
-export const DeliveryList = z
-  .strictObject({ deliveries: z.array(Delivery), nextCursor: NextCursor })
-  .meta({ id: 'WebhookDeliveryList' });
+export const DeliveryList = pageOf('WebhookDeliveryList', 'deliveries', Delivery);
 
 export type DeliveryList = z.infer<typeof DeliveryList>;
 

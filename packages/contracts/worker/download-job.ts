@@ -58,6 +58,8 @@ export const downloadJob = {
     waits: JobWaits.optional(),
     /** Most bytes per second for this download. */
     limitBytesPerSecond: z.number().int().min(1).optional(),
+    /** Names the span that queued the job, where it is traced; see https://www.w3.org/TR/trace-context/. */
+    traceparent: z.string().max(100).optional(),
   }),
   /** Parts join with '.', because BullMQ refuses ':' in custom ids. */
   id: (job: { downloadId: string; generation: number }): string => `${job.downloadId}.g${job.generation}`,
@@ -74,3 +76,7 @@ export const HostName = z.string().regex(HOST_NAME, HOST_NAME_RULE).toLowerCase(
 /** @returns the queue that only the named host consumes; without a name, the pool queue. */
 export const queueOf = (host: string | undefined | null): string =>
   host ? `${POOL_QUEUE}.${hostKey(host)}` : POOL_QUEUE;
+
+/** @returns the host of a queue, as names are compared; undefined for the queue of the pool, and for no queue of downloads */
+export const hostOfQueue = (name: string): string | undefined =>
+  name.startsWith(`${POOL_QUEUE}.`) ? hostKey(name.slice(POOL_QUEUE.length + 1)) : undefined;

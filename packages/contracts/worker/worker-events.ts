@@ -143,6 +143,26 @@ export const HostFacts = z.strictObject({
 
 export type HostFacts = z.infer<typeof HostFacts>;
 
+/** What a worker knows of a source. */
+const SourceReport = z.strictObject({
+  layer: z.enum(LAYER_NAMES),
+  kind: z.enum(SOURCE_KINDS),
+  origin: text(300),
+  /** In the configured order of its layer, from 1; null for a source that manifests name. */
+  place: z.number().int().min(1).nullable(),
+  breaker: z.enum(['closed', 'open', 'half-open']),
+  /** Milliseconds until it may be asked again. */
+  waitMs: Count,
+  successRate: z.number().min(0).max(1).nullable(),
+  bytesPerSecond: Count.nullable(),
+  requestsPerMinute: Count.nullable(),
+  connections: Count.nullable(),
+});
+
+export type SourceReport = z.infer<typeof SourceReport>;
+
+export const MAX_SOURCE_REPORTS = 64;
+
 /** Summary of the host: a digest of its inventory, and the numbers that the API shows. */
 export const HostReport = z.strictObject({
   type: z.literal('host.report'),
@@ -155,6 +175,8 @@ export const HostReport = z.strictObject({
   /** Labels of the worker's own configuration; left out by workers before version 0.2. */
   labels: Labels.optional(),
   facts: HostFacts.optional(),
+  /** Left out by workers before version 0.3. */
+  sources: z.array(SourceReport).max(MAX_SOURCE_REPORTS).optional(),
 });
 
 const InventoryEventEntry = z.strictObject({

@@ -1,5 +1,6 @@
 import { labelKeyProblem, labelValueProblem } from '../selector/selector.ts';
 import { DAY_MS, parseBytes, parseDuration } from '../units.ts';
+import { badRepoReason } from '../text/hub-name.ts';
 import { parseRedisUrl } from './redis-url.ts';
 
 /**
@@ -167,6 +168,37 @@ export const sourceLimit: SettingKind<[host: string, bytesPerSecond: number]> = 
   const [, host, limit] = /^([a-z0-9.-]+(?::\d+)?)=(.+)$/i.exec(text) ?? [];
   if (host === undefined) throw new RangeError('write a host and its bytes per second, such as gateway.example=20M');
   return [host.toLowerCase(), rate(limit!)];
+};
+
+/** `name=value` of a header of HTTP; the value may be percent-encoded, as OpenTelemetry writes it. */
+export const headerPair: SettingKind<[name: string, value: string]> = (text) => {
+  const [, name, value] = /^([!#$%&'*+.^_`|~0-9a-z-]+)=([\x20-\x7e]*)$/i.exec(text) ?? [];
+  if (name === undefined) throw new RangeError('write headers such as authorization=Bearer%20abc');
+  return [name.toLowerCase(), decodedValue(value!)];
+};
+
+function decodedValue(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
+}
+
+/** A part of a whole, 0 to 1. */
+export const share: SettingKind<number> = (text) => {
+  const part = Number(text);
+  if (/^[\d.]+$/.test(text) && part >= 0 && part <= 1) return part;
+  throw new RangeError('write a number from 0 to 1, such as 0.1');
+};
+
+/** `acme/whisper=whisper-base`: a repository of a hub, and the model that it shows. */
+export const servedRepo: SettingKind<{ readonly repo: string; readonly model: string }> = (text) => {
+  const at = text.indexOf('=');
+  const [repo, model] = [text.slice(0, at), text.slice(at + 1)];
+  const problem = at < 0 ? 'has no "="' : (badRepoReason(repo) ?? (model === '' ? 'names no model' : undefined));
+  if (problem === undefined) return { repo, model };
+  throw new RangeError(`write a repository and a model, such as acme/whisper=whisper-base ("${text}" ${problem})`);
 };
 
 function reading(parse: (text: string) => number, text: string, right: string): number {

@@ -8,6 +8,7 @@ import {
   bindAddress,
   duration,
   flag,
+  headerPair,
   httpUrl,
   label,
   listOf,
@@ -15,6 +16,8 @@ import {
   proxyUrl,
   rate,
   redisUrl,
+  share,
+  servedRepo,
   size,
   someOf,
   sourceLimit,
@@ -121,13 +124,33 @@ export const SETTINGS = {
     readBy: ['api'],
     default: '6000',
     meaning:
-      'most requests of one token within a minute, at all API processes together (at each while Redis is away); beyond, they are answered with 429',
+      'most requests of one token or user within a minute, at all API processes together (at each while Redis is away); beyond, they are answered with 429',
+  },
+  HAULIER_SESSION_IDLE: {
+    kind: duration,
+    readBy: ['api'],
+    default: '12h',
+    meaning: 'a [session](access.md#users-and-sessions) that is not used for this long is over',
+  },
+  HAULIER_SESSION_LIFE: {
+    kind: duration,
+    readBy: ['api'],
+    default: '7d',
+    meaning: 'a session is over after this long, however much it is used',
+  },
+  HAULIER_SIGN_IN_WITHOUT_TLS: {
+    kind: flag,
+    readBy: ['api'],
+    default: '0',
+    meaning:
+      '`1`: users may also sign in from other machines without TLS; password and session cross the network in the open',
   },
   HAULIER_QUEUE_BOARD: {
     kind: oneOf(['read-only', 'writable', 'off']),
     readBy: ['api'],
-    default: 'read-only',
-    meaning: '`read-only`, `writable` or `off`',
+    default: 'writable',
+    meaning:
+      'the board of queues at `/admin/queues`. `writable`: users who may read see it, admins also act; `read-only`: nothing can be changed there; `off`',
   },
   HAULIER_DOCS: {
     kind: flag,
@@ -215,6 +238,18 @@ export const SETTINGS = {
     default: '1m',
     meaning:
       'how often the worker reports its host, beside after each change; less than a third of `HAULIER_HOST_OFFLINE_AFTER`',
+  },
+  HAULIER_METRICS_PORT: {
+    kind: wholeNumber(0, 65_535, 'write a port from 0 (any free one) to 65535'),
+    readBy: ['worker'],
+    shownDefault: 'none',
+    meaning: 'the worker serves `/metrics` for Prometheus at this port, without a token; 0 takes a free one',
+  },
+  HAULIER_METRICS_BIND: {
+    kind: bindAddress,
+    readBy: ['worker'],
+    default: '127.0.0.1',
+    meaning: 'address of that port',
   },
   HAULIER_COMMANDS: {
     kind: anyText,
@@ -364,6 +399,73 @@ export const SETTINGS = {
     default: '90d',
     meaning: 'how long a replaced version is kept; pinned, current and previous ones always',
   },
+  HAULIER_SERVE: {
+    kind: flag,
+    readBy: ['worker'],
+    default: 'on',
+    meaning: 'the worker [serves its store](serve.md) to standard clients: `on` or `off`',
+  },
+  HAULIER_SERVE_BIND: {
+    kind: bindAddress,
+    readBy: ['worker', 'cli'],
+    default: '127.0.0.1',
+    meaning:
+      'address the store is served on; beyond this machine it needs `HAULIER_SERVE_NETWORKS` or `HAULIER_SERVE_TOKENS`',
+  },
+  HAULIER_SERVE_PORT: {
+    kind: wholeNumber(0, 65_535, 'write a port from 0 (any free one) to 65535'),
+    readBy: ['worker', 'cli'],
+    shownDefault: '`7430`, and a free one where that is taken',
+    meaning: 'port the store is served on; 0 takes a free one',
+  },
+  HAULIER_SERVE_NETWORKS: {
+    kind: listOf(anyText),
+    readBy: ['worker', 'cli'],
+    default: '',
+    shownDefault: 'none',
+    meaning: 'networks whose hosts may read without a token: `10.0.0.0/8,192.168.1.7`',
+  },
+  HAULIER_SERVE_TOKENS: {
+    kind: listOf(token),
+    readBy: ['worker', 'cli'],
+    default: '',
+    shownDefault: 'none',
+    meaning: 'tokens that may read, private models too; clients of hubs send `HF_TOKEN`',
+    isSecret: true,
+  },
+  HAULIER_SERVE_PRIVATE: {
+    kind: listOf(anyText),
+    readBy: ['worker', 'cli'],
+    default: '',
+    shownDefault: 'none',
+    meaning: 'models that are served to tokens alone, by name; `*` stands for any characters: `secret-*`',
+  },
+  HAULIER_SERVE_REPOS: {
+    kind: listOf(servedRepo),
+    readBy: ['worker', 'cli'],
+    default: '',
+    shownDefault: 'none',
+    meaning: 'further names of models as repositories: `acme/whisper=whisper-base`',
+  },
+  HAULIER_SERVE_ALLOW: {
+    kind: listOf(anyText),
+    readBy: ['worker', 'cli'],
+    default: '',
+    shownDefault: 'none',
+    meaning: 'repositories that are fetched from the hub when they are asked for: `onnx-community/*,acme/tiny`',
+  },
+  HAULIER_SERVE_CLIENT_RATE: {
+    kind: rate,
+    readBy: ['worker', 'cli'],
+    shownDefault: 'none',
+    meaning: 'most bytes per second that are served to one client',
+  },
+  HAULIER_SERVE_CLIENT_REQUESTS: {
+    kind: wholeNumber(10, 10_000_000),
+    readBy: ['worker', 'cli'],
+    shownDefault: 'none',
+    meaning: 'most requests of one client within a minute; beyond, they are answered with 429',
+  },
   HAULIER_VERIFY_RATE: {
     kind: rate,
     readBy: ['worker'],
@@ -391,6 +493,27 @@ export const SETTINGS = {
     meaning:
       'hosts without a proxy: `*`, `host`, `.suffix`, `host:port`, an address or a CIDR block; `no_proxy` counts after it',
     alias: 'no_proxy',
+  },
+  OTEL_EXPORTER_OTLP_ENDPOINT: {
+    kind: httpUrl,
+    readBy: ['api', 'worker'],
+    shownDefault: 'none',
+    meaning:
+      'collector of OpenTelemetry that [traces](operations.md#traces) are sent to, such as `http://127.0.0.1:4318`; without it nothing is traced',
+  },
+  OTEL_EXPORTER_OTLP_HEADERS: {
+    kind: listOf(headerPair),
+    readBy: ['api', 'worker'],
+    default: '',
+    shownDefault: 'none',
+    meaning: 'headers for the collector: `authorization=Bearer%20abc`',
+    isSecret: true,
+  },
+  OTEL_TRACES_SAMPLER_ARG: {
+    kind: share,
+    readBy: ['api', 'worker'],
+    default: '1',
+    meaning: 'share of the traces that begin here and are sent, 0 to 1',
   },
   HAULIER_URL: {
     kind: apiUrl,

@@ -7,15 +7,45 @@ import { applyChecks, type NewerVersion } from './apply-checks.ts';
 import { applyInventories } from '../hosts/apply-inventory.ts';
 import type { Database } from '../sql/connect.ts';
 import * as sql from './event-sql.ts';
-import { planEvents, type DownloadStep, type EventPlan } from './event-waves.ts';
+import { planEvents, type DownloadStep, type EventPlan, type NoticeEvent } from './event-waves.ts';
 import { dropForeign, dropRepeats, type BatchProofs } from './batch-proofs.ts';
 import * as hostSql from '../hosts/host-event-sql.ts';
 import { noteActivations } from '../rollouts/activate-hosts.ts';
 import { inTransaction } from '../sql/transaction.ts';
 
+export type ProgressStep = Extract<DownloadStep, { type: 'download.progress' }>;
+
+/** A try as it was stored. */
+export interface StoredTry {
+  readonly downloadId: string;
+  readonly attempt: number;
+  readonly layer: string;
+  readonly status: 'success' | 'failure';
+  readonly errorKind: string | null;
+  readonly latencyMs: number;
+  /** Kept. */
+  readonly bytes: number;
+}
+
+export interface StoredEnd {
+  readonly result: 'success' | 'failure';
+  readonly errorKind: string | null;
+  /** From the request to the end. */
+  readonly readyMs: number;
+}
+
 export interface AppliedEvents {
   /** Ids of downloads that started, stopped, ended or went on. Positions alone are not listed. */
   readonly moved: readonly string[];
+  /** The last accepted position of each download that moved on. */
+  readonly positions: readonly ProgressStep[];
+  /** Hosts that reported. */
+  readonly hosts: readonly string[];
+  readonly notices: readonly NoticeEvent[];
+  /** Tries that were not stored before, by download and in their order. */
+  readonly tries: readonly StoredTry[];
+  /** Downloads that succeeded or failed. */
+  readonly ends: readonly StoredEnd[];
   /** Events of downloads that changed nothing: repeats, stragglers, illegal moves, other hosts' downloads. */
   readonly ignored: number;
   /** Newer versions that were not known before. */
@@ -45,14 +75,29 @@ export async function applyEvents(
     const hostOf = await lockRows(client, all, proofs.size > 0);
     const { plan, ...foreign } = dropForeign(all, fresh, proofs, hostOf);
     const moved = new Set<string>();
+    const positions: ProgressStep[] = [];
+    const ended: string[] = [];
     let ignored = eventsIn(batches) - eventsIn(fresh) + foreign.events;
-    for (const wave of plan.waves) ignored += await applyWave(client, wave, now, moved);
-    if (plan.tries.length > 0) await client.query(sql.TRIES_SQL, [JSON.stringify(plan.tries)]);
+    for (const wave of plan.waves) ignored += await applyWave(client, wave, now, { moved, positions, ended });
+    const tries =
+      plan.tries.length === 0 ? [] : (await client.query<StoredTry>(sql.TRIES_SQL, [JSON.stringify(plan.tries)])).rows;
+    const ends = await countEnded(client, ended);
     await applyHosts(client, fresh, plan, now);
     for (const id of await applyInventories(client, plan.inventories, now)) moved.add(id);
     const newer = await applyChecks(client, plan.checks, now);
     await announceMismatches(client, plan.notices, plan.tries, now);
-    return { moved: [...moved], ignored, newer, refused: [...refused, ...foreign.refused] };
+    const hosts = [...new Set([...plan.reports, ...plan.inventories].map(({ host }) => host))];
+    return {
+      moved: [...moved],
+      positions,
+      hosts,
+      notices: plan.notices,
+      tries,
+      ends,
+      ignored,
+      newer,
+      refused: [...refused, ...foreign.refused],
+    };
   });
 }
 
@@ -85,12 +130,27 @@ async function lockRows(
   return new Map([...locked, ...tried].map(({ id, host }) => [id, host]));
 }
 
+async function countEnded(client: pg.PoolClient, ended: readonly string[]): Promise<StoredEnd[]> {
+  if (ended.length === 0) return [];
+  await client.query(sql.ROLL_UP_LOCK_SQL);
+  await client.query(sql.ENDED_SQL, [ended]);
+  return (await client.query<StoredEnd>(sql.ENDS_SQL, [ended])).rows;
+}
+
+/** What all waves of a set of batches did. */
+interface WaveResults {
+  readonly moved: Set<string>;
+  readonly positions: ProgressStep[];
+  /** Downloads that succeeded or failed. */
+  readonly ended: string[];
+}
+
 /** @returns how many events of the wave changed nothing */
 async function applyWave(
   client: pg.PoolClient,
   wave: readonly DownloadStep[],
   now: Date,
-  moved: Set<string>,
+  { moved, positions, ended }: WaveResults,
 ): Promise<number> {
   let changed = 0;
   const run = async (statement: string, steps: readonly object[]): Promise<string[]> => {
@@ -100,10 +160,15 @@ async function applyWave(
     return rows.map(({ id }) => id);
   };
   const of = (type: DownloadStep['type']) => wave.filter((step) => step.type === type);
-  const progress = of('download.progress');
+  const progress = wave.filter((step) => step.type === 'download.progress');
   const starts = of('download.started');
   if (starts.length > 0) await client.query(sql.KILLED_SQL, [JSON.stringify(starts)]);
   const positioned = new Set(await run(sql.PROGRESS_SQL, progress));
+  const over = [
+    ...(await run(sql.FAILED_SQL, of('download.failed'))),
+    ...(await run(sql.FINISHED_SQL, of('download.finished').map(withGateway))),
+  ];
+  ended.push(...over);
   const ids = [
     ...(await run(
       sql.MISSED_START_SQL,
@@ -111,10 +176,9 @@ async function applyWave(
     )),
     ...(await run(sql.STARTED_SQL, starts)),
     ...(await run(sql.INTERRUPTED_SQL, of('download.interrupted'))),
-    ...(await run(sql.FAILED_SQL, of('download.failed'))),
-    ...(await run(sql.FINISHED_SQL, of('download.finished').map(withGateway))),
   ];
-  for (const id of ids) moved.add(id);
+  for (const id of [...ids, ...over]) moved.add(id);
+  positions.push(...progress.filter(({ downloadId }) => positioned.has(downloadId)));
   return wave.length - changed;
 }
 

@@ -158,4 +158,26 @@ export const TRIES_SQL = `
     bytes bigint, "committedBytes" bigint, "errorKind" text, "errorMessage" text, reason text, origin text`)}
   JOIN downloads d ON d.id = e."downloadId" AND ${OWN}
   ORDER BY e."downloadId", e.generation, e.attempt, e.sequence
-  ON CONFLICT DO NOTHING`;
+  ON CONFLICT DO NOTHING
+  RETURNING download_id AS "downloadId", attempt, layer, status, error_kind AS "errorKind", latency_ms AS "latencyMs",
+    coalesce(committed_bytes, bytes) AS bytes`;
+
+/** Counts downloads ($1) that ended, after their rows were written. The lock is that of the roll-up of tries. */
+export const ENDED_SQL = `
+  INSERT INTO download_hours AS h (slot, outcome, bucket, downloads, ready_ms)
+  SELECT date_trunc('hour', e.completed_at, 'UTC'), e.outcome, haulier_bucket(e.ms), count(*), sum(e.ms)
+  FROM (
+    SELECT d.completed_at, d.outcome,
+      greatest(0, extract(epoch FROM d.completed_at - coalesce(d.asked_at, d.created_at)) * 1000)::bigint AS ms
+    FROM downloads d WHERE d.id = ANY($1::uuid[]) AND d.completed_at IS NOT NULL AND d.outcome IS NOT NULL
+  ) e GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+  ON CONFLICT (slot, outcome, bucket) DO UPDATE SET downloads = h.downloads + excluded.downloads,
+    ready_ms = h.ready_ms + excluded.ready_ms`;
+
+export const ROLL_UP_LOCK_SQL = `SELECT pg_advisory_xact_lock(hashtext('haulier'), hashtext('roll-up'))`;
+
+/** How those downloads ended. */
+export const ENDS_SQL = `
+  SELECT CASE WHEN d.status = 'success' THEN 'success' ELSE 'failure' END AS result, d.error_kind AS "errorKind",
+    greatest(0, extract(epoch FROM d.completed_at - coalesce(d.asked_at, d.created_at)) * 1000)::bigint AS "readyMs"
+  FROM downloads d WHERE d.id = ANY($1::uuid[]) AND d.completed_at IS NOT NULL`;

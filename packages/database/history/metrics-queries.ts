@@ -1,8 +1,9 @@
 import type { LayerName, Outcome } from '#core/layer';
-import { DAY_MS } from '#core/units';
+import { DAY_MS, HOUR_MS } from '#core/units';
 import type { Database } from '../sql/connect.ts';
 import type { DownloadRow } from '../downloads/download-row.ts';
 import { readSetting, writeSetting } from '../sql/setting-queries.ts';
+import { groupBy, statsOf, trySums, type TryStats } from './try-sums.ts';
 
 /** One try at one source. */
 export interface TryRow {
@@ -40,19 +41,6 @@ export interface TryFilter {
   readonly limit: number;
 }
 
-/** Tries of one layer, or of one gateway. */
-export interface TryStats {
-  readonly attempts: number;
-  readonly successes: number;
-  /** 0 to 1. */
-  readonly successRate: number;
-  readonly averageMs: number;
-  readonly p50Ms: number;
-  readonly p95Ms: number;
-  /** Kept, also by attempts whose worker was killed. */
-  readonly bytes: number;
-}
-
 export interface MetricsCounts {
   /** Start of the counted time: the reset point, or the start of the window when that is later. */
   readonly since: Date;
@@ -80,20 +68,13 @@ export interface LayerHealth {
 const HEALTHY_FROM = 0.9;
 const DEGRADED_FROM = 0.5;
 
-/** Rows of earlier releases have no origin: it is read from the URL of the source. */
-const ORIGIN = `coalesce(t.origin, substring(t.source FROM '^[a-z][a-z0-9+.-]*://[^/?#]+'), t.source)`;
+const ORIGIN = 'haulier_origin(t.origin, t.source)';
 
 const KEPT = 'coalesce(t.committed_bytes, t.bytes)';
 
 const TRY_COLUMNS = `t.at, t.download_id AS "downloadId", t.generation, t.attempt, t.sequence, t.host, t.model,
   t.model_type AS "modelType", t.layer, t.kind, t.source, ${ORIGIN} AS origin, t.status,
   t.latency_ms AS "latencyMs", t.bytes, ${KEPT} AS "committedBytes", t.total_bytes AS "totalBytes", t.error_kind AS "errorKind", t.error_message AS "errorMessage", t.reason`;
-
-const STATS_COLUMNS = `count(*) AS attempts, count(*) FILTER (WHERE t.status = 'success') AS successes,
-  (count(*) FILTER (WHERE t.status = 'success'))::float8 / count(*) AS "successRate",
-  avg(t.latency_ms)::float8 AS "averageMs",
-  percentile_disc(0.5) WITHIN GROUP (ORDER BY t.latency_ms) AS "p50Ms",
-  percentile_disc(0.95) WITHIN GROUP (ORDER BY t.latency_ms) AS "p95Ms", sum(${KEPT})::bigint AS bytes`;
 
 /** Days bound what is read, because the history is partitioned by them. */
 const SINCE = `t.at >= $1 AND t.day >= ($1::timestamptz AT TIME ZONE 'UTC')::date`;
@@ -132,27 +113,34 @@ export async function listTries(database: Database, filter: TryFilter): Promise<
 }
 
 /** Success, latency and cache effectiveness since the given moment or the reset point. */
-export async function metricsSummary(database: Database, since: Date): Promise<MetricsCounts> {
+export async function metricsSummary(database: Database, since: Date, now: Date): Promise<MetricsCounts> {
   const start = await startOf(database, since);
-  const layers = `SELECT t.layer, ${STATS_COLUMNS} FROM tries t WHERE ${SINCE} GROUP BY t.layer ORDER BY t.layer`;
-  const gateways = `SELECT t.layer, ${ORIGIN} AS gateway, ${STATS_COLUMNS} FROM tries t WHERE ${SINCE}
-    GROUP BY 1, 2 ORDER BY 1, 2`;
-  const outcomes = `SELECT d.outcome, count(*) AS count FROM downloads d
-    WHERE d.completed_at >= $1 AND d.outcome IS NOT NULL GROUP BY d.outcome`;
-  const { pool } = database;
-  const [byLayer, byGateway, byOutcome] = await Promise.all([
-    pool.query<TryStats & { layer: LayerName }>(layers, [start]),
-    pool.query<TryStats & { layer: LayerName; gateway: string }>(gateways, [start]),
-    pool.query<{ outcome: Outcome; count: number }>(outcomes, [start]),
-  ]);
-  const counts = Object.fromEntries(byOutcome.rows.map(({ outcome, count }) => [outcome, count]));
+  const [sums, outcomes] = await Promise.all([trySums(database, start, now), endedSince(database, start)]);
+  const byLayer = [...groupBy(sums, ({ layer }) => layer).values()];
+  const byGateway = [...groupBy(sums, ({ layer, origin }) => `${layer} ${origin}`).values()];
+  const layers = byLayer.map((of) => ({ layer: of[0]!.layer, ...statsOf(of) }));
+  const gateways = byGateway.map((of) => ({ layer: of[0]!.layer, gateway: of[0]!.origin, ...statsOf(of) }));
   return {
     since: start,
-    layers: byLayer.rows,
-    gateways: byGateway.rows,
-    outcomes: counts,
-    cacheEffectiveness: effectivenessOf(counts),
+    layers: layers.toSorted((a, b) => compare(a.layer, b.layer)),
+    gateways: gateways.toSorted((a, b) => compare(a.layer, b.layer) || compare(a.gateway, b.gateway)),
+    outcomes,
+    cacheEffectiveness: effectivenessOf(outcomes),
   };
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Single downloads in the hour in which the window begins, and the roll-up after it. */
+async function endedSince(database: Database, start: Date): Promise<Partial<Record<Outcome, number>>> {
+  const sql = `SELECT outcome, sum(downloads)::bigint AS count FROM (
+      SELECT h.outcome, h.downloads FROM download_hours h WHERE h.slot >= $2
+      UNION ALL
+      SELECT d.outcome, 1 FROM downloads d WHERE d.completed_at >= $1 AND d.completed_at < $2 AND d.outcome IS NOT NULL
+    ) a GROUP BY outcome ORDER BY outcome`;
+  const hours = new Date(Math.ceil(start.getTime() / HOUR_MS) * HOUR_MS);
+  const { rows } = await database.pool.query<{ outcome: Outcome; count: number }>(sql, [start, hours]);
+  return Object.fromEntries(rows.map(({ outcome, count }) => [outcome, count]));
 }
 
 function effectivenessOf(counts: Partial<Record<Outcome, number>>): number | null {
@@ -162,17 +150,43 @@ function effectivenessOf(counts: Partial<Record<Outcome, number>>): number | nul
 }
 
 /** How each layer that was tried since the given moment does. */
-export async function layerHealth(database: Database, since: Date): Promise<LayerHealth[]> {
-  const sql = `SELECT t.layer, count(*) AS attempts,
-      (count(*) FILTER (WHERE t.status = 'success'))::float8 / count(*) AS "successRate",
-      max(t.at) FILTER (WHERE t.status = 'success') AS "lastSuccessAt",
-      max(t.at) FILTER (WHERE t.status = 'failure') AS "lastFailureAt",
-      (array_agg(t.source || ': ' || coalesce(t.error_message, t.error_kind, 'failed') ORDER BY t.at DESC)
-        FILTER (WHERE t.status = 'failure'))[1] AS "lastError"
-    FROM tries t WHERE ${SINCE} GROUP BY t.layer ORDER BY t.layer`;
+export async function layerHealth(database: Database, since: Date, now: Date): Promise<LayerHealth[]> {
   const start = await startOf(database, since);
-  const { rows } = await database.pool.query<Omit<LayerHealth, 'state'>>(sql, [start]);
-  return rows.map((row) => ({ ...row, state: stateOf(row.successRate) }));
+  const lastSql = `SELECT s.layer, max(s.last_success_at) AS "lastSuccessAt", max(s.last_failure_at) AS "lastFailureAt",
+      (array_agg(s.last_error ORDER BY s.last_failure_at DESC) FILTER (WHERE s.last_failure_at >= $1))[1] AS "lastError"
+    FROM sources_tried s GROUP BY s.layer`;
+  type Last = Pick<LayerHealth, 'layer' | 'lastSuccessAt' | 'lastFailureAt' | 'lastError'>;
+  const statesSql = 'SELECT layer, state, since FROM layer_states';
+  const [sums, last, states] = await Promise.all([
+    trySums(database, start, now),
+    database.pool.query<Last>(lastSql, [start]),
+    database.pool.query<{ layer: LayerName; state: string; since: Date }>(statesSql),
+  ]);
+  const within = (at: Date | null | undefined): Date | null => (at && at >= start ? at : null);
+  const byLayer = [...groupBy(sums, ({ layer }) => layer).values()];
+  const found = byLayer.map((of) => {
+    const { layer } = of[0]!;
+    const { attempts, successRate } = statsOf(of);
+    const state = stateOf(successRate);
+    const seen = last.rows.find((row) => row.layer === layer);
+    const known = states.rows.find((row) => row.layer === layer && row.state === state);
+    return {
+      ...{ layer, state, stateSince: known?.since, attempts, successRate },
+      lastSuccessAt: within(seen?.lastSuccessAt),
+      lastFailureAt: within(seen?.lastFailureAt),
+      lastError: seen?.lastError ?? null,
+    };
+  });
+  return found.toSorted((a, b) => compare(a.layer, b.layer));
+}
+
+/** Writes since when each layer is as it is now. */
+export async function noteLayers(database: Database, since: Date, now: Date): Promise<void> {
+  const found = await layerHealth(database, since, now);
+  const sql = `INSERT INTO layer_states AS o (layer, state, since)
+    SELECT e.layer, e.state, $2 FROM jsonb_to_recordset($1::jsonb) AS e (layer text, state text) ORDER BY e.layer
+    ON CONFLICT (layer) DO UPDATE SET state = excluded.state, since = excluded.since WHERE o.state <> excluded.state`;
+  await database.pool.query(sql, [JSON.stringify(found.map(({ layer, state }) => ({ layer, state }))), now]);
 }
 
 const stateOf = (successRate: number): LayerHealth['state'] =>
@@ -182,7 +196,8 @@ const stateOf = (successRate: number): LayerHealth['state'] =>
 export const resetMetrics = (database: Database, now: Date): Promise<void> =>
   writeSetting(database, 'metrics_reset_at', now.toISOString(), now);
 
-async function startOf(database: Database, since: Date): Promise<Date> {
+/** @returns the moment, or the last reset when that is later */
+export async function startOf(database: Database, since: Date): Promise<Date> {
   const reset = await readSetting(database, 'metrics_reset_at');
   return reset !== undefined && new Date(reset) > since ? new Date(reset) : since;
 }

@@ -76,3 +76,12 @@ async function partitionsOf(connection: Pick<Database['pool'], 'query'>): Promis
     WHERE i.inhparent = 'tries'::regclass AND c.relname ~ '_[0-9]{8}$' ORDER BY 2`;
   return (await connection.query<TryPartition>(sql)).rows;
 }
+
+/** Deletes the roll-ups of the tries and downloads, and the samples of the queue, before the given moment. */
+export async function dropRollUps(database: Database, olderThan: Date): Promise<void> {
+  for (const [table, column] of [
+    ...(['try_hours', 'try_days', 'download_hours'] as const).map((table) => [table, 'slot'] as const),
+    ['queue_samples', 'at'] as const,
+  ])
+    await database.pool.query(`DELETE FROM ${table} WHERE ${column} < $1`, [olderThan]);
+}

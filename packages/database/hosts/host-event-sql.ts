@@ -20,9 +20,9 @@ export const HOSTS_SEEN_SQL = `
 export const REPORTS_SQL = `
   UPDATE hosts h SET reported_at = ${at('e.at')}, inventory_digest = e."inventoryDigest", store_bytes = e."storeBytes",
     free_bytes = e."freeBytes", file_count = e."fileCount", worker_version = e."workerVersion",
-    worker_labels = coalesce(e.labels, '{}'), facts = coalesce(e.facts, '{}')
+    worker_labels = coalesce(e.labels, '{}'), facts = coalesce(e.facts, '{}'), source_reports = coalesce(e.sources, '[]')
   FROM jsonb_to_recordset($1::jsonb) AS e (host text, at bigint, "inventoryDigest" text, "storeBytes" bigint,
-    "freeBytes" bigint, "fileCount" int, "workerVersion" text, labels jsonb, facts jsonb)
+    "freeBytes" bigint, "fileCount" int, "workerVersion" text, labels jsonb, facts jsonb, sources jsonb)
   WHERE h.name = e.host AND (h.reported_at IS NULL OR h.reported_at <= ${at('e.at')})`;
 
 export const NOTICES_SQL = `

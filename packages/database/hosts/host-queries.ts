@@ -206,9 +206,36 @@ export async function hostTotals(database: Database, aliveSince: Date): Promise<
 
 const MAX_COUNTED = 100_000;
 
+/** How many online hosts run each version of the worker; `unknown` for those that never told. */
+export async function workersByVersion(database: Database, aliveSince: Date): Promise<Record<string, number>> {
+  const sql = `SELECT coalesce(h.worker_version, 'unknown') AS version, count(*) AS hosts FROM hosts h
+    WHERE h.last_seen_at >= $1 GROUP BY 1 ORDER BY 1`;
+  const { rows } = await database.pool.query<{ version: string; hosts: number }>(sql, [aliveSince]);
+  return Object.fromEntries(rows.map(({ version, hosts }) => [version, hosts]));
+}
+
 /** @returns those of the names that no worker has reported from, in their order */
 export async function unknownHosts(database: Database, names: readonly string[]): Promise<string[]> {
   const sql = `SELECT n.name FROM unnest($1::text[]) WITH ORDINALITY AS n (name, position)
     WHERE NOT EXISTS (SELECT 1 FROM hosts h WHERE h.name = n.name) ORDER BY n.position`;
   return (await database.pool.query<{ name: string }>(sql, [names])).rows.map(({ name }) => name);
+}
+
+/** The newest downloads of each status that has work are looked at, so that the time does not grow with the history. */
+const LOOKED_AT = 500;
+
+/** @returns hosts that have open downloads, those with the newest first; at most so many */
+export async function hostsAtWork(database: Database, limit: number): Promise<string[]> {
+  const statuses = ['in_progress', 'resuming', 'paused', 'pending'];
+  const sql = `SELECT newest.host FROM unnest($1::text[]) AS s (status) CROSS JOIN LATERAL (
+      SELECT host, created_at FROM downloads d WHERE d.status = s.status ORDER BY d.created_at DESC LIMIT $2
+    ) newest
+    WHERE newest.host IS NOT NULL GROUP BY newest.host ORDER BY max(newest.created_at) DESC, newest.host LIMIT $3`;
+  return (await database.pool.query<{ host: string }>(sql, [statuses, LOOKED_AT, limit])).rows.map(({ host }) => host);
+}
+
+/** @returns whether a worker reported from the host, or a download was asked for there */
+export async function isKnownHost(database: Database, name: string): Promise<boolean> {
+  const sql = `SELECT EXISTS (SELECT 1 FROM hosts WHERE name = $1) OR EXISTS (SELECT 1 FROM downloads WHERE host = $1) AS known`;
+  return (await database.pool.query<{ known: boolean }>(sql, [name])).rows[0]!.known;
 }

@@ -67,6 +67,13 @@ export async function openRollouts(database: Database): Promise<GoingRollout[]> 
   return (await database.pool.query<GoingRollout>(sql)).rows;
 }
 
+/** @returns a text that differs when the rollout or one of its hosts was written since */
+export async function rolloutMark(database: Database, id: string): Promise<string> {
+  const sql = `SELECT r.version || ' ' || coalesce((SELECT max(h.updated_at)::text FROM rollout_hosts h WHERE h.rollout_id = r.id), '') AS mark
+    FROM rollouts r WHERE r.id = $1`;
+  return (await database.pool.query<{ mark: string }>(sql, [id])).rows[0]?.mark ?? '';
+}
+
 /** @returns the time zones of the hosts that have not ended */
 export async function zonesOf(database: Database, id: string): Promise<string[]> {
   const sql = `SELECT DISTINCT ${ZONE_SQL} AS zone FROM rollout_hosts h LEFT JOIN hosts k ON k.name = h.host

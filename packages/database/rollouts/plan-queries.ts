@@ -30,13 +30,13 @@ export async function usualRate(database: Database, now: Date): Promise<number |
   return rate > 0 ? rate : undefined;
 }
 
-/** @returns rollouts without a verdict that bring one of these models to one of these hosts */
+/** @returns rollouts that go on, without a verdict or because they hold, and bring one of these models to one of these hosts */
 export async function olderRollouts(
   database: Database,
   models: readonly RolloutModel[],
   hosts: readonly string[],
 ): Promise<string[]> {
-  const sql = `SELECT r.id FROM rollouts r WHERE r.state IN (${OPEN_ROLLOUT_STATES})
+  const sql = `SELECT r.id FROM rollouts r WHERE (r.state IN (${OPEN_ROLLOUT_STATES}) OR r.is_holding)
     AND EXISTS (SELECT 1 FROM jsonb_array_elements(r.models) m WHERE m->>'name' = ANY($1::text[]))
     AND EXISTS (SELECT 1 FROM rollout_hosts h WHERE h.rollout_id = r.id AND h.host = ANY($2::text[])
       AND h.state NOT IN (${FINAL_HOST_LIST}))

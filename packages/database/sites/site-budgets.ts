@@ -39,6 +39,16 @@ export async function holdBudgets(client: Queryable, now: Date): Promise<SiteBud
   return (await client.query<SiteBudget>(sql, [now])).rows;
 }
 
+/** What a budget has left now; null without one. */
+export const freeBytes = (budget: Pick<SiteBudget, 'bytes' | 'usedBytes'> | null | undefined): number | null =>
+  budget == null ? null : Math.max(0, budget.bytes - budget.usedBytes);
+
+/** Every budget as it stands, without holding it. */
+export async function budgetsBySite(database: Database, now: Date): Promise<ReadonlyMap<string, SetBudget>> {
+  const sql = `SELECT ${BUDGET_COLUMNS}, b.set_by AS "setBy", b.set_at AS "setAt" FROM site_budgets b CROSS JOIN ${USED_SQL}`;
+  return new Map((await database.pool.query<SetBudget>(sql, [now])).rows.map((budget) => [budget.site, budget]));
+}
+
 /** Work that a host of a site would begin. */
 export interface SiteWork {
   readonly host: string;
@@ -114,11 +124,9 @@ export async function listSites(database: Database, aliveSince: Date, now: Date)
         SELECT 1 FROM downloads d WHERE d.host = p.name AND d.lost_at IS NOT NULL AND d.repair_waits AND d.status = 'pending'
       )) AS "waitingRepairs"
     FROM known k LEFT JOIN placed p ON p.site = k.site GROUP BY k.site ORDER BY k.site`;
-  const budgets = `SELECT ${BUDGET_COLUMNS}, b.set_by AS "setBy", b.set_at AS "setAt" FROM site_budgets b CROSS JOIN ${USED_SQL}`;
-  const [sites, set] = await Promise.all([
+  const [sites, budgets] = await Promise.all([
     database.pool.query<Omit<SiteRow, 'budget'>>(sql, [aliveSince]),
-    database.pool.query<SetBudget>(budgets, [now]),
+    budgetsBySite(database, now),
   ]);
-  const bySite = new Map(set.rows.map((budget) => [budget.site, budget]));
-  return sites.rows.map((site) => ({ ...site, budget: bySite.get(site.site) ?? null }));
+  return sites.rows.map((site) => ({ ...site, budget: budgets.get(site.site) ?? null }));
 }

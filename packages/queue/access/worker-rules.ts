@@ -3,6 +3,7 @@ import {
   answersKey,
   commandChannel,
   commandKey,
+  disabledSourcesKey,
   downloadQueue,
   eventStreamKey,
   hostLockKey,
@@ -46,7 +47,12 @@ export function workerRules({ prefix, host, mayPool, passwordSha256 }: WorkerAcc
     ...[host, ...(mayPool ? [null] : [])].map((one) => commandChannel(prefix, one)),
   ];
   const commands = [host, ...(mayPool ? [null] : [])].map((one) => `${asPattern(commandKey(prefix, one, ''))}*`);
-  const toRead = [asPattern(limitsKey(prefix, host)), asPattern(answersKey(prefix)), ...commands];
+  const toRead = [
+    asPattern(limitsKey(prefix, host)),
+    asPattern(answersKey(prefix)),
+    asPattern(disabledSourcesKey(prefix)),
+    ...commands,
+  ];
   return [
     ...['reset', 'on', `#${passwordSha256}`],
     ...queues.map((queue) => `~${asPattern(`${queueKey(queue)}:`)}*`),

@@ -1,3 +1,4 @@
+import type { DisabledSource } from '#contracts/worker/disabled-source';
 import { LimitsChanged, WorkerCommand, type HostLimits } from '#contracts/worker/worker-events';
 import type { Logger } from '#core/logger';
 import { parseJson } from '#core/text/parse-json';
@@ -5,6 +6,7 @@ import { HOUR_MS } from '#core/units';
 import { ChannelListener } from './channel-listener.ts';
 import type { RedisClient, RedisSettings } from '../connection.ts';
 import { commandChannel, commandKey } from '../keys.ts';
+import { readDisabledSources } from './disabled-sources.ts';
 import { keepHostLimits, readHostLimits, type LimitsChange } from './host-limits.ts';
 
 /** Long enough for a worker that was cut off; the intent itself is in Postgres. */
@@ -56,6 +58,8 @@ export interface CommandListenerOptions {
   readonly onCommand: (command: WorkerCommand) => void;
   /** Told all limits that are set for the host, also when nothing changed. */
   readonly onLimits: (limits: HostLimits) => void;
+  /** Told all sources that an operator disabled, also when nothing changed. */
+  readonly onDisabledSources?: (sources: readonly DisabledSource[]) => void;
   readonly logger: Logger;
 }
 
@@ -96,13 +100,23 @@ export class CommandListener {
    * of a download and every few seconds, because a published message reaches only connected workers.
    */
   async recall(downloadIds: readonly string[]): Promise<void> {
-    await Promise.all([this.recallLimits(), this.#recallCommands(downloadIds)]);
+    await Promise.all([this.recallLimits(), this.#recallSources(), this.#recallCommands(downloadIds)]);
   }
 
   /** Reads the kept limits of the host; a worker of the pool alone has none. */
   async recallLimits(): Promise<void> {
     const { redis, settings, host, onLimits } = this.#options;
     if (host !== undefined) onLimits(await readHostLimits(redis, settings.prefix, host));
+  }
+
+  /** Never rejects: a user in Redis that the API has not brought up to date may not read it yet, and what was read before holds. */
+  async #recallSources(): Promise<void> {
+    const { redis, settings, onDisabledSources, logger } = this.#options;
+    try {
+      onDisabledSources?.(await readDisabledSources(redis, settings.prefix));
+    } catch (err) {
+      logger.debug({ err }, 'disabled sources were not read');
+    }
   }
 
   async #recallCommands(downloadIds: readonly string[]): Promise<void> {

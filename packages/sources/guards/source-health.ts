@@ -72,8 +72,18 @@ export interface OriginFailure {
   readonly connectionLimit?: number | undefined;
 }
 
+/** How long a transfer that meets a source without end of its switch is told to stay away. */
+const DISABLED_MS = 10 * MINUTE_MS;
+
+interface Switch {
+  readonly note: string;
+  /** Monotonic milliseconds; Infinity: until it is enabled. */
+  readonly untilMs: number;
+}
+
 /** Health of every origin, shared by all transfers of a process. */
 export class SourceHealth {
+  #disabled: ReadonlyMap<string, Switch> = new Map();
   /** A paused origin is remembered longer than one that is not. */
   readonly #records: BoundedMap<OriginRecord>;
   readonly #now: () => number;
@@ -97,6 +107,12 @@ export class SourceHealth {
    * @throws SourceError `throttled` or `unreachable` with `retryAfterMs` during a cooldown
    */
   admit(origin: string, source: string, bucket?: string): void {
+    const disabledMs = this.#disabledMs(origin);
+    if (disabledMs > 0) {
+      // Its kind lets a transfer go on with other sources at once, and a download without any wait until it is enabled.
+      const message = `was disabled by an operator: ${this.#disabled.get(origin)!.note}`;
+      throw new SourceError('throttled', source, message, { retryAfterMs: disabledMs });
+    }
     const record = this.#touch(origin);
     const waitMs = this.waitMs(origin, bucket);
     if (waitMs > 0) {
@@ -112,6 +128,26 @@ export class SourceHealth {
         original: record.firstFailure,
       });
     record.probing = true;
+  }
+
+  /**
+   * Replaces what an operator disabled.
+   *
+   * @param disabled `forMs` undefined: until it is enabled
+   */
+  setDisabled(
+    disabled: readonly { readonly origin: string; readonly note: string; readonly forMs: number | undefined }[],
+  ): void {
+    const now = this.#now();
+    this.#disabled = new Map(
+      disabled.map(({ origin, note, forMs = Infinity }) => [origin, { note, untilMs: now + forMs }]),
+    );
+  }
+
+  /** @returns milliseconds until a disabled origin may be asked; 0 for one that is not disabled */
+  #disabledMs(origin: string): number {
+    const untilMs = this.#disabled.get(origin)?.untilMs ?? 0;
+    return Math.max(0, Math.min(untilMs - this.#now(), DISABLED_MS));
   }
 
   succeeded(origin: string): void {
@@ -166,7 +202,7 @@ export class SourceHealth {
   of(origin: string): HealthView {
     const record = this.#records.peek(origin);
     const openMs = record === undefined || record.opens === 0 ? 0 : Math.ceil(record.openUntilMs - this.#now());
-    const waitMs = Math.max(0, openMs, this.waitMs(origin));
+    const waitMs = Math.max(0, openMs, this.waitMs(origin), this.#disabledMs(origin));
     const state = waitMs > 0 ? 'open' : (record?.opens ?? 0) > 0 ? 'half-open' : 'closed';
     return { origin, state, waitMs, successRate: record?.successRate, bytesPerSecond: record?.bytesPerSecond };
   }

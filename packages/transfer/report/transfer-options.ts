@@ -64,6 +64,8 @@ export interface Progress {
   /** Verified (or, without a table, received) and written. Grows, except by `rolledBackBytes`. */
   readonly committedBytes: number;
   readonly totalBytes: number | undefined;
+  /** All bytes before this position are committed. */
+  readonly frontierBytes: number;
   readonly wastedBytes: number;
   /** Bytes dropped since the last report, because the whole digest differed. */
   readonly rolledBackBytes: number;

@@ -255,6 +255,7 @@ class TransferRun {
     this.#progress.report(isDue, () => ({
       committedBytes: board?.doneBytes ?? 0,
       totalBytes: board?.grid.sizeBytes ?? this.#options.file.sizeBytes,
+      frontierBytes: board?.frontierBytes ?? 0,
       wastedBytes: this.#wastedBytes,
       activeSources: this.#crew?.activeSources ?? [],
       sources: this.#states.map((state) => state.progress()),

@@ -9,7 +9,7 @@ const noFile = (path: string): string => {
 
 describe('readApiConfig', () => {
   it('listens on the loopback address unless told otherwise', () => {
-    expect(readApiConfig(NEEDED, noFile)).toMatchObject({ bind: '127.0.0.1', port: 7420, queueBoard: 'read-only' });
+    expect(readApiConfig(NEEDED, noFile)).toMatchObject({ bind: '127.0.0.1', port: 7420, queueBoard: 'writable' });
   });
 
   it('takes a secret from the file its twin names', () => {

@@ -2,18 +2,22 @@ import Fastify from 'fastify';
 import { createApp } from '../../../apps/api/app.ts';
 import type { Dependencies } from '../../../apps/api/dependencies.ts';
 import { createHealth } from '../../../apps/api/system/health.ts';
-import { createChanges } from '../../../apps/api/live/changes.ts';
+import { createLive } from '../../../apps/api/live/live-events-process.ts';
 import type { App } from '../../../apps/api/server/app-type.ts';
 import { createAuthenticator, hashOfToken, pepperOf } from '../../../apps/api/access/authenticate.ts';
+import type { SessionLimits } from '../../../apps/api/access/users/sessions.ts';
 import { makeToken } from '../../../apps/api/access/token-format.ts';
 import { silentLogger } from '#core/logger';
 import type { Database } from '#database/sql/connect';
 import { withoutReplica, type ListReader } from '#database/sql/read-replica';
 import { parseAddressPolicy } from '#http/address/address-policy';
+import { createHttp } from '#http/pool';
+import { createControlPlaneMetrics } from '#metrics/control-plane-metrics';
+import { NO_TRACING } from '#tracing/tracing';
 import { createToken } from '#database/access/token-queries';
 import { DownloadQueues } from '#queue/jobs/download-queue';
-import { createTestDatabase } from '../../helpers/database.ts';
-import { testRedis } from '../../helpers/redis.ts';
+import { createTestDatabase, type TestDatabase } from '../../helpers/database.ts';
+import { testRedis, type TestRedis } from '../../helpers/redis.ts';
 
 export interface Answer {
   readonly statusCode: number;
@@ -33,6 +37,8 @@ export interface TestApp {
   /** Sends a request over HTTP, with the write token unless the headers say otherwise. */
   call(method: string, path: string, body?: object | string, headers?: Record<string, string>): Promise<Answer>;
   stop(): Promise<void>;
+  /** What another API beside this one uses too. */
+  readonly shared: Pick<TestDatabase, 'database' | 'drop'> & { readonly redis: TestRedis };
 }
 
 export interface TestAppOptions {
@@ -47,37 +53,52 @@ export interface TestAppOptions {
   /** The clock of the API. */
   readonly now?: () => Date;
   readonly requestsPerMinute?: number;
+  readonly sessionLimits?: Partial<SessionLimits>;
+  /** Hears what other API processes tell, and tells its own clients; default: deaf. */
+  readonly live?: boolean;
+  /** Another API whose database and keys in Redis this one shares; stop that one last. */
+  readonly beside?: TestApp;
 }
 
 /** The API without its pages, on a database and a Redis prefix of its own; relay, recorder and reconciler are called by the tests. */
 export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
-  const { database, drop } = await createTestDatabase();
-  const redis = testRedis(options.redisUrl);
+  const { database, drop, redis } = options.beside?.shared ?? {
+    ...(await createTestDatabase()),
+    redis: testRedis(options.redisUrl),
+  };
   const queues = new DownloadQueues({ redis: redis.settings, logger: silentLogger });
+  const now = options.now ?? (() => new Date());
+  const live = createLive({ database, now, settings: redis.settings, redis: queues.redis, log: silentLogger });
+  if (options.live) live.start();
   let nudges = 0;
   const deps: Dependencies = {
     database,
     lists: options.lists?.(database) ?? withoutReplica(database),
     queues,
     prefix: redis.settings.prefix,
-    changes: createChanges(),
+    live,
+    metrics: createControlPlaneMetrics('0.0.0-test'),
+    changes: live.changes,
     nudgeRelay: () => {
       nudges += 1;
     },
     nudgeConductor: () => undefined,
     nudgeBulk: () => undefined,
     nudgeWebhooks: () => options.nudgeWebhooks?.(),
+    openHttp: () => createHttp({ addressPolicy: parseAddressPolicy(options.allowAddresses ?? []) }),
     webhookAddresses: parseAddressPolicy(options.allowAddresses ?? []),
     hostOfflineAfterMs: 120_000,
     enrolment: options.enrolment ?? 'optional',
     workerRedisUrl: redis.settings.url,
-    now: options.now ?? (() => new Date()),
+    tracing: NO_TRACING,
+    now,
     log: silentLogger,
   };
   const app = await createApp({
     deps,
     authenticator: createAuthenticator(database, deps.now),
     requestsPerMinute: options.requestsPerMinute ?? 1_000_000,
+    sessionLimits: { idleMs: 3_600_000, lifeMs: 86_400_000, withoutTls: false, ...options.sessionLimits },
     logger: Fastify().log,
     version: '0.0.0-test',
     health: createHealth({
@@ -98,15 +119,18 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
     tokens,
     nudges: () => nudges,
     url,
+    shared: { database, drop, redis },
     call: (method, path, body, headers = {}) =>
       send(url + path, method, takingUnknownHosts(method, path, body), {
         authorization: `Bearer ${tokens.write}`,
         ...headers,
       }),
     async stop() {
-      deps.changes.stop();
+      live.endRequests();
       await app.close();
+      await live.stop();
       await queues.stop();
+      if (options.beside !== undefined) return;
       await redis.cleanup();
       await drop();
     },
@@ -128,6 +152,12 @@ async function give({ database, now }: Dependencies, scope: string): Promise<str
   await createToken(database, { name: `test ${scope}`, hash, last4: token.slice(-4), scopes: [scope] }, now());
   return token;
 }
+
+/** Requests to an API that runs elsewhere. */
+export const callAt =
+  (url: string): TestApp['call'] =>
+  (method, path, body, headers = {}) =>
+    send(url + path, method, body, headers);
 
 /** A string is sent as it is, an object as JSON; a header of '' is left out. */
 async function send(

@@ -15,7 +15,7 @@ const FORMS: readonly Partial<RolloutForm>[] = [
   { version: '1.2', selector: 'gpu=true,site in (eu-1,eu-2)' },
   { selector: `name~gpu-*,!spare`, threshold: '99.5', canary: '2', batch: '10%' },
   { batch: '50', deadline: '30m', offline: 'skip', onFailure: 'continue', mode: 'activate', priority: '3' },
-  { threshold: '95%', deadline: '' },
+  { threshold: '95%', deadline: '', hold: 'true' },
 ];
 
 /** Words of a line, as a POSIX shell splits those that this program writes. */
@@ -29,7 +29,7 @@ function requestOfLine(line: string): unknown {
   const command = new Command().exitOverride();
   for (const name of ['hosts', 'threshold', 'canary', 'batch', 'deadline', 'offline', 'on-failure', 'mode', 'priority'])
     command.option(`--${name} <value>`);
-  command.option('--wait').parse(options, { from: 'user' });
+  command.option('--hold').option('--wait').parse(options, { from: 'user' });
   return deployRequest(model!, command.opts<DeployOptions>());
 }
 

@@ -19,7 +19,7 @@ describe('the page that follows after signing in', () => {
     '/\t/evil.example',
     'rollouts',
     '/login',
-  ])('is the overview for %j', (next) => {
+  ])('T33 is the overview for %j', (next) => {
     expect(nextPage(next, origin)).toBeUndefined();
   });
 });

@@ -41,7 +41,8 @@ describe('the client', () => {
   });
 
   it('turns a problem document into an ApiError', async () => {
-    const problem = { code: 'unknown-model', detail: 'there is no model "x"', status: 404 };
+    const about = { type: '/problems/unknown-model', code: 'unknown-model' };
+    const problem = { ...about, detail: 'there is no model "x"', status: 404 };
     const baseUrl = await serve((_request, response) => response.writeHead(404).end(JSON.stringify(problem)));
     const error = await createClient({ baseUrl })
       .getModel('x')
@@ -53,6 +54,7 @@ describe('the client', () => {
   it.each([
     [502, '<html>bad gateway</html>'],
     [200, 'not JSON'],
+    [404, '{"type":"about:blank","code":"unknown-model","detail":"of another server"}'],
   ])('does not trust status %i with the body %s', async (status, body) => {
     const baseUrl = await serve((_request, response) => response.writeHead(status).end(body));
     const error = await createClient({ baseUrl })

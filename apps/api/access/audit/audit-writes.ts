@@ -19,6 +19,10 @@ interface OpenAudit {
 }
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** False: what is sent is left out, because it may hold a password. */
+    auditsBody?: false;
+  }
   interface FastifyRequest {
     audit: OpenAudit | null;
   }
@@ -61,9 +65,24 @@ export async function recordLocalWrite(
   },
 ): Promise<void> {
   const { actor, now, action, target, after = null } = write;
-  const none = { requestId: null, tokenId: null, method: null, path: null, ip: null, request: null };
+  const none = { requestId: null, tokenId: null, userId: null, method: null, path: null, ip: null, request: null };
   const sequence = await beginAudit(database, { ...none, at: now, actor, action });
   await completeAudit(database, sequence, { target, before: null, after: redacted(after), status: 0, result: 'done' });
+}
+
+/** A session that began or ended: the request has no caller that the guard knows, and its body is left out. */
+export async function recordSession(
+  { database, now }: AuditDeps,
+  request: FastifyRequest,
+  { user, action }: { readonly user: { readonly id: string; readonly name: string }; readonly action: string },
+): Promise<void> {
+  const { id: requestId, method, ip, url } = request;
+  const who = { tokenId: null, userId: user.id, actor: user.name };
+  const path = url.split('?', 1)[0]!;
+  const start = { ...who, at: now(), requestId, action, method, path, ip, request: null };
+  const sequence = await beginAudit(database, start);
+  const end = { target: `users/${user.name}`, before: null, after: null };
+  await completeAudit(database, sequence, { ...end, status: 200, result: 'done' });
 }
 
 /** A dry run changes nothing. */
@@ -74,17 +93,19 @@ const isWrite = ({ method, query, routeOptions }: FastifyRequest): boolean =>
 
 function startOf(request: FastifyRequest, at: Date): AuditStart {
   const { id, caller, routeOptions, method, ip, body, query } = request;
+  const hasBody = body != null && routeOptions.config.auditsBody !== false;
   const hasQuery = Object.keys((query as object | undefined) ?? {}).length > 0;
   return {
     at,
     requestId: id,
     tokenId: caller?.tokenId ?? null,
+    userId: caller?.userId ?? null,
     actor: caller?.name ?? 'unknown',
     action: operationIdOf(request) ?? `${method} ${routeOptions.url}`,
     method,
     path: request.url.split('?', 1)[0]!,
     ip,
-    request: redacted({ ...(body == null ? {} : { body }), ...(hasQuery ? { query } : {}) }),
+    request: redacted({ ...(hasBody ? { body } : {}), ...(hasQuery ? { query } : {}) }),
   };
 }
 

@@ -2,7 +2,7 @@ import { AuditList, ListAuditQuery, type AuditEntry } from '#contracts/http/audi
 import { listAudit, type AuditRow } from '#database/access/audit-queries';
 import type { Dependencies } from '../../dependencies.ts';
 import type { App } from '../../server/app-type.ts';
-import { badCursor, decodeName, encodeName } from '../../server/requests/cursor.ts';
+import { badCursor, decodeName, encodeName, pageFrom } from '../../server/requests/cursor.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../../server/describe.ts';
 import { momentOf } from '../../server/requests/moment.ts';
 
@@ -29,9 +29,8 @@ export function registerAuditRoutes(app: App, deps: Dependencies): void {
         until: until === undefined ? undefined : new Date(until),
       };
       const found = await listAudit(deps.database, { ...filter, ...times, before, limit });
-      const rows = found.slice(0, limit);
-      const last = found.length > limit ? rows.at(-1) : undefined;
-      return { entries: rows.map(entryOf), nextCursor: last === undefined ? null : encodeName(String(last.sequence)) };
+      const { rows, nextCursor } = pageFrom(found, limit, ({ sequence }) => encodeName(String(sequence)));
+      return { entries: rows.map(entryOf), nextCursor };
     },
   );
 }

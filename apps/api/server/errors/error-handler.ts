@@ -71,6 +71,8 @@ export function checkRequests(
 export function answerError(request: FastifyRequest, reply: FastifyReply, error: FastifyError): FastifyReply {
   const answer = answerTo(error, request);
   logAnswer(request, error, answer);
+  if (error instanceof RequestError && error.retryAfterS !== undefined)
+    void reply.header('retry-after', error.retryAfterS);
   return sendProblem(request, reply, answer);
 }
 

@@ -6,12 +6,19 @@ export class RequestError extends Error {
   override readonly name = 'RequestError';
   readonly code: ProblemCode;
   readonly errors: readonly FieldError[] | undefined;
+  /** When the same request may succeed; seconds. */
+  readonly retryAfterS: number | undefined;
 
   /** @param detail one sentence about this case, for the caller */
-  constructor(code: ProblemCode, detail: string, options?: { errors?: readonly FieldError[]; cause?: unknown }) {
+  constructor(
+    code: ProblemCode,
+    detail: string,
+    options?: { errors?: readonly FieldError[]; retryAfterS?: number; cause?: unknown },
+  ) {
     super(detail, { cause: options?.cause });
     this.code = code;
     this.errors = options?.errors;
+    this.retryAfterS = options?.retryAfterS;
   }
 
   get status(): number {

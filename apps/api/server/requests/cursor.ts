@@ -1,6 +1,21 @@
 import type { ListPosition } from '#database/downloads/download-queries';
 import { RequestError } from '../errors/request-error.ts';
 
+/**
+ * A page of a list that was read with one row more than the page has, which says that there is another page.
+ *
+ * @param cursorOf the cursor that leads to what follows a row
+ */
+export function pageFrom<Row>(
+  found: readonly Row[],
+  limit: number,
+  cursorOf: (last: Row) => string,
+): { readonly rows: readonly Row[]; readonly nextCursor: string | null } {
+  const rows = found.slice(0, limit);
+  const last = found.length > limit ? rows.at(-1) : undefined;
+  return { rows, nextCursor: last === undefined ? null : cursorOf(last) };
+}
+
 /** A position in a list as an opaque text. */
 export const encodeCursor = (position: ListPosition): string =>
   Buffer.from(`${position.createdAt.getTime()}.${position.id}`).toString('base64url');

@@ -33,6 +33,6 @@ export async function audit(options: AuditOptions, context: CommandContext): Pro
     entry.result,
     entry.ip ?? '',
   ]);
-  const head = ['at', 'token', 'action', 'target', 'result', 'from'];
+  const head = ['at', 'by', 'action', 'target', 'result', 'from'];
   context.stdout.write(`${formatTable(head, rows, [], context.stdout.columns)}\n`);
 }

@@ -1,5 +1,5 @@
 import { createClient } from '#client/client';
-import type { Token } from '#contracts/http/tokens';
+import { isUserMe, type Me } from '#contracts/http/session';
 import { apiUrl } from '#core/settings/setting-kinds';
 import { loginPath, readLogins, writeLogins } from '../../access/login-file.ts';
 import { readHiddenLine } from '../../access/hidden-line.ts';
@@ -48,5 +48,7 @@ export async function whoami(options: { readonly json?: boolean }, context: Comm
 const urlOf = (given: string | undefined, { env }: CommandContext): string =>
   given === undefined ? apiUrlOf(env) : withoutSlash(usageOf(() => optionOf('the URL', apiUrl, given)));
 
-const sentenceOf = (me: Token): string =>
-  `token "${me.name}" (…${me.last4}), may ${rightsOf(me)}${me.expiresAt === null ? '' : `, until ${me.expiresAt}`}`;
+const sentenceOf = (me: Me): string =>
+  isUserMe(me)
+    ? `user "${me.name}", ${me.role}, until ${me.expiresAt}`
+    : `token "${me.name}" (…${me.last4}), may ${rightsOf(me)}${me.expiresAt === null ? '' : `, until ${me.expiresAt}`}`;

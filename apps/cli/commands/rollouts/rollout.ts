@@ -62,7 +62,13 @@ export async function rolloutRetry(
   options: Json & { readonly host?: readonly string[] },
   context: CommandContext,
 ): Promise<void> {
-  await show(await withApi(() => clientFrom(context.env).retryRollout(id, options.host === undefined ? {} : { hosts: options.host })), options, context);
+  await show(
+    await withApi(() =>
+      clientFrom(context.env).retryRollout(id, options.host === undefined ? {} : { hosts: options.host }),
+    ),
+    options,
+    context,
+  );
 }
 
 export async function rolloutHosts(

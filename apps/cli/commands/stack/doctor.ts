@@ -1,4 +1,5 @@
 import { connect, type PeerCertificate } from 'node:tls';
+import { isUserMe } from '#contracts/http/session';
 import { ApiError } from '#client/api-error';
 import { createClient } from '#client/client';
 import { DAY_MS, SECOND_MS, formatDuration } from '#core/units';
@@ -139,7 +140,7 @@ async function tokenFinding(url: URL, token: string | undefined): Promise<Findin
   try {
     const me = await createClient({ baseUrl: url.href, token, timeoutMs: ASK_TIMEOUT_MS }).getMe();
     const leftMs = me.expiresAt === null ? Infinity : Date.parse(me.expiresAt) - Date.now();
-    const said = `"${me.name}" may ${rightsOf(me)}`;
+    const said = `"${me.name}" may ${isUserMe(me) ? me.scopes.join(' ') : rightsOf(me)}`;
     if (leftMs > EXPIRES_SOON_MS) return finding('token', 'ok', said);
     return finding('token', 'warn', `${said}; it expires in ${formatDuration(leftMs)}: make a new one`);
   } catch (error) {

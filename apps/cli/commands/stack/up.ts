@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { SIGN_IN_PAGE } from '#contracts/http/session';
 import { wholeNumber } from '#core/settings/setting-kinds';
 import { usageOf } from '../../cli-error-of.ts';
 import type { CommandContext } from '../../context.ts';
@@ -27,7 +28,7 @@ export async function up(options: { workers: string }, context: CommandContext):
     signal: context.signal,
   });
   try {
-    context.stdout.write(greeting(stack.apiUrl, adminToken(stack.api.messages)));
+    context.stdout.write(greeting(stack.apiUrl, firstAccess(stack.api.messages)));
     const ended = await Promise.race([stack.failed, untilAborted(context.signal)]);
     if (ended)
       throw new CliError(EXIT.failed, `the ${ended.name} ended by itself; its log says:\n${await ended.logTail()}`);
@@ -53,19 +54,23 @@ export function workerOptions(home: string, host: string, index: number): { name
   return { name: `worker${suffix}`, env };
 }
 
-/** The API sends the first admin token once, to its parent process, and stores only the hash. */
-function adminToken(messages: readonly unknown[]): string | undefined {
-  for (const message of messages)
-    if (typeof message === 'object' && message !== null && 'adminToken' in message) return String(message.adminToken);
-  return undefined;
+interface FirstAccess {
+  readonly adminToken?: string;
+  readonly setupCode?: string;
 }
 
-function greeting(apiUrl: string, token: string | undefined): string {
+/** The API sends what its first start made once, to its parent process, and stores only hashes. */
+const firstAccess = (messages: readonly unknown[]): FirstAccess =>
+  Object.assign({}, ...messages.filter((message) => typeof message === 'object')) as FirstAccess;
+
+function greeting(apiUrl: string, { adminToken, setupCode }: FirstAccess): string {
+  const page = setupCode === undefined ? '/' : `${SIGN_IN_PAGE}#code=${setupCode}   (signs you in once, as an admin)`;
   const lines = [
+    `dashboard    ${apiUrl}${page}`,
     `API          ${apiUrl}/api/status`,
     `API docs     ${apiUrl}/docs`,
-    `queue board  ${apiUrl}/admin/queues   (any user name, the admin token as password)`,
-    ...(token ? [`admin token  ${token}   (shown once: only its hash is stored)`] : []),
+    `queue board  ${apiUrl}/admin/queues`,
+    ...(adminToken ? [`admin token  ${adminToken}   (shown once: only its hash is stored)`] : []),
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -3,7 +3,7 @@ import { ROLLOUT_HOST_STATES } from '#core/rollout/host-state';
 import { ROLLOUT_STATES } from '#core/rollout/rollout-state';
 import { ModelName } from '../../manifest.ts';
 import { HostName } from '../../worker/download-job.ts';
-import { Count, Cursor, Limit, Moment, NextCursor, Wait } from '../parameters.ts';
+import { Count, Limit, Moment, Page, pageOf, Wait } from '../parameters.ts';
 import { Rollout } from './rollout.ts';
 
 export const RolloutParams = z.strictObject({ id: z.uuid('a rollout id is a UUID, as a create answered it') });
@@ -18,15 +18,12 @@ const listOf = <Value extends string>(values: readonly [Value, ...Value[]]) =>
 export const ListRolloutsQuery = z.strictObject({
   state: listOf(ROLLOUT_STATES).optional(),
   model: ModelName.optional(),
-  cursor: Cursor.optional(),
-  limit: Limit,
+  ...Page,
 });
 
 export type ListRolloutsQuery = z.infer<typeof ListRolloutsQuery>;
 
-export const RolloutList = z
-  .strictObject({ rollouts: z.array(Rollout), nextCursor: NextCursor })
-  .meta({ id: 'RolloutList' });
+export const RolloutList = pageOf('RolloutList', 'rollouts', Rollout);
 
 export type RolloutList = z.infer<typeof RolloutList>;
 
@@ -63,15 +60,12 @@ export const ListRolloutHostsQuery = z.strictObject({
   state: listOf(ROLLOUT_HOST_STATES).optional(),
   reason: z.string().max(60).optional().describe('failure class'),
   q: z.string().max(100).optional().describe('part of the name'),
-  cursor: Cursor.optional(),
-  limit: Limit,
+  ...Page,
 });
 
 export type ListRolloutHostsQuery = z.infer<typeof ListRolloutHostsQuery>;
 
-export const RolloutHostList = z
-  .strictObject({ hosts: z.array(RolloutHost), nextCursor: NextCursor })
-  .meta({ id: 'RolloutHostList' });
+export const RolloutHostList = pageOf('RolloutHostList', 'hosts', RolloutHost);
 
 export type RolloutHostList = z.infer<typeof RolloutHostList>;
 

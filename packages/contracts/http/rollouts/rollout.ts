@@ -89,7 +89,14 @@ export const RolloutPlan = z
     sampleHosts: z.array(z.string()).describe('the first that would be taken, at most 10'),
     threshold: z.strictObject({ percent: z.number(), required: Count, allowedFailures: Count }),
     waves: z.array(z.strictObject({ name: z.string(), hosts: Count })),
-    sites: z.array(z.strictObject({ site: z.string(), hosts: Count, bytes: Count })),
+    sites: z.array(
+      z.strictObject({
+        site: z.string(),
+        hosts: Count,
+        bytes: Count.describe('missing there'),
+        freeBudgetBytes: Count.nullable().describe('what the byte budget of the site has left now; null: it has none'),
+      }),
+    ),
     bytes: z.strictObject({
       total: Count.describe('the models on every host'),
       present: Count.describe('recorded as there already'),

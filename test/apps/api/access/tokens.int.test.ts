@@ -1,12 +1,11 @@
-import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { DownloadRequest } from '#contracts/http/downloads';
 import type { Problem } from '#contracts/http/problem';
 import type { NewToken, Token, TokenList } from '#contracts/http/tokens';
 import { DAY_MS } from '#core/units';
-import { recordBatches } from '../../../../apps/api/background/recorder.ts';
 import { ensureAdminToken } from '../../../../apps/api/access/first-admin-token.ts';
 import { startApp, type Answer, type TestApp } from '../start-app.ts';
+import { reportHost } from '../host-report.ts';
 
 const SHA256 = 'a'.repeat(64);
 
@@ -27,19 +26,7 @@ describe('tokens', () => {
   }, 30_000);
   afterAll(() => api.stop());
 
-  const report = (host: string, labels: Record<string, string>) =>
-    recordBatches(api.deps, [
-      {
-        ...{ version: 1, host, bootId: randomUUID(), sequence: 0, sentAt: Date.now() },
-        events: [
-          {
-            ...{ type: 'host.report', at: Date.now(), inventoryDigest: 'd', storeBytes: 0, freeBytes: 7e9 },
-            ...{ fileCount: 0, workerVersion: '1.2.3', labels },
-            facts: { arch: 'x64', os: 'linux', memoryBytes: 8e9, gpus: 0 },
-          },
-        ],
-      },
-    ]);
+  const report = (host: string, labels: Record<string, string>) => reportHost(api, host, labels);
   const as = (token: string) => ({ authorization: `Bearer ${token}` });
   const admin = () => as(api.tokens.admin);
   const create = (body: object) => api.call('POST', '/api/tokens', body, admin());

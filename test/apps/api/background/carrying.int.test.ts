@@ -43,13 +43,11 @@ describe('the relay', () => {
     expect((await get(id)).reason).toBe('queued');
   });
 
-  it('makes jobs of all rows in one go, in batches, and tells the hosts that got some', async () => {
+  it('makes jobs of all rows in one go, in batches', async () => {
     const hosts = ['gpu-1', 'gpu-2', 'gpu-3'];
     const files = ['a', 'b', 'c'].map((name) => ({ path: `${name}.bin`, sizeBytes: 10, sha256: 'a'.repeat(64) }));
     await api.call('POST', '/api/downloads', { files, hosts });
-    const queued: (string | null)[] = [];
-    expect(await relayAll(api.deps, { batch: 2, onQueued: (told) => queued.push(...told) })).toBe(9);
-    expect(queued).toEqual(hosts);
+    expect(await relayAll(api.deps, { batch: 2 })).toBe(9);
     for (const host of hosts) expect(await api.deps.queues.openQueue(host).getWaitingCount()).toBe(3);
     expect(await unqueuedDownloads(api.deps.database, 100)).toEqual([]);
     expect(await relayAll(api.deps)).toBe(0);

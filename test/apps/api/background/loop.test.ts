@@ -1,6 +1,5 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, it } from '@jest/globals';
 import { silentLogger } from '#core/logger';
-import { createChanges } from '../../../../apps/api/live/changes.ts';
 import { createLoop } from '../../../../apps/api/background/loop.ts';
 import { until } from '../../../helpers/until.ts';
 
@@ -51,30 +50,5 @@ describe('a loop', () => {
     await until(() => rounds > 2, { what: 'rounds after the failure' });
     await loop.stop();
     await loop.stop();
-  });
-});
-
-describe('changes', () => {
-  const forever = new AbortController().signal;
-
-  it('wakes the requests that wait for the download, and no others', async () => {
-    const changes = createChanges();
-    const woken: string[] = [];
-    const wait = (id: string): Promise<void> => changes.next(id, HOUR_MS, forever).then(() => void woken.push(id));
-    const waits = [wait('a'), wait('a'), wait('b')];
-    changes.notify(['a']);
-    await Promise.all(waits.slice(0, 2));
-    expect(woken).toEqual(['a', 'a']);
-    changes.stop();
-    await waits[2];
-    await wait('c');
-    expect(changes.stopped()).toBe(true);
-  });
-
-  it('ends a wait when the client is gone', async () => {
-    const gone = new AbortController();
-    const waiting = createChanges().next('a', HOUR_MS, gone.signal);
-    gone.abort();
-    await waiting;
   });
 });

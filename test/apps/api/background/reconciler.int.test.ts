@@ -86,7 +86,7 @@ describe('the reconciler', () => {
 
   it('I03 does not take the first jobs of a new queue for lost ones', async () => {
     const { id } = await create('first');
-    const relay = createRelay(api.deps, () => undefined);
+    const relay = createRelay(api.deps);
     relay.start();
     await until(async () => (await jobState(id, 1)) === 'open', { what: 'the relay adds the job' });
     await relay.stop();

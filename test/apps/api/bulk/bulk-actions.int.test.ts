@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { BulkAction, BulkItemList } from '#contracts/http/bulk-actions';
+import type { BulkAction, BulkItemList, BulkPlan } from '#contracts/http/bulk-actions';
 import type { Download } from '#contracts/http/downloads';
 import type { Problem } from '#contracts/http/problem';
 import { MINUTE_MS } from '#core/units';
@@ -49,6 +49,37 @@ describe('bulk actions', () => {
     await runAll();
     return get(started);
   };
+
+  it('T08 say beforehand exactly what they would do, and change nothing', async () => {
+    const [done, failed, open] = await make('planned', 3);
+    await set(done!.id, 'success');
+    await set(failed!.id, 'failed');
+    const plan = async (action: string, filter: object) =>
+      (await api.call('POST', '/api/bulk-actions?dryRun=true', { action, filter })).json<BulkPlan>();
+    const all = { ids: [done!.id, failed!.id, open!.id] };
+    expect(await plan('cancel', all)).toEqual({
+      dryRun: true,
+      counts: { matched: 3, pending: 1, unchanged: 0, skipped: 2 },
+      reasons: [
+        { reason: 'it failed, and nothing runs', count: 1 },
+        { reason: 'the file is there and verified', count: 1 },
+      ],
+    });
+    expect((await plan('retry', { model: 'planned' })).counts).toEqual({
+      matched: 1,
+      pending: 1,
+      unchanged: 0,
+      skipped: 0,
+    });
+    expect(await Promise.all([done, failed, open].map((one) => statusOf(one!.id)))).toEqual([
+      'success',
+      'failed',
+      'pending',
+    ]);
+    const { counts } = await start('cancel', all);
+    expect(counts).toMatchObject({ matched: 3, pending: 1, skipped: 2 });
+    await runAll();
+  });
 
   it('T08 pause, resume and cancel all downloads of a model that have not ended, with exact counts', async () => {
     const [done, ...open] = await make('whole', 130);

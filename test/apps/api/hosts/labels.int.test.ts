@@ -1,11 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ForgottenHost } from '#contracts/http/hosts';
 import type { Problem } from '#contracts/http/problem';
 import type { Host, HostList } from '#contracts/http/status';
 import { MINUTE_MS } from '#core/units';
-import { recordBatches } from '../../../../apps/api/background/recorder.ts';
 import { startApp, type TestApp } from '../start-app.ts';
+import { reportHost } from '../host-report.ts';
 
 describe('labels of hosts', () => {
   let api: TestApp;
@@ -17,19 +16,7 @@ describe('labels of hosts', () => {
   }, 30_000);
   afterAll(() => api.stop());
 
-  const report = (host: string, labels: Record<string, string>) =>
-    recordBatches(api.deps, [
-      {
-        ...{ version: 1, host, bootId: randomUUID(), sequence: 0, sentAt: Date.now() },
-        events: [
-          {
-            ...{ type: 'host.report', at: Date.now(), inventoryDigest: 'd', storeBytes: 0, freeBytes: 7e9 },
-            ...{ fileCount: 0, workerVersion: '1.2.3', labels },
-            facts: { arch: 'x64', os: 'linux', memoryBytes: 8e9, gpus: labels['gpu'] === 'true' ? 1 : 0 },
-          },
-        ],
-      },
-    ]);
+  const report = (host: string, labels: Record<string, string>) => reportHost(api, host, labels);
   const names = async (selector: string, more = ''): Promise<string[]> => {
     const answer = await api.call('GET', `/api/hosts?selector=${encodeURIComponent(selector)}${more}`);
     return answer.json<HostList>().hosts.map(({ name }) => name);

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { AuditList } from '#contracts/http/audit';
 import type { DownloadRequest } from '#contracts/http/downloads';
-import type { MetricsHealth, MetricsList, MetricsSummary } from '#contracts/http/metrics';
+import type { Chart, MetricsHealth, MetricsList, MetricsSummary } from '#contracts/http/metrics';
 import type { Problem } from '#contracts/http/problem';
 import { EventBatch, type WorkerEvent } from '#contracts/worker/worker-events';
 import { LAYER_NAMES } from '#core/layer';
+import { sampleQueue } from '#database/history/chart-queries';
 import { recordBatches } from '../../../../apps/api/background/recorder.ts';
 import { startApp, type TestApp } from '../start-app.ts';
 
@@ -82,15 +84,52 @@ describe('the metrics of the API', () => {
   it('M01 M07 ME4 shows Prometheus bounded labels only: no name of a source, host or file', async () => {
     const response = await api.call('GET', '/metrics');
     expect(response.headers.get('content-type')).toContain('text/plain');
-    expect(response.body).toContain('haulier_download_tries{layer="ipfs",result="failure"} 1');
+    expect(response.body).toContain(
+      'haulier_download_attempts_total{source="ipfs",result="failure",reason="timed-out"} 1',
+    );
+    expect(response.body).toContain('haulier_source_up{source="ipfs"} 1');
+    expect(response.body).toContain('haulier_queue_jobs{queue="hosts",state="waiting"} 0');
     expect(response.body).toContain('haulier_downloads{status="success"} 2');
     expect(response.body).toContain('haulier_hosts{state="online"} 1');
     // Known series begin at 0.
     for (const layer of LAYER_NAMES)
-      expect(response.body).toContain(`haulier_download_tries{layer="${layer}",result="success"}`);
+      expect(response.body).toContain(`haulier_download_attempts_total{source="${layer}",result="success",reason=""}`);
     expect(response.body).toContain('haulier_downloads{status="failed"} 0');
-    expect(response.body).toContain('haulier_download_bytes{layer="peer"} 0');
+    expect(response.body).toContain('haulier_download_bytes_total{source="peer"} 0');
     for (const word of ['evil', GATEWAY, 'gpu-1', 'whisper']) expect(response.body).not.toContain(word);
+  });
+
+  it('ME4 gives the series of each chart, slot by slot', async () => {
+    const chart = (name: string, window = '24h') => get<Chart>(`/api/metrics/query?chart=${name}&window=${window}`);
+    const sums = ({ series }: Chart) =>
+      series.map(({ name, values }) => [name, values.reduce<number>((all, value) => all + (value ?? 0), 0)]);
+    const failures = await chart('failures');
+    expect(sums(failures)).toEqual([
+      ['missing', 1],
+      ['timed-out', 1],
+    ]);
+    expect([failures.times.length, failures.stepMs]).toEqual([25, 3_600_000]);
+    for (const { values } of failures.series) expect(values).toHaveLength(failures.times.length);
+    expect(sums(await chart('fallback_depth', '30d'))).toEqual([
+      ['cache_hit', 1],
+      ['primary_success', 1],
+    ]);
+    const rates = await chart('success_rate', '1h');
+    expect(rates.stepMs).toBe(60_000);
+    expect(sums(rates)).toEqual([
+      [GATEWAY, 0.5],
+      [CLEANED, 0],
+    ]);
+    const bytes = await chart('bytes_per_second', '1h');
+    expect(bytes.series.map(({ name, unit }) => [name, unit])).toEqual([[GATEWAY, 'bytes_per_second']]);
+    expect((await chart('time_to_ready')).series.map(({ name }) => name)).toEqual(['p50', 'p95', 'p99']);
+    await sampleQueue(api.deps.database, api.deps.now());
+    expect(sums(await chart('queue', '1h'))).toEqual([
+      ['waiting', 0],
+      ['running', 0],
+      ['paused', 0],
+      ['oldest_waiting', 0],
+    ]);
   });
 
   it('M03 the same batch again changes nothing', async () => {
@@ -116,6 +155,7 @@ describe('the metrics of the API', () => {
     ['/api/metrics/summary?window=-1h', '?window'],
     ['/api/metrics/summary?since=yesterday', '?since'],
     ['/api/metrics/health?window=', '?window'],
+    ['/api/metrics/query?chart=pie', '?chart'],
   ])('ME3 K21 refuses %s and says where', async (path, pointer) => {
     const response = await api.call('GET', path);
     expect([response.statusCode, response.body]).toEqual([400, expect.stringContaining(pointer)]);
@@ -128,6 +168,14 @@ describe('the metrics of the API', () => {
     expect((await reset(api.tokens.write)).statusCode).toBe(403);
     expect((await get<MetricsSummary>('/api/metrics/summary')).total.tries).toBe(3);
     expect((await reset(api.tokens.admin)).statusCode).toBe(200);
+    const audit = await api.call('GET', '/api/audit?limit=1', undefined, {
+      authorization: `Bearer ${api.tokens.admin}`,
+    });
+    expect(audit.json<AuditList>().entries[0]).toMatchObject({
+      action: 'resetMetrics',
+      actor: 'test admin',
+      status: 200,
+    });
     const summary = await get<MetricsSummary>('/api/metrics/summary');
     expect(summary).toMatchObject({ total: { tries: 0, successRate: null }, cacheEffectiveness: null });
     const none = { tries: 0, successes: 0, successRate: null, averageMs: null, p50Ms: null, p95Ms: null, bytes: 0 };

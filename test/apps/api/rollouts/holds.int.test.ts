@@ -119,6 +119,28 @@ describe('a rollout that holds', () => {
     expect(await kit.get(id)).toMatchObject({ state: 'succeeded_with_failures', isHolding: true, counts });
   });
 
+  it('N60 waits for hosts where none matches yet', async () => {
+    const { id } = await kit.create({ hold: true, allowEmpty: true });
+    expect(await kit.get(id)).toMatchObject({ state: 'succeeded', isHolding: true, counts: { targeted: 0 } });
+    await later(['gpu-000']);
+    expect(await kit.namesIn(id, 'queued')).toEqual(['gpu-000']);
+    await kit.end(['gpu-000'], 'success');
+    expect(await kit.namesIn(id, 'done')).toEqual(['gpu-000']);
+  });
+
+  it('N60 gives up hosts that it is at work with to a newer rollout of the model', async () => {
+    await kit.report(['gpu-000']);
+    const id = await held(['gpu-000']);
+    await later(many(2));
+    const { id: newer } = await kit.create({ models: ['whisper@2'] });
+    expect(await kit.namesIn(id, 'superseded')).toEqual(['gpu-001']);
+    expect(await kit.get(id)).toMatchObject({ state: 'succeeded', isHolding: true });
+    await kit.end(many(2), 'success');
+    expect(await kit.get(newer)).toMatchObject({ state: 'succeeded', counts: { targeted: 2 } });
+    await later(many(2));
+    expect(await desired('gpu-001')).toMatchObject([{ version: '2', rolloutId: newer, state: 'present' }]);
+  });
+
   it('N60 leaves a host alone that failed by itself until a person asks for a retry', async () => {
     await kit.report(['gpu-000']);
     const id = await held(['gpu-000']);

@@ -51,7 +51,7 @@ describe('what a conductor looks at, round by round', () => {
     await look();
     expect(await kit.namesIn(id, 'queued')).toEqual(many(2));
     kit.pass(10 * MINUTE_MS);
-    memory.set(id, { lastAt: kit.api.deps.now().getTime(), allAt: kit.api.deps.now().getTime() });
+    memory.set(id, { lastAt: kit.api.deps.now().getTime(), allAt: kit.api.deps.now().getTime(), mark: '' });
     await look();
     expect(await kit.namesIn(id, 'failed')).toEqual(many(2));
   }, 60_000);

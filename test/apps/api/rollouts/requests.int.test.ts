@@ -93,8 +93,8 @@ describe('requests for rollouts', () => {
         { name: 'wave-3', hosts: 1 },
       ],
       sites: [
-        { site: '', hosts: 2, bytes: 2000 },
-        { site: 'eu', hosts: 1, bytes: 2000 },
+        { site: '', hosts: 2, bytes: 2000, freeBudgetBytes: null },
+        { site: 'eu', hosts: 1, bytes: 2000, freeBudgetBytes: null },
       ],
       bytes: { total: 6000, present: 2000, missing: 4000 },
       hostsWithoutSpace: [{ host: 'gpu-001', freeBytes: 500, missingBytes: 1500 }],

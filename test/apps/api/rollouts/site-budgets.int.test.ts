@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Site, SiteList } from '#contracts/http/sites';
+import type { RolloutPlan } from '#contracts/http/rollouts/rollout';
 import type { Problem } from '#contracts/http/problem';
 import { HOUR_MS } from '#core/units';
 import { releaseRepairs } from '#database/hosts/repairs';
@@ -58,6 +59,8 @@ describe('the byte budget of a site', () => {
   it('N61 lets a rollout go on at once when it is raised, or taken away', async () => {
     await at('eu', 3);
     await set('eu', MODEL_BYTES);
+    const plan = (await kit.post({}, {}, '?dryRun=true')).json<RolloutPlan>();
+    expect(plan.sites).toEqual([{ site: 'eu', hosts: 3, bytes: 3 * MODEL_BYTES, freeBudgetBytes: MODEL_BYTES }]);
     const { id } = await kit.create({});
     expect(await kit.namesIn(id, 'queued')).toEqual(['eu-000']);
     await set('eu', 2 * MODEL_BYTES);

@@ -22,9 +22,12 @@ beforeAll(async () => {
   api = await startApp();
   admin = { authorization: `Bearer ${api.tokens.admin}` };
   document = (await api.call('GET', '/openapi.json')).json();
-  operations = Object.entries(document.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),
-  );
+  operations = Object.entries(document.paths)
+    .flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),
+    )
+    // An event stream has no end; test/apps/api/live/events.int.test.ts reads it.
+    .filter(({ operation }) => operation.responses[200]?.content?.['text/event-stream'] === undefined);
   ajv = new Ajv2020({ strict: false, allErrors: true });
   addFormats.default(ajv);
   ajv.addSchema(document, 'document');

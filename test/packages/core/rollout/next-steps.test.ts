@@ -195,6 +195,53 @@ const weather = fc.record({
 const isMetExactly = (share: number, succeeded: number, targeted: number): boolean =>
   BigInt(succeeded) * 10_000n >= BigInt(share) * BigInt(targeted);
 
+describe('a rollout that has its verdict and holds', () => {
+  const HOLDING = { state: 'succeeded', isHolding: true, wave: 1 } as const;
+  const done = {
+    counts: { targeted: 20, succeeded: 20, failed: 0 },
+    inWave: { active: 0, ready: 2, succeeded: 20, failed: 0 },
+  };
+
+  it('N60 gives work to hosts that came later, within its limits, also after its deadline', () => {
+    const policy = { ...POLICY, concurrency: { perSite: 1 } };
+    expect(steps({ ...HOLDING, ...done, policy }, 5_000)).toEqual([{ do: 'dispatch', site: 'a', hosts: 1 }]);
+    expect(steps({ ...HOLDING, ...done, staged: 1, sites: [] })).toEqual([{ do: 'activate', hosts: 1 }]);
+  });
+
+  it('N60 begins with nothing while its window is closed or no source can be used, and never moves', () => {
+    expect(steps({ ...HOLDING, ...done, isWindowOpen: false })).toEqual([]);
+    expect(steps({ ...HOLDING, ...done, isSourceUsable: false })).toEqual([]);
+    expect(steps({ ...HOLDING, ...done, sites: [{ site: 'a', ready: 0, active: 0, held: 3 }] })).toEqual([]);
+    expect(steps({ ...HOLDING, ...done, isHolding: false })).toEqual([]);
+  });
+});
+
+describe('a rollout whose sites have byte budgets', () => {
+  const held = { site: 'a', ready: 0, active: 0, held: 2 };
+
+  it('N61 pauses when the budgets hold back every host that it could go on with, and names the sites', () => {
+    expect(steps({ sites: [held, { ...held, site: 'b' }] })).toMatchObject([
+      { do: 'move', event: 'pause', pauseReason: 'budget', sentence: expect.stringContaining('a, b') },
+    ]);
+  });
+
+  it('N61 runs on while a host is at work, or another site has room', () => {
+    expect(
+      moves(steps({ sites: [{ ...held, active: 1 }], inWave: { active: 1, ready: 2, succeeded: 0, failed: 0 } })),
+    ).toEqual([]);
+    expect(steps({ sites: [held, { site: 'b', ready: 1, active: 0 }] })).toEqual([
+      { do: 'dispatch', site: 'b', hosts: 1 },
+    ]);
+  });
+
+  it('N61 resumes by itself from that pause alone', () => {
+    const room = { state: 'paused', sites: [{ site: 'a', ready: 1, active: 0, held: 1 }] } as const;
+    expect(moves(steps({ ...room, pauseReason: 'budget' }))).toEqual(['resume']);
+    expect(moves(steps({ ...room, pauseReason: 'manual' }))).toEqual([]);
+    expect(moves(steps({ state: 'paused', pauseReason: 'budget', sites: [held] }))).toEqual([]);
+  });
+});
+
 describe('a rollout from its start to its verdict', () => {
   it('ends with the right verdict, never breaks a limit, and begins nothing while it is paused or its window is closed', () => {
     const ends = new Set<string>();

@@ -70,7 +70,7 @@ describe('metrics', () => {
       of(5, { source: 'models.tar', origin: '/bundles/models.tar' }),
     ];
     await applyEvents(database, [batch(tries)], at(9));
-    const { gateways } = await metricsSummary(database, START);
+    const { gateways } = await metricsSummary(database, START, at(100));
     expect(gateways.map(({ gateway, attempts }) => [gateway, attempts])).toEqual([
       ['/bundles/models.tar', 1],
       ['https://m.example', 1],
@@ -92,7 +92,7 @@ describe('metrics', () => {
     await applyEvents(database, [batch(events.slice(0, 3))], at(5));
     await applyEvents(database, [batch(events.slice(3))], at(12));
     await applyEvents(database, [batch([restart])], at(13));
-    const { gateways, layers } = await metricsSummary(database, START);
+    const { gateways, layers } = await metricsSummary(database, START, at(100));
     expect(gateways).toMatchObject([{ gateway: 'https://gateway.example', bytes: 900, attempts: 3 }]);
     expect(layers).toMatchObject([{ layer: 'ipfs', bytes: 900 }]);
     const told = (await triesOf(database, one, 9)).find(({ reason }) => reason?.includes('without a report'));
@@ -110,12 +110,12 @@ describe('metrics', () => {
       started(one, 9, { resumedBytes: 400 }),
     ];
     await applyEvents(database, [batch(events)], at(9));
-    expect((await metricsSummary(database, START)).layers).toMatchObject([{ bytes: 400, attempts: 1 }]);
+    expect((await metricsSummary(database, START, at(100))).layers).toMatchObject([{ bytes: 400, attempts: 1 }]);
   });
 
   it('ME2 sums up success, latency and cache effectiveness per layer and gateway', async () => {
     await someTries();
-    const summary = await metricsSummary(database, START);
+    const summary = await metricsSummary(database, START, at(100));
     expect(summary.layers).toEqual([
       expect.objectContaining({ layer: 'huggingface', attempts: 1, successes: 0, successRate: 0 }),
       {
@@ -125,7 +125,8 @@ describe('metrics', () => {
         successRate: 0.8,
         averageMs: 550,
         p50Ms: 500,
-        p95Ms: 1000,
+        // 900 and 1000 count as their mean.
+        p95Ms: 950,
         bytes: 8000,
       },
     ]);
@@ -137,16 +138,43 @@ describe('metrics', () => {
     expect(summary.cacheEffectiveness).toBe(0.5);
   });
 
+  it('ME2 sums up from any moment on: exactly in its first hour, and from whole days where the window is long', async () => {
+    await someTries();
+    const attemptsSince = async (since: Date): Promise<number[]> =>
+      (await metricsSummary(database, since, at(100))).layers.map(({ attempts }) => attempts);
+    expect(await attemptsSince(at(5))).toEqual([1, 5]);
+    expect(await attemptsSince(new Date(START.getTime() - 40 * DAY_MS))).toEqual([1, 10]);
+    await database.pool.query('DELETE FROM try_hours');
+    expect(await attemptsSince(new Date(START.getTime() - 30 * DAY_MS))).toEqual([]);
+    expect(await attemptsSince(new Date(START.getTime() - 40 * DAY_MS))).toEqual([1, 10]);
+  });
+
+  it('ME2 M03 counts every try once in both roll-ups, also from recorders that store at the same time', async () => {
+    const downloads = await Promise.all(Array.from({ length: 6 }, () => oneDownload(database)));
+    const batches = downloads.map((download) =>
+      batch([
+        started(download, 1),
+        { ...progress(download, 2, 500), from: { layer: 'ipfs', kind: 'ipfs-gateway', origin: 'https://g.example' } },
+        started(download, 9, { resumedBytes: 400 }), // the worker was killed
+        ...Array.from({ length: 20 }, (_, n) => tried(download, 10 + n, n, { origin: `https://g${n % 3}.example` })),
+      ]),
+    );
+    await Promise.all([...batches, ...batches].map((one) => applyEvents(database, [one], at(60))));
+    const sum = async (table: string): Promise<number> =>
+      (await database.pool.query<{ n: number }>(`SELECT sum(tries)::bigint AS n FROM ${table}`)).rows[0]!.n;
+    expect([await rowsIn('tries'), await sum('try_hours'), await sum('try_days')]).toEqual([126, 126, 126]);
+  });
+
   it('ME2 counts no failed download into cache effectiveness, and knows none without downloads', async () => {
-    expect(await metricsSummary(database, START)).toMatchObject({ layers: [], cacheEffectiveness: null });
+    expect(await metricsSummary(database, START, at(100))).toMatchObject({ layers: [], cacheEffectiveness: null });
     const download = await oneDownload(database);
     await applyEvents(database, [batch([failed(download, 1)])], at(1));
-    expect(await metricsSummary(database, START)).toMatchObject({ cacheEffectiveness: null });
+    expect(await metricsSummary(database, START, at(100))).toMatchObject({ cacheEffectiveness: null });
   });
 
   it('ME3 judges each layer by its tries and shows its last error', async () => {
     await someTries();
-    expect(await layerHealth(database, START)).toMatchObject([
+    expect(await layerHealth(database, START, at(100))).toMatchObject([
       { layer: 'huggingface', state: 'down', lastError: 'https://hub.example: gated', lastSuccessAt: null },
       { layer: 'ipfs', state: 'degraded', successRate: 0.8, lastSuccessAt: at(7), lastFailureAt: at(9) },
     ]);
@@ -156,8 +184,8 @@ describe('metrics', () => {
     await someTries();
     await resetMetrics(database, at(50));
     expect(await listTries(database, { since: START, limit: 20 })).toEqual([]);
-    expect(await metricsSummary(database, START)).toMatchObject({ since: at(50), layers: [], outcomes: {} });
-    expect(await layerHealth(database, START)).toEqual([]);
+    expect(await metricsSummary(database, START, at(100))).toMatchObject({ since: at(50), layers: [], outcomes: {} });
+    expect(await layerHealth(database, START, at(100))).toEqual([]);
     expect(await rowsIn('tries')).toBe(11);
   });
 

@@ -16,6 +16,27 @@ const thrownBy = (work: () => void): unknown => {
 };
 
 describe('the health of an origin', () => {
+  it('ME5 gets no request while an operator has it disabled, for a reason that time may heal', async () => {
+    let now = 0;
+    const health = new SourceHealth({ now: () => now });
+    const source = withHealth(health)(scripted([10, 10]));
+    health.setDisabled([{ origin: 'http://o', note: 'it sends rubbish', forMs: 90_000 }]);
+    expect((await collect(source, {})).error).toMatchObject({
+      kind: 'throttled',
+      message: expect.stringContaining('was disabled by an operator: it sends rubbish'),
+      retryAfterMs: 90_000,
+    });
+    expect(health.of('http://o')).toMatchObject({ state: 'open', waitMs: 90_000, successRate: undefined });
+    now = 90_000;
+    expect((await collect(source, {})).error).toBeUndefined();
+    health.setDisabled([{ origin: 'http://o', note: 'for good', forMs: undefined }]);
+    now = 1e12;
+    // Longer than a transfer waits for a source, so that it goes on with the others at once.
+    expect((await collect(source, {})).error).toMatchObject({ retryAfterMs: 600_000 });
+    health.setDisabled([]);
+    expect((await collect(source, {})).error).toBeUndefined();
+  });
+
   it('opens after failures in a row, lets one probe through after the cooldown, and closes again', async () => {
     let now = 0;
     const health = new SourceHealth({ now: () => now, failuresToOpen: 2, cooldownMs: 100 });

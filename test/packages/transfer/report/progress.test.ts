@@ -11,6 +11,7 @@ const bytes = bytesOf(3 * MIB);
 const table = tableOf(bytes);
 
 const at = (committedBytes: number): Position => ({
+  frontierBytes: committedBytes,
   ...{ committedBytes, totalBytes: 1000, wastedBytes: 0, activeSources: [], sources: [], tries: 1 },
 });
 

@@ -20,7 +20,10 @@ async function startApi(published: unknown[], status = 201): Promise<Server> {
     void text(request).then((body) => {
       published.push({ method: request.method, path: request.url, manifest: JSON.parse(body) });
       response.writeHead(status, { 'content-type': 'application/problem+json' });
-      response.end(JSON.stringify({ code: 'version-exists', detail: 'version exists with other content', status }));
+      const type = '/problems/version-exists';
+      response.end(
+        JSON.stringify({ type, code: 'version-exists', detail: 'version exists with other content', status }),
+      );
     });
   });
   server.listen(0, '127.0.0.1');

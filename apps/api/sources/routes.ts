@@ -1,0 +1,168 @@
+import type { FastifyRequest } from 'fastify';
+import {
+  DisableSourceBody,
+  EnableSourceBody,
+  Source,
+  SourceList,
+  SourceParams,
+  SourceTest,
+} from '#contracts/http/sources';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '#core/units';
+import { trySums } from '#database/history/try-sums';
+import { disableSource, enableSource, listSources } from '#database/sources/source-queries';
+import { noteForAudit } from '../access/audit/audit-writes.ts';
+import type { Dependencies } from '../dependencies.ts';
+import type { App } from '../server/app-type.ts';
+import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
+import { RequestError } from '../server/errors/request-error.ts';
+import { tellWorkers } from './disabled-sources.ts';
+import { testSource } from './test-source.ts';
+import { sourceChanged, sourceViews } from './view.ts';
+
+const documented = { tags: ['sources'], security: TOKEN_REQUIRED };
+/** Reports of workers that nothing was heard of for longer do not count. */
+const REPORTS_COUNT_MS = 10 * MINUTE_MS;
+
+/** Where files come from: how each source does, in which order they are asked, and switches for them. */
+export function registerSourceRoutes(app: App, deps: Dependencies): void {
+  registerReads(app, deps);
+  registerSwitches(app, deps);
+  app.post(
+    '/api/sources/:id/test',
+    {
+      ...guardedBy('write'),
+      schema: {
+        ...documented,
+        operationId: 'testSource',
+        summary: 'One request of the API process to the source',
+        description: 'Also to one that is disabled. Workers may reach other addresses than the API process does.',
+        params: SourceParams,
+        response: { 200: SourceTest, ...problems(400, 404) },
+      },
+    },
+    async ({ params: { id } }) => testSource(deps, await mustFind(deps, id)),
+  );
+}
+
+function registerReads(app: App, deps: Dependencies): void {
+  app.get(
+    '/api/sources',
+    {
+      ...guardedBy('read'),
+      schema: {
+        ...documented,
+        operationId: 'listSources',
+        summary: 'All sources that workers use, and how they do',
+        description: 'The order is that of the fleet as a whole; each worker orders by what it measures itself.',
+        response: { 200: SourceList, ...problems() },
+      },
+    },
+    async () => ({ sources: await allSources(deps) }),
+  );
+  app.get(
+    '/api/sources/:id',
+    {
+      ...guardedBy('read'),
+      schema: {
+        ...documented,
+        operationId: 'getSource',
+        summary: 'One source',
+        params: SourceParams,
+        response: { 200: Source, ...problems(400, 404) },
+      },
+    },
+    async ({ params: { id } }) => mustFind(deps, id),
+  );
+}
+
+function registerSwitches(app: App, deps: Dependencies): void {
+  app.post(
+    '/api/sources/:id/disable',
+    {
+      ...guardedBy('write'),
+      schema: {
+        ...documented,
+        operationId: 'disableSource',
+        summary: 'Let no worker ask the source, until it is enabled or for some time',
+        description:
+          'Workers that run stop asking it within seconds; what they fetch from it at that moment they finish. Repeating it changes note and end.',
+        params: SourceParams,
+        body: DisableSourceBody,
+        response: { 200: Source, ...problems(400, 404) },
+      },
+    },
+    async (request) => {
+      const { note, expiresIn } = request.body;
+      const { origin } = await before(deps, request);
+      const at = deps.now();
+      const until = expiresIn === undefined ? null : new Date(at.getTime() + expiresIn);
+      await disableSource(deps.database, { origin, note, by: request.caller!.name, at, until });
+      return changed(deps, request);
+    },
+  );
+  app.post(
+    '/api/sources/:id/enable',
+    {
+      ...guardedBy('write'),
+      schema: {
+        ...documented,
+        operationId: 'enableSource',
+        summary: 'Let workers ask the source again',
+        description: 'Repeating it changes nothing.',
+        params: SourceParams,
+        body: EnableSourceBody,
+        response: { 200: Source, ...problems(400, 404) },
+      },
+    },
+    async (request) => {
+      const { origin } = await before(deps, request);
+      await enableSource(deps.database, origin);
+      return changed(deps, request);
+    },
+  );
+}
+
+type SourceRequest = FastifyRequest<{ Params: { id: string } }>;
+
+async function before(deps: Dependencies, request: SourceRequest): Promise<Source> {
+  const source = await mustFind(deps, request.params.id);
+  noteForAudit(request, {
+    target: `sources/${source.origin}`,
+    before: { state: source.state, disabled: source.disabled },
+  });
+  return source;
+}
+
+/** Tells workers and clients. The row holds it: a Redis that is down gets it when it is back. */
+async function changed(deps: Dependencies, request: SourceRequest): Promise<Source> {
+  const source = await mustFind(deps, request.params.id);
+  noteForAudit(request, { after: { state: source.state, disabled: source.disabled } });
+  deps.changes.tell({ sources: [sourceChanged(source)] });
+  await tellWorkers(deps).catch((err: unknown) =>
+    deps.log.warn({ err }, 'workers were not told of disabled sources; they are told again'),
+  );
+  return source;
+}
+
+/** Sources of all layers, in the order in which the fleet would ask them. */
+export async function allSources({ database, now }: Pick<Dependencies, 'database' | 'now'>): Promise<Source[]> {
+  const at = now();
+  const ago = (ms: number): Date => new Date(at.getTime() - ms);
+  const [rows, hour, day] = await Promise.all([
+    listSources(database, ago(REPORTS_COUNT_MS), at),
+    trySums(database, ago(HOUR_MS), at),
+    trySums(database, ago(DAY_MS), at),
+  ]);
+  return sourceViews(rows, { hour, day });
+}
+
+/** A source of several layers or kinds is switched and tested as one: the first stands for all. */
+async function mustFind(deps: Dependencies, id: string): Promise<Source> {
+  const found = (await allSources(deps)).find((source) => source.id === id);
+  if (found !== undefined) return found;
+  const origin = Buffer.from(id, 'base64url').toString('utf8');
+  throw new RequestError(
+    'unknown-source',
+    `no worker has used or is configured with "${origin.slice(0, 100)}"; GET /api/sources lists them`,
+  );
+}

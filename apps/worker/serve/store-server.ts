@@ -1,0 +1,58 @@
+import { messageOf } from '#core/error-facts';
+import type { Logger } from '#core/logger';
+import { createServeMetrics } from '#metrics/serve-metrics';
+import type { Http } from '#http/pool';
+import type { Upstream } from '#serve/pull/pull-files';
+import { pullThrough } from '#serve/pull/pull-through';
+import { createServe } from '#serve/serve';
+import { serveServer, type ServeServer } from '#serve/server';
+import type { ServeSettings } from '#serve/serve-settings';
+import type { Store } from '#store/open-store';
+import type { WorkerConfig } from '../config.ts';
+
+type ServeConfig = Pick<WorkerConfig, 'serve' | 'huggingFace' | 'ipfsGateways'>;
+
+export interface StoreServer {
+  start(): Promise<void>;
+  /** Safe twice and before start. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Serves the store of a worker to standard clients. A worker whose port is taken or refused works on without it: its downloads matter
+ * more.
+ *
+ * @param http what is fetched for clients is fetched with it; the caller closes it
+ */
+export function storeServer(config: ServeConfig, store: Store, http: Http, logger: Logger): StoreServer {
+  const { serve: settings } = config;
+  const server = settings === undefined ? undefined : serverOf(settings, upstreamOf(config, http), store, logger);
+  return {
+    async start() {
+      try {
+        const at = await server?.start();
+        if (at !== undefined) logger.info(at, 'serves its store to standard clients');
+      } catch (error) {
+        const { host, port = null } = settings!;
+        logger.error({ host, port, reason: messageOf(error) }, 'serves nothing: the address cannot be had');
+      }
+    },
+    stop: async () => server?.stop(),
+  };
+}
+
+const upstreamOf = ({ huggingFace, ipfsGateways }: ServeConfig, http: Http): Upstream => ({
+  ...{ http, hfEndpoint: huggingFace.endpoint, hfToken: huggingFace.token, gateways: ipfsGateways },
+});
+
+function serverOf(
+  { host, port, allow, ...settings }: ServeSettings,
+  upstream: Upstream,
+  store: Store,
+  logger: Logger,
+): ServeServer {
+  const metrics = createServeMetrics();
+  const pull = pullThrough({ store, allow, upstream, logger });
+  const handler = createServe({ ...settings, store, logger, pull, metrics: metrics.expose, onServed: metrics.count });
+  return serveServer({ host, port, handler, onStop: pull?.stop });
+}

@@ -1,0 +1,58 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { BlockList, isIP } from 'node:net';
+
+export interface AccessRules {
+  /** Any one of them, as `Authorization: Bearer`, makes a reader trusted. */
+  readonly tokens: readonly string[];
+  /** Networks whose hosts may read without a token: `10.0.0.0/8`, `192.168.1.7`, `fd00::/8`. */
+  readonly networks: readonly string[];
+}
+
+export interface Visitor {
+  /** For limits: the token, else the address. */
+  readonly key: string;
+  readonly mayRead: boolean;
+  /** Showed a token of this server: private models are open. */
+  readonly isTrusted: boolean;
+}
+
+/**
+ * Says who may read. Without any rule everyone may who reaches the server. A token that is none of ours is ignored: clients of hubs
+ * send the token of the hub everywhere.
+ *
+ * @throws RangeError for a network that is none
+ */
+export function visitors({ tokens, networks }: AccessRules): (request: IncomingMessage) => Visitor {
+  const known = tokens.map(digestOf);
+  const list = blockListOf(networks);
+  const isFree = tokens.length === 0 && networks.length === 0;
+  return (request) => {
+    const token = /^Bearer\s+(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
+    const digest = token === undefined ? undefined : digestOf(token);
+    const isTrusted = digest !== undefined && known.some((one) => timingSafeEqual(one, digest));
+    const address = plainAddress(request.socket.remoteAddress ?? '');
+    const isNear = isIP(address) !== 0 && list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+    const key = isTrusted ? digest!.toString('hex') : address;
+    return { key, isTrusted, mayRead: isFree || isTrusted || isNear };
+  };
+}
+
+const digestOf = (token: string): Buffer => createHash('sha256').update(token).digest();
+
+/** An IPv4 client of a server that listens on both has this form. */
+const plainAddress = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
+
+function blockListOf(networks: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const network of networks) {
+    const [address = '', bits] = network.split('/');
+    const family = isIP(address);
+    const most = family === 6 ? 128 : 32;
+    const prefix = bits === undefined ? most : Number(bits);
+    if (family === 0 || !/^\d*$/.test(bits ?? '') || bits === '' || prefix > most)
+      throw new RangeError(`"${network}": write an address or a network, such as 10.0.0.0/8 or 192.168.1.7`);
+    list.addSubnet(address, prefix, family === 6 ? 'ipv6' : 'ipv4');
+  }
+  return list;
+}

@@ -1,0 +1,83 @@
+import { blockName, verifiedBlocks } from '#content/dag/verified-blocks';
+import { directoryNode, findEntry, readNode } from '#content/dag/directory-node';
+import { CODEC, type CidParts } from '#content/cid/cid-bytes';
+import { VerifyError } from '#core/failure';
+import { MIB } from '#core/units';
+import type { SeenBlocks } from '../blocks/held-blocks.ts';
+
+/** What a path leads to. */
+export interface ResolvedPath {
+  readonly cid: CidParts;
+  /** Canonical CIDs of the root and of each name, in order. */
+  readonly roots: readonly string[];
+  /** Blocks that were read on the way, the root's first; not the last one. */
+  readonly pathBlocks: ReadonlyMap<string, Uint8Array>;
+}
+
+/**
+ * - `not-here`  a block on the way is not in the store
+ * - `no-entry`  the directory has no such name
+ */
+export type UnresolvedPath = {
+  readonly is: 'not-here' | 'no-entry';
+  readonly pathBlocks: ReadonlyMap<string, Uint8Array>;
+};
+
+/** A block that the store does not have. */
+class NotHere extends Error {
+  override readonly name = 'NotHere';
+}
+
+const MAX_BYTES = 64 * MIB;
+
+/** Follows names below a root through directory blocks of the store; nothing is fetched. */
+export async function resolveHere(
+  blocks: SeenBlocks,
+  root: CidParts,
+  names: readonly string[],
+): Promise<ResolvedPath | UnresolvedPath> {
+  const limits = { maxBlockBytes: 8 * MIB, maxTotalBytes: MAX_BYTES, signal: new AbortController().signal };
+  const source = verifiedBlocks(async (name) => {
+    const block = await blocks.get(partsOf(name));
+    if (block === undefined) throw new NotHere(name);
+    return block;
+  }, limits);
+  const partsByName = new Map<string, CidParts>();
+  const partsOf = (name: string): CidParts => partsByName.get(name)!;
+  const reading = {
+    blocks: source.blocks,
+    get: (cid: CidParts, name: string) => (partsByName.set(name, cid), source.get(cid, name)),
+  };
+  const roots = [blockName(root)];
+  let at = root;
+  try {
+    for (const name of names) {
+      const entry = await findEntry(at, name, reading);
+      if (entry === undefined) return { is: 'no-entry', pathBlocks: source.blocks };
+      at = entry.cid;
+      roots.push(blockName(at));
+    }
+    return { cid: at, roots, pathBlocks: source.blocks };
+  } catch (error) {
+    if (error instanceof NotHere) return { is: 'not-here', pathBlocks: source.blocks };
+    // A name below a file, or below a symbolic link.
+    if (error instanceof VerifyError) return { is: 'no-entry', pathBlocks: source.blocks };
+    throw error;
+  }
+}
+
+/** Whether the node is a directory of either kind. */
+export async function isDirectory(blocks: SeenBlocks, cid: CidParts): Promise<boolean> {
+  if (cid.codec !== CODEC.dagPb) return false;
+  const block = await blocks.get(cid);
+  if (block === undefined) return false;
+  try {
+    const where = blockName(cid);
+    const only = { blocks: new Map<string, Uint8Array>(), get: async () => block };
+    directoryNode(where, await readNode(cid, where, only));
+    return true;
+  } catch (error) {
+    if (error instanceof VerifyError) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,141 @@
+import { parseJson } from '#core/text/parse-json';
+import { answerJson, headerOf, type Exchange, type Headers } from '../http/exchange.ts';
+import { readBody } from '../http/read-body.ts';
+import { answerFile, type FileParts } from './answer-file.ts';
+import { findRevision, type FoundRevision, type RefusedRevision, type RevisionParts } from './find-revision.ts';
+import { fileEntry, fileName, infoOf, treeEntries, type TreeEntry } from './hub-answers.ts';
+import type { RepoFile, RepoRevision } from './hub-repo.ts';
+import type { HubRequest } from './hub-request.ts';
+import { refuse } from './refuse.ts';
+
+export interface HubParts extends RevisionParts, FileParts {}
+
+/**
+ * Answers what clients of a hub ask: files, and the descriptions that they read before.
+ *
+ * @throws what reading, proof or the client reject with; nothing more can be sent then
+ * @see docs/rules/huggingface.md
+ */
+export async function answerHub(exchange: Exchange, asked: HubRequest, parts: HubParts): Promise<void> {
+  if (asked.ask === 'whoami') return refuse(exchange, 401, undefined, 'there are no users here');
+  const found = await findRevision(asked, parts);
+  if ('refused' in found) return refuseRevision(exchange, asked, found.refused);
+  switch (asked.ask) {
+    case 'file':
+      return answerFile(exchange, parts, found, asked.path);
+    case 'info':
+      return answerInfo(exchange, parts, found);
+    case 'tree':
+      return answerTree(exchange, parts, found.revision, asked.path);
+    case 'paths-info':
+      return answerPathsInfo(exchange, parts, found.revision);
+    case 'refs':
+      return answerJson(exchange, 200, refsOf(found));
+  }
+}
+
+function refuseRevision(
+  exchange: Exchange,
+  asked: Exclude<HubRequest, { readonly ask: 'whoami' }>,
+  refused: RefusedRevision['refused'],
+): void {
+  const { name } = asked.repo;
+  switch (refused) {
+    case 'hub-away':
+      return refuse(exchange, 503, undefined, 'the hub does not answer', { 'retry-after': 30 });
+    case 'RevisionNotFound':
+      return refuse(exchange, 404, refused, `${name} has no such revision here`);
+    case 'GatedRepo':
+      return refuse(
+        exchange,
+        403,
+        refused,
+        `${name} is gated: accept its terms on the hub, for the token of this server`,
+      );
+    case 'RepoNotFound':
+      return refuse(exchange, exchange.isTrusted ? 404 : 401, refused, `${name} is not here`);
+  }
+}
+
+const refsOf = ({ refs }: FoundRevision): object => {
+  const of = (kind: 'heads' | 'tags', names: readonly (readonly [string, string])[]): object[] =>
+    names.map(([name, targetCommit]) => ({ name, ref: `refs/${kind}/${name}`, targetCommit }));
+  const isMain = ([name]: readonly [string, string]): boolean => name === 'main';
+  return {
+    branches: of('heads', [...refs].filter(isMain)),
+    converts: [],
+    tags: of(
+      'tags',
+      [...refs].filter((ref) => !isMain(ref)),
+    ),
+  };
+};
+
+/** The digests that the store knows decide how a file is named. */
+async function entriesOf({ contents }: HubParts, { files }: RepoRevision): Promise<(file: RepoFile) => TreeEntry> {
+  const git = new Map<string, string | undefined>();
+  for (const { sha256 } of files.values())
+    if (sha256 !== undefined) git.set(sha256, (await contents.look(sha256))?.digests.git);
+  return (file) => fileEntry(file, fileName(file, file.sha256 && git.get(file.sha256)));
+}
+
+async function answerInfo(exchange: Exchange, parts: HubParts, found: FoundRevision): Promise<void> {
+  const { repo, revision, isPrivate } = found;
+  const wantsBlobs = isYes(exchange.query.get('blobs'));
+  const info = infoOf(repo.name, revision, isPrivate, wantsBlobs ? await entriesOf(parts, revision) : undefined);
+  answerJson(exchange, 200, info);
+}
+
+const isYes = (text: string | null): boolean => text !== null && /^(true|1|yes|on)$/i.test(text);
+
+/** One page of clients that read one page only. */
+const PAGE_ENTRIES = 1_000;
+
+async function answerTree(exchange: Exchange, parts: HubParts, revision: RepoRevision, path: string): Promise<void> {
+  const { query } = exchange;
+  const entries = treeEntries(revision, path, isYes(query.get('recursive')), await entriesOf(parts, revision));
+  const commit = { 'x-repo-commit': revision.commit };
+  if (entries === undefined) return refuse(exchange, 404, 'EntryNotFound', `${path} is no folder here`, commit);
+  const limit = Number(query.get('limit') ?? PAGE_ENTRIES);
+  const count = Number.isInteger(limit) && limit >= 1 ? Math.min(limit, PAGE_ENTRIES) : PAGE_ENTRIES;
+  const cursor = query.get('cursor');
+  const start = cursor === null ? 0 : Number(cursor);
+  if (!Number.isSafeInteger(start) || start < 0)
+    return refuse(exchange, 400, undefined, `cursor ${JSON.stringify(cursor)} is none of this server`);
+  const page = entries.slice(start, start + count);
+  answerJson(exchange, 200, page, { ...commit, ...nextPage(exchange, start + page.length, entries.length) });
+}
+
+/** The address of the next page, absolute: two clients take a relative one for the end. */
+function nextPage({ origin, path, query }: Exchange, next: number, total: number): Headers {
+  if (next >= total) return {};
+  const more = new URLSearchParams(query);
+  more.set('cursor', `${next}`);
+  return { link: `<${origin}${path}?${more}>; rel="next"` };
+}
+
+async function answerPathsInfo(exchange: Exchange, parts: HubParts, revision: RepoRevision): Promise<void> {
+  if (exchange.request.method !== 'POST')
+    return refuse(exchange, 405, undefined, 'paths-info is asked by POST', { allow: 'POST' });
+  const body = await readBody(exchange);
+  const wanted = body === undefined ? undefined : wantedPaths(headerOf(exchange, 'content-type') ?? '', body);
+  if (wanted === undefined)
+    return refuse(exchange, 400, undefined, 'send {"paths": ["…"]} as JSON, or paths=… as a form, in at most 1 MiB');
+  const entries = treeEntries(revision, '', true, await entriesOf(parts, revision)) ?? [];
+  const byPath = new Map(entries.map((entry) => [entry.path, entry]));
+  const lastCommit = { id: revision.commit, title: '', date: revision.modifiedAt };
+  const found = wanted.paths.flatMap((path) => byPath.get(path.replace(/\/+$/, '')) ?? []);
+  answerJson(exchange, 200, wanted.expand ? found.map((entry) => ({ ...entry, lastCommit })) : found);
+}
+
+/** JavaScript sends JSON, Python a form. */
+function wantedPaths(type: string, body: string): { paths: readonly string[]; expand: boolean } | undefined {
+  if (!/\bjson\b/i.test(type)) {
+    const form = new URLSearchParams(body);
+    return { paths: form.getAll('paths'), expand: isYes(form.get('expand')) };
+  }
+  const { paths, expand } = Object(parseJson(body)) as { paths?: unknown; expand?: unknown };
+  const list = typeof paths === 'string' ? [paths] : paths;
+  if (!Array.isArray(list) || !list.every((path) => typeof path === 'string')) return undefined;
+  return { paths: list as string[], expand: expand === true };
+}

@@ -1,0 +1,17 @@
+import { answerJson, type Exchange, type Headers } from '../http/exchange.ts';
+
+/** What clients turn into an exception of theirs; without it they blame the network. */
+export type HubErrorCode = 'RepoNotFound' | 'RevisionNotFound' | 'EntryNotFound' | 'GatedRepo';
+
+/** Refuses as a hub does. */
+export function refuse(
+  exchange: Exchange,
+  status: number,
+  code: HubErrorCode | undefined,
+  message: string,
+  headers: Headers = {},
+): void {
+  const named = { 'x-error-message': message.replace(/[^\x20-\x7e]/g, '?') };
+  const coded = code === undefined ? named : { ...named, 'x-error-code': code };
+  answerJson(exchange, status, { error: message }, { ...coded, 'cache-control': 'no-store', ...headers });
+}

@@ -1,0 +1,40 @@
+import { join } from 'node:path';
+import { silentLogger, type Logger } from '#core/logger';
+import type { Store } from '#store/open-store';
+import { hubMirror, type HubMirror } from './hub-mirror.ts';
+import { pullCids, type PullCids } from './pull-cids.ts';
+import { pullFiles, type PullFiles, type Upstream } from './pull-files.ts';
+
+/** What is asked for and not here is fetched, verified, published, and sent while it arrives. */
+export interface PullThrough {
+  readonly hub: HubMirror;
+  readonly files: PullFiles;
+  readonly cids: PullCids;
+  stop(): void;
+}
+
+export interface PullThroughOptions {
+  readonly store: Store;
+  /** Repositories that may be fetched, as patterns such as `onnx-community/*`, and CIDs; none: nothing is fetched. */
+  readonly allow: readonly string[];
+  readonly upstream: Upstream;
+  readonly logger?: Logger | undefined;
+}
+
+/**
+ * Fetches nothing by itself. Content that no model of this host has is evicted like any other, the least recently used first.
+ *
+ * @returns undefined where nothing may be fetched
+ */
+export function pullThrough({
+  store,
+  allow,
+  upstream,
+  logger = silentLogger,
+}: PullThroughOptions): PullThrough | undefined {
+  if (allow.length === 0) return undefined;
+  const files = pullFiles(store, upstream, logger);
+  const hub = hubMirror({ allow, upstream, logger, folder: join(store.paths.home, 'hub') });
+  const cids = pullCids({ store, files, allow, logger });
+  return { hub, files, cids, stop: () => files.stop() };
+}

@@ -1,0 +1,177 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { CidParts } from '#content/cid/cid-bytes';
+import { StorageError, VerifyError } from '#core/failure';
+import { silentLogger, type Logger } from '#core/logger';
+import { SECOND_MS } from '#core/units';
+import type { Store } from '#store/open-store';
+import { clientLimits, type ClientLimits } from './access/client-limits.ts';
+import { visitors, type AccessRules } from './access/readers.ts';
+import { openContents } from './blocks/contents.ts';
+import { heldBlocks, type MadeBlocks } from './blocks/held-blocks.ts';
+import { LeafShelf } from './blocks/leaf-shelf.ts';
+import { catalogueOf, readerOf } from './catalogue.ts';
+import { answerGateway } from './gateway/gateway.ts';
+import { answerHub } from './hub/hub.ts';
+import type { RepoAlias } from './hub/hub-repo.ts';
+import { hubRequest, type HubRequest } from './hub/hub-request.ts';
+import { answerText, type Exchange } from './http/exchange.ts';
+import { ClientGone } from './http/send-content.ts';
+import { answerIndex } from './index-page.ts';
+import { answerProviders } from './routing/providers.ts';
+import type { PullThrough } from './pull/pull-through.ts';
+import type { ServedKind, ServedRequest } from './served.ts';
+
+export interface ServeOptions {
+  readonly store: Store;
+  readonly access?: AccessRules | undefined;
+  readonly limits?: ClientLimits | undefined;
+  /** Names of repositories under which models are served, beside those that they came from. */
+  readonly repos?: readonly RepoAlias[] | undefined;
+  /** Patterns of models that only readers with a token see. */
+  readonly privateModels?: readonly string[] | undefined;
+  /** What is asked for and not here is fetched; undefined: nothing is. */
+  readonly pull?: PullThrough | undefined;
+  /** Text of `/metrics`, in the format of Prometheus. */
+  readonly metrics?: (() => Promise<string>) | undefined;
+  /** Called after each answer. */
+  readonly onServed?: ((served: ServedRequest) => void) | undefined;
+  readonly logger?: Logger | undefined;
+}
+
+export type ServeHandler = (request: IncomingMessage, response: ServerResponse) => void;
+
+type Route = (exchange: Exchange) => Promise<void> | void;
+
+/**
+ * Serves a store to standard clients: as an IPFS gateway below `/ipfs/`, and as a hub. Whatever is sent is proven by a digest or a CID;
+ * an answer that cannot be proven to its end breaks off.
+ *
+ * @throws RangeError for access rules that are none
+ */
+export function createServe(options: ServeOptions): ServeHandler {
+  const { logger = silentLogger, onServed } = options;
+  const visitorOf = visitors(options.access ?? { tokens: [], networks: [] });
+  const limitOf = clientLimits(options.limits ?? {});
+  const routeOf = routes(options);
+  return (request, response) => {
+    const startedAt = performance.now();
+    const visitor = visitorOf(request);
+    const client = limitOf(visitor.key);
+    const exchange = exchangeOf(request, response, visitor.isTrusted, client.pace);
+    const { kind, answer } = routeOf(exchange);
+    if (onServed !== undefined) observe(exchange, kind, startedAt, onServed);
+    const waitMs = client.request();
+    const run: Route = !visitor.mayRead ? refuseStranger : waitMs > 0 ? tooMany(waitMs) : answer;
+    void (async () => run(exchange))().catch((error: unknown) => endBroken(exchange, error, logger));
+  };
+}
+
+function exchangeOf(
+  request: IncomingMessage,
+  response: ServerResponse,
+  isTrusted: boolean,
+  pace: Exchange['pace'],
+): Exchange {
+  const target = request.url ?? '/';
+  const end = target.indexOf('?');
+  const path = (end < 0 ? target : target.slice(0, end)).replace(/\/{2,}/g, '/');
+  const query = new URLSearchParams(end < 0 ? '' : target.slice(end + 1));
+  const scheme = 'encrypted' in request.socket ? 'https' : 'http';
+  const host = request.headers.host ?? `${request.socket.localAddress}:${request.socket.localPort}`;
+  return { request, response, path, query, origin: `${scheme}://${host}`, isTrusted, pace };
+}
+
+function routes(options: ServeOptions): (exchange: Exchange) => { kind: ServedKind; answer: Route } {
+  const { store, logger, metrics, pull } = options;
+  const shelf = new LeafShelf(store);
+  const contents = openContents(store, shelf, logger);
+  const catalogue = catalogueOf({
+    ...{ store, shelf, aliases: options.repos ?? [], privateModels: options.privateModels ?? [] },
+  });
+  const made: MadeBlocks = async (digest, { isTrusted }) => {
+    const all = await catalogue();
+    const block = (await all.folderBlocks()).get(digest);
+    return block !== undefined && (isTrusted || !all.isPrivate(block.model)) ? block.bytes : undefined;
+  };
+  const blocks = heldBlocks(store, { shelf, contents, logger, made });
+  const partsFor = async ({ isTrusted }: Exchange) => {
+    const all = await catalogue();
+    const reader = readerOf(all, isTrusted);
+    return { all, reader, contents, blocks: { get: (cid: CidParts) => blocks.get(cid, reader) } };
+  };
+  const gateway: Route = async (exchange) =>
+    answerGateway(exchange, { ...(await partsFor(exchange)), pull: pull?.cids });
+  const providers: Route = async (exchange) => answerProviders(exchange, (await partsFor(exchange)).blocks);
+  const hub =
+    (asked: HubRequest): Route =>
+    async (exchange) => {
+      const { all, reader } = await partsFor(exchange);
+      const { repos, isPrivate } = all;
+      await answerHub(exchange, asked, { contents, reader, repos, isPrivate, mirror: pull?.hub, files: pull?.files });
+    };
+  return (exchange) => {
+    const { path } = exchange;
+    if (/^\/ipfs\/./.test(path)) return { kind: 'ipfs', answer: gateway };
+    if (path.startsWith('/routing/v1/')) return { kind: 'routing', answer: providers };
+    const asked = hubRequest(path);
+    if (asked !== undefined) return { kind: asked.ask === 'file' ? 'hub-file' : 'hub-api', answer: hub(asked) };
+    if (path === '/') return { kind: 'other', answer: async () => answerIndex(exchange, await catalogue()) };
+    if (path === '/metrics' && metrics !== undefined) return { kind: 'other', answer: metricsRoute(metrics) };
+    return { kind: 'other', answer: () => answerText(exchange, 404, 'there is nothing at this address') };
+  };
+}
+
+const metricsRoute =
+  (metrics: () => Promise<string>): Route =>
+  async (exchange) =>
+    answerText(exchange, 200, await metrics(), { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
+
+function refuseStranger(exchange: Exchange): void {
+  answerText(
+    exchange,
+    401,
+    'send a token of this server as Authorization: Bearer, or ask from a network that may read',
+    {
+      'www-authenticate': 'Bearer',
+    },
+  );
+}
+
+const tooMany =
+  (waitMs: number): Route =>
+  (exchange) =>
+    answerText(exchange, 429, 'too many requests of this client', { 'retry-after': Math.ceil(waitMs / SECOND_MS) });
+
+function observe(
+  exchange: Exchange,
+  kind: ServedKind,
+  startedAt: number,
+  onServed: (served: ServedRequest) => void,
+): void {
+  const { response, request } = exchange;
+  const { socket } = request;
+  const before = socket.bytesWritten;
+  response.once('close', () =>
+    onServed({
+      kind,
+      status: response.statusCode,
+      sentBytes: socket.bytesWritten - before,
+      durationMs: performance.now() - startedAt,
+      isWhole: response.writableFinished,
+    }),
+  );
+}
+
+/** An answer that has begun cannot become an error: the client notices the broken connection. */
+function endBroken(exchange: Exchange, error: unknown, logger: Logger): void {
+  const { response, path } = exchange;
+  if (!(error instanceof ClientGone)) logger.warn({ err: error, path }, 'answer broke off');
+  if (response.headersSent || error instanceof ClientGone) {
+    response.destroy();
+    return;
+  }
+  const isDisk = error instanceof StorageError || error instanceof VerifyError;
+  answerText(exchange, isDisk ? 503 : 500, isDisk ? 'the disk does not give it' : 'an error of the server', {
+    ...(isDisk && { 'retry-after': 30 }),
+  });
+}

@@ -1,0 +1,71 @@
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { runCommand } from '../../../../helpers/command.ts';
+import { ask, cleansUp, hubView, publishBytes } from '../../../../packages/serve/serve-kit.ts';
+import { temporaryFolder, temporaryStore } from '../../../../packages/store/temp-store.ts';
+import { serve, type ServeCommandOptions } from '../../../../../apps/cli/commands/hosts/serve.ts';
+
+cleansUp();
+
+const CONFIG = Buffer.from('{"served":true}');
+
+/** Serves until it was asked once. */
+async function askOnce(home: string, options: ServeCommandOptions, path: string) {
+  const stop = new AbortController();
+  let answer: ReturnType<typeof ask> | undefined;
+  const end = await runCommand((context) => serve(options, context), {
+    env: { HAULIER_HOME: home },
+    signal: stop.signal,
+    onStdout: (text) => {
+      const url = /HF_ENDPOINT=(\S+)/.exec(text)![1]!;
+      answer = ask(`${url}${path}`);
+      void answer.finally(() => stop.abort('SIGINT'));
+    },
+  });
+  return { end, answer: await answer! };
+}
+
+describe('haulier serve', () => {
+  it('EX5 serves the store of the host until it is interrupted', async () => {
+    const store = await temporaryStore();
+    await publishBytes(store, CONFIG, { view: hubView('config.json') });
+    const { end, answer } = await askOnce(store.paths.home, { port: '0' }, '/acme/tiny/resolve/main/config.json');
+    expect([end.code, answer.status]).toEqual([0, 200]);
+    expect(answer.body).toEqual(CONFIG);
+    expect(end.stdout).toContain('stop with Ctrl-C');
+  });
+
+  it('EX5 gives a model the name of a repository', async () => {
+    const store = await temporaryStore();
+    await publishBytes(store, CONFIG, { view: { model: 'local', version: '1', path: 'config.json' } });
+    const options = { port: '0', repo: ['acme/named=local'] };
+    const { answer } = await askOnce(store.paths.home, options, '/acme/named/resolve/main/config.json');
+    expect(answer.body).toEqual(CONFIG);
+  });
+
+  it.each<[ServeCommandOptions, RegExp]>([
+    [{ bind: '0.0.0.0' }, /HAULIER_SERVE_BIND is "0\.0\.0\.0".*HAULIER_SERVE_NETWORKS/],
+    [{ port: '99999' }, /--port is "99999": write a port/],
+    [{ repo: ['nonsense'] }, /--repo is "nonsense": write a repository and a model/],
+    [{ port: '0' }, /holds no store: set HAULIER_HOME/],
+  ])('EX5 refuses %j with a sentence', async (options, message) => {
+    const env = { HAULIER_HOME: join(await temporaryFolder(), 'none') };
+    const { code, message: said } = await runCommand((context) => serve(options, context), { env });
+    expect([code, said]).toEqual([2, expect.stringMatching(message)]);
+  });
+
+  it('EX5 says which port is taken', async () => {
+    const { paths } = await temporaryStore();
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    const { code, message } = await runCommand((context) => serve({ port: `${port}` }, context), {
+      env: { HAULIER_HOME: paths.home },
+    });
+    other.close();
+    expect([code, message]).toEqual([2, expect.stringContaining(`port ${port} of 127.0.0.1`)]);
+  });
+});

@@ -1,0 +1,318 @@
+/* eslint-disable max-lines -- one stack serves all journeys: to start another one costs more than a long file */
+import { readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import { silentLogger } from '#core/logger';
+import { MIB } from '#core/units';
+import { connect } from '#database/sql/connect';
+import { openBrowser, type TestBrowser } from '../../helpers/browser.ts';
+import { startOrigin, type Origin } from '../../helpers/origin/origin.ts';
+import { sampleFile, sampleManifest, type SampleFile } from '../../helpers/sample-file.ts';
+import { startSystem, type System } from '../../helpers/system.ts';
+import { until } from '../../helpers/until.ts';
+import { hubOf } from '../../system/hub-of.ts';
+import { findingsOf, firstLoad, PASSWORD, settled, tabsOf, type Visitor } from './tabs.ts';
+
+const HOSTS = ['gpu-001', 'gpu-002', 'gpu-003'];
+const PAGES = join(import.meta.dirname, '../../../dist/dashboard');
+
+/** Compressed bytes of the first page, its script and its style. */
+const MAX_FIRST_LOAD_BYTES = 220_000;
+
+const FIRST: SampleFile[] = [sampleFile('model.bin', 2 * MIB), sampleFile('config.json', 3000)];
+const SECOND: SampleFile[] = [sampleFile('model.bin', 2 * MIB, 'newer'), sampleFile('gone.bin', 1000)];
+
+describe('the dashboard', () => {
+  let origin: Origin;
+  let system: System;
+  let opened: TestBrowser;
+
+  beforeAll(async () => {
+    origin = await startOrigin(hubOf([...FIRST]));
+    [system, opened] = await Promise.all([
+      startSystem({
+        ...{ origin, hosts: HOSTS, env: { HAULIER_LABELS: 'gpu=true,site=eu-1' } },
+        apiEnv: { HAULIER_ALLOW_ADDRESSES: `127.0.0.1:${origin.port}` },
+      }),
+      openBrowser(),
+    ]);
+    await until(async () => (await system.client.listHosts('gpu=true')).length === HOSTS.length, {
+      what: 'all hosts report',
+    });
+    await system.client.publishVersion(sampleManifest('sample', FIRST, '1'));
+    await system.client.publishVersion(sampleManifest('sample', SECOND, '2'));
+    await system.client.createUser({ name: 'ada', role: 'admin', password: PASSWORD });
+    await system.client.createUser({ name: 'vera', role: 'viewer', password: PASSWORD });
+    await system.client.createUser({ name: 'olga', role: 'operator', password: PASSWORD });
+  }, 120_000);
+  afterAll(async () => {
+    await opened?.close();
+    await system?.stop();
+    await origin?.close();
+  }, 60_000);
+
+  const tabs = tabsOf(
+    () => opened.browser,
+    () => system.apiUrl,
+  );
+  afterEach(() => tabs.closeAll());
+  let admin: Visitor | undefined;
+  /** A new tab of the admin. */
+  const open = async (path: string, options: BrowserContextOptions = {}): Promise<Page> => {
+    admin ??= await tabs.signIn('ada');
+    return tabs.open(admin, path, options);
+  };
+
+  it('loads little at first, and charts and other pages later', async () => {
+    const { bytes, texts } = await firstLoad(PAGES);
+    expect(bytes).toBeLessThan(MAX_FIRST_LOAD_BYTES);
+    expect(texts.filter((text) => text.includes('uplot'))).toEqual([]);
+  });
+
+  it('is served so that an injected script does not run, and so that assets are kept and pages are not', async () => {
+    const page = await fetch(`${system.apiUrl}/rollouts/any`, { headers: { accept: 'text/html' } });
+    expect([page.status, page.headers.get('cache-control')]).toEqual([200, 'no-cache']);
+    const rules = new Map(
+      page.headers
+        .get('content-security-policy')!
+        .split('; ')
+        .map((rule) => [rule.split(' ')[0], rule]),
+    );
+    expect(rules.get('default-src')).toBe("default-src 'none'");
+    expect(rules.get('script-src')).toBe("script-src 'self'");
+    expect(rules.get('frame-ancestors')).toBe("frame-ancestors 'none'");
+    const script = (await readdir(join(PAGES, 'assets'))).find(
+      (name) => name.startsWith('index-') && name.endsWith('.js'),
+    )!;
+    const asset = await fetch(`${system.apiUrl}/assets/${script}`, { headers: { 'accept-encoding': 'br' } });
+    expect(asset.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
+    expect(asset.headers.get('content-encoding')).toBe('br');
+    expect(await asset.text()).toBe(await readFile(join(PAGES, 'assets', script), 'utf8'));
+    for (const path of ['/assets/gone.js', '/assets/..%2findex.html', '/manifest.json', '/nowhere'])
+      expect([path, (await fetch(system.apiUrl + path)).status]).toEqual([path, 404]);
+  });
+
+  it('asks who is there, leads on to the page that was asked for, and forgets the session at the end', async () => {
+    const page = await tabs.open(undefined, '/hosts?status=online');
+    await page.getByRole('heading', { level: 1, name: 'Sign in' }).waitFor();
+    await page.getByLabel('Name').fill('olga');
+    await page.getByLabel('Password').fill('not the password');
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('alert').waitFor();
+    await page.getByLabel('Password').fill(PASSWORD);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('rowheader', { name: 'gpu-001' }).waitFor();
+    await page.getByRole('button', { name: 'Menu of olga' }).click();
+    await page.getByRole('menuitem', { name: 'Sign out' }).click();
+    await page.getByRole('heading', { level: 1, name: 'Sign in' }).waitFor();
+    await page.reload();
+    await page.getByRole('heading', { level: 1, name: 'Sign in' }).waitFor();
+    // The refused password is the one request that a browser notes as failed.
+    expect(tabs.faults.splice(0)).toEqual([expect.stringContaining('401')]);
+  }, 60_000);
+
+  it('shows a viewer everything, and nothing that acts', async () => {
+    const session = await tabs.signIn('vera');
+    for (const path of ['/rollouts', '/hosts/gpu-001', '/models/sample', '/downloads', '/rollouts/new?model=sample']) {
+      const page = await tabs.open(session, path);
+      await settled(page);
+      const buttons = page.getByRole('main').getByRole('button', { disabled: false });
+      const acts = (await buttons.allTextContents()).filter((text) => ACTS.test(text));
+      expect([path, acts]).toEqual([path, []]);
+      expect(
+        await page
+          .getByRole('main')
+          .getByRole('link', { name: /^(New rollout|Roll out)$/ })
+          .count(),
+      ).toBe(0);
+    }
+  }, 60_000);
+
+  it('SY6 starts a rollout, shows the same as a command, and follows it to its end without a reload', async () => {
+    const page = await open('/rollouts/new');
+    await page.getByRole('combobox', { name: /^Model/ }).selectOption('sample');
+    await page.getByRole('combobox', { name: /^Version/ }).selectOption('1');
+    await page.getByLabel('Selector').fill('gpu=true');
+    await page.getByText('3 hosts', { exact: true }).waitFor();
+    await page.getByText('haulier deploy sample@1 --hosts gpu=true').waitFor();
+    await page.evaluate(() => Object.assign(globalThis, { isSame: true }));
+    await page.getByRole('button', { name: 'Start' }).click();
+    await page.getByRole('heading', { level: 1, name: 'sample@1' }).waitFor();
+    await page.locator('.page-title .tone-ok', { hasText: 'succeeded' }).waitFor({ timeout: 30_000 });
+    expect(await page.evaluate(() => (globalThis as { isSame?: boolean }).isSame)).toBe(true);
+    expect(await page.locator('tbody th').allTextContents()).toEqual(HOSTS);
+  }, 60_000);
+
+  it('SY6 leads from a rollout that failed to its hosts and their reason, and retries them', async () => {
+    const { id } = await system.client.createRollout({
+      models: ['sample@2'],
+      selector: 'gpu=true',
+      onFailure: 'continue',
+    });
+    await until(async () => (await system.client.getRollout(id)).isFinal, { what: 'the rollout has failed' });
+    const page = await open(`/rollouts/${id}?tab=errors`);
+    await page.getByRole('row').nth(1).getByRole('link').first().click();
+    await page.waitForURL(/state=failed&reason=/);
+    expect(await page.locator('tbody th').allTextContents()).toEqual(HOSTS);
+    origin.serve(hubOf(SECOND));
+    await page.getByRole('button', { name: 'Retry failed (3)' }).click();
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Retry failed (3)' }).click();
+    await page.getByRole('alertdialog').waitFor({ state: 'detached' });
+    await page.locator('.page-title .tone-ok', { hasText: 'succeeded' }).waitFor({ timeout: 40_000 });
+    expect((await system.client.getRollout(id)).state).toBe('succeeded');
+  }, 90_000);
+
+  it('SY6 tells the history of one host, down to each try of a download at a source', async () => {
+    const page = await open('/hosts?q=gpu-002');
+    await page.getByRole('rowheader').getByRole('link', { name: 'gpu-002' }).click();
+    await page.getByRole('link', { name: 'History' }).click();
+    await page.getByRole('link', { name: 'gone.bin' }).first().click();
+    await page.getByRole('heading', { level: 1, name: 'gone.bin' }).waitFor();
+    const { tries } = await system.client.getDownload(new URL(page.url()).pathname.split('/').at(-1)!);
+    const rows = page.getByRole('table', { name: 'Tries, oldest first' }).locator('tbody tr');
+    await rows.last().getByText('success').waitFor();
+    expect(await rows.count()).toBe(tries.length);
+    expect(await rows.last().textContent()).toContain(tries.at(-1)!.source);
+  }, 60_000);
+
+  it('SY6 ME5 shows why a source is where it is, tests it, and takes it away and back with a note', async () => {
+    const page = await open('/sources');
+    const layer = page.getByRole('region', { name: 'Layer huggingface' });
+    const card = layer.getByRole('article', { name: origin.url });
+    await card.getByText('Success, 1 h / 24 h').waitFor();
+    await card.getByRole('button', { name: 'Test now' }).click();
+    await card.getByText(/^Reached in /).waitFor();
+    await card.getByRole('button', { name: 'Disable' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel(/^Why/).fill('the link is being repaired');
+    await dialog.getByRole('button', { name: 'Disable' }).click();
+    await card.getByText('the link is being repaired').waitFor();
+    await card.getByRole('button', { name: 'Enable' }).click();
+    await card.getByText('the link is being repaired').waitFor({ state: 'detached' });
+  }, 60_000);
+
+  it('finds a host by a part of its name from every page, with the keyboard alone', async () => {
+    const page = await open('/audit');
+    await page.keyboard.press('/');
+    await page.keyboard.type('u-003');
+    await page.getByRole('option', { name: /gpu-003/ }).waitFor();
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { level: 1, name: 'gpu-003' }).waitFor();
+  }, 60_000);
+
+  it('acts on all downloads that a filter matches, with exact counts', async () => {
+    const page = await open('/downloads?model=sample&host=gpu-001');
+    await page.getByRole('checkbox', { name: 'Select the rows on this page' }).check();
+    await page.getByRole('checkbox', { name: 'all that match the filter' }).check();
+    expect(await page.getByRole('button', { name: 'Retry' }).isDisabled()).toBe(true);
+    const { matched } = (
+      await system.client.planBulkAction({ action: 'pause', filter: { model: 'sample', host: 'gpu-001' } })
+    ).counts;
+    expect(matched).toBe(0);
+  }, 60_000);
+
+  it('VE6 asks what shall become of a newer version, and keeps the current one when told so', async () => {
+    const database = connect({ url: system.services.databaseUrl, poolSize: 1, logger: silentLogger });
+    try {
+      await database.pool.query(
+        `INSERT INTO version_checks (model, source, current, available, newer, checked_at)
+         SELECT name, 'hub', current_version, $1, true, now() FROM models WHERE name = 'sample'`,
+        ['c'.repeat(40)],
+      );
+    } finally {
+      await database.close();
+    }
+    const page = await open('/');
+    await page.getByText(`sample has a newer version: ${'c'.repeat(40)}`).waitFor({ timeout: 15_000 });
+    await page.getByRole('link', { name: 'Decide' }).click();
+    await page.getByRole('button', { name: 'Stay on 2' }).click();
+    await page.getByText('pinned to 2').waitFor();
+    expect(await system.client.getModel('sample')).toMatchObject({ pinnedVersion: '2', newerVersion: null });
+  }, 60_000);
+
+  it('T31 asks every few seconds while the stream of events is away, says so, and listens again later', async () => {
+    const page = await open('/models');
+    await page.getByText('live', { exact: true }).waitFor();
+    await page.route('**/api/events*', (route) => route.abort());
+    await page.reload();
+    await page.getByText('polling', { exact: true }).waitFor();
+    await system.client.publishVersion(sampleManifest('later', FIRST, '1'));
+    await page.getByRole('link', { name: 'later' }).waitFor();
+    await page.unroute('**/api/events*');
+    await page.getByText('live', { exact: true }).waitFor();
+    expect(tabs.faults.splice(0).filter((fault) => !fault.includes('/api/events'))).toEqual([]);
+  }, 60_000);
+
+  it('T30 says what to do when the code of a page is gone, because a newer version was installed', async () => {
+    const page = await open('/');
+    await page.route('**/assets/audit-*', (route) => route.fulfill({ status: 404, body: '' }));
+    await page.getByRole('link', { name: 'Audit' }).click();
+    await page.getByRole('heading', { level: 1, name: 'This page broke' }).waitFor();
+    await page.unroute('**/assets/audit-*');
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.getByRole('heading', { level: 1, name: 'Audit' }).waitFor();
+    expect(tabs.faults.splice(0)).not.toEqual([]);
+  }, 60_000);
+
+  it('T32 shows a name that holds markup as the text that it is', async () => {
+    const name = '<img src=x onerror="globalThis.isHacked=1">';
+    await system.client.createToken({ name, scopes: ['read'] });
+    const page = await open('/settings?tab=tokens');
+    await page.getByText(name).waitFor();
+    expect(await page.evaluate(() => (globalThis as { isHacked?: number }).isHacked)).toBeUndefined();
+  }, 60_000);
+
+  const EVERY_PAGE = [
+    ...[
+      '/',
+      '/rollouts?tab=all',
+      '/rollouts/new?model=sample',
+      '/hosts',
+      '/hosts/gpu-001',
+      '/hosts/gpu-001?tab=models',
+    ],
+    ...['/hosts/gpu-001?tab=drift', '/hosts/gpu-001?tab=config', '/models', '/models/sample', '/downloads', '/audit'],
+    ...[
+      '/settings?tab=tokens',
+      '/settings?tab=webhooks',
+      '/settings?tab=enrolment',
+      '/settings?tab=account',
+      '/settings?tab=about',
+      '/nowhere-here',
+    ],
+  ];
+
+  it('has no serious finding of axe on any page, light or dark, wide or 380 pixels narrow', async () => {
+    const { rollouts } = await system.client.listRollouts();
+    const { downloads } = await system.client.listDownloads();
+    const detail = `/rollouts/${rollouts[0]!.id}`;
+    const pages = [...EVERY_PAGE.slice(0, -1), `/downloads/${downloads[0]!.id}`, detail];
+    const tabs = ['errors', 'sources', 'timeline', 'spec'].map((tab) => `${detail}?tab=${tab}`);
+    const problems: string[] = [];
+    for (const [scheme, width] of [
+      ['light', 1280],
+      ['dark', 380],
+    ] as const) {
+      const page = await open('/', { colorScheme: scheme, viewport: { width, height: 900 } });
+      for (const path of [...pages, ...tabs]) {
+        await page.goto(system.apiUrl + path);
+        await page.locator('h1').waitFor();
+        await settled(page);
+        problems.push(...(await findingsOf(page)).map((finding) => `${scheme} ${path}: ${finding}`));
+        const overflow = await page.evaluate<number>(
+          'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+        );
+        if (overflow > 0) problems.push(`${scheme} ${path}: is ${overflow} pixels too wide`);
+      }
+    }
+    expect(problems).toEqual([]);
+  }, 120_000);
+
+  it('wrote no error to the console and asked no other site, in all of this', () => {
+    expect(tabs.faults).toEqual([]);
+  });
+});
+
+/** Words of the buttons that change something. */
+const ACTS = /Start|Retry|Pause|Resume|Cancel|Drain|Pin|Verify|Edit|Check/;

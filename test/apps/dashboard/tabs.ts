@@ -1,0 +1,109 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
+
+const AXE = join(import.meta.dirname, '../../../node_modules/axe-core/axe.min.js');
+
+/** The cookies of a session. */
+export type Visitor = NonNullable<BrowserContextOptions['storageState']>;
+
+export const PASSWORD = 'correct horse battery';
+
+/** Tabs of a browser on one installation. */
+export interface Tabs {
+  /** What no page may do: errors on the console, and requests to anywhere else. */
+  readonly faults: string[];
+  /** @param visitor undefined: without a session */
+  open(visitor: Visitor | undefined, path: string, options?: BrowserContextOptions): Promise<Page>;
+  /** Signs in on the page for it. */
+  signIn(name: string): Promise<Visitor>;
+  /** Closes every tab. */
+  closeAll(): Promise<void>;
+}
+
+export function tabsOf(browser: () => Browser, url: () => string): Tabs {
+  const contexts: BrowserContext[] = [];
+  const faults: string[] = [];
+  const open: Tabs['open'] = async (visitor, path, options = {}) => {
+    const context = await browser().newContext({
+      viewport: { width: 1280, height: 900 },
+      reducedMotion: 'reduce',
+      ...(visitor === undefined ? {} : { storageState: visitor }),
+      ...options,
+    });
+    contexts.push(context);
+    const page = await context.newPage();
+    watch(page, url(), (fault) => faults.push(`${path}: ${fault}`));
+    await page.goto(url() + path);
+    await page.locator('h1').waitFor();
+    return page;
+  };
+  return {
+    faults,
+    open,
+    signIn: async (name) => {
+      const page = await open(undefined, '/login');
+      await page.getByLabel('Name').fill(name);
+      await page.getByLabel('Password').fill(PASSWORD);
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
+      return page.context().storageState();
+    },
+    closeAll: async () => {
+      await Promise.all(contexts.splice(0).map((context) => context.close()));
+    },
+  };
+}
+
+function watch(page: Page, url: string, note: (fault: string) => void): void {
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') note(`${message.text()} ${message.location().url}`);
+  });
+  page.on('pageerror', (error) => note(error.message));
+  page.on('request', (request) => {
+    const asked = new URL(request.url());
+    if (asked.protocol.startsWith('http') && asked.origin !== url) note(`asks ${asked.origin}`);
+  });
+}
+
+/** Waits until the page has what it asked for. */
+export const settled = (page: Page): Promise<void> => page.locator('.skeleton').first().waitFor({ state: 'detached' });
+
+interface Finding {
+  readonly id: string;
+  readonly impact: string;
+  readonly nodes: readonly { readonly html: string }[];
+}
+
+/** Findings of axe that keep people from using the page. */
+export async function findingsOf(page: Page): Promise<string[]> {
+  await page.evaluate(await readFile(AXE, 'utf8'));
+  const found = await page.evaluate(async () => {
+    const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: Finding[] }> } };
+    return (await axe.run()).violations;
+  });
+  return found
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`);
+}
+
+interface Chunk {
+  readonly file: string;
+  readonly css?: readonly string[];
+  readonly imports?: readonly string[];
+}
+
+/** What a browser loads before the first page is there. @returns its compressed bytes, and the texts of its files */
+export async function firstLoad(folder: string): Promise<{ bytes: number; texts: string[] }> {
+  const manifest = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')) as Record<string, Chunk>;
+  const files = new Set(['index.html']);
+  const take = (name: string): void => {
+    const { file, css = [], imports = [] } = manifest[name]!;
+    for (const each of [file, ...css]) files.add(each);
+    imports.forEach(take);
+  };
+  take('index.html');
+  const texts = await Promise.all([...files].map((file) => readFile(join(folder, file), 'utf8')));
+  return { bytes: texts.reduce((sum, text) => sum + gzipSync(text).length, 0), texts };
+}

@@ -1,0 +1,67 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { silentLogger, type Logger } from '#core/logger';
+import { parseAddressPolicy } from '#http/address/address-policy';
+import { createHttp } from '#http/pool';
+import type { ServeSettings } from '#serve/serve-settings';
+import { storeServer, type StoreServer } from '../../../../apps/worker/serve/store-server.ts';
+import { ask, cleansUp, hubView, publishBytes } from '../../../packages/serve/serve-kit.ts';
+import { temporaryStore } from '../../../packages/store/temp-store.ts';
+
+cleansUp();
+
+const open: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of open.splice(0)) await close();
+});
+
+interface Said {
+  readonly fields: object;
+  readonly event: string;
+}
+
+async function serverWith(serve: Partial<ServeSettings> | undefined) {
+  const store = await temporaryStore();
+  await publishBytes(store, Buffer.from('{}'), { view: hubView('config.json') });
+  const http = createHttp({ addressPolicy: parseAddressPolicy([]) });
+  const said: Said[] = [];
+  const tell = (fields: object, event: string): void => void said.push({ fields, event });
+  const logger: Logger = { ...silentLogger, info: tell, error: tell };
+  const settings = { host: '127.0.0.1', port: 0, access: { tokens: [], networks: [] }, allow: [], ...serve };
+  const config = {
+    serve: serve === undefined ? undefined : settings,
+    huggingFace: { endpoint: 'http://127.0.0.1:9', token: undefined },
+    ipfsGateways: [],
+  };
+  const server: StoreServer = storeServer(config, store, http, logger);
+  open.push(
+    () => http.close(),
+    () => server.stop(),
+  );
+  await server.start();
+  return said;
+}
+
+describe('the store of a worker', () => {
+  it('EX5 is served where its log says', async () => {
+    const [said] = await serverWith({});
+    const { host, port } = said!.fields as { host: string; port: number };
+    const { headers } = await ask(`http://${host}:${port}/acme/tiny/resolve/main/config.json`, { method: 'HEAD' });
+    expect(headers['content-length']).toBe('2');
+    expect((await ask(`http://${host}:${port}/metrics`)).body.toString()).toContain('haulier_served_answers_total');
+  });
+
+  it('EX5 is not served where the port is taken, and the worker starts all the same', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    open.push(() => other.close());
+    const said = await serverWith({ port: (other.address() as AddressInfo).port });
+    expect(said).toMatchObject([{ event: 'serves nothing: the address cannot be had' }]);
+  });
+
+  it('EX5 is not served where it is switched off', async () => {
+    expect(await serverWith(undefined)).toEqual([]);
+  });
+});
