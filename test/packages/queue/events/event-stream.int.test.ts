@@ -29,16 +29,8 @@ describe('event stream', () => {
     await test.cleanup();
   });
 
-  function read(
-    consumer: string,
-    take: (batches: EventBatch[]) => Promise<void>,
-    claimAfterMs = 30_000,
-    gatherMs?: number,
-  ): EventReader {
-    const common = {
-      ...{ redis: test.settings, group: 'recorder', consumer, claimAfterMs, logger: silentLogger },
-      ...(gatherMs === undefined ? {} : { gatherMs }),
-    };
+  function read(consumer: string, take: (batches: EventBatch[]) => Promise<void>, claimAfterMs = 30_000): EventReader {
+    const common = { redis: test.settings, group: 'recorder', consumer, claimAfterMs, logger: silentLogger };
     const options: EventReaderOptions = { ...common, onBatches: (all) => take(all.map(({ batch }) => batch)) };
     const reader = new EventReader(options);
     readers.push(reader);
@@ -65,20 +57,6 @@ describe('event stream', () => {
       ['gpu-1', BOOT_ID, 1],
     ]);
     await until(async () => (await pending()) === 0, { what: 'all is acknowledged' });
-  });
-
-  it('takes the first batch at once, and those that come soon after it together', async () => {
-    const taken: EventBatch[][] = [];
-    read('a', async (batches) => void taken.push(batches), 30_000, 2_000);
-    publisher.publish(started());
-    await publisher.flush();
-    await until(() => taken.length === 1, { what: 'the first batch is read' });
-    for (let more = 0; more < 3; more += 1) {
-      publisher.publish(started());
-      await publisher.flush();
-    }
-    await until(() => taken.flat().length === 4, { what: 'all batches are read' });
-    expect(taken.map((batches) => batches.length)).toEqual([1, 3]);
   });
 
   it('flush resolves only when every published event is in the stream', async () => {
