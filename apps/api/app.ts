@@ -33,6 +33,7 @@ import { acceptOnlyJson } from './server/requests/json-only.ts';
 import { registerOpenApi, registerOpenApiDocument } from './server/openapi.ts';
 import { refuseOddValues } from './server/requests/refuse-odd-values.ts';
 import { registerSecurityHeaders } from './server/security-headers.ts';
+import { traceRequests } from './server/trace-requests.ts';
 import { endUnusedConnections } from './server/unused-connections.ts';
 import { auditWrites } from './access/audit/audit-writes.ts';
 import { registerAuditRoutes } from './access/audit/routes.ts';
@@ -86,6 +87,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   refuseOddValues(app);
   registerErrorHandler(app);
   logRequests(app, options.deps);
+  traceRequests(app, options.deps.tracing);
   letGoWhenStopping(app, options.deps);
   endUnusedConnections(app);
   await registerSecurityHeaders(app);

@@ -3,6 +3,7 @@ import { parseAddressPolicy } from '#http/address/address-policy';
 import { KNOWS_SYSTEM_AUTHORITIES, NO_SYSTEM_AUTHORITIES } from '#http/connection/system-authorities';
 import type { ProxySettings } from '#http/connection/proxy';
 import { withoutLogin } from '#core/text/url-login';
+import type { TracingSettings } from '#tracing/open-tracing';
 import { readSettings, unknownSettings, type Environment, type SettingValues } from '#os/settings';
 import { mayBeToken } from './access/token-format.ts';
 import type { SessionLimits } from './access/users/sessions.ts';
@@ -28,6 +29,7 @@ export interface ApiConfig {
   /** Requests of one token or user within a minute, at all API processes together. */
   readonly requestsPerMinute: number;
   readonly sessionLimits: SessionLimits;
+  readonly tracing: TracingSettings;
   readonly queueBoard: 'read-only' | 'writable' | 'off';
   readonly docs: boolean;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -112,6 +114,11 @@ const toConfig = (values: Values, warnings: readonly string[]): ApiConfig => ({
     idleMs: values.HAULIER_SESSION_IDLE,
     lifeMs: values.HAULIER_SESSION_LIFE,
     withoutTls: values.HAULIER_SIGN_IN_WITHOUT_TLS,
+  },
+  tracing: {
+    endpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT,
+    headers: Object.fromEntries(values.OTEL_EXPORTER_OTLP_HEADERS),
+    share: values.OTEL_TRACES_SAMPLER_ARG,
   },
   queueBoard: values.HAULIER_QUEUE_BOARD,
   docs: values.HAULIER_DOCS,

@@ -5,6 +5,7 @@ import type { AddressPolicy } from '#http/address/address-policy';
 import type { Http } from '#http/pool';
 import type { DownloadQueues } from '#queue/jobs/download-queue';
 import type { ControlPlaneMetrics } from '#metrics/control-plane-metrics';
+import type { Tracing } from '#tracing/tracing';
 import type { Changes } from './live/changes.ts';
 import type { Live } from './live/live-events-process.ts';
 
@@ -39,6 +40,7 @@ export interface Dependencies {
   readonly openHttp: () => Http;
   /** A host that nothing was heard of for this long is offline; milliseconds. */
   readonly hostOfflineAfterMs: number;
+  readonly tracing: Tracing;
   readonly now: () => Date;
   readonly log: Logger;
 }

@@ -8,6 +8,7 @@ import type { ProxySettings } from '#http/connection/proxy';
 import { KNOWS_SYSTEM_AUTHORITIES, NO_SYSTEM_AUTHORITIES } from '#http/connection/system-authorities';
 import { homeFolder } from '#os/home-folder';
 import { readSettings, unknownSettings, type Environment, type SettingValues } from '#os/settings';
+import type { TracingSettings } from '#tracing/open-tracing';
 import { serveSettings, type ServeSettings } from '#serve/serve-settings';
 import type { GatewayData } from '#sources/gateway/gateways';
 import { readCommands } from './commands-data.ts';
@@ -77,6 +78,7 @@ export interface WorkerConfig {
   readonly serve: ServeSettings | undefined;
   /** Proxies of sources. */
   readonly proxy: ProxySettings;
+  readonly tracing: TracingSettings;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   /** Sentences about settings that are accepted but look wrong. */
   readonly warnings: readonly string[];
@@ -173,6 +175,11 @@ type OfFiles = 'home' | 'gatewayData' | 'commands' | 'commandPath' | 'serve' | '
 
 const toConfig = (values: Values): Omit<WorkerConfig, keyof Place | OfFiles> => ({
   labels: Object.fromEntries(values.HAULIER_LABELS),
+  tracing: {
+    endpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT,
+    headers: Object.fromEntries(values.OTEL_EXPORTER_OTLP_HEADERS),
+    share: values.OTEL_TRACES_SAMPLER_ARG,
+  },
   reportEveryMs: values.HAULIER_REPORT_EVERY,
   metricsPort: values.HAULIER_METRICS_PORT,
   metricsBind: values.HAULIER_METRICS_BIND,

@@ -1,6 +1,7 @@
 import { packageVersion } from '#os/package-folder';
 import { programLog } from '#os/program-log';
 import { signerOf } from '#queue/events/batch-signature';
+import { openTracing } from '#tracing/open-tracing';
 import { openStore } from '#store/open-store';
 import { messageOf } from '#core/error-facts';
 import { checkWorker } from './check.ts';
@@ -32,8 +33,7 @@ async function main(): Promise<void> {
   if (enrolledNow) logger.info({ host: config.host }, 'this host enrolled');
   const identity = await holdIdentity(config.home);
   const storeNotices = new StoreNotices();
-  const { home } = config;
-  const store = await openStore({ home, logger, onNotice: (notice) => storeNotices.tell(notice) });
+  const store = await openStore({ home: config.home, logger, onNotice: (notice) => storeNotices.tell(notice) });
   const http = createWorkerHttp(config, config.proxy);
   const workerVersion = packageVersion(import.meta.url);
   const seal = await sealOf(config);
@@ -54,7 +54,9 @@ async function main(): Promise<void> {
     logger.error(error.message);
     if (!stopping) stop('host lost', SIGNAL_EXIT_CODE);
   };
-  const worker = createWorker(config, identity, { store, http, storeNotices, workerVersion, seal, onHostLost }, logger);
+  const tracing = await openTracing(config.tracing, 'haulier-worker', workerVersion);
+  const resources = { store, http, storeNotices, tracing, workerVersion, seal, onHostLost };
+  const worker = createWorker(config, identity, resources, logger);
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('SIGINT', () => stop('SIGINT'));
   // A parent with an IPC channel takes this process with it, also when it ended before the listener was added.

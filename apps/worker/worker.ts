@@ -11,6 +11,7 @@ import { HostLock } from '#queue/jobs/host-lock';
 import { JobConsumer } from '#queue/jobs/job-consumer';
 import { OriginGates } from '#sources/guards/limited';
 import { SourceHealth } from '#sources/guards/source-health';
+import type { Tracing } from '#tracing/tracing';
 import type { Store } from '#store/open-store';
 import type { WorkerConfig } from './config.ts';
 import { createFetcher, type Fetcher } from './downloads/fetcher.ts';
@@ -41,6 +42,7 @@ export interface WorkerResources {
   readonly store: Store;
   readonly http: Http;
   readonly storeNotices: StoreNotices;
+  readonly tracing: Tracing;
   /** Of this program. */
   readonly workerVersion: string;
   /** Of an enrolled host: signs its events. */
@@ -53,7 +55,7 @@ export interface WorkerResources {
 export function createWorker(
   config: WorkerConfig,
   identity: HeldIdentity,
-  { store, http, storeNotices, workerVersion, seal, onHostLost }: WorkerResources,
+  { store, http, storeNotices, tracing, workerVersion, seal, onHostLost }: WorkerResources,
   logger: Logger,
 ): Worker {
   const [{ host, pool, concurrency }, { prefix }] = [config, config.redis];
@@ -61,7 +63,7 @@ export function createWorker(
   const [sources, own] = [knownSources(config), { config, identity, redis, http, workerVersion }];
   const metrics = metricsOf(config, workerVersion, sources, logger);
   const { append, flush, ...events } = openPublisher(config, identity, redis, seal, metrics, logger);
-  const shared = { store, flush, logger };
+  const shared = { store, flush, tracing, logger };
   const maintenance = createMaintenance({ ...shared, ...sources, ...own, publish: append });
   const publish = (event: WorkerEvent): void => {
     append(event);
@@ -94,7 +96,7 @@ export function createWorker(
     await Promise.all([consumer.stop(), maintenance.stop(), server.stop()]);
     reporter.stop();
     commands.stop();
-    await Promise.all([events.stop(), hostLock?.stop(), metrics.stop()]);
+    await Promise.all([events.stop(), hostLock?.stop(), metrics.stop(), tracing.stop()]);
     disconnect(redis);
     http.close();
     await identity.release();

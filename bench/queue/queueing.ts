@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Queue } from 'bullmq';
+import { NO_TRACING } from '#tracing/tracing';
 import { silentLogger } from '#core/logger';
 import { toJobFile } from '#contracts/file-spec';
 import { Manifest } from '#contracts/manifest';
@@ -136,7 +137,7 @@ function relayVariant(parts: Parts): Variant {
       while (queues.redis.status !== 'ready') await pause(1);
       const deps = { database, queues, prefix: settings.prefix, changes: createChanges(), now: () => new Date() };
       const cost = await measured(async () => {
-        const count = await relayAll({ ...deps, log: silentLogger });
+        const count = await relayAll({ ...deps, tracing: NO_TRACING, log: silentLogger });
         if (count !== size.hosts * size.files) throw new Error(`the relay found ${count} rows`);
       });
       await queues.stop();

@@ -2,6 +2,7 @@ import { silentLogger } from '#core/logger';
 import type { Database } from '#database/sql/connect';
 import { migrate } from '#database/sql/migrate';
 import { packageVersion } from '#os/package-folder';
+import { seedCharts } from './seed-charts.ts';
 import { seedDownloads } from './seed-downloads.ts';
 import { seedHosts, seedNotices } from './seed-hosts.ts';
 import { seedModels } from './seed-models.ts';
@@ -21,7 +22,7 @@ export interface SeedPlan {
 }
 
 /** Rows that are new. */
-export interface Seeded {
+interface Seeded {
   readonly hosts: number;
   readonly models: number;
   readonly downloads: number;
@@ -49,6 +50,8 @@ export async function seed(database: Database, plan: SeedPlan): Promise<Seeded> 
     ...{ ...plan, files },
     onProgress: (count, of) => report('rollouts', `${count}, with ${of} hosts`),
   });
+  report('charts', '');
+  await seedCharts(database, plan);
   report('analyzing', '');
   await database.pool.query('ANALYZE');
   return {

@@ -5,7 +5,7 @@ import { seedUuidSql } from './seed-ids.ts';
 import { HOST_NAME_SQL } from './seed-hosts.ts';
 import type { SeedFile } from './seed-models.ts';
 
-export interface DownloadPlan {
+interface DownloadPlan {
   readonly hosts: number;
   readonly days: number;
   readonly downloads: number;
@@ -80,7 +80,7 @@ const DOWNLOADS_SQL = `
     FROM generate_series($1::int, $2::int - 1) n
   ), rows AS (
     SELECT x.*, f.*, ${HOST_NAME_SQL('(1 + x.n % $3::int)')} AS host,
-      CASE x.layer WHEN 'peer' THEN 'peer ' || ${HOST_NAME_SQL('(1 + (x.n * 31) % $3::int)')} WHEN 'ipfs' THEN 'gateway-' || (1 + x.n % 3) || '.example'
+      CASE x.layer WHEN 'peer' THEN 'peer ' || ${HOST_NAME_SQL('(1 + (x.n * 31) % least(40, $3::int))')} WHEN 'ipfs' THEN 'gateway-' || (1 + x.n % 3) || '.example'
         WHEN 'huggingface' THEN 'huggingface.co' ELSE 'models.tar' END AS source,
       CASE WHEN x.status = 'success' THEN f."sizeBytes" WHEN x.status = 'pending' THEN 0
         ELSE f."sizeBytes" * ${dice('x.n', 'part')} / 100 END AS got

@@ -1,7 +1,7 @@
 import type { Database } from '#database/sql/connect';
 import { seedUuidSql } from './seed-ids.ts';
 
-export interface HostPlan {
+interface HostPlan {
   readonly hosts: number;
   readonly days: number;
   readonly now: Date;

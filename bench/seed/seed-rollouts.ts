@@ -7,7 +7,7 @@ import { seedUuid, seedUuidSql } from './seed-ids.ts';
 import { HOST_NAME_SQL } from './seed-hosts.ts';
 import type { SeedFile } from './seed-models.ts';
 
-export interface RolloutPlan {
+interface RolloutPlan {
   readonly hosts: number;
   readonly days: number;
   readonly now: Date;
@@ -29,7 +29,7 @@ interface SeedRollout {
 
 /** Hosts of one rollout: more would take long to write for each of some ninety. */
 const MAX_HOSTS = 2000;
-const ROLLOUTS_A_DAY = 3;
+const ROLLOUTS_A_DAY = 4;
 const OPEN: readonly RolloutState[] = ['awaiting_approval', 'scheduled', 'running', 'soaking', 'paused'];
 
 /** How the hosts of a rollout stand, by its state. */
@@ -63,7 +63,7 @@ export async function seedRollouts(
 
 function rolloutsOf({ hosts, days, now, files }: RolloutPlan): SeedRollout[] {
   const models = [...new Set(files.map(({ model }) => model))];
-  const ended = ROLLOUT_STATES.filter((state) => !OPEN.includes(state));
+  const rare = ROLLOUT_STATES.filter((state) => !OPEN.includes(state) && !state.startsWith('succeeded'));
   const count = days * ROLLOUTS_A_DAY;
   const make = (state: RolloutState, index: number, createdAt: Date, endedAt: Date | null): SeedRollout => ({
     ...{ state, createdAt, endedAt, shares: SHARES[state] },
@@ -75,7 +75,11 @@ function rolloutsOf({ hosts, days, now, files }: RolloutPlan): SeedRollout[] {
     const createdAt = new Date(now.getTime() - ((count - index) / ROLLOUTS_A_DAY) * DAY_MS);
     // Most succeed.
     const state =
-      index % 5 < 3 ? (index % 2 === 0 ? 'succeeded' : 'succeeded_with_failures') : ended[index % ended.length]!;
+      index % 5 < 3
+        ? index % 2 === 0
+          ? 'succeeded'
+          : 'succeeded_with_failures'
+        : rare[(2 * Math.floor(index / 5) + (index % 5) - 3) % rare.length]!;
     return make(state, index, createdAt, new Date(createdAt.getTime() + (4 + (index % 40)) * MINUTE_MS));
   });
   const open = OPEN.map((state, index) =>

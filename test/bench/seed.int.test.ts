@@ -26,7 +26,7 @@ describe('the seed of a fleet', () => {
 
   it('has hosts, models, downloads in every status with their tries, and rollouts in every state', async () => {
     const made = await seed(api.deps.database, plan);
-    expect(made).toMatchObject({ hosts: 60, downloads: 3000, rollouts: 14 });
+    expect(made).toMatchObject({ hosts: 60, downloads: 3000, rollouts: 17 });
     expect(made.tries).toBeGreaterThan(3000);
     expect(steps.some((step) => step.startsWith('downloads 3000 of 3000'))).toBe(true);
     const { downloads } = await get<{ downloads: Record<string, number> }>('/api/status');
@@ -46,12 +46,13 @@ describe('the seed of a fleet', () => {
     await get(`/api/rollouts/${id}/hosts`);
     await get(`/api/rollouts/${id}/errors`);
     const list = await get<{ downloads: { id: string }[] }>(`/api/downloads?host=${hosts[0]!.name}&status=success`);
-    const one = await get<{ tries: unknown[] }>(`/api/downloads/${list.downloads[0]!.id}`);
+    const one = await get<{ tries: unknown[] }>(`/api/downloads/${list.downloads.at(-1)!.id}`);
     expect(one.tries.length).toBeGreaterThan(0);
     await get(`/api/hosts/${hosts[0]!.name}`);
     await get('/api/models/whisper-base');
-    const summary = await get<{ attempts: number }>('/api/metrics/summary?window=3d');
-    expect(JSON.stringify(summary)).toContain('ipfs');
+    const { layers } = await get<{ layers: { layer: string; attempts: number }[] }>('/api/metrics/summary?window=3d');
+    const tried = layers.filter(({ attempts }) => attempts > 0).map(({ layer }) => layer);
+    expect(tried).toEqual(expect.arrayContaining(['ipfs', 'huggingface', 'bundled', 'peer']));
   });
 
   it('adds nothing when it is run again', async () => {

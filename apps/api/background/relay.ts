@@ -5,13 +5,14 @@ import { cancelDownload } from '#database/downloads/download-actions';
 import { markEnqueued, unqueuedDownloads } from '#database/downloads/outbox-queries';
 import type { OutboxRow } from '#database/downloads/outbox-queries';
 import type { AddressedJob, RefusedJob } from '#queue/jobs/download-queue';
+import type { Span } from '#tracing/tracing';
 import { stopReplaced } from '../downloads/stop-job.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { checkEpoch } from './check-epoch.ts';
 import { createLoop } from './loop.ts';
 import type { Loop } from './loop.ts';
 
-type RelayDeps = Pick<Dependencies, 'database' | 'queues' | 'prefix' | 'changes' | 'now' | 'log'>;
+type RelayDeps = Pick<Dependencies, 'database' | 'queues' | 'prefix' | 'changes' | 'tracing' | 'now' | 'log'>;
 
 /** Redis runs a batch as one transaction, so other commands wait for it: some 50 ms. */
 const BATCH = 1000;
@@ -74,7 +75,8 @@ export async function relayAll(deps: RelayDeps, options: RelayOptions = {}): Pro
 
 /** @returns the rows whose jobs Redis has now */
 async function addJobs(deps: RelayDeps, rows: readonly OutboxRow[]): Promise<readonly OutboxRow[]> {
-  const { added, refused, delayed } = await deps.queues.addAll(rows.map(toAddressedJob));
+  const { jobs, end } = traced(deps, rows);
+  const { added, refused, delayed } = await deps.queues.addAll(jobs).finally(end);
   deps.log.debug({ added: added.length, refused: refused.length, delayed: delayed.length }, 'jobs added');
   if (added.length === rows.length) return rows;
   await endRefused(deps, rows, refused);
@@ -102,7 +104,18 @@ async function endRefused(deps: RelayDeps, rows: readonly OutboxRow[], refused: 
 
 const jobIdOf = (row: OutboxRow): string => downloadJob.id({ downloadId: row.id, generation: row.generation });
 
-const toAddressedJob = (row: OutboxRow): AddressedJob => ({ host: row.host, job: toJob(row) });
+/** The jobs of rows, each with the span that queues it, where its request is traced. */
+function traced({ tracing }: RelayDeps, rows: readonly OutboxRow[]): { jobs: AddressedJob[]; end: () => void } {
+  const spans: Span[] = [];
+  const jobs = rows.map((row) => {
+    const { traceparent: parent, id, host } = row;
+    const facts = { 'messaging.system': 'bullmq', 'haulier.download_id': id, 'haulier.host': host ?? 'pool' };
+    const span = parent === null ? undefined : tracing.begin('queue download', { kind: 'producer', parent, facts });
+    if (span !== undefined) spans.push(span);
+    return { host, job: toJob(span === undefined ? row : { ...row, traceparent: span.traceparent }) };
+  });
+  return { jobs, end: () => spans.forEach((span) => span.end()) };
+}
 
 /** The payload of a download's job. */
 export function toJob(row: OutboxRow): DownloadJob {
@@ -117,6 +130,7 @@ export function toJob(row: OutboxRow): DownloadJob {
     ...(row.layers === null ? {} : { layers: row.layers }),
     ...(row.strategy === null ? {} : { strategy: row.strategy }),
     ...(row.priority === null ? {} : { priority: row.priority }),
+    ...(row.traceparent === null ? {} : { traceparent: row.traceparent }),
     ...(row.limitBytesPerSecond === null ? {} : { limitBytesPerSecond: row.limitBytesPerSecond }),
   };
 }

@@ -24,6 +24,14 @@ export interface CreatedDownloads {
   readonly created: number;
 }
 
+/** The request behind the downloads. */
+interface Asking {
+  /** Aborts when the client is gone. */
+  readonly signal: AbortSignal;
+  /** Names its span; undefined where nothing is traced. */
+  readonly traceparent: string | undefined;
+}
+
 type Deps = Pick<Dependencies, 'database' | 'now' | 'nudgeRelay' | 'changes' | 'hostOfflineAfterMs'>;
 
 /**
@@ -31,17 +39,15 @@ type Deps = Pick<Dependencies, 'database' | 'now' | 'nudgeRelay' | 'changes' | '
  * asked for again, because it may have been deleted since; an online worker answers at once that it has the file.
  * `trust=rows` takes the record for the answer, and so does a request to the pool, which names no worker that could be asked.
  * The relay makes the jobs; this function does not touch Redis.
- *
- * @param signal aborts when the client is gone
  */
 export async function createDownloads(
   deps: Deps,
   body: CreateDownloadsBody,
   { trust }: CreateDownloadsQuery,
-  signal: AbortSignal,
+  { signal, traceparent }: Asking,
 ): Promise<CreatedDownloads> {
   const { database, now } = deps;
-  const order = await orderFiles(database, body);
+  const order = { ...(await orderFiles(database, body)), traceparent };
   const count = new Set(order.hosts).size * order.files.length;
   const isShown = count <= MAX_ROWS_IN_ANSWER;
   const asked = order.hosts.filter((host) => host !== null);

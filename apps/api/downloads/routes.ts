@@ -50,7 +50,10 @@ function registerCreate(app: App, deps: Dependencies): void {
     },
     async (request, reply) => {
       await refuseOutsideLimits(deps.database, request.caller!, () => deployedBy(request.body));
-      const made = await createDownloads(deps, request.body, request.query, whenGone(reply));
+      const made = await createDownloads(deps, request.body, request.query, {
+        signal: whenGone(reply),
+        traceparent: request.span?.traceparent,
+      });
       const answer = requestView(deps, made);
       return reply.code(202).header('location', answer.links.self).send(answer);
     },

@@ -76,15 +76,17 @@ export type Created = Extract<CreateResult, { id: string }>;
 /**
  * Writes a rollout; the conductor starts it. Redis is not touched.
  *
- * @param key the `Idempotency-Key` of the request
+ * @param options.key the `Idempotency-Key` of the request
+ * @param options.traceparent names its span, where it is traced
  * @throws RequestError also for a key that came with another body, or whose first request is still running
  */
 export async function requestRollout(
   deps: Dependencies,
   body: CreateRolloutBody,
   caller: Caller,
-  key: string | undefined,
+  options: { readonly key: string | undefined; readonly traceparent: string | undefined },
 ): Promise<Created> {
+  const { key, traceparent } = options;
   const { spec, models, hosts } = await resolveFor(deps, body, caller);
   const bodyHash = hashOf(body);
   const result = await createRollout(
@@ -96,6 +98,7 @@ export async function requestRollout(
       startsAt: body.startsAt === undefined ? undefined : new Date(body.startsAt),
       members: hosts.map((host) => ({ host: host.name, site: siteOf(host) })),
       createdBy: caller.name,
+      traceparent,
       key: key === undefined ? undefined : { tokenId: caller.id, key, bodyHash },
     },
     deps.now(),

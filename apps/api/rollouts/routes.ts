@@ -47,12 +47,10 @@ function registerCreate(app: App, deps: Dependencies): void {
     async (request, reply) => {
       if (request.query.dryRun)
         return reply.code(200).send(await planRollout(deps, await resolveFor(deps, request.body, request.caller!)));
-      const { made, id } = await requestRollout(
-        deps,
-        request.body,
-        request.caller!,
-        request.headers['idempotency-key'],
-      );
+      const { made, id } = await requestRollout(deps, request.body, request.caller!, {
+        key: request.headers['idempotency-key'],
+        traceparent: request.span?.traceparent,
+      });
       const { row, view } = (await seeRollout(deps, id))!;
       void reply.header('location', view.links.self).header('etag', etagOf(row));
       return reply.code(made === 'existing' ? 200 : 201).send(view);

@@ -14,7 +14,7 @@ import type { AttemptContext, HandlerResult } from '#queue/jobs/download-handler
 import type { Store } from '#store/open-store';
 import { contentKey } from '#store/blobs/partial-lease';
 import type { PublishedBlob } from '#store/blobs/publish';
-import type { Progress } from '#transfer/report/transfer-options';
+import type { Progress, TryRecord } from '#transfer/report/transfer-options';
 import type { Fetcher } from './fetcher.ts';
 import {
   stopCauseOf,
@@ -35,6 +35,8 @@ export interface AttemptDeps {
   readonly flush: (signal?: AbortSignal) => Promise<void>;
   /** Called for each file that is present, fetched now or before. */
   readonly onServed: (job: DownloadJob) => void;
+  /** Called for each try. */
+  readonly traceTry: (record: TryRecord) => void;
   readonly logger: Logger;
 }
 
@@ -134,7 +136,10 @@ export class Attempt {
       throttle: this.#running.throttle,
       signal: AbortSignal.any([this.#running.signal, partial.lost]),
       onProgress: (progress) => this.#progressed(progress),
-      onTry: (record) => this.#tries.add(record),
+      onTry: (record) => {
+        this.#tries.add(record);
+        this.#deps.traceTry(record);
+      },
       onSources: (sources) => (this.#sources = new Map(sources.map((source) => [source.name, source]))),
       onNodes: ({ done }) => (this.#gotNodes ||= done > 0),
       logger,

@@ -58,6 +58,8 @@ export const downloadJob = {
     waits: JobWaits.optional(),
     /** Most bytes per second for this download. */
     limitBytesPerSecond: z.number().int().min(1).optional(),
+    /** Names the span that queued the job, where it is traced; see https://www.w3.org/TR/trace-context/. */
+    traceparent: z.string().max(100).optional(),
   }),
   /** Parts join with '.', because BullMQ refuses ':' in custom ids. */
   id: (job: { downloadId: string; generation: number }): string => `${job.downloadId}.g${job.generation}`,

@@ -170,6 +170,28 @@ export const sourceLimit: SettingKind<[host: string, bytesPerSecond: number]> = 
   return [host.toLowerCase(), rate(limit!)];
 };
 
+/** `name=value` of a header of HTTP; the value may be percent-encoded, as OpenTelemetry writes it. */
+export const headerPair: SettingKind<[name: string, value: string]> = (text) => {
+  const [, name, value] = /^([!#$%&'*+.^_`|~0-9a-z-]+)=([\x20-\x7e]*)$/i.exec(text) ?? [];
+  if (name === undefined) throw new RangeError('write headers such as authorization=Bearer%20abc');
+  return [name.toLowerCase(), decodedValue(value!)];
+};
+
+function decodedValue(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
+}
+
+/** A part of a whole, 0 to 1. */
+export const share: SettingKind<number> = (text) => {
+  const part = Number(text);
+  if (/^[\d.]+$/.test(text) && part >= 0 && part <= 1) return part;
+  throw new RangeError('write a number from 0 to 1, such as 0.1');
+};
+
 /** `acme/whisper=whisper-base`: a repository of a hub, and the model that it shows. */
 export const servedRepo: SettingKind<{ readonly repo: string; readonly model: string }> = (text) => {
   const at = text.indexOf('=');

@@ -8,6 +8,7 @@ import {
   bindAddress,
   duration,
   flag,
+  headerPair,
   httpUrl,
   label,
   listOf,
@@ -15,6 +16,7 @@ import {
   proxyUrl,
   rate,
   redisUrl,
+  share,
   servedRepo,
   size,
   someOf,
@@ -491,6 +493,27 @@ export const SETTINGS = {
     meaning:
       'hosts without a proxy: `*`, `host`, `.suffix`, `host:port`, an address or a CIDR block; `no_proxy` counts after it',
     alias: 'no_proxy',
+  },
+  OTEL_EXPORTER_OTLP_ENDPOINT: {
+    kind: httpUrl,
+    readBy: ['api', 'worker'],
+    shownDefault: 'none',
+    meaning:
+      'collector of OpenTelemetry that [traces](operations.md#traces) are sent to, such as `http://127.0.0.1:4318`; without it nothing is traced',
+  },
+  OTEL_EXPORTER_OTLP_HEADERS: {
+    kind: listOf(headerPair),
+    readBy: ['api', 'worker'],
+    default: '',
+    shownDefault: 'none',
+    meaning: 'headers for the collector: `authorization=Bearer%20abc`',
+    isSecret: true,
+  },
+  OTEL_TRACES_SAMPLER_ARG: {
+    kind: share,
+    readBy: ['api', 'worker'],
+    default: '1',
+    meaning: 'share of the traces that begin here and are sent, 0 to 1',
   },
   HAULIER_URL: {
     kind: apiUrl,

@@ -4,7 +4,7 @@ import type { Session } from '../generated/client.ts';
 
 export type SessionRow = Session;
 
-export interface SessionDraft {
+interface SessionDraft {
   readonly userId: string;
   /** Keyed hash of what the cookie holds, hexadecimal. */
   readonly hash: string;

@@ -8,7 +8,7 @@ export interface UserRow extends Omit<User, 'role'> {
   readonly role: Role;
 }
 
-export interface UserDraft {
+interface UserDraft {
   /** In lower case. */
   readonly name: string;
   readonly role: Role;
@@ -17,14 +17,14 @@ export interface UserDraft {
   readonly createdBy: string;
 }
 
-export interface UserChange {
+interface UserChange {
   readonly role?: Role | undefined;
   readonly passwordHash?: string | undefined;
   readonly disabled?: boolean | undefined;
 }
 
 /** What the change of a user came to; `last` keeps the only admin who can sign in. */
-export type UserChanged = { readonly done: 'changed'; readonly user: UserRow } | { readonly done: 'missing' | 'last' };
+type UserChanged = { readonly done: 'changed'; readonly user: UserRow } | { readonly done: 'missing' | 'last' };
 
 /** @returns undefined when the name is taken */
 export async function createUser(database: Database, draft: UserDraft, now: Date): Promise<UserRow | undefined> {

@@ -25,6 +25,8 @@ export interface DownloadOrder {
   readonly deadlineMs?: number | undefined;
   /** What decided that the hosts are to have this version, and since when; left out: the request itself, now. */
   readonly decision?: { readonly rolloutId: string; readonly at: Date } | undefined;
+  /** Names the work that asks, in its trace. */
+  readonly traceparent?: string | undefined;
 }
 
 /** Which rows answer a request besides those that are open. */
@@ -46,10 +48,10 @@ const NEW_ROWS_SQL = `
   )
   INSERT INTO downloads (host, model, model_type, version, path, cid, hash, content_key, file_id,
     layers, strategy, limit_bytes_per_second, total_bytes, created_at, updated_at, asked_at, is_held, priority,
-    deadline_ms, deadline_at)
+    deadline_ms, deadline_at, traceparent)
   SELECT h.host, $2, $3, $4, f.path, f.cid, f.hash, f.content_key, f.file_id,
     $5::text[], $6, $7, f.total_bytes, $8, $8, $8, $11, $12, $13::bigint,
-    $8::timestamptz + $13::bigint * interval '1 millisecond'
+    $8::timestamptz + $13::bigint * interval '1 millisecond', $14
   FROM unnest($1::text[]) AS h (host)
   CROSS JOIN wanted f
   WHERE NOT (coalesce(h.host, '') = ANY($10::text[]) AND EXISTS (
@@ -169,7 +171,7 @@ async function insertIfNew(
 
 function parametersOf(order: DownloadOrder, trust: Trust, now: Date): unknown[] {
   const { hosts, files, model, layers, strategy, limitBytesPerSecond } = order;
-  const { isHeld = false, priority, deadlineMs = DEFAULT_DEADLINE_MS } = order;
+  const { isHeld = false, priority, deadlineMs = DEFAULT_DEADLINE_MS, traceparent } = order;
   return [
     [...new Set(hosts)],
     ...[model?.name, model?.type, model?.version],
@@ -177,7 +179,7 @@ function parametersOf(order: DownloadOrder, trust: Trust, now: Date): unknown[] 
     now,
     JSON.stringify(distinct(files.map(toColumns))),
     trust.finishedOn.map((host) => host ?? ''),
-    ...[isHeld, priority, deadlineMs],
+    ...[isHeld, priority, deadlineMs, traceparent],
   ].map((value) => value ?? null);
 }
 

@@ -19,6 +19,8 @@ export interface OutboxRow extends OutboxDownload {
   readonly versionCid: string | null;
   /** When the model's origin last answered a check of its version. */
   readonly checkedAt: Date | null;
+  /** Names the request that asked for it, in its trace. */
+  readonly traceparent: string | null;
 }
 
 type OutboxDownload = Pick<
@@ -80,7 +82,7 @@ export async function unqueuedDownloads(
     )
     SELECT d.id, d.generation, d.host, d.attempts_before AS "attemptsBefore", ${FILE_COLUMN}, d.model,
       d.model_type AS "modelType", d.version, d.layers, d.strategy, d.limit_bytes_per_second AS "limitBytesPerSecond",
-      d.is_held AS "isHeld", d.priority, d.deadline_at AS "deadlineAt",
+      d.is_held AS "isHeld", d.priority, d.deadline_at AS "deadlineAt", d.traceparent,
       coalesce(c.files, 0) AS "fileCount", v.cid AS "versionCid", v.checked_at AS "checkedAt"
     FROM batch d
     LEFT JOIN counts c ON coalesce(c.host, '') = coalesce(d.host, '') AND c.model = d.model AND c.version = d.version

@@ -27,6 +27,8 @@ export interface NewRollout {
   /** Name of the token. */
   readonly createdBy: string;
   readonly key: RequestKey | undefined;
+  /** Names the request in its trace. */
+  readonly traceparent?: string | undefined;
 }
 
 export type CreateResult =
@@ -80,8 +82,8 @@ const ANALYZED_HOSTS = 1000;
 
 const INSERT_SQL = `
   INSERT INTO rollouts AS r (models, spec, spec_hash, state, reason, starts_at, deadline_at, members_at, created_by,
-    created_at, updated_at)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $8, $8) RETURNING r.id`;
+    created_at, updated_at, traceparent)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $8, $8, $10) RETURNING r.id`;
 
 const HOSTS_SQL = `
   INSERT INTO rollout_hosts (rollout_id, host, site, position, is_late, wave, updated_at)
@@ -96,7 +98,7 @@ async function insert(client: Client, rollout: NewRollout, now: Date): Promise<s
     : ['scheduled', 'it is about to start'];
   const deadlineAt = new Date(Math.max(now.getTime(), startsAt?.getTime() ?? 0) + spec.deadlineMs);
   const parameters = [JSON.stringify(models), JSON.stringify(spec), specHash, state, reason, startsAt, deadlineAt, now];
-  const { rows } = await client.query<{ id: string }>(INSERT_SQL, [...parameters, createdBy]);
+  const { rows } = await client.query<{ id: string }>(INSERT_SQL, [...parameters, createdBy, rollout.traceparent]);
   const { id } = rows[0]!;
   await client.query(HOSTS_SQL, [id, ...columnsOf(members), now, false, null]);
   // Until its statistics know this rollout, Postgres plans for one host, and compares each host with each.

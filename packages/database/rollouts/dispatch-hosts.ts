@@ -65,7 +65,8 @@ export async function writeDownloads(
     if (stored === undefined) return false;
     const lacking = isHolding ? await stillDecided(client, row, name, hosts) : hosts;
     if (lacking.length === 0) continue;
-    const request = { ...requestOf(stored.json, lacking, spec), deadlineMs, decision };
+    const traceparent = row.traceparent ?? undefined;
+    const request = { ...requestOf(stored.json, lacking, spec), deadlineMs, decision, traceparent };
     await insertDownloadsIn(client, request, { finishedOn: [] }, now);
     const files = request.files.map((file) => ({ path: file.path, content_key: contentKeyOf(file) }));
     await client.query(LINK_SQL, [id, JSON.stringify(files), lacking, name, version, now]);

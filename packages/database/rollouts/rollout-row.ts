@@ -32,6 +32,8 @@ export interface RolloutRow {
   readonly updatedAt: Date;
   /** It succeeded, and hosts that lack its models still get them. */
   readonly isHolding: boolean;
+  /** Names the request that made it, in its trace. */
+  readonly traceparent: string | null;
 }
 
 /** When the rollout decided what its hosts are to have; a later decision about a host wins. */
@@ -42,7 +44,7 @@ export const ROLLOUT_COLUMNS = `r.id, r.models, r.spec, r.state, r.pause_reason 
   r.soak_until AS "soakUntil", r.is_gate_open AS "isGateOpen", r.brake_finished AS "brakeFinished",
   r.brake_failed AS "brakeFailed", r.is_approved AS "isApproved", r.starts_at AS "startsAt", r.deadline_at AS "deadlineAt",
   r.members_at AS "membersAt", r.version, r.created_by AS "createdBy", r.created_at AS "createdAt",
-  r.started_at AS "startedAt", r.ended_at AS "endedAt", r.updated_at AS "updatedAt",
+  r.started_at AS "startedAt", r.ended_at AS "endedAt", r.updated_at AS "updatedAt", r.traceparent,
   r.is_holding AS "isHolding"`;
 
 /** One row of `rollout_hosts`. Sizes in bytes. */

@@ -13,6 +13,7 @@ import { withoutReplica, type ListReader } from '#database/sql/read-replica';
 import { parseAddressPolicy } from '#http/address/address-policy';
 import { createHttp } from '#http/pool';
 import { createControlPlaneMetrics } from '#metrics/control-plane-metrics';
+import { NO_TRACING } from '#tracing/tracing';
 import { createToken } from '#database/access/token-queries';
 import { DownloadQueues } from '#queue/jobs/download-queue';
 import { createTestDatabase, type TestDatabase } from '../../helpers/database.ts';
@@ -89,6 +90,7 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
     hostOfflineAfterMs: 120_000,
     enrolment: options.enrolment ?? 'optional',
     workerRedisUrl: redis.settings.url,
+    tracing: NO_TRACING,
     now,
     log: silentLogger,
   };

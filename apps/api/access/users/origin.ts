@@ -27,7 +27,7 @@ function isOwnOrigin(origin: string | undefined, host: string | undefined): bool
 }
 
 /** How a browser reaches the API. */
-export interface Reached {
+interface Reached {
   /** Over TLS, which a proxy before the API ends. */
   readonly isSecure: boolean;
   /** By a name of the machine on which the browser runs. */

@@ -18,7 +18,7 @@ import type { Sessions } from './sessions.ts';
 import { firstAdmin, setUpAdmin, takeSetupCode } from './setup-code.ts';
 import { attempt, signIn } from './sign-in.ts';
 
-export interface SessionRouteOptions {
+interface SessionRouteOptions {
   readonly deps: Dependencies;
   readonly sessions: Sessions;
   readonly passwords: Passwords;

@@ -25,7 +25,7 @@ export interface Sessions {
   forget(userId: string): void;
 }
 
-export interface BegunSession {
+interface BegunSession {
   readonly id: string;
   readonly token: string;
   readonly expiresAt: Date;

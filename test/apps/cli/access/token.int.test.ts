@@ -13,12 +13,12 @@ import { createTestDatabase } from '../../../helpers/database.ts';
 const DIST = fileURLToPath(new URL('../../../../dist', import.meta.url));
 const HOME = { HAULIER_HOME: '/nonexistent/haulier' };
 
-const run = (words: readonly string[], env: Record<string, string>): Promise<CommandEnd> =>
+const run = (words: readonly string[], env: Record<string, string>, stdin?: string): Promise<CommandEnd> =>
   runCommand(
     async (context) => {
       await createProgram(context).parseAsync(['node', 'haulier', ...words]);
     },
-    { env: { ...HOME, ...env }, distDir: DIST },
+    { env: { ...HOME, ...env }, distDir: DIST, ...(stdin === undefined ? {} : { stdin }) },
   );
 
 describe('the command line of an administrator', () => {
@@ -48,6 +48,27 @@ describe('the command line of an administrator', () => {
     expect((await admin('token', 'list', '--all')).stdout).toMatch(/deploy of whisper.*revoked/);
     const { stdout } = await admin('audit', '--target', `tokens/${id}`);
     expect(stdout).toMatch(/test admin +revokeToken .*\n.*test admin +createToken/);
+  });
+
+  it('makes users with a password from stdin, changes, disables and deletes them, and shows no password', async () => {
+    const user = (...words: string[]) => run(['user', ...words], as(api.tokens.admin), 'correct horse battery\n');
+    const made = await user('create', 'Alice', '--role', 'operator');
+    expect([made.code, made.stdout]).toEqual([0, 'alice may sign in as operator\n']);
+    expect((await user('create', 'alice')).message).toContain('there is a user "alice" already');
+    expect((await user('role', 'alice', 'viewer')).stdout).toContain('alice is viewer');
+    expect((await user('password', 'alice')).stdout).toContain('new password');
+    expect((await user('disable', 'alice')).stdout).toContain('cannot sign in');
+    expect((await user('list')).stdout).toMatch(/alice +viewer +disabled +never +test admin/);
+    expect((await user('enable', 'alice')).code).toBe(0);
+    expect((await user('delete', 'alice')).stdout).toContain('the audit keeps the name');
+    expect((await user('role', 'alice', 'viewer')).code).toBe(4);
+    expect((await run(['user', 'create', 'bob'], as(api.tokens.admin), '')).message).toContain('no password was given');
+    expect((await run(['user', 'create', 'bob'], as(api.tokens.admin), 'short')).message).toContain('at least 10');
+    expect((await run(['user', 'list'], as(api.tokens.write))).code).toBe(3);
+    const { stdout } = await admin('audit', '--target', 'users/alice');
+    expect(stdout).toMatch(/deleteUser[\s\S]*changeUser[\s\S]*createUser/);
+    const { rows } = await api.deps.database.pool.query<{ text: string }>('SELECT a::text AS text FROM audit a');
+    expect(rows.some(({ text }) => /correct horse|short"/.test(text))).toBe(false);
   });
 
   it('T01 says what is missing, and who may not', async () => {

@@ -64,6 +64,7 @@ describe('a manifest that names a CID and a SHA-256, and no gateway that has its
           logger: silentLogger,
           downloads: new RunningDownloads(() => 0),
           onServed: () => undefined,
+          traceTry: () => undefined,
         },
         ...{ publish: (event: WorkerEvent) => void events.push(event), flush: () => Promise.resolve() },
       },
