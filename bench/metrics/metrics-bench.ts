@@ -4,7 +4,7 @@ import { DAY_MS } from '#core/units';
 import { metricsSummary } from '#database/history/metrics-queries';
 import { ensureTryPartitions } from '#database/history/try-partitions';
 import type { Database } from '#database/sql/connect';
-import { judge, wallRatio, type Goal, type Look } from '../goals.ts';
+import { judge, type Goal, type Look } from '../goals.ts';
 import { describeMachine } from '../machine.ts';
 import type { Measured } from '../measured.ts';
 import { openQueueLab } from '../queue/queue-lab.ts';
@@ -44,7 +44,6 @@ const SUMMARY_GOALS: readonly Goal[] = [
 
 const INGEST_GOALS: readonly Goal[] = [
   { id: 'M3', of: INGEST, against: COPY, what: 'speed vs COPY', look: speedShare, direction: 'at least', hold: 0.15 },
-  { id: 'M4', of: INGEST, against: COPY, what: 'wall vs COPY', look: wallRatio, direction: 'at most', hold: 1 / 0.15 },
 ];
 
 /** What a summary was computed with before there were roll-ups. */
