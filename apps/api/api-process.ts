@@ -75,7 +75,7 @@ export async function createApiProcess(
   const nudging = { ...base, nudgeWebhooks: () => sender.nudge() };
   const { deps, loops } = createLoops(nudging, config, maintenance);
   const recorder = createRecorder(deps, redis, `api-${randomUUID()}`);
-  const state = { prepared: false };
+  const [state, stopping] = [{ prepared: false }, new AbortController()];
   const app = await createApp({
     deps,
     authenticator: createAuthenticator(database, deps.now),
@@ -89,7 +89,6 @@ export async function createApiProcess(
     dashboard: files.dashboard,
     board,
   });
-  const stopping = new AbortController();
   const runners = [...loops, sender, recorder];
   const start = async () => {
     const url = await app.listen({ host: config.bind, port: config.port });
