@@ -141,6 +141,10 @@ function addModelCommands(program: Command, context: CommandContext): void {
     .option('--json', 'one JSON object on stdout')
     .addOption(PROGRESS)
     .action(async (name, options) => (await import('./commands/models/model-add.ts')).modelAdd(name, options, context));
+  addPublishedModelCommands(model, context);
+}
+
+function addPublishedModelCommands(model: Command, context: CommandContext): void {
   model
     .command('list')
     .description('the models that the API knows, and their current versions')

@@ -42,10 +42,7 @@ interface Temper {
   readonly enableOfflineQueue: boolean;
   readonly server: Pick<RedisOptions, 'maxRetriesPerRequest' | 'autoResendUnfulfilledCommands' | 'commandTimeout'>;
   /** A command to a node of a cluster that is away is tried again after `retryDelayOnFailover`, this often. */
-  readonly cluster: Pick<
-    ClusterOptions,
-    'maxRedirections' | 'retryDelayOnFailover' | 'retryDelayOnClusterDown' | 'slotsRefreshInterval'
-  >;
+  readonly cluster: Pick<ClusterOptions, 'maxRedirections' | 'retryDelayOnFailover' | 'retryDelayOnClusterDown'>;
 }
 
 const PATIENT: Temper = {
@@ -57,11 +54,7 @@ const PATIENT: Temper = {
 const IMPATIENT: Temper = {
   enableOfflineQueue: false,
   server: { maxRetriesPerRequest: 1, autoResendUnfulfilledCommands: false, commandTimeout: API_COMMAND_TIMEOUT_MS },
-  cluster: {
-    ...{ maxRedirections: 4, retryDelayOnFailover: 100, retryDelayOnClusterDown: 100 },
-    // A node that joins or returns as a replica makes no command fail, and needs the users of enrolled hosts.
-    slotsRefreshInterval: 5 * SECOND_MS,
-  },
+  cluster: { maxRedirections: 4, retryDelayOnFailover: 100, retryDelayOnClusterDown: 100 },
 };
 
 /** True for a cluster, whose shards can be away one by one. */

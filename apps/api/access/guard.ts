@@ -88,7 +88,8 @@ async function userOf(request: FastifyRequest, sessions: Sessions): Promise<Call
   const cookie = readSessionCookie(request, sessions.limits.withoutTls);
   if (cookie === undefined) return undefined;
   refuseOtherSites(request);
-  return sessions.authenticate(cookie);
+  request.recheck = () => sessions.authenticate(cookie);
+  return request.recheck();
 }
 
 const challenge = (scheme: 'bearer' | 'basic'): string =>

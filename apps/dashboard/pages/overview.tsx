@@ -42,7 +42,7 @@ export function Overview() {
       <Tiles rollouts={rollouts} />
       <div className="columns">
         <Section title="Active rollouts" beside={<Link to="/rollouts">All rollouts</Link>}>
-          {active.data === undefined ? <Skeleton /> : <ActiveRollouts rollouts={rollouts} />}
+          {active.data === undefined ? active.error === null && <Skeleton /> : <ActiveRollouts rollouts={rollouts} />}
         </Section>
         <Section title="Needs attention">
           <Attention rollouts={rollouts} status={status.data} health={health.data} hosts={facets.data} />
@@ -50,7 +50,11 @@ export function Overview() {
       </div>
       <LazyCharts charts={['bytes_per_second', 'time_to_ready']} window="24h" />
       <Section title="Finished rollouts" beside={<Link to="/rollouts?tab=finished">All finished</Link>}>
-        {finished.data === undefined ? <Skeleton /> : <FinishedRollouts rollouts={finished.data.rollouts} />}
+        {finished.data === undefined ? (
+          finished.error === null && <Skeleton />
+        ) : (
+          <FinishedRollouts rollouts={finished.data.rollouts} />
+        )}
       </Section>
     </>
   );

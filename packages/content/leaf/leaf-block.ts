@@ -68,7 +68,6 @@ export function unwrapLeafBlock(table: LeafTable, index: number, block: Uint8Arr
 /**
  * The block of a leaf, for serving.
  *
- * @internal until something serves
  * @param bytes the leaf as it stands in the file
  * @returns undefined when the bytes are not the leaf, or the leaf has no block of its own
  */

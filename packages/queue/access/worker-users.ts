@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import { messageOf } from '#core/error-facts';
 import { isCluster, type RedisClient } from '../connection.ts';
 import { redisRefusal } from '../refusal.ts';
@@ -59,12 +59,22 @@ export async function probeAccess(redis: RedisClient, prefix: string): Promise<v
   await run(redis, (node) => node.call('ACL', 'DELUSER', name));
 }
 
-/** Every start of a Redis, or of a node of a cluster, has its own id; a start forgets the users that were set before. */
+/**
+ * Every start of a Redis, or of a node of a cluster, has its own id; a start forgets the users that were set before. Nodes that joined
+ * meanwhile are learned of first: a replica that joins or returns makes no command fail, so ioredis would not ask.
+ */
 export async function redisRunId(redis: RedisClient): Promise<string> {
+  if (isCluster(redis)) await learnNodes(redis);
   const infos = await Promise.all(nodesOf(redis).map((node) => node.info('server')));
   const ids = infos.map((info) => /^run_id:(\S+)/m.exec(info)?.[1] ?? '');
   return ids.toSorted().join();
 }
+
+/** Resolves also where no node answers: the next command says so. `slotsRefreshInterval` would start its timer again after a disconnect. */
+const learnNodes = (cluster: Cluster): Promise<void> =>
+  new Promise((resolve) => {
+    cluster.refreshSlotsCache(() => resolve());
+  });
 
 /** A cluster does not share users: each node has its own. */
 const nodesOf = (redis: RedisClient): readonly Redis[] => (isCluster(redis) ? redis.nodes('all') : [redis]);

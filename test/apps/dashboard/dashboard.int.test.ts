@@ -31,7 +31,10 @@ describe('the dashboard', () => {
   beforeAll(async () => {
     origin = await startOrigin(hubOf([...FIRST]));
     [system, opened] = await Promise.all([
-      startSystem({ origin, hosts: HOSTS, env: { HAULIER_LABELS: 'gpu=true,site=eu-1' } }),
+      startSystem({
+        ...{ origin, hosts: HOSTS, env: { HAULIER_LABELS: 'gpu=true,site=eu-1' } },
+        apiEnv: { HAULIER_ALLOW_ADDRESSES: `127.0.0.1:${origin.port}` },
+      }),
       openBrowser(),
     ]);
     await until(async () => (await system.client.listHosts('gpu=true')).length === HOSTS.length, {
@@ -175,7 +178,8 @@ describe('the dashboard', () => {
 
   it('SY6 ME5 shows why a source is where it is, tests it, and takes it away and back with a note', async () => {
     const page = await open('/sources');
-    const card = page.getByRole('article', { name: origin.url });
+    const layer = page.getByRole('region', { name: 'Layer huggingface' });
+    const card = layer.getByRole('article', { name: origin.url });
     await card.getByText('Success, 1 h / 24 h').waitFor();
     await card.getByRole('button', { name: 'Test now' }).click();
     await card.getByText(/^Reached in /).waitFor();

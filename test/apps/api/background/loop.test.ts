@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, it } from '@jest/globals';
 import { silentLogger } from '#core/logger';
 import { createLoop } from '../../../../apps/api/background/loop.ts';
 import { until } from '../../../helpers/until.ts';

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { AuditList } from '#contracts/http/audit';
 import type { DownloadRequest } from '#contracts/http/downloads';
 import type { Chart, MetricsHealth, MetricsList, MetricsSummary } from '#contracts/http/metrics';
 import type { Problem } from '#contracts/http/problem';
@@ -167,6 +168,14 @@ describe('the metrics of the API', () => {
     expect((await reset(api.tokens.write)).statusCode).toBe(403);
     expect((await get<MetricsSummary>('/api/metrics/summary')).total.tries).toBe(3);
     expect((await reset(api.tokens.admin)).statusCode).toBe(200);
+    const audit = await api.call('GET', '/api/audit?limit=1', undefined, {
+      authorization: `Bearer ${api.tokens.admin}`,
+    });
+    expect(audit.json<AuditList>().entries[0]).toMatchObject({
+      action: 'resetMetrics',
+      actor: 'test admin',
+      status: 200,
+    });
     const summary = await get<MetricsSummary>('/api/metrics/summary');
     expect(summary).toMatchObject({ total: { tries: 0, successRate: null }, cacheEffectiveness: null });
     const none = { tries: 0, successes: 0, successRate: null, averageMs: null, p50Ms: null, p95Ms: null, bytes: 0 };

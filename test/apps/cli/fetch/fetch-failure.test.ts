@@ -37,7 +37,15 @@ describe('a fetch that the disk refuses', () => {
 describe('a fetch that is interrupted', () => {
   const interrupted = (committedBytes: number, isProvable: boolean): string => {
     const account = new FetchAccount();
-    const idle = { frontierBytes: 0, wastedBytes: 0, rolledBackBytes: 0, bytesPerSecond: 0, activeSources: [], sources: [], tries: 0 };
+    const idle = {
+      frontierBytes: 0,
+      wastedBytes: 0,
+      rolledBackBytes: 0,
+      bytesPerSecond: 0,
+      activeSources: [],
+      sources: [],
+      tries: 0,
+    };
     account.progressed({ committedBytes, totalBytes: 1000, ...idle });
     return (failureOf(new Error('stop'), AbortSignal.abort('SIGINT'), isProvable, account) as Error).message;
   };

@@ -57,3 +57,14 @@ it('cuts no id, also where the line is then longer than the terminal', () => {
   expect(formatTable(['id', 'why', 'file'], rows, [], 20, [0])).toContain(id);
   expect(formatTable(['id'], [[id]], [], 20, [0])).toContain(id);
 });
+
+it('leaves out the last columns that would get no room, so that a line stays one line', () => {
+  const id = '01997a4e-93a1-7b62-a0cf-3a1a4a4be0d4';
+  const header = ['id', 'status', 'host', 'model', 'file', 'bytes', 'why'];
+  const row = [id, 'failed', 'gpu-017', 'whisper-base@1.2', 'model.safetensors', '0% of 6.00 MB', 'no source gave it'];
+  const lines = formatTable(header, [row], [5], 80, [0]).split('\n');
+  expect(lines[0]).toMatch(/^id +status +host +model +file$/);
+  for (const line of lines) expect(cellsOf(line)).toBeLessThanOrEqual(80);
+  expect(formatTable(header, [row], [5], 30, [0]).split('\n')[0]).toMatch(/^id +status$/);
+  expect(formatTable(header, [row], [5], undefined, [0])).toContain('no source gave it');
+});

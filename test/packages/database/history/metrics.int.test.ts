@@ -138,6 +138,33 @@ describe('metrics', () => {
     expect(summary.cacheEffectiveness).toBe(0.5);
   });
 
+  it('ME2 sums up from any moment on: exactly in its first hour, and from whole days where the window is long', async () => {
+    await someTries();
+    const attemptsSince = async (since: Date): Promise<number[]> =>
+      (await metricsSummary(database, since, at(100))).layers.map(({ attempts }) => attempts);
+    expect(await attemptsSince(at(5))).toEqual([1, 5]);
+    expect(await attemptsSince(new Date(START.getTime() - 40 * DAY_MS))).toEqual([1, 10]);
+    await database.pool.query('DELETE FROM try_hours');
+    expect(await attemptsSince(new Date(START.getTime() - 30 * DAY_MS))).toEqual([]);
+    expect(await attemptsSince(new Date(START.getTime() - 40 * DAY_MS))).toEqual([1, 10]);
+  });
+
+  it('ME2 M03 counts every try once in both roll-ups, also from recorders that store at the same time', async () => {
+    const downloads = await Promise.all(Array.from({ length: 6 }, () => oneDownload(database)));
+    const batches = downloads.map((download) =>
+      batch([
+        started(download, 1),
+        { ...progress(download, 2, 500), from: { layer: 'ipfs', kind: 'ipfs-gateway', origin: 'https://g.example' } },
+        started(download, 9, { resumedBytes: 400 }), // the worker was killed
+        ...Array.from({ length: 20 }, (_, n) => tried(download, 10 + n, n, { origin: `https://g${n % 3}.example` })),
+      ]),
+    );
+    await Promise.all([...batches, ...batches].map((one) => applyEvents(database, [one], at(60))));
+    const sum = async (table: string): Promise<number> =>
+      (await database.pool.query<{ n: number }>(`SELECT sum(tries)::bigint AS n FROM ${table}`)).rows[0]!.n;
+    expect([await rowsIn('tries'), await sum('try_hours'), await sum('try_days')]).toEqual([126, 126, 126]);
+  });
+
   it('ME2 counts no failed download into cache effectiveness, and knows none without downloads', async () => {
     expect(await metricsSummary(database, START, at(100))).toMatchObject({ layers: [], cacheEffectiveness: null });
     const download = await oneDownload(database);
