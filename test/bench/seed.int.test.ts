@@ -50,8 +50,8 @@ describe('the seed of a fleet', () => {
     expect(one.tries.length).toBeGreaterThan(0);
     await get(`/api/hosts/${hosts[0]!.name}`);
     await get('/api/models/whisper-base');
-    const { layers } = await get<{ layers: { layer: string; attempts: number }[] }>('/api/metrics/summary?window=3d');
-    const tried = layers.filter(({ attempts }) => attempts > 0).map(({ layer }) => layer);
+    const { layers } = await get<{ layers: { layer: string; tries: number }[] }>('/api/metrics/summary?window=3d');
+    const tried = layers.filter(({ tries }) => tries > 0).map(({ layer }) => layer);
     expect(tried).toEqual(expect.arrayContaining(['ipfs', 'huggingface', 'bundled', 'peer']));
   });
 
