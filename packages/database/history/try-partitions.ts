@@ -77,11 +77,14 @@ async function partitionsOf(connection: Pick<Database['pool'], 'query'>): Promis
   return (await connection.query<TryPartition>(sql)).rows;
 }
 
-/** Deletes the roll-ups of the tries and downloads, and the samples of the queue, before the given moment. */
+/** Deletes roll-ups, samples of the queue, and sources that were last tried, before the given moment. */
 export async function dropRollUps(database: Database, olderThan: Date): Promise<void> {
   for (const [table, column] of [
     ...(['try_hours', 'try_days', 'download_hours'] as const).map((table) => [table, 'slot'] as const),
     ['queue_samples', 'at'] as const,
   ])
     await database.pool.query(`DELETE FROM ${table} WHERE ${column} < $1`, [olderThan]);
+  await database.pool.query('DELETE FROM sources_tried WHERE greatest(last_success_at, last_failure_at) < $1', [
+    olderThan,
+  ]);
 }

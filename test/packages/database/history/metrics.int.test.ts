@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { DAY_MS } from '#core/units';
-import { dropTryPartitions, ensureTryPartitions } from '#database/history/try-partitions';
+import { dropRollUps, dropTryPartitions, ensureTryPartitions } from '#database/history/try-partitions';
 import type { Database } from '#database/sql/connect';
 import { applyEvents } from '#database/history/event-queries';
 import { layerHealth, listTries, metricsSummary, resetMetrics, triesOf } from '#database/history/metrics-queries';
@@ -147,6 +147,17 @@ describe('metrics', () => {
     await database.pool.query('DELETE FROM try_hours');
     expect(await attemptsSince(new Date(START.getTime() - 30 * DAY_MS))).toEqual([]);
     expect(await attemptsSince(new Date(START.getTime() - 40 * DAY_MS))).toEqual([1, 10]);
+  });
+
+  it('ME1 forgets roll-ups and sources before a moment, and nothing after it', async () => {
+    await someTries();
+    const tables = ['try_hours', 'try_days', 'download_hours', 'sources_tried'];
+    const counts = (): Promise<number[]> => Promise.all(tables.map(rowsIn));
+    const before = await counts();
+    await dropRollUps(database, new Date(START.getTime() - DAY_MS));
+    expect(await counts()).toEqual(before);
+    await dropRollUps(database, new Date(START.getTime() + DAY_MS));
+    expect(await counts()).toEqual([0, 0, 0, 0]);
   });
 
   it('ME2 M03 counts every try once in both roll-ups, also from recorders that store at the same time', async () => {
