@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { SourceReport, WorkerEvent } from '#contracts/worker/worker-events';
+import type { ReportedSource, WorkerEvent } from '#contracts/worker/worker-events';
 import { LAYER_NAMES } from '#core/layer';
 import type { Logger } from '#core/logger';
 import { createWorkerMetrics } from '#metrics/worker-metrics';
@@ -11,7 +11,7 @@ export interface MetricsServerOptions {
   readonly bind: string;
   readonly workerVersion: string;
   /** What is known of the sources now. */
-  readonly readSources: () => SourceReport[];
+  readonly readSources: () => ReportedSource[];
   readonly logger: Logger;
 }
 

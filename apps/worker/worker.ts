@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import type { DisabledSource } from '#contracts/worker/disabled-source';
-import type { SourceReport, WorkerEvent } from '#contracts/worker/worker-events';
+import type { ReportedSource, WorkerEvent } from '#contracts/worker/worker-events';
 import type { Logger } from '#core/logger';
 import type { Http } from '#http/pool';
 import { checkRedis } from '#queue/check-redis';
@@ -107,7 +107,7 @@ export function createWorker(
 /** What this worker learns of its sources, over all downloads. */
 function knownSources(config: WorkerConfig) {
   const [health, gates] = [new SourceHealth(), new OriginGates()];
-  return { health, gates, readSources: (): SourceReport[] => sourceReports(config, health, gates.limits) };
+  return { health, gates, readSources: (): ReportedSource[] => sourceReports(config, health, gates.limits) };
 }
 
 const metricsOf = (

@@ -1,14 +1,14 @@
-import type { Source, SourceList, SourceTest } from '#contracts/http/sources';
+import type { ListedSource, SourceList, SourceTest } from '#contracts/http/sources';
 import { send, type ClientOptions } from './send.ts';
 
 /** Where bytes come from, and whether it may be asked. Each method throws ApiError or UnreachableError. */
 export interface SourceClient {
   /** By layer, and in each layer in the order in which the fleet asks them. */
-  listSources(): Promise<Source[]>;
+  listSources(): Promise<ListedSource[]>;
   testSource(id: string): Promise<SourceTest>;
   /** Workers stop asking it. @param body why, and after how long it is used again */
-  disableSource(id: string, body: { readonly note: string; readonly expiresIn?: string }): Promise<Source>;
-  enableSource(id: string, body?: { readonly note?: string }): Promise<Source>;
+  disableSource(id: string, body: { readonly note: string; readonly expiresIn?: string }): Promise<ListedSource>;
+  enableSource(id: string, body?: { readonly note?: string }): Promise<ListedSource>;
 }
 
 const pathOf = (id: string): string => `/api/sources/${encodeURIComponent(id)}`;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { DOWNLOAD_STATUSES } from '#core/download-status';
 import { LAYER_NAMES, type LayerName } from '#core/layer';
-import type { Source } from '#contracts/http/sources';
+import type { ListedSource } from '#contracts/http/sources';
 import { countRefusedBatches } from '#database/access/refused-events';
 import { countDownloads } from '#database/downloads/download-queries';
 import { hostTotals, workersByVersion } from '#database/hosts/host-queries';
@@ -68,9 +68,9 @@ function queueState(queue: QueueState['queue'], queues: Awaited<ReturnType<typeo
 }
 
 /** A layer that was never tried counts as working. */
-function layerState(layer: LayerName, sources: readonly Source[]): ControlPlaneSnapshot['sources'][number] {
+function layerState(layer: LayerName, sources: readonly ListedSource[]): ControlPlaneSnapshot['sources'][number] {
   const own = sources.filter((source) => source.layer === layer);
-  const works = ({ state }: Source): boolean => state === 'up' || state === 'degraded' || state === 'unknown';
+  const works = ({ state }: ListedSource): boolean => state === 'up' || state === 'degraded' || state === 'unknown';
   return {
     ...{ layer, isUp: own.length === 0 || own.some(works) },
     breakersOpen: own.reduce((sum, { breakers }) => sum + breakers.open, 0),

@@ -3,7 +3,7 @@ import { allowedFailures, requiredHosts } from '#core/rollout/verdict';
 import { waveHosts } from '#core/rollout/wave-size';
 import type { HostRow } from '#database/hosts/host-queries';
 import { olderRollouts, presentBytes, usualRate } from '#database/rollouts/plan-queries';
-import { budgetsBySite, freeBytes, type SiteBudget } from '#database/sites/site-budgets';
+import { budgetsBySite, freeBudgetBytes, type SiteBudget } from '#database/sites/site-budgets';
 import type { Dependencies } from '../dependencies.ts';
 import { isOnline } from '../hosts/view.ts';
 import type { ResolvedRollout } from './create-rollout.ts';
@@ -74,6 +74,6 @@ function sitesOf(
     sites.set(siteOf(host), { hosts: count + 1, bytes: bytes + missingOf(host) });
   }
   return [...sites]
-    .map(([site, sums]) => ({ site, ...sums, freeBudgetBytes: freeBytes(budgets.get(site)) }))
+    .map(([site, sums]) => ({ site, ...sums, freeBudgetBytes: freeBudgetBytes(budgets.get(site)) }))
     .sort((a, b) => b.bytes - a.bytes || (a.site < b.site ? -1 : 1));
 }

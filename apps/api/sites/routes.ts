@@ -2,7 +2,7 @@ import { Site, SiteBudgetBody, SiteList, SiteParams } from '#contracts/http/site
 import { SECOND_MS } from '#core/units';
 import {
   dropBudget,
-  freeBytes,
+  freeBudgetBytes,
   listSites,
   setBudget,
   type SetBudget,
@@ -114,7 +114,7 @@ const budgetView = (budget: SetBudget): NonNullable<Site['budget']> => ({
   bytes: budget.bytes,
   windowSeconds: budget.windowMs / SECOND_MS,
   usedBytes: budget.usedBytes,
-  freeBytes: freeBytes(budget) ?? 0,
+  freeBytes: freeBudgetBytes(budget) ?? 0,
   freesAt: momentOrNull(budget.freesAt),
   setBy: budget.setBy,
   setAt: momentOf(budget.setAt),

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import {
   DisableSourceBody,
   EnableSourceBody,
-  Source,
+  ListedSource,
   SourceList,
   SourceParams,
   SourceTest,
@@ -68,7 +68,7 @@ function registerReads(app: App, deps: Dependencies): void {
         operationId: 'getSource',
         summary: 'One source',
         params: SourceParams,
-        response: { 200: Source, ...problems(400, 404) },
+        response: { 200: ListedSource, ...problems(400, 404) },
       },
     },
     async ({ params: { id } }) => mustFind(deps, id),
@@ -88,7 +88,7 @@ function registerSwitches(app: App, deps: Dependencies): void {
           'Workers that run stop asking it within seconds; what they fetch from it at that moment they finish. Repeating it changes note and end.',
         params: SourceParams,
         body: DisableSourceBody,
-        response: { 200: Source, ...problems(400, 404) },
+        response: { 200: ListedSource, ...problems(400, 404) },
       },
     },
     async (request) => {
@@ -111,7 +111,7 @@ function registerSwitches(app: App, deps: Dependencies): void {
         description: 'Repeating it changes nothing.',
         params: SourceParams,
         body: EnableSourceBody,
-        response: { 200: Source, ...problems(400, 404) },
+        response: { 200: ListedSource, ...problems(400, 404) },
       },
     },
     async (request) => {
@@ -124,7 +124,7 @@ function registerSwitches(app: App, deps: Dependencies): void {
 
 type SourceRequest = FastifyRequest<{ Params: { id: string } }>;
 
-async function before(deps: Dependencies, request: SourceRequest): Promise<Source> {
+async function before(deps: Dependencies, request: SourceRequest): Promise<ListedSource> {
   const source = await mustFind(deps, request.params.id);
   noteForAudit(request, {
     target: `sources/${source.origin}`,
@@ -134,7 +134,7 @@ async function before(deps: Dependencies, request: SourceRequest): Promise<Sourc
 }
 
 /** Tells workers and clients. The row holds it: a Redis that is down gets it when it is back. */
-async function changed(deps: Dependencies, request: SourceRequest): Promise<Source> {
+async function changed(deps: Dependencies, request: SourceRequest): Promise<ListedSource> {
   const source = await mustFind(deps, request.params.id);
   noteForAudit(request, { after: { state: source.state, disabled: source.disabled } });
   deps.changes.tell({ sources: [sourceChanged(source)] });
@@ -145,7 +145,7 @@ async function changed(deps: Dependencies, request: SourceRequest): Promise<Sour
 }
 
 /** Sources of all layers, in the order in which the fleet would ask them. */
-export async function allSources({ database, now }: Pick<Dependencies, 'database' | 'now'>): Promise<Source[]> {
+export async function allSources({ database, now }: Pick<Dependencies, 'database' | 'now'>): Promise<ListedSource[]> {
   const at = now();
   const ago = (ms: number): Date => new Date(at.getTime() - ms);
   const [rows, hour, day] = await Promise.all([
@@ -157,7 +157,7 @@ export async function allSources({ database, now }: Pick<Dependencies, 'database
 }
 
 /** A source of several layers or kinds is switched and tested as one: the first stands for all. */
-async function mustFind(deps: Dependencies, id: string): Promise<Source> {
+async function mustFind(deps: Dependencies, id: string): Promise<ListedSource> {
   const found = (await allSources(deps)).find((source) => source.id === id);
   if (found !== undefined) return found;
   const origin = Buffer.from(id, 'base64url').toString('utf8');

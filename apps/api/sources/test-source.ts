@@ -1,4 +1,4 @@
-import type { Source, SourceTest } from '#contracts/http/sources';
+import type { ListedSource, SourceTest } from '#contracts/http/sources';
 import { messageOf } from '#core/error-facts';
 import { SECOND_MS } from '#core/units';
 import type { Dependencies } from '../dependencies.ts';
@@ -16,7 +16,7 @@ const GATEWAY_PROBE = '/ipfs/bafkqaaa?format=raw';
 /** Sends one request to the source, and reads the head of the answer alone. */
 export async function testSource(
   { openHttp }: Pick<Dependencies, 'openHttp'>,
-  { id, kind, origin }: Source,
+  { id, kind, origin }: ListedSource,
 ): Promise<SourceTest> {
   const startedAt = performance.now();
   const ended = (found: Omit<SourceTest, 'id' | 'ms'>): SourceTest => ({

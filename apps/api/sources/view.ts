@@ -1,4 +1,4 @@
-import type { Source } from '#contracts/http/sources';
+import type { ListedSource } from '#contracts/http/sources';
 import type { SourceChanged } from '#contracts/http/events';
 import { rank } from '#core/ranking';
 import { groupBy, statsOf, type TrySum } from '#database/history/try-sums';
@@ -20,7 +20,7 @@ const UP_FROM = 0.9;
 const DEGRADED_FROM = 0.5;
 
 /** Sources as the API shows them: by layer, and in each layer the best first. */
-export function sourceViews(rows: readonly SourceRow[], tries: SourceTries): Source[] {
+export function sourceViews(rows: readonly SourceRow[], tries: SourceTries): ListedSource[] {
   const dayBytes = tries.day.reduce((sum, { bytes }) => sum + bytes, 0);
   return [...groupBy(rows, ({ layer }) => layer).values()].flatMap((ofLayer) => {
     const inOrder = ofLayer.toSorted((a, b) => (a.configuredPlace ?? BEHIND) - (b.configuredPlace ?? BEHIND));
@@ -43,7 +43,11 @@ function healthOf(row: SourceRow, { hour }: SourceTries) {
   };
 }
 
-function sourceView(row: SourceRow, tries: SourceTries, dayBytes: number): Omit<Source, 'place' | 'score' | 'why'> {
+function sourceView(
+  row: SourceRow,
+  tries: SourceTries,
+  dayBytes: number,
+): Omit<ListedSource, 'place' | 'score' | 'why'> {
   const [lastHour, lastDay] = [windowOf(row, tries.hour), windowOf(row, tries.day)];
   const id = sourceId(row.origin);
   const { disabled } = row;
@@ -64,7 +68,7 @@ function sourceView(row: SourceRow, tries: SourceTries, dayBytes: number): Omit<
   };
 }
 
-function windowOf({ layer, kind, origin }: SourceRow, sums: readonly TrySum[]): Source['lastHour'] {
+function windowOf({ layer, kind, origin }: SourceRow, sums: readonly TrySum[]): ListedSource['lastHour'] {
   const own = sums.filter((sum) => sum.origin === origin && sum.layer === layer && sum.kind === kind);
   if (own.length === 0) return { tries: 0, successRate: null, p50Ms: null, p95Ms: null, bytes: 0 };
   const { attempts: tries, successRate, p50Ms, p95Ms, bytes } = statsOf(own);
@@ -74,9 +78,9 @@ function windowOf({ layer, kind, origin }: SourceRow, sums: readonly TrySum[]): 
 /** What an operator said goes before the breakers of workers, and those before the tries of the last hour and day. */
 function stateOf(
   row: SourceRow,
-  hour: Source['lastHour'],
-  day: Source['lastDay'],
-): Pick<Source, 'state' | 'since' | 'reason'> {
+  hour: ListedSource['lastHour'],
+  day: ListedSource['lastDay'],
+): Pick<ListedSource, 'state' | 'since' | 'reason'> {
   const { disabled, open, closed, halfOpen } = row;
   if (disabled)
     return { state: 'disabled', since: momentOf(disabled.at), reason: `disabled by ${disabled.by}: ${disabled.note}` };
@@ -95,13 +99,13 @@ function stateOf(
   return { state, since: momentOrNull(row.judgedSince), reason };
 }
 
-const linksOf = (id: string): Source['links'] => ({
+const linksOf = (id: string): ListedSource['links'] => ({
   self: `/api/sources/${id}`,
   test: `/api/sources/${id}/test`,
   disable: `/api/sources/${id}/disable`,
   enable: `/api/sources/${id}/enable`,
 });
 
-export const sourceChanged = ({ id, layer, origin, state }: Source): SourceChanged => ({
+export const sourceChanged = ({ id, layer, origin, state }: ListedSource): SourceChanged => ({
   ...{ type: 'source.changed', id, layer, origin, state },
 });

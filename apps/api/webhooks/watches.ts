@@ -1,4 +1,4 @@
-import type { Source } from '#contracts/http/sources';
+import type { ListedSource } from '#contracts/http/sources';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '#core/units';
 import { noteLayers } from '#database/history/metrics-queries';
 import { noteSources, type ChangedSource } from '#database/history/note-sources';
@@ -74,7 +74,7 @@ async function tellSources(
   deps: Pick<WatchDeps, 'database' | 'changes' | 'now'>,
   changed: readonly ChangedSource[],
 ): Promise<void> {
-  const isChanged = ({ origin }: Source): boolean => changed.some(({ source }) => source.startsWith(origin));
+  const isChanged = ({ origin }: ListedSource): boolean => changed.some(({ source }) => source.startsWith(origin));
   deps.changes.tell({ sources: (await allSources(deps)).filter(isChanged).map(sourceChanged) });
 }
 

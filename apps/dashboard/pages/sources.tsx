@@ -1,6 +1,6 @@
 import { useState, type FormEvent } from 'react';
 import { LAYER_NAMES } from '#core/layer';
-import type { Source } from '#contracts/http/sources';
+import type { ListedSource } from '#contracts/http/sources';
 import { api } from '../data/api.ts';
 import { useLive } from '../data/queries.ts';
 import { useMay } from '../data/session.ts';
@@ -41,7 +41,7 @@ export function Sources() {
   );
 }
 
-function SourceCard({ source }: { readonly source: Source }) {
+function SourceCard({ source }: { readonly source: ListedSource }) {
   const {
     origin,
     state,
@@ -119,7 +119,7 @@ function SourceCard({ source }: { readonly source: Source }) {
   );
 }
 
-function SourceActions({ source: { id, origin, disabled } }: { readonly source: Source }) {
+function SourceActions({ source: { id, origin, disabled } }: { readonly source: ListedSource }) {
   const [result, setResult] = useState<string>();
   const mayWrite = useMay('write');
   if (!mayWrite) return null;

@@ -7,7 +7,7 @@ import { Icon } from '../parts/icon.tsx';
 import { Skeleton } from '../parts/page.tsx';
 import { ProblemBox } from '../parts/problem.tsx';
 import { LiveDot } from './live-dot.tsx';
-import { PLACES, type Place } from './navigation.ts';
+import { PLACES, type NavigationPlace } from './navigation.ts';
 import { SearchBox } from './search-box.tsx';
 import { SetupPage, SignInPage } from './sign-in.tsx';
 import { UserMenu } from './user-menu.tsx';
@@ -64,7 +64,7 @@ function SignedIn({ me }: { readonly me: Me }) {
   );
 }
 
-function PlaceLink({ place: { to, label, icon, isOutside = false } }: { readonly place: Place }) {
+function PlaceLink({ place: { to, label, icon, isOutside = false } }: { readonly place: NavigationPlace }) {
   const inside = (
     <>
       <Icon name={icon} />

@@ -1,6 +1,6 @@
 import type { IconName } from '../parts/icon.tsx';
 
-export interface Place {
+export interface NavigationPlace {
   readonly to: string;
   readonly label: string;
   readonly icon: IconName;
@@ -8,7 +8,7 @@ export interface Place {
   readonly isOutside?: boolean;
 }
 
-export const PLACES: readonly Place[] = [
+export const PLACES: readonly NavigationPlace[] = [
   { to: '/', label: 'Overview', icon: 'overview' },
   { to: '/rollouts', label: 'Rollouts', icon: 'rollouts' },
   { to: '/hosts', label: 'Hosts', icon: 'hosts' },

@@ -1,18 +1,18 @@
-import { MAX_SOURCE_REPORTS, type SourceReport } from '#contracts/worker/worker-events';
+import { MAX_SOURCE_REPORTS, type ReportedSource } from '#contracts/worker/worker-events';
 import { parseGateway } from '#sources/gateway/gateways';
 import type { ConnectionLimits } from '#sources/guards/connection-limits';
 import type { HealthView, SourceHealth } from '#sources/guards/source-health';
 import type { WorkerConfig } from '../config.ts';
 import { MAX_ORIGIN_CHARS } from './attempt-events.ts';
 
-type Place = Pick<SourceReport, 'layer' | 'kind' | 'origin' | 'place' | 'requestsPerMinute'>;
+type Place = Pick<ReportedSource, 'layer' | 'kind' | 'origin' | 'place' | 'requestsPerMinute'>;
 
 /** What this worker knows of its sources: those that it is configured with, in their order, and then those that manifests named. */
 export function sourceReports(
   config: Pick<WorkerConfig, 'ipfsGateways' | 'gatewayData' | 'huggingFace' | 'layers'>,
   health: Pick<SourceHealth, 'of' | 'snapshot'>,
   limits: Pick<ConnectionLimits, 'of'>,
-): SourceReport[] {
+): ReportedSource[] {
   const configured = new Map(configuredPlaces(config).map((place) => [place.origin, place]));
   const others = health
     .snapshot()

@@ -3,7 +3,7 @@ import {
   type HostFacts,
   type InventoryEventEntry,
   type WorkerEvent,
-  type SourceReport,
+  type ReportedSource,
 } from '#contracts/worker/worker-events';
 import type { Logger } from '#core/logger';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '#core/units';
@@ -19,7 +19,7 @@ export interface InventoryReporterOptions {
   /** Of the worker's configuration. */
   readonly labels: Readonly<Record<string, string>>;
   /** What is known of the sources now. */
-  readonly readSources?: (() => SourceReport[]) | undefined;
+  readonly readSources?: (() => ReportedSource[]) | undefined;
   readonly readFacts: () => Promise<HostFacts>;
   readonly logger: Logger;
   readonly everyMs?: number;

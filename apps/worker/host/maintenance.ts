@@ -1,7 +1,13 @@
 import { join } from 'node:path';
 import type { CheckVersionJob } from '#contracts/worker/check-version-job';
 import type { DownloadJob } from '#contracts/worker/download-job';
-import type { ActivateOrder, HostOrder, SourceReport, VerifyOrder, WorkerEvent } from '#contracts/worker/worker-events';
+import type {
+  ActivateOrder,
+  HostOrder,
+  ReportedSource,
+  VerifyOrder,
+  WorkerEvent,
+} from '#contracts/worker/worker-events';
 import type { Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
 import type { Http } from '#http/pool';
@@ -34,7 +40,7 @@ export interface MaintenanceDeps {
   readonly flush: (signal?: AbortSignal) => Promise<void>;
   readonly workerVersion: string;
   /** What is known of the sources now. */
-  readonly readSources?: (() => SourceReport[]) | undefined;
+  readonly readSources?: (() => ReportedSource[]) | undefined;
   readonly logger: Logger;
 }
 

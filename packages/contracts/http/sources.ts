@@ -56,7 +56,7 @@ const RateBudget = z.strictObject({
   waitMs: Count.describe('how long the worker that waits longest for a Retry-After still waits'),
 });
 
-export const Source = z
+export const ListedSource = z
   .strictObject({
     id: z.string(),
     layer: z.enum(LAYER_NAMES),
@@ -92,10 +92,10 @@ export const Source = z
   })
   .meta({ id: 'Source' });
 
-export type Source = z.infer<typeof Source>;
+export type ListedSource = z.infer<typeof ListedSource>;
 
 export const SourceList = z
-  .strictObject({ sources: z.array(Source).describe('by layer, and in each layer in the order of `place`') })
+  .strictObject({ sources: z.array(ListedSource).describe('by layer, and in each layer in the order of `place`') })
   .meta({ id: 'SourceList' });
 
 export type SourceList = z.infer<typeof SourceList>;

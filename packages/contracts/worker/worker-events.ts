@@ -144,7 +144,7 @@ export const HostFacts = z.strictObject({
 export type HostFacts = z.infer<typeof HostFacts>;
 
 /** What a worker knows of a source. */
-const SourceReport = z.strictObject({
+const ReportedSource = z.strictObject({
   layer: z.enum(LAYER_NAMES),
   kind: z.enum(SOURCE_KINDS),
   origin: text(300),
@@ -159,7 +159,7 @@ const SourceReport = z.strictObject({
   connections: Count.nullable(),
 });
 
-export type SourceReport = z.infer<typeof SourceReport>;
+export type ReportedSource = z.infer<typeof ReportedSource>;
 
 export const MAX_SOURCE_REPORTS = 64;
 
@@ -176,7 +176,7 @@ export const HostReport = z.strictObject({
   labels: Labels.optional(),
   facts: HostFacts.optional(),
   /** Left out by workers before version 0.3. */
-  sources: z.array(SourceReport).max(MAX_SOURCE_REPORTS).optional(),
+  sources: z.array(ReportedSource).max(MAX_SOURCE_REPORTS).optional(),
 });
 
 const InventoryEventEntry = z.strictObject({

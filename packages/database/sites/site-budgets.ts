@@ -40,7 +40,7 @@ export async function holdBudgets(client: Queryable, now: Date): Promise<SiteBud
 }
 
 /** What a budget has left now; null without one. */
-export const freeBytes = (budget: Pick<SiteBudget, 'bytes' | 'usedBytes'> | null | undefined): number | null =>
+export const freeBudgetBytes = (budget: Pick<SiteBudget, 'bytes' | 'usedBytes'> | null | undefined): number | null =>
   budget == null ? null : Math.max(0, budget.bytes - budget.usedBytes);
 
 /** Every budget as it stands, without holding it. */

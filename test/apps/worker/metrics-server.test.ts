@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import type { SourceReport } from '#contracts/worker/worker-events';
+import type { ReportedSource } from '#contracts/worker/worker-events';
 import { silentLogger } from '#core/logger';
 import { MetricsServer } from '../../../apps/worker/metrics-server.ts';
 
-const open = { layer: 'ipfs', breaker: 'open' } as SourceReport;
+const open = { layer: 'ipfs', breaker: 'open' } as ReportedSource;
 
 describe('the metrics of a worker', () => {
   let server: MetricsServer;

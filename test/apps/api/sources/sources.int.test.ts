@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { AuditList } from '#contracts/http/audit';
 import type { DownloadRequest } from '#contracts/http/downloads';
 import type { Problem } from '#contracts/http/problem';
-import type { Source, SourceList, SourceTest } from '#contracts/http/sources';
-import { EventBatch, type SourceReport } from '#contracts/worker/worker-events';
+import type { ListedSource, SourceList, SourceTest } from '#contracts/http/sources';
+import { EventBatch, type ReportedSource } from '#contracts/worker/worker-events';
 import { MINUTE_MS } from '#core/units';
 import { readDisabledSources } from '#queue/commands/disabled-sources';
 import { disabledSourcesKey } from '#queue/keys';
@@ -35,7 +35,7 @@ describe('the sources', () => {
     await origin.close();
   });
 
-  const report = (place: number, of: string, more: Partial<SourceReport> = {}): SourceReport => ({
+  const report = (place: number, of: string, more: Partial<ReportedSource> = {}): ReportedSource => ({
     ...{ layer: 'ipfs', kind: 'ipfs-gateway', origin: of, place, breaker: 'closed', waitMs: 0, successRate: null },
     ...{ bytesPerSecond: null, requestsPerMinute: null, connections: null, ...more },
   });
@@ -57,7 +57,7 @@ describe('the sources', () => {
       bytes: 100,
       committedBytes: 100,
     };
-    const hostReport = (sources: SourceReport[]) => ({
+    const hostReport = (sources: ReportedSource[]) => ({
       ...{ type: 'host.report', at, inventoryDigest: 'd', storeBytes: 1, freeBytes: 1, fileCount: 1 },
       ...{ workerVersion: '1', sources },
     });
@@ -79,8 +79,8 @@ describe('the sources', () => {
     ]);
   }
 
-  const list = async (): Promise<Source[]> => (await api.call('GET', '/api/sources')).json<SourceList>().sources;
-  const of = async (name: string): Promise<Source> => (await list()).find((source) => source.origin === name)!;
+  const list = async (): Promise<ListedSource[]> => (await api.call('GET', '/api/sources')).json<SourceList>().sources;
+  const of = async (name: string): Promise<ListedSource> => (await list()).find((source) => source.origin === name)!;
 
   it('ME5 are listed in the order in which the fleet would ask them, and say why', async () => {
     const sources = await list();
@@ -110,7 +110,7 @@ describe('the sources', () => {
   it('ME5 M13 are disabled with a note for all workers, which is audited, and enabled again', async () => {
     const { links } = await of(SLOW);
     const disabled = await api.call('POST', links.disable, { note: 'it sends rubbish', expiresIn: '2h' });
-    expect(disabled.json<Source>()).toMatchObject({
+    expect(disabled.json<ListedSource>()).toMatchObject({
       ...{ state: 'disabled', reason: 'disabled by test write: it sends rubbish' },
       disabled: {
         note: 'it sends rubbish',
@@ -129,7 +129,10 @@ describe('the sources', () => {
     await api.deps.queues.redis.del(disabledSourcesKey(api.deps.prefix));
     await tellWorkers(api.deps);
     expect(await read()).toHaveLength(1);
-    expect((await api.call('POST', links.enable)).json<Source>()).toMatchObject({ state: 'down', disabled: null });
+    expect((await api.call('POST', links.enable)).json<ListedSource>()).toMatchObject({
+      state: 'down',
+      disabled: null,
+    });
     expect(await read()).toEqual([]);
   });
 
