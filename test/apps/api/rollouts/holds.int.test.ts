@@ -190,6 +190,18 @@ describe('a rollout that holds', () => {
     expect([refused.statusCode, refused.json<Problem>().detail]).toEqual([409, expect.stringContaining('hold: true')]);
   });
 
+  it('N60 ends when a version of its models was deleted, and begins no host again and again', async () => {
+    await kit.report(['gpu-000']);
+    const id = await held(['gpu-000']);
+    await kit.api.deps.database.pool.query(`DELETE FROM manifests WHERE version = '1'`);
+    await later(many(2));
+    expect(await kit.get(id)).toMatchObject({ state: 'succeeded', isHolding: false });
+    expect(await kit.hosts(id, '&state=cancelled')).toMatchObject([
+      { host: 'gpu-001', message: expect.stringContaining('a version of its models was deleted') },
+    ]);
+    expect(await asked('gpu-001')).toEqual([]);
+  });
+
   it('a rollout that failed, or was not asked to, does not hold', async () => {
     await kit.report(['gpu-000']);
     const { id: plain } = await kit.create({});
