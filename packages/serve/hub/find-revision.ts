@@ -33,7 +33,7 @@ type Asked = Exclude<HubRequest, { readonly ask: 'whoami' }>;
  * have only some of the files; where the hub knows nothing or is away, the store answers.
  */
 export async function findRevision(asked: Asked, parts: RevisionParts): Promise<FoundRevision | RefusedRevision> {
-  const name = asked.ask === 'refs' ? 'main' : asked.revision;
+  const name = 'revision' in asked ? asked.revision : 'main';
   const isAllowed = parts.mirror?.allows(asked.repo) === true;
   const answer = isAllowed ? await parts.mirror!.revision(asked.repo, name === 'HEAD' ? 'main' : name) : undefined;
   if (answer?.is === 'known') return mirrored(asked.repo, answer.revision);

@@ -8,6 +8,8 @@ export type HubRequest =
   | { readonly ask: 'tree'; readonly repo: RepoName; readonly revision: string; readonly path: string }
   | { readonly ask: 'paths-info'; readonly repo: RepoName; readonly revision: string }
   | { readonly ask: 'refs'; readonly repo: RepoName }
+  /** Which GGUF file a tag such as `Q4_K_M` means. */
+  | { readonly ask: 'gguf'; readonly repo: RepoName; readonly tag: string }
   | { readonly ask: 'whoami' };
 
 export interface RepoName {
@@ -32,8 +34,15 @@ export function hubRequest(path: string): HubRequest | undefined {
   if (names === undefined || names.some((name) => name === '.' || name === '..' || name.includes('\0')))
     return undefined;
   if (names[0] === 'api') return apiRequest(names.slice(1));
+  if (names[0] === 'v2') return ggufRequest(names);
   const type = names[0] === 'datasets' || names[0] === 'spaces' ? TYPES[names[0]]! : 'model';
   return fileRequest(type, type === 'model' ? names : names.slice(1));
+}
+
+/** `/v2/OWNER/NAME/manifests/TAG`, as clients for GGUF files ask. */
+function ggufRequest([, owner, name, view, tag, ...more]: readonly string[]): HubRequest | undefined {
+  if (view !== 'manifests' || tag === undefined || more.length > 0) return undefined;
+  return { ask: 'gguf', repo: { type: 'model', name: `${owner}/${name}` }, tag };
 }
 
 function fileRequest(type: HubRepoType, names: readonly string[]): HubRequest | undefined {

@@ -31,6 +31,8 @@ export async function answerHub(exchange: Exchange, asked: HubRequest, parts: Hu
       return answerPathsInfo(exchange, parts, found.revision);
     case 'refs':
       return answerJson(exchange, 200, refsOf(found));
+    case 'gguf':
+      return answerGguf(exchange, found.revision, asked.tag);
   }
 }
 
@@ -70,6 +72,19 @@ const refsOf = ({ refs }: FoundRevision): object => {
     ),
   };
 };
+
+/** The usual choice of clients where the tag names none. */
+const USUAL_QUANTIZATION = 'q4_k_m';
+
+function answerGguf(exchange: Exchange, { files, commit }: RepoRevision, tag: string): void {
+  const found = [...files.values()].filter(({ path }) => path.endsWith('.gguf'));
+  const named = (text: string): RepoFile | undefined =>
+    found.find(({ path }) => path.toLowerCase().includes(text.toLowerCase()));
+  const file = tag === 'latest' ? (named(USUAL_QUANTIZATION) ?? found[0]) : named(tag);
+  if (file === undefined)
+    return refuse(exchange, 404, 'EntryNotFound', `no GGUF file here is ${tag}`, { 'x-repo-commit': commit });
+  answerJson(exchange, 200, { ggufFile: { rfilename: file.path, size: file.sizeBytes } });
+}
 
 /** The digests that the store knows decide how a file is named. */
 async function entriesOf({ contents }: HubParts, { files }: RepoRevision): Promise<(file: RepoFile) => TreeEntry> {
