@@ -16,7 +16,11 @@ function startApi(asked: (string | undefined)[]): Server {
     asked.push(request.headers.authorization);
     const isRight = request.headers.authorization === `Bearer ${TOKEN}`;
     const me = { name: 'me', last4: 'test', scopes: ['read'], models: [], selector: null, expiresAt: null };
-    const problem = { code: 'unauthenticated', detail: 'the token is unknown, expired or mistyped' };
+    const problem = {
+      type: '/problems/unauthenticated',
+      code: 'unauthenticated',
+      detail: 'the token is unknown, expired or mistyped',
+    };
     response.writeHead(isRight ? 200 : 401, { 'content-type': 'application/json' });
     response.end(JSON.stringify(isRight ? me : problem));
   }).listen(0, '127.0.0.1');

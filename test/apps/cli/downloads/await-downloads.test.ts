@@ -208,7 +208,14 @@ describe('haulier download --wait', () => {
   it('says with --json what was refused, as a document', async () => {
     api.fault = (response) => {
       response.writeHead(404, { 'content-type': 'application/problem+json' });
-      response.end(JSON.stringify({ code: 'unknown-model', detail: 'there is no model "m"', status: 404 }));
+      response.end(
+        JSON.stringify({
+          type: '/problems/unknown-model',
+          code: 'unknown-model',
+          detail: 'there is no model "m"',
+          status: 404,
+        }),
+      );
       return true;
     };
     const { code, stdout } = await run(['download', 'm@1', '--wait', '--json']);
