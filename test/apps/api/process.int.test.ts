@@ -129,7 +129,7 @@ describe('the built API over real HTTP', () => {
     }
     const shown = async (role: Role, query = '') => (await board(role, 'GET', `/api/queues${query}`)).json<Shown>();
 
-    it.each(['/', '/api/queues', '/queue/downloads'])('is closed without a login: %s', async (path) => {
+    it.each(['/', '/api/queues', '/queue/downloads'])('T46 is closed without a login: %s', async (path) => {
       const answer = await callAt(url)('GET', `/admin/queues${path}`);
       expect([answer.statusCode, answer.headers.get('www-authenticate')]).toEqual([
         401,
@@ -152,7 +152,7 @@ describe('the built API over real HTTP', () => {
       });
     });
 
-    it.each(['viewer', 'operator'] as const)('lets the %s change nothing', async (role) => {
+    it.each(['viewer', 'operator'] as const)('T46 lets the %s change nothing', async (role) => {
       for (const [method, path] of [
         ['PUT', '/api/queues/downloads/pause'],
         ['PUT', '/api/queues/pause'],
@@ -164,7 +164,7 @@ describe('the built API over real HTTP', () => {
       expect((await shown('admin')).queues.every(({ isPaused }) => !isPaused)).toBe(true);
     });
 
-    it('lets an admin act, from our own pages alone, and audits each act', async () => {
+    it('T46 lets an admin act, from our own pages alone, and audits each act', async () => {
       const path = '/admin/queues/api/queues/downloads/pause';
       const foreign = await browsers.admin.send('PUT', path, undefined, { 'sec-fetch-site': 'cross-site' });
       expect([foreign.statusCode, foreign.json<Problem>().code]).toEqual([403, 'cross-site']);

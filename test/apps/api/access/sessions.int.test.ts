@@ -89,7 +89,7 @@ describe('a session', () => {
     expect((await api.call('PATCH', '/api/users/olga', back, asAdmin())).json<User>().state).toBe('active');
   });
 
-  it('ends in another browser when the user changes the password, and stays in this one', async () => {
+  it('T43 ends in another browser when the user changes the password, and stays in this one', async () => {
     const elsewhere = await signedIn('olga');
     const wrong = { currentPassword: OTHER, password: OTHER };
     expect(codeOf(await browser.send('POST', '/api/me/password', wrong))).toEqual([403, 'forbidden']);
@@ -116,7 +116,7 @@ describe('a session', () => {
     expect(all.json<SessionList>().sessions).toEqual([]);
   });
 
-  it('ends with its user, and the name stays in the audit', async () => {
+  it('T43 ends with its user, and the name stays in the audit', async () => {
     await makeUser('gone', 'viewer');
     const gone = await signedIn('gone');
     expect((await api.call('DELETE', '/api/users/gone', undefined, asAdmin())).statusCode).toBe(200);
@@ -153,7 +153,7 @@ describe('a request that another site made a browser send', () => {
     expect(codeOf(await act({ origin: api.url, ...headers }))).toEqual([404, 'unknown-host']);
   });
 
-  it('is refused for signing in and out too, and when it opens a WebSocket', async () => {
+  it('T41 is refused for signing in and out too, and when it opens a WebSocket', async () => {
     const other = { 'sec-fetch-site': 'cross-site' };
     const body = { user: 'otto', password: PASSWORD };
     expect(codeOf(await openBrowser(api).send('POST', '/api/session', body, other))).toEqual([403, 'cross-site']);
@@ -162,7 +162,7 @@ describe('a request that another site made a browser send', () => {
     expect(await rawRequest(api.url, 'GET', '/api/me', undefined, upgrade)).toMatchObject({ code: 'cross-site' });
   });
 
-  it('has no session by a cookie of the plain name at another host name, which a sibling domain could set', async () => {
+  it('T41 has no session by a cookie of the plain name at another host name, which a sibling domain could set', async () => {
     const port = new URL(api.url).port;
     const cookie = browser.cookie()!;
     const at = (host: string) => rawRequest(api.url, 'GET', '/api/me', undefined, { host: `${host}:${port}`, cookie });

@@ -40,7 +40,7 @@ describe('the first admin', () => {
   const state = async () => (await openBrowser(api).send('GET', '/api/session/state')).json<SessionState>();
   const setupCode = async (): Promise<string> => (await ensureSetupCode(api.deps.database, api.deps.now()))!;
 
-  it('is signed in once by the code of the start, and keeps access by setting a password', async () => {
+  it('T44 is signed in once by the code of the start, and keeps access by setting a password', async () => {
     expect(await state()).toEqual({ signedIn: false, needsSetup: true });
     const codes = [await setupCode(), await setupCode()];
     const wrong = await openBrowser(api).send('POST', '/api/session/code', { code: 'wrong' });
@@ -62,7 +62,7 @@ describe('the first admin', () => {
     await signedIn('admin');
   });
 
-  it('is the last one: it can be neither demoted nor disabled nor deleted', async () => {
+  it('T45 is the last one: it can be neither demoted nor disabled nor deleted', async () => {
     const { name } = (await api.call('GET', '/api/users', undefined, asAdmin()))
       .json<UserList>()
       .users.find(({ role }) => role === 'admin')!;
@@ -119,7 +119,7 @@ describe('signing in', () => {
     }
   });
 
-  it('refuses where a password would cross a network in the open, unless the operator allows it', async () => {
+  it('T42 refuses where a password would cross a network in the open, unless the operator allows it', async () => {
     const far = { host: 'haulier.lan:7420', origin: 'http://haulier.lan:7420' };
     const body = { user: 'vera', password: PASSWORD };
     const refused = await rawRequest(api.url, 'POST', '/api/session', body, far);
@@ -135,7 +135,7 @@ describe('signing in', () => {
     }
   });
 
-  it('says the same of a wrong name, a wrong password and a disabled user, and slows each of them down alike', async () => {
+  it('T40 says the same of a wrong name, a wrong password and a disabled user, and slows each of them down alike', async () => {
     await makeUser('dora', 'viewer');
     await api.call('PATCH', '/api/users/dora', { disabled: true }, asAdmin());
     const seen: Record<string, unknown[]> = {};
@@ -155,7 +155,7 @@ describe('signing in', () => {
     expect(seen['dora']).toEqual(seen['vera']);
   });
 
-  it('makes an account wait longer with each failure, also for the right password, and forgets it all at a success', async () => {
+  it('T40 makes an account wait longer with each failure, also for the right password, and forgets it all at a success', async () => {
     const attempt = (password: string) => openBrowser(api).send('POST', '/api/session', { user: 'vera', password });
     for (let failures = 0; failures < 5; failures += 1) expect((await attempt('wrong password')).statusCode).toBe(401);
     const waits: number[] = [];
@@ -173,7 +173,7 @@ describe('signing in', () => {
     expect((await attempt(PASSWORD)).statusCode).toBe(201);
   });
 
-  it('counts guesses that are sent at once, and those of one address over many accounts', async () => {
+  it('T40 counts guesses that are sent at once, and those of one address over many accounts', async () => {
     const guess = (user: string) => openBrowser(api).send('POST', '/api/session', { user, password: 'wrong password' });
     const atOnce = await Promise.all(Array.from({ length: 20 }, () => guess('vera')));
     expect(atOnce.filter(({ statusCode }) => statusCode === 401).length).toBeLessThanOrEqual(5);
