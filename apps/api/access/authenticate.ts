@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { Role } from '#contracts/http/scopes';
+import type { Role } from '#core/scopes';
 import { SECOND_MS } from '#core/units';
 import type { Database } from '#database/sql/connect';
 import { ensureSetting } from '#database/sql/setting-queries';

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { allows, areaOf, type Scope, type ScopeArea } from '#contracts/http/scopes';
+import { allows, areaOf, type Scope, type ScopeArea } from '#core/scopes';
 import { RequestError } from '../server/errors/request-error.ts';
 import { readCredentials } from './credentials.ts';
 import { checkRequests } from '../server/errors/error-handler.ts';

@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import type { WebSocket } from 'ws';
 import { z } from 'zod';
 import { AREA_OF_TOPIC, EVENT_ID, EVENT_TOPICS, EventsQuery, LiveEvent, type EventTopic } from '#contracts/http/events';
-import { allows } from '#contracts/http/scopes';
+import { allows } from '#core/scopes';
 import { SECOND_MS } from '#core/units';
 import type { Caller } from '../access/authenticate.ts';
 import { TOKEN_REQUIRED, problems } from '../server/describe.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { PROBLEMS, PROBLEM_MEDIA_TYPE, Problem } from '#contracts/http/problem';
-import type { Scope } from '#contracts/http/scopes';
+import type { Scope } from '#core/scopes';
 
 type ProblemStatus = (typeof PROBLEMS)[keyof typeof PROBLEMS]['status'];
 

@@ -4,7 +4,7 @@ import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { FastifyAdapter } from '@bull-board/fastify';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { allows } from '#contracts/http/scopes';
+import { allows } from '#core/scopes';
 import { hostOfQueue } from '#contracts/worker/download-job';
 import { SECOND_MS } from '#core/units';
 import { QUEUE_BOARD_PATH } from './queue-board-type.ts';

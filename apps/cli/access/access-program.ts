@@ -1,5 +1,5 @@
 import { Argument, Option, type Command } from 'commander';
-import { ROLES } from '#contracts/http/scopes';
+import { ROLES } from '#core/scopes';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
 import { SHELLS, completionScript, type Shell } from './completion-scripts.ts';

@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import { allows, type Scope } from '#contracts/http/scopes';
+import { allows, type Scope } from '#core/scopes';
 import type { Me, UserMe } from '#contracts/http/session';
 import { api } from './api.ts';
 import { SESSION_KEY } from './query-client.ts';

@@ -4,7 +4,7 @@ import { LAYER_NAMES, OUTCOMES } from '#core/layer';
 import { HostName } from '../worker/download-job.ts';
 import { Count, Moment } from './parameters.ts';
 import { Rollout } from './rollouts/rollout.ts';
-import type { ScopeArea } from './scopes.ts';
+import type { ScopeArea } from '#core/scopes';
 import { SOURCE_STATES } from './sources.ts';
 
 /** What a stream of events may be about. `progress` has the two events that desktop clients know. */

@@ -3,7 +3,7 @@ import { DAY_MS, MINUTE_MS, parseDuration } from '#core/units';
 import { SelectorText } from '../labels.ts';
 import { parsedBy } from '../parsed-by.ts';
 import { Moment, Page, pageOf } from './parameters.ts';
-import { TOKEN_SCOPES } from './scopes.ts';
+import { TOKEN_SCOPES } from '#core/scopes';
 
 const MAX_LIFE_MS = 3650 * DAY_MS;
 const MAX_PATTERNS = 100;

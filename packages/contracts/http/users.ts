@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Moment } from './parameters.ts';
-import { ROLES } from './scopes.ts';
+import { ROLES } from '#core/scopes';
 
 const USER_NAME_RULE =
   'a user name is 1 to 64 letters, digits and . _ @ -, and begins with a letter or a digit; case does not count';

@@ -1,4 +1,4 @@
-import type { Role } from '#contracts/http/scopes';
+import type { Role } from '#core/scopes';
 import type { Database } from '../sql/connect.ts';
 import type { Session } from '../generated/client.ts';
 

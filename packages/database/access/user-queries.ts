@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { Role } from '#contracts/http/scopes';
+import type { Role } from '#core/scopes';
 import type { Database } from '../sql/connect.ts';
 import { inTransaction } from '../sql/transaction.ts';
 import type { User } from '../generated/client.ts';

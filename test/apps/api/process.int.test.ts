@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { freePort } from '#os/port';
 import type { AuditList } from '#contracts/http/audit';
 import type { Problem } from '#contracts/http/problem';
-import { ROLES, type Role } from '#contracts/http/scopes';
+import { ROLES, type Role } from '#core/scopes';
 import { openBrowser, type Browser } from './access/browser.ts';
 import { callAt, type Answer } from './start-app.ts';
 import { createEmptyDatabase } from '../../helpers/database.ts';

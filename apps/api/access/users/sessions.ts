@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { SCOPE_OF_ROLE } from '#contracts/http/scopes';
+import { SCOPE_OF_ROLE } from '#core/scopes';
 import { SECOND_MS } from '#core/units';
 import { createSession, liveSession, touchSession, type LiveSession } from '#database/access/session-queries';
 import type { UserRow } from '#database/access/user-queries';

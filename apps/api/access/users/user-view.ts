@@ -1,4 +1,4 @@
-import { SCOPE_OF_ROLE } from '#contracts/http/scopes';
+import { SCOPE_OF_ROLE } from '#core/scopes';
 import type { Session, UserMe } from '#contracts/http/session';
 import type { User } from '#contracts/http/users';
 import type { SessionRow } from '#database/access/session-queries';

@@ -1,4 +1,4 @@
-import { ROLES, type Role } from '#contracts/http/scopes';
+import { ROLES, type Role } from '#core/scopes';
 import type { User } from '#contracts/http/users';
 import { readHiddenLine } from '../../access/hidden-line.ts';
 import { clientFrom, withApi } from '../../api-client.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { AuditList } from '#contracts/http/audit';
 import type { Problem } from '#contracts/http/problem';
-import { ROLES, type Role } from '#contracts/http/scopes';
+import { ROLES, type Role } from '#core/scopes';
 import type { UserMe } from '#contracts/http/session';
 import { startApp, type Answer, type TestApp } from '../start-app.ts';
 import { openBrowser, type Browser } from './browser.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { readCredentials } from '../../../../apps/api/access/credentials.ts';
-import { allows, areaOf } from '#contracts/http/scopes';
+import { allows, areaOf } from '#core/scopes';
 import { makeToken, mayBeToken } from '../../../../apps/api/access/token-format.ts';
 
 describe('a token', () => {
