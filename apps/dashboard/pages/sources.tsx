@@ -65,17 +65,18 @@ function SourceCard({ source }: { readonly source: ListedSource }) {
         </h3>
         <SourceActions source={source} />
       </div>
-      <p className="faint">
-        {reason}
-        {since !== null && (
-          <>
-            {' '}
-            (since <When at={since} />)
-          </>
-        )}
-        . Order: {why}.
-      </p>
-      {disabled !== null && (
+      {disabled === null ? (
+        <p className="faint">
+          {reason}
+          {since !== null && (
+            <>
+              {' '}
+              (since <When at={since} />)
+            </>
+          )}
+          . Order: {why}.
+        </p>
+      ) : (
         <p className="notice">
           Disabled by {disabled.by} <When at={disabled.at} />
           {disabled.until === null ? (

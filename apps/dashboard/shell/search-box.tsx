@@ -40,6 +40,13 @@ export function SearchBox() {
           className="box"
           placeholder="Search  /"
           aria-label="Search hosts, models, rollouts, downloads"
+          onKeyDown={(event) => {
+            // Items that came later than the last letter are not highlighted.
+            const [first] = items;
+            if (event.key !== 'Enter' || first === undefined || isHighlighting(event.currentTarget)) return;
+            event.preventDefault();
+            open(first);
+          }}
         />
         <Autocomplete.Portal>
           <Autocomplete.Positioner sideOffset={6} className="layer">
@@ -66,6 +73,8 @@ export function SearchBox() {
     </div>
   );
 }
+
+const isHighlighting = (input: HTMLInputElement): boolean => input.hasAttribute('aria-activedescendant');
 
 /** `/` means the search, except in a field. */
 function useSlash(act: () => void): void {
