@@ -59,7 +59,7 @@ async function soakChaos(rounds: number, seed: number, hosts: number, filesPerHo
   for (let round = 0; round < rounds; round += 1) {
     print(`chaos: ${hosts} hosts × ${filesPerHost} files, seed ${seed + round}\n`);
     const report = await chaos({
-      ...{ hosts, filesPerHost, requests: 12, blows: BLOWS, seed: seed + round, silentAfter: '15s' },
+      ...{ hosts, filesPerHost, requests: 240, blows: BLOWS, seed: seed + round, silentAfter: '15s' },
       ...{ apis: 2, workerProcesses: 4, longestJobMs: 100, distDir: DIST, cacheDir: CACHE },
       say: (line) => print(`${line}\n`),
     });

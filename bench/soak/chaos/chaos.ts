@@ -50,7 +50,7 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
     const plan = planBlows(options.blows, seededRandom(seed));
     const stop = new AbortController();
     const run: Run = { lab, hosts, wanted, options, told: [], signal: stop.signal };
-    const work = [askForAll(run), strikeAll(run, plan)];
+    const work = [askForAll(run, database), strikeAll(run, plan)];
     await Promise.all(work).catch(async (error: unknown) => {
       stop.abort(error);
       await Promise.allSettled(work);
@@ -89,15 +89,18 @@ const manifestOf = (files: number): ManifestInput => ({
 
 const pathOf = (index: number): string => `file-${String(index + 1).padStart(6, '0')}.bin`;
 
-/** Each request follows when most of the one before is there, so that there is work from the first blow to the last. */
-async function askForAll(run: Run): Promise<void> {
+/**
+ * Each request follows when the one before the last has succeeded in Postgres, so that there is work from the first blow to the last, and
+ * so that a loss of Redis takes few events that are not stored yet: each of them is a job that starts again.
+ */
+async function askForAll(run: Run, database: Database): Promise<void> {
   const { hosts, wanted } = run;
   const { filesPerHost, requests } = run.options;
   const share = Math.ceil(filesPerHost / requests);
   for (let from = 0; from < filesPerHost; from += share) {
     const files = Array.from({ length: Math.min(share, filesPerHost - from) }, (_, index) => pathOf(from + index));
     const before = Math.max(0, (from - share) / filesPerHost) * wanted;
-    await untilPublished(run, before);
+    await untilCount(run, before, () => succeeded(database));
     await ask(run, { model: MODEL, version: '1', files, hosts: [...hosts], allowUnknown: true });
   }
 }
@@ -126,18 +129,28 @@ async function strikeAll(run: Run, plan: readonly Blow[]): Promise<void> {
   await Promise.all(lanes.values());
 }
 
-async function untilPublished({ lab, signal }: Run, count: number): Promise<void> {
+const untilPublished = (run: Run, count: number): Promise<void> =>
+  untilCount(run, count, () => run.lab.count('published'));
+
+async function untilCount({ lab, signal }: Run, count: number, read: () => Promise<number>): Promise<void> {
   let best = 0;
   let changedAt = performance.now();
   for (;;) {
     lab.throwIfOneDied();
-    const published = await lab.count('published');
-    if (published >= count) return;
-    if (published > best) [best, changedAt] = [published, performance.now()];
-    if (performance.now() - changedAt > STUCK_MS) throw new Error(`only ${published} of ${count} files were published`);
+    const now = await read();
+    if (now >= count) return;
+    if (now > best) [best, changedAt] = [now, performance.now()];
+    if (performance.now() - changedAt > STUCK_MS) throw new Error(`only ${now} of ${count} files got so far`);
     await pause(POLL_MS, undefined, { signal });
   }
 }
+
+/** Postgres may be away. */
+const succeeded = ({ pool }: Database): Promise<number> =>
+  pool.query<{ count: number }>(`SELECT count(*) FROM downloads WHERE status = 'success'`).then(
+    ({ rows }) => rows[0]!.count,
+    () => 0,
+  );
 
 /** Until every row succeeded, or nothing succeeds any more. */
 async function untilDone({ lab, wanted, options }: Run, { pool }: Database): Promise<void> {
