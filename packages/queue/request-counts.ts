@@ -28,7 +28,7 @@ export async function countRequest(
   });
   if (counted === undefined || left === undefined) throw new Error('Redis gave no count of requests');
   if (left >= 0) return { current: counted, ttl: left };
-  // The window ended between the first two commands: the key that INCR made anew has no end yet.
+  // The window ended between the first two commands: INCR made a new key, which does not expire yet.
   await redis.pexpire(key, windowMs);
   return { current: counted, ttl: windowMs };
 }

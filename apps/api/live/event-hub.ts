@@ -111,7 +111,7 @@ export class EventHub {
     return { clients: this.#connections.size, dropped: this.#dropped };
   }
 
-  /** Begins anew: what was kept before does not lead up to these entries. */
+  /** Keeps these entries in place of those from before, which they do not follow without a gap. */
   begin(kept: readonly LiveEntry[], since: string): void {
     this.#kept = [];
     this.#keptThings = 0;

@@ -87,7 +87,7 @@ export async function moveHosts(
   return (await client.query<MovedHost>(sql, [rolloutId, now, ...more])).rows;
 }
 
-/** Lets hosts begin anew that were moved back: what was known of their downloads and their activation is gone. */
+/** Clears what a host that was moved back had of its downloads and its activation, so that it starts like a new one. */
 export async function beginAnew(client: Client, rolloutId: string, hosts: readonly string[]): Promise<void> {
   const links = 'DELETE FROM rollout_downloads WHERE rollout_id = $1 AND host = ANY($2::text[])';
   await client.query(links, [rolloutId, hosts]);
