@@ -5,7 +5,6 @@ import type { ManifestInput } from '#contracts/manifest';
 import { silentLogger } from '#core/logger';
 import { MINUTE_MS, SECOND_MS } from '#core/units';
 import { connect, type Database } from '#database/sql/connect';
-import { isUnavailable } from '../../../apps/api/server/errors/unavailable.ts';
 import { seededRandom } from '../random.ts';
 import { planBlows, strike, type Blow, type BlowCounts, type BlowKind } from './blows.ts';
 import { ChaosLab, type ChaosLabOptions } from './chaos-lab.ts';
@@ -146,16 +145,12 @@ async function untilCount({ lab, signal }: Run, count: number, read: () => Promi
   }
 }
 
-/** @returns 0 while Postgres is away, which is one of the blows */
-async function succeeded({ pool }: Database): Promise<number> {
-  try {
-    const sql = `SELECT count(*) FROM downloads WHERE status = 'success'`;
-    return (await pool.query<{ count: number }>(sql)).rows[0]!.count;
-  } catch (error) {
-    if (isUnavailable(error)) return 0;
-    throw error;
-  }
-}
+/** 0 while Postgres does not answer, which is one of the blows; an error that lasts ends the run as one that is stuck. */
+const succeeded = ({ pool }: Database): Promise<number> =>
+  pool.query<{ count: number }>(`SELECT count(*) FROM downloads WHERE status = 'success'`).then(
+    ({ rows }) => rows[0]!.count,
+    () => 0,
+  );
 
 /** Until every row succeeded, or nothing succeeds any more. */
 async function untilDone({ lab, wanted, options }: Run, { pool }: Database): Promise<void> {
