@@ -18,8 +18,8 @@ const shared = {
 const config: Config = {
   /** Patience for a busy machine; a test that waits says itself what for. */
   testTimeout: 60_000,
-  /** Tests mostly wait, for processes, servers and clocks; jest would leave one core free. */
-  maxWorkers: '100%',
+  /** Tests mostly wait, for processes, servers and clocks: two cores have room for three files at once. */
+  maxWorkers: '150%',
   /** Modules of finished test files stay in memory. */
   workerIdleMemoryLimit: '1GB',
   projects: [

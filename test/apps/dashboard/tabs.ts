@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { gzipSync } from 'node:zlib';
-import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
+import { expect } from '@jest/globals';
+import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core';
+import { until } from '../../helpers/until.ts';
 
 const AXE = join(import.meta.dirname, '../../../node_modules/axe-core/axe.min.js');
 
@@ -67,8 +70,29 @@ function watch(page: Page, url: string, note: (fault: string) => void): void {
   });
 }
 
-/** Waits until the page has what it asked for. */
-export const settled = (page: Page): Promise<void> => page.locator('.skeleton').first().waitFor({ state: 'detached' });
+/** Waits until the page has what it asked for: its own code is there, and no part of it is loading. */
+export async function settled(page: Page): Promise<void> {
+  await page.locator('main h1').waitFor();
+  await until(async () => (await page.locator('.skeleton').count()) === 0, { what: 'the page has what it asked for' });
+}
+
+/** Waits until the elements show these texts, in this order. */
+export async function shows(elements: Locator, texts: readonly string[]): Promise<void> {
+  let shown: string[] = [];
+  await until(async () => isDeepStrictEqual((shown = await elements.allTextContents()), texts), {
+    what: 'the texts are shown',
+  }).catch(() => expect(shown).toEqual(texts));
+}
+
+/** Where a page has to be scrolled sideways: the elements that reach behind its right edge, but for tables, which scroll by themselves. */
+export const tooWide = (page: Page): Promise<string[]> =>
+  page.evaluate<string[]>(`(() => {
+    const { scrollWidth, clientWidth } = document.documentElement;
+    const endOf = (element) => element.getBoundingClientRect().right;
+    return [...document.querySelectorAll(scrollWidth > clientWidth ? 'main :not(table *)' : 'none')]
+      .filter((element) => endOf(element) > clientWidth)
+      .map((element) => element.outerHTML.slice(0, 100) + ' ends at ' + endOf(element));
+  })()`);
 
 interface Finding {
   readonly id: string;
