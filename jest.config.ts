@@ -1,4 +1,5 @@
 /** @jest-config-loader esbuild-register */
+import { availableParallelism } from 'node:os';
 import type { Config } from 'jest';
 
 const shared = {
@@ -19,7 +20,7 @@ const config: Config = {
   /** Patience for a busy machine; a test that waits says itself what for. */
   testTimeout: 60_000,
   /** Tests mostly wait, for processes, servers and clocks: two cores have room for three files at once. */
-  maxWorkers: '150%',
+  maxWorkers: Math.ceil(1.5 * availableParallelism()),
   /** Modules of finished test files stay in memory. */
   workerIdleMemoryLimit: '1GB',
   projects: [
