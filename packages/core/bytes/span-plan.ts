@@ -1,4 +1,4 @@
-import { KIB, MIB, MINUTE_MS, SECOND_MS } from './units.ts';
+import { KIB, MIB, MINUTE_MS, SECOND_MS } from '../units.ts';
 
 /** Spans are planned to last this long at the measured rate: long enough to hide a round trip, short enough to share the work. */
 export const SPAN_TARGET_MS = 6 * SECOND_MS;

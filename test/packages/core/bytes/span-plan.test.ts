@@ -9,7 +9,7 @@ import {
   pieceBytesFor,
   spanBytesFor,
   wantsConnection,
-} from '#core/span-plan';
+} from '#core/bytes/span-plan';
 import { GIB, KIB, MIB } from '#core/units';
 
 describe('span size', () => {
