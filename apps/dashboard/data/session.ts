@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { allows, type Scope } from '#core/scopes';
-import type { Me, UserMe } from '#contracts/http/session';
+import type { Me, UserMe } from '#contracts/http/access/session';
 import { api } from './api.ts';
 import { SESSION_KEY } from './query-client.ts';
 

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import type { AuditEntry } from '#contracts/http/audit';
+import type { AuditEntry } from '#contracts/http/access/audit';
 import { api } from '../data/api.ts';
 import { useLive } from '../data/queries.ts';
 import { DataTable } from '../parts/data-table.tsx';

@@ -1,5 +1,5 @@
 import { useState, type FormEvent } from 'react';
-import type { Token } from '#contracts/http/tokens';
+import type { Token } from '#contracts/http/access/tokens';
 import { DAY_MS } from '#core/units';
 import { api } from '../data/api.ts';
 import { useLive } from '../data/queries.ts';

@@ -1,5 +1,5 @@
 import { useState, type FormEvent } from 'react';
-import type { User } from '#contracts/http/users';
+import type { User } from '#contracts/http/access/users';
 import { api } from '../data/api.ts';
 import { useLive } from '../data/queries.ts';
 import { DataTable } from '../parts/data-table.tsx';

@@ -1,7 +1,7 @@
 import { Suspense } from 'react';
 import { Link, NavLink, Outlet, ScrollRestoration, useLocation } from 'react-router';
 import { useLiveEvents } from '../data/live.ts';
-import type { Me } from '#contracts/http/session';
+import type { Me } from '#contracts/http/access/session';
 import { isUser, useSession } from '../data/session.ts';
 import { Icon } from '../parts/icon.tsx';
 import { Skeleton } from '../parts/page.tsx';

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { AuditList } from '#contracts/http/audit';
+import type { AuditList } from '#contracts/http/access/audit';
 import type { Problem } from '#contracts/http/problem';
-import type { SessionList } from '#contracts/http/session';
-import type { User } from '#contracts/http/users';
+import type { SessionList } from '#contracts/http/access/session';
+import type { User } from '#contracts/http/access/users';
 import { startApp, type Answer, type TestApp } from '../start-app.ts';
 import { openBrowser, rawRequest, type Browser } from './browser.ts';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Problem } from '#contracts/http/problem';
-import type { SessionState, SignedIn, UserMe } from '#contracts/http/session';
-import type { User, UserList } from '#contracts/http/users';
+import type { SessionState, SignedIn, UserMe } from '#contracts/http/access/session';
+import type { User, UserList } from '#contracts/http/access/users';
 import { SECOND_MS } from '#core/units';
 import { ensureSetupCode } from '../../../../apps/api/access/users/setup-code.ts';
 import { startApp, type Answer, type TestApp } from '../start-app.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Moment, Page, pageOf } from './parameters.ts';
+import { Moment, Page, pageOf } from '../parameters.ts';
 
 /** One write of the API, or of its start and its command line. */
 export const AuditEntry = z

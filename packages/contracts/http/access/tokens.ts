@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { DAY_MS, MINUTE_MS, parseDuration } from '#core/units';
-import { SelectorText } from '../labels.ts';
-import { parsedBy } from '../parsed-by.ts';
-import { Moment, Page, pageOf } from './parameters.ts';
+import { SelectorText } from '../../labels.ts';
+import { parsedBy } from '../../parsed-by.ts';
+import { Moment, Page, pageOf } from '../parameters.ts';
 import { TOKEN_SCOPES } from '#core/scopes';
 
 const MAX_LIFE_MS = 3650 * DAY_MS;

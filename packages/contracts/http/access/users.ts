@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Moment } from './parameters.ts';
+import { Moment } from '../parameters.ts';
 import { ROLES } from '#core/scopes';
 
 const USER_NAME_RULE =

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Moment } from './parameters.ts';
+import { Moment } from '../parameters.ts';
 import { Token } from './tokens.ts';
 import { Password, UserName, UserRole } from './users.ts';
 

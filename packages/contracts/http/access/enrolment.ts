@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { HOST_NAME, HOST_NAME_RULE } from '#core/text/host-name';
-import { HostName } from '../worker/download-job.ts';
-import { Count, Moment } from './parameters.ts';
+import { HostName } from '../../worker/download-job.ts';
+import { Count, Moment } from '../parameters.ts';
 
 const HOUR_S = 3600;
 const MIN_LIFE_S = 60;
