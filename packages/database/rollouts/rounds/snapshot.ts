@@ -1,10 +1,10 @@
 import { ACTIVE_HOST_STATES, type RolloutHostState } from '#core/rollout/host-state';
 import type { RolloutSnapshot, SiteCounts } from '#core/rollout/next-steps';
-import { lastWave } from './holds.ts';
-import type { Client } from './moves.ts';
-import type { RolloutRow } from './rollout-row.ts';
+import { lastWave } from '../holds.ts';
+import type { Client } from '../moves.ts';
+import type { RolloutRow } from '../rollout-row.ts';
 import { withinBudgets } from './site-admission.ts';
-import { ZONE_SQL } from './state-sql.ts';
+import { ZONE_SQL } from '../state-sql.ts';
 
 interface Group {
   readonly site: string;

@@ -1,7 +1,7 @@
 import { ACTIVE_HOST_STATES } from '#core/rollout/host-state';
-import type { RolloutRow } from './rollout-row.ts';
-import { moveHosts, type Client } from './moves.ts';
-import { FINAL_HOST_LIST, nextHostSql } from './state-sql.ts';
+import type { RolloutRow } from '../rollout-row.ts';
+import { moveHosts, type Client } from '../moves.ts';
+import { FINAL_HOST_LIST, nextHostSql } from '../state-sql.ts';
 
 /** Why a host leaves its wave before it got work. */
 const OFFLINE = {

@@ -1,9 +1,9 @@
 import type { SiteCounts } from '#core/rollout/next-steps';
-import { admitted, chargeSite, holdBudgets, type SiteWork } from '../sites/site-budgets.ts';
-import type { Client } from './moves.ts';
-import { presentBytes } from './plan-queries.ts';
-import type { RolloutRow } from './rollout-row.ts';
-import { ZONE_SQL } from './state-sql.ts';
+import { admitted, chargeSite, holdBudgets, type SiteWork } from '../../sites/site-budgets.ts';
+import type { Client } from '../moves.ts';
+import { presentBytes } from '../plan-queries.ts';
+import type { RolloutRow } from '../rollout-row.ts';
+import { ZONE_SQL } from '../state-sql.ts';
 
 /** Hosts of a site that are looked at for its budget; the others are looked at once these have begun. */
 const LOOKED_AT = 1000;

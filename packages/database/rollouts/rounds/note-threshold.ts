@@ -1,7 +1,7 @@
 import { isThresholdMet, requiredHosts, type VerdictCounts } from '#core/rollout/verdict';
-import { announceRollout } from './announce-rollout.ts';
-import type { Client } from './moves.ts';
-import type { RolloutRow } from './rollout-row.ts';
+import { announceRollout } from '../announce-rollout.ts';
+import type { Client } from '../moves.ts';
+import type { RolloutRow } from '../rollout-row.ts';
 
 const REACHED_SQL = `
   WITH reached AS (

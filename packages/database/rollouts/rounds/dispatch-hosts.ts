@@ -1,12 +1,12 @@
 import { toJobFile } from '#contracts/file-spec';
 import type { Manifest } from '#contracts/manifest';
 import type { RolloutSpec } from '#core/rollout/rollout-spec';
-import { contentKeyOf } from '../downloads/content-key.ts';
-import { insertDownloadsIn, type DownloadOrder } from '../downloads/insert-downloads.ts';
-import { stillDecided } from './holds.ts';
-import { moveHosts, type Client } from './moves.ts';
-import { decidedAt, type RolloutRow } from './rollout-row.ts';
-import { ZONE_SQL } from './state-sql.ts';
+import { contentKeyOf } from '../../downloads/content-key.ts';
+import { insertDownloadsIn, type DownloadOrder } from '../../downloads/insert-downloads.ts';
+import { stillDecided } from '../holds.ts';
+import { moveHosts, type Client } from '../moves.ts';
+import { decidedAt, type RolloutRow } from '../rollout-row.ts';
+import { ZONE_SQL } from '../state-sql.ts';
 
 const READY_SQL = `
   SELECT h.host, h.state AS from_state, 'dispatch' AS event, NULL AS failure_class, NULL AS reason FROM rollout_hosts h

@@ -1,19 +1,19 @@
 import { nextSteps, type RolloutStep } from '#core/rollout/next-steps';
 import type { RolloutEvent } from '#core/rollout/rollout-state';
-import type { Database } from '../sql/connect.ts';
-import { announceRollout } from './announce-rollout.ts';
-import { inTransaction } from '../sql/transaction.ts';
+import type { Database } from '../../sql/connect.ts';
+import { announceRollout } from '../announce-rollout.ts';
+import { inTransaction } from '../../sql/transaction.ts';
 import { activateStaged, dueOrders, type ActivationOrder } from './activate-hosts.ts';
 import { takeReadyHosts, writeDownloads } from './dispatch-hosts.ts';
-import { endDownloads, type EndedDownload } from './end-downloads.ts';
-import { beginHold, endHold } from './holds.ts';
-import { moveHosts, moveRollout, type Client } from './moves.ts';
+import { endDownloads, type EndedDownload } from '../end-downloads.ts';
+import { beginHold, endHold } from '../holds.ts';
+import { moveHosts, moveRollout, type Client } from '../moves.ts';
 import { noteThreshold } from './note-threshold.ts';
-import { ROLLOUT_COLUMNS, type RolloutRow } from './rollout-row.ts';
+import { ROLLOUT_COLUMNS, type RolloutRow } from '../rollout-row.ts';
 import { settlePresence, settleWork } from './settle-hosts.ts';
 import { readSnapshot } from './snapshot.ts';
 import { chargeHosts } from './site-admission.ts';
-import { FINAL_HOST_LIST, OPEN_ROLLOUT_STATES, ZONE_SQL } from './state-sql.ts';
+import { FINAL_HOST_LIST, OPEN_ROLLOUT_STATES, ZONE_SQL } from '../state-sql.ts';
 import { supersedeOlder } from './supersede.ts';
 
 /** What a round of a rollout depends on beside the database. */

@@ -1,8 +1,8 @@
-import type { EndedDownload } from './end-downloads.ts';
-import { endDownloads } from './end-downloads.ts';
-import { moveHosts, moveRollout, type Client } from './moves.ts';
-import type { RolloutRow } from './rollout-row.ts';
-import { FINAL_HOST_LIST, OPEN_ROLLOUT_STATES } from './state-sql.ts';
+import type { EndedDownload } from '../end-downloads.ts';
+import { endDownloads } from '../end-downloads.ts';
+import { moveHosts, moveRollout, type Client } from '../moves.ts';
+import type { RolloutRow } from '../rollout-row.ts';
+import { FINAL_HOST_LIST, OPEN_ROLLOUT_STATES } from '../state-sql.ts';
 
 /** Older rollouts that go on, without a verdict or because they hold, and bring a model of the same name to a host of this one. */
 const OLDER_SQL = `

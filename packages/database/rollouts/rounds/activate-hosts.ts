@@ -1,7 +1,7 @@
 import { SECOND_MS } from '#core/units';
-import type { Database } from '../sql/connect.ts';
-import { moveHosts, type Client } from './moves.ts';
-import { FINAL_HOST_LIST } from './state-sql.ts';
+import type { Database } from '../../sql/connect.ts';
+import { moveHosts, type Client } from '../moves.ts';
+import { FINAL_HOST_LIST } from '../state-sql.ts';
 
 /** A host that is to show what it stored. */
 export interface ActivationOrder {
