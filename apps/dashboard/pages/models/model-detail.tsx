@@ -1,17 +1,17 @@
 import { Link, useParams } from 'react-router';
 import type { ModelCoverage, ModelDetail, VersionSummary } from '#contracts/http/models';
-import { api } from '../data/api.ts';
-import { useLive } from '../data/queries.ts';
-import { useMay } from '../data/session.ts';
-import { ShortCode } from '../parts/copy.tsx';
-import { DataTable } from '../parts/data-table.tsx';
-import { ActButton, ConfirmButton } from '../parts/dialogs.tsx';
-import { useFilters } from '../parts/filters.tsx';
-import { bytesText, countText, percentText, several, When } from '../parts/format.tsx';
-import { EmptyState, PageHead, Section, Skeleton } from '../parts/page.tsx';
-import { ProblemBox } from '../parts/problem.tsx';
-import { StackedBar } from '../parts/progress-bar.tsx';
-import { NewerVersion } from '../parts/newer-version.tsx';
+import { api } from '../../data/api.ts';
+import { useLive } from '../../data/queries.ts';
+import { useMay } from '../../data/session.ts';
+import { ShortCode } from '../../parts/copy.tsx';
+import { DataTable } from '../../parts/data-table.tsx';
+import { ActButton, ConfirmButton } from '../../parts/dialogs.tsx';
+import { useFilters } from '../../parts/filters.tsx';
+import { bytesText, countText, percentText, several, When } from '../../parts/format.tsx';
+import { EmptyState, PageHead, Section, Skeleton } from '../../parts/page.tsx';
+import { ProblemBox } from '../../parts/problem.tsx';
+import { StackedBar } from '../../parts/progress-bar.tsx';
+import { NewerVersion } from '../../parts/newer-version.tsx';
 
 export function ModelPage() {
   const { name = '' } = useParams();

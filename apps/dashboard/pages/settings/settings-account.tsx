@@ -1,13 +1,13 @@
 import { useState, type FormEvent } from 'react';
-import { isUser } from '../data/session.ts';
-import { api } from '../data/api.ts';
-import { useLive } from '../data/queries.ts';
+import { isUser } from '../../data/session.ts';
+import { api } from '../../data/api.ts';
+import { useLive } from '../../data/queries.ts';
 import type { Me } from '#contracts/http/access/session';
-import { DataTable } from '../parts/data-table.tsx';
-import { ConfirmButton, useAct } from '../parts/dialogs.tsx';
-import { When } from '../parts/format.tsx';
-import { Facts, Section, Skeleton } from '../parts/page.tsx';
-import { ProblemBox } from '../parts/problem.tsx';
+import { DataTable } from '../../parts/data-table.tsx';
+import { ConfirmButton, useAct } from '../../parts/dialogs.tsx';
+import { When } from '../../parts/format.tsx';
+import { Facts, Section, Skeleton } from '../../parts/page.tsx';
+import { ProblemBox } from '../../parts/problem.tsx';
 
 export function AccountTab({ me }: { readonly me: Me }) {
   return (

@@ -1,10 +1,10 @@
 import { Link } from 'react-router';
-import { useModels } from '../data/queries.ts';
-import { DataTable } from '../parts/data-table.tsx';
-import { FilterBar, useFilters } from '../parts/filters.tsx';
-import { several, When } from '../parts/format.tsx';
-import { EmptyState, PageHead, Skeleton } from '../parts/page.tsx';
-import { ProblemBox } from '../parts/problem.tsx';
+import { useModels } from '../../data/queries.ts';
+import { DataTable } from '../../parts/data-table.tsx';
+import { FilterBar, useFilters } from '../../parts/filters.tsx';
+import { several, When } from '../../parts/format.tsx';
+import { EmptyState, PageHead, Skeleton } from '../../parts/page.tsx';
+import { ProblemBox } from '../../parts/problem.tsx';
 
 export function Models() {
   const { data, error, refetch } = useModels();

@@ -1,12 +1,12 @@
 import { useState } from 'react';
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { api } from '../data/api.ts';
-import { pollEvery } from '../data/live.ts';
-import { DataTable } from '../parts/data-table.tsx';
-import { When } from '../parts/format.tsx';
-import { EmptyState, Skeleton } from '../parts/page.tsx';
-import { ProblemBox } from '../parts/problem.tsx';
-import { StateMark, wordOf } from '../parts/state-mark.tsx';
+import { api } from '../../data/api.ts';
+import { pollEvery } from '../../data/live.ts';
+import { DataTable } from '../../parts/data-table.tsx';
+import { When } from '../../parts/format.tsx';
+import { EmptyState, Skeleton } from '../../parts/page.tsx';
+import { ProblemBox } from '../../parts/problem.tsx';
+import { StateMark, wordOf } from '../../parts/state-mark.tsx';
 
 const PAGE = 200;
 

@@ -2,15 +2,15 @@ import { useQuery } from '@tanstack/react-query';
 import { useDeferredValue, useState } from 'react';
 import { useNavigate, useSearchParams } from 'react-router';
 import type { RolloutPlan } from '#contracts/http/rollouts/rollout';
-import { api } from '../data/api.ts';
-import { curlLine, deployLine, EMPTY_FORM, rolloutRequestOf, type RolloutForm } from '../data/deploy-line.ts';
-import { useHostFacets, useLive, useModels } from '../data/queries.ts';
-import { useMay } from '../data/session.ts';
-import { CommandLine } from '../parts/copy.tsx';
-import { useAct } from '../parts/dialogs.tsx';
-import { bytesText, countText, durationText, several } from '../parts/format.tsx';
-import { EmptyState, PageHead, Section } from '../parts/page.tsx';
-import { ProblemBox } from '../parts/problem.tsx';
+import { api } from '../../data/api.ts';
+import { curlLine, deployLine, EMPTY_FORM, rolloutRequestOf, type RolloutForm } from '../../data/deploy-line.ts';
+import { useHostFacets, useLive, useModels } from '../../data/queries.ts';
+import { useMay } from '../../data/session.ts';
+import { CommandLine } from '../../parts/copy.tsx';
+import { useAct } from '../../parts/dialogs.tsx';
+import { bytesText, countText, durationText, several } from '../../parts/format.tsx';
+import { EmptyState, PageHead, Section } from '../../parts/page.tsx';
+import { ProblemBox } from '../../parts/problem.tsx';
 
 const FIELDS = Object.keys(EMPTY_FORM) as (keyof RolloutForm)[];
 

@@ -1,10 +1,10 @@
 import type { Rollout } from '#contracts/http/rollouts/rollout';
-import { api } from '../data/api.ts';
-import { useLive } from '../data/queries.ts';
-import { DataTable } from '../parts/data-table.tsx';
-import { bytesText, countText, durationText, percentText } from '../parts/format.tsx';
-import { EmptyState, Skeleton } from '../parts/page.tsx';
-import { ProblemBox } from '../parts/problem.tsx';
+import { api } from '../../data/api.ts';
+import { useLive } from '../../data/queries.ts';
+import { DataTable } from '../../parts/data-table.tsx';
+import { bytesText, countText, durationText, percentText } from '../../parts/format.tsx';
+import { EmptyState, Skeleton } from '../../parts/page.tsx';
+import { ProblemBox } from '../../parts/problem.tsx';
 
 /** Where the bytes of a rollout came from. */
 export function RolloutSourcesTab({ rollout: { id } }: { readonly rollout: Rollout }) {

@@ -1,21 +1,21 @@
 import { useState, type FormEvent } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
-import { parseLabelLines } from '../data/label-lines.ts';
+import { parseLabelLines } from '../../data/label-lines.ts';
 import type { HostDetail } from '#contracts/http/status';
-import { api } from '../data/api.ts';
-import { useLive } from '../data/queries.ts';
-import { useMay } from '../data/session.ts';
-import { DataTable } from '../parts/data-table.tsx';
-import { ActButton, ConfirmButton, FormDialog, useAct } from '../parts/dialogs.tsx';
-import { DownloadTable } from '../parts/download-table.tsx';
-import { useFilters } from '../parts/filters.tsx';
-import { bytesText, countText, When } from '../parts/format.tsx';
-import { Labels } from '../parts/labels.tsx';
-import { EmptyState, Facts, PageHead, Section, Skeleton } from '../parts/page.tsx';
-import { Pages } from '../parts/pages.tsx';
-import { ProblemBox } from '../parts/problem.tsx';
-import { StateMark } from '../parts/state-mark.tsx';
-import { Tabs, useTab } from '../parts/tabs.tsx';
+import { api } from '../../data/api.ts';
+import { useLive } from '../../data/queries.ts';
+import { useMay } from '../../data/session.ts';
+import { DataTable } from '../../parts/data-table.tsx';
+import { ActButton, ConfirmButton, FormDialog, useAct } from '../../parts/dialogs.tsx';
+import { DownloadTable } from '../../parts/download-table.tsx';
+import { useFilters } from '../../parts/filters.tsx';
+import { bytesText, countText, When } from '../../parts/format.tsx';
+import { Labels } from '../../parts/labels.tsx';
+import { EmptyState, Facts, PageHead, Section, Skeleton } from '../../parts/page.tsx';
+import { Pages } from '../../parts/pages.tsx';
+import { ProblemBox } from '../../parts/problem.tsx';
+import { StateMark } from '../../parts/state-mark.tsx';
+import { Tabs, useTab } from '../../parts/tabs.tsx';
 
 const TABS = [
   { key: 'now', label: 'Now' },

@@ -1,17 +1,17 @@
 import { Link } from 'react-router';
 import { isFinalRollout, ROLLOUT_STATES } from '#core/rollout/rollout-state';
-import { api } from '../data/api.ts';
-import { useLive, useModels } from '../data/queries.ts';
-import { useMay } from '../data/session.ts';
-import { DataTable } from '../parts/data-table.tsx';
-import { FilterBar, useFilters } from '../parts/filters.tsx';
-import { countText, several, useNow, When } from '../parts/format.tsx';
-import { EmptyState, PageHead, Skeleton } from '../parts/page.tsx';
-import { Pages } from '../parts/pages.tsx';
-import { ProblemBox } from '../parts/problem.tsx';
-import { failedOf, RolloutBar, RolloutLink, tookText } from '../parts/rollout-bits.tsx';
-import { StateMark } from '../parts/state-mark.tsx';
-import { Tabs, useTab } from '../parts/tabs.tsx';
+import { api } from '../../data/api.ts';
+import { useLive, useModels } from '../../data/queries.ts';
+import { useMay } from '../../data/session.ts';
+import { DataTable } from '../../parts/data-table.tsx';
+import { FilterBar, useFilters } from '../../parts/filters.tsx';
+import { countText, several, useNow, When } from '../../parts/format.tsx';
+import { EmptyState, PageHead, Skeleton } from '../../parts/page.tsx';
+import { Pages } from '../../parts/pages.tsx';
+import { ProblemBox } from '../../parts/problem.tsx';
+import { failedOf, RolloutBar, RolloutLink, tookText } from '../../parts/rollout-bits.tsx';
+import { StateMark } from '../../parts/state-mark.tsx';
+import { Tabs, useTab } from '../../parts/tabs.tsx';
 
 const TABS = [
   { key: 'active', label: 'Active' },

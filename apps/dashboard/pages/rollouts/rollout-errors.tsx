@@ -1,13 +1,13 @@
 import { Link } from 'react-router';
 import type { Rollout } from '#contracts/http/rollouts/rollout';
-import { api } from '../data/api.ts';
-import { useLive } from '../data/queries.ts';
-import { useMay } from '../data/session.ts';
-import { DataTable } from '../parts/data-table.tsx';
-import { ConfirmButton } from '../parts/dialogs.tsx';
-import { countText, several, When } from '../parts/format.tsx';
-import { EmptyState, Skeleton } from '../parts/page.tsx';
-import { ProblemBox } from '../parts/problem.tsx';
+import { api } from '../../data/api.ts';
+import { useLive } from '../../data/queries.ts';
+import { useMay } from '../../data/session.ts';
+import { DataTable } from '../../parts/data-table.tsx';
+import { ConfirmButton } from '../../parts/dialogs.tsx';
+import { countText, several, When } from '../../parts/format.tsx';
+import { EmptyState, Skeleton } from '../../parts/page.tsx';
+import { ProblemBox } from '../../parts/problem.tsx';
 
 /** Why hosts failed, the most frequent reason first. */
 export function RolloutErrorsTab({ rollout }: { readonly rollout: Rollout }) {

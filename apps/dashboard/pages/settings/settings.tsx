@@ -1,6 +1,6 @@
-import { useMay, useSession } from '../data/session.ts';
-import { PageHead } from '../parts/page.tsx';
-import { Tabs, useTab } from '../parts/tabs.tsx';
+import { useMay, useSession } from '../../data/session.ts';
+import { PageHead } from '../../parts/page.tsx';
+import { Tabs, useTab } from '../../parts/tabs.tsx';
 import { AboutTab } from './settings-about.tsx';
 import { AccountTab } from './settings-account.tsx';
 import { EnrolmentTab } from './settings-enrolment.tsx';

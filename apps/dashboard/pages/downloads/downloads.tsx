@@ -3,16 +3,16 @@ import { useNavigate } from 'react-router';
 import { BULK_ACTIONS, type BulkActionName } from '#core/bulk-action';
 import { DOWNLOAD_STATUSES, type DownloadStatus } from '#core/download-status';
 import type { CreateBulkActionBody } from '#contracts/http/bulk-actions';
-import { api } from '../data/api.ts';
-import { useLive, useModels } from '../data/queries.ts';
-import { useMay } from '../data/session.ts';
-import { ConfirmButton } from '../parts/dialogs.tsx';
-import { DownloadTable } from '../parts/download-table.tsx';
-import { FilterBar, useFilters } from '../parts/filters.tsx';
-import { countText, several } from '../parts/format.tsx';
-import { EmptyState, PageHead, Skeleton } from '../parts/page.tsx';
-import { Pages } from '../parts/pages.tsx';
-import { ProblemBox } from '../parts/problem.tsx';
+import { api } from '../../data/api.ts';
+import { useLive, useModels } from '../../data/queries.ts';
+import { useMay } from '../../data/session.ts';
+import { ConfirmButton } from '../../parts/dialogs.tsx';
+import { DownloadTable } from '../../parts/download-table.tsx';
+import { FilterBar, useFilters } from '../../parts/filters.tsx';
+import { countText, several } from '../../parts/format.tsx';
+import { EmptyState, PageHead, Skeleton } from '../../parts/page.tsx';
+import { Pages } from '../../parts/pages.tsx';
+import { ProblemBox } from '../../parts/problem.tsx';
 
 export function Downloads() {
   const { valuesOf, textOf } = useFilters();

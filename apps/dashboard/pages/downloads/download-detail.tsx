@@ -1,16 +1,16 @@
 import { Link, useParams } from 'react-router';
 import type { DownloadDetail, Try } from '#contracts/http/downloads';
-import { api } from '../data/api.ts';
-import { useLive } from '../data/queries.ts';
-import { useMay } from '../data/session.ts';
-import { ShortCode } from '../parts/copy.tsx';
-import { DataTable, type Column } from '../parts/data-table.tsx';
-import { ActButton, ConfirmButton } from '../parts/dialogs.tsx';
-import { bytesText, countText, durationText, percentText, rateText, When } from '../parts/format.tsx';
-import { EmptyState, Facts, PageHead, Section, Skeleton } from '../parts/page.tsx';
-import { ProblemBox } from '../parts/problem.tsx';
-import { ShareBar } from '../parts/progress-bar.tsx';
-import { StateMark, toneOf, wordOf } from '../parts/state-mark.tsx';
+import { api } from '../../data/api.ts';
+import { useLive } from '../../data/queries.ts';
+import { useMay } from '../../data/session.ts';
+import { ShortCode } from '../../parts/copy.tsx';
+import { DataTable, type Column } from '../../parts/data-table.tsx';
+import { ActButton, ConfirmButton } from '../../parts/dialogs.tsx';
+import { bytesText, countText, durationText, percentText, rateText, When } from '../../parts/format.tsx';
+import { EmptyState, Facts, PageHead, Section, Skeleton } from '../../parts/page.tsx';
+import { ProblemBox } from '../../parts/problem.tsx';
+import { ShareBar } from '../../parts/progress-bar.tsx';
+import { StateMark, toneOf, wordOf } from '../../parts/state-mark.tsx';
 
 export function DownloadPage() {
   const { id = '' } = useParams();
