@@ -3,7 +3,7 @@ import { useState } from 'react';
 import type { Chart, MetricChart } from '#contracts/http/metrics';
 import { MINUTE_MS } from '#core/units';
 import { api } from '../data/api.ts';
-import { exactText } from '../parts/format.tsx';
+import { exactText } from '../parts/text/format.tsx';
 import { EmptyState, Section, Skeleton } from '../parts/page.tsx';
 import { ProblemBox } from '../parts/problem.tsx';
 import { csvOf } from './csv.ts';

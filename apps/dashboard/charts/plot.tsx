@@ -2,7 +2,7 @@ import { useEffect, useRef } from 'react';
 import UPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import type { Chart } from '#contracts/http/metrics';
-import { exactText } from '../parts/format.tsx';
+import { exactText } from '../parts/text/format.tsx';
 import { usePreferences } from '../shell/preferences.ts';
 import { valueText } from './units.ts';
 

@@ -2,14 +2,14 @@ import { useState } from 'react';
 import type { AuditEntry } from '#contracts/http/access/audit';
 import { api } from '../data/api.ts';
 import { useLive } from '../data/queries.ts';
-import { DataTable } from '../parts/data-table.tsx';
+import { DataTable } from '../parts/tables/data-table.tsx';
 import { FormDialog } from '../parts/dialogs.tsx';
-import { FilterBar, useFilters } from '../parts/filters.tsx';
-import { several, When } from '../parts/format.tsx';
+import { FilterBar, useFilters } from '../parts/tables/filters.tsx';
+import { several, When } from '../parts/text/format.tsx';
 import { EmptyState, Facts, PageHead, Skeleton } from '../parts/page.tsx';
-import { Pages } from '../parts/pages.tsx';
+import { Pages } from '../parts/tables/pages.tsx';
 import { ProblemBox } from '../parts/problem.tsx';
-import { StateMark } from '../parts/state-mark.tsx';
+import { StateMark } from '../parts/marks/state-mark.tsx';
 
 export function Audit() {
   const { textOf } = useFilters();

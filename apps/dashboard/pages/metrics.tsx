@@ -1,12 +1,12 @@
 import { CHARTS } from '../data/charts.ts';
 import { LazyCharts } from '../charts/lazy-charts.tsx';
 import { useHealth, useSummary } from '../data/queries.ts';
-import { DataTable } from '../parts/data-table.tsx';
-import { useFilters } from '../parts/filters.tsx';
-import { bytesText, countText, durationText, percentText, When } from '../parts/format.tsx';
+import { DataTable } from '../parts/tables/data-table.tsx';
+import { useFilters } from '../parts/tables/filters.tsx';
+import { bytesText, countText, durationText, percentText, When } from '../parts/text/format.tsx';
 import { EmptyState, PageHead, Section, Skeleton } from '../parts/page.tsx';
 import { ProblemBox } from '../parts/problem.tsx';
-import { StateMark, untried } from '../parts/state-mark.tsx';
+import { StateMark, untried } from '../parts/marks/state-mark.tsx';
 
 const WINDOWS = ['1h', '6h', '24h', '7d', '30d'] as const;
 

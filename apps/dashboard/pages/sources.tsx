@@ -5,10 +5,10 @@ import { api } from '../data/api.ts';
 import { useLive } from '../data/queries.ts';
 import { useMay } from '../data/session.ts';
 import { ActButton, FormDialog, useAct } from '../parts/dialogs.tsx';
-import { bytesText, countText, durationText, percentText, rateText, several, When } from '../parts/format.tsx';
+import { bytesText, countText, durationText, percentText, rateText, several, When } from '../parts/text/format.tsx';
 import { EmptyState, Facts, PageHead, Skeleton } from '../parts/page.tsx';
 import { ProblemBox } from '../parts/problem.tsx';
-import { StateMark, untried } from '../parts/state-mark.tsx';
+import { StateMark, untried } from '../parts/marks/state-mark.tsx';
 
 /** Sources by layer, in the order in which the fleet asks them. */
 export function Sources() {

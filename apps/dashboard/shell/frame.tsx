@@ -3,7 +3,7 @@ import { Link, NavLink, Outlet, ScrollRestoration, useLocation } from 'react-rou
 import { useLiveEvents } from '../data/live.ts';
 import type { Me } from '#contracts/http/access/session';
 import { isUser, useSession } from '../data/session.ts';
-import { Icon } from '../parts/icon.tsx';
+import { Icon } from '../parts/text/icon.tsx';
 import { Skeleton } from '../parts/page.tsx';
 import { ProblemBox } from '../parts/problem.tsx';
 import { LiveDot } from './live-dot.tsx';

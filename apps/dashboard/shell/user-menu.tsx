@@ -1,7 +1,7 @@
 import { Menu } from '@base-ui/react/menu';
 import { api } from '../data/api.ts';
 import type { Me } from '#contracts/http/access/session';
-import { Icon } from '../parts/icon.tsx';
+import { Icon } from '../parts/text/icon.tsx';
 import { setPreferences, usePreferences } from './preferences.ts';
 
 const THEMES = [

@@ -1,12 +1,12 @@
 import { Link, useParams } from 'react-router';
 import { api } from '../../data/api.ts';
 import { useLive } from '../../data/queries.ts';
-import { DataTable } from '../../parts/data-table.tsx';
-import { countText, When } from '../../parts/format.tsx';
+import { DataTable } from '../../parts/tables/data-table.tsx';
+import { countText, When } from '../../parts/text/format.tsx';
 import { EmptyState, Facts, PageHead, Section, Skeleton } from '../../parts/page.tsx';
 import { ProblemBox } from '../../parts/problem.tsx';
-import { StackedBar } from '../../parts/progress-bar.tsx';
-import { StateMark } from '../../parts/state-mark.tsx';
+import { StackedBar } from '../../parts/marks/progress-bar.tsx';
+import { StateMark } from '../../parts/marks/state-mark.tsx';
 
 /** How far an action on many downloads is, and what it left alone. */
 export function BulkActionPage() {

@@ -3,14 +3,14 @@ import type { DownloadDetail, Try } from '#contracts/http/downloads';
 import { api } from '../../data/api.ts';
 import { useLive } from '../../data/queries.ts';
 import { useMay } from '../../data/session.ts';
-import { ShortCode } from '../../parts/copy.tsx';
-import { DataTable, type Column } from '../../parts/data-table.tsx';
+import { ShortCode } from '../../parts/text/copy.tsx';
+import { DataTable, type Column } from '../../parts/tables/data-table.tsx';
 import { ActButton, ConfirmButton } from '../../parts/dialogs.tsx';
-import { bytesText, countText, durationText, percentText, rateText, When } from '../../parts/format.tsx';
+import { bytesText, countText, durationText, percentText, rateText, When } from '../../parts/text/format.tsx';
 import { EmptyState, Facts, PageHead, Section, Skeleton } from '../../parts/page.tsx';
 import { ProblemBox } from '../../parts/problem.tsx';
-import { ShareBar } from '../../parts/progress-bar.tsx';
-import { StateMark, toneOf, wordOf } from '../../parts/state-mark.tsx';
+import { ShareBar } from '../../parts/marks/progress-bar.tsx';
+import { StateMark, toneOf, wordOf } from '../../parts/marks/state-mark.tsx';
 
 export function DownloadPage() {
   const { id = '' } = useParams();

@@ -7,11 +7,11 @@ import { api } from '../../data/api.ts';
 import { useLive, useModels } from '../../data/queries.ts';
 import { useMay } from '../../data/session.ts';
 import { ConfirmButton } from '../../parts/dialogs.tsx';
-import { DownloadTable } from '../../parts/download-table.tsx';
-import { FilterBar, useFilters } from '../../parts/filters.tsx';
-import { countText, several } from '../../parts/format.tsx';
+import { DownloadTable } from '../../parts/tables/download-table.tsx';
+import { FilterBar, useFilters } from '../../parts/tables/filters.tsx';
+import { countText, several } from '../../parts/text/format.tsx';
 import { EmptyState, PageHead, Skeleton } from '../../parts/page.tsx';
-import { Pages } from '../../parts/pages.tsx';
+import { Pages } from '../../parts/tables/pages.tsx';
 import { ProblemBox } from '../../parts/problem.tsx';
 
 export function Downloads() {

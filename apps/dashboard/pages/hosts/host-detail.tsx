@@ -5,16 +5,16 @@ import type { HostDetail } from '#contracts/http/status';
 import { api } from '../../data/api.ts';
 import { useLive } from '../../data/queries.ts';
 import { useMay } from '../../data/session.ts';
-import { DataTable } from '../../parts/data-table.tsx';
+import { DataTable } from '../../parts/tables/data-table.tsx';
 import { ActButton, ConfirmButton, FormDialog, useAct } from '../../parts/dialogs.tsx';
-import { DownloadTable } from '../../parts/download-table.tsx';
-import { useFilters } from '../../parts/filters.tsx';
-import { bytesText, countText, When } from '../../parts/format.tsx';
-import { Labels } from '../../parts/labels.tsx';
+import { DownloadTable } from '../../parts/tables/download-table.tsx';
+import { useFilters } from '../../parts/tables/filters.tsx';
+import { bytesText, countText, When } from '../../parts/text/format.tsx';
+import { Labels } from '../../parts/text/labels.tsx';
 import { EmptyState, Facts, PageHead, Section, Skeleton } from '../../parts/page.tsx';
-import { Pages } from '../../parts/pages.tsx';
+import { Pages } from '../../parts/tables/pages.tsx';
 import { ProblemBox } from '../../parts/problem.tsx';
-import { StateMark } from '../../parts/state-mark.tsx';
+import { StateMark } from '../../parts/marks/state-mark.tsx';
 import { Tabs, useTab } from '../../parts/tabs.tsx';
 
 const TABS = [

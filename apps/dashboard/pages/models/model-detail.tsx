@@ -3,14 +3,14 @@ import type { ModelCoverage, ModelDetail, VersionSummary } from '#contracts/http
 import { api } from '../../data/api.ts';
 import { useLive } from '../../data/queries.ts';
 import { useMay } from '../../data/session.ts';
-import { ShortCode } from '../../parts/copy.tsx';
-import { DataTable } from '../../parts/data-table.tsx';
+import { ShortCode } from '../../parts/text/copy.tsx';
+import { DataTable } from '../../parts/tables/data-table.tsx';
 import { ActButton, ConfirmButton } from '../../parts/dialogs.tsx';
-import { useFilters } from '../../parts/filters.tsx';
-import { bytesText, countText, percentText, several, When } from '../../parts/format.tsx';
+import { useFilters } from '../../parts/tables/filters.tsx';
+import { bytesText, countText, percentText, several, When } from '../../parts/text/format.tsx';
 import { EmptyState, PageHead, Section, Skeleton } from '../../parts/page.tsx';
 import { ProblemBox } from '../../parts/problem.tsx';
-import { StackedBar } from '../../parts/progress-bar.tsx';
+import { StackedBar } from '../../parts/marks/progress-bar.tsx';
 import { NewerVersion } from '../../parts/newer-version.tsx';
 
 export function ModelPage() {

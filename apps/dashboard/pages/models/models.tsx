@@ -1,8 +1,8 @@
 import { Link } from 'react-router';
 import { useModels } from '../../data/queries.ts';
-import { DataTable } from '../../parts/data-table.tsx';
-import { FilterBar, useFilters } from '../../parts/filters.tsx';
-import { several, When } from '../../parts/format.tsx';
+import { DataTable } from '../../parts/tables/data-table.tsx';
+import { FilterBar, useFilters } from '../../parts/tables/filters.tsx';
+import { several, When } from '../../parts/text/format.tsx';
 import { EmptyState, PageHead, Skeleton } from '../../parts/page.tsx';
 import { ProblemBox } from '../../parts/problem.tsx';
 

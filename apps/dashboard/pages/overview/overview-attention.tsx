@@ -4,10 +4,10 @@ import type { HostFacets } from '#contracts/http/hosts';
 import type { MetricsHealth } from '#contracts/http/metrics';
 import type { Rollout } from '#contracts/http/rollouts/rollout';
 import type { SystemStatus } from '#contracts/http/status';
-import { countText, several, When } from '../../parts/format.tsx';
-import { Icon } from '../../parts/icon.tsx';
-import { failedOf, titleOf } from '../../parts/rollout-bits.tsx';
-import type { Tone } from '../../parts/state-mark.tsx';
+import { countText, several, When } from '../../parts/text/format.tsx';
+import { Icon } from '../../parts/text/icon.tsx';
+import { failedOf, titleOf } from '../../parts/marks/rollout-bits.tsx';
+import type { Tone } from '../../parts/marks/state-mark.tsx';
 
 interface Item {
   readonly key: string;

@@ -4,12 +4,12 @@ import type { Rollout } from '#contracts/http/rollouts/rollout';
 import { api } from '../../data/api.ts';
 import { useHealth, useHostFacets, useLive, useStatus, useSummary } from '../../data/queries.ts';
 import { LazyCharts } from '../../charts/lazy-charts.tsx';
-import { DataTable } from '../../parts/data-table.tsx';
-import { bytesText, countText, durationText, percentText, rateText, useNow, When } from '../../parts/format.tsx';
+import { DataTable } from '../../parts/tables/data-table.tsx';
+import { bytesText, countText, durationText, percentText, rateText, useNow, When } from '../../parts/text/format.tsx';
 import { EmptyState, PageHead, Section, Skeleton } from '../../parts/page.tsx';
 import { ProblemBox } from '../../parts/problem.tsx';
-import { etaMsOf, failedOf, RolloutBar, RolloutLink, tookText } from '../../parts/rollout-bits.tsx';
-import { StateMark } from '../../parts/state-mark.tsx';
+import { etaMsOf, failedOf, RolloutBar, RolloutLink, tookText } from '../../parts/marks/rollout-bits.tsx';
+import { StateMark } from '../../parts/marks/state-mark.tsx';
 import { Attention } from './overview-attention.tsx';
 
 const ACTIVE = ROLLOUT_STATES.filter((state) => !isFinalRollout(state));

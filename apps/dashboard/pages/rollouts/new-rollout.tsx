@@ -6,9 +6,9 @@ import { api } from '../../data/api.ts';
 import { curlLine, deployLine, EMPTY_FORM, rolloutRequestOf, type RolloutForm } from '../../data/deploy-line.ts';
 import { useHostFacets, useLive, useModels } from '../../data/queries.ts';
 import { useMay } from '../../data/session.ts';
-import { CommandLine } from '../../parts/copy.tsx';
+import { CommandLine } from '../../parts/text/copy.tsx';
 import { useAct } from '../../parts/dialogs.tsx';
-import { bytesText, countText, durationText, several } from '../../parts/format.tsx';
+import { bytesText, countText, durationText, several } from '../../parts/text/format.tsx';
 import { EmptyState, PageHead, Section } from '../../parts/page.tsx';
 import { ProblemBox } from '../../parts/problem.tsx';
 

@@ -3,9 +3,9 @@ import type { Rollout } from '#contracts/http/rollouts/rollout';
 import { api } from '../../data/api.ts';
 import { useLive } from '../../data/queries.ts';
 import { useMay } from '../../data/session.ts';
-import { DataTable } from '../../parts/data-table.tsx';
+import { DataTable } from '../../parts/tables/data-table.tsx';
 import { ConfirmButton } from '../../parts/dialogs.tsx';
-import { countText, several, When } from '../../parts/format.tsx';
+import { countText, several, When } from '../../parts/text/format.tsx';
 import { EmptyState, Skeleton } from '../../parts/page.tsx';
 import { ProblemBox } from '../../parts/problem.tsx';
 

@@ -4,15 +4,15 @@ import type { Rollout } from '#contracts/http/rollouts/rollout';
 import type { RolloutHost } from '#contracts/http/rollouts/rollout-lists';
 import { api } from '../../data/api.ts';
 import { useLive } from '../../data/queries.ts';
-import { DataTable, type Column } from '../../parts/data-table.tsx';
-import { FilterBar, useFilters } from '../../parts/filters.tsx';
-import { percentText, rateText, several, When } from '../../parts/format.tsx';
-import { HostGrid } from '../../parts/host-grid.tsx';
+import { DataTable, type Column } from '../../parts/tables/data-table.tsx';
+import { FilterBar, useFilters } from '../../parts/tables/filters.tsx';
+import { percentText, rateText, several, When } from '../../parts/text/format.tsx';
+import { HostGrid } from '../../parts/marks/host-grid.tsx';
 import { EmptyState, Section, Skeleton } from '../../parts/page.tsx';
-import { Pages } from '../../parts/pages.tsx';
+import { Pages } from '../../parts/tables/pages.tsx';
 import { ProblemBox } from '../../parts/problem.tsx';
-import { ShareBar } from '../../parts/progress-bar.tsx';
-import { StateMark, toneOf } from '../../parts/state-mark.tsx';
+import { ShareBar } from '../../parts/marks/progress-bar.tsx';
+import { StateMark, toneOf } from '../../parts/marks/state-mark.tsx';
 
 /** Every host as a square, and a table of those that the filter leaves. */
 export function RolloutHostsTab({ rollout }: { readonly rollout: Rollout }) {

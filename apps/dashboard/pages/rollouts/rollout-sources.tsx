@@ -1,8 +1,8 @@
 import type { Rollout } from '#contracts/http/rollouts/rollout';
 import { api } from '../../data/api.ts';
 import { useLive } from '../../data/queries.ts';
-import { DataTable } from '../../parts/data-table.tsx';
-import { bytesText, countText, durationText, percentText } from '../../parts/format.tsx';
+import { DataTable } from '../../parts/tables/data-table.tsx';
+import { bytesText, countText, durationText, percentText } from '../../parts/text/format.tsx';
 import { EmptyState, Skeleton } from '../../parts/page.tsx';
 import { ProblemBox } from '../../parts/problem.tsx';
 

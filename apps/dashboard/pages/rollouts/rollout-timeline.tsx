@@ -2,11 +2,11 @@ import { useState } from 'react';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { api } from '../../data/api.ts';
 import { pollEvery } from '../../data/live.ts';
-import { DataTable } from '../../parts/data-table.tsx';
-import { When } from '../../parts/format.tsx';
+import { DataTable } from '../../parts/tables/data-table.tsx';
+import { When } from '../../parts/text/format.tsx';
 import { EmptyState, Skeleton } from '../../parts/page.tsx';
 import { ProblemBox } from '../../parts/problem.tsx';
-import { StateMark, wordOf } from '../../parts/state-mark.tsx';
+import { StateMark, wordOf } from '../../parts/marks/state-mark.tsx';
 
 const PAGE = 200;
 

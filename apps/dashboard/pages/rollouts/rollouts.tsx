@@ -3,14 +3,14 @@ import { isFinalRollout, ROLLOUT_STATES } from '#core/rollout/rollout-state';
 import { api } from '../../data/api.ts';
 import { useLive, useModels } from '../../data/queries.ts';
 import { useMay } from '../../data/session.ts';
-import { DataTable } from '../../parts/data-table.tsx';
-import { FilterBar, useFilters } from '../../parts/filters.tsx';
-import { countText, several, useNow, When } from '../../parts/format.tsx';
+import { DataTable } from '../../parts/tables/data-table.tsx';
+import { FilterBar, useFilters } from '../../parts/tables/filters.tsx';
+import { countText, several, useNow, When } from '../../parts/text/format.tsx';
 import { EmptyState, PageHead, Skeleton } from '../../parts/page.tsx';
-import { Pages } from '../../parts/pages.tsx';
+import { Pages } from '../../parts/tables/pages.tsx';
 import { ProblemBox } from '../../parts/problem.tsx';
-import { failedOf, RolloutBar, RolloutLink, tookText } from '../../parts/rollout-bits.tsx';
-import { StateMark } from '../../parts/state-mark.tsx';
+import { failedOf, RolloutBar, RolloutLink, tookText } from '../../parts/marks/rollout-bits.tsx';
+import { StateMark } from '../../parts/marks/state-mark.tsx';
 import { Tabs, useTab } from '../../parts/tabs.tsx';
 
 const TABS = [

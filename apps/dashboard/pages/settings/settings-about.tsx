@@ -1,9 +1,9 @@
 import { useStatus } from '../../data/queries.ts';
-import { DataTable } from '../../parts/data-table.tsx';
-import { countText, When } from '../../parts/format.tsx';
+import { DataTable } from '../../parts/tables/data-table.tsx';
+import { countText, When } from '../../parts/text/format.tsx';
 import { EmptyState, Facts, Section, Skeleton } from '../../parts/page.tsx';
 import { ProblemBox } from '../../parts/problem.tsx';
-import { StateMark } from '../../parts/state-mark.tsx';
+import { StateMark } from '../../parts/marks/state-mark.tsx';
 
 export function AboutTab() {
   const { data, error, refetch } = useStatus();

@@ -3,9 +3,9 @@ import { isUser } from '../../data/session.ts';
 import { api } from '../../data/api.ts';
 import { useLive } from '../../data/queries.ts';
 import type { Me } from '#contracts/http/access/session';
-import { DataTable } from '../../parts/data-table.tsx';
+import { DataTable } from '../../parts/tables/data-table.tsx';
 import { ConfirmButton, useAct } from '../../parts/dialogs.tsx';
-import { When } from '../../parts/format.tsx';
+import { When } from '../../parts/text/format.tsx';
 import { Facts, Section, Skeleton } from '../../parts/page.tsx';
 import { ProblemBox } from '../../parts/problem.tsx';
 

@@ -1,12 +1,12 @@
 import { useState, type FormEvent } from 'react';
 import { api } from '../../data/api.ts';
 import { useLive } from '../../data/queries.ts';
-import { DataTable } from '../../parts/data-table.tsx';
+import { DataTable } from '../../parts/tables/data-table.tsx';
 import { ConfirmButton, FormDialog, useAct } from '../../parts/dialogs.tsx';
-import { When } from '../../parts/format.tsx';
+import { When } from '../../parts/text/format.tsx';
 import { EmptyState, Section, Skeleton } from '../../parts/page.tsx';
 import { ProblemBox } from '../../parts/problem.tsx';
-import { SecretOnce } from '../../parts/secret-once.tsx';
+import { SecretOnce } from '../../parts/text/secret-once.tsx';
 
 /** Tokens with which new hosts enrol. */
 export function EnrolmentTab() {

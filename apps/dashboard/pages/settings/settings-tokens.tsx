@@ -3,13 +3,13 @@ import type { Token } from '#contracts/http/access/tokens';
 import { DAY_MS } from '#core/units';
 import { api } from '../../data/api.ts';
 import { useLive } from '../../data/queries.ts';
-import { DataTable, type Column } from '../../parts/data-table.tsx';
+import { DataTable, type Column } from '../../parts/tables/data-table.tsx';
 import { ConfirmButton, FormDialog, useAct } from '../../parts/dialogs.tsx';
-import { useNow, When } from '../../parts/format.tsx';
+import { useNow, When } from '../../parts/text/format.tsx';
 import { EmptyState, Section, Skeleton } from '../../parts/page.tsx';
 import { ProblemBox } from '../../parts/problem.tsx';
-import { SecretOnce } from '../../parts/secret-once.tsx';
-import { StateMark } from '../../parts/state-mark.tsx';
+import { SecretOnce } from '../../parts/text/secret-once.tsx';
+import { StateMark } from '../../parts/marks/state-mark.tsx';
 
 const SOON_MS = 14 * DAY_MS;
 

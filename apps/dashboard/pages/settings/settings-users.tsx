@@ -2,12 +2,12 @@ import { useState, type FormEvent } from 'react';
 import type { User } from '#contracts/http/access/users';
 import { api } from '../../data/api.ts';
 import { useLive } from '../../data/queries.ts';
-import { DataTable } from '../../parts/data-table.tsx';
+import { DataTable } from '../../parts/tables/data-table.tsx';
 import { ActButton, ConfirmButton, FormDialog, useAct } from '../../parts/dialogs.tsx';
-import { When } from '../../parts/format.tsx';
+import { When } from '../../parts/text/format.tsx';
 import { EmptyState, Section, Skeleton } from '../../parts/page.tsx';
 import { ProblemBox } from '../../parts/problem.tsx';
-import { StateMark } from '../../parts/state-mark.tsx';
+import { StateMark } from '../../parts/marks/state-mark.tsx';
 
 type Role = User['role'];
 

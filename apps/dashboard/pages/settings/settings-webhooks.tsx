@@ -1,15 +1,15 @@
 import { useState, type FormEvent } from 'react';
-import { useFilters } from '../../parts/filters.tsx';
+import { useFilters } from '../../parts/tables/filters.tsx';
 import type { Webhook } from '#contracts/http/webhooks';
 import { api } from '../../data/api.ts';
 import { useLive } from '../../data/queries.ts';
-import { DataTable } from '../../parts/data-table.tsx';
+import { DataTable } from '../../parts/tables/data-table.tsx';
 import { ActButton, ConfirmButton, FormDialog, useAct } from '../../parts/dialogs.tsx';
-import { countText, When } from '../../parts/format.tsx';
+import { countText, When } from '../../parts/text/format.tsx';
 import { EmptyState, Section, Skeleton } from '../../parts/page.tsx';
 import { ProblemBox } from '../../parts/problem.tsx';
-import { SecretOnce } from '../../parts/secret-once.tsx';
-import { StateMark } from '../../parts/state-mark.tsx';
+import { SecretOnce } from '../../parts/text/secret-once.tsx';
+import { StateMark } from '../../parts/marks/state-mark.tsx';
 
 export function WebhooksTab() {
   const { data, error, refetch } = useLive(['webhooks'], () => api.listWebhooks());

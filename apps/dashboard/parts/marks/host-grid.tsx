@@ -1,8 +1,8 @@
 import { useEffect, useRef, useState } from 'react';
 import { ROLLOUT_HOST_STATES, type RolloutHostState } from '#core/rollout/host-state';
-import { countText } from './format.tsx';
+import { countText } from '../text/format.tsx';
 import { toneOf, wordOf, type Tone } from './state-mark.tsx';
-import { usePreferences } from '../shell/preferences.ts';
+import { usePreferences } from '../../shell/preferences.ts';
 
 export interface GridHost {
   readonly host: string;

@@ -2,10 +2,10 @@ import { Combobox } from '@base-ui/react/combobox';
 import { Menu } from '@base-ui/react/menu';
 import { useState } from 'react';
 import { useSearchParams } from 'react-router';
-import { Icon } from './icon.tsx';
-import { CopyButton } from './copy.tsx';
-import { useSavedViews } from '../data/saved-views.ts';
-import { wordOf } from './state-mark.tsx';
+import { Icon } from '../text/icon.tsx';
+import { CopyButton } from '../text/copy.tsx';
+import { useSavedViews } from '../../data/saved-views.ts';
+import { wordOf } from '../marks/state-mark.tsx';
 
 /** One thing that a list can be filtered by. Several values mean one of them; several filters mean all of them. */
 export interface FilterKey {

@@ -1,5 +1,5 @@
 import { useRef, useState, type ReactNode } from 'react';
-import { several } from './format.tsx';
+import { several } from '../text/format.tsx';
 
 export interface Column<Row> {
   readonly key: string;

@@ -1,5 +1,5 @@
 import { useFilters } from './filters.tsx';
-import { countText } from './format.tsx';
+import { countText } from '../text/format.tsx';
 
 /** Values of a filter with how many things have each. @param props.prefix before the value in the address */
 export function Facet(props: {

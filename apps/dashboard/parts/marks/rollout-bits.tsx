@@ -1,6 +1,6 @@
 import { Link } from 'react-router';
 import type { Rollout } from '#contracts/http/rollouts/rollout';
-import { countText, durationText } from './format.tsx';
+import { countText, durationText } from '../text/format.tsx';
 import { StackedBar, type Part } from './progress-bar.tsx';
 
 export const titleOf = ({ models }: Pick<Rollout, 'models'>): string =>

@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from 'react';
 import { formatBytes, formatDuration, DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '#core/units';
-import { usePreferences } from '../shell/preferences.ts';
+import { usePreferences } from '../../shell/preferences.ts';
 
 const NOTHING = '–';
 

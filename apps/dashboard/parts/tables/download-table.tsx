@@ -2,9 +2,9 @@ import type { ReactNode } from 'react';
 import { Link } from 'react-router';
 import type { Download } from '#contracts/http/downloads';
 import { DataTable, type Column, type Selection } from './data-table.tsx';
-import { bytesText, countText, percentText, rateText, When } from './format.tsx';
-import { ShareBar } from './progress-bar.tsx';
-import { StateMark, toneOf } from './state-mark.tsx';
+import { bytesText, countText, percentText, rateText, When } from '../text/format.tsx';
+import { ShareBar } from '../marks/progress-bar.tsx';
+import { StateMark, toneOf } from '../marks/state-mark.tsx';
 
 export function DownloadTable(props: {
   readonly caption: string;

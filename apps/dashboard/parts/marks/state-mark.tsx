@@ -1,4 +1,4 @@
-import { Icon, type IconName } from './icon.tsx';
+import { Icon, type IconName } from '../text/icon.tsx';
 
 export type Tone = 'ok' | 'running' | 'waiting' | 'paused' | 'warn' | 'bad' | 'off';
 
