@@ -1,4 +1,4 @@
-import { useState, type FormEvent } from 'react';
+import { useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
 import { parseLabelLines } from '../../data/label-lines.ts';
 import type { HostDetail } from '#contracts/http/status';
@@ -6,7 +6,7 @@ import { api } from '../../data/api.ts';
 import { useLive } from '../../data/queries.ts';
 import { useMay } from '../../data/session.ts';
 import { DataTable } from '../../parts/tables/data-table.tsx';
-import { ActButton, ConfirmButton, FormDialog, useAct } from '../../parts/dialogs.tsx';
+import { ActButton, ConfirmButton, DialogForm, FormDialog, useAct } from '../../parts/dialogs.tsx';
 import { DownloadTable } from '../../parts/tables/download-table.tsx';
 import { useFilters } from '../../parts/tables/filters.tsx';
 import { bytesText, countText, When } from '../../parts/text/format.tsx';
@@ -130,7 +130,7 @@ function LabelForm(props: {
       .map(([key, value]) => `${key}=${value}`)
       .join('\n'),
   );
-  const { run, isBusy, error } = useAct(async () => {
+  const act = useAct(async () => {
     const next = parseLabelLines(text);
     const removed = Object.fromEntries(
       Object.keys(labels)
@@ -139,27 +139,14 @@ function LabelForm(props: {
     );
     await api.labelHost(name, { ...removed, ...next });
   }, close);
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    run();
-  };
   return (
-    <form className="form" onSubmit={submit}>
+    <DialogForm verb="Save labels" act={act} close={close}>
       <label>
         One label a line, as key=value
         <textarea className="box" rows={6} value={text} onChange={({ target }) => setText(target.value)} />
       </label>
       <p className="faint">These win over the labels of the worker&apos;s own configuration.</p>
-      {error !== undefined && <ProblemBox error={error} />}
-      <div className="dialog-actions">
-        <button type="button" onClick={close}>
-          Back
-        </button>
-        <button type="submit" className="primary" disabled={isBusy}>
-          Save labels
-        </button>
-      </div>
-    </form>
+    </DialogForm>
   );
 }
 

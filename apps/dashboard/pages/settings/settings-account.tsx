@@ -3,10 +3,11 @@ import { isUser } from '../../data/session.ts';
 import { api } from '../../data/api.ts';
 import { useLive } from '../../data/queries.ts';
 import type { Me } from '#contracts/http/access/session';
-import { DataTable } from '../../parts/tables/data-table.tsx';
 import { ConfirmButton, useAct } from '../../parts/dialogs.tsx';
+import { TextField } from '../../parts/fields.tsx';
+import { ListSection } from '../../parts/tables/list-section.tsx';
 import { When } from '../../parts/text/format.tsx';
-import { Facts, Section, Skeleton } from '../../parts/page.tsx';
+import { Facts, Section } from '../../parts/page.tsx';
 import { ProblemBox } from '../../parts/problem.tsx';
 
 export function AccountTab({ me }: { readonly me: Me }) {
@@ -52,29 +53,23 @@ function PasswordForm({ hasPassword }: { readonly hasPassword: boolean }) {
       )}
       <form className="form" onSubmit={submit}>
         {hasPassword && (
-          <label>
-            Password until now
-            <input
-              className="box"
-              type="password"
-              value={current}
-              required
-              autoComplete="current-password"
-              onChange={({ target }) => setCurrent(target.value)}
-            />
-          </label>
-        )}
-        <label>
-          New password, at least 10 characters
-          <input
-            className="box"
+          <TextField
+            label="Password until now"
             type="password"
-            value={password}
+            value={current}
+            change={setCurrent}
             required
-            autoComplete="new-password"
-            onChange={({ target }) => setPassword(target.value)}
+            autoComplete="current-password"
           />
-        </label>
+        )}
+        <TextField
+          label="New password, at least 10 characters"
+          type="password"
+          value={password}
+          change={setPassword}
+          required
+          autoComplete="new-password"
+        />
         {error !== undefined && <ProblemBox error={error} />}
         <div className="row">
           <button type="submit" className="primary" disabled={isBusy}>
@@ -88,38 +83,35 @@ function PasswordForm({ hasPassword }: { readonly hasPassword: boolean }) {
 }
 
 function OwnSessions() {
-  const { data, error } = useLive(['sessions'], () => api.listOwnSessions());
-  if (data === undefined) return error === null ? <Skeleton /> : <ProblemBox error={error} />;
   return (
-    <Section title="Where you are signed in">
-      <DataTable
-        caption="Your sessions, newest first"
-        rows={data}
-        idOf={({ id }) => id}
-        columns={[
-          {
-            key: 'agent',
-            head: 'Browser',
-            cell: ({ userAgent, isCurrent }) => `${userAgent ?? 'unknown'}${isCurrent ? ' (this one)' : ''}`,
-          },
-          { key: 'ip', head: 'Address', cell: ({ ip }) => ip ?? '–' },
-          { key: 'seen', head: 'Last used', cell: ({ lastSeenAt }) => <When at={lastSeenAt} /> },
-          { key: 'ends', head: 'Ends', isExtra: true, cell: ({ expiresAt }) => <When at={expiresAt} /> },
-          {
-            key: 'act',
-            head: 'Action',
-            cell: ({ id, isCurrent }) =>
-              !isCurrent && (
-                <ConfirmButton
-                  verb="End session"
-                  subject="in that browser"
-                  consequence="It has to sign in again."
-                  act={() => api.endOwnSession(id)}
-                />
-              ),
-          },
-        ]}
-      />
-    </Section>
+    <ListSection
+      title="Where you are signed in"
+      list={useLive(['sessions'], () => api.listOwnSessions())}
+      caption="Your sessions, newest first"
+      idOf={({ id }) => id}
+      columns={[
+        {
+          key: 'agent',
+          head: 'Browser',
+          cell: ({ userAgent, isCurrent }) => `${userAgent ?? 'unknown'}${isCurrent ? ' (this one)' : ''}`,
+        },
+        { key: 'ip', head: 'Address', cell: ({ ip }) => ip ?? '–' },
+        { key: 'seen', head: 'Last used', cell: ({ lastSeenAt }) => <When at={lastSeenAt} /> },
+        { key: 'ends', head: 'Ends', isExtra: true, cell: ({ expiresAt }) => <When at={expiresAt} /> },
+        {
+          key: 'act',
+          head: 'Action',
+          cell: ({ id, isCurrent }) =>
+            !isCurrent && (
+              <ConfirmButton
+                verb="End session"
+                subject="in that browser"
+                consequence="It has to sign in again."
+                act={() => api.endOwnSession(id)}
+              />
+            ),
+        },
+      ]}
+    />
   );
 }

@@ -1,47 +1,35 @@
-import { useState, type FormEvent } from 'react';
+import { useState } from 'react';
 import type { Token } from '#contracts/http/access/tokens';
 import { DAY_MS } from '#core/units';
 import { api } from '../../data/api.ts';
 import { useLive } from '../../data/queries.ts';
-import { DataTable, type Column } from '../../parts/tables/data-table.tsx';
-import { ConfirmButton, FormDialog, useAct } from '../../parts/dialogs.tsx';
-import { useNow, When } from '../../parts/text/format.tsx';
-import { EmptyState, Section, Skeleton } from '../../parts/page.tsx';
-import { ProblemBox } from '../../parts/problem.tsx';
-import { SecretOnce } from '../../parts/text/secret-once.tsx';
+import { ConfirmButton, DialogForm, useAct } from '../../parts/dialogs.tsx';
+import { ChoiceField, commaWords, TextField } from '../../parts/fields.tsx';
 import { StateMark } from '../../parts/marks/state-mark.tsx';
+import { EmptyState } from '../../parts/page.tsx';
+import type { Column } from '../../parts/tables/data-table.tsx';
+import { ListSection } from '../../parts/tables/list-section.tsx';
+import { useNow, When } from '../../parts/text/format.tsx';
+import { SecretOnce } from '../../parts/text/secret-once.tsx';
 
 const SOON_MS = 14 * DAY_MS;
 
 export function TokensTab() {
-  const { data, error, refetch } = useLive(['tokens'], () => api.listTokens('all'));
   return (
-    <Section
+    <ListSection
       title="Tokens of the API"
-      beside={
-        <FormDialog open="New token" className="primary" title="New token">
-          {(close) => <TokenForm close={close} />}
-        </FormDialog>
-      }
-    >
-      {error !== null && <ProblemBox error={error} retry={() => void refetch()} />}
-      {data === undefined ? (
-        error === null && <Skeleton />
-      ) : (
-        <DataTable
-          caption="Tokens, newest first"
-          rows={data}
-          idOf={({ id }) => id}
-          columns={COLUMNS}
-          empty={
-            <EmptyState
-              title="There is no token."
-              line="haulier token create deploy --kind ci --scope write --expires 90d"
-            />
-          }
+      list={useLive(['tokens'], () => api.listTokens('all'))}
+      add={{ thing: 'token', form: (close) => <TokenForm close={close} /> }}
+      caption="Tokens, newest first"
+      idOf={({ id }) => id}
+      columns={COLUMNS}
+      empty={
+        <EmptyState
+          title="There is no token."
+          line="haulier token create deploy --kind ci --scope write --expires 90d"
         />
-      )}
-    </Section>
+      }
+    />
   );
 }
 
@@ -103,94 +91,52 @@ function Expiry({ token: { expiresAt, state } }: { readonly token: Token }) {
   );
 }
 
+const KINDS = [
+  ['ci', 'a pipeline'],
+  ['pat', 'a person'],
+] as const;
+const SCOPES = [
+  ['read', 'read'],
+  ['write', 'write (and read)'],
+  ['admin', 'admin (everything)'],
+  ['rollouts:write', 'only rollouts:write'],
+  ['downloads:write', 'only downloads:write'],
+  ['metrics:read', 'only metrics:read'],
+] as const;
+
 function TokenForm({ close }: { readonly close: () => void }) {
   const [name, setName] = useState('');
-  const [kind, setKind] = useState<'pat' | 'ci'>('ci');
-  const [scope, setScope] = useState('write');
+  const [kind, setKind] = useState<(typeof KINDS)[number][0]>('ci');
+  const [scope, setScope] = useState<(typeof SCOPES)[number][0]>('write');
   const [expiresIn, setExpiresIn] = useState('90d');
   const [models, setModels] = useState('');
   const [selector, setSelector] = useState('');
   const [secret, setSecret] = useState<string>();
-  const { run, isBusy, error } = useAct(
+  const act = useAct(
     () =>
       api.createToken({
-        ...{ name, kind, scopes: [scope] },
+        ...{ name, kind, scopes: [scope], models: commaWords(models) },
         ...(expiresIn === '' ? {} : { expiresIn }),
-        models: models
-          .split(',')
-          .map((model) => model.trim())
-          .filter(Boolean),
         ...(selector === '' ? {} : { selector }),
       }),
     ({ token }) => setSecret(token),
   );
   if (secret !== undefined) return <SecretOnce secret={secret} what="the token" close={close} />;
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    run();
-  };
   return (
-    <form className="form" onSubmit={submit}>
-      <label>
-        Name, which the audit shows
-        <input className="box" value={name} required onChange={({ target }) => setName(target.value)} />
-      </label>
+    <DialogForm verb="Create token" act={act} close={close}>
+      <TextField label="Name, which the audit shows" value={name} change={setName} required />
       <div className="row">
-        <label>
-          For
-          <select className="box" value={kind} onChange={({ target }) => setKind(target.value as 'pat' | 'ci')}>
-            <option value="ci">a pipeline</option>
-            <option value="pat">a person</option>
-          </select>
-        </label>
-        <label>
-          May
-          <select className="box" value={scope} onChange={({ target }) => setScope(target.value)}>
-            <option value="read">read</option>
-            <option value="write">write (and read)</option>
-            <option value="admin">admin (everything)</option>
-            <option value="rollouts:write">only rollouts:write</option>
-            <option value="downloads:write">only downloads:write</option>
-            <option value="metrics:read">only metrics:read</option>
-          </select>
-        </label>
-        <label>
-          Expires after
-          <input
-            className="box"
-            value={expiresIn}
-            placeholder="never"
-            onChange={({ target }) => setExpiresIn(target.value)}
-          />
-        </label>
+        <ChoiceField label="For" value={kind} change={setKind} options={KINDS} />
+        <ChoiceField label="May" value={scope} change={setScope} options={SCOPES} />
+        <TextField label="Expires after" value={expiresIn} change={setExpiresIn} placeholder="never" />
       </div>
-      <label>
-        Only these models, separated by commas
-        <input
-          className="box"
-          value={models}
-          placeholder="whisper-*"
-          onChange={({ target }) => setModels(target.value)}
-        />
-      </label>
-      <label>
-        Only hosts that match
-        <input
-          className="box"
-          value={selector}
-          placeholder="gpu=true"
-          onChange={({ target }) => setSelector(target.value)}
-        />
-      </label>
-      {error !== undefined && <ProblemBox error={error} />}
-      <div className="dialog-actions">
-        <button type="button" onClick={close}>
-          Back
-        </button>
-        <button type="submit" className="primary" disabled={isBusy}>
-          Create token
-        </button>
-      </div>
-    </form>
+      <TextField
+        label="Only these models, separated by commas"
+        value={models}
+        change={setModels}
+        placeholder="whisper-*"
+      />
+      <TextField label="Only hosts that match" value={selector} change={setSelector} placeholder="gpu=true" />
+    </DialogForm>
   );
 }

@@ -1,13 +1,15 @@
-import { useState, type FormEvent } from 'react';
+import { useState } from 'react';
 import type { User } from '#contracts/http/access/users';
 import { api } from '../../data/api.ts';
 import { useLive } from '../../data/queries.ts';
-import { DataTable } from '../../parts/tables/data-table.tsx';
-import { ActButton, ConfirmButton, FormDialog, useAct } from '../../parts/dialogs.tsx';
-import { When } from '../../parts/text/format.tsx';
-import { EmptyState, Section, Skeleton } from '../../parts/page.tsx';
-import { ProblemBox } from '../../parts/problem.tsx';
+import { ActButton, ConfirmButton, DialogForm, useAct } from '../../parts/dialogs.tsx';
+import { ChoiceField, TextField } from '../../parts/fields.tsx';
 import { StateMark } from '../../parts/marks/state-mark.tsx';
+import { EmptyState } from '../../parts/page.tsx';
+import { ProblemBox } from '../../parts/problem.tsx';
+import type { Column } from '../../parts/tables/data-table.tsx';
+import { ListSection } from '../../parts/tables/list-section.tsx';
+import { When } from '../../parts/text/format.tsx';
 
 type Role = User['role'];
 
@@ -18,38 +20,27 @@ const ROLE_MEANING: readonly (readonly [Role, string])[] = [
 ];
 
 export function UsersTab() {
-  const { data, error, refetch } = useLive(['users'], () => api.listUsers());
   return (
-    <Section
+    <ListSection
       title="Users"
-      beside={
-        <FormDialog open="New user" className="primary" title="New user">
-          {(close) => <UserForm close={close} />}
-        </FormDialog>
-      }
-    >
-      {error !== null && <ProblemBox error={error} retry={() => void refetch()} />}
-      {data === undefined ? (
-        error === null && <Skeleton />
-      ) : (
-        <DataTable
-          caption="Users, by name"
-          rows={data}
-          idOf={({ name }) => name}
-          empty={<EmptyState title="There is no user." line="haulier user create alice --role operator" />}
-          columns={[
-            { key: 'name', head: 'Name', cell: ({ name }) => name },
-            { key: 'role', head: 'Role', cell: (user) => <RoleChoice user={user} /> },
-            { key: 'state', head: 'State', cell: ({ state }) => <StateMark state={state} /> },
-            { key: 'last', head: 'Last sign-in', cell: ({ lastSignInAt }) => <When at={lastSignInAt} /> },
-            { key: 'by', head: 'Made by', isExtra: true, cell: ({ createdBy }) => createdBy ?? '–' },
-            { key: 'act', head: 'Action', cell: (user) => <UserActions user={user} /> },
-          ]}
-        />
-      )}
-    </Section>
+      list={useLive(['users'], () => api.listUsers())}
+      add={{ thing: 'user', form: (close) => <UserForm close={close} /> }}
+      caption="Users, by name"
+      idOf={({ name }) => name}
+      columns={COLUMNS}
+      empty={<EmptyState title="There is no user." line="haulier user create alice --role operator" />}
+    />
   );
 }
+
+const COLUMNS: readonly Column<User>[] = [
+  { key: 'name', head: 'Name', cell: ({ name }) => name },
+  { key: 'role', head: 'Role', cell: (user) => <RoleChoice user={user} /> },
+  { key: 'state', head: 'State', cell: ({ state }) => <StateMark state={state} /> },
+  { key: 'last', head: 'Last sign-in', cell: ({ lastSignInAt }) => <When at={lastSignInAt} /> },
+  { key: 'by', head: 'Made by', isExtra: true, cell: ({ createdBy }) => createdBy ?? '–' },
+  { key: 'act', head: 'Action', cell: (user) => <UserActions user={user} /> },
+];
 
 function RoleChoice({ user: { name, role } }: { readonly user: User }) {
   const [wanted, setWanted] = useState(role);
@@ -107,53 +98,19 @@ function UserForm({ close }: { readonly close: () => void }) {
   const [name, setName] = useState('');
   const [role, setRole] = useState<Role>('operator');
   const [password, setPassword] = useState('');
-  const { run, isBusy, error } = useAct(() => api.createUser({ name, role, password }), close);
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    run();
-  };
+  const act = useAct(() => api.createUser({ name, role, password }), close);
   return (
-    <form className="form" onSubmit={submit}>
-      <label>
-        Name
-        <input
-          className="box"
-          value={name}
-          required
-          autoComplete="off"
-          onChange={({ target }) => setName(target.value)}
-        />
-      </label>
-      <label>
-        Role
-        <select className="box" value={role} onChange={({ target }) => setRole(target.value as Role)}>
-          {ROLE_MEANING.map(([each, text]) => (
-            <option key={each} value={each}>
-              {text}
-            </option>
-          ))}
-        </select>
-      </label>
-      <label>
-        First password, at least 10 characters
-        <input
-          className="box"
-          type="password"
-          value={password}
-          required
-          autoComplete="new-password"
-          onChange={({ target }) => setPassword(target.value)}
-        />
-      </label>
-      {error !== undefined && <ProblemBox error={error} />}
-      <div className="dialog-actions">
-        <button type="button" onClick={close}>
-          Back
-        </button>
-        <button type="submit" className="primary" disabled={isBusy}>
-          Create user
-        </button>
-      </div>
-    </form>
+    <DialogForm verb="Create user" act={act} close={close}>
+      <TextField label="Name" value={name} change={setName} required autoComplete="off" />
+      <ChoiceField label="Role" value={role} change={setRole} options={ROLE_MEANING} />
+      <TextField
+        label="First password, at least 10 characters"
+        type="password"
+        value={password}
+        change={setPassword}
+        required
+        autoComplete="new-password"
+      />
+    </DialogForm>
   );
 }
