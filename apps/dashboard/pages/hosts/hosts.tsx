@@ -1,13 +1,11 @@
 import { useState } from 'react';
 import { Link } from 'react-router';
-import type { HostFilter } from '#client/overview-client';
 import type { Host } from '#contracts/http/status';
 import { api } from '../../data/api.ts';
 import { hostFilterOf } from '../../data/host-filter.ts';
 import { useHostFacets, useLive } from '../../data/queries.ts';
 import { useMay } from '../../data/session.ts';
 import { DataTable, type Column } from '../../parts/tables/data-table.tsx';
-import { ConfirmButton } from '../../parts/dialogs.tsx';
 import { Facet } from '../../parts/tables/facet.tsx';
 import { FilterBar, useFilters } from '../../parts/tables/filters.tsx';
 import { bytesText, countText, percentText, several, When } from '../../parts/text/format.tsx';
@@ -15,6 +13,7 @@ import { Labels } from '../../parts/text/labels.tsx';
 import { EmptyState, PageHead, Skeleton } from '../../parts/page.tsx';
 import { Pages } from '../../parts/tables/pages.tsx';
 import { ProblemBox } from '../../parts/problem.tsx';
+import { HostBulkBar } from './host-bulk-bar.tsx';
 import { ShareBar } from '../../parts/marks/progress-bar.tsx';
 import { StateMark } from '../../parts/marks/state-mark.tsx';
 
@@ -86,7 +85,7 @@ export function Hosts() {
         </aside>
         <div className="stack">
           {mayWrite && (
-            <BulkBar
+            <HostBulkBar
               chosen={chosen}
               clear={() => choose(new Set())}
               matching={facets.data?.total ?? 0}
@@ -122,62 +121,6 @@ const NoHosts = ({ isFiltered }: { readonly isFiltered: boolean }) =>
       the machine, and start the worker there.
     </EmptyState>
   );
-
-/** Draining and undraining of the chosen hosts, or of all that match. */
-function BulkBar(props: {
-  readonly chosen: ReadonlySet<string>;
-  readonly clear: () => void;
-  readonly matching: number;
-  readonly filter: HostFilter;
-}) {
-  const { chosen, clear, matching, filter } = props;
-  const [isAll, setAll] = useState(false);
-  if (chosen.size === 0) return null;
-  const count = isAll ? matching : chosen.size;
-  const drain = async (draining: boolean): Promise<void> => {
-    const names = isAll ? await allNames(filter) : [...chosen];
-    for (const name of names) await api.drainHost(name, draining);
-    clear();
-  };
-  return (
-    <div className="bulk" role="group" aria-label="Act on hosts">
-      <strong>{several(count, 'host')}</strong>
-      {matching > chosen.size && (
-        <label className="inline">
-          <input type="checkbox" checked={isAll} onChange={({ target }) => setAll(target.checked)} /> all{' '}
-          {countText(matching)} that match the filter
-        </label>
-      )}
-      <ConfirmButton
-        verb="Drain"
-        subject={several(count, 'host')}
-        count={count}
-        consequence="Rollouts do not begin with them until they are undrained; what runs goes on."
-        act={() => drain(true)}
-      />
-      <ConfirmButton
-        verb="Undrain"
-        subject={several(count, 'host')}
-        count={count}
-        consequence="Rollouts may begin with them again."
-        act={() => drain(false)}
-      />
-      <button type="button" className="quiet" onClick={clear}>
-        Clear the choice
-      </button>
-    </div>
-  );
-}
-
-async function allNames(filter: HostFilter): Promise<string[]> {
-  const names: string[] = [];
-  for (let cursor: string | undefined; ;) {
-    const page = await api.listHostPage({ ...filter, cursor, limit: 1000 });
-    names.push(...page.hosts.map(({ name }) => name));
-    if (page.nextCursor === null) return names;
-    cursor = page.nextCursor;
-  }
-}
 
 const diskOf = ({ storeBytes, freeBytes }: Host): number | null =>
   storeBytes === null || freeBytes === null || storeBytes + freeBytes === 0

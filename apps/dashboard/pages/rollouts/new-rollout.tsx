@@ -5,7 +5,7 @@ import type { RolloutPlan } from '#contracts/http/rollouts/rollout';
 import { api } from '../../data/api.ts';
 import { curlLine, deployLine, EMPTY_FORM, rolloutRequestOf, type RolloutForm } from '../../data/deploy-line.ts';
 import { useHostFacets, useLive, useModels } from '../../data/queries.ts';
-import { useMay } from '../../data/session.ts';
+import { useMay, useSession } from '../../data/session.ts';
 import { CommandLine } from '../../parts/text/copy.tsx';
 import { useAct } from '../../parts/dialogs.tsx';
 import { bytesText, countText, durationText, several } from '../../parts/text/format.tsx';
@@ -234,6 +234,7 @@ function Choice<Value extends string>(props: {
 function Plan({ form }: { readonly form: RolloutForm }) {
   const navigate = useNavigate();
   const mayWrite = useMay('write');
+  const isKnown = useSession().state === 'signed-in';
   const asked = useDeferredValue(form);
   const plan = useQuery({
     queryKey: ['rollouts', 'plan', asked],
@@ -276,7 +277,7 @@ function Plan({ form }: { readonly form: RolloutForm }) {
         >
           Dry run only
         </button>
-        {!mayWrite && <span className="faint">You may look, but not start rollouts.</span>}
+        {isKnown && !mayWrite && <span className="faint">You may look, but not start rollouts.</span>}
       </div>
     </Section>
   );

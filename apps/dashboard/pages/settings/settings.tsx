@@ -1,5 +1,5 @@
 import { useMay, useSession } from '../../data/session.ts';
-import { PageHead } from '../../parts/page.tsx';
+import { PageHead, Skeleton } from '../../parts/page.tsx';
 import { Tabs, useTab } from '../../parts/tabs.tsx';
 import { AboutTab } from './settings-about.tsx';
 import { AccountTab } from './settings-account.tsx';
@@ -27,7 +27,7 @@ export function Settings() {
   return (
     <>
       <PageHead title="Settings" />
-      <Tabs tabs={tabs} label="Settings" />
+      {session.state === 'loading' ? <Skeleton /> : <Tabs tabs={tabs} label="Settings" />}
       {tab === 'tokens' && <TokensTab />}
       {tab === 'users' && <UsersTab />}
       {tab === 'webhooks' && <WebhooksTab />}
