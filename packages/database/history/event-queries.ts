@@ -10,7 +10,7 @@ import * as sql from './event-sql.ts';
 import { planEvents, type DownloadStep, type EventPlan, type NoticeEvent } from './event-waves.ts';
 import { dropForeign, dropRepeats, type BatchProofs } from './batch-proofs.ts';
 import * as hostSql from '../hosts/host-event-sql.ts';
-import { noteActivations } from '../rollouts/activate-hosts.ts';
+import { noteActivations } from '../rollouts/rounds/activate-hosts.ts';
 import { inTransaction } from '../sql/transaction.ts';
 
 export type ProgressStep = Extract<DownloadStep, { type: 'download.progress' }>;
