@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { bundleBench } from './bundle/bundle-bench.ts';
+import { dashboardBench } from './dashboard/dashboard-bench.ts';
 import { fleetBench } from './fleet/fleet-bench.ts';
 import { liveBench } from './live/live-bench.ts';
 import { metricsBench } from './metrics/metrics-bench.ts';
@@ -16,6 +17,7 @@ const USAGE = `usage: npm run bench -- transfer [--quick] [--rounds N] [--only C
        npm run bench -- serve [--quick] [--rounds N] [--json] [--dir FOLDER]
        npm run bench -- metrics [--quick] [--rounds N] [--json] [--dir FOLDER]
        npm run bench -- live [--quick] [--rounds N] [--json] [--dir FOLDER]
+       npm run bench -- dashboard [--quick] [--rounds N] [--json] [--dir FOLDER]
 
   --quick           3 rounds and smaller files
   --rounds N        rounds of each case; default 5
@@ -52,6 +54,7 @@ const BENCHES = {
   serve: serveBench,
   metrics: metricsBench,
   live: liveBench,
+  dashboard: dashboardBench,
 };
 const bench = new Map(Object.entries(BENCHES)).get(positionals[0] ?? '');
 

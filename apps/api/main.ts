@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { SIGN_IN_PAGE } from '#contracts/http/session';
+import { SIGN_IN_PAGE } from '#contracts/http/access/session';
 import { messageOf } from '#core/error-facts';
 import { silentLogger, type Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';

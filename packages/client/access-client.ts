@@ -1,6 +1,6 @@
-import type { AuditList } from '#contracts/http/audit';
-import type { Me } from '#contracts/http/session';
-import type { CreateTokenInput, NewToken, Token, TokenList } from '#contracts/http/tokens';
+import type { AuditList } from '#contracts/http/access/audit';
+import type { Me } from '#contracts/http/access/session';
+import type { CreateTokenInput, NewToken, Token, TokenList } from '#contracts/http/access/tokens';
 import { send, type ClientOptions } from './send.ts';
 
 export interface AuditFilter {

@@ -17,7 +17,7 @@ import type {
   EnrolmentTokenList,
   RefusedEventsList,
   RevokedHost,
-} from '#contracts/http/enrolment';
+} from '#contracts/http/access/enrolment';
 import type { Model, ModelDetail, VersionDetail, VersionSummary } from '#contracts/http/models';
 import type { MetricsHealth, MetricsSummary } from '#contracts/http/metrics';
 import type { ForgottenHost, HostLimitsBody, HostLimitsSet, OrderedVerify } from '#contracts/http/hosts';

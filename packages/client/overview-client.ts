@@ -1,5 +1,5 @@
 import type { BulkPlan, CreateBulkActionBody } from '#contracts/http/bulk-actions';
-import type { HostFacets, HostModels } from '#contracts/http/hosts';
+import type { HostActionInput, HostActionResult, HostFacets, HostModels } from '#contracts/http/hosts';
 import type { Chart, MetricChart } from '#contracts/http/metrics';
 import type { ModelCoverage } from '#contracts/http/models';
 import type { RolloutEvents } from '#contracts/http/rollouts/rollout-lists';
@@ -27,6 +27,9 @@ export interface OverviewClient {
   /** One page, by name. */
   listHostPage(filter: HostPageFilter): Promise<HostList>;
   getHostFacets(filter?: HostFilter): Promise<HostFacets>;
+  /** What an action on many hosts would do; nothing is changed. */
+  planHostAction(body: HostActionInput): Promise<HostActionResult>;
+  actOnHosts(body: HostActionInput): Promise<HostActionResult>;
   listHostModels(name: string): Promise<HostModels>;
   getModelCoverage(name: string): Promise<ModelCoverage>;
   listRolloutHostStates(id: string): Promise<RolloutHostStates>;
@@ -38,8 +41,8 @@ export interface OverviewClient {
   ): Promise<RolloutEvents>;
   /** What a bulk action would do; nothing is changed. */
   planBulkAction(body: CreateBulkActionBody): Promise<BulkPlan>;
-  /** @param window how far back, such as `24h` */
-  getChart(chart: MetricChart, window: string): Promise<Chart>;
+  /** @param window how far back, such as `24h`  @param before of the window before that one */
+  getChart(chart: MetricChart, window: string, before?: boolean): Promise<Chart>;
 }
 
 const part = encodeURIComponent;
@@ -50,12 +53,15 @@ export const overviewMethods = (options: ClientOptions): OverviewClient => {
   return {
     listHostPage: (filter) => get('/api/hosts', { ...filter }),
     getHostFacets: (filter = {}) => get('/api/host-facets', { ...filter }),
+    planHostAction: (body) => send(options, { method: 'POST', path: '/api/host-actions?dryRun=true', body }),
+    actOnHosts: (body) => send(options, { method: 'POST', path: '/api/host-actions', body }),
     listHostModels: (name) => get(`/api/hosts/${part(name)}/models`),
     getModelCoverage: (name) => get(`/api/models/${part(name)}/coverage`),
     listRolloutHostStates: (id) => get(`/api/rollouts/${part(id)}/host-states`),
     listRolloutSources: (id) => get(`/api/rollouts/${part(id)}/sources`),
     listRolloutEvents: (id, filter) => get(`/api/rollouts/${part(id)}/events`, { ...filter }),
     planBulkAction: (body) => send(options, { method: 'POST', path: '/api/bulk-actions?dryRun=true', body }),
-    getChart: (chart, window) => get('/api/metrics/query', { chart, window }),
+    getChart: (chart, window, before = false) =>
+      get('/api/metrics/query', { chart, window, ...(before ? { before: 'true' } : {}) }),
   };
 };

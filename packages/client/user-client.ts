@@ -8,8 +8,8 @@ import type {
   SignInWithCodeBody,
   SignedIn,
   UserMe,
-} from '#contracts/http/session';
-import type { CreateUserBody, PatchUserBody, User, UserList } from '#contracts/http/users';
+} from '#contracts/http/access/session';
+import type { CreateUserBody, PatchUserBody, User, UserList } from '#contracts/http/access/users';
 import { send, type ClientOptions } from './send.ts';
 
 /** Users and their sessions. In a browser the session is in a cookie, which `fetch` sends by itself. Each method throws ApiError or UnreachableError. */

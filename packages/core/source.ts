@@ -1,6 +1,6 @@
-import type { ByteRange } from './byte-range.ts';
+import type { ByteRange } from './bytes/byte-range.ts';
 import type { Layer, SourceKind } from './layer.ts';
-import type { Validator } from './validator.ts';
+import type { Validator } from './bytes/validator.ts';
 
 /** What a source can do, as far as it is known; learned by asking, never assumed. */
 export interface SourceCapabilities {

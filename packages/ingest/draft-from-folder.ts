@@ -3,7 +3,7 @@ import { open, readdir, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { createFileDigester } from '#content/digest/file-digester';
 import { StorageError } from '#core/failure';
-import { disguiseOf } from '#core/first-bytes';
+import { disguiseOf } from '#core/bytes/first-bytes';
 import { unsafePathReason } from '#core/text/safe-path';
 import { MIB } from '#core/units';
 import type { Draft, DraftFile, OnIngestProgress } from './draft.ts';

@@ -1,4 +1,4 @@
-import { disguiseOf, TELLING_BYTES, type Disguise } from '#core/first-bytes';
+import { disguiseOf, TELLING_BYTES, type Disguise } from '#core/bytes/first-bytes';
 import type { Doubt } from './response-head.ts';
 
 /** The longest body that is held back until its length shows whether it is the file; pages and pointers are shorter. */

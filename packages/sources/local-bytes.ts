@@ -1,6 +1,6 @@
 import { constants, type BigIntStats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
-import type { ByteRange } from '#core/byte-range';
+import type { ByteRange } from '#core/bytes/byte-range';
 import { codeOf } from '#core/error-facts';
 import { SourceError, type SourceFailureKind } from '#core/failure';
 import type { ReadRequest } from '#core/source';

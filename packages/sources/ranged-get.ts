@@ -1,5 +1,5 @@
-import type { ByteRange } from '#core/byte-range';
-import { rangeHeader } from '#core/byte-range';
+import type { ByteRange } from '#core/bytes/byte-range';
+import { rangeHeader } from '#core/bytes/byte-range';
 import { SourceError } from '#core/failure';
 import type { ByteSink, ReadRequest, ResponseHead } from '#core/source';
 import { statusError } from '#http/http-error';

@@ -1,5 +1,5 @@
-import type { ByteRange } from '#core/byte-range';
-import type { Disguise } from '#core/first-bytes';
+import type { ByteRange } from '#core/bytes/byte-range';
+import type { Disguise } from '#core/bytes/first-bytes';
 import type { ReadRequest, ResponseHead } from '#core/source';
 import type { SourceFailureKind } from '#core/failure';
 

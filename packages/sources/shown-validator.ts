@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Validator } from '#core/validator';
+import type { Validator } from '#core/bytes/validator';
 import { MINUTE_MS, SECOND_MS } from '#core/units';
 import type { HttpResponse } from '#http/request';
 

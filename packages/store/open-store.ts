@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { canonicalCid } from '#content/cid/canonical-cid';
 import { verifyLeaf } from '#content/leaf/leaf-block';
 import { decodeLeafTable } from '#content/leaf/leaf-table-file';
-import type { ByteRange } from '#core/byte-range';
+import type { ByteRange } from '#core/bytes/byte-range';
 import { silentLogger, type Logger } from '#core/logger';
 import { systemClock, type Clock } from '#os/clock';
 import type { LeasePartialOptions, PartialOutcome } from '#os/lease/leased-partial';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from '@jest/globals';
-import { TELLING_BYTES } from '#core/first-bytes';
+import { TELLING_BYTES } from '#core/bytes/first-bytes';
 import { parseAddressPolicy } from '#http/address/address-policy';
 import { createHttp } from '#http/pool';
 import { mirror } from '#sources/mirror';

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SourceError, type SourceFailureKind } from '#core/failure';
 import type { Layer, SourceKind } from '#core/layer';
 import type { ByteSink, ReadRequest, Source, SourceCapabilities } from '#core/source';
-import type { Validator } from '#core/validator';
+import type { Validator } from '#core/bytes/validator';
 
 const LAYER_BY_KIND: Record<SourceKind, Layer> = {
   local: 'cache',

@@ -1,4 +1,11 @@
-import { CreateTokenBody, ListTokensQuery, NewToken, Token, TokenList, TokenParams } from '#contracts/http/tokens';
+import {
+  CreateTokenBody,
+  ListTokensQuery,
+  NewToken,
+  Token,
+  TokenList,
+  TokenParams,
+} from '#contracts/http/access/tokens';
 import { createToken, pageOfTokens, revokeUnlessLast, tokenById } from '#database/access/token-queries';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';

@@ -1,4 +1,4 @@
-import type { Token } from '#contracts/http/tokens';
+import type { Token } from '#contracts/http/access/tokens';
 import type { TokenRow } from '#database/access/token-queries';
 import { momentOf, momentOrNull } from '../server/requests/moment.ts';
 

@@ -4,12 +4,12 @@ import {
   BulkItemList,
   BulkPlan,
   CreateBulkActionBody,
-  CreateBulkActionQuery,
   GetBulkActionQuery,
   ListBulkItemsQuery,
   type BulkFilter,
   type BulkItem,
 } from '#contracts/http/bulk-actions';
+import { DryRunQuery } from '#contracts/http/parameters';
 import type { BulkActionName } from '#core/bulk-action';
 import {
   bulkActionById,
@@ -54,7 +54,7 @@ function registerCreate(app: App, deps: Dependencies): void {
           'The downloads are those that match at the time of the request. The answer comes at once; `Location` says how far it is. A ' +
           'download that cannot do it is skipped and named. `?dryRun=true` answers 200 with the counts, and changes nothing.',
         body: CreateBulkActionBody,
-        querystring: CreateBulkActionQuery,
+        querystring: DryRunQuery,
         response: { 200: BulkPlan, 202: BulkAction, ...problems(400, 415) },
       },
     },

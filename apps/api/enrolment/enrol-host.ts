@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import type { EnrolBody, Enrolled } from '#contracts/http/enrolment';
+import type { EnrolBody, Enrolled } from '#contracts/http/access/enrolment';
 import { hostKey } from '#core/text/host-name';
 import { usableEnrolmentToken } from '#database/access/enrolment-tokens';
 import { enrolHost, keysOfHosts } from '#database/access/host-keys';

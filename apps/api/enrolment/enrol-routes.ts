@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { EnrolBody, Enrolled, EnrolledSelf } from '#contracts/http/enrolment';
+import { EnrolBody, Enrolled, EnrolledSelf } from '#contracts/http/access/enrolment';
 import { hostOfWorkerToken } from '#database/access/host-keys';
 import { hashOfToken, pepperOf } from '../access/authenticate.ts';
 import { recordLocalWrite } from '../access/audit/audit-writes.ts';

@@ -1,4 +1,4 @@
-import type { EnrolmentToken } from '#contracts/http/enrolment';
+import type { EnrolmentToken } from '#contracts/http/access/enrolment';
 import { createEnrolmentToken, type EnrolmentTokenRow } from '#database/access/enrolment-tokens';
 import { SECOND_MS } from '#core/units';
 import { hashOfToken, pepperOf } from '../access/authenticate.ts';

@@ -4,7 +4,7 @@ import {
   EnrolmentToken,
   EnrolmentTokenList,
   EnrolmentTokenParams,
-} from '#contracts/http/enrolment';
+} from '#contracts/http/access/enrolment';
 import { listEnrolmentTokens, revokeEnrolmentToken } from '#database/access/enrolment-tokens';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';

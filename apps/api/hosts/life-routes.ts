@@ -70,7 +70,8 @@ function registerDrain(app: App, deps: Dependencies, draining: boolean, summary:
 
 const STOPPED_AT_ONCE = 16;
 
-async function forget(deps: Dependencies, name: string): Promise<ForgottenHost> {
+/** @throws RequestError `host-online` or `unknown-host` */
+export async function forget(deps: Dependencies, name: string): Promise<ForgottenHost> {
   const { database, now } = deps;
   const silentSince = new Date(now().getTime() - deps.hostOfflineAfterMs);
   const ended = await forgetHost(database, name, silentSince, now());

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { RefusedEventsList, RevokedHost } from '#contracts/http/enrolment';
+import { RefusedEventsList, RevokedHost } from '#contracts/http/access/enrolment';
 import { HostParams } from '#contracts/http/hosts';
 import { HostName } from '#contracts/worker/download-job';
 import { revokeHost } from '#database/access/host-keys';

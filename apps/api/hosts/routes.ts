@@ -5,6 +5,7 @@ import { publishLimits } from '#queue/commands/commands';
 import { publishOrder } from '#queue/commands/host-orders';
 import { noteForAudit } from '../access/audit/audit-writes.ts';
 import type { Dependencies } from '../dependencies.ts';
+import { registerHostBulk } from './bulk-routes.ts';
 import { registerHostFacets } from './facet-routes.ts';
 import { registerHostLabels } from './label-routes.ts';
 import { registerHostLife } from './life-routes.ts';
@@ -20,6 +21,7 @@ export function registerHostRoutes(app: App, deps: Dependencies): void {
   registerHostFacets(app, deps);
   registerHostLabels(app, deps);
   registerHostLife(app, deps);
+  registerHostBulk(app, deps);
   registerRevoke(app, deps);
   registerVerify(app, deps);
   registerLimits(app, deps);

@@ -1,6 +1,14 @@
 import { Chart, ChartQuery } from '#contracts/http/metrics';
 import { MINUTE_MS } from '#core/units';
-import { chartSeries, sampleQueue, slotsOf, type ChartSeries, type ChartSlots } from '#database/history/chart-queries';
+import {
+  chartSeries,
+  sampleQueue,
+  slotCount,
+  slotsBefore,
+  slotsOf,
+  type ChartSeries,
+  type ChartSlots,
+} from '#database/history/chart-queries';
 import { createLoop, type Loop } from '../background/loop.ts';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
@@ -24,16 +32,18 @@ export function registerChartRoutes(app: App, deps: Dependencies): void {
         response: { 200: Chart, ...problems(400) },
       },
     },
-    async ({ query: { chart, window } }, reply) => {
-      const slots = slotsOf(window, deps.now());
+    async ({ query: { chart, window, before } }, reply) => {
+      const now = slotsOf(window, deps.now());
+      const slots = before ? slotsBefore(now, window) : now;
       const series = await readList(deps, reply, (from) => chartSeries(from, chart, slots));
       return { chart, ...chartView(slots, series) };
     },
   );
 }
 
-function chartView({ since, until, stepMs }: ChartSlots, series: readonly ChartSeries[]): Omit<Chart, 'chart'> {
-  const count = Math.floor((until.getTime() - since.getTime()) / stepMs) + 1;
+function chartView(slots: ChartSlots, series: readonly ChartSeries[]): Omit<Chart, 'chart'> {
+  const { since, until, stepMs } = slots;
+  const count = slotCount(slots);
   const starts = Array.from({ length: count }, (_, place) => since.getTime() + place * stepMs);
   return {
     ...{ since: momentOf(since), until: momentOf(until), stepMs },

@@ -1,5 +1,5 @@
 import { SECOND_MS } from '#core/units';
-import type { GoingRollout } from '#database/rollouts/conduct-rollout';
+import type { GoingRollout } from '#database/rollouts/rounds/conduct-rollout';
 import { addLateHosts } from '#database/rollouts/create-rollout';
 import { addHeldHosts, type HeldMember } from '#database/rollouts/holds';
 import type { RolloutRow } from '#database/rollouts/rollout-row';

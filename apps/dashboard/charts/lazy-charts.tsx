@@ -1,18 +1,29 @@
+import { usePrefetchQuery } from '@tanstack/react-query';
 import { lazy, Suspense } from 'react';
 import type { MetricChart } from '#contracts/http/metrics';
+import type { ChartCardProps } from './chart-card.tsx';
+import { chartQuery } from '../data/charts.ts';
 import { Skeleton } from '../parts/page.tsx';
 
 const ChartCard = lazy(async () => ({ default: (await import('./chart-card.tsx')).ChartCard }));
 
-/** Charts and their library are loaded after the page. */
-export function LazyCharts({ charts, window }: { readonly charts: readonly MetricChart[]; readonly window: string }) {
+/** Charts and their library are loaded after the page, and their numbers at the same time. */
+export function LazyCharts(props: Omit<ChartCardProps, 'chart'> & { readonly charts: readonly MetricChart[] }) {
+  const { charts, ...common } = props;
   return (
     <div className="columns even">
       {charts.map((chart) => (
-        <Suspense key={chart} fallback={<Skeleton lines={8} />}>
-          <ChartCard chart={chart} window={window} />
-        </Suspense>
+        <LazyChart key={chart} chart={chart} {...common} />
       ))}
     </div>
+  );
+}
+
+function LazyChart(props: ChartCardProps) {
+  usePrefetchQuery(chartQuery(props.chart, props.window));
+  return (
+    <Suspense fallback={<Skeleton lines={8} />}>
+      <ChartCard {...props} />
+    </Suspense>
   );
 }

@@ -2,8 +2,9 @@ import { useEffect, useRef } from 'react';
 import UPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import type { Chart } from '#contracts/http/metrics';
-import { exactText } from '../parts/format.tsx';
+import { exactText } from '../parts/text/format.tsx';
 import { usePreferences } from '../shell/preferences.ts';
+import { wholeBefore, type Series } from './period-before.ts';
 import { valueText } from './units.ts';
 
 const HEIGHT_PX = 240;
@@ -22,40 +23,55 @@ const COLORS = [
   '#6b7280',
 ];
 
-/** A chart on a canvas; its title and summary are the text beside it. */
-export function Plot({
-  data,
-  isStacked,
-  title,
-}: {
+/** A moment that a chart marks with a line; the page names it beside the charts. */
+export interface Mark {
+  readonly at: string;
+}
+
+interface PlotProps {
   readonly data: Chart;
+  /** The same slots of the period before. */
+  readonly before: Chart | undefined;
+  readonly marks: readonly Mark[];
   readonly isStacked: boolean;
   readonly title: string;
-}) {
+}
+
+/** A chart on a canvas; its title and summary are the text beside it. */
+export function Plot({ data, before, marks, isStacked, title }: PlotProps) {
   const box = useRef<HTMLDivElement>(null);
   const { theme } = usePreferences();
   useEffect(() => {
     const element = box.current!;
-    const chart = new UPlot(optionsOf(data, isStacked, element), valuesOf(data, isStacked), element);
+    const earlier = before === undefined ? undefined : wholeBefore(data, before);
+    const options = optionsOf(data, isStacked, element, { earlier, marks });
+    const chart = new UPlot(options, valuesOf(data, isStacked, earlier), element);
     const observer = new ResizeObserver(() => chart.setSize({ width: element.clientWidth, height: HEIGHT_PX }));
     observer.observe(element);
     return () => {
       observer.disconnect();
       chart.destroy();
     };
-  }, [data, isStacked, theme]);
+  }, [data, before, marks, isStacked, theme]);
   return <div ref={box} className="chart" role="img" aria-label={`${title}; the table has the same numbers`} />;
 }
 
-function valuesOf({ times, series }: Chart, isStacked: boolean): UPlot.AlignedData {
+function valuesOf({ times, series }: Chart, isStacked: boolean, earlier: Series | undefined): UPlot.AlignedData {
   const seconds = times.map((time) => Date.parse(time) / 1000);
-  if (!isStacked) return [seconds, ...series.map(({ values }) => values)];
+  const dashed = earlier === undefined ? [] : [times.map((_, slot) => earlier.values[slot] ?? null)];
+  if (!isStacked) return [seconds, ...series.map(({ values }) => values), ...dashed];
   const sums = times.map(() => 0);
   // The last series is drawn first and highest, so that each one covers what is below it.
-  return [seconds, ...series.map(({ values }) => values.map((value, slot) => (sums[slot]! += value ?? 0))).reverse()];
+  const stack = series.map(({ values }) => values.map((value, slot) => (sums[slot]! += value ?? 0))).reverse();
+  return [seconds, ...stack, ...dashed];
 }
 
-function optionsOf(data: Chart, isStacked: boolean, element: HTMLElement): UPlot.Options {
+interface Beside {
+  readonly earlier: Series | undefined;
+  readonly marks: readonly Mark[];
+}
+
+function optionsOf(data: Chart, isStacked: boolean, element: HTMLElement, beside: Beside): UPlot.Options {
   const style = getComputedStyle(document.documentElement);
   const faint = colorOf(element, '--faint', style);
   const line = colorOf(element, '--line', style);
@@ -86,11 +102,42 @@ function optionsOf(data: Chart, isStacked: boolean, element: HTMLElement): UPlot
         width: 1.5,
         ...(isStacked ? { fill: color } : {}),
         // A stacked line stands at a sum; the legend shows the series' own value.
-        value: (_plot: UPlot, _shown: number, _series: number, slot: number | null) =>
-          slot === null || values[slot] === null || values[slot] === undefined ? '–' : valueText(values[slot], own),
+        value: (_plot: UPlot, _shown: number, _series: number, slot: number | null) => slotText(values, slot, own),
       })),
+      ...(beside.earlier === undefined ? [] : [earlierSeries(beside.earlier, faint)]),
     ],
+    hooks: { draw: [(plot: UPlot) => drawMarks(plot, beside.marks, faint)] },
   };
+}
+
+const slotText = (values: Series['values'], slot: number | null, unit: Series['unit']): string =>
+  slot === null || values[slot] === null || values[slot] === undefined ? '–' : valueText(values[slot], unit);
+
+/** A dashed line, told apart without its colour. */
+const earlierSeries = ({ name, unit, values }: Series, color: string): UPlot.Series => ({
+  label: `${name}, the period before`,
+  stroke: color,
+  width: 1.5,
+  dash: [6, 4],
+  value: (_plot: UPlot, _shown: number, _series: number, slot: number | null) => slotText(values, slot, unit),
+});
+
+/** Draws a line from top to bottom at each moment that the chart shows. */
+function drawMarks(plot: UPlot, marks: readonly Mark[], color: string): void {
+  const { ctx, bbox } = plot;
+  ctx.save();
+  ctx.strokeStyle = color;
+  ctx.lineWidth = Math.max(1, devicePixelRatio);
+  ctx.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio]);
+  ctx.beginPath();
+  for (const { at } of marks) {
+    const x = Math.round(plot.valToPos(Date.parse(at) / 1000, 'x', true));
+    if (x < bbox.left || x > bbox.left + bbox.width) continue;
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+  }
+  ctx.stroke();
+  ctx.restore();
 }
 
 /** A day at its midnight, else a time of it, in local time. */

@@ -15,3 +15,17 @@ export function parseLabelLines(text: string): Record<string, string> {
   }
   return labels;
 }
+
+/**
+ * Reads a change of labels, one `key=value` a line; a line `-key` takes a label away.
+ *
+ * @throws RangeError that shows the line and what would be right
+ */
+export function parseLabelChanges(text: string): Record<string, string | null> {
+  const lines = text.split('\n').map((line) => line.trim());
+  const removed = lines.filter((line) => line.startsWith('-')).map((line) => [line.slice(1).trim(), null] as const);
+  return {
+    ...parseLabelLines(lines.filter((line) => !line.startsWith('-')).join('\n')),
+    ...Object.fromEntries(removed),
+  };
+}

@@ -1,29 +1,64 @@
-import { useState } from 'react';
-import type { AuditEntry } from '#contracts/http/audit';
+import { useMemo, useState } from 'react';
+import type { AuditEntry } from '#contracts/http/access/audit';
+import { parseDuration } from '#core/units';
 import { api } from '../data/api.ts';
+import { AUDIT_FORMATS, auditFile, type AuditFormat } from '../data/audit-export.ts';
 import { useLive } from '../data/queries.ts';
-import { DataTable } from '../parts/data-table.tsx';
-import { FormDialog } from '../parts/dialogs.tsx';
-import { FilterBar, useFilters } from '../parts/filters.tsx';
-import { several, When } from '../parts/format.tsx';
+import { DataTable } from '../parts/tables/data-table.tsx';
+import { FormDialog, useAct } from '../parts/dialogs.tsx';
+import { FilterBar, useFilters } from '../parts/tables/filters.tsx';
+import { countText, several, When } from '../parts/text/format.tsx';
 import { EmptyState, Facts, PageHead, Skeleton } from '../parts/page.tsx';
-import { Pages } from '../parts/pages.tsx';
+import { Pages } from '../parts/tables/pages.tsx';
 import { ProblemBox } from '../parts/problem.tsx';
-import { StateMark } from '../parts/state-mark.tsx';
+import { StateMark } from '../parts/marks/state-mark.tsx';
+
+type AuditFilter = NonNullable<Parameters<typeof api.listAudit>[0]>;
+
+const WINDOWS = ['1h', '24h', '7d', '30d'] as const;
+/** Entries that are asked for at once for a file. */
+const EXPORT_PAGE = 500;
+
+const words = (text: string): string[] => (text === '' ? [] : [text]);
+
+/** @returns the start of the window as it was when the window was chosen, so that pages of the list fit together */
+function useStart(window: string): string | undefined {
+  return useMemo(() => {
+    const known = WINDOWS.find((each) => each === window);
+    return known === undefined ? undefined : new Date(Date.now() - parseDuration(known)).toISOString();
+  }, [window]);
+}
 
 export function Audit() {
-  const { textOf } = useFilters();
+  const { textOf, change } = useFilters();
+  const window = textOf('window') ?? '';
   const filter = {
     ...{ actor: textOf('actor'), action: textOf('action'), target: textOf('target'), result: textOf('result') },
-    cursor: textOf('cursor'),
+    since: useStart(window),
   };
-  const { data, error, refetch } = useLive(['audit', filter], () => api.listAudit(filter));
+  const page = { ...filter, cursor: textOf('cursor') };
+  const { data, error, refetch } = useLive(['audit', page], () => api.listAudit(page));
   return (
     <>
       <PageHead
         title="Audit"
         lead="Every write, by whom, and what came of it. Entries are never changed."
-        actions={data !== undefined && <Export entries={data.entries} />}
+        actions={
+          <>
+            <label className="inline">
+              Since
+              <select className="box" value={window} onChange={({ target }) => change('window', words(target.value))}>
+                <option value="">ever</option>
+                {WINDOWS.map((each) => (
+                  <option key={each} value={each}>
+                    last {each}
+                  </option>
+                ))}
+              </select>
+            </label>
+            <Export filter={filter} />
+          </>
+        }
       />
       <FilterBar
         page="audit"
@@ -121,11 +156,44 @@ function JsonBlock({ name, value }: { readonly name: string; readonly value: unk
   );
 }
 
-function Export({ entries }: { readonly entries: readonly AuditEntry[] }) {
-  const lines = entries.map((entry) => JSON.stringify(entry)).join('\n');
+const FORMAT_NAMES: Readonly<Record<AuditFormat, string>> = { csv: 'CSV', ndjson: 'JSON lines' };
+
+/** Makes a file of every entry that the filter matches, on all pages. */
+function Export({ filter }: { readonly filter: AuditFilter }) {
+  const [read, setRead] = useState<number>();
+  const { run, isBusy, error } = useAct(async () => {
+    const file = await auditFile((cursor) => api.listAudit({ ...filter, cursor, limit: EXPORT_PAGE }), format, setRead);
+    save(file, `audit.${format}`);
+    setRead(undefined);
+  });
+  const [format, setFormat] = useState<AuditFormat>('csv');
   return (
-    <a href={`data:application/x-ndjson;charset=utf-8,${encodeURIComponent(`${lines}\n`)}`} download="audit.ndjson">
-      Export this page
-    </a>
+    <span className="row">
+      {read !== undefined && <span role="status">{countText(read)} entries read</span>}
+      <select
+        className="box"
+        aria-label="Format of the file"
+        value={format}
+        onChange={({ target }) => setFormat(target.value as AuditFormat)}
+      >
+        {AUDIT_FORMATS.map((each) => (
+          <option key={each} value={each}>
+            {FORMAT_NAMES[each]}
+          </option>
+        ))}
+      </select>
+      <button type="button" disabled={isBusy} onClick={run}>
+        Export all that match
+      </button>
+      {error !== undefined && <ProblemBox error={error} />}
+    </span>
   );
+}
+
+function save(file: Blob, name: string): void {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(file);
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
 }

@@ -1,42 +1,98 @@
+import { useMemo } from 'react';
+import type { Rollout } from '#contracts/http/rollouts/rollout';
+import { parseDuration } from '#core/units';
+import { api } from '../data/api.ts';
 import { CHARTS } from '../data/charts.ts';
 import { LazyCharts } from '../charts/lazy-charts.tsx';
-import { useHealth, useSummary } from '../data/queries.ts';
-import { DataTable } from '../parts/data-table.tsx';
-import { useFilters } from '../parts/filters.tsx';
-import { bytesText, countText, durationText, percentText, When } from '../parts/format.tsx';
+import { useHealth, useLive, useSummary } from '../data/queries.ts';
+import { DataTable } from '../parts/tables/data-table.tsx';
+import { useFilters } from '../parts/tables/filters.tsx';
+import { bytesText, countText, durationText, percentText, useNow, When } from '../parts/text/format.tsx';
 import { EmptyState, PageHead, Section, Skeleton } from '../parts/page.tsx';
 import { ProblemBox } from '../parts/problem.tsx';
-import { StateMark, untried } from '../parts/state-mark.tsx';
+import { RolloutLink } from '../parts/marks/rollout-bits.tsx';
+import { StateMark, untried } from '../parts/marks/state-mark.tsx';
 
 const WINDOWS = ['1h', '6h', '24h', '7d', '30d'] as const;
+
+/** Rollouts that are looked at for marks, the newest. */
+const MARKED = 200;
+/** Marks beyond this number are named in the list of rollouts alone. */
+const NAMED = 12;
 
 export function Metrics() {
   const { textOf, change } = useFilters();
   const window = textOf('window') ?? '24h';
+  const isCompared = textOf('compare') === 'before';
+  const begun = useBegunRollouts(window);
+  const times = begun.map(({ createdAt }) => createdAt).join(' ');
+  // The same times are the same marks: a chart is drawn again only for others.
+  const marks = useMemo(
+    () =>
+      times
+        .split(' ')
+        .filter(Boolean)
+        .map((at) => ({ at })),
+    [times],
+  );
   return (
     <>
       <PageHead
         title="Metrics"
         actions={
-          <label className="inline">
-            Window
-            <select className="box" value={window} onChange={({ target }) => change('window', [target.value])}>
-              {WINDOWS.map((each) => (
-                <option key={each} value={each}>
-                  last {each}
-                </option>
-              ))}
-            </select>
-          </label>
+          <>
+            <label className="inline">
+              <input
+                type="checkbox"
+                checked={isCompared}
+                onChange={({ target }) => change('compare', target.checked ? ['before'] : [])}
+              />
+              Compare with the period before
+            </label>
+            <label className="inline">
+              Window
+              <select className="box" value={window} onChange={({ target }) => change('window', [target.value])}>
+                {WINDOWS.map((each) => (
+                  <option key={each} value={each}>
+                    last {each}
+                  </option>
+                ))}
+              </select>
+            </label>
+          </>
         }
       />
-      <LazyCharts charts={CHARTS} window={window} />
+      {begun.length > 0 && <BegunRollouts rollouts={begun} />}
+      <LazyCharts charts={CHARTS} window={window} isCompared={isCompared} marks={marks} />
       <Layers window={window} />
       <Gateways window={window} />
     </>
   );
 }
 
+/** Rollouts that began in the window, newest first. */
+function useBegunRollouts(window: string): readonly Rollout[] {
+  const { data } = useLive(['rollouts', 'marks'], () => api.listRollouts({ limit: MARKED }));
+  const now = useNow();
+  const length = WINDOWS.some((each) => each === window) ? parseDuration(window) : 0;
+  return data?.rollouts.filter(({ createdAt }) => now - Date.parse(createdAt) < length) ?? [];
+}
+
+/** The lines of the charts, in words. */
+function BegunRollouts({ rollouts }: { readonly rollouts: readonly Rollout[] }) {
+  const left = rollouts.length - NAMED;
+  return (
+    <p className="row">
+      <span className="faint">Dotted lines are rollouts that began:</span>
+      {rollouts.slice(0, NAMED).map((rollout) => (
+        <span key={rollout.id} className="whole">
+          <RolloutLink rollout={rollout} /> <When at={rollout.createdAt} />
+        </span>
+      ))}
+      {left > 0 && <span className="faint">and {countText(left)} before</span>}
+    </p>
+  );
+}
 function Layers({ window }: { readonly window: string }) {
   const { data, error } = useHealth(window);
   return (

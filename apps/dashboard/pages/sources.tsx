@@ -1,14 +1,15 @@
-import { useState, type FormEvent } from 'react';
+import { useState } from 'react';
 import { LAYER_NAMES } from '#core/layer';
 import type { ListedSource } from '#contracts/http/sources';
 import { api } from '../data/api.ts';
 import { useLive } from '../data/queries.ts';
 import { useMay } from '../data/session.ts';
-import { ActButton, FormDialog, useAct } from '../parts/dialogs.tsx';
-import { bytesText, countText, durationText, percentText, rateText, several, When } from '../parts/format.tsx';
+import { ActButton, DialogForm, FormDialog, useAct } from '../parts/dialogs.tsx';
+import { TextField } from '../parts/fields.tsx';
+import { bytesText, countText, durationText, percentText, rateText, several, When } from '../parts/text/format.tsx';
 import { EmptyState, Facts, PageHead, Skeleton } from '../parts/page.tsx';
 import { ProblemBox } from '../parts/problem.tsx';
-import { StateMark, untried } from '../parts/state-mark.tsx';
+import { StateMark, untried } from '../parts/marks/state-mark.tsx';
 
 /** Sources by layer, in the order in which the fleet asks them. */
 export function Sources() {
@@ -148,39 +149,12 @@ function SourceActions({ source: { id, origin, disabled } }: { readonly source: 
 function DisableForm({ id, close }: { readonly id: string; readonly close: () => void }) {
   const [note, setNote] = useState('');
   const [expiresIn, setExpiresIn] = useState('2h');
-  const { run, isBusy, error } = useAct(
-    () => api.disableSource(id, { note, ...(expiresIn === '' ? {} : { expiresIn }) }),
-    close,
-  );
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    run();
-  };
+  const act = useAct(() => api.disableSource(id, { note, ...(expiresIn === '' ? {} : { expiresIn }) }), close);
   return (
-    <form className="form" onSubmit={submit}>
+    <DialogForm verb="Disable" isDangerous act={act} close={close}>
       <p>Workers stop asking it. Files that only it has will not arrive until it is enabled again.</p>
-      <label>
-        Why, for those who find it disabled
-        <input className="box" value={note} required onChange={({ target }) => setNote(target.value)} />
-      </label>
-      <label>
-        Enable again by itself after
-        <input
-          className="box"
-          value={expiresIn}
-          placeholder="never"
-          onChange={({ target }) => setExpiresIn(target.value)}
-        />
-      </label>
-      {error !== undefined && <ProblemBox error={error} />}
-      <div className="dialog-actions">
-        <button type="button" onClick={close}>
-          Back
-        </button>
-        <button type="submit" className="danger solid" disabled={isBusy}>
-          Disable
-        </button>
-      </div>
-    </form>
+      <TextField label="Why, for those who find it disabled" value={note} change={setNote} required />
+      <TextField label="Enable again by itself after" value={expiresIn} change={setExpiresIn} placeholder="never" />
+    </DialogForm>
   );
 }

@@ -1,6 +1,6 @@
 import { AlertDialog } from '@base-ui/react/alert-dialog';
 import { Dialog } from '@base-ui/react/dialog';
-import { useState, type ReactNode } from 'react';
+import { useState, type FormEvent, type ReactNode } from 'react';
 import { queryClient } from '../data/query-client.ts';
 import { ProblemBox } from './problem.tsx';
 
@@ -109,6 +109,35 @@ export function FormDialog(props: {
         </Dialog.Popup>
       </Dialog.Portal>
     </Dialog.Root>
+  );
+}
+
+/** The form inside of a FormDialog: its fields, what the API refused, the way back, and the button that sends it. */
+export function DialogForm(props: {
+  readonly verb: string;
+  readonly isDangerous?: boolean;
+  readonly act: Pick<ReturnType<typeof useAct>, 'run' | 'isBusy' | 'error'>;
+  readonly close: () => void;
+  readonly children: ReactNode;
+}) {
+  const { verb, isDangerous = false, act, close, children } = props;
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    act.run();
+  };
+  return (
+    <form className="form" onSubmit={submit}>
+      {children}
+      {act.error !== undefined && <ProblemBox error={act.error} />}
+      <div className="dialog-actions">
+        <button type="button" onClick={close}>
+          Back
+        </button>
+        <button type="submit" className={isDangerous ? 'danger solid' : 'primary'} disabled={act.isBusy}>
+          {verb}
+        </button>
+      </div>
+    </form>
   );
 }
 

@@ -3,9 +3,9 @@ import { Link } from 'react-router';
 import type { ModelDetail } from '#contracts/http/models';
 import { api } from '../data/api.ts';
 import { useMay } from '../data/session.ts';
-import { CommandLine } from './copy.tsx';
+import { CommandLine } from './text/copy.tsx';
 import { ActButton } from './dialogs.tsx';
-import { Icon } from './icon.tsx';
+import { Icon } from './text/icon.tsx';
 
 /** Asks what shall become of a newer version; nothing is fetched before an answer, and "not now" asks again at the next visit. */
 export function NewerVersion({ model }: { readonly model: ModelDetail }) {

@@ -1,5 +1,5 @@
 import { useEffect, type ReactNode } from 'react';
-import { CommandLine } from './copy.tsx';
+import { CommandLine } from './text/copy.tsx';
 
 /** The head of a page: its only `h1`, what belongs beside it, and the title of the tab. */
 export function PageHead(props: {

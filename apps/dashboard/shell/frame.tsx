@@ -1,9 +1,9 @@
 import { Suspense } from 'react';
 import { Link, NavLink, Outlet, ScrollRestoration, useLocation } from 'react-router';
 import { useLiveEvents } from '../data/live.ts';
-import type { Me } from '#contracts/http/session';
+import type { Me } from '#contracts/http/access/session';
 import { isUser, useSession } from '../data/session.ts';
-import { Icon } from '../parts/icon.tsx';
+import { Icon } from '../parts/text/icon.tsx';
 import { Skeleton } from '../parts/page.tsx';
 import { ProblemBox } from '../parts/problem.tsx';
 import { LiveDot } from './live-dot.tsx';
@@ -12,11 +12,17 @@ import { SearchBox } from './search-box.tsx';
 import { SetupPage, SignInPage } from './sign-in.tsx';
 import { UserMenu } from './user-menu.tsx';
 
+const SIGN_IN_PAGE = '/login';
+
 /** Navigation and top bar around every page; the sign-in page without a session. */
 export function Frame() {
   const session = useSession();
   useLiveEvents(session.state === 'signed-in');
+  const { pathname } = useLocation();
   if (session.state === 'signed-in') return <SignedIn me={session.me} />;
+  // The page asks for its data while the session is asked for. The page to sign in may hold a code in its address, and waits.
+  if (session.state === 'loading' && session.wasSignedIn && pathname !== SIGN_IN_PAGE)
+    return <SignedIn me={undefined} />;
   if (session.state === 'setup') return <SetupPage />;
   if (session.state === 'signed-out') return <SignInPage />;
   return (
@@ -30,7 +36,8 @@ export function Frame() {
   );
 }
 
-function SignedIn({ me }: { readonly me: Me }) {
+/** @param props.me undefined while the session is asked for */
+function SignedIn({ me }: { readonly me: Me | undefined }) {
   const { pathname } = useLocation();
   return (
     <div className="frame">
@@ -46,10 +53,10 @@ function SignedIn({ me }: { readonly me: Me }) {
       <header className="top">
         <SearchBox />
         <LiveDot />
-        <UserMenu me={me} />
+        {me !== undefined && <UserMenu me={me} />}
       </header>
       <main id="main" key={pathname}>
-        {isUser(me) && !me.hasPassword && (
+        {me !== undefined && isUser(me) && !me.hasPassword && (
           <p className="notice">
             You signed in with the link of the first start, which works once.{' '}
             <Link to="/settings?tab=account">Set a password</Link> to sign in again.

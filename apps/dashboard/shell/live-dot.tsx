@@ -1,7 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { SECOND_MS } from '#core/units';
 import { useListening } from '../data/live.ts';
-import { useNow } from '../parts/format.tsx';
+import { useNow } from '../parts/text/format.tsx';
 
 /** Data older than this is called stale: the longest pause between two questions, and half of it again. */
 const STALE_MS = 45 * SECOND_MS;

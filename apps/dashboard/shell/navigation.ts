@@ -1,4 +1,4 @@
-import type { IconName } from '../parts/icon.tsx';
+import type { IconName } from '../parts/text/icon.tsx';
 
 export interface NavigationPlace {
   readonly to: string;

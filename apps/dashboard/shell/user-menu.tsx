@@ -1,7 +1,8 @@
 import { Menu } from '@base-ui/react/menu';
 import { api } from '../data/api.ts';
-import type { Me } from '#contracts/http/session';
-import { Icon } from '../parts/icon.tsx';
+import { forgetVisit } from '../data/session.ts';
+import type { Me } from '#contracts/http/access/session';
+import { Icon } from '../parts/text/icon.tsx';
 import { setPreferences, usePreferences } from './preferences.ts';
 
 const THEMES = [
@@ -20,6 +21,7 @@ export function UserMenu({ me }: { readonly me: Me }) {
   const { theme, clock } = usePreferences();
   const signOut = async (): Promise<void> => {
     await api.signOut();
+    forgetVisit();
     // A new page: nothing of what was shown stays in its memory.
     globalThis.location.replace('/login');
   };

@@ -82,14 +82,6 @@ export const BulkAction = z
 
 export type BulkAction = z.infer<typeof BulkAction>;
 
-export const CreateBulkActionQuery = z.strictObject({
-  dryRun: z
-    .enum(['true', 'false'])
-    .default('false')
-    .transform((text) => text === 'true')
-    .describe('answers what would happen, and changes nothing'),
-});
-
 /** What a bulk action would do. */
 export const BulkPlan = z
   .strictObject({

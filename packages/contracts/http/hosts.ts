@@ -74,6 +74,61 @@ const HostFilter = {
   disk: z.enum(['low']).optional().describe('`low`: less than a tenth of the disk of the store is free'),
 };
 
+export const HOST_ACTIONS = ['drain', 'undrain', 'label', 'verify', 'forget'] as const;
+
+const MAX_NAMES = 1000;
+
+const ActedOn = z
+  .strictObject({
+    names: z
+      .array(HostName)
+      .min(1)
+      .max(MAX_NAMES, `at most ${MAX_NAMES} names at once; use the other filters for more`)
+      .optional()
+      .describe('these hosts; a name that no host has is skipped and named'),
+    ...HostFilter,
+  })
+  .refine(
+    (hosts) => Object.values(hosts).some((value) => value !== undefined),
+    'give names or a filter, such as {"selector": "site=eu-1"}; {"selector": ""} is every host',
+  )
+  .refine(({ names, ...filter }) => names === undefined || Object.values(filter).every((one) => one === undefined), {
+    path: ['names'],
+    error: 'give names, or the other filters, not both',
+  });
+
+export const HostActionBody = z
+  .strictObject({
+    action: z.enum(HOST_ACTIONS),
+    hosts: ActedOn,
+    labels: LabelsPatch.optional().describe('what `label` sets; null takes a label away, what is left out stays'),
+  })
+  .refine(({ action, labels }) => (action === 'label') === (labels !== undefined), {
+    path: ['labels'],
+    error: 'labels are for the action "label", and for that one alone',
+  })
+  .meta({ examples: [{ action: 'label', hosts: { selector: 'site=eu-1' }, labels: { ring: 'canary' } }] });
+
+export type HostActionBody = z.infer<typeof HostActionBody>;
+export type HostActionInput = z.input<typeof HostActionBody>;
+
+/** What became of the hosts that an action was for, or what would become of them. */
+export const HostActionResult = z
+  .strictObject({
+    action: z.enum(HOST_ACTIONS),
+    dryRun: z.boolean(),
+    counts: z.strictObject({
+      matched: Count.describe('the sum of the others'),
+      changed: Count.describe('of a dry run: would be changed'),
+      unchanged: Count.describe('stood so already'),
+      skipped: Count.describe('could not'),
+    }),
+    skipped: z.array(z.strictObject({ host: z.string(), reason: z.string() })).describe('at most 100 of them'),
+  })
+  .meta({ id: 'HostActionResult' });
+
+export type HostActionResult = z.infer<typeof HostActionResult>;
+
 export const HostFacetsQuery = z.strictObject(HostFilter);
 
 export type HostFacetsQuery = z.infer<typeof HostFacetsQuery>;

@@ -141,6 +141,11 @@ export const ChartQuery = z.strictObject({
         '`fallback_depth`: finished downloads by how deep the chain had to go',
     ),
   window: Window,
+  before: z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((text) => text === 'true')
+    .describe('the window before this one, with as many slots'),
 });
 
 export type ChartQuery = z.infer<typeof ChartQuery>;

@@ -45,6 +45,14 @@ export const pageOf = <Name extends string, Item extends z.ZodType>(id: string, 
   return z.strictObject(shape as Record<Name, z.ZodArray<Item>> & { nextCursor: typeof NextCursor }).meta({ id });
 };
 
+export const DryRunQuery = z.strictObject({
+  dryRun: z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((text) => text === 'true')
+    .describe('answers what would happen, and changes nothing'),
+});
+
 /** A time on the API's clock, ISO 8601 in UTC. */
 export const Moment = z.iso.datetime();
 

@@ -10,6 +10,8 @@ export interface ChartSlots {
   readonly since: Date;
   readonly until: Date;
   readonly stepMs: number;
+  /** What is later is not read: the end of the last slot, or infinity for a slot that is not over yet. */
+  readonly end: Date | 'infinity';
 }
 
 /** A measured value of one slot and series. */
@@ -35,8 +37,19 @@ export function slotsOf(windowMs: number, now: Date): ChartSlots {
   const stepMs =
     windowMs <= HOUR_MS ? MINUTE_MS : windowMs <= SHORT_MS ? 5 * MINUTE_MS : windowMs <= MIDDLE_MS ? HOUR_MS : DAY_MS;
   const start = now.getTime() - windowMs;
-  return { since: new Date(Math.floor(start / stepMs) * stepMs), until: now, stepMs };
+  return { since: new Date(Math.floor(start / stepMs) * stepMs), until: now, stepMs, end: 'infinity' };
 }
+
+/** @returns as many slots, whole ones, a window earlier */
+export function slotsBefore({ since, until, stepMs }: ChartSlots, windowMs: number): ChartSlots {
+  const start = since.getTime() - Math.ceil(windowMs / stepMs) * stepMs;
+  const end = start + slotCount({ since, until, stepMs }) * stepMs;
+  return { since: new Date(start), until: new Date(end - 1), stepMs, end: new Date(end) };
+}
+
+/** How many slots there are; the last one may have begun just now. */
+export const slotCount = ({ since, until, stepMs }: Pick<ChartSlots, 'since' | 'until' | 'stepMs'>): number =>
+  Math.floor((until.getTime() - since.getTime()) / stepMs) + 1;
 
 /** Slots shorter than an hour are counted from single rows, the others from the roll-up of their length. */
 const SLOT_SQL = `date_bin($2::bigint * interval '1 millisecond', %s, 'epoch'::timestamptz)`;
@@ -45,11 +58,11 @@ const slotOf = (column: string): string => SLOT_SQL.replace('%s', column);
 const TRIES_SQL = `SELECT ${slotOf('t.at')} AS slot, haulier_origin(t.origin, t.source) AS origin,
     CASE WHEN t.status = 'success' THEN 'success' ELSE coalesce(t.error_kind, 'unknown') END AS result, count(*) AS tries,
     sum(coalesce(t.committed_bytes, t.bytes))::bigint AS bytes
-  FROM tries t WHERE t.at >= $1 AND t.day >= ($1::timestamptz AT TIME ZONE 'UTC')::date GROUP BY 1, 2, 3`;
+  FROM tries t WHERE t.at >= $1 AND t.at < $3 AND t.day >= ($1::timestamptz AT TIME ZONE 'UTC')::date GROUP BY 1, 2, 3`;
 
 const rolledSql = (table: 'try_hours' | 'try_days'): string => `SELECT ${slotOf('h.slot')} AS slot, h.origin, h.result,
     sum(h.tries)::bigint AS tries, sum(h.bytes)::bigint AS bytes
-  FROM ${table} h WHERE h.slot >= $1 GROUP BY 1, 2, 3`;
+  FROM ${table} h WHERE h.slot >= $1 AND h.slot < $3 GROUP BY 1, 2, 3`;
 
 interface TryCount {
   readonly slot: Date;
@@ -59,9 +72,9 @@ interface TryCount {
   readonly bytes: number;
 }
 
-async function tryCounts({ pool }: Database, { since, stepMs }: ChartSlots): Promise<TryCount[]> {
+async function tryCounts({ pool }: Database, { since, stepMs, end }: ChartSlots): Promise<TryCount[]> {
   const sql = stepMs < HOUR_MS ? TRIES_SQL : rolledSql(stepMs < DAY_MS ? 'try_hours' : 'try_days');
-  return (await pool.query<TryCount>(sql, [since, stepMs])).rows;
+  return (await pool.query<TryCount>(sql, [since, stepMs, end])).rows;
 }
 
 interface EndCount {
@@ -76,15 +89,15 @@ const READY_MS = `greatest(0, extract(epoch FROM d.completed_at - coalesce(d.ask
 
 const ENDS_SQL = `SELECT ${slotOf('d.completed_at')} AS slot, d.outcome, haulier_bucket(${READY_MS}) AS bucket, count(*) AS count,
     sum(${READY_MS})::bigint AS "totalMs"
-  FROM downloads d WHERE d.completed_at >= $1 AND d.outcome IS NOT NULL GROUP BY 1, 2, 3`;
+  FROM downloads d WHERE d.completed_at >= $1 AND d.completed_at < $3 AND d.outcome IS NOT NULL GROUP BY 1, 2, 3`;
 
 const ROLLED_ENDS_SQL = `SELECT ${slotOf('h.slot')} AS slot, h.outcome, h.bucket, sum(h.downloads)::bigint AS count,
     sum(h.ready_ms)::bigint AS "totalMs"
-  FROM download_hours h WHERE h.slot >= $1 GROUP BY 1, 2, 3`;
+  FROM download_hours h WHERE h.slot >= $1 AND h.slot < $3 GROUP BY 1, 2, 3`;
 
-async function endCounts({ pool }: Database, { since, stepMs }: ChartSlots): Promise<EndCount[]> {
+async function endCounts({ pool }: Database, { since, stepMs, end }: ChartSlots): Promise<EndCount[]> {
   const sql = stepMs < HOUR_MS ? ENDS_SQL : ROLLED_ENDS_SQL;
-  return (await pool.query<EndCount>(sql, [since, stepMs])).rows;
+  return (await pool.query<EndCount>(sql, [since, stepMs, end])).rows;
 }
 
 /** @returns the series of a chart; a slot without a point was not measured */
@@ -133,12 +146,12 @@ const CHARTS: Readonly<Record<MetricChart, MakeChart>> = {
   queue: queueSeries,
 };
 
-async function queueSeries({ pool }: Database, { since, stepMs }: ChartSlots): Promise<ChartSeries[]> {
+async function queueSeries({ pool }: Database, { since, stepMs, end }: ChartSlots): Promise<ChartSeries[]> {
   const sql = `SELECT ${slotOf('q.at')} AS slot, round(avg(q.waiting))::float8 AS waiting, round(avg(q.running))::float8 AS running,
       round(avg(q.paused))::float8 AS paused, max(q.oldest_waiting_ms) AS "oldestWaiting"
-    FROM queue_samples q WHERE q.at >= $1 GROUP BY 1`;
+    FROM queue_samples q WHERE q.at >= $1 AND q.at < $3 GROUP BY 1`;
   type Row = { slot: Date } & Record<'waiting' | 'running' | 'paused' | 'oldestWaiting', number>;
-  const { rows } = await pool.query<Row>(sql, [since, stepMs]);
+  const { rows } = await pool.query<Row>(sql, [since, stepMs, end]);
   const of = (field: Exclude<keyof Row, 'slot'>, name: string, unit: ChartSeries['unit']): ChartSeries => ({
     ...{ name, unit, weight: 0 },
     points: rows.map((row) => ({ slot: row.slot, name, value: row[field] })),

@@ -10,7 +10,7 @@ import { planEvents, type DownloadStep, type EventPlan, type NoticeEvent } from 
 import { dropForeign, dropRepeats, type BatchProofs } from './batch-proofs.ts';
 import * as hostSql from '../hosts/host-event-sql.ts';
 import { noteHostsSeen } from '../hosts/note-hosts-seen.ts';
-import { noteActivations } from '../rollouts/activate-hosts.ts';
+import { noteActivations } from '../rollouts/rounds/activate-hosts.ts';
 import { inTransaction } from '../sql/transaction.ts';
 
 export type ProgressStep = Extract<DownloadStep, { type: 'download.progress' }>;

@@ -37,6 +37,27 @@ export async function setDraining(database: Database, name: string, draining: bo
   return hostByName(database, name);
 }
 
+/** @returns the hosts among these that were not so before */
+export async function setDrainingOf(
+  { pool }: Database,
+  names: readonly string[],
+  draining: boolean,
+): Promise<string[]> {
+  const sql = 'UPDATE hosts SET draining = $2 WHERE name = ANY($1) AND draining <> $2 RETURNING name';
+  return (await pool.query<{ name: string }>(sql, [names, draining])).rows.map(({ name }) => name);
+}
+
+/** The same change of labels as `patchLabels`, for many hosts. @returns the hosts whose labels it changed */
+export async function patchLabelsOf(
+  { pool }: Database,
+  names: readonly string[],
+  patch: LabelsPatch,
+): Promise<string[]> {
+  const sql = `UPDATE hosts h SET labels = jsonb_strip_nulls(h.labels || $2::jsonb)
+    WHERE h.name = ANY($1) AND h.labels <> jsonb_strip_nulls(h.labels || $2::jsonb) RETURNING h.name`;
+  return (await pool.query<{ name: string }>(sql, [names, JSON.stringify(patch)])).rows.map(({ name }) => name);
+}
+
 /** A download that ended because its host was forgotten; its job is to be taken out of its queue. */
 interface EndedDownload {
   readonly id: string;

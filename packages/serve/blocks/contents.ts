@@ -3,7 +3,7 @@ import { StorageError, VerifyError } from '#core/failure';
 import type { Digests } from '#core/file-spec';
 import { silentLogger, type Logger } from '#core/logger';
 import { BoundedMap } from '#core/bounded-map';
-import type { ByteRange } from '#core/byte-range';
+import type { ByteRange } from '#core/bytes/byte-range';
 import { HOUR_MS, MIB } from '#core/units';
 import { loadHash } from '#content/digest/multihash';
 import { leafBytesAt, verifyLeaf } from '#content/leaf/leaf-block';

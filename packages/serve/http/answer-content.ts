@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { lengthOf, type ByteRange } from '#core/byte-range';
+import { lengthOf, type ByteRange } from '#core/bytes/byte-range';
 import { askedRanges, contentRange } from './byte-ranges.ts';
 import { mayServeRange } from './entity-tags.ts';
 import { answerNothing, headerOf, isHead, type Exchange, type Headers } from './exchange.ts';

@@ -1,4 +1,4 @@
-import type { ByteRange } from '#core/byte-range';
+import type { ByteRange } from '#core/bytes/byte-range';
 
 /** What a `Range` header asks of content whose length is known. */
 export type AskedRanges =

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
-import type { ByteRange } from '#core/byte-range';
-import { lengthOf } from '#core/byte-range';
+import type { ByteRange } from '#core/bytes/byte-range';
+import { lengthOf } from '#core/bytes/byte-range';
 import { KIB } from '#core/units';
 
 /** Content that is read by position. */

@@ -1,5 +1,5 @@
 import { open, stat, type FileHandle } from 'node:fs/promises';
-import type { ByteRange } from '#core/byte-range';
+import type { ByteRange } from '#core/bytes/byte-range';
 import { StorageError } from '#core/failure';
 import type { FileOperations, OpenFile } from '#transfer/disk/file-operations';
 import type { Readable } from '../http/send-content.ts';

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import type { ByteRange } from '#core/byte-range';
+import type { ByteRange } from '#core/bytes/byte-range';
 import { localBlocks, openLocal, statLocal } from '../local-bytes.ts';
 
 /** Reads the bytes of a bundle, from a file or from a server. */

@@ -1,6 +1,6 @@
 import { canonicalCid } from '#content/cid/canonical-cid';
 import type { BundleMember } from '#content/archives/bundle-index';
-import type { ByteRange } from '#core/byte-range';
+import type { ByteRange } from '#core/bytes/byte-range';
 import { SourceError } from '#core/failure';
 import type { FileSpec } from '#core/file-spec';
 import type { ByteSink, Source } from '#core/source';

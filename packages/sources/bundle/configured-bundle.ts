@@ -1,4 +1,4 @@
-import type { ByteRange } from '#core/byte-range';
+import type { ByteRange } from '#core/bytes/byte-range';
 import { SourceError } from '#core/failure';
 import type { ByteSink, Source } from '#core/source';
 import { MIB } from '#core/units';

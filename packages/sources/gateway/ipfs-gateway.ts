@@ -1,7 +1,7 @@
 import { tryParseCid } from '#content/cid/cid';
 import { blockMatches } from '#content/cid/cid-bytes';
 import { loadHash } from '#content/digest/multihash';
-import { disguiseOf } from '#core/first-bytes';
+import { disguiseOf } from '#core/bytes/first-bytes';
 import type { SourceFailureKind } from '#core/failure';
 import { SourceError } from '#core/failure';
 import type { ByteSink, ReadRequest, ResponseHead, Source } from '#core/source';

@@ -1,4 +1,4 @@
-import type { ByteRange } from '#core/byte-range';
+import type { ByteRange } from '#core/bytes/byte-range';
 import type { StoreContext } from '../context.ts';
 import { readLeaves } from '../blobs/leaf-files.ts';
 

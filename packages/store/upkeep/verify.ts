@@ -1,4 +1,4 @@
-import type { ByteRange } from '#core/byte-range';
+import type { ByteRange } from '#core/bytes/byte-range';
 import { ifPresent } from '#os/if-present';
 import { unlinkIfPresent } from '#os/write-file';
 import { badRanges } from './bad-leaves.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Validator } from '#core/validator';
+import type { Validator } from '#core/bytes/validator';
 
 /**
  * The journal of a partial: which units are on the disk, and which source sent each. Binary, little-endian:

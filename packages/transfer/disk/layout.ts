@@ -3,7 +3,7 @@ import { sameBytes } from '#content/cid/byte-reader';
 import { SourceError, type StorageError } from '#core/failure';
 import { DEFAULT_BUDGETS } from '#core/policy';
 import type { ResponseHead } from '#core/source';
-import { isSameVersion } from '#core/validator';
+import { isSameVersion } from '#core/bytes/validator';
 import { readFully } from './file-operations.ts';
 import { LaidFile } from './laid-file.ts';
 import { identityOf } from './partial.ts';

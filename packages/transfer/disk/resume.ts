@@ -2,7 +2,7 @@ import { sameBytes } from '#content/cid/byte-reader';
 import type { Logger } from '#core/logger';
 import { keepsUnprovenPartial } from '#core/policy';
 import { MIB } from '#core/units';
-import type { Validator } from '#core/validator';
+import type { Validator } from '#core/bytes/validator';
 import { readFully, writeFully, type OpenFile } from './file-operations.ts';
 import type { Grid } from '../plan/grid.ts';
 import { bitOf, NO_NAME, type Journal } from './journal.ts';

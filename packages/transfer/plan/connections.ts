@@ -2,7 +2,7 @@ import { exponentialMs } from '#core/async/exponential-pause';
 import { SourceError } from '#core/failure';
 import type { Decision } from '#core/policy';
 import { SECOND_MS } from '#core/units';
-import { wantsConnection } from '#core/span-plan';
+import { wantsConnection } from '#core/bytes/span-plan';
 import { SpanEnded } from '../proof/leaf-cutter.ts';
 import type { SourceState } from '../run/source-state.ts';
 import type { SourceTry } from '../run/source-try.ts';

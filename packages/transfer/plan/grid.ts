@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { pieceBytesFor } from '#core/span-plan';
+import { pieceBytesFor } from '#core/bytes/span-plan';
 import { verifyLeaf } from '#content/leaf/leaf-block';
 import type { LeafTable } from '#content/leaf/leaf-table';
 

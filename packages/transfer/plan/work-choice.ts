@@ -1,4 +1,4 @@
-import { isLaggard, median, MIN_SPAN_BYTES, spanBytesFor } from '#core/span-plan';
+import { isLaggard, median, MIN_SPAN_BYTES, spanBytesFor } from '#core/bytes/span-plan';
 import { SECOND_MS } from '#core/units';
 import { readmitsParts } from './missing-parts.ts';
 import type { SourceState } from '../run/source-state.ts';

@@ -1,5 +1,5 @@
 import type { DigestedFile } from '#content/digest/file-digester';
-import { disguiseOf, TELLING_BYTES } from '#core/first-bytes';
+import { disguiseOf, TELLING_BYTES } from '#core/bytes/first-bytes';
 import type { Logger } from '#core/logger';
 import type { ResponseHead } from '#core/source';
 import { readFully } from '../disk/file-operations.ts';

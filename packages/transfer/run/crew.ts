@@ -2,7 +2,7 @@ import { SourceError } from '#core/failure';
 import type { Layer } from '#core/layer';
 import type { Decision } from '#core/policy';
 import type { ResponseHead } from '#core/source';
-import { isTooSlow, TOO_SLOW_MS } from '#core/span-plan';
+import { isTooSlow, TOO_SLOW_MS } from '#core/bytes/span-plan';
 import { judgeBadLeaf } from '../proof/bad-leaf.ts';
 import { adjustConnections } from '../plan/connections.ts';
 import type { Consequences } from './consequences.ts';

@@ -1,9 +1,9 @@
 import type { SourceError, SourceFailureKind } from '#core/failure';
 import { nameOfLayer } from '#core/layer';
 import type { Source } from '#core/source';
-import type { Validator } from '#core/validator';
+import type { Validator } from '#core/bytes/validator';
 import { rank } from '#core/ranking';
-import { median } from '#core/span-plan';
+import { median } from '#core/bytes/span-plan';
 import { MINUTE_MS, SECOND_MS } from '#core/units';
 import { SpeedMeter } from '../report/speed-meter.ts';
 import type { SourceMode, SourceProgress, SourceReport, TransferOptions } from '../report/transfer-options.ts';

@@ -1,5 +1,5 @@
 import { SourceError } from '#core/failure';
-import { lengthOf } from '#core/byte-range';
+import { lengthOf } from '#core/bytes/byte-range';
 import type { ByteSink, ReadRequest, ResponseHead } from '#core/source';
 import { KIB, SECOND_MS } from '#core/units';
 import { leafCid, unwrapLeafBlock } from '#content/leaf/leaf-block';

@@ -5,7 +5,7 @@ import { ExhaustedError, StorageError, VerifyError } from '#core/failure';
 import { silentLogger } from '#core/logger';
 import { DEFAULT_BUDGETS } from '#core/policy';
 import type { ResponseHead } from '#core/source';
-import { isSameVersion } from '#core/validator';
+import { isSameVersion } from '#core/bytes/validator';
 import { appearanceOf, noteEncoding } from '../proof/appearance.ts';
 import { Consequences } from './consequences.ts';
 import { Crew } from './crew.ts';

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { freePort } from '#os/port';
-import type { AuditList } from '#contracts/http/audit';
+import type { AuditList } from '#contracts/http/access/audit';
 import type { Problem } from '#contracts/http/problem';
 import { ROLES, type Role } from '#core/scopes';
 import { openBrowser, type Browser } from './access/browser.ts';

@@ -3,16 +3,17 @@ import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { BrowserContextOptions, Page } from 'playwright-core';
+import { ensureSetupCode } from '../../../apps/api/access/users/setup-code.ts';
 import { silentLogger } from '#core/logger';
 import { MIB } from '#core/units';
-import { connect } from '#database/sql/connect';
-import { openBrowser, type TestBrowser } from '../../helpers/browser.ts';
+import { connect, type Database } from '#database/sql/connect';
+import { openBrowser, type TestBrowser } from '../../../bench/dashboard/browser.ts';
 import { startOrigin, type Origin } from '../../helpers/origin/origin.ts';
 import { sampleFile, sampleManifest, type SampleFile } from '../../helpers/sample-file.ts';
 import { startSystem, type System } from '../../helpers/system.ts';
 import { until } from '../../helpers/until.ts';
 import { hubOf } from '../../system/hub-of.ts';
-import { findingsOf, firstLoad, PASSWORD, settled, shows, tabsOf, tooWide, type Visitor } from './tabs.ts';
+import { findingsOf, firstLoad, goTo, PASSWORD, settled, shows, tabsOf, tooWide, type Visitor } from './tabs.ts';
 
 const HOSTS = ['gpu-001', 'gpu-002', 'gpu-003'];
 const PAGES = join(import.meta.dirname, '../../../dist/dashboard');
@@ -42,7 +43,6 @@ describe('the dashboard', () => {
     });
     await system.client.publishVersion(sampleManifest('sample', FIRST, '1'));
     await system.client.publishVersion(sampleManifest('sample', SECOND, '2'));
-    await system.client.createUser({ name: 'ada', role: 'admin', password: PASSWORD });
     await system.client.createUser({ name: 'vera', role: 'viewer', password: PASSWORD });
     await system.client.createUser({ name: 'olga', role: 'operator', password: PASSWORD });
   }, 120_000);
@@ -58,8 +58,27 @@ describe('the dashboard', () => {
   );
   afterEach(() => tabs.closeAll());
   let admin: Visitor | undefined;
+  /** Without an admin every page is the one that makes the first. */
+  const ensureAdmin = async (): Promise<void> => {
+    const users = await system.client.listUsers();
+    if (!users.some(({ name }) => name === 'ada'))
+      await system.client.createUser({ name: 'ada', role: 'admin', password: PASSWORD });
+  };
+  /** Asks the database of the installation. */
+  const withDatabase = async <Result>(work: (database: Database) => Promise<Result>): Promise<Result> => {
+    const database = connect({ url: system.services.databaseUrl, poolSize: 1, logger: silentLogger });
+    try {
+      return await work(database);
+    } finally {
+      await database.close();
+    }
+  };
+  /** As the start of the API prints one while no admin has a password. */
+  const setupCode = async (): Promise<string> =>
+    (await withDatabase((database) => ensureSetupCode(database, new Date())))!;
   /** A new tab of the admin. */
   const open = async (path: string, options: BrowserContextOptions = {}): Promise<Page> => {
+    await ensureAdmin();
     admin ??= await tabs.signIn('ada');
     return tabs.open(admin, path, options);
   };
@@ -93,7 +112,37 @@ describe('the dashboard', () => {
       expect([path, (await fetch(system.apiUrl + path)).status]).toEqual([path, 404]);
   });
 
+  it('T44 signs the first admin in by the link of the start, once, and asks for a password', async () => {
+    const link = `/login#code=${await setupCode()}`;
+    const page = await tabs.open(undefined, link);
+    await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
+    expect(page.url()).not.toContain('code');
+    await page.getByText('which works once').waitFor();
+    await page.getByRole('link', { name: 'Set a password' }).click();
+    await page.getByRole('heading', { name: 'Set a password' }).waitFor();
+    const again = await tabs.open(undefined, link);
+    await again.getByRole('heading', { level: 1, name: 'Set up Haulier' }).waitFor();
+    await again.getByRole('alert').filter({ hasText: 'wrong, used or expired' }).waitFor();
+    expect(tabs.faults.splice(0)).toEqual([expect.stringContaining('401')]);
+  }, 60_000);
+
+  it('T44 makes the first admin with the setup code of the log, and refuses a wrong one', async () => {
+    const page = await tabs.open(undefined, '/');
+    await page.getByRole('heading', { level: 1, name: 'Set up Haulier' }).waitFor();
+    await page.getByLabel('Setup code').fill('wrong');
+    await page.getByLabel('Name').fill('ada');
+    await page.getByLabel('Password, at least 10 characters').fill(PASSWORD);
+    await page.getByRole('button', { name: 'Create the first admin' }).click();
+    await page.getByRole('alert').filter({ hasText: 'wrong, used or expired' }).waitFor();
+    expect(await findingsOf(page)).toEqual([]);
+    await page.getByLabel('Setup code').fill(await setupCode());
+    await page.getByRole('button', { name: 'Create the first admin' }).click();
+    await page.getByRole('button', { name: 'Menu of ada' }).waitFor();
+    expect(tabs.faults.splice(0)).toEqual([expect.stringContaining('401')]);
+  }, 60_000);
+
   it('asks who is there, leads on to the page that was asked for, and forgets the session at the end', async () => {
+    await ensureAdmin();
     const page = await tabs.open(undefined, '/hosts?status=online');
     await page.getByRole('heading', { level: 1, name: 'Sign in' }).waitFor();
     await page.getByLabel('Name').fill('olga');
@@ -113,6 +162,7 @@ describe('the dashboard', () => {
   }, 60_000);
 
   it('shows a viewer everything, and nothing that acts', async () => {
+    await ensureAdmin();
     const session = await tabs.signIn('vera');
     for (const path of ['/rollouts', '/hosts/gpu-001', '/models/sample', '/downloads', '/rollouts/new?model=sample']) {
       const page = await tabs.open(session, path);
@@ -212,17 +262,52 @@ describe('the dashboard', () => {
     expect(matched).toBe(0);
   }, 60_000);
 
+  it('acts on all hosts that a filter matches, and says what will be and what was', async () => {
+    const page = await open('/hosts?label=gpu=true');
+    await page.getByRole('checkbox', { name: 'Select gpu-001' }).check();
+    await page.getByRole('checkbox', { name: 'all 3 that match the filter' }).check();
+    await page.getByRole('button', { name: 'Forget' }).click();
+    await page.getByText('0 of 3 hosts will be changed; 3 cannot be').waitFor();
+    await page.getByText('gpu-001: its worker is running').waitFor();
+    await page.getByRole('button', { name: 'Back' }).click();
+    await page.getByRole('button', { name: 'Set labels' }).click();
+    await page.getByLabel(/^One label a line/).fill('ring=first');
+    await page.getByRole('dialog').getByRole('button', { name: 'Set labels' }).click();
+    await page.getByText('label: 3 of 3 hosts changed.').waitFor();
+    expect((await system.client.listHosts('ring=first')).length).toBe(HOSTS.length);
+  }, 60_000);
+
+  it('compares charts with the period before, and marks the rollouts that began', async () => {
+    const page = await open('/charts?window=1h');
+    await page.getByText('Dotted lines are rollouts that began').waitFor();
+    await page.getByLabel('Compare with the period before').click();
+    await page.getByText('nothing was measured in the period before').first().waitFor();
+    expect(page.url()).toContain('compare=before');
+  }, 60_000);
+
+  it('makes a file of every write that a filter matches', async () => {
+    const page = await open('/audit?action=publishVersion&window=24h');
+    await page.getByLabel('Format of the file').selectOption('JSON lines');
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Export all that match' }).click(),
+    ]);
+    expect(download.suggestedFilename()).toBe('audit.ndjson');
+    const lines = (await readFile(await download.path(), 'utf8')).trimEnd().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { action: string }).action)).toEqual(
+      lines.map(() => 'publishVersion'),
+    );
+    expect(lines.length).toBeGreaterThanOrEqual(2);
+  }, 60_000);
+
   it('VE6 asks what shall become of a newer version, and keeps the current one when told so', async () => {
-    const database = connect({ url: system.services.databaseUrl, poolSize: 1, logger: silentLogger });
-    try {
-      await database.pool.query(
+    await withDatabase(({ pool }) =>
+      pool.query(
         `INSERT INTO version_checks (model, source, current, available, newer, checked_at)
          SELECT name, 'hub', current_version, $1, true, now() FROM models WHERE name = 'sample'`,
         ['c'.repeat(40)],
-      );
-    } finally {
-      await database.close();
-    }
+      ),
+    );
     const page = await open('/');
     await page.getByText(`sample has a newer version: ${'c'.repeat(40)}`).waitFor({ timeout: 15_000 });
     await page.getByRole('link', { name: 'Decide' }).click();
@@ -297,8 +382,7 @@ describe('the dashboard', () => {
     ] as const) {
       const page = await open('/', { colorScheme: scheme, viewport: { width, height: 900 } });
       for (const path of [...pages, ...tabs]) {
-        await page.goto(system.apiUrl + path);
-        await settled(page);
+        await goTo(page, path);
         problems.push(...(await findingsOf(page)).map((finding) => `${scheme} ${path}: ${finding}`));
         problems.push(...(await tooWide(page)).map((element) => `${scheme} ${path}: too wide: ${element}`));
       }

@@ -73,7 +73,25 @@ function watch(page: Page, url: string, note: (fault: string) => void): void {
 /** Waits until the page has what it asked for: its own code is there, and no part of it is loading. */
 export async function settled(page: Page): Promise<void> {
   await page.locator('main h1').waitFor();
+  // Before that, buttons that the person may use are not there.
+  await page.getByRole('button', { name: /^Menu of / }).waitFor();
   await until(async () => (await page.locator('.skeleton').count()) === 0, { what: 'the page has what it asked for' });
+}
+
+/** Leads to another page without loading the program again, as a link of the page does, and waits until it has what it asked for. */
+export async function goTo(page: Page, path: string): Promise<void> {
+  const to = new URL(path, page.url());
+  const from = new URL(page.url());
+  if (to.href === from.href) return settled(page);
+  const isOther = to.pathname !== from.pathname;
+  await page.evaluate(`
+    if (${isOther}) document.querySelector('main').setAttribute('data-left', '');
+    history.pushState(null, '', ${JSON.stringify(path)});
+    dispatchEvent(new PopStateEvent('popstate'));
+  `);
+  if (isOther) await page.locator('main[data-left]').waitFor({ state: 'detached' });
+  else await page.locator(`.tabs a[aria-current][href$="${to.search}"]`).waitFor();
+  await settled(page);
 }
 
 /** Waits until the elements show these texts, in this order. */

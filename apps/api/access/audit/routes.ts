@@ -1,4 +1,4 @@
-import { AuditList, ListAuditQuery, type AuditEntry } from '#contracts/http/audit';
+import { AuditList, ListAuditQuery, type AuditEntry } from '#contracts/http/access/audit';
 import { listAudit, type AuditRow } from '#database/access/audit-queries';
 import type { Dependencies } from '../../dependencies.ts';
 import type { App } from '../../server/app-type.ts';

@@ -1,4 +1,4 @@
-import { ChangePasswordBody, Me, Session, SessionList, SessionParams, UserMe } from '#contracts/http/session';
+import { ChangePasswordBody, Me, Session, SessionList, SessionParams, UserMe } from '#contracts/http/access/session';
 import { endSession, sessionsOf } from '#database/access/session-queries';
 import { dropSetupCodes } from '#database/access/sign-in-queries';
 import { changeUser, userById } from '#database/access/user-queries';

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { SessionState, SetupBody, SignInBody, SignInWithCodeBody, SignedIn } from '#contracts/http/session';
+import { SessionState, SetupBody, SignInBody, SignInWithCodeBody, SignedIn } from '#contracts/http/access/session';
 import { endSession } from '#database/access/session-queries';
 import { hasAdmin, type UserRow } from '#database/access/user-queries';
 import { dropSetupCodes } from '#database/access/sign-in-queries';

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { SIGN_IN_PAGE } from '#contracts/http/session';
+import { SIGN_IN_PAGE } from '#contracts/http/access/session';
 import { readSessionCookie } from './session-cookie.ts';
 import type { Sessions } from './sessions.ts';
 

@@ -1,5 +1,5 @@
-import { SessionList, UserSessionParams } from '#contracts/http/session';
-import { CreateUserBody, PatchUserBody, User, UserList, UserParams } from '#contracts/http/users';
+import { SessionList, UserSessionParams } from '#contracts/http/access/session';
+import { CreateUserBody, PatchUserBody, User, UserList, UserParams } from '#contracts/http/access/users';
 import { endSession, endSessionsOf, sessionsOf } from '#database/access/session-queries';
 import { changeUser, createUser, deleteUser, listUsers, userByName, type UserRow } from '#database/access/user-queries';
 import type { Database } from '#database/sql/connect';

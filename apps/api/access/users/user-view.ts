@@ -1,6 +1,6 @@
 import { SCOPE_OF_ROLE } from '#core/scopes';
-import type { Session, UserMe } from '#contracts/http/session';
-import type { User } from '#contracts/http/users';
+import type { Session, UserMe } from '#contracts/http/access/session';
+import type { User } from '#contracts/http/access/users';
 import type { SessionRow } from '#database/access/session-queries';
 import type { UserRow } from '#database/access/user-queries';
 import { momentOf, momentOrNull } from '../../server/requests/moment.ts';

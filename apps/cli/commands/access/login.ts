@@ -1,5 +1,5 @@
 import { createClient } from '#client/client';
-import { isUserMe, type Me } from '#contracts/http/session';
+import { isUserMe, type Me } from '#contracts/http/access/session';
 import { apiUrl } from '#core/settings/setting-kinds';
 import { loginPath, readLogins, writeLogins } from '../../access/login-file.ts';
 import { readHiddenLine } from '../../access/hidden-line.ts';

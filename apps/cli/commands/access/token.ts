@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import type { CreateTokenInput, Token } from '#contracts/http/tokens';
+import type { CreateTokenInput, Token } from '#contracts/http/access/tokens';
 import { messageOf } from '#core/error-facts';
 import { servingPostgres } from '#embedded/postgres-cluster';
 import { clientFrom, withApi } from '../../api-client.ts';

@@ -1,5 +1,5 @@
 import { ROLES, type Role } from '#core/scopes';
-import type { User } from '#contracts/http/users';
+import type { User } from '#contracts/http/access/users';
 import { readHiddenLine } from '../../access/hidden-line.ts';
 import { clientFrom, withApi } from '../../api-client.ts';
 import type { CommandContext } from '../../context.ts';

@@ -1,4 +1,4 @@
-import type { EnrolmentToken } from '#contracts/http/enrolment';
+import type { EnrolmentToken } from '#contracts/http/access/enrolment';
 import { duration } from '#core/settings/setting-kinds';
 import { SECOND_MS } from '#core/units';
 import { apiUrlOf, clientFrom, withApi } from '../../api-client.ts';

@@ -1,5 +1,5 @@
 import { connect, type PeerCertificate } from 'node:tls';
-import { isUserMe } from '#contracts/http/session';
+import { isUserMe } from '#contracts/http/access/session';
 import { ApiError } from '#client/api-error';
 import { createClient } from '#client/client';
 import { DAY_MS, SECOND_MS, formatDuration } from '#core/units';

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { SIGN_IN_PAGE } from '#contracts/http/session';
+import { SIGN_IN_PAGE } from '#contracts/http/access/session';
 import { wholeNumber } from '#core/settings/setting-kinds';
 import { usageOf } from '../../cli-error-of.ts';
 import type { CommandContext } from '../../context.ts';

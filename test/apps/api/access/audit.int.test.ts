@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { AuditEntry, AuditList } from '#contracts/http/audit';
+import type { AuditEntry, AuditList } from '#contracts/http/access/audit';
 import type { DownloadRequest } from '#contracts/http/downloads';
-import type { NewToken } from '#contracts/http/tokens';
+import type { NewToken } from '#contracts/http/access/tokens';
 import { DAY_MS } from '#core/units';
 import { keepAudit } from '../../../../apps/api/background/reconciler.ts';
 import { startApp, type TestApp } from '../start-app.ts';

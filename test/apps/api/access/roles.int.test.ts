@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { AuditList } from '#contracts/http/audit';
+import type { AuditList } from '#contracts/http/access/audit';
 import type { Problem } from '#contracts/http/problem';
 import { ROLES, type Role } from '#core/scopes';
-import type { UserMe } from '#contracts/http/session';
+import type { UserMe } from '#contracts/http/access/session';
 import { startApp, type Answer, type TestApp } from '../start-app.ts';
 import { openBrowser, type Browser } from './browser.ts';
 

@@ -1,41 +1,19 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { AuditList } from '#contracts/http/audit';
-import type { Problem } from '#contracts/http/problem';
-import type { SessionList } from '#contracts/http/session';
-import type { User } from '#contracts/http/users';
-import { startApp, type Answer, type TestApp } from '../start-app.ts';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { AuditList } from '#contracts/http/access/audit';
+import type { SessionList } from '#contracts/http/access/session';
+import type { User } from '#contracts/http/access/users';
+import type { TestApp } from '../start-app.ts';
+import { codeOf, PASSWORD, startApiWithUsers } from './api-with-users.ts';
 import { openBrowser, rawRequest, type Browser } from './browser.ts';
 
-const PASSWORD = 'correct horse battery';
 const OTHER = 'another long password';
 
+const users = startApiWithUsers();
+const { later, asAdmin, makeUser, signedIn } = users;
 let api: TestApp;
-const clock = { skewMs: 0 };
-beforeAll(async () => {
-  api = await startApp({ now: () => new Date(Date.now() + clock.skewMs) });
+beforeAll(() => {
+  api = users.api();
 });
-afterAll(() => api.stop());
-beforeEach(async () => {
-  await api.deps.database.pool.query('DELETE FROM sign_in_failures');
-});
-
-const asAdmin = () => ({ authorization: `Bearer ${api.tokens.admin}` });
-const later = (ms: number): void => {
-  clock.skewMs += ms;
-};
-const codeOf = (answer: Answer): [number, string] => [answer.statusCode, answer.json<Problem>().code];
-
-async function makeUser(name: string, role: string): Promise<User> {
-  const made = await api.call('POST', '/api/users', { name, role, password: PASSWORD }, asAdmin());
-  expect(made.statusCode).toBe(201);
-  return made.json<User>();
-}
-
-async function signedIn(user: string, password = PASSWORD): Promise<Browser> {
-  const browser = openBrowser(api);
-  expect((await browser.send('POST', '/api/session', { user, password })).statusCode).toBe(201);
-  return browser;
-}
 
 const isIn = async (browser: Browser): Promise<boolean> => (await browser.send('GET', '/api/me')).statusCode === 200;
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { DownloadRequest } from '#contracts/http/downloads';
 import type { Problem } from '#contracts/http/problem';
-import type { NewToken, Token, TokenList } from '#contracts/http/tokens';
+import type { NewToken, Token, TokenList } from '#contracts/http/access/tokens';
 import { DAY_MS } from '#core/units';
 import { ensureAdminToken } from '../../../../apps/api/access/first-admin-token.ts';
 import { startApp, type Answer, type TestApp } from '../start-app.ts';

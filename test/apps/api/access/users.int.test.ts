@@ -1,40 +1,18 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { Problem } from '#contracts/http/problem';
-import type { SessionState, SignedIn, UserMe } from '#contracts/http/session';
-import type { User, UserList } from '#contracts/http/users';
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import type { SessionState, SignedIn, UserMe } from '#contracts/http/access/session';
+import type { UserList } from '#contracts/http/access/users';
 import { SECOND_MS } from '#core/units';
 import { ensureSetupCode } from '../../../../apps/api/access/users/setup-code.ts';
 import { startApp, type Answer, type TestApp } from '../start-app.ts';
+import { codeOf, PASSWORD, startApiWithUsers } from './api-with-users.ts';
 import { openBrowser, rawRequest } from './browser.ts';
 
-const PASSWORD = 'correct horse battery';
-
+const users = startApiWithUsers();
+const { later, asAdmin, makeUser, signedIn } = users;
 let api: TestApp;
-const clock = { skewMs: 0 };
-beforeAll(async () => {
-  api = await startApp({ now: () => new Date(Date.now() + clock.skewMs) });
+beforeAll(() => {
+  api = users.api();
 });
-afterAll(() => api.stop());
-beforeEach(async () => {
-  await api.deps.database.pool.query('DELETE FROM sign_in_failures');
-});
-
-const asAdmin = () => ({ authorization: `Bearer ${api.tokens.admin}` });
-const later = (ms: number): void => {
-  clock.skewMs += ms;
-};
-const codeOf = (answer: Answer): [number, string] => [answer.statusCode, answer.json<Problem>().code];
-
-async function makeUser(name: string, role: string): Promise<User> {
-  const made = await api.call('POST', '/api/users', { name, role, password: PASSWORD }, asAdmin());
-  expect(made.statusCode).toBe(201);
-  return made.json<User>();
-}
-
-async function signedIn(user: string): Promise<void> {
-  const answer = await openBrowser(api).send('POST', '/api/session', { user, password: PASSWORD });
-  expect(answer.statusCode).toBe(201);
-}
 
 describe('the first admin', () => {
   const state = async () => (await openBrowser(api).send('GET', '/api/session/state')).json<SessionState>();

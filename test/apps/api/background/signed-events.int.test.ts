@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { CreatedEnrolmentToken, RefusedEventsList } from '#contracts/http/enrolment';
+import type { CreatedEnrolmentToken, RefusedEventsList } from '#contracts/http/access/enrolment';
 import type { Download, DownloadRequest } from '#contracts/http/downloads';
 import type { EventBatch, WorkerEvent } from '#contracts/worker/worker-events';
 import { makeHostKeys, signerOf, type HostKeyPair } from '#queue/events/batch-signature';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { CreatedEnrolmentToken, Enrolled, EnrolmentTokenList } from '#contracts/http/enrolment';
+import type { CreatedEnrolmentToken, Enrolled, EnrolmentTokenList } from '#contracts/http/access/enrolment';
 import type { Problem } from '#contracts/http/problem';
 import type { Host } from '#contracts/http/status';
 import { DAY_MS, HOUR_MS } from '#core/units';

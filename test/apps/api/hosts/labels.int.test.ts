@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { ForgottenHost } from '#contracts/http/hosts';
+import type { ForgottenHost, HostActionResult } from '#contracts/http/hosts';
 import type { Problem } from '#contracts/http/problem';
 import type { Host, HostList } from '#contracts/http/status';
 import { MINUTE_MS } from '#core/units';
+import { ordersKey } from '#queue/keys';
 import { startApp, type TestApp } from '../start-app.ts';
 import { reportHost } from '../host-report.ts';
 
@@ -92,5 +93,50 @@ describe('labels of hosts', () => {
     const gone = await api.call('DELETE', '/api/hosts/cpu-1');
     expect(gone.json<ForgottenHost>()).toEqual({ name: 'cpu-1', cancelledDownloads: 1 });
     expect((await api.call('DELETE', '/api/hosts/cpu-1')).statusCode).toBe(404);
+  });
+
+  it('many hosts are acted on at once, with exact counts before and after, and what cannot be is named', async () => {
+    const act = async (body: object, query = ''): Promise<HostActionResult> => {
+      const answer = await api.call('POST', `/api/host-actions${query}`, body);
+      expect([answer.statusCode, answer.body]).toEqual([200, expect.any(String)]);
+      return answer.json();
+    };
+    await report('old-1', { site: 'eu-1' });
+    await api.deps.database.pool.query(`UPDATE hosts SET last_seen_at = $1 WHERE name = 'old-1'`, [
+      new Date(Date.now() - 10 * MINUTE_MS),
+    ]);
+    await label('gpu-1', { ring: 'canary' });
+    const labelled = { action: 'label', hosts: { selector: 'site' }, labels: { ring: 'canary', team: null } };
+    const planned = await act(labelled, '?dryRun=true');
+    expect(planned).toMatchObject({ dryRun: true, counts: { matched: 3, changed: 2, unchanged: 1, skipped: 0 } });
+    expect(await names('ring=canary')).toEqual(['gpu-1']);
+    expect((await act(labelled)).counts).toEqual(planned.counts);
+    expect(await names('ring=canary')).toEqual(['gpu-1', 'gpu-2', 'old-1']);
+    expect((await act(labelled)).counts).toEqual({ matched: 3, changed: 0, unchanged: 3, skipped: 0 });
+    const drained = await act({ action: 'drain', hosts: { names: ['GPU-1', 'gpu-2', 'gpu-9'] } });
+    expect(drained).toMatchObject({ counts: { matched: 3, changed: 2, unchanged: 0, skipped: 1 } });
+    expect(drained.skipped).toEqual([{ host: 'gpu-9', reason: 'no host has this name' }]);
+    expect(await names('', '&status=draining')).toEqual(['gpu-1', 'gpu-2']);
+    expect((await act({ action: 'undrain', hosts: { selector: '' } })).counts).toMatchObject({ changed: 2 });
+    expect((await act({ action: 'verify', hosts: { names: ['gpu-1'] } })).counts).toMatchObject({ changed: 1 });
+    const { redis } = api.deps.queues;
+    expect(await redis.hlen(ordersKey(api.deps.prefix, 'gpu-1'))).toBe(1);
+    const forgotten = await act({ action: 'forget', hosts: { selector: 'ring=canary' } });
+    expect(forgotten.counts).toEqual({ matched: 3, changed: 1, unchanged: 0, skipped: 2 });
+    expect(forgotten.skipped[0]!.reason).toContain('worker is running');
+    expect(await names('ring=canary')).toEqual(['gpu-1', 'gpu-2']);
+  });
+
+  it.each([
+    ['no host at all', { action: 'drain', hosts: {} }, '/hosts'],
+    ['names beside a filter', { action: 'drain', hosts: { names: ['a'], q: 'b' } }, '/hosts/names'],
+    ['a label without labels', { action: 'label', hosts: { names: ['a'] } }, '/labels'],
+    ['labels of another action', { action: 'drain', hosts: { names: ['a'] }, labels: { a: 'b' } }, '/labels'],
+  ])('an action on many hosts is refused with %s, by the name of the field', async (_what, body, pointer) => {
+    const refused = await api.call('POST', '/api/host-actions', body);
+    expect([refused.statusCode, refused.json<Problem>().errors?.[0]?.pointer]).toEqual([
+      400,
+      expect.stringMatching(new RegExp(`${pointer}$`)),
+    ]);
   });
 });

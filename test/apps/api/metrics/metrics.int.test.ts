@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { AuditList } from '#contracts/http/audit';
+import type { AuditList } from '#contracts/http/access/audit';
 import type { DownloadRequest } from '#contracts/http/downloads';
 import type { Chart, MetricsHealth, MetricsList, MetricsSummary } from '#contracts/http/metrics';
 import type { Problem } from '#contracts/http/problem';
 import { EventBatch, type WorkerEvent } from '#contracts/worker/worker-events';
 import { LAYER_NAMES } from '#core/layer';
+import { MINUTE_MS } from '#core/units';
 import { sampleQueue } from '#database/history/chart-queries';
 import { recordBatches } from '../../../../apps/api/background/recorder.ts';
 import { startApp, type TestApp } from '../start-app.ts';
@@ -130,6 +131,19 @@ describe('the metrics of the API', () => {
       ['paused', 0],
       ['oldest_waiting', 0],
     ]);
+  });
+
+  it('ME4 gives the same chart of the window before, in as many whole slots, without what is newer', async () => {
+    const now = api.deps.now();
+    const sql = `INSERT INTO queue_samples (at, waiting, running, paused, oldest_waiting_ms)
+      VALUES (date_trunc('minute', $1::timestamptz), 7, 0, 0, 0)`;
+    await api.deps.database.pool.query(sql, [new Date(now.getTime() - 90 * MINUTE_MS)]);
+    const { times, series, since, until } = await get<Chart>('/api/metrics/query?chart=queue&window=1h&before=true');
+    expect(times).toHaveLength(61);
+    expect(series[0]!.values.filter((value) => value !== null)).toEqual([7]);
+    expect(Date.parse(until) - Date.parse(since)).toBe(61 * MINUTE_MS - 1);
+    expect((await get<Chart>('/api/metrics/query?chart=failures&window=1h&before=true')).series).toEqual([]);
+    expect((await get<Chart>('/api/metrics/query?chart=failures&window=30d&before=true')).series).toEqual([]);
   });
 
   it('M03 the same batch again changes nothing', async () => {

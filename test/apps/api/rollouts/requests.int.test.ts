@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Problem } from '#contracts/http/problem';
 import type { Rollout, RolloutPlan } from '#contracts/http/rollouts/rollout';
 import type { RolloutHostList, RolloutList } from '#contracts/http/rollouts/rollout-lists';
-import { conductRollout } from '#database/rollouts/conduct-rollout';
+import { conductRollout } from '#database/rollouts/rounds/conduct-rollout';
 import { many, startRollouts, type RolloutKit } from './rollout-kit.ts';
 
 describe('requests for rollouts', () => {

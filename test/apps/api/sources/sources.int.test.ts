@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { AuditList } from '#contracts/http/audit';
+import type { AuditList } from '#contracts/http/access/audit';
 import type { DownloadRequest } from '#contracts/http/downloads';
 import type { Problem } from '#contracts/http/problem';
 import type { ListedSource, SourceList, SourceTest } from '#contracts/http/sources';

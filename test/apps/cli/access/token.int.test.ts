@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { AuditList } from '#contracts/http/audit';
+import type { AuditList } from '#contracts/http/access/audit';
 import type { DownloadRequest } from '#contracts/http/downloads';
-import type { Token } from '#contracts/http/tokens';
+import type { Token } from '#contracts/http/access/tokens';
 import { createProgram } from '../../../../apps/cli/program.ts';
 import { runSomeItems } from '../../../../apps/api/bulk/run-bulk-actions.ts';
 import { runCommand, type CommandEnd } from '../../../helpers/command.ts';

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { CreatedEnrolmentToken } from '#contracts/http/enrolment';
+import type { CreatedEnrolmentToken } from '#contracts/http/access/enrolment';
 import { startApp, type TestApp } from '../../api/start-app.ts';
 import { runCli, startCli, type CliEnd } from '../../../helpers/cli.ts';
 

@@ -4,7 +4,7 @@ import { chmod, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import type { ByteRange } from '#core/byte-range';
+import type { ByteRange } from '#core/bytes/byte-range';
 import type { ByteSink } from '#core/source';
 import { BUNDLE_INDEX_NAME } from '#content/archives/bundle-index';
 import { openBundle } from '#sources/bundle/bundle';

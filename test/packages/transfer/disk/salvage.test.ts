@@ -1,7 +1,7 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { pieceBytesFor } from '#core/span-plan';
+import { pieceBytesFor } from '#core/bytes/span-plan';
 import { MIB } from '#core/units';
 import { nodeFileOperations, type FileOperations } from '#transfer/disk/file-operations';
 import { pieceGrid } from '#transfer/plan/grid';

@@ -1,0 +1,155 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { HOUR_MS } from '#core/units';
+import { findProjectFiles } from '../../apps/api/project-files.ts';
+import { fact, judge, type Goal } from '../goals.ts';
+import { describeMachine } from '../machine.ts';
+import type { Measured } from '../measured.ts';
+import { openQueueLab, type QueueLab } from '../queue/queue-lab.ts';
+import { seed } from '../seed/seed-all.ts';
+import { markdownOf, rowOf, type BenchReport } from '../table.ts';
+import { openBrowser } from './browser.ts';
+
+export interface DashboardBenchOptions {
+  readonly rounds: number;
+  /** A fleet of 300 hosts with a week of history, instead of 10,000 hosts with a month. */
+  readonly quick: boolean;
+  /** Undefined: the system's temporary folder. */
+  readonly dir: string | undefined;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+const THROTTLE = 4;
+const PASSWORD = 'bench password of this machine';
+const VIEWPORT = { width: 1280, height: 860 };
+
+const COLD = `Overview, nothing kept by the browser, CPU ${THROTTLE} × slower`;
+const AGAIN = `Overview again, CPU ${THROTTLE} × slower`;
+const FULL_SPEED = 'Overview, nothing kept by the browser';
+const PATIENCE_MS = 60_000;
+
+const GOALS: readonly Goal[] = [
+  {
+    ...{ id: 'D1', of: COLD, what: 'ms until the largest paint', look: fact('lcpMs') },
+    ...{ direction: 'at most', hold: 1500 },
+  },
+  { id: 'D2', of: COLD, what: 'ms until the heading', look: fact('headingMs'), direction: 'at most', hold: 1500 },
+];
+
+/** Measures how long an admin waits for the first page of a seeded fleet; removes everything. */
+export async function dashboardBench(
+  options: DashboardBenchOptions,
+): Promise<{ report: BenchReport; markdown: string }> {
+  const cacheDir = join(fileURLToPath(new URL('../../..', import.meta.url)), '.cache');
+  const lab = await openQueueLab({ ...options, cacheDir, env: { HAULIER_LOG_LEVEL: 'warn' } });
+  try {
+    await enterFleet(lab, options);
+    const { browser, close } = await openBrowser();
+    try {
+      const visitor = await signIn(browser, lab);
+      const names = [COLD, AGAIN, FULL_SPEED];
+      const results: Measured[][] = names.map(() => []);
+      for (let round = 0; round <= options.rounds; round += 1) {
+        options.signal.throwIfAborted();
+        const runs = [
+          ...(await visits(browser, lab.stack.apiUrl, visitor, THROTTLE)),
+          (await visits(browser, lab.stack.apiUrl, visitor, 1))[0]!,
+        ];
+        const texts = runs.map(({ facts }) => `${facts!['headingMs']!.toFixed(0)}/${facts!['lcpMs']!.toFixed(0)}`);
+        options.say(
+          `  ${round === 0 ? 'warm-up' : `round ${round}/${options.rounds}`}  heading/paint ms: ${texts.join(', ')}`,
+        );
+        if (round > 0) runs.forEach((run, place) => results[place]!.push(run));
+      }
+      const one = {
+        ...{ name: 'dashboard', title: titleOf(options), rounds: options.rounds },
+        notes: ['wall: until nothing is loading and the charts are drawn; CPU: of the page; peak: its heap'],
+        rows: names.map((name, place) => rowOf(name, results[place]!, results[0]!)),
+        goals: GOALS.map((goal) => judge(goal, names, results)),
+      };
+      const programs = { chromium: `Chromium ${browser.version()}` };
+      const report = { machine: await describeMachine(lab.folder), programs, cases: [one] };
+      return { report, markdown: markdownOf(report) };
+    } finally {
+      await close();
+    }
+  } finally {
+    await lab.close();
+  }
+}
+
+const sizeOf = ({ quick }: DashboardBenchOptions) =>
+  quick ? { hosts: 300, days: 7, downloads: 5_000 } : { hosts: 10_000, days: 30, downloads: 300_000 };
+
+const titleOf = (options: DashboardBenchOptions): string => {
+  const { hosts, days } = sizeOf(options);
+  return `${hosts} hosts, ${days} days of history`;
+};
+
+async function enterFleet({ database }: QueueLab, options: DashboardBenchOptions): Promise<void> {
+  await seed(database, {
+    ...{ ...sizeOf(options), now: new Date(), onlineForMs: 12 * HOUR_MS },
+    migrations: findProjectFiles(import.meta.url).migrations,
+    report: (step, done) => options.say(`seeding ${step} ${done}`),
+  });
+}
+
+type Visitor = NonNullable<BrowserContextOptions['storageState']>;
+
+async function signIn(browser: Browser, { client, stack }: QueueLab): Promise<Visitor> {
+  await client.createUser({ name: 'bench', role: 'admin', password: PASSWORD });
+  const context = await browser.newContext();
+  try {
+    const page = await context.newPage();
+    await page.goto(`${stack.apiUrl}/login`);
+    await page.getByLabel('Name').fill('bench');
+    await page.getByLabel('Password').fill(PASSWORD);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
+    return await context.storageState();
+  } finally {
+    await context.close();
+  }
+}
+
+/** Opens the page in a browser that has kept nothing, and once more. */
+async function visits(browser: Browser, url: string, visitor: Visitor, throttle: number): Promise<Measured[]> {
+  const context = await browser.newContext({ storageState: visitor, viewport: VIEWPORT, reducedMotion: 'reduce' });
+  try {
+    await context.addInitScript(NOTE_PAINTS);
+    return [await visit(await context.newPage(), url, throttle), await visit(await context.newPage(), url, throttle)];
+  } finally {
+    await context.close();
+  }
+}
+
+/** Runs in the page, before its own scripts. */
+const NOTE_PAINTS = `
+  globalThis.noted = {};
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) globalThis.noted.lcpMs = entry.startTime;
+  }).observe({ type: 'largest-contentful-paint', buffered: true });
+  new MutationObserver((_, observer) => {
+    if (document.querySelector('h1') === null) return;
+    globalThis.noted.headingMs = performance.now();
+    observer.disconnect();
+  }).observe(document, { childList: true, subtree: true });
+`;
+
+async function visit(page: Page, url: string, throttle: number): Promise<Measured> {
+  const session = await page.context().newCDPSession(page);
+  await session.send('Emulation.setCPUThrottlingRate', { rate: throttle });
+  await session.send('Performance.enable');
+  const startedAt = performance.now();
+  await page.goto(url);
+  await page.locator('.uplot').nth(1).waitFor({ timeout: PATIENCE_MS });
+  await page.locator('.skeleton').first().waitFor({ state: 'detached', timeout: PATIENCE_MS });
+  const wallMs = performance.now() - startedAt;
+  const facts = await page.evaluate<Record<string, number>>('globalThis.noted');
+  const { metrics } = await session.send('Performance.getMetrics');
+  const valueOf = (name: string): number => metrics.find((metric) => metric.name === name)?.value ?? NaN;
+  await page.close();
+  return { wallMs, cpuMs: 1000 * valueOf('TaskDuration'), peakBytes: valueOf('JSHeapUsedSize'), facts };
+}
