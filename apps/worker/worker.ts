@@ -28,7 +28,7 @@ import { unhandledFailureEvent } from './downloads/unhandled-failure.ts';
 import { MetricsServer } from './metrics-server.ts';
 import type { HeldIdentity } from './worker-identity.ts';
 import { sourceReports } from './downloads/source-reports.ts';
-import { workerSources } from './downloads/worker-sources.ts';
+import { workerSources, type SharedBySources } from './downloads/worker-sources.ts';
 
 export interface Worker {
   /** Resolves once jobs are taken; waits for Redis. */
@@ -73,14 +73,14 @@ export function createWorker(
   const commands = listenToCommands(config, redis, { downloads, limits, health: sources.health }, logger);
   const recallCommands = commands.recall.bind(commands);
   const reporter = new ProgressPublisher({ downloads, publish: append, recallCommands, logger });
-  const fetcher = createWorkerFetcher(config, limits, store, { http, ...sources }, logger);
+  const fetcher = createWorkerFetcher(config, limits, store, { http, metrics, ...sources }, logger);
   const handler = createDownloadHandler({ ...shared, publish, fetcher, downloads, onServed: maintenance.served });
   storeNotices.subscribe((notice) => {
     if (maintenance.isNews(notice)) noticeEvents(notice, Date.now()).forEach(publish);
   });
   const handling = { handler, onUnhandledFailure: tellUnhandledFailure(publish), logger };
   const consumer = new JobConsumer({ ...handling, redis, prefix, identity, host, pool, concurrency });
-  const server = storeServer(config, store, http, logger);
+  const server = storeServer(config, store, http, metrics, logger);
   const hostLock = lockOfHost(config, identity, redis, { publish: append, onHostLost }, logger);
   const start = async (isStopped: () => boolean): Promise<void> => {
     commands.start();
@@ -199,11 +199,11 @@ function createWorkerFetcher(
   config: WorkerConfig,
   limits: TransferLimits,
   store: Store,
-  { http, health, gates }: { readonly http: Http; readonly health: SourceHealth; readonly gates: OriginGates },
+  { metrics, ...shared }: Omit<SharedBySources, 'onFirstByte'> & { readonly metrics: MetricsServer },
   logger: Logger,
 ): Fetcher {
-  const sourcesOf = workerSources(config, http, health, gates, logger);
-  return createFetcher({ config, limits, sourcesOf, health, tables: storeLeafTables(store, logger) });
+  const sourcesOf = workerSources(config, { ...shared, onFirstByte: metrics.firstByte }, logger);
+  return createFetcher({ config, limits, sourcesOf, health: shared.health, tables: storeLeafTables(store, logger) });
 }
 
 const tellUnhandledFailure =

@@ -17,7 +17,7 @@ import { limited, type OriginGates } from './guards/limited.ts';
 import { localFile } from './local-file.ts';
 import { mirror, mirrorWithoutSecret } from './mirror.ts';
 import type { SourceHealth } from './guards/source-health.ts';
-import { withHealth } from './guards/with-health.ts';
+import { withHealth, type OnFirstByte } from './guards/with-health.ts';
 
 export interface SourcesConfig {
   /** IPFS_GATEWAYS, best first; the address policy does not apply to their own addresses. */
@@ -41,6 +41,7 @@ export interface SourcesConfig {
   readonly health: SourceHealth;
   /** Shared by all transfers of a process. */
   readonly gates: OriginGates;
+  readonly onFirstByte?: OnFirstByte | undefined;
   readonly logger: Logger;
 }
 
@@ -54,8 +55,10 @@ export function makeSources(file: FileSpec, config: SourcesConfig): Source[] {
     if (layer === 'bundled') return (config.bundles ?? []).map((bundle) => bundle.source(file));
     return layer === 'origin' ? file.sources.flatMap((spec) => namedSource(spec, isProvable(file), config)) : [];
   });
-  const { gates, health } = config;
-  return sources.map((source) => limited(gates)(withHealth(health)(learningLimits(gates.limits)(source))));
+  const { gates, health, onFirstByte } = config;
+  return sources.map((source) =>
+    limited(gates)(withHealth(health, undefined, onFirstByte)(learningLimits(gates.limits)(source))),
+  );
 }
 
 function gatewaySources(file: FileSpec, config: SourcesConfig): Source[] {

@@ -1,6 +1,5 @@
 import { messageOf } from '#core/error-facts';
 import type { Logger } from '#core/logger';
-import { createServeMetrics } from '#metrics/serve-metrics';
 import type { Http } from '#http/pool';
 import type { Upstream } from '#serve/pull/pull-files';
 import { pullThrough } from '#serve/pull/pull-through';
@@ -9,6 +8,7 @@ import { serveServer, type ServeServer } from '#serve/server';
 import type { ServeSettings } from '#serve/serve-settings';
 import type { Store } from '#store/open-store';
 import type { WorkerConfig } from '../config.ts';
+import type { MetricsServer } from '../metrics-server.ts';
 
 type ServeConfig = Pick<WorkerConfig, 'serve' | 'huggingFace' | 'ipfsGateways'>;
 
@@ -23,10 +23,18 @@ export interface StoreServer {
  * more.
  *
  * @param http what is fetched for clients is fetched with it; the caller closes it
+ * @param metrics of this worker: one page has what it fetches and what it serves
  */
-export function storeServer(config: ServeConfig, store: Store, http: Http, logger: Logger): StoreServer {
+export function storeServer(
+  config: ServeConfig,
+  store: Store,
+  http: Http,
+  metrics: Pick<MetricsServer, 'served' | 'expose'>,
+  logger: Logger,
+): StoreServer {
   const { serve: settings } = config;
-  const server = settings === undefined ? undefined : serverOf(settings, upstreamOf(config, http), store, logger);
+  const server =
+    settings === undefined ? undefined : serverOf(settings, upstreamOf(config, http), store, metrics, logger);
   return {
     async start() {
       try {
@@ -49,10 +57,10 @@ function serverOf(
   { host, port, allow, ...settings }: ServeSettings,
   upstream: Upstream,
   store: Store,
+  metrics: Pick<MetricsServer, 'served' | 'expose'>,
   logger: Logger,
 ): ServeServer {
-  const metrics = createServeMetrics();
   const pull = pullThrough({ store, allow, upstream, logger });
-  const handler = createServe({ ...settings, store, logger, pull, metrics: metrics.expose, onServed: metrics.count });
+  const handler = createServe({ ...settings, store, logger, pull, metrics: metrics.expose, onServed: metrics.served });
   return serveServer({ host, port, handler, onStop: pull?.stop });
 }
