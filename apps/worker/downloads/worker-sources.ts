@@ -28,9 +28,9 @@ export function workerSources(
   health: SourceHealth,
   gates: OriginGates,
   logger: Logger,
-): (job: DownloadJob) => Source[] {
+): (job: DownloadJob, peers: readonly Source[]) => Source[] {
   const bundles = configuredBundles(config.bundles, http);
-  return (job) =>
+  return (job, peers) =>
     makeSources(job.file, {
       gateways: config.ipfsGateways,
       gatewayData: config.gatewayData,
@@ -39,6 +39,7 @@ export function workerSources(
       secrets: config.secrets,
       layers: job.layers?.map(layerOfName) ?? config.layers,
       bundles,
+      peers,
       allowDowngrade: config.allowDowngrade,
       http,
       health,

@@ -4,13 +4,16 @@ import { createServeMetrics } from '#metrics/serve-metrics';
 import type { Http } from '#http/pool';
 import type { Upstream } from '#serve/pull/pull-files';
 import { pullThrough } from '#serve/pull/pull-through';
-import { createServe } from '#serve/serve';
+import { createServe, type ServeOptions } from '#serve/serve';
 import { serveServer, type ServeServer } from '#serve/server';
 import type { ServeSettings } from '#serve/serve-settings';
 import type { Store } from '#store/open-store';
 import type { WorkerConfig } from '../config.ts';
 
 type ServeConfig = Pick<WorkerConfig, 'serve' | 'huggingFace' | 'ipfsGateways'>;
+
+/** What other hosts get of the files that this worker fetches. */
+export type SharedFiles = Pick<ServeOptions, 'growing' | 'peerId'>;
 
 export interface StoreServer {
   start(): Promise<void>;
@@ -24,9 +27,16 @@ export interface StoreServer {
  *
  * @param http what is fetched for clients is fetched with it; the caller closes it
  */
-export function storeServer(config: ServeConfig, store: Store, http: Http, logger: Logger): StoreServer {
+export function storeServer(
+  config: ServeConfig,
+  store: Store,
+  http: Http,
+  shared: SharedFiles,
+  logger: Logger,
+): StoreServer {
   const { serve: settings } = config;
-  const server = settings === undefined ? undefined : serverOf(settings, upstreamOf(config, http), store, logger);
+  const server =
+    settings === undefined ? undefined : serverOf({ ...settings, ...shared }, upstreamOf(config, http), store, logger);
   return {
     async start() {
       try {
@@ -46,7 +56,7 @@ const upstreamOf = ({ huggingFace, ipfsGateways }: ServeConfig, http: Http): Ups
 });
 
 function serverOf(
-  { host, port, allow, ...settings }: ServeSettings,
+  { host, port, allow, ...settings }: ServeSettings & SharedFiles,
   upstream: Upstream,
   store: Store,
   logger: Logger,

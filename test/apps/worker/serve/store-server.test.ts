@@ -35,7 +35,7 @@ async function serverWith(serve: Partial<ServeSettings> | undefined) {
     huggingFace: { endpoint: 'http://127.0.0.1:9', token: undefined },
     ipfsGateways: [],
   };
-  const server: StoreServer = storeServer(config, store, http, logger);
+  const server: StoreServer = storeServer(config, store, http, {}, logger);
   open.push(
     () => http.close(),
     () => server.stop(),
