@@ -35,6 +35,8 @@ export interface SourcesConfig {
   readonly secrets?: SourceSecrets | undefined;
   /** Configured bundles, best first. */
   readonly bundles?: readonly ConfiguredBundle[] | undefined;
+  /** Other hosts that may have parts of the file, best first. */
+  readonly peers?: readonly Source[] | undefined;
   /** Follow redirects from https to http if a digest or a CID proves the file. */
   readonly allowDowngrade?: boolean | undefined;
   readonly http: Http;
@@ -53,6 +55,7 @@ export function makeSources(file: FileSpec, config: SourcesConfig): Source[] {
   const sources = config.layers.flatMap((layer) => {
     if (layer === 'ipfs') return gatewaySources(file, config);
     if (layer === 'bundled') return (config.bundles ?? []).map((bundle) => bundle.source(file));
+    if (layer === 'peer') return config.peers ?? [];
     return layer === 'origin' ? file.sources.flatMap((spec) => namedSource(spec, isProvable(file), config)) : [];
   });
   const { gates, health, onFirstByte } = config;

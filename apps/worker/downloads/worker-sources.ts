@@ -35,9 +35,9 @@ export function workerSources(
   config: WorkerConfig,
   { http, health, gates, onFirstByte }: SharedBySources,
   logger: Logger,
-): (job: DownloadJob) => Source[] {
+): (job: DownloadJob, peers: readonly Source[]) => Source[] {
   const bundles = configuredBundles(config.bundles, http);
-  return (job) =>
+  return (job, peers) =>
     makeSources(job.file, {
       gateways: config.ipfsGateways,
       gatewayData: config.gatewayData,
@@ -46,6 +46,7 @@ export function workerSources(
       secrets: config.secrets,
       layers: job.layers?.map(layerOfName) ?? config.layers,
       bundles,
+      peers,
       allowDowngrade: config.allowDowngrade,
       http,
       health,

@@ -3,7 +3,7 @@ import type { Logger } from '#core/logger';
 import type { Http } from '#http/pool';
 import type { Upstream } from '#serve/pull/pull-files';
 import { pullThrough } from '#serve/pull/pull-through';
-import { createServe } from '#serve/serve';
+import { createServe, type ServeOptions } from '#serve/serve';
 import { serveServer, type ServeServer } from '#serve/server';
 import type { ServeSettings } from '#serve/serve-settings';
 import type { Store } from '#store/open-store';
@@ -11,6 +11,9 @@ import type { WorkerConfig } from '../config.ts';
 import type { MetricsServer } from '../metrics-server.ts';
 
 type ServeConfig = Pick<WorkerConfig, 'serve' | 'huggingFace' | 'ipfsGateways'>;
+
+/** What other hosts get of the files that this worker fetches. */
+export type SharedFiles = Pick<ServeOptions, 'growing' | 'peerId'>;
 
 export interface StoreServer {
   start(): Promise<void>;
@@ -30,11 +33,14 @@ export function storeServer(
   store: Store,
   http: Http,
   metrics: Pick<MetricsServer, 'served' | 'expose'>,
+  shared: SharedFiles,
   logger: Logger,
 ): StoreServer {
   const { serve: settings } = config;
   const server =
-    settings === undefined ? undefined : serverOf(settings, upstreamOf(config, http), store, metrics, logger);
+    settings === undefined
+      ? undefined
+      : serverOf({ ...settings, ...shared }, upstreamOf(config, http), store, metrics, logger);
   return {
     async start() {
       try {
@@ -54,7 +60,7 @@ const upstreamOf = ({ huggingFace, ipfsGateways }: ServeConfig, http: Http): Ups
 });
 
 function serverOf(
-  { host, port, allow, ...settings }: ServeSettings,
+  { host, port, allow, ...settings }: ServeSettings & SharedFiles,
   upstream: Upstream,
   store: Store,
   metrics: Pick<MetricsServer, 'served' | 'expose'>,

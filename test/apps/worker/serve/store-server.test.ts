@@ -39,7 +39,7 @@ async function serverWith(serve: Partial<ServeSettings> | undefined) {
   const metrics = new MetricsServer({
     ...{ port: undefined, bind: '127.0.0.1', workerVersion: '1.2.3', readSources: () => [], logger: silentLogger },
   });
-  const server: StoreServer = storeServer(config, store, http, metrics, logger);
+  const server: StoreServer = storeServer(config, store, http, metrics, {}, logger);
   open.push(
     () => http.close(),
     () => server.stop(),
