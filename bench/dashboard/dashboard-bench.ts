@@ -121,7 +121,9 @@ async function signIn(browser: Browser, { client, stack }: QueueLab): Promise<Vi
 
 /** Opens the page in a browser that has kept nothing, and once more. */
 async function visits(browser: Browser, url: string, visitor: Visitor, throttle: number): Promise<Measured[]> {
-  const context = await browser.newContext({ storageState: visitor, viewport: VIEWPORT, reducedMotion: 'reduce' });
+  const context = await browser.newContext({
+    ...{ storageState: visitor, viewport: VIEWPORT, reducedMotion: 'reduce' as const, locale: 'en-US' },
+  });
   try {
     await context.addInitScript(NOTE_PAINTS);
     return [await visit(await context.newPage(), url, throttle), await visit(await context.newPage(), url, throttle)];

@@ -6,6 +6,7 @@ import { takeServerLock } from '#embedded/server-lock';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
 import { settingsFrom } from '../settings.ts';
+import { dashboardAddress, firstAccess } from '../stack/first-access.ts';
 import { isFree } from '../stack/port.ts';
 import { haulierHome } from '../stack/stack-config.ts';
 import { makeHome, startStack, type Stack, type StackWorker } from '../stack/start-stack.ts';
@@ -69,6 +70,7 @@ export async function prepareGround(
       env: { ...own.env, ...prefixOf(servers), HAULIER_ADMIN_TOKEN: token, ...apiEnv },
     });
     stops.push(() => stack.stop());
+    report(`dashboard: ${dashboardAddress(stack.apiUrl, firstAccess(stack.api.messages))}`);
     return stack;
   };
   return { home, run, origin, token, context: own, report, startStack: start };

@@ -1,9 +1,10 @@
 import { usePrefetchQuery } from '@tanstack/react-query';
-import { lazy } from 'react';
+import { Component, lazy, type ReactNode } from 'react';
 import type { MetricChart } from '#contracts/http/metrics';
 import type { ChartCardProps } from './chart-card.tsx';
 import { chartQuery } from '../data/charts.ts';
 import { Skeleton } from '../parts/page.tsx';
+import { ProblemBox } from '../parts/problem.tsx';
 import { WhenIdle } from '../parts/when-idle.tsx';
 
 const ChartCard = lazy(async () => ({ default: (await import('./chart-card.tsx')).ChartCard }));
@@ -23,8 +24,22 @@ export function LazyCharts(props: Omit<ChartCardProps, 'chart'> & { readonly cha
 function LazyChart(props: ChartCardProps) {
   usePrefetchQuery(chartQuery(props.chart, props.window));
   return (
-    <WhenIdle fallback={<Skeleton lines={8} />}>
-      <ChartCard {...props} />
-    </WhenIdle>
+    <WithoutCharts>
+      <WhenIdle fallback={<Skeleton lines={8} />}>
+        <ChartCard {...props} />
+      </WhenIdle>
+    </WithoutCharts>
   );
+}
+
+/**
+ * Keeps the page when its charts cannot be drawn: their code is gone, or the browser has a language that is none, such as `en-US@posix`,
+ * which uPlot gives to `Intl` when it is loaded.
+ */
+class WithoutCharts extends Component<{ readonly children: ReactNode }, { readonly error?: unknown }> {
+  override state: { readonly error?: unknown } = {};
+  static getDerivedStateFromError = (error: unknown) => ({ error });
+  override render() {
+    return 'error' in this.state ? <ProblemBox error={this.state.error} /> : this.props.children;
+  }
 }

@@ -341,6 +341,15 @@ describe('the dashboard', () => {
     expect(tabs.faults.splice(0)).not.toEqual([]);
   }, 60_000);
 
+  it('T30 keeps the page when the code of its charts is gone, or cannot work with the language of the browser', async () => {
+    const page = await open('/models');
+    await page.route('**/assets/chart-card-*.js', (route) => route.fulfill({ status: 404, body: '' }));
+    await page.getByRole('link', { name: 'Overview' }).click();
+    await page.getByRole('alert').first().waitFor();
+    await page.getByRole('region', { name: 'Active rollouts' }).waitFor();
+    expect(tabs.faults.splice(0)).not.toEqual([]);
+  }, 60_000);
+
   it('T32 shows a name that holds markup as the text that it is', async () => {
     const name = '<img src=x onerror="globalThis.isHacked=1">';
     await system.client.createToken({ name, scopes: ['read'] });

@@ -32,6 +32,8 @@ export function tabsOf(browser: () => Browser, url: () => string): Tabs {
     const context = await browser().newContext({
       viewport: { width: 1280, height: 900 },
       reducedMotion: 'reduce',
+      // Without a language in the environment Chromium reports one that `Intl` refuses.
+      locale: 'en-US',
       ...(visitor === undefined ? {} : { storageState: visitor }),
       ...options,
     });

@@ -1,12 +1,12 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { SIGN_IN_PAGE } from '#contracts/http/access/session';
 import { wholeNumber } from '#core/settings/setting-kinds';
 import { usageOf } from '../../cli-error-of.ts';
 import type { CommandContext } from '../../context.ts';
 import { CliError, EXIT } from '../../exit-code.ts';
 import { settingsFrom } from '../../settings.ts';
 import { stackConfig } from '../../stack/stack-config.ts';
+import { dashboardAddress, firstAccess, type FirstAccess } from '../../stack/first-access.ts';
 import { startStack } from '../../stack/start-stack.ts';
 import { optionOf } from '../../typed.ts';
 
@@ -54,19 +54,10 @@ export function workerOptions(home: string, host: string, index: number): { name
   return { name: `worker${suffix}`, env };
 }
 
-interface FirstAccess {
-  readonly adminToken?: string;
-  readonly setupCode?: string;
-}
-
-/** The API sends what its first start made once, to its parent process, and stores only hashes. */
-const firstAccess = (messages: readonly unknown[]): FirstAccess =>
-  Object.assign({}, ...messages.filter((message) => typeof message === 'object')) as FirstAccess;
-
-function greeting(apiUrl: string, { adminToken, setupCode }: FirstAccess): string {
-  const page = setupCode === undefined ? '/' : `${SIGN_IN_PAGE}#code=${setupCode}   (signs you in once, as an admin)`;
+function greeting(apiUrl: string, access: FirstAccess): string {
+  const { adminToken } = access;
   const lines = [
-    `dashboard    ${apiUrl}${page}`,
+    `dashboard    ${dashboardAddress(apiUrl, access)}`,
     `API          ${apiUrl}/api/status`,
     `API docs     ${apiUrl}/docs`,
     `queue board  ${apiUrl}/admin/queues`,
