@@ -93,7 +93,7 @@ function registerAggregates(app: App, deps: Dependencies): void {
     },
     async ({ query }, reply) => {
       const since = ago(deps, query.window);
-      return summaryView(await readList(deps, reply, (from) => metricsSummary(from, since, deps.now())), deps.now());
+      return summaryView(await readList(deps, reply, (from) => metricsSummary(from, since)), deps.now());
     },
   );
   app.get(
@@ -110,7 +110,7 @@ function registerAggregates(app: App, deps: Dependencies): void {
     },
     async (request) => {
       const since = ago(deps, request.query.window);
-      return healthView(since, await layerHealth(deps.database, since, deps.now()));
+      return healthView(since, await layerHealth(deps.database, since));
     },
   );
 }

@@ -113,9 +113,9 @@ export async function listTries(database: Database, filter: TryFilter): Promise<
 }
 
 /** Success, latency and cache effectiveness since the given moment or the reset point. */
-export async function metricsSummary(database: Database, since: Date, now: Date): Promise<MetricsCounts> {
+export async function metricsSummary(database: Database, since: Date): Promise<MetricsCounts> {
   const start = await startOf(database, since);
-  const [sums, outcomes] = await Promise.all([trySums(database, start, now), endedSince(database, start)]);
+  const [sums, outcomes] = await Promise.all([trySums(database, start), endedSince(database, start)]);
   const byLayer = [...groupBy(sums, ({ layer }) => layer).values()];
   const byGateway = [...groupBy(sums, ({ layer, origin }) => `${layer} ${origin}`).values()];
   const layers = byLayer.map((of) => ({ layer: of[0]!.layer, ...statsOf(of) }));
@@ -150,7 +150,7 @@ function effectivenessOf(counts: Partial<Record<Outcome, number>>): number | nul
 }
 
 /** How each layer that was tried since the given moment does. */
-export async function layerHealth(database: Database, since: Date, now: Date): Promise<LayerHealth[]> {
+export async function layerHealth(database: Database, since: Date): Promise<LayerHealth[]> {
   const start = await startOf(database, since);
   const lastSql = `SELECT s.layer, max(s.last_success_at) AS "lastSuccessAt", max(s.last_failure_at) AS "lastFailureAt",
       (array_agg(s.last_error ORDER BY s.last_failure_at DESC) FILTER (WHERE s.last_failure_at >= $1))[1] AS "lastError"
@@ -158,7 +158,7 @@ export async function layerHealth(database: Database, since: Date, now: Date): P
   type Last = Pick<LayerHealth, 'layer' | 'lastSuccessAt' | 'lastFailureAt' | 'lastError'>;
   const statesSql = 'SELECT layer, state, since FROM layer_states';
   const [sums, last, states] = await Promise.all([
-    trySums(database, start, now),
+    trySums(database, start),
     database.pool.query<Last>(lastSql, [start]),
     database.pool.query<{ layer: LayerName; state: string; since: Date }>(statesSql),
   ]);
@@ -182,7 +182,7 @@ export async function layerHealth(database: Database, since: Date, now: Date): P
 
 /** Writes since when each layer is as it is now. */
 export async function noteLayers(database: Database, since: Date, now: Date): Promise<void> {
-  const found = await layerHealth(database, since, now);
+  const found = await layerHealth(database, since);
   const sql = `INSERT INTO layer_states AS o (layer, state, since)
     SELECT e.layer, e.state, $2 FROM jsonb_to_recordset($1::jsonb) AS e (layer text, state text) ORDER BY e.layer
     ON CONFLICT (layer) DO UPDATE SET state = excluded.state, since = excluded.since WHERE o.state <> excluded.state`;
