@@ -67,7 +67,7 @@ function registerRecords(app: App, deps: Dependencies): void {
       const { window, layer, status, cursor, limit } = query;
       const after = cursor === undefined ? undefined : decodeRecordCursor(cursor);
       const filter = { since: ago(deps, window), layer, status, limit: limit + 1, after };
-      const rows = await readList(deps, reply, (from) => listTries(from, filter));
+      const rows = await readList(deps, reply, (from) => listTries(from, filter, deps.now()));
       const last = rows.length > limit ? rows[limit - 1] : undefined;
       return {
         records: rows.slice(0, limit).map(tryRecord),

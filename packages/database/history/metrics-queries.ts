@@ -95,9 +95,29 @@ export async function triesOf(
   return (await database.pool.query<TryRow>(sql, [since, id, limit])).rows;
 }
 
-/** The history of tries since the reset point, newest first. */
-export async function listTries(database: Database, filter: TryFilter): Promise<TryRow[]> {
-  const parameters: unknown[] = [await startOf(database, filter.since)];
+/** Looked through first, back from where the page begins; the whole window only when these have too few. */
+const FIRST_LOOKS_MS = [DAY_MS, 7 * DAY_MS];
+
+/**
+ * The history of tries since the reset point, newest first. No index has their order: a page of a large fleet is among the tries of its last
+ * day, and sorting those of a month takes seconds.
+ *
+ * @param now where the first page begins
+ */
+export async function listTries(database: Database, filter: TryFilter, now: Date): Promise<TryRow[]> {
+  const start = await startOf(database, filter.since);
+  const newest = filter.after?.at ?? now;
+  for (const lookMs of FIRST_LOOKS_MS) {
+    const from = new Date(newest.getTime() - lookMs);
+    if (from <= start) break;
+    const rows = await triesFrom(database, filter, from);
+    if (rows.length === filter.limit) return rows;
+  }
+  return triesFrom(database, filter, start);
+}
+
+async function triesFrom({ pool }: Database, filter: TryFilter, start: Date): Promise<TryRow[]> {
+  const parameters: unknown[] = [start];
   const given = (value: unknown): string => `$${parameters.push(value)}`;
   const conditions = [SINCE];
   if (filter.layer !== undefined) conditions.push(`t.layer = ${given(filter.layer)}`);
@@ -106,10 +126,12 @@ export async function listTries(database: Database, filter: TryFilter): Promise<
     const { at, downloadId, generation, attempt, sequence } = filter.after;
     const position = [given(at), given(downloadId), given(generation), given(attempt), given(sequence)].join(', ');
     conditions.push(`(t.at, t.download_id, t.generation, t.attempt, t.sequence) < (${position})`);
+    // The position alone does not tell Postgres which partitions are later.
+    conditions.push(`t.at <= ${given(at)} AND t.day <= (${given(at)}::timestamptz AT TIME ZONE 'UTC')::date`);
   }
   const sql = `SELECT ${TRY_COLUMNS} FROM tries t WHERE ${conditions.join(' AND ')} ${NEWEST_FIRST}
     LIMIT ${given(filter.limit)}`;
-  return (await database.pool.query<TryRow>(sql, parameters)).rows;
+  return (await pool.query<TryRow>(sql, parameters)).rows;
 }
 
 /** Success, latency and cache effectiveness since the given moment or the reset point. */

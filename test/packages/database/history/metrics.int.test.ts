@@ -36,7 +36,7 @@ describe('metrics', () => {
 
   it('ME1 keeps one record per try with all its facts, newest first', async () => {
     await someTries();
-    const [newest, ...rest] = await listTries(database, { since: START, limit: 20 });
+    const [newest, ...rest] = await listTries(database, { since: START, limit: 20 }, at(100));
     expect(rest).toHaveLength(10);
     expect(newest).toMatchObject({
       at: at(20),
@@ -52,10 +52,30 @@ describe('metrics', () => {
       errorKind: 'forbidden',
       errorMessage: 'gated',
     });
-    expect(await listTries(database, { since: START, layer: 'ipfs', status: 'failure', limit: 20 })).toHaveLength(2);
-    const page = await listTries(database, { since: START, limit: 4 });
-    const next = await listTries(database, { since: START, limit: 20, after: page.at(-1) });
+    expect(
+      await listTries(database, { since: START, layer: 'ipfs', status: 'failure', limit: 20 }, at(100)),
+    ).toHaveLength(2);
+    const page = await listTries(database, { since: START, limit: 4 }, at(100));
+    const next = await listTries(database, { since: START, limit: 20, after: page.at(-1) }, at(100));
     expect([...page, ...next]).toEqual([newest, ...rest]);
+  });
+
+  it('ME1 pages through weeks of tries without gap or repeat, also where a day has fewer than a page', async () => {
+    const one = await oneDownload(database);
+    const daysAgo = [0, 0, 0, 1, 5, 6, 12, 12, 25];
+    const tries = daysAgo.map((days, n) => ({ ...tried(one, 1, n), at: START.getTime() - days * DAY_MS + n }));
+    await applyEvents(database, [batch(tries)], at(9));
+    const since = new Date(START.getTime() - 30 * DAY_MS);
+    const newestFirst = tries.toSorted((a, b) => b.at - a.at).map(({ sequence }) => sequence);
+    for (const limit of [1, 2, 3, 20]) {
+      const seen: number[] = [];
+      let page = await listTries(database, { since, limit }, at(100));
+      while (page.length > 0) {
+        seen.push(...page.map(({ sequence }) => sequence));
+        page = await listTries(database, { since, limit, after: page.at(-1) }, at(100));
+      }
+      expect(seen).toEqual(newestFirst);
+    }
   });
 
   it('M08 ME2 takes scheme, host and port for the gateway, whatever files came from there', async () => {
@@ -195,7 +215,7 @@ describe('metrics', () => {
   it('ME3 counts from the reset point on and forgets nothing before its time', async () => {
     await someTries();
     await resetMetrics(database, at(50));
-    expect(await listTries(database, { since: START, limit: 20 })).toEqual([]);
+    expect(await listTries(database, { since: START, limit: 20 }, at(100))).toEqual([]);
     expect(await metricsSummary(database, START)).toMatchObject({ since: at(50), layers: [], outcomes: {} });
     expect(await layerHealth(database, START)).toEqual([]);
     expect(await rowsIn('tries')).toBe(11);
@@ -228,7 +248,7 @@ describe('metrics', () => {
     const made = await Promise.all([1, 2, 3].map(() => ensureTryPartitions(database, START)));
     await Promise.all(arrivals);
     expect(made.flat().sort()).toEqual(['2026-11-21', '2026-11-22', '2026-11-23', '2026-11-24', '2026-11-25']);
-    expect(await listTries(database, { since: START, limit: 100 })).toHaveLength(20);
+    expect(await listTries(database, { since: START, limit: 100 }, at(100))).toHaveLength(20);
     expect(await ensureTryPartitions(database, START)).toEqual([]);
     expect(await ensureTryPartitions(database, new Date(START.getTime() + DAY_MS))).toEqual(['2026-11-26']);
   });
