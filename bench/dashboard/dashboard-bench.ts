@@ -89,10 +89,15 @@ const titleOf = (options: DashboardBenchOptions): string => {
 };
 
 async function enterFleet({ database }: QueueLab, options: DashboardBenchOptions): Promise<void> {
+  let last = '';
+  const report = (step: string): void => {
+    if (step !== last) options.say(`seeding: ${step}`);
+    last = step;
+  };
   await seed(database, {
     ...{ ...sizeOf(options), now: new Date(), onlineForMs: 12 * HOUR_MS },
     migrations: findProjectFiles(import.meta.url).migrations,
-    report: (step, done) => options.say(`seeding ${step} ${done}`),
+    report,
   });
 }
 

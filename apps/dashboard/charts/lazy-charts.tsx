@@ -1,9 +1,10 @@
 import { usePrefetchQuery } from '@tanstack/react-query';
-import { lazy, Suspense } from 'react';
+import { lazy } from 'react';
 import type { MetricChart } from '#contracts/http/metrics';
 import type { ChartCardProps } from './chart-card.tsx';
 import { chartQuery } from '../data/charts.ts';
 import { Skeleton } from '../parts/page.tsx';
+import { WhenIdle } from '../parts/when-idle.tsx';
 
 const ChartCard = lazy(async () => ({ default: (await import('./chart-card.tsx')).ChartCard }));
 
@@ -22,8 +23,8 @@ export function LazyCharts(props: Omit<ChartCardProps, 'chart'> & { readonly cha
 function LazyChart(props: ChartCardProps) {
   usePrefetchQuery(chartQuery(props.chart, props.window));
   return (
-    <Suspense fallback={<Skeleton lines={8} />}>
+    <WhenIdle fallback={<Skeleton lines={8} />}>
       <ChartCard {...props} />
-    </Suspense>
+    </WhenIdle>
   );
 }

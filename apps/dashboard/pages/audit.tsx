@@ -118,7 +118,7 @@ export function Audit() {
 
 function Entry({ entry }: { readonly entry: AuditEntry }) {
   return (
-    <span className="row">
+    <span className="row whole">
       <When at={entry.at} />
       <FormDialog open="Details" className="quiet" title={`${entry.action} by ${entry.actor}`}>
         {(close) => (

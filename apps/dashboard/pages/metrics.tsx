@@ -17,7 +17,7 @@ const WINDOWS = ['1h', '6h', '24h', '7d', '30d'] as const;
 
 /** Rollouts that are looked at for marks, the newest. */
 const MARKED = 200;
-/** Marks beyond this number are named in the list of rollouts alone. */
+/** More lines than this would hide what the charts show. */
 const NAMED = 12;
 
 export function Metrics() {
@@ -25,7 +25,10 @@ export function Metrics() {
   const window = textOf('window') ?? '24h';
   const isCompared = textOf('compare') === 'before';
   const begun = useBegunRollouts(window);
-  const times = begun.map(({ createdAt }) => createdAt).join(' ');
+  const times = begun
+    .slice(0, NAMED)
+    .map(({ createdAt }) => createdAt)
+    .join(' ');
   // The same times are the same marks: a chart is drawn again only for others.
   const marks = useMemo(
     () =>
@@ -83,13 +86,14 @@ function BegunRollouts({ rollouts }: { readonly rollouts: readonly Rollout[] }) 
   const left = rollouts.length - NAMED;
   return (
     <p className="row">
-      <span className="faint">Dotted lines are rollouts that began:</span>
+      <span className="faint">
+        Dotted lines are rollouts that began{left > 0 && `, the newest of ${countText(rollouts.length)}`}:
+      </span>
       {rollouts.slice(0, NAMED).map((rollout) => (
         <span key={rollout.id} className="whole">
           <RolloutLink rollout={rollout} /> <When at={rollout.createdAt} />
         </span>
       ))}
-      {left > 0 && <span className="faint">and {countText(left)} before</span>}
     </p>
   );
 }

@@ -1,4 +1,4 @@
-import { Suspense } from 'react';
+import { lazy, Suspense } from 'react';
 import { Link, NavLink, Outlet, ScrollRestoration, useLocation } from 'react-router';
 import { useLiveEvents } from '../data/live.ts';
 import type { Me } from '#contracts/http/access/session';
@@ -6,13 +6,15 @@ import { isUser, useSession } from '../data/session.ts';
 import { Icon } from '../parts/text/icon.tsx';
 import { Skeleton } from '../parts/page.tsx';
 import { ProblemBox } from '../parts/problem.tsx';
+import { WhenIdle } from '../parts/when-idle.tsx';
 import { LiveDot } from './live-dot.tsx';
 import { PLACES, type NavigationPlace } from './navigation.ts';
-import { SearchBox } from './search-box.tsx';
 import { SetupPage, SignInPage } from './sign-in.tsx';
-import { UserMenu } from './user-menu.tsx';
 
 const SIGN_IN_PAGE = '/login';
+
+const SearchBox = lazy(async () => ({ default: (await import('./search-box.tsx')).SearchBox }));
+const UserMenu = lazy(async () => ({ default: (await import('./user-menu.tsx')).UserMenu }));
 
 /** Navigation and top bar around every page; the sign-in page without a session. */
 export function Frame() {
@@ -51,9 +53,15 @@ function SignedIn({ me }: { readonly me: Me | undefined }) {
         ))}
       </nav>
       <header className="top">
-        <SearchBox />
+        <WhenIdle fallback={<div className="search" />}>
+          <SearchBox />
+        </WhenIdle>
         <LiveDot />
-        {me !== undefined && <UserMenu me={me} />}
+        {me !== undefined && (
+          <WhenIdle fallback={null}>
+            <UserMenu me={me} />
+          </WhenIdle>
+        )}
       </header>
       <main id="main" key={pathname}>
         {me !== undefined && isUser(me) && !me.hasPassword && (

@@ -244,6 +244,7 @@ describe('the dashboard', () => {
 
   it('finds a host by a part of its name from every page, with the keyboard alone', async () => {
     const page = await open('/audit');
+    await page.getByRole('combobox', { name: /^Search/ }).waitFor();
     await page.keyboard.press('/');
     await page.keyboard.type('u-003');
     await page.getByRole('option', { name: /gpu-003/ }).waitFor();

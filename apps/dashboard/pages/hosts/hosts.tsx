@@ -69,6 +69,7 @@ export function Hosts() {
       />
       <div className="with-facets">
         <aside className="facets" aria-label="Facets">
+          {all.data === undefined && all.error === null && <Skeleton lines={8} />}
           {all.data !== undefined && (
             <Facet
               name="Status"
@@ -130,7 +131,15 @@ const diskOf = ({ storeBytes, freeBytes }: Host): number | null =>
 const LOW_FROM = 0.9;
 
 const COLUMNS: readonly Column<Host>[] = [
-  { key: 'name', head: 'Host', cell: ({ name }) => <Link to={`/hosts/${encodeURIComponent(name)}`}>{name}</Link> },
+  {
+    key: 'name',
+    head: 'Host',
+    cell: ({ name }) => (
+      <Link className="name" title={name} to={`/hosts/${encodeURIComponent(name)}`}>
+        {name}
+      </Link>
+    ),
+  },
   {
     key: 'status',
     head: 'Status',
@@ -151,15 +160,17 @@ const COLUMNS: readonly Column<Host>[] = [
   { key: 'files', head: 'Files', isNumber: true, isExtra: true, cell: ({ fileCount }) => countText(fileCount) },
   {
     key: 'disk',
-    head: 'Store of the disk',
+    head: 'Disk',
     cell: (host) => (
-      <ShareBar
-        share={diskOf(host)}
-        tone={(diskOf(host) ?? 0) >= LOW_FROM ? 'bad' : 'running'}
-        text={`${host.name}: store ${bytesText(host.storeBytes)}, free ${bytesText(host.freeBytes)} (${percentText(diskOf(host))})`}
-      />
+      <div className="measured">
+        <ShareBar
+          share={diskOf(host)}
+          tone={(diskOf(host) ?? 0) >= LOW_FROM ? 'bad' : 'running'}
+          text={`${host.name}: store ${bytesText(host.storeBytes)}, free ${bytesText(host.freeBytes)} (${percentText(diskOf(host))})`}
+        />
+        <span>{bytesText(host.freeBytes)} free</span>
+      </div>
     ),
   },
-  { key: 'free', head: 'Free', isNumber: true, cell: ({ freeBytes }) => bytesText(freeBytes) },
   { key: 'version', head: 'Worker', isExtra: true, cell: ({ workerVersion }) => workerVersion ?? '–' },
 ];

@@ -7,7 +7,9 @@ export const titleOf = ({ models }: Pick<Rollout, 'models'>): string =>
   models.map(({ name, version }) => `${name}@${version}`).join(', ');
 
 export const RolloutLink = ({ rollout }: { readonly rollout: Rollout }) => (
-  <Link to={`/rollouts/${rollout.id}`}>{titleOf(rollout)}</Link>
+  <Link className="name" title={titleOf(rollout)} to={`/rollouts/${rollout.id}`}>
+    {titleOf(rollout)}
+  </Link>
 );
 
 /** Hosts of the rollout by where they stand. */

@@ -28,10 +28,27 @@ export function DownloadTable(props: {
 
 const shareOf = ({ percent }: Download): number | null => (percent === null ? null : percent / 100);
 
+const thereText = (download: Download): string => {
+  const { bytes, sizeBytes, bytesPerSecond } = download;
+  const there = bytes === sizeBytes ? bytesText(bytes) : `${bytesText(bytes)} / ${bytesText(sizeBytes)}`;
+  return isMoving(download) ? `${there}, ${rateText(bytesPerSecond)}` : there;
+};
+
 const isMoving = ({ status }: Download): boolean => status === 'in_progress' || status === 'resuming';
 
+const versionText = ({ name, version }: NonNullable<Download['model']>): string =>
+  version === null ? name : `${name}@${version}`;
+
 const COLUMNS: readonly Column<Download>[] = [
-  { key: 'file', head: 'File', cell: ({ id, file }) => <Link to={`/downloads/${id}`}>{file}</Link> },
+  {
+    key: 'file',
+    head: 'File',
+    cell: ({ id, file }) => (
+      <Link className="name" title={file} to={`/downloads/${id}`}>
+        {file}
+      </Link>
+    ),
+  },
   { key: 'status', head: 'Status', cell: ({ status, message }) => <StateMark state={status} note={message} /> },
   {
     key: 'reason',
@@ -52,7 +69,7 @@ const COLUMNS: readonly Column<Download>[] = [
       host === null ? (
         'the pool'
       ) : (
-        <Link className="whole" to={`/hosts/${encodeURIComponent(host)}`}>
+        <Link className="name" title={host} to={`/hosts/${encodeURIComponent(host)}`}>
           {host}
         </Link>
       ),
@@ -65,37 +82,24 @@ const COLUMNS: readonly Column<Download>[] = [
       model === null ? (
         '–'
       ) : (
-        <Link to={`/models/${encodeURIComponent(model.name)}`}>
-          {model.name}
-          {model.version === null ? '' : `@${model.version}`}
+        <Link className="name" title={versionText(model)} to={`/models/${encodeURIComponent(model.name)}`}>
+          {versionText(model)}
         </Link>
       ),
   },
   {
     key: 'progress',
     head: 'There',
-    isExtra: true,
     cell: (download) => (
-      <ShareBar
-        share={shareOf(download)}
-        tone={toneOf(download.status)}
-        text={`${download.file}: ${percentText(shareOf(download))}`}
-      />
+      <div className="measured">
+        <ShareBar
+          share={shareOf(download)}
+          tone={toneOf(download.status)}
+          text={`${download.file}: ${percentText(shareOf(download))}`}
+        />
+        <span>{thereText(download)}</span>
+      </div>
     ),
-  },
-  {
-    key: 'bytes',
-    head: 'Bytes',
-    isNumber: true,
-    cell: ({ bytes, sizeBytes }) =>
-      bytes === sizeBytes ? bytesText(bytes) : `${bytesText(bytes)} / ${bytesText(sizeBytes)}`,
-  },
-  {
-    key: 'rate',
-    head: 'Rate',
-    isNumber: true,
-    isExtra: true,
-    cell: (download) => (isMoving(download) ? rateText(download.bytesPerSecond) : '–'),
   },
   { key: 'updated', head: 'Updated', isExtra: true, cell: ({ updatedAt }) => <When at={updatedAt} /> },
   {
