@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { bundleBench } from './bundle/bundle-bench.ts';
 import { dashboardBench } from './dashboard/dashboard-bench.ts';
 import { fleetBench } from './fleet/fleet-bench.ts';
+import { listsBench } from './lists/lists-bench.ts';
 import { liveBench } from './live/live-bench.ts';
 import { metricsBench } from './metrics/metrics-bench.ts';
 import { queueBench } from './queue/queue-bench.ts';
@@ -17,6 +18,7 @@ const USAGE = `usage: npm run bench -- transfer [--quick] [--rounds N] [--only C
        npm run bench -- serve [--quick] [--rounds N] [--json] [--dir FOLDER]
        npm run bench -- metrics [--quick] [--rounds N] [--json] [--dir FOLDER]
        npm run bench -- live [--quick] [--rounds N] [--json] [--dir FOLDER]
+       npm run bench -- lists [--quick] [--rounds N] [--json] [--dir FOLDER]
        npm run bench -- dashboard [--quick] [--rounds N] [--json] [--dir FOLDER]
 
   --quick           3 rounds and smaller files
@@ -54,6 +56,7 @@ const BENCHES = {
   serve: serveBench,
   metrics: metricsBench,
   live: liveBench,
+  lists: listsBench,
   dashboard: dashboardBench,
 };
 const bench = new Map(Object.entries(BENCHES)).get(positionals[0] ?? '');

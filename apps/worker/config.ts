@@ -76,6 +76,10 @@ export interface WorkerConfig {
   readonly verifyBytesPerSecond: number;
   /** Where and to whom the store is served; undefined: not at all. */
   readonly serve: ServeSettings | undefined;
+  /** Workers that files are shared with: `http://host:port`. */
+  readonly peers: readonly string[];
+  /** The secret that the hosts of the site share. */
+  readonly siteKey: string | undefined;
   /** Proxies of sources. */
   readonly proxy: ProxySettings;
   readonly tracing: TracingSettings;
@@ -204,6 +208,8 @@ const toConfig = (values: Values): Omit<WorkerConfig, keyof Place | OfFiles> => 
     versionsMs: values.HAULIER_STORE_KEEP_VERSIONS,
   },
   verifyBytesPerSecond: values.HAULIER_VERIFY_RATE,
+  peers: values.HAULIER_PEERS,
+  siteKey: values.HAULIER_SITE_KEY,
   proxy: { http: values.HTTP_PROXY, https: values.HTTPS_PROXY, noProxy: values.NO_PROXY },
   logLevel: values.HAULIER_LOG_LEVEL,
 });

@@ -1,8 +1,10 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ReportedSource, WorkerEvent } from '#contracts/worker/worker-events';
-import { LAYER_NAMES } from '#core/layer';
+import { LAYER_NAMES, nameOfLayer } from '#core/layer';
 import type { Logger } from '#core/logger';
+import type { Source } from '#core/source';
+import type { ServedAnswer } from '#metrics/serve-metrics';
 import { createWorkerMetrics } from '#metrics/worker-metrics';
 
 export interface MetricsServerOptions {
@@ -33,6 +35,16 @@ export class MetricsServer {
     else if (event.type === 'host.notice' && event.notice === 'evicted') this.#metrics.evicted();
   }
 
+  /** A source that was asked `ms` ago sends. */
+  readonly firstByte = ({ layer }: Pick<Source, 'layer'>, ms: number): void =>
+    this.#metrics.firstByte(nameOfLayer(layer), ms);
+
+  /** A client of the store had its answer. */
+  readonly served = (answer: ServedAnswer): void => this.#metrics.served(answer);
+
+  /** @returns everything that this worker counts, in the format of Prometheus */
+  readonly expose = (): Promise<string> => this.#metrics.expose(this.#breakersOpen());
+
   /** Redis has everything that was published before. */
   contacted(): void {
     this.#metrics.contacted(Date.now());
@@ -47,7 +59,7 @@ export class MetricsServer {
         response.writeHead(404, { 'content-type': 'text/plain' }).end('GET /metrics is all that is here\n');
         return;
       }
-      this.#metrics.expose(this.#breakersOpen()).then(
+      this.expose().then(
         (text) => response.writeHead(200, { 'content-type': this.#metrics.contentType }).end(text),
         (err: unknown) => {
           logger.error({ err }, 'metrics could not be written');

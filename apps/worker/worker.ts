@@ -9,6 +9,7 @@ import { connectPatiently, disconnect, type RedisClient } from '#queue/connectio
 import { EventPublisher, type EventPublisherOptions } from '#queue/events/event-publisher';
 import { HostLock } from '#queue/jobs/host-lock';
 import { JobConsumer } from '#queue/jobs/job-consumer';
+import { GrowingFiles } from '#serve/swarm/growing-files';
 import { OriginGates } from '#sources/guards/limited';
 import { SourceHealth } from '#sources/guards/source-health';
 import type { Tracing } from '#tracing/tracing';
@@ -28,7 +29,8 @@ import { unhandledFailureEvent } from './downloads/unhandled-failure.ts';
 import { MetricsServer } from './metrics-server.ts';
 import type { HeldIdentity } from './worker-identity.ts';
 import { sourceReports } from './downloads/source-reports.ts';
-import { workerSources } from './downloads/worker-sources.ts';
+import { workerSwarm, type WorkerSwarmOptions } from './downloads/worker-swarm.ts';
+import { workerSources, type SharedBySources } from './downloads/worker-sources.ts';
 
 export interface Worker {
   /** Resolves once jobs are taken; waits for Redis. */
@@ -59,7 +61,7 @@ export function createWorker(
   logger: Logger,
 ): Worker {
   const [{ host, pool, concurrency }, { prefix }] = [config, config.redis];
-  const redis = connectPatiently(config.redis, 'worker', logger);
+  const [redis, shares] = [connectPatiently(config.redis, 'worker', logger), sharedFiles(identity)];
   const [sources, own] = [knownSources(config), { config, identity, redis, http, workerVersion }];
   const metrics = metricsOf(config, workerVersion, sources, logger);
   const { append, flush, ...events } = openPublisher(config, identity, redis, seal, metrics, logger);
@@ -73,14 +75,14 @@ export function createWorker(
   const commands = listenToCommands(config, redis, { downloads, limits, health: sources.health }, logger);
   const recallCommands = commands.recall.bind(commands);
   const reporter = new ProgressPublisher({ downloads, publish: append, recallCommands, logger });
-  const fetcher = createWorkerFetcher(config, limits, store, { http, ...sources }, logger);
+  const fetcher = createWorkerFetcher(config, limits, store, { http, metrics, ...sources, ...shares }, logger);
   const handler = createDownloadHandler({ ...shared, publish, fetcher, downloads, onServed: maintenance.served });
   storeNotices.subscribe((notice) => {
     if (maintenance.isNews(notice)) noticeEvents(notice, Date.now()).forEach(publish);
   });
   const handling = { handler, onUnhandledFailure: tellUnhandledFailure(publish), logger };
   const consumer = new JobConsumer({ ...handling, redis, prefix, identity, host, pool, concurrency });
-  const server = storeServer(config, store, http, logger);
+  const server = storeServer(config, store, http, metrics, shares, logger);
   const hostLock = lockOfHost(config, identity, redis, { publish: append, onHostLost }, logger);
   const start = async (isStopped: () => boolean): Promise<void> => {
     commands.start();
@@ -103,6 +105,9 @@ export function createWorker(
   };
   return stoppable(start, stop);
 }
+
+/** What other hosts get from this worker, and its name among them. */
+const sharedFiles = ({ workerId: peerId }: HeldIdentity) => ({ growing: new GrowingFiles(), peerId });
 
 /** What this worker learns of its sources, over all downloads. */
 function knownSources(config: WorkerConfig) {
@@ -199,11 +204,19 @@ function createWorkerFetcher(
   config: WorkerConfig,
   limits: TransferLimits,
   store: Store,
-  { http, health, gates }: { readonly http: Http; readonly health: SourceHealth; readonly gates: OriginGates },
+  {
+    metrics,
+    growing,
+    peerId,
+    ...shared
+  }: Omit<SharedBySources, 'onFirstByte'> &
+    Pick<WorkerSwarmOptions, 'growing' | 'peerId'> & { readonly metrics: MetricsServer },
   logger: Logger,
 ): Fetcher {
-  const sourcesOf = workerSources(config, http, health, gates, logger);
-  return createFetcher({ config, limits, sourcesOf, health, tables: storeLeafTables(store, logger) });
+  const { http, health } = shared;
+  const sourcesOf = workerSources(config, { ...shared, onFirstByte: metrics.firstByte }, logger);
+  const swarm = workerSwarm(config, { http, growing, peerId, logger });
+  return createFetcher({ config, limits, sourcesOf, swarm, health, tables: storeLeafTables(store, logger) });
 }
 
 const tellUnhandledFailure =

@@ -108,7 +108,7 @@ function summaryVariants(database: Database, now: Date): Variant[] {
   const since = new Date(now.getTime() - DAYS * DAY_MS);
   return [
     variantOf(RAW, async () => void (await database.pool.query(RAW_SQL, [since]))),
-    variantOf(ROLLED, async () => void (await metricsSummary(database, since, now))),
+    variantOf(ROLLED, async () => void (await metricsSummary(database, since))),
   ];
 }
 

@@ -73,6 +73,8 @@ export interface Source {
   /** The CID that its reads ask for, where they ask for one. */
   readonly cid?: string | undefined;
   capabilities(): SourceCapabilities;
+  /** Whether the source has these bytes now: a peer that still fetches the file has parts of it, and more of them later. Undefined: all. */
+  readonly holds?: ((range: ByteRange) => boolean) | undefined;
   /**
    * Sends the wanted bytes, or a legal prefix of them, to the sink.
    *

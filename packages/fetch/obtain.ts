@@ -60,7 +60,7 @@ export async function obtain(asked: FileSpec, options: ObtainOptions): Promise<O
   const built = await tableOf(file, blocks, options);
   const dagProfile = built === undefined ? profileOf(asked, options) : undefined;
   const result = await transferExpanding(
-    { ...transferOptions, dagProfile, file, sources: usable },
+    { ...transferOptions, ...withPeers(usable, options, built), dagProfile, file },
     built,
     blocks,
     tables,
@@ -69,6 +69,16 @@ export async function obtain(asked: FileSpec, options: ObtainOptions): Promise<O
     await tables?.save(result.cid, { table: result.table, innerBlocks: result.innerBlocks });
   return { ...withCarried(result, blocks.mainSource()), ...creditOf(result, blocks.mainSource()) };
 }
+
+/** Peers give verified leaves alone: without a leaf table they are not asked. */
+const withPeers = (
+  usable: readonly Source[],
+  { share }: Pick<ObtainOptions, 'share'>,
+  built: BuiltLeafTable | undefined,
+): Pick<TransferOptions, 'sources' | 'share'> =>
+  built === undefined
+    ? { sources: usable.filter(({ layer }) => layer !== 'peer'), share: undefined }
+    : { sources: usable, share };
 
 /** Partial, tables and result use the normal form of the CID, whatever form was pasted. */
 const inOneSpelling = (file: FileSpec): FileSpec =>

@@ -15,9 +15,12 @@ export interface ServeMetrics {
   expose(): Promise<string>;
 }
 
-/** Counts what one process serves. */
-export function createServeMetrics(): ServeMetrics {
-  const registry = new Registry();
+/**
+ * Counts what one process serves.
+ *
+ * @param registry of the process; its own one by default, which has nothing else
+ */
+export function createServeMetrics(registry = new Registry()): ServeMetrics {
   const counter = (name: string, help: string, labelNames: readonly string[]): Counter =>
     new Counter({ name, help, labelNames, registers: [registry] });
   const answers = counter('haulier_served_answers_total', 'Answers to standard clients', ['kind', 'status']);

@@ -26,10 +26,6 @@ interface FolderBlock {
   readonly model: string;
 }
 
-export interface ReaderOfModels extends Reader {
-  mayReadModel(model: string): boolean;
-}
-
 export interface CatalogueOptions {
   readonly store: Store;
   readonly shelf: LeafShelf;
@@ -86,7 +82,7 @@ function blocksOf(folders: readonly ModelFolder[]): ReadonlyMap<string, FolderBl
 export const readerOf = (
   { isPrivate, privateContents }: Pick<Catalogue, 'isPrivate' | 'privateContents'>,
   isTrusted: boolean,
-): ReaderOfModels => ({
+): Reader => ({
   isTrusted,
   mayReadModel: (model) => isTrusted || !isPrivate(model),
   mayReadContent: (sha256) => isTrusted || !privateContents.has(sha256),

@@ -10,6 +10,7 @@ export interface ServeValues {
   readonly HAULIER_SERVE_PORT: number | undefined;
   readonly HAULIER_SERVE_NETWORKS: readonly string[];
   readonly HAULIER_SERVE_TOKENS: readonly string[];
+  readonly HAULIER_SITE_KEY: string | undefined;
   readonly HAULIER_SERVE_PRIVATE: readonly string[];
   readonly HAULIER_SERVE_REPOS: readonly RepoAlias[];
   readonly HAULIER_SERVE_ALLOW: readonly string[];
@@ -33,6 +34,7 @@ export const SERVE_SETTING_NAMES = [
   'HAULIER_SERVE_PORT',
   'HAULIER_SERVE_NETWORKS',
   'HAULIER_SERVE_TOKENS',
+  'HAULIER_SITE_KEY',
   'HAULIER_SERVE_PRIVATE',
   'HAULIER_SERVE_REPOS',
   'HAULIER_SERVE_ALLOW',
@@ -47,17 +49,19 @@ export const SERVE_SETTING_NAMES = [
  */
 export function serveSettings(values: ServeValues): ServeSettings {
   const { HAULIER_SERVE_BIND: host, HAULIER_SERVE_TOKENS: tokens, HAULIER_SERVE_NETWORKS: networks } = values;
-  const access = { tokens, networks };
+  const { HAULIER_SITE_KEY: siteKey } = values;
+  const isForSite = !isLoopback(host) && siteKey !== undefined && tokens.length === 0 && networks.length === 0;
+  const access = { tokens, networks: isForSite ? LOOPBACK : networks, siteKey };
   try {
     visitors(access);
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
     throw new RangeError(`HAULIER_SERVE_NETWORKS: ${cause.message}`, { cause });
   }
-  if (!isLoopback(host) && tokens.length === 0 && networks.length === 0)
+  if (!isLoopback(host) && tokens.length === 0 && access.networks.length === 0)
     throw new RangeError(
       `HAULIER_SERVE_BIND is "${host}", which other machines reach: say who may read with HAULIER_SERVE_NETWORKS, such as ` +
-        '10.0.0.0/8, or with HAULIER_SERVE_TOKENS',
+        '10.0.0.0/8, with HAULIER_SERVE_TOKENS, or with HAULIER_SITE_KEY',
     );
   const [bytesPerSecond, requestsPerMinute] = [values.HAULIER_SERVE_CLIENT_RATE, values.HAULIER_SERVE_CLIENT_REQUESTS];
   return {
@@ -69,6 +73,9 @@ export function serveSettings(values: ServeValues): ServeSettings {
     },
   };
 }
+
+/** Without another rule than the key of the site, programs of this machine read as well. */
+const LOOPBACK = ['127.0.0.0/8', '::1/128'];
 
 const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));

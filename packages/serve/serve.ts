@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CidParts } from '#content/cid/cid-bytes';
 import { StorageError, VerifyError } from '#core/failure';
@@ -20,6 +21,9 @@ import { answerIndex } from './index-page.ts';
 import { answerProviders } from './routing/providers.ts';
 import type { PullThrough } from './pull/pull-through.ts';
 import type { ServedKind, ServedRequest } from './served.ts';
+import { answerSwarm } from './swarm/answer-swarm.ts';
+import { GrowingFiles } from './swarm/growing-files.ts';
+import { UploadSlots } from './swarm/upload-slots.ts';
 
 export interface ServeOptions {
   readonly store: Store;
@@ -31,6 +35,10 @@ export interface ServeOptions {
   readonly privateModels?: readonly string[] | undefined;
   /** What is asked for and not here is fetched; undefined: nothing is. */
   readonly pull?: PullThrough | undefined;
+  /** Files that this process fetches, which other hosts may have parts of already. */
+  readonly growing?: GrowingFiles | undefined;
+  /** Names this server to other hosts; undefined: a random name. */
+  readonly peerId?: string | undefined;
   /** Text of `/metrics`, in the format of Prometheus. */
   readonly metrics?: (() => Promise<string>) | undefined;
   /** Called after each answer. */
@@ -43,7 +51,7 @@ export type ServeHandler = (request: IncomingMessage, response: ServerResponse) 
 type Route = (exchange: Exchange) => Promise<void> | void;
 
 /**
- * Serves a store to standard clients: as an IPFS gateway below `/ipfs/`, and as a hub. Whatever is sent is proven by a digest or a CID;
+ * Serves a store to standard clients: as an IPFS gateway below `/ipfs/`, as a hub, and to other hosts below `/swarm/`. Whatever is sent is proven by a digest or a CID;
  * an answer that cannot be proven to its end breaks off.
  *
  * @throws RangeError for access rules that are none
@@ -93,7 +101,9 @@ function routes(options: ServeOptions): (exchange: Exchange) => { kind: ServedKi
     const block = (await all.folderBlocks()).get(digest);
     return block !== undefined && (isTrusted || !all.isPrivate(block.model)) ? block.bytes : undefined;
   };
-  const blocks = heldBlocks(store, { shelf, contents, logger, made });
+  const { growing = new GrowingFiles(), peerId = randomUUID() } = options;
+  const blocks = heldBlocks(store, { shelf, contents, logger, made, growing });
+  const swarmParts = { growing, peerId, slots: new UploadSlots() };
   const partsFor = async ({ isTrusted }: Exchange) => {
     const all = await catalogue();
     const reader = readerOf(all, isTrusted);
@@ -101,6 +111,7 @@ function routes(options: ServeOptions): (exchange: Exchange) => { kind: ServedKi
   };
   const gateway: Route = async (exchange) =>
     answerGateway(exchange, { ...(await partsFor(exchange)), pull: pull?.cids });
+  const swarm: Route = async (exchange) => answerSwarm(exchange, { ...(await partsFor(exchange)), ...swarmParts });
   const providers: Route = async (exchange) => answerProviders(exchange, (await partsFor(exchange)).blocks);
   const hub =
     (asked: HubRequest): Route =>
@@ -113,6 +124,7 @@ function routes(options: ServeOptions): (exchange: Exchange) => { kind: ServedKi
     const { path } = exchange;
     if (/^\/ipfs\/./.test(path)) return { kind: 'ipfs', answer: gateway };
     if (path.startsWith('/routing/v1/')) return { kind: 'routing', answer: providers };
+    if (path.startsWith('/swarm/')) return { kind: 'swarm', answer: swarm };
     const asked = hubRequest(path);
     if (asked !== undefined) return { kind: asked.ask === 'file' ? 'hub-file' : 'hub-api', answer: hub(asked) };
     if (path === '/') return { kind: 'other', answer: async () => answerIndex(exchange, await catalogue()) };

@@ -1,5 +1,5 @@
-/** What kind of client asked: of a gateway, of a hub for bytes or descriptions, of a router for providers. */
-export type ServedKind = 'ipfs' | 'hub-file' | 'hub-api' | 'routing' | 'other';
+/** What kind of client asked: of a gateway, of a hub for bytes or descriptions, of a router for providers; a host that fetches the same file. */
+export type ServedKind = 'ipfs' | 'hub-file' | 'hub-api' | 'routing' | 'swarm' | 'other';
 
 /** One answer, for metrics. */
 export interface ServedRequest {

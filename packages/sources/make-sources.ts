@@ -17,7 +17,7 @@ import { limited, type OriginGates } from './guards/limited.ts';
 import { localFile } from './local-file.ts';
 import { mirror, mirrorWithoutSecret } from './mirror.ts';
 import type { SourceHealth } from './guards/source-health.ts';
-import { withHealth } from './guards/with-health.ts';
+import { withHealth, type OnFirstByte } from './guards/with-health.ts';
 
 export interface SourcesConfig {
   /** IPFS_GATEWAYS, best first; the address policy does not apply to their own addresses. */
@@ -35,12 +35,15 @@ export interface SourcesConfig {
   readonly secrets?: SourceSecrets | undefined;
   /** Configured bundles, best first. */
   readonly bundles?: readonly ConfiguredBundle[] | undefined;
+  /** Other hosts that may have parts of the file, best first. */
+  readonly peers?: readonly Source[] | undefined;
   /** Follow redirects from https to http if a digest or a CID proves the file. */
   readonly allowDowngrade?: boolean | undefined;
   readonly http: Http;
   readonly health: SourceHealth;
   /** Shared by all transfers of a process. */
   readonly gates: OriginGates;
+  readonly onFirstByte?: OnFirstByte | undefined;
   readonly logger: Logger;
 }
 
@@ -52,10 +55,13 @@ export function makeSources(file: FileSpec, config: SourcesConfig): Source[] {
   const sources = config.layers.flatMap((layer) => {
     if (layer === 'ipfs') return gatewaySources(file, config);
     if (layer === 'bundled') return (config.bundles ?? []).map((bundle) => bundle.source(file));
+    if (layer === 'peer') return config.peers ?? [];
     return layer === 'origin' ? file.sources.flatMap((spec) => namedSource(spec, isProvable(file), config)) : [];
   });
-  const { gates, health } = config;
-  return sources.map((source) => limited(gates)(withHealth(health)(learningLimits(gates.limits)(source))));
+  const { gates, health, onFirstByte } = config;
+  return sources.map((source) =>
+    limited(gates)(withHealth(health, undefined, onFirstByte)(learningLimits(gates.limits)(source))),
+  );
 }
 
 function gatewaySources(file: FileSpec, config: SourcesConfig): Source[] {

@@ -34,6 +34,8 @@ function ofApi(): Promise<string> {
 function ofWorker(): Promise<string> {
   const metrics = createWorkerMetrics('1.2.3');
   metrics.tried(TRY);
+  metrics.firstByte('ipfs', 10);
+  metrics.served({ kind: 'ipfs', status: 200, sentBytes: 1, isWhole: false });
   metrics.evicted();
   metrics.stored(1);
   metrics.contacted(1);

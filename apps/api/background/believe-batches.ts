@@ -15,19 +15,26 @@ export interface BelievedBatches {
   readonly refused: readonly RefusedBatch[];
 }
 
+/** The keys of those hosts that ever enrolled. */
+export type HostKeys = ReadonlyMap<string, HostKeyRow>;
+
+/** @throws Error while Postgres is down */
+export async function keysOfBatches(database: Database, received: readonly ReceivedBatch[]): Promise<HostKeys> {
+  const hosts = new Set(received.flatMap(({ batch }) => (batch.host === null ? [] : [hostKey(batch.host)])));
+  return keysOfHosts(database, [...hosts]);
+}
+
 /**
  * Decides which batches come from the host that they name. A batch of a host that ever enrolled needs the signature of its key; one of another
  * host, or of the pool, is believed unless enrolment is required.
  *
- * @throws Error while Postgres is down
+ * @param keys of all hosts of the batches
  */
-export async function believeBatches(
-  database: Database,
+export function believeBatches(
   received: readonly ReceivedBatch[],
+  keys: HostKeys,
   enrolment: 'optional' | 'required',
-): Promise<BelievedBatches> {
-  const hosts = new Set(received.flatMap(({ batch }) => (batch.host === null ? [] : [hostKey(batch.host)])));
-  const keys = await keysOfHosts(database, [...hosts]);
+): BelievedBatches {
   const batches: EventBatch[] = [];
   const proofs = new Map<EventBatch, BatchProof>();
   const refused: RefusedBatch[] = [];

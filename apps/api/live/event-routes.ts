@@ -3,7 +3,14 @@ import websocket from '@fastify/websocket';
 import type { FastifyRequest } from 'fastify';
 import type { WebSocket } from 'ws';
 import { z } from 'zod';
-import { AREA_OF_TOPIC, EVENT_ID, EVENT_TOPICS, EventsQuery, LiveEvent, type EventTopic } from '#contracts/http/events';
+import {
+  AREA_OF_TOPIC,
+  EVENT_ID,
+  EVENT_TOPICS,
+  EventsQuery,
+  StreamedEvent,
+  type EventTopic,
+} from '#contracts/http/events';
 import { allows } from '#core/scopes';
 import { SECOND_MS } from '#core/units';
 import type { Caller } from '../access/authenticate.ts';
@@ -47,7 +54,7 @@ function registerStream(app: App, hub: EventHub): void {
         response: {
           200: {
             description: 'Events, until one side ends it',
-            content: { 'text/event-stream': { schema: LiveEvent } },
+            content: { 'text/event-stream': { schema: StreamedEvent } },
           },
           ...problems(400),
         },
@@ -62,7 +69,7 @@ function registerStream(app: App, hub: EventHub): void {
       joinUntil(hub, client, lastIdOf(request), (leave) => reply.raw.once('close', leave));
       const headers = { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' };
       // The answer is a stream of events, which the type provider takes for one event.
-      return reply.headers(headers).send(stream as unknown as LiveEvent);
+      return reply.headers(headers).send(stream as unknown as z.infer<typeof StreamedEvent>);
     },
   );
 }

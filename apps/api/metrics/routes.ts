@@ -67,7 +67,7 @@ function registerRecords(app: App, deps: Dependencies): void {
       const { window, layer, status, cursor, limit } = query;
       const after = cursor === undefined ? undefined : decodeRecordCursor(cursor);
       const filter = { since: ago(deps, window), layer, status, limit: limit + 1, after };
-      const rows = await readList(deps, reply, (from) => listTries(from, filter));
+      const rows = await readList(deps, reply, (from) => listTries(from, filter, deps.now()));
       const last = rows.length > limit ? rows[limit - 1] : undefined;
       return {
         records: rows.slice(0, limit).map(tryRecord),
@@ -93,7 +93,7 @@ function registerAggregates(app: App, deps: Dependencies): void {
     },
     async ({ query }, reply) => {
       const since = ago(deps, query.window);
-      return summaryView(await readList(deps, reply, (from) => metricsSummary(from, since, deps.now())), deps.now());
+      return summaryView(await readList(deps, reply, (from) => metricsSummary(from, since)), deps.now());
     },
   );
   app.get(
@@ -110,7 +110,7 @@ function registerAggregates(app: App, deps: Dependencies): void {
     },
     async (request) => {
       const since = ago(deps, request.query.window);
-      return healthView(since, await layerHealth(deps.database, since, deps.now()));
+      return healthView(since, await layerHealth(deps.database, since));
     },
   );
 }

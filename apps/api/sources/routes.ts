@@ -150,8 +150,8 @@ export async function allSources({ database, now }: Pick<Dependencies, 'database
   const ago = (ms: number): Date => new Date(at.getTime() - ms);
   const [rows, hour, day] = await Promise.all([
     listSources(database, ago(REPORTS_COUNT_MS), at),
-    trySums(database, ago(HOUR_MS), at),
-    trySums(database, ago(DAY_MS), at),
+    trySums(database, ago(HOUR_MS)),
+    trySums(database, ago(DAY_MS)),
   ]);
   return sourceViews(rows, { hour, day });
 }

@@ -1,15 +1,23 @@
 import type { Rollout } from '#contracts/http/rollouts/rollout';
 import type { RolloutHost } from '#contracts/http/rollouts/rollout-lists';
+import type { RolloutSources } from '#contracts/http/rollouts/rollout-overviews';
 import { clipEnd } from '../terminal/cells.ts';
 import { resolveMode, type ProgressEnvironment, type ProgressMode, type ProgressStream } from '../terminal/progress.ts';
-import { endedOf, hostLine, percentOf, progressLine, titleLine } from './rollout-text.ts';
+import { endedOf, hostLine, percentOf, progressLine, sourceLines, titleLine } from './rollout-text.ts';
+
+/** What a display shows beside the rollout itself. */
+export interface RolloutDetails {
+  /** At work, the slowest first; few of them. */
+  readonly hosts: readonly RolloutHost[];
+  /** Where the bytes came from so far. */
+  readonly sources: RolloutSources['sources'];
+}
 
 /** Shows on stderr how a rollout goes on. */
 export interface RolloutDisplay {
-  /** `update` is to be given hosts at work. */
-  readonly showsHosts: boolean;
-  /** @param hosts at work, the slowest first; few of them */
-  update(rollout: Rollout, hosts?: readonly RolloutHost[]): void;
+  /** `update` is to be given details. */
+  readonly showsDetails: boolean;
+  update(rollout: Rollout, details?: RolloutDetails): void;
   /** A line that stays, such as a host that failed. */
   say(line: string): void;
   /** Takes what is redrawn away; lines that were said stay. */
@@ -28,7 +36,7 @@ const USUAL_ROWS = 24;
 const HINT = 'Ctrl-C stops watching; the rollout goes on';
 
 const SILENT: RolloutDisplay = {
-  showsHosts: false,
+  showsDetails: false,
   update: () => undefined,
   say: () => undefined,
   end: () => undefined,
@@ -85,13 +93,14 @@ function barDisplay(stream: ProgressStream, signs: Signs): RolloutDisplay {
     drawn = 0;
   };
   return {
-    showsHosts: true,
-    update(rollout, hosts = []) {
+    showsDetails: true,
+    update(rollout, { hosts, sources } = { hosts: [], sources: [] }) {
       clear();
       // The last column stays empty: some terminals wrap when it is written.
       const columns = Math.max(1, (stream.columns || USUAL_COLUMNS) - 1);
       const room = Math.max(1, (stream.rows || USUAL_ROWS) - 2);
-      const all = [titleLine(rollout), bar(rollout, signs), progressLine(rollout), ...hosts.map(hostLine), HINT];
+      const head = [titleLine(rollout), bar(rollout, signs), progressLine(rollout), ...sourceLines(sources)];
+      const all = [...head, ...hosts.map(hostLine), HINT];
       const lines = all.slice(0, room).map((line) => clipEnd(line, columns));
       stream.write(`${lines.join('\n')}\n`);
       drawn = lines.length;

@@ -1,5 +1,6 @@
 import type { Rollout, RolloutPlan } from '#contracts/http/rollouts/rollout';
 import type { RolloutErrors, RolloutHost } from '#contracts/http/rollouts/rollout-lists';
+import type { RolloutSources } from '#contracts/http/rollouts/rollout-overviews';
 import { formatBytes, formatDuration } from '#core/units';
 import { printable } from '../terminal/cells.ts';
 
@@ -36,6 +37,16 @@ export function hostLine({ host, state, bytes, totalBytes, bytesPerSecond, messa
   const share = totalBytes === 0 ? '' : `  ${Math.floor((100 * bytes) / totalBytes)}%`;
   const rate = bytesPerSecond === 0 ? '' : `  ${formatBytes(bytesPerSecond)}/s`;
   return `  ${host}  ${state}${share}${rate}${message === null ? '' : `  ${printable(message)}`}`;
+}
+
+/** The layers that the bytes came from, with their shares; no line before the first byte. */
+export function sourceLines(sources: RolloutSources['sources']): string[] {
+  const ofLayer = new Map<string, number>();
+  for (const { layer, bytes } of sources) ofLayer.set(layer, (ofLayer.get(layer) ?? 0) + bytes);
+  const shares = [...ofLayer].filter(([, bytes]) => bytes > 0).sort(([, one], [, other]) => other - one);
+  const sum = shares.reduce((total, [, bytes]) => total + bytes, 0);
+  if (sum === 0) return [];
+  return [`from ${shares.map(([layer, bytes]) => `${layer} ${Math.round((100 * bytes) / sum)}%`).join(' · ')}`];
 }
 
 /** Hosts that ended. */

@@ -1,7 +1,7 @@
 import type { ApiClient } from '#client/client';
 import type { Rollout } from '#contracts/http/rollouts/rollout';
 import type { RolloutHost } from '#contracts/http/rollouts/rollout-lists';
-import type { RolloutDisplay } from './rollout-progress.ts';
+import type { RolloutDetails, RolloutDisplay } from './rollout-progress.ts';
 import { printable } from '../terminal/cells.ts';
 import { reconnecting } from './reconnect.ts';
 import { failedLine } from './rollout-text.ts';
@@ -35,8 +35,8 @@ export async function watchRollout(client: ApiClient, first: Rollout, options: W
     for (;;) {
       if (rollout.counts.failed + rollout.counts.timedOut > told.size)
         await call(() => tellFailures(client, rollout, told, display));
-      const hosts = display.showsHosts && !rollout.isFinal ? await call(() => slowestHosts(client, rollout)) : [];
-      display.update(rollout, hosts);
+      const asks = display.showsDetails && !rollout.isFinal;
+      display.update(rollout, asks ? await call(() => detailsOf(client, rollout)) : undefined);
       if (rollout.isFinal || until?.(rollout) === true) return rollout;
       const { id, version } = rollout;
       rollout = await call(() => client.waitForRollout(id, { waitMs: POLL_MS, after: version, signal }));
@@ -44,6 +44,14 @@ export async function watchRollout(client: ApiClient, first: Rollout, options: W
   } finally {
     display.end();
   }
+}
+
+async function detailsOf(client: ApiClient, rollout: Rollout): Promise<RolloutDetails> {
+  const [hosts, { sources }] = await Promise.all([
+    slowestHosts(client, rollout),
+    client.listRolloutSources(rollout.id),
+  ]);
+  return { hosts, sources };
 }
 
 const AT_WORK = ['queued', 'downloading', 'verifying', 'staged', 'activating', 'unknown'];

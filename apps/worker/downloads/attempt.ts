@@ -63,6 +63,8 @@ export class Attempt {
   readonly #startedAt = performance.now();
   #announced = false;
   #committedBytes = 0;
+  /** Ends the offer of the leaves to other hosts. */
+  #withdraw: () => void = () => undefined;
   #sources: ReadonlyMap<string, Source> = new Map();
   /** Nodes of the DAG arrived. */
   #gotNodes = false;
@@ -114,6 +116,14 @@ export class Attempt {
 
   async #fetch(partial: LeasedPartial): Promise<Brought> {
     try {
+      return await this.#fetchInto(partial);
+    } finally {
+      this.#withdraw();
+    }
+  }
+
+  async #fetchInto(partial: LeasedPartial): Promise<Brought> {
+    try {
       const obtained = await this.#obtain(partial);
       await this.#refuseWrongFormat(obtained);
       const blob = await this.#publish(obtained);
@@ -141,6 +151,7 @@ export class Attempt {
         this.#deps.traceTry(record);
       },
       onSources: (sources) => (this.#sources = new Map(sources.map((source) => [source.name, source]))),
+      onOffered: (withdraw) => (this.#withdraw = withdraw),
       onNodes: ({ done }) => (this.#gotNodes ||= done > 0),
       logger,
     });

@@ -5,6 +5,7 @@ import type { Source } from '#core/source';
 import type { SourceHealth } from '#sources/guards/source-health';
 import type { Throttle } from '#transfer/report/throttle';
 import type { WorkerConfig } from '../config.ts';
+import type { JoinedSwarm, WorkerSwarm } from './worker-swarm.ts';
 import type { TransferLimits } from './transfer-limits.ts';
 
 export interface Fetcher {
@@ -20,6 +21,8 @@ export interface FetchHooks extends Pick<
   readonly leavesOf?: string | undefined;
   /** Called with the sources of the file. */
   readonly onSources?: ((sources: readonly Source[]) => void) | undefined;
+  /** Called when other hosts may have parts of the file, with a function that ends that: when it is published, or the download ends. */
+  readonly onOffered?: ((withdraw: () => void) => void) | undefined;
   /** The download's own limit, beside those of the worker and of its sources. */
   readonly throttle: Throttle;
 }
@@ -29,36 +32,54 @@ export interface FetcherDeps {
   /** Of the worker and of its sources, over all transfers. */
   readonly limits: TransferLimits;
   /** The sources of the file in their configured order. */
-  readonly sourcesOf: (job: DownloadJob) => Source[];
+  readonly sourcesOf: (job: DownloadJob, peers: readonly Source[]) => Source[];
+  /** Other hosts that the file is shared with. */
+  readonly swarm?: WorkerSwarm | undefined;
   /** Health of the sources over all transfers of this worker. */
   readonly health: SourceHealth;
   readonly tables: ObtainOptions['tables'];
 }
 
+type Alone = Omit<JoinedSwarm, 'share'> & { readonly share: undefined };
+
 /** Everything a worker needs to turn a job into a verified partial. */
-export function createFetcher({ config, limits, sourcesOf, health, tables }: FetcherDeps): Fetcher {
+export function createFetcher({ config, limits, sourcesOf, swarm, health, tables }: FetcherDeps): Fetcher {
   return {
-    fetch: async (job, { leavesOf, throttle, onSources, ...hooks }) => {
-      const sources = sourcesOf(job);
-      onSources?.(sources);
+    fetch: async (job, { leavesOf, throttle, onSources, onOffered, ...hooks }) => {
       const cid = job.file.cid ?? (await keptCid(tables, leavesOf));
-      return obtain(
-        { ...job.file, cid },
-        {
-          ...hooks,
-          sources,
-          layers: job.layers?.map(layerOfName) ?? config.layers,
-          strategy: job.strategy ?? config.strategy,
-          tables,
-          throttles: [limits.worker, throttle],
-          sourceThrottles: ({ origin }) => limits.ofSource(origin),
-          health: ({ origin }) => health.of(origin),
-          dagProfile: cid === undefined ? 'unixfs-v1-2025' : undefined,
-        },
-      );
+      const layers = job.layers?.map(layerOfName) ?? config.layers;
+      const joined = layers.includes('peer') ? joinSwarm(swarm, job, cid) : ALONE;
+      const { share, withdraw } = joined;
+      const sources = sourcesOf(job, joined.sources);
+      onSources?.(sources);
+      onOffered?.(withdraw);
+      const common = commonOptions({ config, limits, health }, job, throttle);
+      const dagProfile = cid === undefined ? ('unixfs-v1-2025' as const) : undefined;
+      try {
+        return await obtain({ ...job.file, cid }, { ...hooks, ...common, sources, layers, tables, share, dagProfile });
+      } finally {
+        share?.stop();
+      }
     },
   };
 }
+
+const ALONE: JoinedSwarm | Alone = { sources: [], share: undefined, withdraw: () => undefined };
+
+/** Only leaves are shared, and without a CID there are none. */
+const joinSwarm = (swarm: WorkerSwarm | undefined, job: DownloadJob, cid: string | undefined): JoinedSwarm | Alone =>
+  cid === undefined || swarm === undefined ? ALONE : swarm.join(job, cid);
+
+const commonOptions = (
+  { config, limits, health }: Pick<FetcherDeps, 'config' | 'limits' | 'health'>,
+  job: DownloadJob,
+  throttle: Throttle,
+) => ({
+  strategy: job.strategy ?? config.strategy,
+  throttles: [limits.worker, throttle],
+  sourceThrottles: ({ origin }: Source) => limits.ofSource(origin),
+  health: ({ origin }: Source) => health.of(origin),
+});
 
 /** Used only with a kept leaf table: no source is asked for a CID that the job does not name. */
 const keptCid = async (tables: FetcherDeps['tables'], cid: string | undefined): Promise<string | undefined> =>

@@ -10,6 +10,7 @@ import { configuredBundles } from '#sources/bundle/configured-bundle';
 import type { OriginGates } from '#sources/guards/limited';
 import { makeSources } from '#sources/make-sources';
 import type { SourceHealth } from '#sources/guards/source-health';
+import type { OnFirstByte } from '#sources/guards/with-health';
 import type { WorkerConfig } from '../config.ts';
 
 /** The HTTP client for all sources of this worker. */
@@ -21,16 +22,22 @@ export const createWorkerHttp = (config: WorkerConfig, proxy: ProxySettings): Ht
     ca: config.useSystemCa ? systemAuthorities() : undefined,
   });
 
-/** Makes the sources of any job's file by this worker's configuration; limits and health are shared by all of them. */
+/** What all sources of a worker share. */
+export interface SharedBySources {
+  readonly http: Http;
+  readonly health: SourceHealth;
+  readonly gates: OriginGates;
+  readonly onFirstByte: OnFirstByte;
+}
+
+/** Makes the sources of any job's file by this worker's configuration. */
 export function workerSources(
   config: WorkerConfig,
-  http: Http,
-  health: SourceHealth,
-  gates: OriginGates,
+  { http, health, gates, onFirstByte }: SharedBySources,
   logger: Logger,
-): (job: DownloadJob) => Source[] {
+): (job: DownloadJob, peers: readonly Source[]) => Source[] {
   const bundles = configuredBundles(config.bundles, http);
-  return (job) =>
+  return (job, peers) =>
     makeSources(job.file, {
       gateways: config.ipfsGateways,
       gatewayData: config.gatewayData,
@@ -39,10 +46,12 @@ export function workerSources(
       secrets: config.secrets,
       layers: job.layers?.map(layerOfName) ?? config.layers,
       bundles,
+      peers,
       allowDowngrade: config.allowDowngrade,
       http,
       health,
       gates,
+      onFirstByte,
       logger,
     });
 }

@@ -1,16 +1,19 @@
 import { messageOf } from '#core/error-facts';
 import type { Logger } from '#core/logger';
-import { createServeMetrics } from '#metrics/serve-metrics';
 import type { Http } from '#http/pool';
 import type { Upstream } from '#serve/pull/pull-files';
 import { pullThrough } from '#serve/pull/pull-through';
-import { createServe } from '#serve/serve';
+import { createServe, type ServeOptions } from '#serve/serve';
 import { serveServer, type ServeServer } from '#serve/server';
 import type { ServeSettings } from '#serve/serve-settings';
 import type { Store } from '#store/open-store';
 import type { WorkerConfig } from '../config.ts';
+import type { MetricsServer } from '../metrics-server.ts';
 
 type ServeConfig = Pick<WorkerConfig, 'serve' | 'huggingFace' | 'ipfsGateways'>;
+
+/** What other hosts get of the files that this worker fetches. */
+export type SharedFiles = Pick<ServeOptions, 'growing' | 'peerId'>;
 
 export interface StoreServer {
   start(): Promise<void>;
@@ -23,10 +26,21 @@ export interface StoreServer {
  * more.
  *
  * @param http what is fetched for clients is fetched with it; the caller closes it
+ * @param metrics of this worker: one page has what it fetches and what it serves
  */
-export function storeServer(config: ServeConfig, store: Store, http: Http, logger: Logger): StoreServer {
+export function storeServer(
+  config: ServeConfig,
+  store: Store,
+  http: Http,
+  metrics: Pick<MetricsServer, 'served' | 'expose'>,
+  shared: SharedFiles,
+  logger: Logger,
+): StoreServer {
   const { serve: settings } = config;
-  const server = settings === undefined ? undefined : serverOf(settings, upstreamOf(config, http), store, logger);
+  const server =
+    settings === undefined
+      ? undefined
+      : serverOf({ ...settings, ...shared }, upstreamOf(config, http), store, metrics, logger);
   return {
     async start() {
       try {
@@ -46,13 +60,13 @@ const upstreamOf = ({ huggingFace, ipfsGateways }: ServeConfig, http: Http): Ups
 });
 
 function serverOf(
-  { host, port, allow, ...settings }: ServeSettings,
+  { host, port, allow, ...settings }: ServeSettings & SharedFiles,
   upstream: Upstream,
   store: Store,
+  metrics: Pick<MetricsServer, 'served' | 'expose'>,
   logger: Logger,
 ): ServeServer {
-  const metrics = createServeMetrics();
   const pull = pullThrough({ store, allow, upstream, logger });
-  const handler = createServe({ ...settings, store, logger, pull, metrics: metrics.expose, onServed: metrics.count });
+  const handler = createServe({ ...settings, store, logger, pull, metrics: metrics.expose, onServed: metrics.served });
   return serveServer({ host, port, handler, onStop: pull?.stop });
 }

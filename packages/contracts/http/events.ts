@@ -155,3 +155,19 @@ export const LiveEvent = z
   .meta({ id: 'LiveEvent' });
 
 export type LiveEvent = z.infer<typeof LiveEvent>;
+
+/** An event as the fields of an event stream (HTML standard, section 9.2). */
+export const StreamedEvent = z
+  .strictObject({
+    id: z
+      .string()
+      .regex(EVENT_ID)
+      .optional()
+      .describe('for `Last-Event-ID`; of several events at once the last has it'),
+    event: z.enum(LiveEvent.options.map(({ shape }) => shape.type.value)).describe('`type` of the event'),
+    data: z
+      .string()
+      .meta({ contentMediaType: 'application/json', contentSchema: { $ref: '#/components/schemas/LiveEvent' } })
+      .describe('the event, a `LiveEvent`, in one line of JSON'),
+  })
+  .meta({ id: 'StreamedEvent' });

@@ -410,7 +410,7 @@ export const SETTINGS = {
     readBy: ['worker', 'cli'],
     default: '127.0.0.1',
     meaning:
-      'address the store is served on; beyond this machine it needs `HAULIER_SERVE_NETWORKS` or `HAULIER_SERVE_TOKENS`',
+      'address the store is served on; beyond this machine it needs `HAULIER_SERVE_NETWORKS`, `HAULIER_SERVE_TOKENS` or `HAULIER_SITE_KEY`',
   },
   HAULIER_SERVE_PORT: {
     kind: wholeNumber(0, 65_535, 'write a port from 0 (any free one) to 65535'),
@@ -432,6 +432,21 @@ export const SETTINGS = {
     shownDefault: 'none',
     meaning: 'tokens that may read, private models too; clients of hubs send `HF_TOKEN`',
     isSecret: true,
+  },
+  HAULIER_SITE_KEY: {
+    kind: token,
+    readBy: ['worker', 'cli'],
+    shownDefault: 'none',
+    meaning: 'a secret that the hosts of one site share: they trust each other, and the key itself is never sent',
+    isSecret: true,
+  },
+  HAULIER_PEERS: {
+    kind: listOf(httpUrl),
+    readBy: ['worker'],
+    default: '',
+    shownDefault: 'none',
+    meaning:
+      'workers that files with a CID are [shared with](serve.md#peers): `http://10.0.0.7:7430,http://10.0.0.8:7430`',
   },
   HAULIER_SERVE_PRIVATE: {
     kind: listOf(anyText),

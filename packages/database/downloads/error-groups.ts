@@ -30,7 +30,7 @@ export interface DownloadErrorGroup {
   readonly sample: string;
 }
 
-/** A text without what differs between alike messages: the file, the host, what follows the host of a URL, digests, CIDs and numbers. */
+/** A text without what differs between alike messages, beside file and host: what follows the host of a URL, digests, CIDs and numbers. */
 const NORMALIZED = [
   [`'(https?://[^/\\s]+)/[^\\s,;)]*'`, `'\\1/…'`],
   [
@@ -38,10 +38,7 @@ const NORMALIZED = [
     `'<id>'`,
   ],
   [`'\\d+([.,]\\d+)*'`, `'#'`],
-].reduce(
-  (text, [pattern, by]) => `regexp_replace(${text}, ${pattern}, ${by}, 'g')`,
-  `replace(replace(f.text, f.path, '<file>'), coalesce(f.host, ' '), '<host>')`,
-);
+].reduce((text, [pattern, by]) => `regexp_replace(${text}, ${pattern}, ${by}, 'g')`, 't.named');
 
 /** Most downloads first, then the latest. */
 export async function downloadErrorGroups(
@@ -56,7 +53,12 @@ export async function downloadErrorGroups(
       WHERE d.status = ANY($1::text[]) AND (d.status = 'failed' OR d.pause_reason IS DISTINCT FROM 'requested')
         AND ($2::text IS NULL OR d.model = $2) AND ($3::text IS NULL OR d.version = $3) AND ($4::text IS NULL OR d.host = $4)
         AND ($5::timestamptz IS NULL OR coalesce(d.completed_at, d.updated_at) >= $5)
-    ), alike AS (SELECT f.*, ${NORMALIZED} AS message FROM found f), grouped AS (
+    ), named AS (
+      SELECT f.*, replace(replace(f.text, f.path, '<file>'), coalesce(f.host, ' '), '<host>') AS named FROM found f
+    ), texts AS MATERIALIZED (
+      -- Once for each text: regular expressions over every failed download of a large fleet take seconds.
+      SELECT t.named, ${NORMALIZED} AS message FROM (SELECT DISTINCT n.named FROM named n) t
+    ), alike AS (SELECT n.*, t.message FROM named n JOIN texts t ON t.named = n.named), grouped AS (
       SELECT a.reason, a.source, a.message, count(*) AS count, min(a.at) AS "firstAt", max(a.at) AS "lastAt",
         (array_agg(DISTINCT a.host) FILTER (WHERE a.host IS NOT NULL))[1:10] AS names,
         (array_agg(a.id ORDER BY a.at DESC, a.id))[1] AS "downloadId", (array_agg(a.text ORDER BY a.at DESC, a.id))[1] AS sample

@@ -1,7 +1,6 @@
 import type pg from 'pg';
 import type { EventBatch } from '#contracts/worker/worker-events';
 import { announceMismatches } from './announce-mismatches.ts';
-import { hostKey } from '#core/text/host-name';
 import type { RefusedBatch } from '../access/refused-events.ts';
 import { applyChecks, type NewerVersion } from './apply-checks.ts';
 import { applyInventories } from '../hosts/apply-inventory.ts';
@@ -10,6 +9,7 @@ import * as sql from './event-sql.ts';
 import { planEvents, type DownloadStep, type EventPlan, type NoticeEvent } from './event-waves.ts';
 import { dropForeign, dropRepeats, type BatchProofs } from './batch-proofs.ts';
 import * as hostSql from '../hosts/host-event-sql.ts';
+import { noteHostsSeen } from '../hosts/note-hosts-seen.ts';
 import { noteActivations } from '../rollouts/rounds/activate-hosts.ts';
 import { inTransaction } from '../sql/transaction.ts';
 
@@ -194,10 +194,7 @@ async function applyHosts(
   plan: EventPlan,
   now: Date,
 ): Promise<void> {
-  const seen = batches
-    .filter(({ host }) => host !== null)
-    .map(({ host, bootId, sequence, sentAt }) => ({ host: hostKey(host!), shownHost: host, bootId, sequence, sentAt }));
-  if (seen.length > 0) await client.query(hostSql.HOSTS_SEEN_SQL, [JSON.stringify(seen), now]);
+  await noteHostsSeen(client, batches, now);
   if (plan.reports.length > 0) await client.query(hostSql.REPORTS_SQL, [JSON.stringify(plan.reports)]);
   if (plan.notices.length > 0) {
     await client.query(hostSql.NOTICES_SQL, [JSON.stringify(plan.notices)]);

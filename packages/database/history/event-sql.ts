@@ -60,16 +60,40 @@ export const KILLED_SQL = `
   WHERE k.kept > 0
   ON CONFLICT DO NOTHING`;
 
+const POSITION =
+  '"committedBytes" bigint, "totalBytes" bigint, "bytesPerSecond" bigint, source text, retries int, "from" jsonb';
+
+const SET_POSITION = `downloaded_bytes = e."committedBytes", total_bytes = coalesce(e."totalBytes", d.total_bytes),
+    bytes_per_second = e."bytesPerSecond", source = coalesce(e.source, d.source), retries = e.retries,
+    source_place = coalesce(e."from", d.source_place), event_at = ${AT}, heartbeat_at = $2, updated_at = $2`;
+
 /** Positions of running downloads. Progress of a row that does not run yet proves that its start was missed. */
 export const PROGRESS_SQL = `
-  UPDATE downloads d SET downloaded_bytes = e."committedBytes", total_bytes = coalesce(e."totalBytes", d.total_bytes),
-    bytes_per_second = e."bytesPerSecond", source = coalesce(e.source, d.source), retries = e.retries,
-    source_place = coalesce(e."from", d.source_place),
-    event_at = ${AT}, heartbeat_at = $2, updated_at = $2
-  FROM ${events('"committedBytes" bigint, "totalBytes" bigint, "bytesPerSecond" bigint, source text, retries int, "from" jsonb')}
+  UPDATE downloads d SET ${SET_POSITION}
+  FROM ${events(POSITION)}
   WHERE ${THIS_GENERATION} AND d.status IN ('in_progress', 'resuming')
     AND (d.event_at IS NULL OR d.event_at <= ${AT})
   RETURNING d.id`;
+
+/**
+ * Positions that were gathered for some seconds. Returns all that run as their workers say. Those that another process wrote since $3 are
+ * not written again. A row that another transaction holds is skipped: its next position comes within a second. Each step carries the
+ * event on, so that rows are found by their index and the events never joined with each other: Postgres expects a hundred of them.
+ */
+export const POSITIONS_SQL = `
+  WITH running AS MATERIALIZED (
+    SELECT e.*, (d.heartbeat_at <= $3) IS NOT FALSE AND (d.event_at IS NULL OR d.event_at <= ${AT}) AS is_due
+    FROM ${events(POSITION)} JOIN downloads d ON ${THIS_GENERATION} AND d.status IN ('in_progress', 'resuming')
+  ), held AS MATERIALIZED (
+    SELECT e.* FROM running e JOIN downloads d ON d.id = e."downloadId" WHERE e.is_due
+    ORDER BY d.id FOR NO KEY UPDATE OF d SKIP LOCKED
+  ), written AS (
+    UPDATE downloads d SET ${SET_POSITION}
+    FROM held e WHERE ${THIS_GENERATION} AND d.status IN ('in_progress', 'resuming')
+      AND (d.event_at IS NULL OR d.event_at <= ${AT})
+    RETURNING d.id
+  )
+  SELECT id FROM written UNION ALL SELECT e."downloadId" AS id FROM running e WHERE NOT e.is_due`;
 
 export const MISSED_START_SQL = `
   UPDATE downloads d SET status = ${STARTED_STATUS},

@@ -95,9 +95,29 @@ export async function triesOf(
   return (await database.pool.query<TryRow>(sql, [since, id, limit])).rows;
 }
 
-/** The history of tries since the reset point, newest first. */
-export async function listTries(database: Database, filter: TryFilter): Promise<TryRow[]> {
-  const parameters: unknown[] = [await startOf(database, filter.since)];
+/** Looked through first, back from where the page begins; the whole window only when these have too few. */
+const FIRST_LOOKS_MS = [DAY_MS, 7 * DAY_MS];
+
+/**
+ * The history of tries since the reset point, newest first. No index has their order: a page of a large fleet is among the tries of its last
+ * day, and sorting those of a month takes seconds.
+ *
+ * @param now where the first page begins
+ */
+export async function listTries(database: Database, filter: TryFilter, now: Date): Promise<TryRow[]> {
+  const start = await startOf(database, filter.since);
+  const newest = filter.after?.at ?? now;
+  for (const lookMs of FIRST_LOOKS_MS) {
+    const from = new Date(newest.getTime() - lookMs);
+    if (from <= start) break;
+    const rows = await triesFrom(database, filter, from);
+    if (rows.length === filter.limit) return rows;
+  }
+  return triesFrom(database, filter, start);
+}
+
+async function triesFrom({ pool }: Database, filter: TryFilter, start: Date): Promise<TryRow[]> {
+  const parameters: unknown[] = [start];
   const given = (value: unknown): string => `$${parameters.push(value)}`;
   const conditions = [SINCE];
   if (filter.layer !== undefined) conditions.push(`t.layer = ${given(filter.layer)}`);
@@ -106,16 +126,18 @@ export async function listTries(database: Database, filter: TryFilter): Promise<
     const { at, downloadId, generation, attempt, sequence } = filter.after;
     const position = [given(at), given(downloadId), given(generation), given(attempt), given(sequence)].join(', ');
     conditions.push(`(t.at, t.download_id, t.generation, t.attempt, t.sequence) < (${position})`);
+    // The position alone does not tell Postgres which partitions are later.
+    conditions.push(`t.at <= ${given(at)} AND t.day <= (${given(at)}::timestamptz AT TIME ZONE 'UTC')::date`);
   }
   const sql = `SELECT ${TRY_COLUMNS} FROM tries t WHERE ${conditions.join(' AND ')} ${NEWEST_FIRST}
     LIMIT ${given(filter.limit)}`;
-  return (await database.pool.query<TryRow>(sql, parameters)).rows;
+  return (await pool.query<TryRow>(sql, parameters)).rows;
 }
 
 /** Success, latency and cache effectiveness since the given moment or the reset point. */
-export async function metricsSummary(database: Database, since: Date, now: Date): Promise<MetricsCounts> {
+export async function metricsSummary(database: Database, since: Date): Promise<MetricsCounts> {
   const start = await startOf(database, since);
-  const [sums, outcomes] = await Promise.all([trySums(database, start, now), endedSince(database, start)]);
+  const [sums, outcomes] = await Promise.all([trySums(database, start), endedSince(database, start)]);
   const byLayer = [...groupBy(sums, ({ layer }) => layer).values()];
   const byGateway = [...groupBy(sums, ({ layer, origin }) => `${layer} ${origin}`).values()];
   const layers = byLayer.map((of) => ({ layer: of[0]!.layer, ...statsOf(of) }));
@@ -150,7 +172,7 @@ function effectivenessOf(counts: Partial<Record<Outcome, number>>): number | nul
 }
 
 /** How each layer that was tried since the given moment does. */
-export async function layerHealth(database: Database, since: Date, now: Date): Promise<LayerHealth[]> {
+export async function layerHealth(database: Database, since: Date): Promise<LayerHealth[]> {
   const start = await startOf(database, since);
   const lastSql = `SELECT s.layer, max(s.last_success_at) AS "lastSuccessAt", max(s.last_failure_at) AS "lastFailureAt",
       (array_agg(s.last_error ORDER BY s.last_failure_at DESC) FILTER (WHERE s.last_failure_at >= $1))[1] AS "lastError"
@@ -158,7 +180,7 @@ export async function layerHealth(database: Database, since: Date, now: Date): P
   type Last = Pick<LayerHealth, 'layer' | 'lastSuccessAt' | 'lastFailureAt' | 'lastError'>;
   const statesSql = 'SELECT layer, state, since FROM layer_states';
   const [sums, last, states] = await Promise.all([
-    trySums(database, start, now),
+    trySums(database, start),
     database.pool.query<Last>(lastSql, [start]),
     database.pool.query<{ layer: LayerName; state: string; since: Date }>(statesSql),
   ]);
@@ -182,7 +204,7 @@ export async function layerHealth(database: Database, since: Date, now: Date): P
 
 /** Writes since when each layer is as it is now. */
 export async function noteLayers(database: Database, since: Date, now: Date): Promise<void> {
-  const found = await layerHealth(database, since, now);
+  const found = await layerHealth(database, since);
   const sql = `INSERT INTO layer_states AS o (layer, state, since)
     SELECT e.layer, e.state, $2 FROM jsonb_to_recordset($1::jsonb) AS e (layer text, state text) ORDER BY e.layer
     ON CONFLICT (layer) DO UPDATE SET state = excluded.state, since = excluded.since WHERE o.state <> excluded.state`;

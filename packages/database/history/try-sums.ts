@@ -13,9 +13,6 @@ export interface TrySum extends LatencyBucket {
   readonly bytes: number;
 }
 
-/** A longer window begins with whole hours and goes on with whole days. */
-const DAYS_FROM_MS = 31 * DAY_MS;
-
 /** The hour in which the window begins is read from single tries, and each of the others from the coarsest roll-up that has it whole. */
 const SUMS_SQL = `
   SELECT layer, kind, origin, bucket, sum(tries)::bigint AS count, sum(tries) FILTER (WHERE result = 'success')::bigint AS successes,
@@ -33,16 +30,18 @@ const SUMS_SQL = `
   ) a GROUP BY layer, kind, origin, bucket`;
 
 /** @returns the tries since a moment, summed up by source and duration; exact to the millisecond while single tries are kept */
-export async function trySums(database: Database, since: Date, now: Date): Promise<TrySum[]> {
-  const { rows } = await database.pool.query<TrySum>(SUMS_SQL, [since, ...bordersOf(since, now)]);
+export async function trySums(database: Database, since: Date): Promise<TrySum[]> {
+  const { rows } = await database.pool.query<TrySum>(SUMS_SQL, [since, ...bordersOf(since)]);
   return rows.map((row) => ({ ...row, successes: row.successes ?? 0 }));
 }
 
-/** @returns where whole hours begin, and where whole days do */
-function bordersOf(since: Date, now: Date): [hours: Date, days: Date | 'infinity'] {
+/**
+ * @returns where whole hours begin, and where whole days do. The roll-up of days has today as well, so the hours of one day at most are read:
+ * with 50 sources that is a twentieth of the rows of 30 days by the hour.
+ */
+function bordersOf(since: Date): [hours: Date, days: Date] {
   const hours = new Date(Math.ceil(since.getTime() / HOUR_MS) * HOUR_MS);
-  const isLong = now.getTime() - since.getTime() > DAYS_FROM_MS;
-  return [hours, isLong ? new Date(Math.ceil(hours.getTime() / DAY_MS) * DAY_MS) : 'infinity'];
+  return [hours, new Date(Math.ceil(hours.getTime() / DAY_MS) * DAY_MS)];
 }
 
 /** Tries of one layer, or of one source. */

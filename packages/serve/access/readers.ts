@@ -1,12 +1,15 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP } from 'node:net';
+import { isSignedForSite, SITE_HEADER } from '#http/site-signature';
 
 export interface AccessRules {
   /** Any one of them, as `Authorization: Bearer`, makes a reader trusted. */
   readonly tokens: readonly string[];
   /** Networks whose hosts may read without a token: `10.0.0.0/8`, `192.168.1.7`, `fd00::/8`. */
   readonly networks: readonly string[];
+  /** Requests that are signed with it come from hosts of the same site: their senders are trusted. */
+  readonly siteKey?: string | undefined;
 }
 
 export interface Visitor {
@@ -23,19 +26,26 @@ export interface Visitor {
  *
  * @throws RangeError for a network that is none
  */
-export function visitors({ tokens, networks }: AccessRules): (request: IncomingMessage) => Visitor {
+export function visitors({ tokens, networks, siteKey }: AccessRules): (request: IncomingMessage) => Visitor {
   const known = tokens.map(digestOf);
   const list = blockListOf(networks);
   const isFree = tokens.length === 0 && networks.length === 0;
   return (request) => {
     const token = /^Bearer\s+(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
     const digest = token === undefined ? undefined : digestOf(token);
-    const isTrusted = digest !== undefined && known.some((one) => timingSafeEqual(one, digest));
+    const isKnown = digest !== undefined && known.some((one) => timingSafeEqual(one, digest));
+    const isTrusted = isKnown || isFromSite(siteKey, request);
     const address = plainAddress(request.socket.remoteAddress ?? '');
     const isNear = isIP(address) !== 0 && list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
-    const key = isTrusted ? digest!.toString('hex') : address;
+    const key = isKnown ? digest!.toString('hex') : address;
     return { key, isTrusted, mayRead: isFree || isTrusted || isNear };
   };
+}
+
+function isFromSite(siteKey: string | undefined, { headers, method = 'GET', url = '/' }: IncomingMessage): boolean {
+  const header = headers[SITE_HEADER];
+  if (siteKey === undefined || typeof header !== 'string') return false;
+  return isSignedForSite(siteKey, { method, path: url.split('?')[0]!, header }, Date.now());
 }
 
 const digestOf = (token: string): Buffer => createHash('sha256').update(token).digest();

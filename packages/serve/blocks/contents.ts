@@ -87,8 +87,8 @@ async function leavesAreRight(content: OpenContent, table: LeafTable, range: Byt
   return true;
 }
 
-/** The leaf that a position lies in. */
-function leafAt(table: LeafTable, position: number): number {
+/** The leaf that a position lies in; of a file that is not empty. */
+export function leafAt(table: LeafTable, position: number): number {
   let [low, high] = [0, table.count];
   while (high - low > 1) {
     const middle = (low + high) >> 1;
@@ -157,7 +157,7 @@ function readableOf(handle: FileHandle, seen: SeenBlob): OpenContent {
 
 /** Reads exactly one run of bytes. @returns undefined when the content is shorter */
 export async function readExactly(
-  content: Readable,
+  content: Pick<Readable, 'read'>,
   position: number,
   length: number,
 ): Promise<Uint8Array | undefined> {

@@ -8,6 +8,7 @@ import { blockName } from '#content/dag/verified-blocks';
 import { silentLogger, type Logger } from '#core/logger';
 import type { Store } from '#store/open-store';
 import { readExactly, type Contents, type OpenContent } from './contents.ts';
+import type { GrowingFiles } from '../swarm/growing-files.ts';
 import { DigestIndex, INNER, type BlockPlace } from './digest-index.ts';
 import { hexOf, type LeafShelf, type Shelved } from './leaf-shelf.ts';
 import { rebuildLeaves } from './rebuild-leaves.ts';
@@ -23,6 +24,7 @@ export interface Reader {
   /** Showed a token of this server. */
   readonly isTrusted: boolean;
   mayReadContent(sha256: string): boolean;
+  mayReadModel(model: string): boolean;
 }
 
 /** Blocks as one reader sees them. */
@@ -37,6 +39,8 @@ interface BlockParts {
   readonly shelf: LeafShelf;
   readonly contents: Contents;
   readonly made: MadeBlocks;
+  /** Files that are being fetched: the nodes above their leaves are given away already. */
+  readonly growing?: Pick<GrowingFiles, 'get'> | undefined;
   readonly logger?: Logger | undefined;
 }
 
@@ -51,7 +55,7 @@ const EMPTY_BLOCKS = [new Uint8Array(0), Uint8Array.of(0x0a, 4, 8, 2, 0x18, 0), 
  */
 export function heldBlocks(
   store: Store,
-  { shelf, contents, made: makeBlock, logger = silentLogger }: BlockParts,
+  { shelf, contents, made: makeBlock, growing, logger = silentLogger }: BlockParts,
 ): HeldBlocks {
   const index = new LeafIndex(store, shelf, logger);
   const rebuilding = new Map<string, Promise<boolean>>();
@@ -63,7 +67,7 @@ export function heldBlocks(
   const held = async (cid: CidParts, reader: Reader): Promise<Uint8Array | undefined> => {
     for (const place of index.placesOf(cid.digest)) {
       const file = { name: index.cidAt(place.table), leaf: place.leaf };
-      const block = await blockOf(file, cid, { shelf, contents, reader });
+      const block = await blockOf(file, cid, { shelf, contents, reader, growing });
       if (block !== undefined) return block;
     }
     return undefined;
@@ -93,18 +97,21 @@ interface BlockSources {
   readonly shelf: LeafShelf;
   readonly contents: Contents;
   readonly reader: Reader;
+  readonly growing: BlockParts['growing'];
 }
 
 /** @param file a CID of the store, and which of its leaves the block is */
 async function blockOf(
   { name, leaf }: { readonly name: string; readonly leaf: number },
   cid: CidParts,
-  { shelf, contents, reader }: BlockSources,
+  { shelf, contents, reader, growing }: BlockSources,
 ): Promise<Uint8Array | undefined> {
   const shelved = await shelf.get(name);
   const sha256 = shelved === undefined ? undefined : await contents.ofCid(name);
   if (shelved === undefined || (sha256 !== undefined && !reader.mayReadContent(sha256))) return undefined;
-  if (leaf === INNER) return innerBlock(shelved, cid, async () => sha256 !== undefined && isHere(contents, sha256));
+  const isGrowing = growing?.get(name, reader) !== undefined;
+  const hasContent = async (): Promise<boolean> => isGrowing || (sha256 !== undefined && isHere(contents, sha256));
+  if (leaf === INNER) return innerBlock(shelved, cid, hasContent);
   return sha256 === undefined ? undefined : leafBlock(shelved.table, leaf, cid, () => contents.open(sha256));
 }
 

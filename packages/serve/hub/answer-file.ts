@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { SECOND_MS } from '#core/units';
 import type { Contents } from '../blocks/contents.ts';
-import type { ReaderOfModels } from '../catalogue.ts';
+import type { Reader } from '../blocks/held-blocks.ts';
 import { answerContent } from '../http/answer-content.ts';
 import { contentTypeOf } from '../http/content-type.ts';
 import { isHead, type Exchange } from '../http/exchange.ts';
@@ -15,7 +15,7 @@ import { refuse } from './refuse.ts';
 
 export interface FileParts {
   readonly contents: Contents;
-  readonly reader: ReaderOfModels;
+  readonly reader: Reader;
   readonly files: PullFiles | undefined;
 }
 

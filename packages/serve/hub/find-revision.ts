@@ -1,4 +1,4 @@
-import type { ReaderOfModels } from '../catalogue.ts';
+import type { Reader } from '../blocks/held-blocks.ts';
 import type { HubMirror, MirrorRevision } from '../pull/hub-mirror.ts';
 import { repoKey, revisionOf, type HubRepository, type RepoRevision } from './hub-repo.ts';
 import type { HubRequest, RepoName } from './hub-request.ts';
@@ -21,7 +21,7 @@ export type RefusedRevision =
 
 export interface RevisionParts {
   readonly repos: ReadonlyMap<string, HubRepository>;
-  readonly reader: ReaderOfModels;
+  readonly reader: Reader;
   readonly isPrivate: (model: string) => boolean;
   readonly mirror: HubMirror | undefined;
 }

@@ -2,6 +2,9 @@ import { SourceError } from '#core/failure';
 import type { ByteSink, Source } from '#core/source';
 import type { SourceHealth } from './source-health.ts';
 
+/** @param ms from the request until the first byte of the body came */
+export type OnFirstByte = (source: Source, ms: number) => void;
+
 /**
  * Asks the origin only while its health admits requests, and reports their outcome. A Retry-After holds for all transfers of the process,
  * because they share the health of the origin.
@@ -9,7 +12,7 @@ import type { SourceHealth } from './source-health.ts';
  * @param now monotonic milliseconds
  */
 export const withHealth =
-  (health: SourceHealth, now: () => number = () => performance.now()) =>
+  (health: SourceHealth, now: () => number = () => performance.now(), onFirstByte?: OnFirstByte) =>
   (inner: Source): Source => {
     const { origin, name, bucket, readBlock } = inner;
     const watch = async <T>(work: () => Promise<T>, bytes = () => 0): Promise<T> => {
@@ -26,7 +29,7 @@ export const withHealth =
     return {
       ...inner,
       read: (request, sink, signal) => {
-        const meter = metered(sink, now);
+        const meter = metered(sink, now, (ms) => onFirstByte?.(inner, ms));
         return watch(async () => {
           try {
             await inner.read(request, meter.sink, signal);
@@ -40,7 +43,12 @@ export const withHealth =
   };
 
 /** Counts bytes, and the time of waiting for the source without that of waiting for the sink. */
-function metered(sink: ByteSink, now: () => number): { sink: ByteSink; bytes: () => number; ms: () => number } {
+function metered(
+  sink: ByteSink,
+  now: () => number,
+  onFirstByte: (ms: number) => void,
+): { sink: ByteSink; bytes: () => number; ms: () => number } {
+  const requestedAt = now();
   let bytes = 0;
   let startedAt = 0;
   let endedAt = 0;
@@ -54,6 +62,7 @@ function metered(sink: ByteSink, now: () => number): { sink: ByteSink; bytes: ()
         sink.head(head);
       },
       write: (chunk) => {
+        if (bytes === 0 && chunk.byteLength > 0) onFirstByte(now() - requestedAt);
         bytes += chunk.byteLength;
         const at = (endedAt = now());
         const held = sink.write(chunk);

@@ -80,6 +80,7 @@ export class LaidFile implements Ground {
       laid.carriedBytes = carriedBytes;
       await laid.restartDigest();
       laid.#begin(mustRecheck);
+      shareOut(parts, board);
       return laid;
     } catch (error) {
       reservation.release();
@@ -180,6 +181,19 @@ export class LaidFile implements Ground {
     this.#isResumed[unit] = 0;
     this.board.drop(unit);
   }
+}
+
+/** Sources that hold parts are asked for those; the others for the part of this host, where hosts divide the file. */
+function shareOut({ options: { share, table }, states, partial }: RunParts, board: SpanBoard): void {
+  if (table === undefined || (share === undefined && states.every(({ source }) => source.holds === undefined))) return;
+  const { grid } = board;
+  board.limitTo((unit, index) => {
+    const range = { start: grid.start(unit), end: grid.end(unit) };
+    return states[index]?.source.holds?.(range) ?? share?.mayAsk(range) ?? true;
+  });
+  const bytesFrom = (name: string): number | undefined =>
+    states.find(({ source, isLeft }) => !isLeft && source.name === name)?.committedBytes;
+  share?.begin({ path: partial.path, table, isDone: board.isDone, bytesFrom });
 }
 
 function resumeRules({ options, states, logger }: RunParts): ResumeRules {

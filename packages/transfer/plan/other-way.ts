@@ -1,7 +1,7 @@
 import type { SourceError } from '#core/failure';
 import type { SourceState } from '../run/source-state.ts';
 import type { SourceTry } from '../run/source-try.ts';
-import type { SpanBoard } from './span-board.ts';
+import type { Claim, SpanBoard } from './span-board.ts';
 
 /**
  * Changes the mode of a source after a refusal that only shows how it must be asked: by block, as a whole, or for other parts.
@@ -12,12 +12,21 @@ export function findsOtherWay(run: SourceTry, error: SourceError, board: SpanBoa
   if (error.kind !== 'range-refused' && error.kind !== 'missing') return false;
   const { state, claim } = run;
   if (state.source.kind === 'peer' && board !== undefined && claim !== undefined) {
-    for (let unit = claim.next; unit < claim.end; unit += 1) board.withhold(unit, state.index);
+    lacksParts(state, claim, board);
     return true;
   }
   if (error.kind === 'missing' && !mayHoldParts(run, error, board)) return false;
   // A try that began before the mode changed was refused for the old mode.
   return leavesRanges(state, board) || run.mode !== state.mode;
+}
+
+/** A refusal says anew what the peer has: one that still offers what it refuses is not asked again. */
+function lacksParts(state: SourceState, { next, end }: Claim, board: SpanBoard): void {
+  const { grid } = board;
+  const { holds } = state.source;
+  if (holds === undefined) for (let unit = next; unit < end; unit += 1) board.withhold(unit, state.index);
+  else if (next < end && holds({ start: grid.start(next), end: grid.end(next) }))
+    state.leave('it offers parts that it does not have');
 }
 
 /** Statuses of a source that may still have parts; 410 and 451 mean that it serves neither the file nor parts of it. */

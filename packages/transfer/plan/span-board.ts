@@ -35,6 +35,7 @@ export class SpanBoard {
   /** By source, the units that it probably does not have: skipped until there is nothing else to fetch from it. */
   readonly #setAside = new Map<number, Set<number>>();
   readonly #claims = new Set<Claim>();
+  #isOffered: ((unit: number, source: number) => boolean) | undefined;
   #doneBytes = 0;
   #freeBytes: number;
   #frontier = 0;
@@ -83,6 +84,11 @@ export class SpanBoard {
   /** Further bytes of the unit are not needed: it is done or being written. */
   isTaken = (unit: number): boolean => this.#state[unit]! >= WRITING;
   originOf = (unit: number): number => this.#origin[unit]!;
+
+  /** Limits each source to the units for which the function is true at the moment of a claim. */
+  limitTo(isOffered: (unit: number, source: number) => boolean): void {
+    this.#isOffered = isOffered;
+  }
 
   /** Takes the next run of free units that is not excluded for the source: at least one unit, about `maxBytes`. */
   claim(source: number, maxBytes: number): Claim | undefined {
@@ -228,11 +234,15 @@ export class SpanBoard {
   }
 
   #isFreeFor(source: number, unit: number): boolean {
-    return this.#state[unit] === FREE && !this.isExcluded(unit, source);
+    return this.#state[unit] === FREE && this.#mayCome(unit, source);
   }
 
   #isWantedFrom(source: number, unit: number): boolean {
-    return this.#state[unit]! < WRITING && !this.isExcluded(unit, source);
+    return this.#state[unit]! < WRITING && this.#mayCome(unit, source);
+  }
+
+  #mayCome(unit: number, source: number): boolean {
+    return !this.isExcluded(unit, source) && (this.#isOffered?.(unit, source) ?? true);
   }
 
   #begin(source: number, first: number, end: number, duplicate: boolean, takenFrom?: Claim): Claim {

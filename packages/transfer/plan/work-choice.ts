@@ -1,6 +1,7 @@
 import { isLaggard, median, MIN_SPAN_BYTES, spanBytesFor } from '#core/bytes/span-plan';
 import { SECOND_MS } from '#core/units';
 import { readmitsParts } from './missing-parts.ts';
+import type { FileShare } from '../report/transfer-options.ts';
 import type { SourceState } from '../run/source-state.ts';
 import type { Ground, SourceTry } from '../run/source-try.ts';
 import type { Claim, SpanBoard } from './span-board.ts';
@@ -13,6 +14,8 @@ export interface WorkSituation {
   readonly running: readonly SourceTry[];
   /** False when neither a digest nor leaves prove the bytes: then they come from one source, in one stream. */
   readonly isProvable: boolean;
+  /** Divides the file between hosts. */
+  readonly share: FileShare | undefined;
   readonly now: number;
 }
 
@@ -31,7 +34,7 @@ export function chooseWork(state: SourceState, situation: WorkSituation): Claim 
   const { board } = situation.ground;
   if (!situation.isProvable) return mayContinue(state, situation) ? board.claim(state.index, Infinity) : undefined;
   if (state.mode === 'stream' && !isLastResort(state, situation)) return undefined;
-  const bytes = plannedBytes(state, situation);
+  const bytes = Math.min(plannedBytes(state, situation), situation.share?.spanBytes ?? Infinity);
   return board.claim(state.index, bytes) ?? workSetAside(state, board, bytes) ?? shareOfRunning(state, situation);
 }
 

@@ -1,3 +1,4 @@
+import type { ByteRange } from '#core/byte-range';
 import type { Digests, Strategy } from '#core/file-spec';
 import type { SourceFailureKind } from '#core/failure';
 import type { Layer, LayerName, SourceKind } from '#core/layer';
@@ -17,6 +18,29 @@ export interface FileIdentity {
   readonly minBytes?: number | undefined;
   readonly digests: Digests;
   readonly cid?: string | undefined;
+}
+
+/** A file that a transfer fetches leaf by leaf, as other hosts may be served from it. */
+export interface HeldFile {
+  /** Path of the growing file. */
+  readonly path: string;
+  readonly table: LeafTable;
+  /** The leaf was verified and is on the disk. */
+  readonly isDone: (leaf: number) => boolean;
+  /** Bytes of a source so far; undefined when it is not asked any more. */
+  readonly bytesFrom: (source: string) => number | undefined;
+}
+
+/** Divides a file between hosts that fetch it at the same time, so that its origin is asked once for each byte. */
+export interface FileShare {
+  /** The file is laid out; called again if its leaf table changes. */
+  begin(file: HeldFile): void;
+  /** Whether this host may ask a source that is no peer for these bytes now. */
+  mayAsk(range: ByteRange): boolean;
+  /** Most bytes of one request; undefined: no limit. */
+  readonly spanBytes: number | undefined;
+  /** Bytes that no source may be asked for now will come from a peer, or may be asked for later. Must become false at some time. */
+  readonly mayStillCome: boolean;
 }
 
 export interface TransferOptions {
@@ -45,6 +69,8 @@ export interface TransferOptions {
   readonly salvage?: readonly string[] | undefined;
   /** Also compute the CID and leaf table of the file in the same pass; proves a CID that is given without a table. */
   readonly dagProfile?: DagProfile | undefined;
+  /** Only for a file with a leaf table. */
+  readonly share?: FileShare | undefined;
   readonly fileOperations?: FileOperations | undefined;
   /**
    * Where the whole digest of a large file is computed. Default `auto`: in a second thread if a core is free and the file is large

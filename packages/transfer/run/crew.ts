@@ -1,45 +1,21 @@
 import { SourceError } from '#core/failure';
 import type { Layer } from '#core/layer';
 import type { Decision } from '#core/policy';
-import type { ResponseHead } from '#core/source';
 import { isTooSlow, TOO_SLOW_MS } from '#core/bytes/span-plan';
 import { judgeBadLeaf } from '../proof/bad-leaf.ts';
 import { adjustConnections } from '../plan/connections.ts';
-import type { Consequences } from './consequences.ts';
-import { readFromStart, type FileLayout } from './first-byte-reads.ts';
+import type { CrewOptions } from './crew-options.ts';
+import { readFromStart } from './first-byte-reads.ts';
 import { SpanEnded } from '../proof/leaf-cutter.ts';
 import { asksEachPart, missesBlock } from '../plan/missing-parts.ts';
 import { chooseMode, findsOtherWay } from '../plan/other-way.ts';
 import type { SourceState } from './source-state.ts';
 import { SourceTry, type Ground, type TryContext } from './source-try.ts';
 import type { Claim } from '../plan/span-board.ts';
-import type { ByteLimit } from '../report/throttle.ts';
-import type { TryRecord } from '../report/transfer-options.ts';
 import { exhausted, recordOf } from '../report/tries.ts';
 import { chooseWork, type WorkSituation } from '../plan/work-choice.ts';
 
 const TICK_MS = 200;
-
-export interface CrewOptions {
-  /** Ranked, of all layers, in the order of the layers. */
-  readonly states: readonly SourceState[];
-  readonly layers: readonly Layer[];
-  readonly joinsAllLayers: boolean;
-  /** Shared by all crews of a transfer. */
-  readonly consequences: Consequences;
-  readonly connections: number;
-  readonly throttlesOf: (state: SourceState) => readonly ByteLimit[];
-  /** False when neither a digest nor leaves prove the bytes: then they come from one source, in one stream. */
-  readonly isProvable: boolean;
-  /** Names the file in messages. */
-  readonly what: string;
-  readonly now: () => number;
-  /** What is on the disk. */
-  readonly layout: FileLayout;
-  onHead(state: SourceState, head: ResponseHead): void;
-  onTry(record: TryRecord): void;
-  onTick(): void;
-}
 
 interface RunningTry {
   readonly run: SourceTry;
@@ -136,7 +112,7 @@ export class Crew {
     if (this.#running.size > 0) return;
     if (this.#hasPausedWork()) this.#wakeWhenPausesEnd();
     else if (this.#ground !== undefined && asksEachPart(this.#ground.board, this.#joined())) this.#pump();
-    else if (!this.#isAwaitingDisk())
+    else if (!this.#isAwaitingDisk() && !this.#isAwaitingPeers())
       this.fail(exhausted(this.#options.what, this.#options.states, this.#ground?.board.refusedUnits));
   }
 
@@ -150,7 +126,25 @@ export class Crew {
   #startAll(): void {
     do {
       for (const state of this.#joined()) this.#startTries(state);
-    } while (this.#running.size === 0 && !this.#hasPausedWork() && this.#joinNextLayer());
+    } while (this.#needsNextLayer() && this.#joinNextLayer());
+  }
+
+  /** Peers do not count where hosts divide a file: they are asked beside every layer. */
+  #needsNextLayer(): boolean {
+    const counts = ({ source }: SourceState): boolean =>
+      this.#options.share === undefined || source.holds === undefined;
+    if ([...this.#running].some(({ run }) => counts(run.state))) return false;
+    return !this.#hasPausedWork(counts) && !this.#isHeldBack();
+  }
+
+  /** Peers fetch the missing units at this moment; each tick looks again. */
+  #isAwaitingPeers(): boolean {
+    return this.#ground !== undefined && this.#options.share?.mayStillCome === true;
+  }
+
+  /** A source of the joined layers waits only because other hosts have their turn. */
+  #isHeldBack(): boolean {
+    return this.#isAwaitingPeers() && this.#joined().some(({ source }) => source.holds === undefined);
   }
 
   /** All sources are paused: sleep until the first pause ends. */
@@ -162,8 +156,11 @@ export class Crew {
   }
 
   #joined(): SourceState[] {
-    const layers = this.#options.layers.slice(0, this.#joinedLayers);
-    return this.#options.states.filter((state) => !state.isLeft && layers.includes(state.source.layer));
+    const { layers, share, states } = this.#options;
+    const joined = layers.slice(0, this.#joinedLayers);
+    // Hosts that divide a file exchange their parts from the beginning.
+    const hasJoined = (layer: Layer): boolean => joined.includes(layer) || (layer === 'peer' && share !== undefined);
+    return states.filter((state) => !state.isLeft && hasJoined(state.source.layer));
   }
 
   #joinNextLayer(): boolean {
@@ -173,8 +170,10 @@ export class Crew {
   }
 
   /** A source has work to do, now or after its pause. */
-  #hasPausedWork(): boolean {
-    return this.#joined().some((state) => this.#ground === undefined || this.#ground.board.hasWorkFor(state.index));
+  #hasPausedWork(counts: (state: SourceState) => boolean = () => true): boolean {
+    return this.#joined().some(
+      (state) => counts(state) && (this.#ground === undefined || this.#ground.board.hasWorkFor(state.index)),
+    );
   }
 
   /** Every missing unit is being written. */
@@ -207,6 +206,7 @@ export class Crew {
       joined: this.#joined(),
       running: [...this.#running].map(({ run }) => run),
       isProvable: this.#options.isProvable,
+      share: this.#options.share,
       now: this.#options.now(),
     };
   }

@@ -194,6 +194,7 @@ class TransferRun {
       connections: options.connections ?? DEFAULT_CONNECTIONS,
       throttlesOf: (state) => [...(options.throttles ?? []), ...(options.sourceThrottles?.(state.source) ?? [])],
       isProvable: isProvable(options),
+      share: options.share,
       what: options.file.cid ?? options.table?.rootCid ?? options.file.digests.sha256 ?? 'the file',
       now: this.#parts.now,
       layout: this.#layout,

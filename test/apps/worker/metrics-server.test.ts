@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { ReportedSource } from '#contracts/worker/worker-events';
 import { silentLogger } from '#core/logger';
+import type { Source } from '#core/source';
 import { MetricsServer } from '../../../apps/worker/metrics-server.ts';
 
 const open = { layer: 'ipfs', breaker: 'open' } as ReportedSource;
@@ -22,6 +23,8 @@ describe('the metrics of a worker', () => {
       ...{ type: 'try.finished', ...about, layer: 'huggingface', source: 'https://secret.example', status: 'failure' },
       ...{ latencyMs: 5, bytes: 100, committedBytes: 40, errorKind: 'interrupted', errorMessage: null, reason: null },
     });
+    server.firstByte({ layer: 'ipfs' } as Source, 60);
+    server.served({ kind: 'hub-file', status: 206, sentBytes: 70, isWhole: true });
     server.contacted();
     const answer = await fetch(`http://127.0.0.1:${port}/metrics`);
     const text = await answer.text();
@@ -30,6 +33,9 @@ describe('the metrics of a worker', () => {
       'haulier_download_attempts_total{source="huggingface",result="failure",reason="interrupted"} 1',
     );
     expect(text).toContain('haulier_download_bytes_total{source="huggingface"} 40');
+    expect(text).toContain('haulier_source_ttfb_seconds_bucket{le="0.05",source="ipfs"} 0\n');
+    expect(text).toContain('haulier_source_ttfb_seconds_bucket{le="0.1",source="ipfs"} 1\n');
+    expect(text).toContain('haulier_served_bytes_total{kind="hub-file"} 70\n');
     expect(text).toContain('haulier_source_breaker_open{source="ipfs"} 1');
     expect(text).toContain('haulier_source_breaker_open{source="peer"} 0');
     expect(text).not.toContain('secret.example');

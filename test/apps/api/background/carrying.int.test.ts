@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Download, DownloadDetail, DownloadRequest } from '#contracts/http/downloads';
+import type { LivePosition } from '#contracts/live';
 import { downloadJob } from '#contracts/worker/download-job';
+import type { WorkerEvent } from '#contracts/worker/worker-events';
 import { unqueuedDownloads } from '#database/downloads/outbox-queries';
 import { commandKey, eventStreamKey } from '#queue/keys';
 import { createRecorder, recordBatches } from '../../../../apps/api/background/recorder.ts';
@@ -128,6 +130,67 @@ describe('the recorder', () => {
     await Promise.all(recorders.map((recorder) => recorder.stop()));
     const applied = recorders.reduce((sum, recorder) => sum + recorder.counts().applied, 0);
     expect(applied).toBe(40);
+  });
+});
+
+describe('positions of running downloads', () => {
+  const startOne = (everyMs: number) => {
+    const told: LivePosition[] = [];
+    const live = { ...api.deps.live, tellPositions: (positions: readonly LivePosition[]) => told.push(...positions) };
+    const settings = { url: testRedisUrl(), prefix: api.deps.prefix };
+    const recorder = createRecorder({ ...api.deps, live }, settings, 'gathers', everyMs);
+    recorder.start();
+    const say = (...events: WorkerEvent[]) =>
+      api.deps.queues.redis.xadd(eventStreamKey(api.deps.prefix), '*', 'batch', JSON.stringify(batch(events)));
+    const wasTold = (bytes: number) =>
+      until(() => told.some((position) => position.bytes === bytes), { what: `the position ${bytes} is told` });
+    return { recorder, say, wasTold };
+  };
+  const at = (id: string, committedBytes: number): WorkerEvent => ({
+    ...(progress(id) as Extract<WorkerEvent, { type: 'download.progress' }>),
+    committedBytes,
+  });
+  const LATER_MS = 3_600_000;
+
+  it('M15 are told at once and written together, the last ones when the recorder stops', async () => {
+    const { id } = await create('gathered');
+    const { recorder, say, wasTold } = startOne(LATER_MS);
+    await say(started(id));
+    await say(at(id, 3));
+    await wasTold(3);
+    expect((await get(id)).bytes).toBe(3);
+    await say(at(id, 4));
+    await wasTold(4);
+    expect((await get(id)).bytes).toBe(3);
+    await api.deps.database.pool.query(`UPDATE downloads SET heartbeat_at = heartbeat_at - interval '1 minute'`);
+    await recorder.stop();
+    expect((await get(id)).bytes).toBe(4);
+    expect(recorder.counts()).toEqual({ applied: 3, dropped: 0 });
+  });
+
+  it('M15 do not touch a download that ended meanwhile', async () => {
+    const { id } = await create('ended');
+    const { recorder, say, wasTold } = startOne(LATER_MS);
+    await say(started(id), at(id, 3));
+    await wasTold(3);
+    await say(at(id, 4));
+    await wasTold(4);
+    await say(finished(id));
+    await until(async () => (await get(id)).status === 'success', { what: 'the end' });
+    await recorder.stop();
+    expect(await get(id)).toMatchObject({ status: 'success', bytes: 10 });
+    expect(recorder.counts()).toEqual({ applied: 3, dropped: 1 });
+  });
+
+  it('M15 are written after some time, without another event', async () => {
+    const { id } = await create('timed');
+    const { recorder, say } = startOne(1);
+    await say(started(id), at(id, 3));
+    await until(async () => (await get(id)).bytes === 3, { what: 'the first position' });
+    await api.deps.database.pool.query(`UPDATE downloads SET heartbeat_at = heartbeat_at - interval '1 minute'`);
+    await say(at(id, 4));
+    await until(async () => (await get(id)).bytes === 4, { what: 'the second position' });
+    await recorder.stop();
   });
 });
 

@@ -5,6 +5,8 @@ import type { Download, DownloadRequest } from '#contracts/http/downloads';
 import type { EventBatch, WorkerEvent } from '#contracts/worker/worker-events';
 import { makeHostKeys, signerOf, type HostKeyPair } from '#queue/events/batch-signature';
 import type { ReceivedBatch } from '#queue/events/event-stream';
+import { writePositions } from '#database/history/position-queries';
+import { believeBatches, keysOfBatches } from '../../../../apps/api/background/believe-batches.ts';
 import { recordReceived } from '../../../../apps/api/background/recorder.ts';
 import { startApp, type TestApp } from '../start-app.ts';
 
@@ -60,6 +62,8 @@ describe('events of enrolled hosts', () => {
     sources: [],
   });
 
+  const of = (downloadId: string) => ({ downloadId, generation: 1, at: Date.now() });
+
   let sequence = 0;
   function received(
     host: string | null,
@@ -114,6 +118,29 @@ describe('events of enrolled hosts', () => {
     expect([audit.statusCode, audit.body]).toEqual([200, expect.stringContaining('hosts/gpu-1')]);
     const row = (await api.call('GET', '/api/hosts/gpu-1')).json<{ lastSeenAt: string }>();
     expect(row.lastSeenAt).not.toBeNull();
+  });
+
+  it('N46 positions that are gathered count as those of their batches: with the signature, and once', async () => {
+    const id = await create('gathered', 'gpu-1');
+    const position = (committedBytes: number): WorkerEvent => ({
+      ...{ type: 'download.progress', downloadId: id, generation: 1, at: Date.now(), committedBytes, totalBytes: 10 },
+      ...{ bytesPerSecond: 1, source: null, retries: 0 },
+    });
+    const write = async (one: ReceivedBatch) => {
+      const { database, enrolment } = api.deps;
+      const { batches, proofs } = believeBatches([one], await keysOfBatches(database, [one]), enrolment);
+      const later = new Date(api.deps.now().getTime() + 60_000);
+      const { running, ignored, refused: repeats } = await writePositions(database, batches, later, proofs);
+      return { batches: batches.length, running: [...running], ignored, repeats: repeats.length };
+    };
+    await record(received('gpu-1', [{ type: 'download.started', ...of(id), attempt: 1, resumedBytes: 0 }]));
+    const [forged, good] = [received('gpu-1', [position(3)], { by: 'gpu-2' }), received('gpu-1', [position(4)])];
+    const foreign = received('gpu-2', [position(5)]);
+    expect(await write(forged)).toMatchObject({ batches: 0, running: [] });
+    expect(await write(good)).toEqual({ batches: 1, running: [id], ignored: 0, repeats: 0 });
+    expect(await write(good)).toEqual({ batches: 1, running: [], ignored: 1, repeats: 1 });
+    expect(await write(foreign)).toEqual({ batches: 1, running: [], ignored: 1, repeats: 0 });
+    expect((await api.call('GET', `/api/downloads/${id}`)).json<Download>().bytes).toBe(4);
   });
 
   it('N46 that were applied before change nothing, in whatever order they come', async () => {

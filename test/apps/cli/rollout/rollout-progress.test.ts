@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { Rollout } from '#contracts/http/rollouts/rollout';
+import type { LayerName } from '#core/layer';
 import type { RolloutHost } from '#contracts/http/rollouts/rollout-lists';
 import { rolloutDisplay, type RolloutEnvironment } from '../../../../apps/cli/rollout/rollout-progress.ts';
 import { headLines, hostsLine, progressLine, stateLine } from '../../../../apps/cli/rollout/rollout-text.ts';
@@ -34,6 +35,10 @@ const host = (name: string, bytes: number, message: string | null = null): Rollo
   ...{ host: name, site: '', wave: 'half', state: 'downloading', reason: null, message, alreadyPresent: false },
   ...{ isLate: false, bytes, totalBytes: 1000, bytesPerSecond: 2000, dispatchedAt: null, endedAt: null },
   updatedAt: '2026-11-29T12:00:00.000Z',
+});
+
+const source = (layer: LayerName, bytes: number) => ({
+  ...{ layer, bytes, source: 'http://one.example', tries: 1, successes: 1, p95Ms: 10, lastError: null },
 });
 
 function display(mode: ProgressMode, env: RolloutEnvironment = {}, size: { columns?: number; rows?: number } = {}) {
@@ -92,13 +97,17 @@ describe('the progress of a rollout in a log', () => {
 });
 
 describe('the progress of a rollout on a terminal', () => {
-  it('is one block: what, how far, the slowest hosts, and how to stop watching', () => {
+  it('is one block: what, how far, where from, the slowest hosts, and how to stop watching', () => {
     const { written, shown } = display('bar');
-    shown.update(rollout({ succeeded: 6, failed: 1, running: 2, pending: 3 }), [host('gpu-1', 430)]);
+    shown.update(rollout({ succeeded: 6, failed: 1, running: 2, pending: 3 }), {
+      hosts: [host('gpu-1', 430)],
+      sources: [source('ipfs', 250), source('huggingface', 500), source('ipfs', 250), source('bundled', 0)],
+    });
     expect(written.join('').split('\n')).toEqual([
       'whisper@1 → 12 hosts · wave half (2 of 3)',
       `[${'█'.repeat(20)}xxx▒▒▒▒▒▒▒${'·'.repeat(10)}] 7/12`,
       ' 58% | 6 ok · 2 running · 3 queued · 1 failed',
+      'from ipfs 50% · huggingface 50%',
       '  gpu-1  downloading  43%  2.00 kB/s',
       'Ctrl-C stops watching; the rollout goes on',
       '',
@@ -121,7 +130,7 @@ describe('the progress of a rollout on a terminal', () => {
     const hosts = Array.from({ length: 5 }, (_, index) =>
       host(`gpu-${index}`, 1, '\u001b[2J\u0007 a long message of a hostile source'),
     );
-    shown.update(rollout(), hosts);
+    shown.update(rollout(), { hosts, sources: [] });
     const lines = written[0]!.trimEnd().split('\n');
     expect(lines).toHaveLength(5);
     for (const line of lines) expect(line.length).toBeLessThan(40);

@@ -6,6 +6,7 @@ import { silentLogger, type Logger } from '#core/logger';
 import { parseAddressPolicy } from '#http/address/address-policy';
 import { createHttp } from '#http/pool';
 import type { ServeSettings } from '#serve/serve-settings';
+import { MetricsServer } from '../../../../apps/worker/metrics-server.ts';
 import { storeServer, type StoreServer } from '../../../../apps/worker/serve/store-server.ts';
 import { ask, cleansUp, hubView, publishBytes } from '../../../packages/serve/serve-kit.ts';
 import { temporaryStore } from '../../../packages/store/temp-store.ts';
@@ -35,7 +36,10 @@ async function serverWith(serve: Partial<ServeSettings> | undefined) {
     huggingFace: { endpoint: 'http://127.0.0.1:9', token: undefined },
     ipfsGateways: [],
   };
-  const server: StoreServer = storeServer(config, store, http, logger);
+  const metrics = new MetricsServer({
+    ...{ port: undefined, bind: '127.0.0.1', workerVersion: '1.2.3', readSources: () => [], logger: silentLogger },
+  });
+  const server: StoreServer = storeServer(config, store, http, metrics, {}, logger);
   open.push(
     () => http.close(),
     () => server.stop(),
@@ -50,7 +54,9 @@ describe('the store of a worker', () => {
     const { host, port } = said!.fields as { host: string; port: number };
     const { headers } = await ask(`http://${host}:${port}/acme/tiny/resolve/main/config.json`, { method: 'HEAD' });
     expect(headers['content-length']).toBe('2');
-    expect((await ask(`http://${host}:${port}/metrics`)).body.toString()).toContain('haulier_served_answers_total');
+    const metrics = (await ask(`http://${host}:${port}/metrics`)).body.toString();
+    for (const name of ['haulier_served_answers_total', 'haulier_store_bytes', 'haulier_build_info'])
+      expect(metrics).toContain(`${name}`);
   });
 
   it('EX5 is not served where the port is taken, and the worker starts all the same', async () => {

@@ -36,7 +36,7 @@ describe('metrics', () => {
 
   it('ME1 keeps one record per try with all its facts, newest first', async () => {
     await someTries();
-    const [newest, ...rest] = await listTries(database, { since: START, limit: 20 });
+    const [newest, ...rest] = await listTries(database, { since: START, limit: 20 }, at(100));
     expect(rest).toHaveLength(10);
     expect(newest).toMatchObject({
       at: at(20),
@@ -52,10 +52,30 @@ describe('metrics', () => {
       errorKind: 'forbidden',
       errorMessage: 'gated',
     });
-    expect(await listTries(database, { since: START, layer: 'ipfs', status: 'failure', limit: 20 })).toHaveLength(2);
-    const page = await listTries(database, { since: START, limit: 4 });
-    const next = await listTries(database, { since: START, limit: 20, after: page.at(-1) });
+    expect(
+      await listTries(database, { since: START, layer: 'ipfs', status: 'failure', limit: 20 }, at(100)),
+    ).toHaveLength(2);
+    const page = await listTries(database, { since: START, limit: 4 }, at(100));
+    const next = await listTries(database, { since: START, limit: 20, after: page.at(-1) }, at(100));
     expect([...page, ...next]).toEqual([newest, ...rest]);
+  });
+
+  it('ME1 pages through weeks of tries without gap or repeat, also where a day has fewer than a page', async () => {
+    const one = await oneDownload(database);
+    const daysAgo = [0, 0, 0, 1, 5, 6, 12, 12, 25];
+    const tries = daysAgo.map((days, n) => ({ ...tried(one, 1, n), at: START.getTime() - days * DAY_MS + n }));
+    await applyEvents(database, [batch(tries)], at(9));
+    const since = new Date(START.getTime() - 30 * DAY_MS);
+    const newestFirst = tries.toSorted((a, b) => b.at - a.at).map(({ sequence }) => sequence);
+    for (const limit of [1, 2, 3, 20]) {
+      const seen: number[] = [];
+      let page = await listTries(database, { since, limit }, at(100));
+      while (page.length > 0) {
+        seen.push(...page.map(({ sequence }) => sequence));
+        page = await listTries(database, { since, limit, after: page.at(-1) }, at(100));
+      }
+      expect(seen).toEqual(newestFirst);
+    }
   });
 
   it('M08 ME2 takes scheme, host and port for the gateway, whatever files came from there', async () => {
@@ -70,7 +90,7 @@ describe('metrics', () => {
       of(5, { source: 'models.tar', origin: '/bundles/models.tar' }),
     ];
     await applyEvents(database, [batch(tries)], at(9));
-    const { gateways } = await metricsSummary(database, START, at(100));
+    const { gateways } = await metricsSummary(database, START);
     expect(gateways.map(({ gateway, attempts }) => [gateway, attempts])).toEqual([
       ['/bundles/models.tar', 1],
       ['https://m.example', 1],
@@ -92,7 +112,7 @@ describe('metrics', () => {
     await applyEvents(database, [batch(events.slice(0, 3))], at(5));
     await applyEvents(database, [batch(events.slice(3))], at(12));
     await applyEvents(database, [batch([restart])], at(13));
-    const { gateways, layers } = await metricsSummary(database, START, at(100));
+    const { gateways, layers } = await metricsSummary(database, START);
     expect(gateways).toMatchObject([{ gateway: 'https://gateway.example', bytes: 900, attempts: 3 }]);
     expect(layers).toMatchObject([{ layer: 'ipfs', bytes: 900 }]);
     const told = (await triesOf(database, one, 9)).find(({ reason }) => reason?.includes('without a report'));
@@ -110,12 +130,12 @@ describe('metrics', () => {
       started(one, 9, { resumedBytes: 400 }),
     ];
     await applyEvents(database, [batch(events)], at(9));
-    expect((await metricsSummary(database, START, at(100))).layers).toMatchObject([{ bytes: 400, attempts: 1 }]);
+    expect((await metricsSummary(database, START)).layers).toMatchObject([{ bytes: 400, attempts: 1 }]);
   });
 
   it('ME2 sums up success, latency and cache effectiveness per layer and gateway', async () => {
     await someTries();
-    const summary = await metricsSummary(database, START, at(100));
+    const summary = await metricsSummary(database, START);
     expect(summary.layers).toEqual([
       expect.objectContaining({ layer: 'huggingface', attempts: 1, successes: 0, successRate: 0 }),
       {
@@ -138,15 +158,16 @@ describe('metrics', () => {
     expect(summary.cacheEffectiveness).toBe(0.5);
   });
 
-  it('ME2 sums up from any moment on: exactly in its first hour, and from whole days where the window is long', async () => {
+  it('ME2 sums up from any moment on: exactly in its first hour, then from whole hours, and from whole days as soon as one begins', async () => {
     await someTries();
     const attemptsSince = async (since: Date): Promise<number[]> =>
-      (await metricsSummary(database, since, at(100))).layers.map(({ attempts }) => attempts);
+      (await metricsSummary(database, since)).layers.map(({ attempts }) => attempts);
     expect(await attemptsSince(at(5))).toEqual([1, 5]);
     expect(await attemptsSince(new Date(START.getTime() - 40 * DAY_MS))).toEqual([1, 10]);
     await database.pool.query('DELETE FROM try_hours');
-    expect(await attemptsSince(new Date(START.getTime() - 30 * DAY_MS))).toEqual([]);
-    expect(await attemptsSince(new Date(START.getTime() - 40 * DAY_MS))).toEqual([1, 10]);
+    const dayOfStart = Math.floor(START.getTime() / DAY_MS) * DAY_MS;
+    expect(await attemptsSince(new Date(dayOfStart))).toEqual([1, 10]);
+    expect(await attemptsSince(new Date(dayOfStart + 1))).toEqual([]);
   });
 
   it('ME1 forgets roll-ups and sources before a moment, and nothing after it', async () => {
@@ -177,15 +198,15 @@ describe('metrics', () => {
   });
 
   it('ME2 counts no failed download into cache effectiveness, and knows none without downloads', async () => {
-    expect(await metricsSummary(database, START, at(100))).toMatchObject({ layers: [], cacheEffectiveness: null });
+    expect(await metricsSummary(database, START)).toMatchObject({ layers: [], cacheEffectiveness: null });
     const download = await oneDownload(database);
     await applyEvents(database, [batch([failed(download, 1)])], at(1));
-    expect(await metricsSummary(database, START, at(100))).toMatchObject({ cacheEffectiveness: null });
+    expect(await metricsSummary(database, START)).toMatchObject({ cacheEffectiveness: null });
   });
 
   it('ME3 judges each layer by its tries and shows its last error', async () => {
     await someTries();
-    expect(await layerHealth(database, START, at(100))).toMatchObject([
+    expect(await layerHealth(database, START)).toMatchObject([
       { layer: 'huggingface', state: 'down', lastError: 'https://hub.example: gated', lastSuccessAt: null },
       { layer: 'ipfs', state: 'degraded', successRate: 0.8, lastSuccessAt: at(7), lastFailureAt: at(9) },
     ]);
@@ -194,9 +215,9 @@ describe('metrics', () => {
   it('ME3 counts from the reset point on and forgets nothing before its time', async () => {
     await someTries();
     await resetMetrics(database, at(50));
-    expect(await listTries(database, { since: START, limit: 20 })).toEqual([]);
-    expect(await metricsSummary(database, START, at(100))).toMatchObject({ since: at(50), layers: [], outcomes: {} });
-    expect(await layerHealth(database, START, at(100))).toEqual([]);
+    expect(await listTries(database, { since: START, limit: 20 }, at(100))).toEqual([]);
+    expect(await metricsSummary(database, START)).toMatchObject({ since: at(50), layers: [], outcomes: {} });
+    expect(await layerHealth(database, START)).toEqual([]);
     expect(await rowsIn('tries')).toBe(11);
   });
 
@@ -227,7 +248,7 @@ describe('metrics', () => {
     const made = await Promise.all([1, 2, 3].map(() => ensureTryPartitions(database, START)));
     await Promise.all(arrivals);
     expect(made.flat().sort()).toEqual(['2026-11-21', '2026-11-22', '2026-11-23', '2026-11-24', '2026-11-25']);
-    expect(await listTries(database, { since: START, limit: 100 })).toHaveLength(20);
+    expect(await listTries(database, { since: START, limit: 100 }, at(100))).toHaveLength(20);
     expect(await ensureTryPartitions(database, START)).toEqual([]);
     expect(await ensureTryPartitions(database, new Date(START.getTime() + DAY_MS))).toEqual(['2026-11-26']);
   });

@@ -37,6 +37,30 @@ describe('the health of an origin', () => {
     expect((await collect(source, {})).error).toBeUndefined();
   });
 
+  it('ME4 tells once for each request when its first byte came', async () => {
+    let now = 0;
+    const told: [string, number][] = [];
+    const slow: Source = {
+      ...scripted([10]),
+      read: async (request, sink, signal) => {
+        now += 40;
+        await scripted([10]).read(request, sink, signal);
+        now += 5;
+      },
+    };
+    const source = withHealth(
+      new SourceHealth(),
+      () => now,
+      ({ name }, ms) => told.push([name, ms]),
+    )(slow);
+    await collect(source, {});
+    await collect(source, {});
+    expect(told).toEqual([
+      [slow.name, 40],
+      [slow.name, 40],
+    ]);
+  });
+
   it('opens after failures in a row, lets one probe through after the cooldown, and closes again', async () => {
     let now = 0;
     const health = new SourceHealth({ now: () => now, failuresToOpen: 2, cooldownMs: 100 });

@@ -56,6 +56,7 @@ describe('sources that cannot work now', () => {
       connections: 1,
       throttlesOf: () => [],
       isProvable: true,
+      share: undefined,
       what: 'the file',
       now,
       layout: { laid: { board, writer }, fileOf: () => fail('the file is laid out already') },

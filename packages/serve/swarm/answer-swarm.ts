@@ -1,0 +1,162 @@
+import { tryParseCid } from '#content/cid/cid';
+import { blockName } from '#content/dag/verified-blocks';
+import { PieceMap } from '#content/swarm/piece-map';
+import { lengthOf, type ByteRange } from '#core/byte-range';
+import { SECOND_MS } from '#core/units';
+import type { Contents, OpenContent } from '../blocks/contents.ts';
+import type { Reader } from '../blocks/held-blocks.ts';
+import { askedRanges, contentRange } from '../http/byte-ranges.ts';
+import { answerNothing, answerText, headerOf, isHead, type Exchange, type Headers } from '../http/exchange.ts';
+import { ClientGone, sendRange, write } from '../http/send-content.ts';
+import { heldEnd, mapOf, verifiedLeaves, type GrowingFiles, type GrowingLeaves } from './growing-files.ts';
+import type { UploadSlots } from './upload-slots.ts';
+
+export interface SwarmParts {
+  /** Names this server to other hosts: two addresses with one name are one host. */
+  readonly peerId: string;
+  readonly growing: GrowingFiles;
+  readonly slots: UploadSlots;
+}
+
+export interface SwarmQuestion extends SwarmParts {
+  readonly contents: Contents;
+  readonly reader: Reader;
+}
+
+/** What this host has of one file. */
+interface Held {
+  readonly cid: string;
+  readonly sizeBytes: number;
+  readonly map: PieceMap;
+  /** Undefined for a published file. */
+  readonly growing: GrowingLeaves | undefined;
+  readonly sha256: string | undefined;
+}
+
+/** A host that takes no byte for so long loses its slot. */
+const IDLE_MS = 20 * SECOND_MS;
+const RETRY_S = 1;
+
+/**
+ * Answers other hosts that fetch the same file: `/swarm/CID` with one range, and `/swarm/CID/have`. Also of a file that is still being
+ * fetched; of that only verified leaves. Each answer says in `Swarm-Have` which pieces are here.
+ *
+ * @throws what reading, proof or the client reject with; nothing more can be sent then
+ */
+export async function answerSwarm(exchange: Exchange, question: SwarmQuestion): Promise<void> {
+  const { method } = exchange.request;
+  if (method !== 'GET' && method !== 'HEAD')
+    return answerText(exchange, 405, `${method} is not served: GET and HEAD are`, { allow: 'GET, HEAD' });
+  const [, text, rest] = /^\/swarm\/([^/]+)(\/have)?$/.exec(exchange.path) ?? [];
+  const cid = text === undefined ? undefined : tryParseCid(text);
+  if (cid === undefined) return answerText(exchange, 400, 'write /swarm/CID or /swarm/CID/have');
+  const held = await heldOf(blockName(cid), question);
+  if (held === undefined) return answerText(exchange, 404, 'it is not here', { 'swarm-peer': question.peerId });
+  const headers = {
+    ...{ 'swarm-have': held.map.toString(), 'swarm-size': held.sizeBytes, 'swarm-peer': question.peerId },
+    ...{ 'cache-control': 'no-store', 'accept-ranges': 'bytes' },
+  };
+  if (rest !== undefined) return answerNothing(exchange, 204, headers);
+  const etag = `"${held.cid}"`;
+  const range = rangeOf(exchange, held);
+  if (range === undefined)
+    return answerNothing(exchange, 416, {
+      ...headers,
+      'content-range': `bytes */${held.sizeBytes}`,
+      'content-length': 0,
+    });
+  await answerInTurn(exchange, question, held, { range, headers: { ...headers, etag } });
+}
+
+async function heldOf(cid: string, { growing, contents, reader }: SwarmQuestion): Promise<Held | undefined> {
+  const file = growing.get(cid, reader);
+  if (file !== undefined)
+    return { cid, sizeBytes: file.table.sizeBytes, map: mapOf(file), growing: file, sha256: undefined };
+  const sha256 = await contents.ofCid(cid);
+  if (sha256 === undefined || !reader.mayReadContent(sha256)) return undefined;
+  const sizeBytes = (await contents.look(sha256))?.sizeBytes;
+  if (sizeBytes === undefined) return undefined;
+  return { cid, sizeBytes, map: PieceMap.parse('all', sizeBytes)!, growing: undefined, sha256 };
+}
+
+/** The part of the wanted range that is here from its beginning on; undefined where its first leaf is not. */
+function rangeOf(exchange: Exchange, { sizeBytes, growing }: Held): ByteRange | undefined {
+  const asked = askedRanges(headerOf(exchange, 'range'), sizeBytes);
+  if (asked.is === 'unsatisfiable' || sizeBytes === 0) return undefined;
+  const range = asked.is === 'whole' ? { start: 0, end: sizeBytes } : asked.ranges[0]!;
+  if (asked.is === 'ranges' && asked.ranges.length > 1) return undefined;
+  const end = growing === undefined ? range.end : heldEnd(growing, range.start, range.end);
+  return end > range.start ? { start: range.start, end } : undefined;
+}
+
+interface RangeAnswer {
+  readonly range: ByteRange;
+  readonly headers: Headers;
+}
+
+async function answerInTurn(
+  exchange: Exchange,
+  question: SwarmQuestion,
+  held: Held,
+  answer: RangeAnswer,
+): Promise<void> {
+  const { response } = exchange;
+  const gone = new AbortController();
+  // The request itself closes as soon as it is read; only the response tells when the client leaves.
+  response.once('close', () => gone.abort(new ClientGone('the client closed the connection')));
+  const free = await question.slots.take(gone.signal);
+  if (free === undefined)
+    return answerText(exchange, 503, 'all slots are taken', { ...answer.headers, 'retry-after': RETRY_S });
+  try {
+    await sendHeld(exchange, question, held, answer);
+  } finally {
+    free();
+  }
+}
+
+async function sendHeld(
+  exchange: Exchange,
+  { contents }: SwarmQuestion,
+  { growing, sha256, sizeBytes }: Held,
+  { range, headers }: RangeAnswer,
+): Promise<void> {
+  const { response } = exchange;
+  const content = sha256 === undefined ? undefined : await contents.open(sha256);
+  if (growing === undefined && content === undefined) return answerText(exchange, 404, 'it is not here any more');
+  const guard = watchIdle(exchange);
+  try {
+    response.writeHead(206, {
+      ...headers,
+      'content-type': 'application/octet-stream',
+      'content-range': contentRange(range, sizeBytes),
+      'content-length': lengthOf(range),
+    });
+    if (!isHead(exchange)) await sendBytes(exchange, content, growing, range);
+    response.end();
+  } finally {
+    clearInterval(guard);
+    await content?.close();
+  }
+}
+
+async function sendBytes(
+  { response, pace }: Exchange,
+  content: OpenContent | undefined,
+  growing: GrowingLeaves | undefined,
+  range: ByteRange,
+): Promise<void> {
+  if (content !== undefined) return sendRange(response, content, range, { pace });
+  for await (const bytes of verifiedLeaves(growing!, range)) {
+    await pace?.(bytes.length);
+    await write(response, bytes);
+  }
+}
+
+/** Breaks a connection on which nothing moves, so that a client that does not read keeps no slot. */
+function watchIdle({ request: { socket }, response }: Exchange): NodeJS.Timeout {
+  let last = socket.bytesWritten;
+  return setInterval(() => {
+    if (socket.bytesWritten === last && socket.writableLength > 0) response.destroy();
+    last = socket.bytesWritten;
+  }, IDLE_MS);
+}

@@ -1,0 +1,104 @@
+import { PieceMap } from '#content/swarm/piece-map';
+import { SourceError } from '#core/failure';
+import { SECOND_MS } from '#core/units';
+import { statusError } from '#http/http-error';
+import type { Http } from '#http/pool';
+import { signForSite, SITE_HEADER } from '#http/site-signature';
+import { requestBytes } from '#http/small-request';
+
+export interface PeerOptions {
+  readonly http: Http;
+  /** `http://host:port` of a worker. */
+  readonly url: string;
+  /** CID of the file: version 1, base32. */
+  readonly cid: string;
+  /** The secret that the hosts of the site share. */
+  readonly siteKey?: string | undefined;
+}
+
+/** A host that does not answer a small question by then counts as away. */
+const TIMEOUTS = { headersMs: 3 * SECOND_MS, stallMs: 3 * SECOND_MS };
+
+/** What is known of one file at one peer: learned from each of its answers. Nothing of it is proven, and bytes are verified. */
+export class PeerFile {
+  readonly url: string;
+  readonly cid: string;
+  readonly name: string;
+  /** As the peer names itself; undefined before its first answer. */
+  id: string | undefined;
+  /** Monotonic time at which it was last seen to have more than before. */
+  grewAt = 0;
+  readonly #options: PeerOptions;
+  readonly #now: () => number;
+  #map: PieceMap | undefined;
+  #text: string | undefined;
+
+  /** @param now monotonic milliseconds */
+  constructor(options: PeerOptions, now: () => number) {
+    this.#options = options;
+    this.#now = now;
+    this.url = options.url.replace(/\/+$/, '');
+    this.cid = options.cid;
+    this.name = `peer ${this.url.replace(/^https?:\/\//, '')}`;
+  }
+
+  /** Pieces that the peer has; undefined while it does not have the file, or is away. */
+  get map(): PieceMap | undefined {
+    return this.#map;
+  }
+
+  /** @returns the request for a path of the peer */
+  at(path: string): { readonly url: string; readonly headers: Record<string, string> } {
+    const { siteKey, http } = this.#options;
+    const pathname = path.split('?')[0]!;
+    return {
+      url: `${this.url}${path}`,
+      headers: {
+        accept: '*/*',
+        ...(siteKey !== undefined && { [SITE_HEADER]: signForSite(siteKey, 'GET', pathname, http.now()) }),
+      },
+    };
+  }
+
+  /** Asks which pieces the peer has now. @throws SourceError when it is away, or refuses to say */
+  async ask(signal: AbortSignal): Promise<void> {
+    try {
+      const ask = {
+        ...this.at(`/swarm/${this.cid}/have`),
+        source: this.name,
+        trusted: true,
+        maxRedirects: 0,
+        timeouts: TIMEOUTS,
+      };
+      const { response } = await requestBytes(this.#options.http, ask, 4096, signal);
+      this.learn(response.headers);
+      if (response.status === 204 || response.status === 404) return;
+      throw statusError(this.name, response.status, response.headers, this.#options.http.now());
+    } catch (error) {
+      this.lost();
+      throw error;
+    }
+  }
+
+  /** Takes what an answer says of the pieces. */
+  learn(headers: Readonly<Record<string, string>>): void {
+    const { 'swarm-have': text, 'swarm-size': size, 'swarm-peer': id } = headers;
+    this.id = id ?? this.id;
+    if (text === undefined || !/^\d{1,16}$/.test(size ?? '')) return this.lost();
+    if (text === this.#text) return;
+    const map = PieceMap.parse(text, Number(size));
+    if (map === undefined) return this.lost();
+    if (map.heldCount !== this.#map?.heldCount) this.grewAt = this.#now();
+    [this.#map, this.#text] = [map, text];
+  }
+
+  /** It does not have the file, or is away. */
+  lost(): void {
+    [this.#map, this.#text] = [undefined, undefined];
+  }
+
+  /** @throws SourceError `missing` while it does not have the file */
+  refuseAbsent(): void {
+    if (this.#map === undefined) throw new SourceError('missing', this.name, 'it does not have the file');
+  }
+}

@@ -1,0 +1,173 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { createDagBuilder, type BuiltDag } from '#content/dag/dag-builder';
+import { encodeCar } from '#content/dag/car';
+import { encodeLeafTable } from '#content/leaf/leaf-table-file';
+import { silentLogger } from '#core/logger';
+import type { Source } from '#core/source';
+import { KIB } from '#core/units';
+import { obtain, type Obtained, type ObtainOptions } from '#fetch/obtain';
+import { HostShare } from '#fetch/swarm/host-share';
+import { parseAddressPolicy } from '#http/address/address-policy';
+import { createHttp } from '#http/pool';
+import { createServe } from '#serve/serve';
+import { serveServer } from '#serve/server';
+import { GrowingFiles } from '#serve/swarm/growing-files';
+import { learningLimits } from '#sources/guards/learning-limits';
+import { limited, OriginGates } from '#sources/guards/limited';
+import { SourceHealth } from '#sources/guards/source-health';
+import { withHealth } from '#sources/guards/with-health';
+import { mirror } from '#sources/mirror';
+import { PeerFile } from '#sources/peer/peer-file';
+import { peerSource } from '#sources/peer/peer-source';
+import { freePort } from '#os/port';
+import { temporaryStore } from '../packages/store/temp-store.ts';
+import { LAYERS } from '#core/layer';
+import { sha256Of } from './transfer-kit.ts';
+
+/** A server of one file with ranges, over one link that all its clients share. */
+export interface SlowOrigin {
+  readonly url: string;
+  /** Bytes of the file that were sent. */
+  readonly sent: () => number;
+  readonly requests: () => number;
+  readonly close: () => Promise<void>;
+}
+
+const CHUNK = 64 * KIB;
+
+/** @param goneAfter stops for good when so many bytes were sent */
+export async function slowOrigin(bytes: Buffer, bytesPerSecond: number, goneAfter = Infinity): Promise<SlowOrigin> {
+  let [sent, requests, freeAt] = [0, 0, 0];
+  const send = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    requests += 1;
+    const [, first = '0', last = ''] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? [];
+    const [start, end] = [Number(first), last === '' ? bytes.length : Number(last) + 1];
+    response.writeHead(206, {
+      'content-length': end - start,
+      'content-range': `bytes ${start}-${end - 1}/${bytes.length}`,
+      etag: '"origin"',
+    });
+    for (let at = start; at < end && !response.destroyed; at += CHUNK) {
+      if (sent >= goneAfter) return void response.destroy();
+      const part = bytes.subarray(at, Math.min(end, at + CHUNK));
+      sent += part.length;
+      freeAt = Math.max(freeAt, performance.now()) + (part.length * 1000) / bytesPerSecond;
+      await pause(Math.max(0, freeAt - performance.now()));
+      response.write(part);
+    }
+    response.end();
+  };
+  const server = createServer((request, response) => {
+    if (sent >= goneAfter) request.socket.destroy();
+    else void send(request, response);
+  });
+  return { url: await listening(server), sent: () => sent, requests: () => requests, close: () => closed(server) };
+}
+
+/** A peer that answers as the test says. */
+export async function oddPeer(
+  answer: (request: IncomingMessage, response: ServerResponse) => void,
+): Promise<{ readonly url: string; readonly requests: string[]; readonly close: () => Promise<void> }> {
+  const requests: string[] = [];
+  const server = createServer((request, response) => {
+    if (!request.url!.endsWith('/have')) requests.push(request.headers.range ?? '');
+    answer(request, response);
+  });
+  return { url: await listening(server), requests, close: () => closed(server) };
+}
+
+async function listening(server: Server): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+async function closed(server: Server): Promise<void> {
+  const end = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeAllConnections();
+  await end;
+}
+
+export function dagOf(bytes: Uint8Array): BuiltDag {
+  const builder = createDagBuilder('unixfs-v0-2015');
+  builder.update(bytes);
+  return builder.finish();
+}
+
+/** One host: its store, its server for others, and its downloads. */
+export interface SwarmHost {
+  readonly url: string;
+  fetch(from: HostFetch): Promise<Obtained>;
+  readonly stop: () => Promise<void>;
+}
+
+export interface HostFetch {
+  readonly bytes: Buffer;
+  readonly dag: BuiltDag;
+  readonly origin?: string | undefined;
+  readonly peers: readonly string[];
+  readonly signal?: AbortSignal;
+  /** How much faster than real time the host loses patience. */
+  readonly haste?: number;
+  readonly onProgress?: ObtainOptions['onProgress'];
+  /** The leaf table comes from the peers instead of from the disk. */
+  readonly withoutTable?: boolean;
+}
+
+/** @param options.url to take the place of an earlier host */
+export async function swarmHost(
+  options: { readonly port?: number; readonly siteKey?: string } = {},
+): Promise<SwarmHost> {
+  const { siteKey } = options;
+  const store = await temporaryStore();
+  const growing = new GrowingFiles();
+  const port = options.port ?? (await freePort());
+  const peerId = `host-${port}`;
+  const access = { tokens: siteKey === undefined ? [] : ['of-clients'], networks: [], siteKey };
+  const server = serveServer({ host: '127.0.0.1', port, handler: createServe({ store, growing, peerId, access }) });
+  await server.start();
+  const http = createHttp({ addressPolicy: parseAddressPolicy(['127.0.0.0/8']) });
+  const [gates, health] = [new OriginGates(), new SourceHealth()];
+  const guarded = (source: Source): Source => limited(gates)(withHealth(health)(learningLimits(gates.limits)(source)));
+  let files = 0;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    async fetch({ bytes, dag, origin, peers: urls, signal, haste = 1, onProgress, withoutTable = false }) {
+      const { cid, table, innerBlocks } = dag;
+      const peers = urls.map((url) => new PeerFile({ http, url, cid, siteKey }, () => performance.now() * haste));
+      let withdraw = (): void => undefined;
+      const share = new HostShare({
+        ...{ peers, peerId, now: () => performance.now() * haste },
+        onBegin: (file) => (withdraw = growing.offer({ ...file, model: null })),
+      });
+      share.start();
+      const origins = origin === undefined ? [] : [mirror({ http, url: `${origin}/model.bin`, isProvable: true })];
+      const sources = [...origins, ...peers.map((peer) => peerSource(http, peer, share.asked))].map(guarded);
+      const partialPath = join(store.paths.partials, `${(files += 1)}.part`);
+      const kept = { load: async () => ({ table, innerBlocks }), save: async () => undefined };
+      const file = { path: 'model.bin', sizeBytes: bytes.length, digests: {}, cid, sources: [] };
+      if (!withoutTable)
+        await store.writeLeaves(cid, { table: encodeLeafTable(table), inner: encodeCar(cid, innerBlocks) });
+      try {
+        const obtained = await obtain(file, {
+          ...{ sources, layers: LAYERS, strategy: 'ordered', partialPath, share, signal, onProgress },
+          ...{ tables: withoutTable ? undefined : kept, logger: silentLogger, digestThread: 'inline' },
+        });
+        await store.publish({
+          ...{ partialPath, sha256: sha256Of(bytes), sizeBytes: bytes.length, cid },
+          ...{ table: encodeLeafTable(table), inner: encodeCar(cid, innerBlocks) },
+        });
+        return obtained;
+      } finally {
+        share.stop();
+        withdraw();
+      }
+    },
+    async stop() {
+      await server.stop();
+      http.close();
+    },
+  };
+}
