@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pieceBytesOf } from '#content/swarm/piece-map';
 import { exponentialMs } from '#core/async/exponential-pause';
-import type { ByteRange } from '#core/byte-range';
+import type { ByteRange } from '#core/bytes/byte-range';
 import { silentLogger, type Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
 import type { PeerFile } from '#sources/peer/peer-file';

@@ -1,4 +1,4 @@
-import type { ByteRange } from '#core/byte-range';
+import type { ByteRange } from '#core/bytes/byte-range';
 import type { Digests, Strategy } from '#core/file-spec';
 import type { SourceFailureKind } from '#core/failure';
 import type { Layer, LayerName, SourceKind } from '#core/layer';
