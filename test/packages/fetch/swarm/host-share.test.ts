@@ -62,7 +62,7 @@ describe('hosts that fetch one file at the same time', () => {
     expect(origin.sent()).toBe(before);
   });
 
-  it('N6 finish when the origin is gone after one copy', async () => {
+  it('L07 N6 finish when the origin is gone after one copy', async () => {
     const origin = await originOf(bytes, 8 * MIB, 1.3 * bytes.length);
     const hosts = await Promise.all([host(), host(), host()]);
     const all = await Promise.all(
