@@ -6,7 +6,7 @@ import type { CommandContext } from '../../context.ts';
 import { CliError, EXIT } from '../../exit-code.ts';
 import { settingsFrom } from '../../settings.ts';
 import { stackConfig } from '../../stack/stack-config.ts';
-import { dashboardAddress, firstAccess, type FirstAccess } from '../../stack/first-access.ts';
+import { dashboardAddress, firstAccess, type AccessMessage } from '../../stack/first-access.ts';
 import { startStack } from '../../stack/start-stack.ts';
 import { optionOf } from '../../typed.ts';
 
@@ -54,7 +54,7 @@ export function workerOptions(home: string, host: string, index: number): { name
   return { name: `worker${suffix}`, env };
 }
 
-function greeting(apiUrl: string, access: FirstAccess): string {
+function greeting(apiUrl: string, access: AccessMessage): string {
   const { adminToken } = access;
   const lines = [
     `dashboard    ${dashboardAddress(apiUrl, access)}`,
