@@ -20,7 +20,7 @@ export function findsOtherWay(run: SourceTry, error: SourceError, board: SpanBoa
   return leavesRanges(state, board) || run.mode !== state.mode;
 }
 
-/** A refusal says anew what the peer has: one that still offers what it refuses is not asked again. */
+/** A peer that refuses a piece says in the same answer what it has; one that still offers the refused piece is left. */
 function lacksParts(state: SourceState, { next, end }: Claim, board: SpanBoard): void {
   const { grid } = board;
   const { holds } = state.source;
