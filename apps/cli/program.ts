@@ -14,8 +14,30 @@ import { addServeCommand } from './serve-program.ts';
 import { addSiteCommands } from './sites/site-program.ts';
 import { addWebhookCommands } from './webhook-program.ts';
 
-/** The command line. Every command loads only what it needs, when it runs. */
-export function createProgram(context: CommandContext): Command {
+type AddCommands = (program: Command, context: CommandContext) => void;
+
+const ALL: readonly AddCommands[] = [
+  addStackCommands,
+  addDownloadCommands,
+  addFetchCommand,
+  addModelCommands,
+  addBundleCommands,
+  addRolloutCommands,
+  addSiteCommands,
+  addHostCommands,
+  addWebhookCommands,
+  addWorkerCommands,
+  addServeCommand,
+  addAccessCommands,
+  addEnrolmentCommands,
+];
+
+/**
+ * The command line. Every command loads only what it needs, when it runs.
+ *
+ * @param asked first word of the command line: `fetch`, which competes with curl, starts without the other commands
+ */
+export function createProgram(context: CommandContext, asked?: string): Command {
   const program = new Command('haulier')
     .description('Puts model files on fleets of hosts from untrusted sources and proves every byte.')
     .exitOverride(asUsageError)
@@ -27,19 +49,7 @@ export function createProgram(context: CommandContext): Command {
       writeOut: (text) => context.stdout.write(text),
       writeErr: (text) => context.stderr.write(text),
     });
-  addStackCommands(program, context);
-  addDownloadCommands(program, context);
-  addFetchCommand(program, context);
-  addModelCommands(program, context);
-  addBundleCommands(program, context);
-  addRolloutCommands(program, context);
-  addSiteCommands(program, context);
-  addHostCommands(program, context);
-  addWebhookCommands(program, context);
-  addWorkerCommands(program, context);
-  addServeCommand(program, context);
-  addAccessCommands(program, context);
-  addEnrolmentCommands(program, context);
+  for (const add of asked === 'fetch' ? [addFetchCommand] : ALL) add(program, context);
   addHelp(program);
   return program;
 }
