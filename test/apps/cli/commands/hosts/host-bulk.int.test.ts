@@ -65,7 +65,7 @@ describe('haulier host on many hosts', () => {
   });
 
   it('shows a single host as it stands, as before', async () => {
-    expect((await host('drain', 'gpu-1')).stdout).toMatch(/^gpu-1 .*\n.*\nstatus +online, draining\n/);
+    expect((await host('drain', 'gpu-1')).stdout).toMatch(/^gpu-1\n.*\nstatus +online, draining\n/);
     expect((await host('label', 'gpu-1', 'ring=canary')).stdout).toContain('ring=canary  (set)');
     expect((await host('forget', 'gpu-1')).message).toContain('gpu-1');
   });
