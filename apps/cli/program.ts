@@ -7,6 +7,7 @@ import { CliError, EXIT } from './exit-code.ts';
 import { addEnrolmentCommands } from './enrolment/enrolment-program.ts';
 import { addDownloadCommands } from './downloads/download-program.ts';
 import { addHelp } from './help.ts';
+import { addHostCommands } from './host-program.ts';
 import { addModelCommands } from './ingest/model-program.ts';
 import { PROGRESS, collect } from './options.ts';
 import { addRolloutCommands } from './rollout/rollout-program.ts';
@@ -147,48 +148,6 @@ function addBundleCommands(program: Command, context: CommandContext): void {
     .action(async (paths, options) =>
       (await import('./commands/bundles/bundle-install.ts')).bundleInstall(paths, options, context),
     );
-}
-
-function addHostCommands(program: Command, context: CommandContext): void {
-  const host = program.command('host').description('hosts: list, show, label, drain, forget');
-  const json = ['--json', 'one JSON object on stdout'] as const;
-  host
-    .command('list')
-    .description('list hosts, their labels and their state')
-    .option('--selector <selector>', 'only hosts that match, such as gpu=true,site!=eu-1')
-    .option(...json)
-    .action(async (options) => (await import('./commands/hosts/host.ts')).hostList(options, context));
-  host
-    .command('show <name>')
-    .description('show one host: labels, facts, store')
-    .option(...json)
-    .action(async (name, options) => (await import('./commands/hosts/host.ts')).hostShow(name, options, context));
-  host
-    .command('label <name> <changes...>')
-    .description('key=value sets a label, key- removes it')
-    .option(...json)
-    .action(async (name, changes, options) =>
-      (await import('./commands/hosts/host.ts')).hostLabel(name, changes, options, context),
-    );
-  host
-    .command('drain <name>')
-    .description('rollouts do not begin with it; what runs there goes on')
-    .option(...json)
-    .action(async (name, options) =>
-      (await import('./commands/hosts/host.ts')).hostDrain(name, true, options, context),
-    );
-  host
-    .command('undrain <name>')
-    .description('let rollouts begin with it again')
-    .option(...json)
-    .action(async (name, options) =>
-      (await import('./commands/hosts/host.ts')).hostDrain(name, false, options, context),
-    );
-  host
-    .command('forget <name>')
-    .description('remove a host that is gone; what is still wanted there is cancelled')
-    .option(...json)
-    .action(async (name, options) => (await import('./commands/hosts/host.ts')).hostForget(name, options, context));
 }
 
 function addWorkerCommands(program: Command, context: CommandContext): void {

@@ -113,7 +113,7 @@ describe('the action for GitHub', () => {
     expect(outputs).toEqual({
       ROLLOUT_ID: expect.stringMatching(/^[0-9a-f-]{36}$/),
       ROLLOUT_STATE: 'succeeded_with_failures',
-      ROLLOUT_URL: `${kit.api.url}/api/rollouts/${outputs['ROLLOUT_ID']}`,
+      ROLLOUT_URL: `${kit.api.url}/rollouts/${outputs['ROLLOUT_ID']}`,
     });
     expect(await readFile(join(folder, 'summary.md'), 'utf8')).toMatch(/^### whisper@1: succeeded with failures/);
   });

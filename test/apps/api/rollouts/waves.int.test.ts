@@ -245,8 +245,12 @@ describe('a rollout', () => {
     const { id, state } = await kit.create({ approval: 'required', startsAt });
     expect(state).toBe('awaiting_approval');
     await kit.act(id, 'approve');
+    const scheduled = await kit.get(id);
+    expect(scheduled).toMatchObject({ state: 'scheduled', reason: 'start_time', message: `it starts at ${startsAt}` });
+    kit.pass(HOUR_MS - 1000);
+    await kit.conduct();
     expect((await kit.get(id)).state).toBe('scheduled');
-    kit.pass(HOUR_MS);
+    kit.pass(1000);
     await kit.report(['gpu-000']);
     await kit.conduct();
     expect((await kit.get(id)).state).toBe('running');

@@ -112,7 +112,7 @@ describe('haulier deploy', () => {
     const id = await theRollout();
     await kit.end(['gpu-000'], 'failed');
     const failed = await ending;
-    expect([failed.code, failed.message]).toEqual([1, `rollout ${id}: 1 hosts failed and at most 0 of 4 may`]);
+    expect([failed.code, failed.message]).toEqual([1, `rollout ${id}: 1 host failed and at most 0 of 4 may`]);
     expect(failed.stderr).toContain(`retry just these: haulier rollout retry-failed ${id}`);
     expect((await run((context) => rolloutErrors(id, {}, context))).stdout).toMatch(/exhausted +1 +gpu-000/);
     await run((context) => rolloutRetry(id, {}, context));
@@ -140,11 +140,16 @@ describe('haulier deploy', () => {
     expect((await ending).code).toBe(5);
   }, 30_000);
 
-  it('ends with 124 at its --timeout, with the id in its document, and the rollout goes on', async () => {
-    const { code, stdout, message } = await deployed({ timeout: '300ms', json: true });
+  it('ends with 124 at its --timeout, with the id and the state in its document and its outputs, and the rollout goes on', async () => {
+    const outputs = join(folder, 'outputs');
+    const { code, stdout, message } = await deployed({ timeout: '300ms', json: true, outputs });
     const id = await theRollout();
     expect(code).toBe(124);
-    expect(JSON.parse(stdout)).toMatchObject({ id, state: null, exitCode: 124 });
+    expect(JSON.parse(stdout)).toMatchObject({
+      ...{ id, state: 'scheduled', exitCode: 124, message, model: 'whisper@1' },
+      counts: { targeted: 4 },
+    });
+    expect(await readFile(outputs, 'utf8')).toContain('ROLLOUT_STATE=scheduled\n');
     expect(message).toContain(`haulier rollout wait ${id}`);
     expect((await kit.get(id)).state).toBe('running');
   }, 30_000);
@@ -199,5 +204,25 @@ describe('haulier deploy', () => {
     interrupted.abort(new CliError(130, 'SIGINT'));
     expect((await ending).stderr).toContain(`haulier rollout wait ${id}`);
     expect((await kit.get(id)).state).toBe('running');
+  }, 30_000);
+
+  it('cancels the rollout when it is interrupted and was told to', async () => {
+    const interrupted = new AbortController();
+    const ending = run((context) => deploy('whisper@1', options({ wait: true, cancelOnInterrupt: true }), context), {
+      signal: interrupted.signal,
+    });
+    const id = await theRollout();
+    interrupted.abort(new CliError(130, 'SIGINT'));
+    expect((await ending).stderr).toContain(`rollout ${id}: cancelled\n`);
+    expect((await kit.get(id)).state).toBe('cancelled');
+  }, 30_000);
+
+  it('says of a rollout whose hosts a newer one took that no host is left, not that the threshold is met', async () => {
+    const ending = deployed();
+    const id = await theRollout();
+    await kit.create({ models: ['whisper@2'] });
+    const { code, stderr } = await ending;
+    expect([code, stderr]).toEqual([5, expect.stringContaining('SUPERSEDED: no host is left in ')]);
+    expect(stderr).toContain(`\n${kit.api.url}/rollouts/${id}\n`);
   }, 30_000);
 });
