@@ -43,7 +43,7 @@ beforeEach(async () => {
   await mkdir(join(folder, 'bin'));
   await writeFile(bin, `#!/bin/sh\nexec "${process.execPath}" "${at('dist/bundles/cli/main.js')}" "$@"\n`);
   await chmod(bin, 0o755);
-}, 60_000);
+});
 afterEach(async () => {
   await kit.stop();
   await rm(folder, { recursive: true, force: true });

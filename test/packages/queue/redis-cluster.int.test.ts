@@ -34,13 +34,13 @@ describe('a Redis Cluster of three masters', () => {
     redis = connectPatiently(settings, 'test', silentLogger);
     queues = new DownloadQueues({ redis: settings, logger: silentLogger });
     await until(() => queues.redis.status === 'ready', { what: 'the connection is ready' });
-  }, 120_000);
+  });
   afterAll(async () => {
     await Promise.all(stops.map((stop) => stop()));
     await queues.stop();
     disconnect(redis);
     await cluster.stop();
-  }, 60_000);
+  });
 
   const masterOf = (host: string | null) => cluster.masterOf(queueKey(downloadQueue(settings.prefix, host)));
 
@@ -153,7 +153,7 @@ describe('a Redis Cluster of three masters', () => {
     expect([...new Set(commands)].sort()).toEqual([...ids].sort());
     expect(rate).toBe(5);
     listener.stop();
-  }, 60_000);
+  });
 
   it('K34 answers a ping, and says what to change where it refuses the password', async () => {
     await pingRedis(settings);
@@ -166,7 +166,7 @@ describe('a Redis Cluster of three masters', () => {
     await expect(pingRedis({ ...settings, url: 'redis+cluster://127.0.0.1:1' }, 1_000)).rejects.toThrow(
       'Redis does not answer',
     );
-  }, 60_000);
+  });
 
   it('I06 refuses it where a master may evict keys, and warns of one that stops all hosts with one shard', async () => {
     expect((await checkRedis(redis)).warnings).toEqual([]);
@@ -178,7 +178,7 @@ describe('a Redis Cluster of three masters', () => {
     await cluster.call(1, 'CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
     await expect(checkRedis(redis)).rejects.toThrow('maxmemory-policy "allkeys-lru"');
     await cluster.call(1, 'CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
-  }, 60_000);
+  });
 
   it('I31 one shard lost: its jobs are delayed, those of the others run, and it is known again when it is back', async () => {
     const hosts = await hostsByMaster();
@@ -208,7 +208,7 @@ describe('a Redis Cluster of three masters', () => {
     expect(queues.shards.away()).toEqual([]);
     await queues.addAll(jobs);
     await until(() => ran[lost]!.includes(idOf(hosts[lost]!)), { what: 'the host of the lost shard runs its job' });
-  }, 120_000);
+  });
 
   it('I32 one shard replaced by an empty one: its sentinel is missing, the others are kept', async () => {
     const hosts = await hostsByMaster();
@@ -225,5 +225,5 @@ describe('a Redis Cluster of three masters', () => {
     const job = aJob();
     await queues.addAll([{ host: hosts[lost]!, job }]);
     await until(() => ran.includes(downloadJob.id(job)), { what: 'the new node carries jobs' });
-  }, 120_000);
+  });
 });

@@ -19,7 +19,7 @@ describe('what a site is charged with once its hosts have ended', () => {
     kit = await startRollouts();
     await kit.report(many(2, 'eu-'), { gpu: 'true', site: 'eu' });
     await kit.api.call('PUT', '/api/sites/eu/budget', { bytes: 10 * MODEL_BYTES, per: '1h' });
-  }, 60_000);
+  });
   afterEach(() => kit.stop());
 
   const site = async (): Promise<Site> =>

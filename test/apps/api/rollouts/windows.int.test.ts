@@ -6,7 +6,7 @@ describe('a rollout with windows', () => {
   let kit: RolloutKit;
   beforeEach(async () => {
     kit = await startRollouts();
-  }, 60_000);
+  });
   afterEach(() => kit.stop());
 
   it('begins with hosts only while one of its windows is open', async () => {

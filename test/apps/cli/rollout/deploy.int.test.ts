@@ -32,7 +32,7 @@ describe('haulier deploy', () => {
     kit = await startRollouts();
     await kit.report(many(4));
     folder = await mkdtemp(join(tmpdir(), 'haulier-deploy-'));
-  }, 60_000);
+  });
   afterEach(async () => {
     await kit.stop();
     await rm(folder, { recursive: true, force: true });
@@ -105,7 +105,7 @@ describe('haulier deploy', () => {
     expect(xml).toContain('tests="4" failures="1" skipped="0"');
     expect(xml).toContain('<testcase classname="host" name="gpu-000"><failure type="disk-full"');
     expect(await readFile(summary, 'utf8')).toContain('| disk-full | 1 | gpu-000 |');
-  }, 30_000);
+  });
 
   it('ends with 1 when it failed, and a retry of the failed hosts brings it to its end', async () => {
     const ending = deployed();
@@ -124,21 +124,21 @@ describe('haulier deploy', () => {
     expect(status.stdout).toContain('SUCCEEDED: 4/4 (100%) ≥ 100%');
     expect((await run((context) => rolloutHosts(id, { state: 'done' }, context))).stdout).toMatch(/gpu-003 +all +done/);
     expect((await run((context) => rolloutList({}, context))).stdout).toMatch(/succeeded +whisper@1 +4\/4/);
-  }, 30_000);
+  });
 
   it('ends early with --until threshold', async () => {
     const ending = deployed({ threshold: '50', until: 'threshold' });
     await theRollout();
     await kit.end(many(2), 'success');
     expect((await ending).code).toBe(0);
-  }, 30_000);
+  });
 
   it('ends with 5 when another one cancelled it', async () => {
     const ending = deployed();
     const id = await theRollout();
     await run((context) => rolloutAct(id, 'cancel', {}, context));
     expect((await ending).code).toBe(5);
-  }, 30_000);
+  });
 
   it('ends with 124 at its --timeout, with the id and the state in its document and its outputs, and the rollout goes on', async () => {
     const outputs = join(folder, 'outputs');
@@ -152,7 +152,7 @@ describe('haulier deploy', () => {
     expect(await readFile(outputs, 'utf8')).toContain('ROLLOUT_STATE=scheduled\n');
     expect(message).toContain(`haulier rollout wait ${id}`);
     expect((await kit.get(id)).state).toBe('running');
-  }, 30_000);
+  });
 
   it('ends with 4 when no host matches, with the problem in its document', async () => {
     const { code, stdout } = await deployed({ hosts: 'zone=mars', json: true });
@@ -176,7 +176,7 @@ describe('haulier deploy', () => {
       stderr: expect.stringContaining('trying again'),
     });
     expect((await deployed({}, { HAULIER_TOKEN: '' })).code).toBe(3);
-  }, 30_000);
+  });
 
   it('attaches to its first rollout when a step of a CI run is repeated', async () => {
     const ci = { GITHUB_RUN_ID: '1', GITHUB_RUN_ATTEMPT: '1', GITHUB_JOB: 'deploy', GITHUB_ACTION: 'step' };
@@ -186,7 +186,7 @@ describe('haulier deploy', () => {
     const again = await deployed({ wait: false }, ci);
     expect(again.stdout).toBe(first.stdout);
     expect((await deployed({ wait: false }, { ...ci, GITHUB_RUN_ATTEMPT: '2' })).stdout).not.toBe(first.stdout);
-  }, 30_000);
+  });
 
   it('shows with --dry-run what would happen, and makes nothing', async () => {
     const { stdout } = await deployed({ dryRun: true, canary: '1', batch: '50%' });
@@ -204,7 +204,7 @@ describe('haulier deploy', () => {
     interrupted.abort(new CliError(130, 'SIGINT'));
     expect((await ending).stderr).toContain(`haulier rollout wait ${id}`);
     expect((await kit.get(id)).state).toBe('running');
-  }, 30_000);
+  });
 
   it('cancels the rollout when it is interrupted and was told to', async () => {
     const interrupted = new AbortController();
@@ -215,7 +215,7 @@ describe('haulier deploy', () => {
     interrupted.abort(new CliError(130, 'SIGINT'));
     expect((await ending).stderr).toContain(`rollout ${id}: cancelled\n`);
     expect((await kit.get(id)).state).toBe('cancelled');
-  }, 30_000);
+  });
 
   it('says of a rollout whose hosts a newer one took that no host is left, not that the threshold is met', async () => {
     const ending = deployed();
@@ -224,5 +224,5 @@ describe('haulier deploy', () => {
     const { code, stderr } = await ending;
     expect([code, stderr]).toEqual([5, expect.stringContaining('SUPERSEDED: no host is left in ')]);
     expect(stderr).toContain(`\n${kit.api.url}/rollouts/${id}\n`);
-  }, 30_000);
+  });
 });

@@ -12,7 +12,7 @@ describe('haulier host on many hosts', () => {
   let api: TestApp;
   beforeAll(async () => {
     api = await startApp();
-  }, 30_000);
+  });
   afterAll(() => api.stop());
 
   const host = (...words: string[]): Promise<CommandEnd> =>
