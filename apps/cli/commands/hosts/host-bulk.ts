@@ -1,5 +1,6 @@
 import type { HostActionInput, HostActionResult } from '#contracts/http/hosts';
 import type { LabelsPatch } from '#contracts/labels';
+import { plural } from '#core/text/plural';
 import { clientFrom, withApiDocument } from '../../api-client.ts';
 import type { CommandContext } from '../../context.ts';
 import { CliError, EXIT, type ExitCode } from '../../exit-code.ts';
@@ -82,7 +83,7 @@ async function actOnMany(bulk: Bulk, options: HostBulkOptions, context: CommandC
   );
   if (exitCode === EXIT.nothingToDo) throw new CliError(exitCode, 'no host matches; haulier host list shows them');
   if (exitCode !== EXIT.done)
-    throw new CliError(exitCode, `${result.counts.skipped} hosts could not be ${DONE_WORDS[bulk.action]}`);
+    throw new CliError(exitCode, `${plural(result.counts.skipped, 'host')} could not be ${DONE_WORDS[bulk.action]}`);
 }
 
 function bodyOf({ action, names, labels }: Bulk, { selector, allMatching }: HostBulkOptions): HostActionInput {
@@ -117,7 +118,7 @@ function textOf({ action, dryRun, counts, skipped }: HostActionResult, columns: 
   ];
   const rows = skipped.map(({ host, reason }) => [host, reason]);
   return [
-    `${parts.join(', ')} of ${counts.matched} hosts`,
+    `${parts.join(', ')} of ${plural(counts.matched, 'host')}`,
     ...(rows.length === 0 ? [] : [formatTable(['skipped', 'why'], rows, [], columns, [0])]),
     ...part(counts.skipped - skipped.length, 'more were skipped'),
   ];
