@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { PieceMap } from '#core/swarm/piece-map';
-import { SizeBytes } from './file-spec.ts';
+import { Cid, SizeBytes } from './file-spec.ts';
 import { Count, Moment } from './http/parameters.ts';
 import { HostName } from './worker/download-job.ts';
 
@@ -40,6 +40,9 @@ const LeaseReport = z.object({
   bytes: Count.optional().describe(
     'of the piece that have arrived; a held lease on which nothing arrives is taken back',
   ),
+  retryAfterMs: Count.optional().describe(
+    'with `failed`: the origin wants no request for so long, and no host sends one',
+  ),
 });
 
 /** Something that another host did. Each host is believed once about another one. */
@@ -54,6 +57,9 @@ const Blame = z.object({
 const AnnouncedFile = z
   .object({
     cid: SwarmCid,
+    named: Cid.optional().describe(
+      'the CID as the download of the host names it; left out where that is the same text',
+    ),
     sizeBytes: SizeBytes.min(1, 'a file of a swarm has at least 1 byte'),
     state: z.enum(['leeching', 'seeding', 'gone']).describe('`gone`: the host neither fetches nor gives it any more'),
     have: z.string().max(4096).describe('pieces that are here and proven, as in the header `Swarm-Have`'),
@@ -133,7 +139,7 @@ const SwarmPeer = z.object({
 export type SwarmPeer = z.infer<typeof SwarmPeer>;
 
 /** Why a host that wants leases is given fewer. */
-export const WAIT_REASONS = ['leased', 'held', 'hidden', 'quarantined', 'foreign', 'size'] as const;
+export const WAIT_REASONS = ['leased', 'held', 'paused', 'hidden', 'quarantined', 'foreign'] as const;
 
 const AnsweredFile = z.object({
   cid: z.string(),
@@ -143,9 +149,9 @@ const AnsweredFile = z.object({
     .enum(WAIT_REASONS)
     .nullable()
     .describe(
-      'null: it has as many leases as it wants. `leased`: other hosts fetch all that no host has. `held`: hosts have all pieces. ' +
+      'null: it has as many leases as it wants. `leased`: other hosts fetch all that no host has. `held`: hosts have all pieces. `paused`: the origin wants to be left alone. ' +
         '`hidden`: other hosts cannot fetch from it, so it gets its pieces from them. `quarantined`: it sent wrong bytes. ' +
-        '`foreign`: no download of this file names the host. `size`: the file has another length',
+        '`foreign`: no download of this file names the host',
     ),
 });
 
@@ -172,7 +178,7 @@ export type Announced = z.infer<typeof Announced>;
 
 /** With which hosts check the peer tokens of others. */
 export const SwarmKey = z
-  .object({ publicKey: z.string().describe('Ed25519, 32 bytes in base64') })
+  .object({ publicKey: z.string().describe('Ed25519, 32 bytes in base64url') })
   .meta({ id: 'SwarmKey' });
 
 export type SwarmKey = z.infer<typeof SwarmKey>;

@@ -12,9 +12,6 @@ const SKEW_MS = MINUTE_MS;
 
 /** Keeps a signature of a token from being one of anything else. */
 const CONTEXT = 'haulier.peer-token.v1\n';
-/** DER of an Ed25519 public key without its 32 bytes (RFC 8410, section 4). */
-const SPKI_HEAD = Buffer.from('302a300506032b6570032100', 'hex');
-
 /** What a token says: this host may fetch these files from other hosts. */
 export interface PeerClaims {
   readonly host: string;
@@ -28,12 +25,8 @@ export interface PeerClaims {
 export const makePeerTokenKey = (): string =>
   generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 
-/** @returns the 32 bytes of the public half in base64 */
-export const publicHalfOf = (privateKey: string): string =>
-  createPublicKey(privateKey)
-    .export({ type: 'spki', format: 'der' })
-    .subarray(SPKI_HEAD.length)
-    .toString('base64');
+/** @returns the 32 bytes of the public half in base64url */
+export const publicHalfOf = (privateKey: string): string => createPublicKey(privateKey).export({ format: 'jwk' }).x!;
 
 /** @returns `claims.signature`, both in base64url, for a header */
 export function signPeerToken(privateKey: string, claims: PeerClaims): string {
@@ -42,17 +35,15 @@ export function signPeerToken(privateKey: string, claims: PeerClaims): string {
 }
 
 /**
- * @param publicKey 32 bytes in base64
+ * @param publicKey 32 bytes in base64url
  * @param nowMs wall clock
  * @returns undefined for a token that has another signature, has ended, or ends later than any that is given
+ * @throws Error for a public key that is none
  */
 export function readPeerToken(publicKey: string, token: string, nowMs: number): PeerClaims | undefined {
   const [, text, signature] = /^([\w-]+)\.([\w-]{86})$/.exec(token) ?? [];
   if (text === undefined || signature === undefined) return undefined;
-  const key = createPublicKey({
-    key: Buffer.concat([SPKI_HEAD, Buffer.from(publicKey, 'base64')]),
-    ...{ type: 'spki', format: 'der' },
-  });
+  const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: publicKey }, format: 'jwk' });
   if (!verify(null, signedBytes(text), key, Buffer.from(signature, 'base64url'))) return undefined;
   const claims = parseJson(Buffer.from(text, 'base64url').toString()) as PeerClaims;
   return claims.untilMs > nowMs && claims.untilMs <= nowMs + PEER_TOKEN_MS + SKEW_MS ? claims : undefined;
