@@ -63,7 +63,6 @@ local function enter(said)
 end
 
 local function announce(said)
-  for _, name in ipairs(said.drop) do remove(name) end
   if said.state == 'gone' then return remove(host) end
   local record, isNew = enter(said)
   local counts = said.urls ~= '' and not record.hiddenUntil

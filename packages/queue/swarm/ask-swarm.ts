@@ -30,6 +30,7 @@ export interface HostAnnounce {
   readonly site: string;
   /** Of the start of the worker. */
   readonly boot: string;
+  /** None: others cannot fetch from it, and its pieces do not count. */
   readonly urls: readonly string[];
   readonly state: 'leeching' | 'seeding' | 'gone';
   readonly map: PieceMap;
@@ -42,8 +43,6 @@ export interface HostAnnounce {
   readonly reports: readonly ReportedLease[];
   /** Hosts that this one cannot fetch from. */
   readonly blame: readonly string[];
-  /** Hosts that are quarantined. */
-  readonly drop: readonly string[];
 }
 
 export interface SwarmAsk {
