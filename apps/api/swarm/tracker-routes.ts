@@ -1,10 +1,17 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AnnounceBody, Announced, SwarmKey } from '#contracts/swarm';
 import type { RequestLimits } from '../access/request-limits.ts';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
 import { TOKEN_REQUIRED, problems } from '../server/describe.ts';
-import { Announcers } from './announcer.ts';
+import { Announcers, type Announcer } from './announcer.ts';
 import { Tracker } from './tracker.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    announcer: Announcer | null;
+  }
+}
 
 export const ANNOUNCE_PATH = '/api/swarm/announce';
 
@@ -13,9 +20,15 @@ const common = { tags: ['swarm'], security: TOKEN_REQUIRED };
 /** What workers ask with the tokens of their hosts. */
 export function registerTrackerRoutes(app: App, deps: Dependencies, limits: RequestLimits): void {
   const [tracker, announcers] = [new Tracker(deps), new Announcers(deps, limits)];
+  app.decorateRequest('announcer', null);
+  // Before the body is read.
+  const onRequest = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    request.announcer = await announcers.of(request, reply);
+  };
   app.post(
     ANNOUNCE_PATH,
     {
+      onRequest,
       schema: {
         ...common,
         operationId: 'announceToSwarms',
@@ -27,11 +40,12 @@ export function registerTrackerRoutes(app: App, deps: Dependencies, limits: Requ
         response: { 200: Announced, ...problems(400) },
       },
     },
-    async (request, reply) => tracker.announce(await announcers.of(request, reply), request.body),
+    async (request) => tracker.announce(request.announcer!, request.body),
   );
   app.get(
     '/api/swarm/key',
     {
+      onRequest,
       schema: {
         ...common,
         operationId: 'getSwarmKey',
@@ -40,9 +54,6 @@ export function registerTrackerRoutes(app: App, deps: Dependencies, limits: Requ
         response: { 200: SwarmKey, ...problems() },
       },
     },
-    async (request, reply) => {
-      await announcers.of(request, reply);
-      return { publicKey: await tracker.publicKey() };
-    },
+    async () => ({ publicKey: await tracker.publicKey() }),
   );
 }
