@@ -147,7 +147,7 @@ describe('the tracker of the API', () => {
       [{ have: 'AA' }, '/files/0/have'],
       [{ cid: NAMED }, '/files/0/cid'],
       [{ sizeBytes: 0 }, '/files/0/sizeBytes'],
-      [{ want: 17 }, '/files/0/want'],
+      [{ want: 65 }, '/files/0/want'],
       [{ leases: [{ id: 'x', piece: 16, from: 'origin', status: 'held' }] }, '/files/0/leases/0/piece'],
       [{ blame: [{ host: 'a b', piece: 0, reason: 'absent' }] }, '/files/0/blame/0/host'],
     ] as const) {
