@@ -18,9 +18,9 @@ export class AnnouncingHost {
   leaseMs: number | undefined;
   leases: readonly HeldLease[] = [];
   readonly #file: SwarmFile;
-  readonly #test: TestRedis;
+  readonly #test: Pick<TestRedis, 'redis' | 'settings'>;
 
-  constructor(test: TestRedis, name: string, file: SwarmFile) {
+  constructor(test: Pick<TestRedis, 'redis' | 'settings'>, name: string, file: SwarmFile) {
     this.#test = test;
     this.name = name;
     this.#file = file;
