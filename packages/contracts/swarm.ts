@@ -13,7 +13,7 @@ const MAX_FILES = 64;
 const MAX_URLS = 8;
 const MAX_REPORTS = 64;
 /** Leases of one file that a host may hold at once. */
-const MAX_LEASES = 64;
+export const MAX_LEASES = 64;
 
 /** One spelling, so that all hosts mean the same file. */
 export const SwarmCid = z
