@@ -96,7 +96,7 @@ function statsOf(flat: readonly string[]): Record<string, string | undefined> {
 /** The leases of a host, in the order of the pieces. */
 export const leasesOf = ({ leases }: SwarmRecord, nowMs: number): HeldLease[] =>
   Object.entries(leases)
-    .map(([key, { id, at, bytes, ends }]) => ({
+    .map(([key, { id, at, bytes, ends }]): HeldLease => ({
       ...{ id, bytes, piece: Number(key.slice(2)), from: key.startsWith('o') ? 'origin' : 'site' },
       ...{ sinceMs: Math.max(0, nowMs - at), endsInMs: Math.max(0, Math.round(ends - nowMs)) },
     }))
