@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { pieceBytesOf } from '#content/swarm/piece-map';
+import { pieceBytesOf } from '#core/swarm/piece-map';
 import { exponentialMs } from '#core/async/exponential-pause';
 import type { ByteRange } from '#core/bytes/byte-range';
 import { silentLogger, type Logger } from '#core/logger';
