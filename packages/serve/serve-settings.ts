@@ -77,5 +77,6 @@ export function serveSettings(values: ServeValues): ServeSettings {
 /** Without another rule than the key of the site, programs of this machine read as well. */
 const LOOPBACK = ['127.0.0.0/8', '::1/128'];
 
-const isLoopback = (host: string): boolean =>
+/** Whether only programs of this machine reach a server at this address. */
+export const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));

@@ -5,7 +5,7 @@ import type { Source } from '#core/source';
 import type { SourceHealth } from '#sources/guards/source-health';
 import type { Throttle } from '#transfer/report/throttle';
 import type { WorkerConfig } from '../config.ts';
-import type { JoinedSwarm, WorkerSwarm } from './worker-swarm.ts';
+import type { JoinedSwarm, WorkerSwarm } from '../swarm/worker-swarm.ts';
 import type { TransferLimits } from './transfer-limits.ts';
 
 export interface Fetcher {
@@ -13,14 +13,16 @@ export interface Fetcher {
   fetch(job: DownloadJob, hooks: FetchHooks): Promise<Obtained>;
 }
 
+export type SourceNamed = (name: string) => Source | undefined;
+
 export interface FetchHooks extends Pick<
   ObtainOptions,
   'partialPath' | 'salvage' | 'signal' | 'onProgress' | 'onTry' | 'onNodes' | 'logger'
 > {
   /** CID of the content by a kept leaf table, when the job names none: the table proves salvaged leaves. */
   readonly leavesOf?: string | undefined;
-  /** Called with the sources of the file. */
-  readonly onSources?: ((sources: readonly Source[]) => void) | undefined;
+  /** Called with a function that finds a source of the file by its name; peers may join later. */
+  readonly onSources?: ((sourceNamed: SourceNamed) => void) | undefined;
   /** Called when other hosts may have parts of the file, with a function that ends that: when it is published, or the download ends. */
   readonly onOffered?: ((withdraw: () => void) => void) | undefined;
   /** The download's own limit, beside those of the worker and of its sources. */
@@ -32,7 +34,7 @@ export interface FetcherDeps {
   /** Of the worker and of its sources, over all transfers. */
   readonly limits: TransferLimits;
   /** The sources of the file in their configured order. */
-  readonly sourcesOf: (job: DownloadJob, peers: readonly Source[]) => Source[];
+  readonly sourcesOf: (job: DownloadJob) => Source[];
   /** Other hosts that the file is shared with. */
   readonly swarm?: WorkerSwarm | undefined;
   /** Health of the sources over all transfers of this worker. */
@@ -50,8 +52,8 @@ export function createFetcher({ config, limits, sourcesOf, swarm, health, tables
       const layers = job.layers?.map(layerOfName) ?? config.layers;
       const joined = layers.includes('peer') ? joinSwarm(swarm, job, cid) : ALONE;
       const { share, withdraw } = joined;
-      const sources = sourcesOf(job, joined.sources);
-      onSources?.(sources);
+      const sources = [...sourcesOf(job), ...(share?.sources ?? [])];
+      onSources?.((name) => [...sources, ...(share?.sources ?? [])].find((source) => source.name === name));
       onOffered?.(withdraw);
       const common = commonOptions({ config, limits, health }, job, throttle);
       const dagProfile = cid === undefined ? ('unixfs-v1-2025' as const) : undefined;
@@ -64,7 +66,7 @@ export function createFetcher({ config, limits, sourcesOf, swarm, health, tables
   };
 }
 
-const ALONE: JoinedSwarm | Alone = { sources: [], share: undefined, withdraw: () => undefined };
+const ALONE: JoinedSwarm | Alone = { share: undefined, withdraw: () => undefined };
 
 /** Only leaves are shared, and without a CID there are none. */
 const joinSwarm = (swarm: WorkerSwarm | undefined, job: DownloadJob, cid: string | undefined): JoinedSwarm | Alone =>

@@ -16,7 +16,8 @@ type ServeConfig = Pick<WorkerConfig, 'serve' | 'huggingFace' | 'ipfsGateways'>;
 export type SharedFiles = Pick<ServeOptions, 'growing' | 'peerId'>;
 
 export interface StoreServer {
-  start(): Promise<void>;
+  /** @returns where it listens; undefined where nothing is served */
+  start(): Promise<{ readonly port: number } | undefined>;
   /** Safe twice and before start. */
   stop(): Promise<void>;
 }
@@ -46,9 +47,11 @@ export function storeServer(
       try {
         const at = await server?.start();
         if (at !== undefined) logger.info(at, 'serves its store to standard clients');
+        return at;
       } catch (error) {
         const { host, port = null } = settings!;
         logger.error({ host, port, reason: messageOf(error) }, 'serves nothing: the address cannot be had');
+        return undefined;
       }
     },
     stop: async () => server?.stop(),

@@ -12,6 +12,7 @@ import {
   httpUrl,
   label,
   listOf,
+  mdns,
   oneOf,
   proxyUrl,
   rate,
@@ -447,6 +448,13 @@ export const SETTINGS = {
     shownDefault: 'none',
     meaning:
       'workers that files with a CID are [shared with](serve.md#peers): `http://10.0.0.7:7430,http://10.0.0.8:7430`',
+  },
+  HAULIER_MDNS: {
+    kind: mdns,
+    readBy: ['worker'],
+    default: 'auto',
+    meaning:
+      'finds the workers of the [local network](serve.md#peers) that have the same `HAULIER_SITE_KEY`: `auto` where there is a key and other machines reach the server; `off`; or on the interface with this IPv4 address, `10.0.0.7`',
   },
   HAULIER_SERVE_PRIVATE: {
     kind: listOf(anyText),

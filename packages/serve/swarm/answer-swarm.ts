@@ -2,7 +2,7 @@ import { tryParseCid } from '#content/cid/cid';
 import { blockName } from '#content/dag/verified-blocks';
 import { PieceMap } from '#content/swarm/piece-map';
 import { lengthOf, type ByteRange } from '#core/bytes/byte-range';
-import { SECOND_MS } from '#core/units';
+import { KIB, SECOND_MS } from '#core/units';
 import type { Contents, OpenContent } from '../blocks/contents.ts';
 import type { Reader } from '../blocks/held-blocks.ts';
 import { askedRanges, contentRange } from '../http/byte-ranges.ts';
@@ -36,6 +36,8 @@ interface Held {
 /** A host that takes no byte for so long loses its slot. */
 const IDLE_MS = 20 * SECOND_MS;
 const RETRY_S = 1;
+/** Bytes of one write: a client with a low rate gets some of a leaf before it takes the connection for dead. */
+const BLOCK_BYTES = 64 * KIB;
 
 /**
  * Answers other hosts that fetch the same file: `/swarm/CID` with one range, and `/swarm/CID/have`. Also of a file that is still being
@@ -146,10 +148,12 @@ async function sendBytes(
   range: ByteRange,
 ): Promise<void> {
   if (content !== undefined) return sendRange(response, content, range, { pace });
-  for await (const bytes of verifiedLeaves(growing!, range)) {
-    await pace?.(bytes.length);
-    await write(response, bytes);
-  }
+  for await (const leaf of verifiedLeaves(growing!, range))
+    for (let at = 0; at < leaf.length; at += BLOCK_BYTES) {
+      const bytes = leaf.subarray(at, at + BLOCK_BYTES);
+      await pace?.(bytes.length);
+      await write(response, bytes);
+    }
 }
 
 /** Breaks a connection on which nothing moves, so that a client that does not read keeps no slot. */

@@ -30,6 +30,8 @@ export class PeerFile {
   grewAt = 0;
   readonly #options: PeerOptions;
   readonly #now: () => number;
+  /** Reads that still wait for an answer. */
+  readonly #waiting = new Set<AbortController>();
   #map: PieceMap | undefined;
   #text: string | undefined;
 
@@ -92,9 +94,30 @@ export class PeerFile {
     [this.#map, this.#text] = [map, text];
   }
 
-  /** It does not have the file, or is away. */
+  /** It does not have the file, or is away: reads that it has not answered yet end. */
   lost(): void {
     [this.#map, this.#text] = [undefined, undefined];
+    for (const read of this.#waiting) read.abort();
+  }
+
+  /**
+   * Runs a read that waits at the peer for its turn only as long as the peer answers small questions.
+   *
+   * @param read gets a function to call when its answer begins
+   * @throws SourceError `unreachable` when the peer is lost before that
+   */
+  async whileThere(signal: AbortSignal, read: (signal: AbortSignal, begun: () => void) => Promise<void>): Promise<void> {
+    const lost = new AbortController();
+    this.#waiting.add(lost);
+    const begun = (): void => void this.#waiting.delete(lost);
+    try {
+      await read(AbortSignal.any([signal, lost.signal]), begun);
+    } catch (cause) {
+      if (signal.aborted || !lost.signal.aborted) throw cause;
+      throw new SourceError('unreachable', this.name, 'it does not answer any more', { cause });
+    } finally {
+      begun();
+    }
   }
 
   /** @throws SourceError `missing` while it does not have the file */

@@ -189,11 +189,15 @@ function shareOut({ options: { share, table }, states, partial }: RunParts, boar
   const { grid } = board;
   board.limitTo((unit, index) => {
     const range = { start: grid.start(unit), end: grid.end(unit) };
-    return states[index]?.source.holds?.(range) ?? share?.mayAsk(range) ?? true;
+    return states[index]?.source.holds?.(range) ?? share?.mayAsk(range, unit) ?? true;
   });
-  const bytesFrom = (name: string): number | undefined =>
-    states.find(({ source, isLeft }) => !isLeft && source.name === name)?.committedBytes;
-  share?.begin({ path: partial.path, table, isDone: board.isDone, bytesFrom });
+  const stateOf = (name: string) => states.find(({ source }) => source.name === name);
+  const bytesFrom = (name: string): number | undefined => {
+    const state = stateOf(name);
+    return state === undefined || state.isLeft ? undefined : state.committedBytes;
+  };
+  const isRefused = (name: string, leaf: number): boolean => board.isExcluded(leaf, stateOf(name)?.index ?? NO_SOURCE);
+  share?.begin({ path: partial.path, table, isDone: board.isDone, bytesFrom, isRefused });
 }
 
 function resumeRules({ options, states, logger }: RunParts): ResumeRules {
