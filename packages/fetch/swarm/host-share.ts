@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { pieceBytesOf } from '#content/swarm/piece-map';
 import type { ByteRange } from '#core/bytes/byte-range';
 import { silentLogger, type Logger } from '#core/logger';
+import { pieceBytesOf } from '#core/swarm/piece-map';
 import { SECOND_MS } from '#core/units';
 import type { Source } from '#core/source';
 import type { PeerFile } from '#sources/peer/peer-file';

@@ -1,6 +1,6 @@
 import { tryParseCid } from '#content/cid/cid';
 import { blockName } from '#content/dag/verified-blocks';
-import { PieceMap } from '#content/swarm/piece-map';
+import { PieceMap } from '#core/swarm/piece-map';
 import { lengthOf, type ByteRange } from '#core/bytes/byte-range';
 import { KIB, SECOND_MS } from '#core/units';
 import type { Contents, OpenContent } from '../blocks/contents.ts';

@@ -1,4 +1,4 @@
-import { PieceMap } from '#content/swarm/piece-map';
+import { PieceMap } from '#core/swarm/piece-map';
 import { SourceError } from '#core/failure';
 import { SECOND_MS } from '#core/units';
 import { statusError } from '#http/http-error';

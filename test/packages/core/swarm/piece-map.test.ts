@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { PieceMap, pieceBytesOf } from '#content/swarm/piece-map';
+import { PieceMap, pieceBytesOf } from '#core/swarm/piece-map';
 import { GIB, KIB, MIB } from '#core/units';
 import { bytesOf, tableOf } from '../../../helpers/transfer-kit.ts';
 
