@@ -118,7 +118,7 @@ export function readWorkerConfig(env: Environment): WorkerConfig {
   const { HAULIER_COMMANDS: commandsPath } = values;
   const commands =
     reading('HAULIER_COMMANDS: ', () => (commandsPath ? readCommands(commandsPath) : undefined)) ?? new Map();
-  const serve = reading('', () => (values.HAULIER_SERVE ? serveSettings(values) : undefined));
+  const serve = reading('', () => (values.HAULIER_SERVE ? serveSettings(values, enrolment !== undefined) : undefined));
   const swarm = reading('', () => swarmConfig(values, serve, enrolment));
   if (values.HAULIER_USE_SYSTEM_CA && !KNOWS_SYSTEM_AUTHORITIES)
     all.push(`HAULIER_USE_SYSTEM_CA: ${NO_SYSTEM_AUTHORITIES}`);

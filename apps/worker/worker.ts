@@ -1,7 +1,9 @@
 import { hostname } from 'node:os';
+import { createClient } from '#client/client';
 import type { DisabledSource } from '#contracts/worker/disabled-source';
 import type { ReportedSource, WorkerEvent } from '#contracts/worker/worker-events';
 import type { Logger } from '#core/logger';
+import { SECOND_MS } from '#core/units';
 import type { Http } from '#http/pool';
 import { checkRedis } from '#queue/check-redis';
 import { CommandListener } from '#queue/commands/commands';
@@ -30,7 +32,10 @@ import { MetricsServer } from './metrics-server.ts';
 import type { HeldIdentity } from './worker-identity.ts';
 import { sourceReports } from './downloads/source-reports.ts';
 import { workerSources, type SharedBySources } from './downloads/worker-sources.ts';
-import { workerSwarm, type WorkerSwarm } from './swarm/worker-swarm.ts';
+import { workerSwarm, type WorkerSwarm, type WorkerSwarmOptions } from './swarm/worker-swarm.ts';
+
+/** A tracker that does not answer by then is away, and hosts go on without it. */
+const TRACKER_TIMEOUT_MS = 5 * SECOND_MS;
 
 export interface Worker {
   /** Resolves once jobs are taken; waits for Redis. */
@@ -64,7 +69,7 @@ export function createWorker(
   const [redis, shares] = [connectPatiently(config.redis, 'worker', logger), sharedFiles(identity)];
   const [sources, own] = [knownSources(config), { config, identity, redis, http, workerVersion }];
   const metrics = metricsOf(config, workerVersion, sources, logger);
-  const { guarded, swarm } = openSwarm(config, { http, ...sources }, shares, metrics, logger);
+  const { guarded, swarm } = openSwarm(config, identity, store, { http, ...sources }, { shares, metrics }, logger);
   const { append, flush, ...events } = openPublisher(config, identity, redis, seal, { metrics, swarm }, logger);
   const shared = { store, flush, tracing, logger };
   const maintenance = createMaintenance({ ...shared, ...sources, ...own, publish: append });
@@ -81,7 +86,7 @@ export function createWorker(
   tellNotices(storeNotices, maintenance, publish);
   const handling = { handler, onUnhandledFailure: tellUnhandledFailure(publish), logger };
   const consumer = new JobConsumer({ ...handling, redis, prefix, identity, host, pool, concurrency });
-  const server = storeServer(config, store, http, metrics, shares, logger);
+  const server = storeServer(config, store, http, toldOf(metrics, swarm), withTokens(shares, swarm), logger);
   const hostLock = lockOfHost(config, identity, redis, { publish: append, onHostLost }, logger);
   const start = async (isStopped: () => boolean): Promise<void> => {
     commands.start();
@@ -124,14 +129,32 @@ const metricsOf = (
 
 function openSwarm(
   { swarm, labels }: WorkerConfig,
+  { bootId }: HeldIdentity,
+  store: Store,
   sources: Omit<SharedBySources, 'onFirstByte'>,
-  shares: ReturnType<typeof sharedFiles>,
-  metrics: MetricsServer,
+  { shares, metrics }: { readonly shares: ReturnType<typeof sharedFiles>; readonly metrics: MetricsServer },
   logger: Logger,
 ) {
   const guarded: SharedBySources = { ...sources, onFirstByte: metrics.firstByte };
-  return { guarded, swarm: workerSwarm(swarm, { ...guarded, ...shares, site: labels['site'], logger }) };
+  const clientOf: WorkerSwarmOptions['clientOf'] = ({ apiUrl, workerToken }) =>
+    createClient({ baseUrl: apiUrl, token: workerToken, timeoutMs: TRACKER_TIMEOUT_MS });
+  const options = { ...guarded, ...shares, bootId, site: labels['site'], store, clientOf, logger };
+  return { guarded, swarm: workerSwarm(swarm, options) };
 }
+
+const withTokens = (shares: ReturnType<typeof sharedFiles>, { allowedBy }: WorkerSwarm) => ({ ...shares, allowedBy });
+
+/** What the server of this host tells of its answers. */
+const toldOf = (
+  { served, expose }: MetricsServer,
+  { gave }: WorkerSwarm,
+): Pick<MetricsServer, 'served' | 'expose'> => ({
+  expose,
+  served: (answer) => {
+    served(answer);
+    gave(answer);
+  },
+});
 
 /** Publishes what the store notices by itself. */
 function tellNotices(

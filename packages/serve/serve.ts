@@ -107,7 +107,7 @@ function routes(options: ServeOptions): (exchange: Exchange) => { kind: ServedKi
   const partsFor = async ({ isTrusted }: Exchange) => {
     const all = await catalogue();
     const reader = readerOf(all, isTrusted);
-    return { all, reader, contents, blocks: { get: (cid: CidParts) => blocks.get(cid, reader) } };
+    return { all, reader, contents, blocks: { get: (cid: CidParts, root?: string) => blocks.get(cid, reader, root) } };
   };
   const gateway: Route = async (exchange) =>
     answerGateway(exchange, { ...(await partsFor(exchange)), pull: pull?.cids });

@@ -5,7 +5,8 @@ import type { Source } from '#core/source';
 import type { SourceHealth } from '#sources/guards/source-health';
 import type { Throttle } from '#transfer/report/throttle';
 import type { WorkerConfig } from '../config.ts';
-import type { JoinedSwarm, WorkerSwarm } from '../swarm/worker-swarm.ts';
+import type { SharedDownload } from '../swarm/shared-download.ts';
+import type { WorkerSwarm } from '../swarm/worker-swarm.ts';
 import type { TransferLimits } from './transfer-limits.ts';
 
 export interface Fetcher {
@@ -36,13 +37,11 @@ export interface FetcherDeps {
   /** The sources of the file in their configured order. */
   readonly sourcesOf: (job: DownloadJob) => Source[];
   /** Other hosts that the file is shared with. */
-  readonly swarm?: WorkerSwarm | undefined;
+  readonly swarm?: Pick<WorkerSwarm, 'join'> | undefined;
   /** Health of the sources over all transfers of this worker. */
   readonly health: SourceHealth;
   readonly tables: ObtainOptions['tables'];
 }
-
-type Alone = Omit<JoinedSwarm, 'share'> & { readonly share: undefined };
 
 /** Everything a worker needs to turn a job into a verified partial. */
 export function createFetcher({ config, limits, sourcesOf, swarm, health, tables }: FetcherDeps): Fetcher {
@@ -50,27 +49,29 @@ export function createFetcher({ config, limits, sourcesOf, swarm, health, tables
     fetch: async (job, { leavesOf, throttle, onSources, onOffered, ...hooks }) => {
       const cid = job.file.cid ?? (await keptCid(tables, leavesOf));
       const layers = job.layers?.map(layerOfName) ?? config.layers;
-      const joined = layers.includes('peer') ? joinSwarm(swarm, job, cid) : ALONE;
-      const { share, withdraw } = joined;
+      const joined = layers.includes('peer') ? joinSwarm(swarm, job, cid) : undefined;
+      await joined?.start();
+      const share = joined?.share;
       const sources = [...sourcesOf(job), ...(share?.sources ?? [])];
       onSources?.((name) => [...sources, ...(share?.sources ?? [])].find((source) => source.name === name));
-      onOffered?.(withdraw);
+      if (joined !== undefined) onOffered?.(() => joined.withdraw());
       const common = commonOptions({ config, limits, health }, job, throttle);
       const dagProfile = cid === undefined ? ('unixfs-v1-2025' as const) : undefined;
       try {
         return await obtain({ ...job.file, cid }, { ...hooks, ...common, sources, layers, tables, share, dagProfile });
       } finally {
-        share?.stop();
+        joined?.stop();
       }
     },
   };
 }
 
-const ALONE: JoinedSwarm | Alone = { share: undefined, withdraw: () => undefined };
-
 /** Only leaves are shared, and without a CID there are none. */
-const joinSwarm = (swarm: WorkerSwarm | undefined, job: DownloadJob, cid: string | undefined): JoinedSwarm | Alone =>
-  cid === undefined || swarm === undefined ? ALONE : swarm.join(job, cid);
+const joinSwarm = (
+  swarm: FetcherDeps['swarm'],
+  job: DownloadJob,
+  cid: string | undefined,
+): SharedDownload | undefined => (cid === undefined ? undefined : swarm?.join(job, cid));
 
 const commonOptions = (
   { config, limits, health }: Pick<FetcherDeps, 'config' | 'limits' | 'health'>,

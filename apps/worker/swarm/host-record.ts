@@ -1,4 +1,4 @@
-import type { ResponseOutgoingPacket } from 'multicast-dns';
+import type { ResponseOutgoingPacket, ResponsePacket } from 'multicast-dns';
 import { isSignedForSite, signForSite } from '#http/site-signature';
 
 /** Type of the service that workers announce (DNS-SD, RFC 6763). */
@@ -60,7 +60,7 @@ export function announcementOf(
  * Reads the announcements of a packet. What has no valid signature of the site is left out: any program of the network may send packets.
  */
 export function heardHosts(
-  { answers, additionals }: { readonly answers: readonly Answer[]; readonly additionals: readonly Answer[] },
+  { answers = [], additionals = [] }: Partial<Pick<ResponsePacket, 'answers' | 'additionals'>>,
   siteKey: string,
   nowMs: number,
 ): HeardHost[] {

@@ -54,7 +54,7 @@ export class LocalNetwork {
       logger.warn({ reason: messageOf(error) }, 'mDNS cannot be used: other hosts are not found in the local network');
       this.#close();
     });
-    mdns.on('query', ({ questions }) => this.#answer(questions));
+    mdns.on('query', ({ questions = [] }) => this.#answer(questions));
     mdns.on('response', (packet, from) => this.#hear(heardHosts(packet, this.#options.siteKey, Date.now()), from));
     for (const afterMs of FIRST_WORDS_MS) this.#timers.push(setTimeout(() => this.#ask(), afterMs).unref());
     this.#timers.push(setInterval(() => this.#repeat(), REPEAT_MS).unref());

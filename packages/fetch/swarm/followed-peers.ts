@@ -16,9 +16,13 @@ export interface FollowedPeersOptions {
   readonly book: PeerBook;
   /** @param asked resolves when all peers were asked once which pieces they have */
   readonly peerAt: (url: string, asked: () => Promise<void>) => Peer;
+  /** Called when a peer that answered before did not answer several times in a row. */
+  readonly onAway?: ((url: string) => void) | undefined;
   readonly logger: Logger;
 }
 
+/** Unanswered questions in a row after which a peer that answered before is away. */
+const AWAY_AFTER = 2;
 /** A peer that fetches the file is asked this often which pieces it has, and less often with many peers. */
 const ASK_EVERY_MS = 200;
 const ASK_EVERY_MS_PER_PEER = 25;
@@ -34,6 +38,8 @@ const FIRST_ANSWERS_MS = 1500;
 interface Followed extends Peer {
   /** Ends the questions; undefined for a peer that is not in the book any more. */
   stop: AbortController | undefined;
+  /** Unanswered questions since its last answer; undefined before the first answer. */
+  unanswered: number | undefined;
 }
 
 /** Asks the hosts of a book again and again which pieces of one file they have. Hosts may join and leave meanwhile. */
@@ -106,11 +112,15 @@ export class FollowedPeers {
   }
 
   #join(url: string): Promise<void>[] {
-    const followed = this.#byUrl.get(url) ?? { ...this.#options.peerAt(url, this.asked), stop: undefined };
+    const followed = this.#byUrl.get(url) ?? this.#made(url);
     if (followed.stop !== undefined) return [];
     followed.stop = new AbortController();
     this.#byUrl.set(url, followed);
     return [this.#askAgainAndAgain(followed, followed.stop.signal)];
+  }
+
+  #made(url: string): Followed {
+    return { ...this.#options.peerAt(url, this.asked), stop: undefined, unanswered: undefined };
   }
 
   /** @returns resolves after the first answer */
@@ -135,11 +145,18 @@ export class FollowedPeers {
     return map.isComplete ? ASK_COMPLETE_MS : growingMs;
   }
 
-  async #askOne({ file, stop }: Followed): Promise<void> {
+  async #askOne(followed: Followed): Promise<void> {
+    const { file, stop } = followed;
     if (stop === undefined) return;
-    await file.ask(stop.signal).catch((error: unknown) => {
+    try {
+      await file.ask(stop.signal);
+      followed.unanswered = 0;
+    } catch (error) {
+      if (stop.signal.aborted) return;
       this.#options.logger.debug({ peer: file.name, err: error }, 'a peer does not say what it has');
-    });
+      if (followed.unanswered !== undefined) followed.unanswered += 1;
+      if (followed.unanswered === AWAY_AFTER) this.#options.onAway?.(file.url);
+    }
   }
 }
 

@@ -2,12 +2,28 @@ import { createHash } from 'node:crypto';
 import type { ByteRange } from '#core/bytes/byte-range';
 import { silentLogger, type Logger } from '#core/logger';
 import { pieceBytesOf } from '#core/swarm/piece-map';
-import { SECOND_MS } from '#core/units';
+import { MINUTE_MS, SECOND_MS } from '#core/units';
 import type { Source } from '#core/source';
 import type { PeerFile } from '#sources/peer/peer-file';
 import type { FileShare, HeldFile } from '#transfer/report/transfer-options';
 import { FollowedPeers, type Peer } from './followed-peers.ts';
 import type { PeerBook } from './peer-book.ts';
+
+/** What a tracker says of one file. */
+export interface PieceLeases {
+  /**
+   * `asking`: before its first answer. `known`: it says which host fetches which piece. `away`: it does not answer, or does not do
+   * that for this host; then the hosts divide the file by themselves.
+   */
+  readonly state: 'asking' | 'known' | 'away';
+  /** This host is to fetch the piece from the origin. */
+  mayAsk(piece: number): boolean;
+  /** No other host takes part, so this one asks the origin for whatever it wants. */
+  readonly isAlone: boolean;
+}
+
+/** Something that a peer did. `wrong-bytes`: a leaf was not what its CID says. */
+export type PeerFault = 'wrong-bytes' | 'unreachable';
 
 export interface HostShareOptions {
   /** Other hosts that may have the file, or fetch it; they may change meanwhile. */
@@ -17,6 +33,10 @@ export interface HostShareOptions {
   /** Name of this host, as its own server gives it to others. */
   readonly peerId: string;
   readonly onBegin?: ((file: HeldFile) => void) | undefined;
+  /** Undefined without a tracker. */
+  readonly leases?: PieceLeases | undefined;
+  /** @param piece that was wanted; 0 where none was */
+  readonly onFault?: ((url: string, piece: number, fault: PeerFault) => void) | undefined;
   readonly logger?: Logger | undefined;
   /** Monotonic milliseconds. */
   readonly now?: (() => number) | undefined;
@@ -25,6 +45,12 @@ export interface HostShareOptions {
 /** Twice the time of a piece at the measured rate, within these bounds, is the time in which a host is expected to get one. */
 const LEAST_WAIT_MS = 3 * SECOND_MS;
 const MOST_WAIT_MS = 30 * SECOND_MS;
+/** A tracker is relied on for so long without a whole piece: other hosts may be slow, and an origin may have to rest. */
+const LED_PATIENCE_MS = 5 * MINUTE_MS;
+/** Pieces of one request of a host without peers: requests that are under way when another host joins bring a second copy of what they ask for. */
+const ALONE_PIECES = 4;
+/** So long after a peer sent a wrong leaf that no other peer has, the origin is asked for it: the tracker may not know yet that the piece is missing. */
+const REFUSED_MS = 3 * SECOND_MS;
 /** How long a view of the peers counts: each claim asks for it many times. */
 const VIEW_MS = 50;
 
@@ -49,6 +75,8 @@ export class HostShare implements FileShare {
   readonly #owners = new Map<string, string>();
   /** What each peer gave, and when it gave the last of it. */
   readonly #given = new Map<PeerFile, { readonly bytes: number; readonly atMs: number; isIdle: boolean }>();
+  /** When a peer sent a wrong leaf first. */
+  readonly #refusedAt = new Map<number, number>();
   #file: HeldFile | undefined;
   #view: View | undefined;
   #beganAt = 0;
@@ -60,8 +88,9 @@ export class HostShare implements FileShare {
   constructor(options: HostShareOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
-    const { book, peerAt, logger = silentLogger } = options;
-    this.#peers = new FollowedPeers({ book, peerAt, logger });
+    const { book, peerAt, onFault, logger = silentLogger } = options;
+    const onAway = (url: string): void => onFault?.(url, 0, 'unreachable');
+    this.#peers = new FollowedPeers({ book, peerAt, onAway, logger });
   }
 
   /** Begins to ask the peers, until `stop`. */
@@ -92,23 +121,45 @@ export class HostShare implements FileShare {
     const file = this.#file;
     if (!this.#peers.hasAsked || file === undefined) return false;
     const { live, members } = this.#viewed();
-    if (live.length === 0 || this.#isStuck(2)) return true;
+    const isLed = this.#isLed;
+    if (!isLed && (live.length === 0 || this.#isStuck(2))) return true;
     const piece = Math.floor(start / this.#pieceBytes);
     const mayGive = ({ name }: PeerFile): boolean => !file.isRefused(name, leaf);
-    if (live.some((peer) => peer.map?.has(piece) === true && mayGive(peer))) return false;
+    const isHeld = live.some((peer) => peer.map?.has(piece) === true && mayGive(peer));
+    if (isLed) return this.#options.leases!.mayAsk(piece) || (!isHeld && this.#isLongRefused(leaf));
+    if (isHeld) return false;
     const owner = this.#ownerOf(piece, members);
     const other = live.find(({ id }) => id === owner);
     return owner === this.#options.peerId || (other !== undefined && !mayGive(other));
   }
 
+  refused(peer: string, leaf: number): void {
+    if (!this.#refusedAt.has(leaf)) this.#refusedAt.set(leaf, this.#now());
+    const found = this.#peers.files.find(({ name }) => name === peer);
+    const piece = Math.floor((this.#file?.table.starts[leaf] ?? 0) / this.#pieceBytes);
+    if (found !== undefined) this.#options.onFault?.(found.url, piece, 'wrong-bytes');
+  }
+
   get spanBytes(): number | undefined {
-    if (this.#peers.files.length === 0 || this.#file === undefined) return undefined;
-    return this.#pieceBytes;
+    if ((this.#peers.files.length === 0 && !this.#isLed) || this.#file === undefined) return undefined;
+    return this.#isLed && this.#options.leases!.isAlone ? ALONE_PIECES * this.#pieceBytes : this.#pieceBytes;
   }
 
   get mayStillCome(): boolean {
-    if (!this.#peers.hasAsked) return true;
-    return this.#file !== undefined && this.#viewed().live.length > 0 && !this.#isStuck(3);
+    if (!this.#peers.hasAsked || this.#options.leases?.state === 'asking') return true;
+    if (this.#file === undefined) return false;
+    const hasPeers = this.#viewed().live.length > 0;
+    return this.#isLed ? hasPeers || this.#file.originPauseMs() !== undefined : hasPeers && !this.#isStuck(3);
+  }
+
+  /** A tracker says which host fetches what, or is about to. */
+  get #isLed(): boolean {
+    const { leases } = this.#options;
+    return leases !== undefined && leases.state !== 'away' && this.#now() - this.#moved.atMs <= LED_PATIENCE_MS;
+  }
+
+  #isLongRefused(leaf: number): boolean {
+    return this.#now() - (this.#refusedAt.get(leaf) ?? Infinity) > REFUSED_MS;
   }
 
   get #pieceBytes(): number {

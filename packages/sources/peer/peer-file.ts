@@ -3,6 +3,7 @@ import { SourceError } from '#core/failure';
 import { SECOND_MS } from '#core/units';
 import { statusError } from '#http/http-error';
 import type { Http } from '#http/pool';
+import { PEER_HEADER } from '#http/peer-token';
 import { signForSite, SITE_HEADER } from '#http/site-signature';
 import { requestBytes } from '#http/small-request';
 
@@ -14,6 +15,8 @@ export interface PeerOptions {
   readonly cid: string;
   /** The secret that the hosts of the site share. */
   readonly siteKey?: string | undefined;
+  /** A token of the API that names the file; undefined while there is none. */
+  readonly token?: (() => string | undefined) | undefined;
 }
 
 /** A host that does not answer a small question by then counts as away. */
@@ -49,15 +52,16 @@ export class PeerFile {
     return this.#map;
   }
 
-  /** @returns the request for a path of the peer */
+  /** @param path without a query @returns the request for it */
   at(path: string): { readonly url: string; readonly headers: Record<string, string> } {
-    const { siteKey, http } = this.#options;
-    const pathname = path.split('?')[0]!;
+    const { siteKey, http, token } = this.#options;
+    const shown = token?.();
     return {
       url: `${this.url}${path}`,
       headers: {
         accept: '*/*',
-        ...(siteKey !== undefined && { [SITE_HEADER]: signForSite(siteKey, 'GET', pathname, http.now()) }),
+        ...(siteKey !== undefined && { [SITE_HEADER]: signForSite(siteKey, 'GET', path, http.now()) }),
+        ...(shown !== undefined && { [PEER_HEADER]: shown }),
       },
     };
   }
@@ -106,7 +110,10 @@ export class PeerFile {
    * @param read gets a function to call when its answer begins
    * @throws SourceError `unreachable` when the peer is lost before that
    */
-  async whileThere(signal: AbortSignal, read: (signal: AbortSignal, begun: () => void) => Promise<void>): Promise<void> {
+  async whileThere(
+    signal: AbortSignal,
+    read: (signal: AbortSignal, begun: () => void) => Promise<void>,
+  ): Promise<void> {
     const lost = new AbortController();
     this.#waiting.add(lost);
     const begun = (): void => void this.#waiting.delete(lost);

@@ -11,7 +11,12 @@ import type { PeerFile } from './peer-file.ts';
 /** Requests to one peer at once: one that sends, and one that waits for its slot. */
 const MAX_CONNECTIONS = 2;
 /** After such a failure the peer is asked anew what it has before it is read again. */
-const GONE: ReadonlySet<SourceFailureKind> = new Set<SourceFailureKind>(['unreachable', 'missing', 'interrupted', 'timed-out']);
+const GONE: ReadonlySet<SourceFailureKind> = new Set<SourceFailureKind>([
+  'unreachable',
+  'missing',
+  'interrupted',
+  'timed-out',
+]);
 /** A peer whose answer has begun and that sends nothing for so long is gone; a request may wait longer for its turn. */
 const TIMEOUTS = { stallMs: 4 * SECOND_MS };
 
@@ -51,7 +56,7 @@ export function peerSource(http: Http, peer: PeerFile, asked: () => Promise<void
     async readBlock(cid, maxBytes, signal) {
       await asked();
       peer.refuseAbsent();
-      const ask = { ...peer.at(`/ipfs/${cid}?format=raw`), source: name, trusted: true, maxRedirects: 0 };
+      const ask = { ...peer.at(`/swarm/${peer.cid}/block/${cid}`), source: name, trusted: true, maxRedirects: 0 };
       const { response, bytes } = await requestBytes(http, ask, maxBytes, signal);
       if (response.status !== 200) throw statusError(name, response.status, response.headers, http.now());
       return bytes;

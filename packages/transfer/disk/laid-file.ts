@@ -184,7 +184,7 @@ export class LaidFile implements Ground {
 }
 
 /** Sources that hold parts are asked for those; the others for the part of this host, where hosts divide the file. */
-function shareOut({ options: { share, table }, states, partial }: RunParts, board: SpanBoard): void {
+function shareOut({ options: { share, table }, states, partial, now }: RunParts, board: SpanBoard): void {
   if (table === undefined || (share === undefined && states.every(({ source }) => source.holds === undefined))) return;
   const { grid } = board;
   board.limitTo((unit, index) => {
@@ -197,7 +197,12 @@ function shareOut({ options: { share, table }, states, partial }: RunParts, boar
     return state === undefined || state.isLeft ? undefined : state.committedBytes;
   };
   const isRefused = (name: string, leaf: number): boolean => board.isExcluded(leaf, stateOf(name)?.index ?? NO_SOURCE);
-  share?.begin({ path: partial.path, table, isDone: board.isDone, bytesFrom, isRefused });
+  const originPauseMs = (): number | undefined => {
+    const others = states.filter(({ source, isLeft }) => !isLeft && source.layer !== 'peer');
+    const pauses = others.map(({ pausedUntil }) => Math.max(0, pausedUntil - now()));
+    return pauses.length === 0 ? undefined : Math.min(...pauses);
+  };
+  share?.begin({ path: partial.path, table, isDone: board.isDone, bytesFrom, isRefused, originPauseMs });
 }
 
 function resumeRules({ options, states, logger }: RunParts): ResumeRules {

@@ -31,6 +31,8 @@ export interface HeldFile {
   readonly bytesFrom: (source: string) => number | undefined;
   /** The source is not asked for the leaf again, because it sent other bytes or does not have it. */
   readonly isRefused: (source: string, leaf: number) => boolean;
+  /** Milliseconds until a source that is no peer may be asked; 0: now. Undefined: none is left. */
+  readonly originPauseMs: () => number | undefined;
 }
 
 /** Divides a file between hosts that fetch it at the same time, so that its origin is asked once for each byte. */
@@ -39,6 +41,8 @@ export interface FileShare {
   begin(file: HeldFile): void;
   /** Whether this host may ask a source that is no peer for these bytes, which are those of one leaf, now. */
   mayAsk(range: ByteRange, leaf: number): boolean;
+  /** A peer sent wrong bytes for a leaf. */
+  refused(peer: string, leaf: number): void;
   /** The peers that are known now. Peers that join while the transfer runs are asked beside the sources that it began with. */
   readonly sources: readonly Source[];
   /** Most bytes of one request; undefined: no limit. */

@@ -49,7 +49,7 @@ describe(`hosts of a local network${whyNot === undefined ? '' : `: skipped, ${wh
     expect(late.book.urls).toEqual([urlOf(7431)]);
   });
 
-  test('L08 do not know hosts with another key', async () => {
+  test('L20 do not know hosts with another key', async () => {
     const key = randomUUID();
     const [a, foreign, b] = [joined(key, 7431), joined(randomUUID(), 7434), joined(key, 7432)];
     await until(() => a.book.urls.length > 0 && b.book.urls.length > 0, { what: 'two of them know each other' });
@@ -57,7 +57,7 @@ describe(`hosts of a local network${whyNot === undefined ? '' : `: skipped, ${wh
     expect(foreign.book.urls).toEqual([]);
   });
 
-  test('F17 N6 fetch a file at once, eight of them, with at most 1.3 copies from the origin', async () => {
+  test('N6 fetch a file at once, eight of them, with at most 1.3 copies from the origin', async () => {
     const [key, bytes] = [randomUUID(), bytesOf(16 * MIB, 'mdns')];
     const dag = dagOf(bytes);
     const origin = await slowOrigin(bytes, 6 * MIB);
@@ -77,7 +77,7 @@ describe(`hosts of a local network${whyNot === undefined ? '' : `: skipped, ${wh
     expect(origin.sent() / bytes.length).toBeLessThanOrEqual(1.3);
   });
 
-  test('N6 are told in the log when the port of mDNS cannot be shared, and work on', async () => {
+  test('L21 are told in the log when the port of mDNS cannot be shared, and work on', async () => {
     const taken = createSocket('udp4');
     const isTaken = await new Promise<boolean>((resolve) =>
       taken.once('error', () => resolve(false)).bind(5353, '0.0.0.0', () => resolve(true)),

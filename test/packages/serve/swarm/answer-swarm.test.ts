@@ -31,7 +31,15 @@ beforeAll(async () => {
 function offer(leaves: readonly number[], model: string | null = null): () => void {
   done.clear();
   for (const leaf of leaves) done.add(leaf);
-  return growing.offer({ path, table, model, isDone: (leaf) => done.has(leaf), bytesFrom: () => 0, isRefused: () => false });
+  return growing.offer({
+    path,
+    table,
+    model,
+    isDone: (leaf) => done.has(leaf),
+    bytesFrom: () => 0,
+    isRefused: () => false,
+    originPauseMs: () => 0,
+  });
 }
 
 const part = (from: number, to: number) =>
