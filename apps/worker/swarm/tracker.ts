@@ -27,6 +27,8 @@ const FIRST_RETRY_MS = SECOND_MS;
 const LONGEST_RETRY_MS = 30 * SECOND_MS;
 /** An API that refuses to be the tracker of this host is asked again after this long. */
 const REFUSED_MS = 5 * MINUTE_MS;
+/** The last word is not waited for longer. */
+const STOP_MS = SECOND_MS;
 /** Files that the host has and gives; the least recently fetched are not told any more. */
 const MOST_SEEDS = 32;
 /** Files of one announce. */
@@ -35,6 +37,7 @@ const MOST_FILES = 64;
 const REFUSALS = new Set([400, 401, 403, 404, 405]);
 /** A key that does not fit a token may be an old one; it is asked for again, but not at each request. */
 const KEY_AGAIN_MS = MINUTE_MS;
+const KEY_FIRST_MS = 5 * SECOND_MS;
 
 /** Tells the API what this host fetches and has, and takes from it which pieces to fetch, and from which hosts. */
 export class Tracker {
@@ -70,11 +73,13 @@ export class Tracker {
     if (this.#timer === undefined) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
+    const late = setTimeout(() => this.#stopping.abort(), STOP_MS);
     await this.#running;
     if (this.#files.size > 0 && this.#failures === 0) {
       for (const file of this.#files.values()) file.end(false);
       await this.#announce();
     }
+    clearTimeout(late);
     this.#stopping.abort();
   }
 
@@ -107,7 +112,8 @@ export class Tracker {
   /** @returns root CIDs that the host with this token may fetch; undefined for a token that is none */
   allowedBy = (token: string): readonly string[] | undefined => {
     const claims = this.#key === undefined ? undefined : readPeerToken(this.#key, token, Date.now());
-    if (claims === undefined && this.#now() - this.#keyAskedAt > KEY_AGAIN_MS) void this.#askKey();
+    const againMs = this.#key === undefined ? KEY_FIRST_MS : KEY_AGAIN_MS;
+    if (claims === undefined && this.#now() - this.#keyAskedAt > againMs) void this.#askKey();
     return claims?.cids;
   };
 

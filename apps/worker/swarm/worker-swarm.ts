@@ -66,10 +66,9 @@ export function workerSwarm(config: SwarmConfig, options: WorkerSwarmOptions): W
         ...{ siteKey: config.siteKey, book, tracker, http, growing, guard, peerId, isHere, logger },
       }),
     start(served) {
-      if (served === undefined) return;
-      network?.start({ peerId, port: served.port, site: site ?? '', inventory: '' });
+      if (served !== undefined) network?.start({ peerId, port: served.port, site: site ?? '', inventory: '' });
       if (tracker === undefined) return;
-      tracker.start(urlsOfServer(served, config.tracker!.apiUrl));
+      tracker.start(served === undefined ? [] : urlsOfServer(served, config.tracker!.apiUrl));
       ignoring(seedAll(tracker, store), 'other hosts are not told what the store has');
     },
     note(event) {
