@@ -23,7 +23,7 @@ export const MAY_IMPORT = {
   'packages/tracing': ['core'],
   'packages/client': ['core', 'contracts'],
   'packages/embedded': ['core', 'os'],
-  'apps/api': ['core', 'contracts', 'os', 'http', 'queue', 'database', 'metrics', 'tracing'],
+  'apps/api': ['core', 'contracts', 'os', 'content', 'http', 'queue', 'database', 'metrics', 'tracing'],
   'apps/worker': [
     'core',
     'contracts',

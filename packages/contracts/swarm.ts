@@ -13,7 +13,7 @@ const MAX_FILES = 64;
 const MAX_URLS = 8;
 const MAX_REPORTS = 64;
 /** Leases of one file that a host may hold at once. */
-export const MAX_LEASES = 16;
+export const MAX_LEASES = 64;
 
 /** One spelling, so that all hosts mean the same file. */
 export const SwarmCid = z
@@ -139,7 +139,7 @@ const SwarmPeer = z.object({
 export type SwarmPeer = z.infer<typeof SwarmPeer>;
 
 /** Why a host that wants leases is given fewer. */
-export const WAIT_REASONS = ['leased', 'held', 'paused', 'hidden', 'quarantined', 'foreign'] as const;
+const WAIT_REASONS = ['leased', 'held', 'paused', 'hidden', 'quarantined', 'foreign'] as const;
 
 const AnsweredFile = z.object({
   cid: z.string(),
@@ -149,7 +149,7 @@ const AnsweredFile = z.object({
     .enum(WAIT_REASONS)
     .nullable()
     .describe(
-      'null: it has as many leases as it wants. `leased`: other hosts fetch all that no host has. `held`: hosts have all pieces. `paused`: the origin wants to be left alone. ' +
+      'null: it has as many leases as it wants. `leased`: other hosts fetch what no host has, or as much of it as the origin is asked for at once. `held`: hosts have all pieces. `paused`: the origin wants to be left alone. ' +
         '`hidden`: other hosts cannot fetch from it, so it gets its pieces from them. `quarantined`: it sent wrong bytes. ' +
         '`foreign`: no download of this file names the host',
     ),
@@ -185,7 +185,7 @@ export type SwarmKey = z.infer<typeof SwarmKey>;
 
 export const SwarmParams = z.strictObject({ cid: SwarmCid });
 
-export const BOTTLENECKS = ['origin', 'site-link', 'slowest-host', 'disk', 'uploads'] as const;
+const BOTTLENECKS = ['origin', 'site-link', 'slowest-host', 'disk', 'uploads'] as const;
 
 const SwarmHost = z.strictObject({
   host: z.string(),

@@ -8,7 +8,7 @@ export const PEER_HEADER = 'haulier-peer';
 /** How long a token is good for. */
 export const PEER_TOKEN_MS = 10 * MINUTE_MS;
 /** The clock of a worker may be this much behind that of the API. */
-const SKEW_MS = MINUTE_MS;
+const SKEW_MS = 5 * MINUTE_MS;
 
 /** Keeps a signature of a token from being one of anything else. */
 const CONTEXT = 'haulier.peer-token.v1\n';

@@ -86,7 +86,7 @@ describe('enrolled workers that fetch one file', () => {
     expect(copiesOf(quiet)).toBeLessThanOrEqual(1.05);
   }, 180_000);
 
-  it('L22 N6 all finish when the API is killed in the middle', async () => {
+  it('L28 N6 all finish when the API is killed in the middle', async () => {
     const ids = await order(apiGone);
     await untilHalf(apiGone);
     await system.kill(system.api);
@@ -96,7 +96,7 @@ describe('enrolled workers that fetch one file', () => {
     await expectAll(ids, apiGone);
   }, 180_000);
 
-  it('L22 I03 N6 all finish when Redis is flushed in the middle', async () => {
+  it('L28 I03 N6 all finish when Redis is flushed in the middle', async () => {
     const ids = await order(flushed);
     await untilHalf(flushed);
     await redis.redis.flushall();

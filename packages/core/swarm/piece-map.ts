@@ -71,6 +71,18 @@ export class PieceMap {
     return this.isComplete ? ALL : Buffer.from(this.#bits).toString('base64url');
   }
 
+  /** One digit for each piece: 1 for those that are here. */
+  get digits(): string {
+    return Array.from({ length: this.count }, (_, piece) => (this.has(piece) ? '1' : '0')).join('');
+  }
+
+  /** @param digits as many as the file has pieces; further ones do not count */
+  static ofDigits(digits: string, sizeBytes: number): PieceMap {
+    const map = new PieceMap(sizeBytes);
+    for (let piece = 0; piece < map.count; piece += 1) if (digits[piece] === '1') map.add(piece);
+    return map;
+  }
+
   has = (piece: number): boolean => piece < this.count && (this.#bits[piece >> 3]! & (1 << (piece & 7))) !== 0;
 
   add(piece: number): void {

@@ -9,7 +9,7 @@ import { EventPublisher } from '#queue/events/event-publisher';
 import { EventReader } from '#queue/events/event-reader';
 import { DownloadQueues } from '#queue/jobs/download-queue';
 import { JobConsumer } from '#queue/jobs/job-consumer';
-import { downloadQueue, eventStreamKey, queueKey, SHARDS, shardOf } from '#queue/keys';
+import { downloadQueue, eventStreamKey, queueKey, SHARDS, shardOf, swarmKey } from '#queue/keys';
 import { readEpochs, writeEpoch } from '#queue/epoch';
 import { pingRedis } from '#queue/ping';
 import { aJob } from '../../helpers/jobs.ts';
@@ -17,6 +17,7 @@ import { expectNoLeaks } from '../../helpers/leaks.ts';
 import { startRedisCluster, type RedisCluster } from '../../helpers/redis-cluster.ts';
 import { PASSWORD } from '../../helpers/redis-server.ts';
 import { until } from '../../helpers/until.ts';
+import { AnnouncingHost, fileOf } from './swarm/swarm-kit.ts';
 
 expectNoLeaks();
 
@@ -79,6 +80,21 @@ describe('a Redis Cluster of three masters', () => {
     await consumer.start();
     return ran;
   }
+
+  it('L11 leases pieces of many files, each by one master', async () => {
+    const files = Array.from({ length: 12 }, (_, n) => fileOf(n + 2));
+    for (const file of files) {
+      const [a, b] = [
+        new AnnouncingHost({ redis, settings }, 'a', file),
+        new AnnouncingHost({ redis, settings }, 'b', file),
+      ];
+      await Promise.all([a.announce(), b.announce()]);
+      const pieces = [...a.leases, ...b.leases].map(({ piece }) => piece);
+      expect([pieces.length, new Set(pieces).size]).toEqual([2, 2]);
+    }
+    const keys = files.map(({ cid, sizeBytes }) => swarmKey(settings.prefix, cid, sizeBytes));
+    expect(new Set(await Promise.all(keys.map((key) => cluster.masterOf(key))))).toEqual(new Set([0, 1, 2]));
+  });
 
   it('I14 spreads the queues of hosts over its masters, and takes the jobs of many hosts in one call', async () => {
     const jobs = Array.from({ length: 64 }, (_, n) => ({ host: `many-${n}`, job: aJob() }));

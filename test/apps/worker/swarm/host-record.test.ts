@@ -43,11 +43,11 @@ describe('the announcement of a host', () => {
     ['longer than allowed', withText((line) => (line.startsWith('inv') ? `inv=${'b'.repeat(400)}` : line))],
     ['with text that is none', withText(() => '')],
     ['of another service', announced().map((record) => ({ ...record, name: 'x._http._tcp.local' }))],
-  ])('L20 is not heard %s', (_, answers) => {
+  ])('L26 is not heard %s', (_, answers) => {
     expect(heard(answers)).toEqual([]);
   });
 
-  it('L20 is not heard long after it was signed', () => {
+  it('L26 is not heard long after it was signed', () => {
     expect(heard(announced(), KEY, NOW + 4 * MINUTE_MS)).toHaveLength(1);
     expect(heard(announced(), KEY, NOW + 6 * MINUTE_MS)).toEqual([]);
   });

@@ -49,7 +49,7 @@ describe(`hosts of a local network${whyNot === undefined ? '' : `: skipped, ${wh
     expect(late.book.urls).toEqual([urlOf(7431)]);
   });
 
-  test('L20 do not know hosts with another key', async () => {
+  test('L26 do not know hosts with another key', async () => {
     const key = randomUUID();
     const [a, foreign, b] = [joined(key, 7431), joined(randomUUID(), 7434), joined(key, 7432)];
     await until(() => a.book.urls.length > 0 && b.book.urls.length > 0, { what: 'two of them know each other' });
@@ -77,7 +77,7 @@ describe(`hosts of a local network${whyNot === undefined ? '' : `: skipped, ${wh
     expect(origin.sent() / bytes.length).toBeLessThanOrEqual(1.3);
   });
 
-  test('L21 are told in the log when the port of mDNS cannot be shared, and work on', async () => {
+  test('L27 are told in the log when the port of mDNS cannot be shared, and work on', async () => {
     const taken = createSocket('udp4');
     const isTaken = await new Promise<boolean>((resolve) =>
       taken.once('error', () => resolve(false)).bind(5353, '0.0.0.0', () => resolve(true)),

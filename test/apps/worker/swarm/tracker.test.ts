@@ -128,7 +128,7 @@ describe('what a host tells a tracker', () => {
     expect(announced[2]!.files[0]!.blame).toEqual([]);
   });
 
-  it('L22 N6 lets the hosts divide the file by themselves while the tracker does not answer', async () => {
+  it('L28 N6 lets the hosts divide the file by themselves while the tracker does not answer', async () => {
     const file = track();
     await pass(100);
     answer = () => {
