@@ -21,8 +21,9 @@ export interface TrackerOptions {
 const TICK_MS = 100;
 /** A lease that ended is told at once, and not more often than this. */
 const LEAST_PAUSE_MS = 250;
-/** A host that fetches a file and knows no other one looks this often whether one has come. */
-const LONE_MS = 500;
+/** A host that fetches a file and knows no other one looks once after the shorter time, and then this often, whether one has come. */
+const FIRST_LONE_MS = 300;
+const LONE_MS = SECOND_MS;
 const FIRST_RETRY_MS = SECOND_MS;
 const LONGEST_RETRY_MS = 30 * SECOND_MS;
 /** An API that refuses to be the tracker of this host is asked again after this long. */
@@ -161,8 +162,8 @@ export class Tracker {
       if (own !== undefined) file.answered(own, answer.site, sent);
       if (sent.state === 'gone' && this.#files.get(file.cid) === file) this.#files.delete(file.cid);
     }
-    const afterMs = files.some(({ file }) => file.isLone) ? Math.min(LONE_MS, answer.intervalMs) : answer.intervalMs;
-    this.#dueAt = Math.min(this.#dueAt, now + afterMs);
+    const waits = files.map(({ file }) => (!file.isLone ? Infinity : file.isAlone ? LONE_MS : FIRST_LONE_MS));
+    this.#dueAt = Math.min(this.#dueAt, now + Math.min(answer.intervalMs, ...waits));
   }
 
   #missed(error: unknown): void {

@@ -168,10 +168,10 @@ describe('what a host tells a tracker', () => {
     const file = track();
     await pass(100);
     expect([file.isAlone, file.mayAsk(7)]).toEqual([false, false]);
-    await pass(600);
+    await pass(400);
     expect([file.isAlone, file.mayAsk(7), announced.length]).toEqual([true, true, 2]);
     answer = () => answerOf({ leases: [lease(1)] });
-    await pass(600);
+    await pass(1100);
     expect([file.isAlone, file.mayAsk(7), file.mayAsk(1)]).toEqual([false, false, true]);
   });
 
