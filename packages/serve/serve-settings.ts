@@ -14,12 +14,13 @@ export interface ServeValues {
   readonly HAULIER_SERVE_PRIVATE: readonly string[];
   readonly HAULIER_SERVE_REPOS: readonly RepoAlias[];
   readonly HAULIER_SERVE_ALLOW: readonly string[];
+  readonly HAULIER_SERVE_RATE: number | undefined;
   readonly HAULIER_SERVE_CLIENT_RATE: number | undefined;
   readonly HAULIER_SERVE_CLIENT_REQUESTS: number | undefined;
 }
 
 /** Where and to whom a store is served. */
-export interface ServeSettings extends Pick<ServeOptions, 'limits' | 'repos' | 'privateModels'> {
+export interface ServeSettings extends Pick<ServeOptions, 'limits' | 'totalBytesPerSecond' | 'repos' | 'privateModels'> {
   readonly host: string;
   /** Undefined: the usual one, or a free one where that is taken. */
   readonly port: number | undefined;
@@ -38,6 +39,7 @@ export const SERVE_SETTING_NAMES = [
   'HAULIER_SERVE_PRIVATE',
   'HAULIER_SERVE_REPOS',
   'HAULIER_SERVE_ALLOW',
+  'HAULIER_SERVE_RATE',
   'HAULIER_SERVE_CLIENT_RATE',
   'HAULIER_SERVE_CLIENT_REQUESTS',
 ] as const;
@@ -67,7 +69,8 @@ export function serveSettings(values: ServeValues, hasPeerTokens = false): Serve
     );
   const [bytesPerSecond, requestsPerMinute] = [values.HAULIER_SERVE_CLIENT_RATE, values.HAULIER_SERVE_CLIENT_REQUESTS];
   return {
-    ...{ host, port: values.HAULIER_SERVE_PORT, access, limits: { bytesPerSecond, requestsPerMinute } },
+    ...{ host, port: values.HAULIER_SERVE_PORT, access, totalBytesPerSecond: values.HAULIER_SERVE_RATE },
+    limits: { bytesPerSecond, requestsPerMinute },
     ...{
       repos: values.HAULIER_SERVE_REPOS,
       allow: values.HAULIER_SERVE_ALLOW,

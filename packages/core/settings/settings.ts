@@ -477,6 +477,12 @@ export const SETTINGS = {
     shownDefault: 'none',
     meaning: 'repositories that are fetched from the hub when they are asked for: `onnx-community/*,acme/tiny`',
   },
+  HAULIER_SERVE_RATE: {
+    kind: rate,
+    readBy: ['worker', 'cli'],
+    shownDefault: 'none',
+    meaning: 'most bytes per second that are served to all clients and other hosts together',
+  },
   HAULIER_SERVE_CLIENT_RATE: {
     kind: rate,
     readBy: ['worker', 'cli'],
