@@ -52,9 +52,10 @@ export function createFetcher({ config, limits, sourcesOf, swarm, health, tables
       const joined = layers.includes('peer') ? joinSwarm(swarm, job, cid) : undefined;
       await joined?.start();
       const share = joined?.share;
-      const sources = [...sourcesOf(job), ...(share?.sources ?? [])];
-      onSources?.((name) => [...sources, ...(share?.sources ?? [])].find((source) => source.name === name));
-      if (joined !== undefined) onOffered?.(() => joined.withdraw());
+      const own = sourcesOf(job);
+      const sources = [...own, ...peersOf(share)];
+      onSources?.((name) => [...own, ...peersOf(share)].find((source) => source.name === name));
+      onOffered?.(() => joined?.withdraw());
       const common = commonOptions({ config, limits, health }, job, throttle);
       const dagProfile = cid === undefined ? ('unixfs-v1-2025' as const) : undefined;
       try {
@@ -65,6 +66,8 @@ export function createFetcher({ config, limits, sourcesOf, swarm, health, tables
     },
   };
 }
+
+const peersOf = (share: SharedDownload['share'] | undefined): readonly Source[] => share?.sources ?? [];
 
 /** Only leaves are shared, and without a CID there are none. */
 const joinSwarm = (

@@ -8,7 +8,7 @@ export const ALL_SERVICES = '_services._dns-sd._udp.local';
 /** What is known of a host is forgotten after this long without a word of it; it announces itself more often. */
 export const TTL_S = 120;
 
-export type Answer = ResponseOutgoingPacket['answers'][number];
+export type MdnsRecord = ResponseOutgoingPacket['answers'][number];
 
 const VERSION = '1';
 const MAX_TXT_BYTES = 400;
@@ -44,7 +44,7 @@ export function announcementOf(
   addresses: readonly string[],
   ttlSeconds: number,
   nowMs: number,
-): [pointer: Answer, ...rest: Answer[]] {
+): [pointer: MdnsRecord, ...rest: MdnsRecord[]] {
   const [name, target, ttl] = [`${peerId}.${SERVICE}`, `${peerId}.local`, ttlSeconds];
   const says = { v: VERSION, id: peerId, port: String(port), site, inv: inventory };
   const text = Object.entries({ ...says, sig: signForSite(siteKey, METHOD, signedText(says), nowMs) });
@@ -52,7 +52,7 @@ export function announcementOf(
     { name: SERVICE, type: 'PTR', ttl, data: name },
     { name, type: 'SRV', ttl, data: { port, target } },
     { name, type: 'TXT', ttl, data: text.map(([key, value]) => `${key}=${value}`) },
-    ...addresses.map((data): Answer => ({ name: target, type: 'A', ttl, data })),
+    ...addresses.map((data): MdnsRecord => ({ name: target, type: 'A', ttl, data })),
   ];
 }
 

@@ -4,7 +4,15 @@ import makeMdns, { type MulticastDNS } from 'multicast-dns';
 import { messageOf } from '#core/error-facts';
 import type { Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
-import { ALL_SERVICES, announcementOf, heardHosts, SERVICE, TTL_S, type Answer, type HostRecord } from './host-record.ts';
+import {
+  ALL_SERVICES,
+  announcementOf,
+  heardHosts,
+  SERVICE,
+  TTL_S,
+  type MdnsRecord,
+  type HostRecord,
+} from './host-record.ts';
 
 export interface LocalNetworkOptions {
   /** The secret that the hosts of the site share: announcements without it are not heard. */
@@ -96,7 +104,7 @@ export class LocalNetwork {
     this.#mdns?.respond(this.#announcement(TTL_S));
   }
 
-  #announcement(ttlSeconds: number): Answer[] {
+  #announcement(ttlSeconds: number): MdnsRecord[] {
     const { siteKey, interfaceAddress } = this.#options;
     const addresses = interfaceAddress === undefined ? addressesOfHost() : [interfaceAddress];
     return announcementOf(this.#own!, siteKey, addresses, ttlSeconds, Date.now());

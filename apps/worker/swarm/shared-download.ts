@@ -13,7 +13,7 @@ import { PeerFile } from '#sources/peer/peer-file';
 import { peerSource } from '#sources/peer/peer-source';
 import type { HeldFile } from '#transfer/report/transfer-options';
 import type { TrackedFile } from './tracked-file.ts';
-import type { Tracker } from './tracker.ts';
+import type { TrackerClient } from './tracker-client.ts';
 
 /** Files below this are not worth a round at the tracker: each host fetches them as if it were alone. */
 const LEAST_TRACKED_BYTES = 2 * MIB;
@@ -26,7 +26,7 @@ export interface SharedDownloadOptions {
   readonly siteKey: string | undefined;
   /** Hosts that are known by the configuration and by the local network. */
   readonly book: PeerBook;
-  readonly tracker: Tracker | undefined;
+  readonly tracker: TrackerClient | undefined;
   readonly http: Http;
   readonly growing: GrowingFiles;
   readonly guard: (source: Source) => Source;

@@ -12,7 +12,7 @@ import type { Store } from '#store/open-store';
 import { LocalNetwork } from './local-network.ts';
 import { isTracked, SharedDownload } from './shared-download.ts';
 import type { SwarmConfig } from './swarm-config.ts';
-import { Tracker } from './tracker.ts';
+import { TrackerClient } from './tracker-client.ts';
 import { urlsOfServer, type ServerAddress } from './urls-of-server.ts';
 
 /** Exchanges the files that this worker fetches with other hosts. */
@@ -53,7 +53,7 @@ export function workerSwarm(config: SwarmConfig, options: WorkerSwarmOptions): W
   const network = networkOf(config, book, logger);
   const tracker =
     config.tracker &&
-    new Tracker({ client: clientOf(config.tracker), host: config.tracker.host, boot: bootId, logger });
+    new TrackerClient({ client: clientOf(config.tracker), host: config.tracker.host, boot: bootId, logger });
   const isHere = async (cid: string): Promise<boolean> => (await store.contentOf({ cid, digests: {} })) !== undefined;
   const checkSeeds = async (): Promise<void> => {
     for (const seed of tracker?.seeds ?? []) if (!(await isHere(seed.cid))) seed.end(false);
@@ -89,7 +89,7 @@ function networkOf({ siteKey, localNetwork }: SwarmConfig, book: PeerBook, logge
 }
 
 /** Announces what the store has already. */
-async function seedAll(tracker: Tracker, store: Pick<Store, 'inventory'>): Promise<void> {
+async function seedAll(tracker: TrackerClient, store: Pick<Store, 'inventory'>): Promise<void> {
   const { entries } = await store.inventory();
   for (const { cid, sizeBytes, state } of entries) {
     const root = cid === null ? undefined : canonicalCid(cid);

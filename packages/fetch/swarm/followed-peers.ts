@@ -34,12 +34,17 @@ const OFTEN = 10;
 const ASK_ABSENT_MAX_MS = 5 * SECOND_MS;
 /** The transfer does not wait longer for the first answers. */
 const FIRST_ANSWERS_MS = 1500;
+/** The transfer takes up a peer that answered within this. */
+const TAKEN_UP_MS = 500;
 
 interface Followed extends Peer {
   /** Ends the questions; undefined for a peer that is not in the book any more. */
   stop: AbortController | undefined;
   /** Unanswered questions since its last answer; undefined before the first answer. */
   unanswered: number | undefined;
+  joinedAt: number;
+  /** Undefined before the first answer, or refusal. */
+  askedAt: number | undefined;
 }
 
 /** Asks the hosts of a book again and again which pieces of one file they have. Hosts may join and leave meanwhile. */
@@ -83,6 +88,14 @@ export class FollowedPeers {
     return this.#hasAsked;
   }
 
+  /** A peer that joined has not answered yet, or so lately that the transfer has not asked it. */
+  get hasJoining(): boolean {
+    const now = performance.now();
+    return this.#now.some(({ joinedAt, askedAt }) =>
+      askedAt === undefined ? now - joinedAt < FIRST_ANSWERS_MS : now - askedAt < TAKEN_UP_MS,
+    );
+  }
+
   /** Resolves when each peer has answered once, or took too long. */
   asked = (): Promise<void> => this.#asked;
 
@@ -115,12 +128,19 @@ export class FollowedPeers {
     const followed = this.#byUrl.get(url) ?? this.#made(url);
     if (followed.stop !== undefined) return [];
     followed.stop = new AbortController();
+    [followed.joinedAt, followed.askedAt] = [performance.now(), undefined];
     this.#byUrl.set(url, followed);
     return [this.#askAgainAndAgain(followed, followed.stop.signal)];
   }
 
   #made(url: string): Followed {
-    return { ...this.#options.peerAt(url, this.asked), stop: undefined, unanswered: undefined };
+    return {
+      ...this.#options.peerAt(url, this.asked),
+      stop: undefined,
+      unanswered: undefined,
+      joinedAt: 0,
+      askedAt: undefined,
+    };
   }
 
   /** @returns resolves after the first answer */
@@ -156,6 +176,8 @@ export class FollowedPeers {
       this.#options.logger.debug({ peer: file.name, err: error }, 'a peer does not say what it has');
       if (followed.unanswered !== undefined) followed.unanswered += 1;
       if (followed.unanswered === AWAY_AFTER) this.#options.onAway?.(file.url);
+    } finally {
+      followed.askedAt ??= performance.now();
     }
   }
 }

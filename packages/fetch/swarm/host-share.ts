@@ -133,11 +133,12 @@ export class HostShare implements FileShare {
     return owner === this.#options.peerId || (other !== undefined && !mayGive(other));
   }
 
-  refused(peer: string, leaf: number): void {
+  refused(source: string, leaf: number): void {
+    const peer = this.#peers.files.find(({ name }) => name === source);
+    if (peer === undefined) return;
     if (!this.#refusedAt.has(leaf)) this.#refusedAt.set(leaf, this.#now());
-    const found = this.#peers.files.find(({ name }) => name === peer);
     const piece = Math.floor((this.#file?.table.starts[leaf] ?? 0) / this.#pieceBytes);
-    if (found !== undefined) this.#options.onFault?.(found.url, piece, 'wrong-bytes');
+    this.#options.onFault?.(peer.url, piece, 'wrong-bytes');
   }
 
   get spanBytes(): number | undefined {
@@ -146,7 +147,7 @@ export class HostShare implements FileShare {
   }
 
   get mayStillCome(): boolean {
-    if (!this.#peers.hasAsked || this.#options.leases?.state === 'asking') return true;
+    if (!this.#peers.hasAsked || this.#peers.hasJoining || this.#options.leases?.state === 'asking') return true;
     if (this.#file === undefined) return false;
     const hasPeers = this.#viewed().live.length > 0;
     return this.#isLed ? hasPeers || this.#file.originPauseMs() !== undefined : hasPeers && !this.#isStuck(3);

@@ -33,11 +33,12 @@ export function visitors({ tokens, networks, siteKey, allowedBy }: AccessRules):
   const known = tokens.map(digestOf);
   const list = blockListOf(networks);
   const isFree = tokens.length === 0 && networks.length === 0;
+  const isOtherHost = (request: IncomingMessage): boolean => isFromSite(siteKey, request) || isPeer(allowedBy, request);
   return (request) => {
     const token = /^Bearer\s+(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
     const digest = token === undefined ? undefined : digestOf(token);
     const isKnown = digest !== undefined && known.some((one) => timingSafeEqual(one, digest));
-    const isTrusted = isKnown || isFromSite(siteKey, request) || isPeer(allowedBy, request);
+    const isTrusted = isKnown || isOtherHost(request);
     const address = plainAddress(request.socket.remoteAddress ?? '');
     const isNear = isIP(address) !== 0 && list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
     const key = isKnown ? digest!.toString('hex') : address;

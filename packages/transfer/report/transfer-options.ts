@@ -41,8 +41,8 @@ export interface FileShare {
   begin(file: HeldFile): void;
   /** Whether this host may ask a source that is no peer for these bytes, which are those of one leaf, now. */
   mayAsk(range: ByteRange, leaf: number): boolean;
-  /** A peer sent wrong bytes for a leaf. */
-  refused(peer: string, leaf: number): void;
+  /** A source sent wrong bytes for a leaf. */
+  refused(source: string, leaf: number): void;
   /** The peers that are known now. Peers that join while the transfer runs are asked beside the sources that it began with. */
   readonly sources: readonly Source[];
   /** Most bytes of one request; undefined: no limit. */

@@ -215,7 +215,10 @@ export class Crew {
     const context: TryContext = {
       now: this.#options.now,
       throttles: this.#options.throttlesOf(state),
-      onBad: (source, unit, head, isFirst) => this.#onBad(source, unit, head, isFirst),
+      onBad: (from, unit, head, isFirst) => {
+        this.#options.share?.refused(from.source.name, unit);
+        judgeBadLeaf(this.#ground!.board, from, unit, head, isFirst);
+      },
       onMissing: (source, unit) => missesBlock(this.#ground!.board, source, unit),
       onHead: (source, head) => this.#options.onHead(source, head),
     };
@@ -225,11 +228,6 @@ export class Crew {
     const entry: RunningTry = { run, settled: Promise.resolve() };
     this.#running.add(entry);
     entry.settled = this.#perform(run, claim).then((error) => this.#close(entry, error));
-  }
-
-  #onBad(state: SourceState, unit: number, head: Uint8Array, isFirst: boolean): void {
-    if (state.source.kind === 'peer') this.#options.share?.refused(state.source.name, unit);
-    judgeBadLeaf(this.#ground!.board, state, unit, head, isFirst);
   }
 
   /** Unproven bytes of a response are on the disk before the head of the next response is compared with them. */

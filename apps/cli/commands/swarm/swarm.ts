@@ -29,6 +29,10 @@ export async function swarm(
     await pause(SECOND_MS, undefined, { signal });
     view = await withApi(() => client.getSwarm(cid));
   }
-  const lines = swarmLines(view, stdout.isTTY ? (stdout.columns ?? USUAL_COLUMNS) : USUAL_COLUMNS, Boolean(env['NO_COLOR']));
+  const lines = swarmLines(
+    view,
+    stdout.isTTY ? (stdout.columns ?? USUAL_COLUMNS) : USUAL_COLUMNS,
+    Boolean(env['NO_COLOR']),
+  );
   stdout.write(json ? `${JSON.stringify(view)}\n` : `${lines.join('\n')}\n`);
 }

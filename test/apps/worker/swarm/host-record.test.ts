@@ -1,6 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { MINUTE_MS } from '#core/units';
-import { announcementOf, heardHosts, TTL_S, type Answer, type HostRecord } from '../../../../apps/worker/swarm/host-record.ts';
+import {
+  announcementOf,
+  heardHosts,
+  TTL_S,
+  type MdnsRecord,
+  type HostRecord,
+} from '../../../../apps/worker/swarm/host-record.ts';
 
 const KEY = 'of-this-site';
 const own: HostRecord = {
@@ -8,15 +14,16 @@ const own: HostRecord = {
 };
 const NOW = Date.UTC(2026, 10, 30);
 
-const announced = (ttl = TTL_S, host = own, key = KEY): Answer[] => announcementOf(host, key, ['10.0.0.7'], ttl, NOW);
-const heard = (answers: Answer[], key = KEY, now = NOW) => heardHosts({ answers, additionals: [] }, key, now);
+const announced = (ttl = TTL_S, host = own, key = KEY): MdnsRecord[] =>
+  announcementOf(host, key, ['10.0.0.7'], ttl, NOW);
+const heard = (answers: MdnsRecord[], key = KEY, now = NOW) => heardHosts({ answers, additionals: [] }, key, now);
 
-const textOf = (answers: readonly Answer[]): string[] => {
+const textOf = (answers: readonly MdnsRecord[]): string[] => {
   const record = answers.find(({ type }) => type === 'TXT');
   return record?.type === 'TXT' ? (record.data as string[]) : [];
 };
 
-const withText = (change: (line: string) => string): Answer[] =>
+const withText = (change: (line: string) => string): MdnsRecord[] =>
   announced().map((record) =>
     record.type === 'TXT' ? { ...record, data: (record.data as string[]).map(change) } : record,
   );

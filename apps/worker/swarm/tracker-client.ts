@@ -8,7 +8,7 @@ import { readPeerToken } from '#http/peer-token';
 import { TransferRates } from './transfer-rates.ts';
 import { TrackedFile, type TrackedFileOptions } from './tracked-file.ts';
 
-export interface TrackerOptions {
+export interface TrackerClientOptions {
   readonly client: Pick<SwarmClient, 'announce' | 'getSwarmKey'>;
   readonly host: string;
   /** Another one after each start. */
@@ -41,9 +41,9 @@ const KEY_AGAIN_MS = MINUTE_MS;
 const KEY_FIRST_MS = 5 * SECOND_MS;
 
 /** Tells the API what this host fetches and has, and takes from it which pieces to fetch, and from which hosts. */
-export class Tracker {
+export class TrackerClient {
   readonly rates = new TransferRates();
-  readonly #options: TrackerOptions;
+  readonly #options: TrackerClientOptions;
   readonly #now: () => number;
   readonly #files = new Map<string, TrackedFile>();
   readonly #stopping = new AbortController();
@@ -57,7 +57,7 @@ export class Tracker {
   #key: string | undefined;
   #keyAskedAt = -Infinity;
 
-  constructor(options: TrackerOptions) {
+  constructor(options: TrackerClientOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
   }
