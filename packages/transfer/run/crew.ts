@@ -59,8 +59,7 @@ export class Crew {
    */
   async run(signal: AbortSignal | undefined): Promise<void> {
     const over = new Promise<void>((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
+      [this.#resolve, this.#reject] = [resolve, reject];
     });
     const stop = (): void => this.fail(signal?.reason);
     signal?.addEventListener('abort', stop, { once: true });
