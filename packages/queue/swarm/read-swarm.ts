@@ -27,7 +27,7 @@ const INTO = 'into:';
  * @returns undefined for a file without hosts
  */
 export async function readSwarm(redis: RedisClient, prefix: string, cid: string): Promise<SwarmState | undefined> {
-  const sizes = (await redis.zrange(swarmSizesKey(prefix, cid), 0, -1)).map(Number);
+  const sizes = (await redis.zrange(swarmSizesKey(prefix, cid), '0', '-1')).map(Number);
   const counts = await Promise.all(sizes.map((size) => redis.hlen(`${swarmKey(prefix, cid, size)}:hosts`)));
   const most = Math.max(0, ...counts);
   const sizeBytes = sizes[counts.indexOf(most)];

@@ -11,6 +11,7 @@ import { DownloadQueues } from '#queue/jobs/download-queue';
 import { JobConsumer } from '#queue/jobs/job-consumer';
 import { downloadQueue, eventStreamKey, queueKey, SHARDS, shardOf, swarmKey } from '#queue/keys';
 import { readEpochs, writeEpoch } from '#queue/epoch';
+import { readSwarm } from '#queue/swarm/read-swarm';
 import { pingRedis } from '#queue/ping';
 import { aJob } from '../../helpers/jobs.ts';
 import { expectNoLeaks } from '../../helpers/leaks.ts';
@@ -91,6 +92,7 @@ describe('a Redis Cluster of three masters', () => {
       await Promise.all([a.announce(), b.announce()]);
       const pieces = [...a.leases, ...b.leases].map(({ piece }) => piece);
       expect([pieces.length, new Set(pieces).size]).toEqual([2, 2]);
+      expect((await readSwarm(redis, settings.prefix, file.cid))!.hosts).toHaveLength(2);
     }
     const keys = files.map(({ cid, sizeBytes }) => swarmKey(settings.prefix, cid, sizeBytes));
     expect(new Set(await Promise.all(keys.map((key) => cluster.masterOf(key))))).toEqual(new Set([0, 1, 2]));
