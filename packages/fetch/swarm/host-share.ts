@@ -121,13 +121,14 @@ export class HostShare implements FileShare {
     const file = this.#file;
     if (!this.#peers.hasAsked || file === undefined) return false;
     const { live, members } = this.#viewed();
-    const isLed = this.#isLed;
+    // Peers that the tracker does not know are worth more than an origin.
+    const isLed = this.#isLed && !(this.#options.leases!.isAlone && live.length > 0);
     if (!isLed && (live.length === 0 || this.#isStuck(2))) return true;
     const piece = Math.floor(start / this.#pieceBytes);
     const mayGive = ({ name }: PeerFile): boolean => !file.isRefused(name, leaf);
     const isHeld = live.some((peer) => peer.map?.has(piece) === true && mayGive(peer));
-    if (isLed) return this.#options.leases!.mayAsk(piece) || (!isHeld && this.#isLongRefused(leaf));
     if (isHeld) return false;
+    if (isLed) return this.#options.leases!.mayAsk(piece) || this.#isLongRefused(leaf);
     const owner = this.#ownerOf(piece, members);
     const other = live.find(({ id }) => id === owner);
     return owner === this.#options.peerId || (other !== undefined && !mayGive(other));
