@@ -8,7 +8,7 @@ import { encodeLeafTable } from '#content/leaf/leaf-table-file';
 import { silentLogger } from '#core/logger';
 import { KIB } from '#core/units';
 import { obtain, type Obtained, type ObtainOptions } from '#fetch/obtain';
-import { HostShare } from '#fetch/swarm/host-share';
+import { HostShare, type PieceLeases } from '#fetch/swarm/host-share';
 import { PeerBook } from '#fetch/swarm/peer-book';
 import { parseAddressPolicy } from '#http/address/address-policy';
 import { createHttp } from '#http/pool';
@@ -118,6 +118,7 @@ export interface HostFetch {
   /** How much faster than real time the host loses patience. */
   readonly haste?: number;
   readonly onProgress?: ObtainOptions['onProgress'];
+  readonly leases?: PieceLeases;
   /** The leaf table comes from the peers instead of from the disk. */
   readonly withoutTable?: boolean;
 }
@@ -139,7 +140,7 @@ export async function swarmHost(
   let files = 0;
   return {
     url: `http://127.0.0.1:${port}`,
-    async fetch({ bytes, dag, origin, peers: urls, signal, haste = 1, onProgress, withoutTable = false }) {
+    async fetch({ bytes, dag, origin, peers: urls, signal, haste = 1, onProgress, leases, withoutTable = false }) {
       const { cid, table, innerBlocks } = dag;
       const now = (): number => performance.now() * haste;
       const peerAt = (url: string, asked: () => Promise<void>) => {
@@ -148,7 +149,7 @@ export async function swarmHost(
       };
       let withdraw = (): void => undefined;
       const share = new HostShare({
-        ...{ book: urls instanceof PeerBook ? urls : bookOf(urls), peerAt, peerId, now },
+        ...{ book: urls instanceof PeerBook ? urls : bookOf(urls), peerAt, peerId, now, leases },
         onBegin: (file) => (withdraw = growing.offer({ ...file, model: null })),
       });
       share.start();
