@@ -120,7 +120,8 @@ export class HostShare implements FileShare {
   mayAsk({ start }: ByteRange, leaf: number): boolean {
     const file = this.#file;
     if (!this.#peers.hasAsked || file === undefined) return false;
-    const { live, members } = this.#viewed();
+    const view = this.#viewed();
+    const { live } = view;
     // Peers that the tracker does not know are worth more than an origin.
     const isLed = this.#isLed && !(this.#options.leases!.isAlone && live.length > 0);
     if (!isLed && (live.length === 0 || this.#isStuck(2))) return true;
@@ -129,6 +130,11 @@ export class HostShare implements FileShare {
     const isHeld = live.some((peer) => peer.map?.has(piece) === true && mayGive(peer));
     if (isHeld) return false;
     if (isLed) return this.#options.leases!.mayAsk(piece) || this.#isLongRefused(leaf);
+    return this.#isOwn(piece, view, mayGive);
+  }
+
+  /** Without a tracker the piece falls to this host: by its name, or because the host that it falls to sent wrong bytes. */
+  #isOwn(piece: number, { live, members }: View, mayGive: (peer: PeerFile) => boolean): boolean {
     const owner = this.#ownerOf(piece, members);
     const other = live.find(({ id }) => id === owner);
     return owner === this.#options.peerId || (other !== undefined && !mayGive(other));
