@@ -21,7 +21,9 @@ describe('how a worker finds other hosts', () => {
 
   it('L26 refuses an interface without a key, and what is no interface', () => {
     expect(() => read({ HAULIER_MDNS: '10.0.0.7' })).toThrow(/HAULIER_MDNS is "10.0.0.7".*HAULIER_SITE_KEY/);
-    expect(() => read({ ...KEY, HAULIER_MDNS: 'eth0' })).toThrow(/HAULIER_MDNS.*the IPv4 address of a network interface/);
+    expect(() => read({ ...KEY, HAULIER_MDNS: 'eth0' })).toThrow(
+      /HAULIER_MDNS.*the IPv4 address of a network interface/,
+    );
     expect(() => read({ ...KEY, HAULIER_MDNS: '10.0.0.300' })).toThrow(/HAULIER_MDNS/);
   });
 
