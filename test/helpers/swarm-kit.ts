@@ -119,6 +119,8 @@ export interface HostFetch {
   readonly haste?: number;
   readonly onProgress?: ObtainOptions['onProgress'];
   readonly leases?: PieceLeases;
+  /** A peer refused a piece that it offers. */
+  readonly onAbsent?: (piece: number) => void;
   /** The leaf table comes from the peers instead of from the disk. */
   readonly withoutTable?: boolean;
 }
@@ -140,11 +142,22 @@ export async function swarmHost(
   let files = 0;
   return {
     url: `http://127.0.0.1:${port}`,
-    async fetch({ bytes, dag, origin, peers: urls, signal, haste = 1, onProgress, leases, withoutTable = false }) {
+    async fetch({
+      bytes,
+      dag,
+      origin,
+      peers: urls,
+      signal,
+      haste = 1,
+      onProgress,
+      leases,
+      onAbsent,
+      withoutTable = false,
+    }) {
       const { cid, table, innerBlocks } = dag;
       const now = (): number => performance.now() * haste;
       const peerAt = (url: string, asked: () => Promise<void>) => {
-        const peer = new PeerFile({ http, url, cid, siteKey }, now);
+        const peer = new PeerFile({ http, url, cid, siteKey, onAbsent }, now);
         return { file: peer, source: guarded({ gates, health })(peerSource(http, peer, asked)) };
       };
       let withdraw = (): void => undefined;

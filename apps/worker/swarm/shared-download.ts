@@ -122,9 +122,9 @@ export class SharedDownload {
 
   #peerAt(url: string, asked: () => Promise<void>): Peer {
     const { http, siteKey, tracker, guard } = this.#options;
-    const file = new PeerFile({ http, url, cid: this.#cid, siteKey, token: () => tracker?.token }, () =>
-      performance.now(),
-    );
+    const onAbsent = (piece: number): void => this.#tracked?.fault(url, piece, 'absent');
+    const options = { http, url, cid: this.#cid, siteKey, token: () => tracker?.token, onAbsent };
+    const file = new PeerFile(options, () => performance.now());
     const source = peerSource(http, file, asked);
     const holds: Source['holds'] = (range) => {
       if (!source.holds!(range)) return false;

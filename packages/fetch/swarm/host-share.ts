@@ -22,8 +22,8 @@ export interface PieceLeases {
   readonly isAlone: boolean;
 }
 
-/** Something that a peer did. `wrong-bytes`: a leaf was not what its CID says. */
-export type PeerFault = 'wrong-bytes' | 'unreachable';
+/** Something that a peer did. `wrong-bytes`: a leaf was not what its CID says; `absent`: it refused a piece that it says it has. */
+export type PeerFault = 'wrong-bytes' | 'absent' | 'unreachable';
 
 export interface HostShareOptions {
   /** Other hosts that may have the file, or fetch it; they may change meanwhile. */

@@ -17,6 +17,8 @@ export interface PeerOptions {
   readonly siteKey?: string | undefined;
   /** A token of the API that names the file; undefined while there is none. */
   readonly token?: (() => string | undefined) | undefined;
+  /** Called when the peer refuses a piece that it says it has. */
+  readonly onAbsent?: ((piece: number) => void) | undefined;
 }
 
 /** A host that does not answer a small question by then counts as away. */
@@ -125,6 +127,12 @@ export class PeerFile {
     } finally {
       begun();
     }
+  }
+
+  /** The peer refused a part of the file. */
+  refused(position: number): void {
+    const piece = this.#map?.pieceAt(position);
+    if (piece !== undefined && this.#map!.has(piece)) this.#options.onAbsent?.(piece);
   }
 
   /** @throws SourceError `missing` while it does not have the file */

@@ -80,6 +80,7 @@ async function readFrom(
     await readRanged(get, request, { head, write: (chunk) => sink.write(chunk) }, signal);
   } catch (error) {
     if (error instanceof SourceError && GONE.has(error.kind)) peer.lost();
+    if (error instanceof SourceError && error.httpStatus === 416) peer.refused(request.range?.start ?? 0);
     throw error;
   }
 }

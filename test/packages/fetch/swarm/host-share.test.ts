@@ -122,9 +122,12 @@ describe('hosts that fetch one file at the same time', () => {
     );
     const origin = await originOf(bytes, 100 * MIB);
     const one = await host();
-    const obtained = await one.fetch({ bytes, dag, origin: origin.url, peers: [liar.url] });
+    const absent: number[] = [];
+    const onAbsent = (piece: number): void => void absent.push(piece);
+    const obtained = await one.fetch({ bytes, dag, origin: origin.url, peers: [liar.url], onAbsent });
     expect(obtained.digests.sha256).toBe(sha256);
     expect(liar.requests).toHaveLength(1);
+    expect(absent).toHaveLength(1);
   });
 
   it('L06 go on from the origin when a peer dies in the middle of a piece', async () => {
