@@ -60,6 +60,8 @@ export class TrackedFile implements PieceLeases {
   #aloneAnswers = 0;
   #want = FIRST_WANT;
   #doneBytes = 0;
+  /** Since the last announce. */
+  #hasChanged = true;
 
   constructor(options: TrackedFileOptions) {
     this.#options = options;
@@ -110,7 +112,7 @@ export class TrackedFile implements PieceLeases {
 
   /** The file is laid out. */
   begin(held: HeldFile): void {
-    this.#held = held;
+    [this.#held, this.#hasChanged] = [held, true];
     this.#doneBytes = doneBytesOf(held);
   }
 
@@ -123,7 +125,7 @@ export class TrackedFile implements PieceLeases {
 
   /** The transfer has ended. @param isHere the whole file is in the store */
   end(isHere: boolean): void {
-    this.#held = undefined;
+    [this.#held, this.#hasChanged] = [undefined, true];
     this.#phase = isHere ? 'seeding' : 'gone';
   }
 
@@ -133,13 +135,14 @@ export class TrackedFile implements PieceLeases {
     this.#blame.set(`${host} ${piece} ${reason}`, { host, piece, reason });
   }
 
-  /** A lease has ended, so the tracker has something to give. */
-  get hasEndedLease(): boolean {
-    return this.#leases.some(({ piece }) => this.#missingBytes(piece) === 0);
+  /** It begins or has ended, or a leased piece is here: the tracker should know at once. */
+  get hasNews(): boolean {
+    return this.#hasChanged || this.#leases.some(({ piece }) => this.#missingBytes(piece) === 0);
   }
 
   announced(): Announced {
     const { cid, named, sizeBytes } = this.#options;
+    this.#hasChanged = false;
     const have = this.#map();
     const leases = this.#leases.map((lease) => this.#reportOf(lease, have));
     const done = leases.filter(({ status }) => status === 'done').length;

@@ -19,7 +19,7 @@ export interface TrackerClientOptions {
 }
 
 const TICK_MS = 100;
-/** A lease that ended is told at once, and not more often than this. */
+/** What should be known is told at once, and not more often than this. */
 const LEAST_PAUSE_MS = 250;
 /** A host that fetches a file and knows no other one looks once after the shorter time, and then this often, whether one has come. */
 const FIRST_LONE_MS = 300;
@@ -121,7 +121,7 @@ export class TrackerClient {
   #tick(): void {
     const now = this.#now();
     if (this.#running !== undefined || this.#files.size === 0 || now - this.#announcedAt < LEAST_PAUSE_MS) return;
-    const hasNews = this.#failures === 0 && [...this.#files.values()].some((file) => file.hasEndedLease);
+    const hasNews = this.#failures === 0 && [...this.#files.values()].some((file) => file.hasNews);
     if (now < this.#dueAt && !hasNews) return;
     this.#running = this.#announce().finally(() => (this.#running = undefined));
   }

@@ -76,6 +76,15 @@ describe('what a host tells a tracker', () => {
     expect([2, 3, 4].map(file.mayAsk)).toEqual([false, true, false]);
   });
 
+  it('N6 asks for leases as soon as the file is laid out', async () => {
+    const file = tracker.track({ cid, named: cid, sizeBytes: bytes.length, onPeers: () => undefined });
+    await pass(100);
+    expect(announced[0]!.files[0]).toMatchObject({ state: 'leeching', want: 0 });
+    file.begin(held);
+    await pass(300);
+    expect(announced[1]!.files[0]).toMatchObject({ want: 4 });
+  });
+
   it('N6 tells of a piece that is here at once, and of the others every two seconds', async () => {
     answer = () => answerOf({ leases: [lease(3)] });
     track();
@@ -188,10 +197,10 @@ describe('what a host tells a tracker', () => {
     await pass(100);
     file.end(true);
     answer = () => answerOf({}, { intervalMs: 30_000 });
-    await pass(2000);
+    await pass(300);
     expect(announced.at(-1)!.files[0]).toMatchObject({ state: 'seeding', have: 'all', want: 0 });
     file.end(false);
-    await pass(30_000);
+    await pass(300);
     expect(announced.at(-1)!.files[0]).toMatchObject({ state: 'gone' });
     const before = announced.length;
     await pass(60_000);
