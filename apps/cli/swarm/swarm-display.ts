@@ -10,7 +10,7 @@ export interface SwarmDisplay {
 
 const PLAIN_STEP_PERCENT = 10;
 
-/** A picture that is redrawn on a terminal; a line at every 10 % elsewhere. */
+/** A picture that is redrawn on a terminal; elsewhere a line at every 10 %, and when all hosts have the file. */
 export function swarmDisplay(
   stream: ProgressStream,
   env: ProgressEnvironment & { readonly NO_COLOR?: string | undefined },
@@ -30,7 +30,9 @@ export function swarmDisplay(
   return {
     update(view) {
       const held = view.hosts.reduce((sum, { heldPieces }) => sum + heldPieces, 0);
-      const step = Math.floor((100 * held) / Math.max(1, view.pieces * view.hosts.length) / PLAIN_STEP_PERCENT);
+      const isDone = view.hosts.every(({ state }) => state === 'seeding');
+      const percent = Math.floor((100 * held) / Math.max(1, view.pieces * view.hosts.length));
+      const step = Math.floor(percent / PLAIN_STEP_PERCENT) + (isDone ? 1 : 0);
       if (step <= shown) return;
       shown = step;
       stream.write(`${swarmLine(view)}\n`);

@@ -94,8 +94,11 @@ export class SharedDownload {
   #track(sizeBytes: number): void {
     const { tracker } = this.#options;
     if (tracker === undefined || !isTracked(this.#cid, sizeBytes)) return;
-    const onPeers = (urls: readonly string[]): void => this.#book.set('tracker', urls);
-    this.#tracked = tracker.track({ cid: this.#cid, named: this.#job.file.cid ?? this.#cid, sizeBytes, onPeers });
+    const onAnswer = (urls: readonly string[]): void => {
+      this.#book.set('tracker', urls);
+      this.share.wake();
+    };
+    this.#tracked = tracker.track({ cid: this.#cid, named: this.#job.file.cid ?? this.#cid, sizeBytes, onAnswer });
   }
 
   #begin(file: HeldFile): void {

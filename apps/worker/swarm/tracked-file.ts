@@ -15,7 +15,7 @@ export interface TrackedFileOptions {
   readonly named: string;
   readonly sizeBytes: number;
   /** Called with the addresses of other hosts, after each answer. */
-  readonly onPeers: (urls: readonly string[]) => void;
+  readonly onAnswer: (urls: readonly string[]) => void;
   /** Monotonic milliseconds. */
   readonly now: () => number;
 }
@@ -166,7 +166,7 @@ export class TrackedFile implements PieceLeases {
     this.#hosts.clear();
     for (const { host, urls, site: theirs } of answer.peers)
       for (const url of urls) this.#hosts.set(url, { host, site: theirs });
-    this.#options.onPeers([...this.#hosts.keys()]);
+    this.#options.onAnswer([...this.#hosts.keys()]);
     this.#release();
   }
 

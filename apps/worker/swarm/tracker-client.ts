@@ -18,7 +18,7 @@ export interface TrackerClientOptions {
   readonly now?: (() => number) | undefined;
 }
 
-const TICK_MS = 100;
+const TICK_MS = 25;
 /** What should be known is told at once, and not more often than this. */
 const LEAST_PAUSE_MS = 250;
 /** A host that fetches a file and knows no other one looks once after the shorter time, and then this often, whether one has come. */
@@ -97,7 +97,7 @@ export class TrackerClient {
   /** Announces a file that is in the store. */
   seed(cid: string, sizeBytes: number): void {
     if (this.#files.has(cid)) return;
-    this.track({ cid, named: cid, sizeBytes, onPeers: () => undefined }).end(true);
+    this.track({ cid, named: cid, sizeBytes, onAnswer: () => undefined }).end(true);
   }
 
   /** Files that are announced as complete. */

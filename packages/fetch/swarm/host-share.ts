@@ -77,6 +77,7 @@ export class HostShare implements FileShare {
   readonly #given = new Map<PeerFile, { readonly bytes: number; readonly atMs: number; isIdle: boolean }>();
   /** When a peer sent a wrong leaf first. */
   readonly #refusedAt = new Map<number, number>();
+  #wake: () => void = () => undefined;
   #file: HeldFile | undefined;
   #view: View | undefined;
   #beganAt = 0;
@@ -101,6 +102,15 @@ export class HostShare implements FileShare {
   /** Safe twice and before start. */
   stop(): void {
     this.#peers.stop();
+  }
+
+  listen(wake: () => void): void {
+    this.#wake = wake;
+  }
+
+  /** The tracker has said something new. */
+  wake(): void {
+    this.#wake();
   }
 
   get sources(): readonly Source[] {

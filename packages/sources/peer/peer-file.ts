@@ -21,8 +21,10 @@ export interface PeerOptions {
   readonly onAbsent?: ((piece: number) => void) | undefined;
 }
 
-/** A host that does not answer a small question by then counts as away. */
+/** A host that does not answer a small question by then is late. */
 const TIMEOUTS = { headersMs: 3 * SECOND_MS, stallMs: 3 * SECOND_MS };
+/** A host that is only late so often in a row is away; one late answer may be that of a busy host. */
+const AWAY_AFTER = 2;
 
 /** What is known of one file at one peer: learned from each of its answers. Nothing of it is proven, and bytes are verified. */
 export class PeerFile {
@@ -39,6 +41,8 @@ export class PeerFile {
   readonly #waiting = new Set<AbortController>();
   #map: PieceMap | undefined;
   #text: string | undefined;
+  /** Questions since the last answer. */
+  #late = 0;
 
   /** @param now monotonic milliseconds */
   constructor(options: PeerOptions, now: () => number) {
@@ -79,11 +83,14 @@ export class PeerFile {
         timeouts: TIMEOUTS,
       };
       const { response } = await requestBytes(this.#options.http, ask, 4096, signal);
+      this.#late = 0;
       this.learn(response.headers);
       if (response.status === 204 || response.status === 404) return;
       throw statusError(this.name, response.status, response.headers, this.#options.http.now());
     } catch (error) {
-      this.lost();
+      this.#late += 1;
+      const mayBeBusy = error instanceof SourceError && error.kind === 'timed-out' && this.#late < AWAY_AFTER;
+      if (!mayBeBusy) this.lost();
       throw error;
     }
   }

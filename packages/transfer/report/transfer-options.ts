@@ -45,6 +45,8 @@ export interface FileShare {
   refused(source: string, leaf: number): void;
   /** The peers that are known now. Peers that join while the transfer runs are asked beside the sources that it began with. */
   readonly sources: readonly Source[];
+  /** @param wake call it when this host may ask for more than before; otherwise it looks a few times a second */
+  listen(wake: () => void): void;
   /** Most bytes of one request; undefined: no limit. */
   readonly spanBytes: number | undefined;
   /** Bytes that no source may be asked for now will come from a peer, or may be asked for later. Must become false at some time. */

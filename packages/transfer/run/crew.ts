@@ -89,6 +89,9 @@ export class Crew {
     if (!this.#isOver && this.#isDone()) this.#end();
   }
 
+  /** Looks at once whether there is work for a source. */
+  wake = (): void => this.#pump();
+
   #end(): void {
     this.#isOver = true;
     this.#resolve();
@@ -279,8 +282,7 @@ export class Crew {
 
   #onFailure(run: SourceTry, error: SourceError): Decision | undefined {
     if (this.#isOver || findsOtherWay(run, error, this.#ground?.board)) return undefined;
-    const { state } = run;
-    const { layer } = state.source;
+    const [{ state }, { layer }] = [run, run.state.source];
     return this.#options.consequences.afterFailure(state, error, {
       otherSources: this.#joined().filter((one) => one !== state && one.source.layer === layer).length,
       hasOtherLayer: this.#options.states.some((one) => !one.isLeft && one.source.layer !== layer),

@@ -70,6 +70,7 @@ class TransferRun {
     this.#consequences = new Consequences({ states, budgets, logger, now, random });
     this.#progress = new TransferProgress(options.onProgress, now);
     this.#tries = new TryLog(options.onTry);
+    options.share?.listen(() => this.#crew?.wake());
     this.#layout = new Layout(parts, {
       resumed: (board) => this.#report(true, board),
       committed: () => {

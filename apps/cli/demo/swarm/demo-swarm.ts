@@ -8,6 +8,7 @@ import { withApi } from '../../api-client.ts';
 import type { CommandContext } from '../../context.ts';
 import { CliError, EXIT } from '../../exit-code.ts';
 import { swarmDisplay } from '../../swarm/swarm-display.ts';
+import { eventually } from '../eventually.ts';
 import type { DemoServers } from '../ground.ts';
 import { askWorker } from './swarm-clients.ts';
 import { ORIGIN_BYTES_PER_SECOND, prepareSwarm, type SwarmStage } from './swarm-stage.ts';
@@ -68,25 +69,32 @@ interface Spread {
 }
 
 /** Orders the file for all hosts at once, and shows who has what until all have it. */
-async function follow({ client, model, file, hosts, context }: SwarmStage): Promise<Spread> {
+async function follow(stage: SwarmStage): Promise<Spread> {
+  const { client, model, file, hosts, context } = stage;
+  const lastView = async (): Promise<SwarmView | undefined> => {
+    const last = await client.getSwarm(file.cid);
+    display.update(last);
+    return last.hosts.every(({ state }) => state === 'seeding') ? last : undefined;
+  };
   const startedAt = performance.now();
   const created = await Promise.all(
     hosts.map(({ name: host }) => client.createDownloads({ model, host, allowUnknown: true })),
   );
   const ids = created.flatMap(({ downloads }) => downloads.map(({ id }) => id));
   const display = swarmDisplay(context.stderr, context.env);
-  let view: SwarmView | undefined;
-  for (;;) {
+  let [view, elapsedMs]: [SwarmView | undefined, number] = [undefined, 0];
+  for (let isDone = false; !isDone;) {
     const { downloads } = await client.listDownloads({ id: ids });
-    const elapsedMs = performance.now() - startedAt;
+    elapsedMs = performance.now() - startedAt;
     view = (await viewOf(client.getSwarm(file.cid))) ?? view;
     if (view !== undefined) display.update(view);
-    if (downloads.every(({ status }) => isFinal(status))) {
-      downloads.forEach((download) => expectFile(download, file.sha256));
-      return { elapsedMs, view };
-    }
-    await pause(LOOK_EVERY_MS, undefined, { signal: context.signal });
+    isDone = downloads.every(({ status }) => isFinal(status));
+    if (isDone) downloads.forEach((download) => expectFile(download, file.sha256));
+    else await pause(LOOK_EVERY_MS, undefined, { signal: context.signal });
   }
+  // The last host announces a moment later that it has the file.
+  if (view !== undefined) view = await eventually(stage, 'all hosts to say that they have the file', lastView);
+  return { elapsedMs, view };
 }
 
 /** The swarm is not known before the first host announced it. */

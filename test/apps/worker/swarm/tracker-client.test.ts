@@ -38,8 +38,8 @@ describe('what a host tells a tracker', () => {
   const complete = (piece: number): void => {
     for (let leaf = 0; leaf < LEAVES_OF_A_PIECE; leaf += 1) done.add(LEAVES_OF_A_PIECE * piece + leaf);
   };
-  const track = (onPeers: (urls: readonly string[]) => void = () => undefined) => {
-    const file = tracker.track({ cid, named: cid, sizeBytes: bytes.length, onPeers });
+  const track = (onAnswer: (urls: readonly string[]) => void = () => undefined) => {
+    const file = tracker.track({ cid, named: cid, sizeBytes: bytes.length, onAnswer });
     file.begin(held);
     return file;
   };
@@ -77,7 +77,7 @@ describe('what a host tells a tracker', () => {
   });
 
   it('N6 asks for leases as soon as the file is laid out', async () => {
-    const file = tracker.track({ cid, named: cid, sizeBytes: bytes.length, onPeers: () => undefined });
+    const file = tracker.track({ cid, named: cid, sizeBytes: bytes.length, onAnswer: () => undefined });
     await pass(100);
     expect(announced[0]!.files[0]).toMatchObject({ state: 'leeching', want: 0 });
     file.begin(held);
