@@ -93,14 +93,14 @@ function statsOf(flat: readonly string[]): Record<string, string | undefined> {
   return stats;
 }
 
-/** The leases of a host, in the order in which they were given. */
+/** The leases of a host, in the order of the pieces. */
 export const leasesOf = ({ leases }: SwarmRecord, nowMs: number): HeldLease[] =>
   Object.entries(leases)
-    .sort(([, a], [, b]) => a.at - b.at)
-    .map(([key, { id, at, bytes, ends }]) => ({
+    .map(([key, { id, at, bytes, ends }]): HeldLease => ({
       ...{ id, bytes, piece: Number(key.slice(2)), from: key.startsWith('o') ? 'origin' : 'site' },
       ...{ sinceMs: Math.max(0, nowMs - at), endsInMs: Math.max(0, Math.round(ends - nowMs)) },
-    }));
+    }))
+    .sort((a, b) => a.piece - b.piece);
 
 function peersOf(flat: readonly string[], sizeBytes: number): NamedPeer[] {
   const peers: NamedPeer[] = [];
