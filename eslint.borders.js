@@ -76,6 +76,7 @@ export const OWNED_LIBRARIES = {
   '^(react|react-dom|react-router|@tanstack/react-query|@base-ui/react|uplot|vite)(/|$)': ['apps/dashboard'],
   '^@node-rs/argon2$': ['apps/api'],
   '^(commander|get-east-asian-width)$': ['apps/cli'],
+  '^multicast-dns$': ['apps/worker'],
   '^picomatch$': ['packages/ingest'],
   '^pino(-pretty)?$': ['packages/os'],
 };

@@ -25,6 +25,7 @@ const ALL: readonly AddCommands[] = [
   addBundleCommands,
   addRolloutCommands,
   addSiteCommands,
+  addSwarmCommand,
   addHostCommands,
   addWebhookCommands,
   addWorkerCommands,
@@ -74,14 +75,28 @@ function addStackCommands(program: Command, context: CommandContext): void {
   program
     .command('demo')
     .description('run the whole stack with a local origin, three files and one model')
-    .addArgument(new Argument('[what]', 'fleet: rollouts to twelve workers').choices(['fleet']))
-    .option('--once', 'stop everything after the table and exit; `demo fleet` always does')
+    .addArgument(
+      new Argument('[what]', 'fleet: rollouts to twelve workers; swarm: eight workers feed each other').choices([
+        'fleet',
+        'swarm',
+      ]),
+    )
+    .option('--once', 'stop everything after the table and exit; `demo fleet` and `demo swarm` always do')
     .option('--json', 'end with one JSON object on stdout')
-    .action(async (what, options) =>
-      what === 'fleet'
-        ? (await import('./demo/fleet/demo-fleet.ts')).demoFleet(options, context)
-        : (await import('./demo/demo.ts')).demo(options, context),
-    );
+    .action(async (what, options) => {
+      if (what === 'fleet') return (await import('./demo/fleet/demo-fleet.ts')).demoFleet(options, context);
+      if (what === 'swarm') return (await import('./demo/swarm/demo-swarm.ts')).demoSwarm(options, context);
+      return (await import('./demo/demo.ts')).demo(options, context);
+    });
+}
+
+function addSwarmCommand(program: Command, context: CommandContext): void {
+  program
+    .command('swarm <cid>')
+    .description('show which hosts have which pieces of one file, what the origin gave, and what limits it')
+    .option('--watch', 'show it on stderr until every host has the file')
+    .option('--json', 'one JSON object on stdout')
+    .action(async (cid, options) => (await import('./commands/swarm/swarm.ts')).swarm(cid, options, context));
 }
 
 function addFetchCommand(program: Command, context: CommandContext): void {
