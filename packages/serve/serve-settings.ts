@@ -20,7 +20,10 @@ export interface ServeValues {
 }
 
 /** Where and to whom a store is served. */
-export interface ServeSettings extends Pick<ServeOptions, 'limits' | 'totalBytesPerSecond' | 'repos' | 'privateModels'> {
+export interface ServeSettings extends Pick<
+  ServeOptions,
+  'limits' | 'totalBytesPerSecond' | 'repos' | 'privateModels'
+> {
   readonly host: string;
   /** Undefined: the usual one, or a free one where that is taken. */
   readonly port: number | undefined;
