@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import type { DisabledSource } from '#contracts/worker/disabled-source';
+import type { SourceOrder } from '#contracts/worker/source-order';
 import type { ReportedSource, WorkerEvent } from '#contracts/worker/worker-events';
 import type { Logger } from '#core/logger';
 import type { Http } from '#http/pool';
@@ -28,6 +29,7 @@ import { TransferLimits } from './downloads/transfer-limits.ts';
 import { unhandledFailureEvent } from './downloads/unhandled-failure.ts';
 import { MetricsServer } from './metrics-server.ts';
 import type { HeldIdentity } from './worker-identity.ts';
+import { SourcePlaces } from './downloads/source-places.ts';
 import { sourceReports } from './downloads/source-reports.ts';
 import { workerSwarm, type WorkerSwarmOptions } from './downloads/worker-swarm.ts';
 import { workerSources, type SharedBySources } from './downloads/worker-sources.ts';
@@ -72,7 +74,7 @@ export function createWorker(
     maintenance.storeChanged(storeChange(event));
   };
   const [downloads, limits] = [new RunningDownloads(Date.now), new TransferLimits(config)];
-  const commands = listenToCommands(config, redis, { downloads, limits, health: sources.health }, logger);
+  const commands = listenToCommands(config, redis, { downloads, limits, ...sources }, logger);
   const recallCommands = commands.recall.bind(commands);
   const reporter = new ProgressPublisher({ downloads, publish: append, recallCommands, logger });
   const fetcher = createWorkerFetcher(config, limits, store, { http, metrics, ...sources, ...shares }, logger);
@@ -111,8 +113,8 @@ const sharedFiles = ({ workerId: peerId }: HeldIdentity) => ({ growing: new Grow
 
 /** What this worker learns of its sources, over all downloads. */
 function knownSources(config: WorkerConfig) {
-  const [health, gates] = [new SourceHealth(), new OriginGates()];
-  return { health, gates, readSources: (): ReportedSource[] => sourceReports(config, health, gates.limits) };
+  const [health, gates, places] = [new SourceHealth(), new OriginGates(), new SourcePlaces()];
+  return { health, gates, places, readSources: (): ReportedSource[] => sourceReports(config, health, gates.limits) };
 }
 
 const metricsOf = (
@@ -186,7 +188,12 @@ function stoppable(start: (isStopped: () => boolean) => Promise<void>, stop: () 
 function listenToCommands(
   { redis: settings, host, pool }: WorkerConfig,
   redis: RedisClient,
-  { downloads, limits, health }: { downloads: RunningDownloads; limits: TransferLimits; health: SourceHealth },
+  {
+    downloads,
+    limits,
+    health,
+    places,
+  }: { downloads: RunningDownloads; limits: TransferLimits; health: SourceHealth; places: SourcePlaces },
   logger: Logger,
 ): CommandListener {
   const onCommand = downloads.obey.bind(downloads);
@@ -197,7 +204,9 @@ function listenToCommands(
       sources.map(({ origin, note, until }) => ({ origin, note, forMs: until === null ? undefined : until - now })),
     );
   };
-  return new CommandListener({ settings, redis, host, pool, onCommand, onLimits, onDisabledSources, logger });
+  const onSourceOrders = (orders: readonly SourceOrder[]): void => places.set(orders);
+  const hearing = { onCommand, onLimits, onDisabledSources, onSourceOrders };
+  return new CommandListener({ settings, redis, host, pool, ...hearing, logger });
 }
 
 function createWorkerFetcher(
@@ -208,15 +217,16 @@ function createWorkerFetcher(
     metrics,
     growing,
     peerId,
+    places,
     ...shared
   }: Omit<SharedBySources, 'onFirstByte'> &
-    Pick<WorkerSwarmOptions, 'growing' | 'peerId'> & { readonly metrics: MetricsServer },
+    Pick<WorkerSwarmOptions, 'growing' | 'peerId'> & { readonly metrics: MetricsServer; readonly places: SourcePlaces },
   logger: Logger,
 ): Fetcher {
   const { http, health } = shared;
   const sourcesOf = workerSources(config, { ...shared, onFirstByte: metrics.firstByte }, logger);
   const swarm = workerSwarm(config, { http, growing, peerId, logger });
-  return createFetcher({ config, limits, sourcesOf, swarm, health, tables: storeLeafTables(store, logger) });
+  return createFetcher({ config, limits, sourcesOf, swarm, health, places, tables: storeLeafTables(store, logger) });
 }
 
 const tellUnhandledFailure =

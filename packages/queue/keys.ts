@@ -111,3 +111,6 @@ export const liveChannel = (prefix: string): string => `${taggedPrefix(prefix, '
 
 /** A hash from the origins of sources that an operator disabled to why and until when. */
 export const disabledSourcesKey = (prefix: string): string => `${taggedPrefix(prefix, 'maintenance')}:disabled-sources`;
+
+/** A hash from layers to the order of their sources that an admin set. */
+export const sourceOrdersKey = (prefix: string): string => `${taggedPrefix(prefix, 'maintenance')}:source-orders`;

@@ -119,9 +119,23 @@ export async function listTries(database: Database, filter: TryFilter, now: Date
 async function triesFrom({ pool }: Database, filter: TryFilter, start: Date): Promise<TryRow[]> {
   const parameters: unknown[] = [start];
   const given = (value: unknown): string => `$${parameters.push(value)}`;
+  const { layer, status } = filter;
   const conditions = [SINCE];
-  if (filter.layer !== undefined) conditions.push(`t.layer = ${given(filter.layer)}`);
-  if (filter.status !== undefined) conditions.push(`t.status = ${given(filter.status)}`);
+  const rolled = [`d.slot >= date_trunc('day', $1::timestamptz, 'UTC')`];
+  if (layer !== undefined) {
+    const place = given(layer);
+    conditions.push(`t.layer = ${place}`);
+    rolled.push(`d.layer = ${place}`);
+  }
+  if (status !== undefined) {
+    conditions.push(`t.status = ${given(status)}`);
+    rolled.push(`d.result ${status === 'success' ? '=' : '<>'} 'success'`);
+  }
+  // The roll-up is written with the tries: it knows the days that have such tries, and others are not read.
+  if (rolled.length > 1)
+    conditions.push(
+      `t.day = ANY(ARRAY(SELECT DISTINCT (d.slot AT TIME ZONE 'UTC')::date FROM try_days d WHERE ${rolled.join(' AND ')}))`,
+    );
   if (filter.after !== undefined) {
     const { at, downloadId, generation, attempt, sequence } = filter.after;
     const position = [given(at), given(downloadId), given(generation), given(attempt), given(sequence)].join(', ');

@@ -1,3 +1,4 @@
+import type { HostRow } from '../hosts/host-queries.ts';
 import type { Database } from '../sql/connect.ts';
 
 export interface VersionCoverage {
@@ -38,10 +39,24 @@ export async function coverageOf({ pool }: Pick<Database, 'pool'>, model: string
   return (await pool.query<VersionCoverage>(sql, [model])).rows;
 }
 
-/** @returns names of the hosts, in the form that names are compared in, that have every file of the version */
-export async function hostsWith({ pool }: Pick<Database, 'pool'>, model: string, version: string): Promise<string[]> {
-  const sql = `SELECT host FROM (${latestSql('d.model = $1 AND d.version = $2')}) w GROUP BY host HAVING bool_and(status = 'success')`;
-  return (await pool.query<{ host: string }>(sql, [model, version])).rows.map(({ host }) => host);
+/** Hosts with the same labels. */
+export interface LabelsCoverage extends Pick<HostRow, 'labels' | 'workerLabels'> {
+  readonly hosts: number;
+  /** Those of them that have every file of the version. */
+  readonly ready: number;
+}
+
+/** All hosts, with or without the model. */
+export async function coverageByLabels(
+  { pool }: Pick<Database, 'pool'>,
+  model: string,
+  version: string,
+): Promise<LabelsCoverage[]> {
+  const sql = `SELECT h.labels, h.worker_labels AS "workerLabels", count(*) AS hosts, count(r.host) AS ready
+    FROM hosts h LEFT JOIN (
+      SELECT host FROM (${latestSql('d.model = $1 AND d.version = $2')}) w GROUP BY host HAVING bool_and(status = 'success')
+    ) r ON r.host = h.name GROUP BY 1, 2`;
+  return (await pool.query<LabelsCoverage>(sql, [model, version])).rows;
 }
 
 /** What is wanted on a host, by model and version. @param host in the form that names are compared in */
