@@ -30,10 +30,12 @@ export function registerCoverageRoutes(app: App, deps: Dependencies): void {
       const model = await modelByName(deps.database, params.name);
       if (model === undefined) throw new RequestError('unknown-model', `there is no model "${params.name}"`);
       return readList(deps, reply, async (database) => {
-        const versions = await coverageOf(database, model.name);
         const current = (await pinnedVersions(deps.database, model.name)).get(model.name) ?? model.currentVersion;
-        if (current === null || versions.length === 0) return { versions, labels: [] };
-        return { versions, labels: byLabel(await coverageByLabels(database, model.name, current)) };
+        const [versions, groups] = await Promise.all([
+          coverageOf(database, model.name),
+          current === null ? [] : coverageByLabels(database, model.name, current),
+        ]);
+        return { versions, labels: versions.length === 0 ? [] : byLabel(groups) };
       });
     },
   );

@@ -251,30 +251,30 @@ describe('the dashboard', () => {
   it('SY6 ME5 lets an admin change the order of sources with the keyboard and with the pointer, and take it back', async () => {
     const page = await open('/sources');
     const layer = page.getByRole('region', { name: 'Layer ipfs' });
+    const cards = layer.getByRole('article');
+    const shown = () => cards.evaluateAll((all) => all.map((card) => card.getAttribute('aria-label')!));
     const becomes = async (origins: readonly string[]): Promise<void> => {
-      const cards = layer.getByRole('article');
-      const read = () => cards.evaluateAll((all) => all.map((card) => card.getAttribute('aria-label')));
-      let shown: (string | null)[] = [];
-      await until(async () => isDeepStrictEqual((shown = await read()), origins), { what: 'the order' }).catch(() =>
-        expect(shown).toEqual(origins),
+      let last: string[] = [];
+      await until(async () => isDeepStrictEqual((last = await shown()), origins), { what: 'the order' }).catch(() =>
+        expect(last).toEqual(origins),
       );
     };
-    const [second, third] = GATEWAYS;
-    await becomes([origin.url, second, third]);
-    const down = layer.getByRole('button', { name: `Move ${origin.url} down` });
-    await down.press('Enter');
-    await becomes([second, origin.url, third]);
+    await cards.nth(2).waitFor();
+    const [first, second, third] = (await shown()) as [string, string, string];
+    await layer.getByRole('button', { name: `Move ${first} down` }).press('Enter');
+    await becomes([second, first, third]);
     // The card changes places and its button keeps the focus.
-    await layer.locator(`[aria-label="Move ${origin.url} down"]:focus`).waitFor();
+    await layer.locator(`[aria-label="Move ${first} down"]:focus`).waitFor();
     await page.keyboard.press('Enter');
-    await becomes([second, third, origin.url]);
-    await layer.getByText(`${origin.url} is now 3 of 3.`).waitFor();
+    await becomes([second, third, first]);
+    await layer.getByText(`${first} is now 3 of 3.`).waitFor();
     const grip = layer.getByRole('article', { name: third }).locator('.grip');
     await grip.dragTo(layer.getByRole('article', { name: second }), { targetPosition: { x: 20, y: 5 } });
-    await becomes([third, second, origin.url]);
+    await becomes([third, second, first]);
     await layer.getByText('Order set by ada').waitFor();
     await layer.getByRole('button', { name: 'Order by what is measured' }).click();
-    await becomes([origin.url, second, third]);
+    await layer.getByText('Order: by what is measured.').waitFor();
+    await becomes([first, second, third]);
   }, 60_000);
 
   it('finds a host by a part of its name from every page, with the keyboard alone', async () => {
@@ -366,7 +366,8 @@ describe('the dashboard', () => {
   }, 60_000);
 
   it('asks nothing while its tab is hidden, and what it missed as soon as it is shown', async () => {
-    const [hidden, shown] = [await open('/models'), await open('/models')];
+    const [hidden, shown] = [await open('/sources'), await open('/sources')];
+    const note = 'disabled while the tab was hidden';
     await hidden.getByText('live', { exact: true }).waitFor();
     const become = (isHidden: boolean) =>
       hidden.evaluate(`
@@ -378,12 +379,14 @@ describe('the dashboard', () => {
     await hidden.getByText('paused', { exact: true }).waitFor();
     const asked: string[] = [];
     hidden.on('request', (request) => asked.push(request.url()));
-    await system.client.publishVersion(sampleManifest('while-hidden', FIRST, '1'));
-    await shown.getByRole('link', { name: 'while-hidden' }).waitFor();
+    const { id } = (await system.client.listSources())[0]!;
+    await system.client.disableSource(id, { note });
+    await shown.getByText(note).first().waitFor();
     expect(asked).toEqual([]);
     await become(false);
-    await hidden.getByRole('link', { name: 'while-hidden' }).waitFor();
+    await hidden.getByText(note).first().waitFor();
     await hidden.getByText('live', { exact: true }).waitFor();
+    await system.client.enableSource(id);
   }, 60_000);
 
   it('keeps a view of a list in the browser', async () => {
