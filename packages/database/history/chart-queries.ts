@@ -165,6 +165,7 @@ async function queueSeries({ pool }: Database, { since, stepMs, end }: ChartSlot
     FROM queue_samples q WHERE q.at >= $1 AND q.at < $3 GROUP BY 1`;
   type Row = { slot: Date } & Record<'waiting' | 'running' | 'paused' | 'oldestWaiting', number>;
   const { rows } = await pool.query<Row>(sql, [since, stepMs, end]);
+  if (rows.length === 0) return [];
   const of = (field: Exclude<keyof Row, 'slot'>, name: string, unit: ChartSeries['unit']): ChartSeries => ({
     ...{ name, unit, weight: 0 },
     points: rows.map((row) => ({ slot: row.slot, name, value: row[field] })),

@@ -59,6 +59,7 @@ export function Attention(known: Known) {
 const itemsOf = (known: Known): Item[] => [
   ...brokenParts(known),
   ...failingRollouts(known),
+  ...waitingForApproval(known),
   ...layersDown(known),
   ...notices(known),
   ...hostsOf(known),
@@ -74,6 +75,17 @@ const brokenParts = ({ status }: Known): Item[] =>
       text: `${name} is down: ${message ?? ''}`,
       to: '/settings?tab=about',
       verb: 'Details',
+    }));
+
+const waitingForApproval = ({ rollouts = [] }: Known): Item[] =>
+  rollouts
+    .filter(({ state }) => state === 'awaiting_approval')
+    .map((rollout) => ({
+      key: `approval ${rollout.id}`,
+      tone: 'warn',
+      text: `${titleOf(rollout)} waits for approval.`,
+      to: `/rollouts/${rollout.id}`,
+      verb: 'Decide',
     }));
 
 const failingRollouts = ({ rollouts = [] }: Known): Item[] =>

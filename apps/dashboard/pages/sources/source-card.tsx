@@ -81,6 +81,8 @@ export function SourceCard(props: {
               <span key="breaker" className="tone-bad">
                 open at {several(breakers.open, 'worker')}, until <When at={breakers.openUntil} />
               </span>
+            ) : breakers.closed + breakers.halfOpen === 0 ? (
+              'no worker reports it'
             ) : (
               `closed at ${several(breakers.closed, 'worker')}`
             ),
