@@ -28,7 +28,7 @@ import { createLive } from './live/live-events-process.ts';
 import { createLoop, type Loop } from './background/loop.ts';
 import { createBulkRunner } from './bulk/run-bulk-actions.ts';
 import { createConductor } from './rollouts/conductor.ts';
-import { createSourceSwitches } from './sources/disabled-sources.ts';
+import { createSourceRules } from './sources/tell-workers.ts';
 import { createQueueSampler } from './metrics/chart-routes.ts';
 import { createQueueBoard } from './system/queue-board.ts';
 import type { BoardQueues, QueueBoard } from './system/queue-board-type.ts';
@@ -180,8 +180,8 @@ function createLoops(
     createWebhookHistory(deps, config.historyMs),
     createAccessKeeper(deps),
     createQueueSampler(deps),
-    createSourceSwitches(deps),
-    createSettlement(deps),
+      createSourceRules(deps),
+      createSettlement(deps),
   ];
   const marking = config.databaseReadUrl === undefined ? [] : [markingLoop(deps)];
   const own = [relay, conductor, bulk, ...createReconciler(deps, config), repairs, versionChecks];

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { createClient } from '#client/client';
 import type { DisabledSource } from '#contracts/worker/disabled-source';
+import type { SourceOrder } from '#contracts/worker/source-order';
 import type { ReportedSource, WorkerEvent } from '#contracts/worker/worker-events';
 import type { Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
@@ -17,7 +18,7 @@ import { SourceHealth } from '#sources/guards/source-health';
 import type { Tracing } from '#tracing/tracing';
 import type { Store } from '#store/open-store';
 import type { WorkerConfig } from './config.ts';
-import { createFetcher, type Fetcher } from './downloads/fetcher.ts';
+import { createFetcher, type Fetcher, type FetcherDeps } from './downloads/fetcher.ts';
 import { createDownloadHandler } from './downloads/download-file.ts';
 import { storeLeafTables } from './downloads/leaf-table-cache.ts';
 import { storeChange } from './host/inventory-reporter.ts';
@@ -30,6 +31,7 @@ import { TransferLimits } from './downloads/transfer-limits.ts';
 import { unhandledFailureEvent } from './downloads/unhandled-failure.ts';
 import { MetricsServer } from './metrics-server.ts';
 import type { HeldIdentity } from './worker-identity.ts';
+import { SourcePlaces } from './downloads/source-places.ts';
 import { sourceReports } from './downloads/source-reports.ts';
 import { workerSources, type SharedBySources } from './downloads/worker-sources.ts';
 import { workerSwarm, type WorkerSwarm, type WorkerSwarmOptions } from './swarm/worker-swarm.ts';
@@ -78,10 +80,10 @@ export function createWorker(
     maintenance.storeChanged(storeChange(event));
   };
   const [downloads, limits] = [new RunningDownloads(Date.now), new TransferLimits(config)];
-  const commands = listenToCommands(config, redis, { downloads, limits, health: sources.health }, logger);
+  const commands = listenToCommands(config, redis, { downloads, limits, ...sources }, logger);
   const recallCommands = commands.recall.bind(commands);
   const reporter = new ProgressPublisher({ downloads, publish: append, recallCommands, logger });
-  const fetcher = fetcherOf(config, limits, store, guarded, swarm, logger);
+  const fetcher = fetcherOf(config, { limits, ...sources }, store, guarded, swarm, logger);
   const handler = createDownloadHandler({ ...shared, publish, fetcher, downloads, onServed: maintenance.served });
   tellNotices(storeNotices, maintenance, publish);
   const handling = { handler, onUnhandledFailure: tellUnhandledFailure(publish), logger };
@@ -116,8 +118,8 @@ const sharedFiles = ({ workerId: peerId }: HeldIdentity) => ({ growing: new Grow
 
 /** What this worker learns of its sources, over all downloads. */
 function knownSources(config: WorkerConfig) {
-  const [health, gates] = [new SourceHealth(), new OriginGates()];
-  return { health, gates, readSources: (): ReportedSource[] => sourceReports(config, health, gates.limits) };
+  const [health, gates, places] = [new SourceHealth(), new OriginGates(), new SourcePlaces()];
+  return { health, gates, places, readSources: (): ReportedSource[] => sourceReports(config, health, gates.limits) };
 }
 
 const metricsOf = (
@@ -232,7 +234,12 @@ function stoppable(start: (isStopped: () => boolean) => Promise<void>, stop: () 
 function listenToCommands(
   { redis: settings, host, pool }: WorkerConfig,
   redis: RedisClient,
-  { downloads, limits, health }: { downloads: RunningDownloads; limits: TransferLimits; health: SourceHealth },
+  {
+    downloads,
+    limits,
+    health,
+    places,
+  }: { downloads: RunningDownloads; limits: TransferLimits; health: SourceHealth; places: SourcePlaces },
   logger: Logger,
 ): CommandListener {
   const onCommand = downloads.obey.bind(downloads);
@@ -243,19 +250,21 @@ function listenToCommands(
       sources.map(({ origin, note, until }) => ({ origin, note, forMs: until === null ? undefined : until - now })),
     );
   };
-  return new CommandListener({ settings, redis, host, pool, onCommand, onLimits, onDisabledSources, logger });
+  const onSourceOrders = (orders: readonly SourceOrder[]): void => places.set(orders);
+  const hearing = { onCommand, onLimits, onDisabledSources, onSourceOrders };
+  return new CommandListener({ settings, redis, host, pool, ...hearing, logger });
 }
 
 function fetcherOf(
   config: WorkerConfig,
-  limits: TransferLimits,
+  { limits, places }: Pick<FetcherDeps, 'limits' | 'places'>,
   store: Store,
   shared: SharedBySources,
   swarm: WorkerSwarm,
   logger: Logger,
 ): Fetcher {
   const [sourcesOf, tables] = [workerSources(config, shared, logger), storeLeafTables(store, logger)];
-  return createFetcher({ config, limits, sourcesOf, swarm, health: shared.health, tables });
+  return createFetcher({ config, limits, places, sourcesOf, swarm, health: shared.health, tables });
 }
 
 const tellUnhandledFailure =

@@ -10,6 +10,7 @@ import { openQueueLab, type QueueLab } from '../queue/queue-lab.ts';
 import { seed } from '../seed/seed-all.ts';
 import { markdownOf, rowOf, type BenchReport } from '../table.ts';
 import { openBrowser } from './browser.ts';
+import { gridFrames } from './grid-frames.ts';
 
 export interface DashboardBenchOptions {
   readonly rounds: number;
@@ -28,6 +29,7 @@ const VIEWPORT = { width: 1280, height: 860 };
 const COLD = `Overview, nothing kept by the browser, CPU ${THROTTLE} × slower`;
 const AGAIN = `Overview again, CPU ${THROTTLE} × slower`;
 const FULL_SPEED = 'Overview, nothing kept by the browser';
+const GRID = 'Grid of every host of a rollout, 500 of which change at once';
 const PATIENCE_MS = 60_000;
 
 const GOALS: readonly Goal[] = [
@@ -36,6 +38,7 @@ const GOALS: readonly Goal[] = [
     ...{ direction: 'at most', hold: 1500 },
   },
   { id: 'D2', of: COLD, what: 'ms until the heading', look: fact('headingMs'), direction: 'at most', hold: 1500 },
+  { id: 'D3', of: GRID, what: 'ms of the longest frame', look: fact('longestMs'), direction: 'at most', hold: 50 },
 ];
 
 /** Measures how long an admin waits for the first page of a seeded fleet; removes everything. */
@@ -49,18 +52,12 @@ export async function dashboardBench(
     const { browser, close } = await openBrowser();
     try {
       const visitor = await signIn(browser, lab);
-      const names = [COLD, AGAIN, FULL_SPEED];
+      const names = [COLD, AGAIN, FULL_SPEED, GRID];
       const results: Measured[][] = names.map(() => []);
       for (let round = 0; round <= options.rounds; round += 1) {
         options.signal.throwIfAborted();
-        const runs = [
-          ...(await visits(browser, lab.stack.apiUrl, visitor, THROTTLE)),
-          (await visits(browser, lab.stack.apiUrl, visitor, 1))[0]!,
-        ];
-        const texts = runs.map(({ facts }) => `${facts!['headingMs']!.toFixed(0)}/${facts!['lcpMs']!.toFixed(0)}`);
-        options.say(
-          `  ${round === 0 ? 'warm-up' : `round ${round}/${options.rounds}`}  heading/paint ms: ${texts.join(', ')}`,
-        );
+        const runs = await roundOf(browser, lab, visitor, options.signal);
+        options.say(`  ${round === 0 ? 'warm-up' : `round ${round}/${options.rounds}`}  ${textOf(runs)}`);
         if (round > 0) runs.forEach((run, place) => results[place]!.push(run));
       }
       const one = {
@@ -79,6 +76,23 @@ export async function dashboardBench(
     await lab.close();
   }
 }
+
+async function roundOf(
+  browser: Browser,
+  { stack: { apiUrl }, database }: QueueLab,
+  visitor: Visitor,
+  signal: AbortSignal,
+): Promise<Measured[]> {
+  const throttled = await visits(browser, apiUrl, visitor, THROTTLE);
+  const [first] = await visits(browser, apiUrl, visitor, 1);
+  return [...throttled, first!, await gridFrames({ browser, database, apiUrl, visitor, signal })];
+}
+
+const textOf = (runs: readonly Measured[]): string =>
+  runs
+    .map(({ facts = {} }) => Object.entries(facts).map(([name, value]) => `${name} ${value.toFixed(0)}`))
+    .map((facts) => facts.join(' '))
+    .join(', ');
 
 const sizeOf = ({ quick }: DashboardBenchOptions) =>
   quick ? { hosts: 300, days: 7, downloads: 5_000 } : { hosts: 10_000, days: 30, downloads: 300_000 };

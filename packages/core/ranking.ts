@@ -8,12 +8,15 @@ export interface PastHealth {
 export interface Candidate {
   readonly name: string;
   readonly health?: PastHealth | undefined;
+  /** Place in the order that an admin set, from 1; undefined for a source that this order does not name. */
+  readonly setPlace?: number | undefined;
 }
 
 export interface Ranked {
   readonly name: string;
   /** Position in the configured order, from 0. */
   readonly configuredIndex: number;
+  readonly setPlace: number | undefined;
   readonly score: number;
   /** The reason in words, stored with the attempt. */
   readonly why: string;
@@ -25,23 +28,27 @@ const LEAST_SUCCESS = 0.02;
 const SPEED_BOUNDS = { least: 0.4, most: 2.5 } as const;
 
 /**
- * Orders sources: the configured order is the prior, measured success and speed move it. Pure, stable
- * and explained.
+ * Orders sources: the configured order is the prior, measured success and speed move it. Sources that an admin gave a place come
+ * first, in that order, whatever was measured. Pure, stable and explained.
  *
  * @param candidates in configured order
- * @returns best first; without measurements the configured order
+ * @returns best first; without measurements and places the configured order
  */
 export function rank(candidates: readonly Candidate[]): Ranked[] {
   const usual = usualSpeed(candidates);
   return candidates
     .map((candidate, index) => score(candidate, index, usual))
-    .sort((a, b) => b.score - a.score || a.configuredIndex - b.configuredIndex);
+    .sort((a, b) => setPlaceOf(a) - setPlaceOf(b) || b.score - a.score || a.configuredIndex - b.configuredIndex);
 }
 
+/** Behind all that have a place. */
+const setPlaceOf = ({ setPlace }: Ranked): number => setPlace ?? Number.MAX_SAFE_INTEGER;
+
 function score(candidate: Candidate, index: number, usualBytesPerSecond: number | undefined): Ranked {
-  const reasons = [`configured ${ordinal(index + 1)}`];
+  const { health, setPlace } = candidate;
+  const set = setPlace === undefined ? [] : [`set ${ordinal(setPlace)} by an admin`];
+  const reasons = [...set, `configured ${ordinal(index + 1)}`];
   let value = PRIOR_STEP ** index;
-  const { health } = candidate;
   if (health?.successRate !== undefined) {
     // Squared, because a failed try costs its time and the next one's as well.
     value *= Math.max(LEAST_SUCCESS, health.successRate) ** 2;
@@ -52,7 +59,7 @@ function score(candidate: Candidate, index: number, usualBytesPerSecond: number 
     value *= Math.min(SPEED_BOUNDS.most, Math.max(SPEED_BOUNDS.least, Math.sqrt(ratio)));
     reasons.push(`${ratio.toFixed(1)} times the usual speed`);
   }
-  return { name: candidate.name, configuredIndex: index, score: value, why: reasons.join(', ') };
+  return { name: candidate.name, configuredIndex: index, setPlace, score: value, why: reasons.join(', ') };
 }
 
 /** Geometric mean of the known speeds, so that one very fast source does not make all others slow. */

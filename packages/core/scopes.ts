@@ -41,6 +41,7 @@ const AREA_OF_PATH: Readonly<Record<string, ScopeArea>> = {
   cids: 'models',
   sites: 'hosts',
   swarm: 'downloads',
+  'source-orders': 'sources',
 };
 
 /** @returns the area of a route such as `/api/hosts/:name`; undefined when only general scopes count */

@@ -126,3 +126,6 @@ export const swarmStrikesKey = (prefix: string, host: string): string =>
 /** There while the host takes no part in any swarm. */
 export const swarmQuarantineKey = (prefix: string, host: string): string =>
   `${prefixOf(prefix, host)}:swarm-quarantine:${hostKey(host)}`;
+
+/** A hash from layers to the order of their sources that an admin set. */
+export const sourceOrdersKey = (prefix: string): string => `${taggedPrefix(prefix, 'maintenance')}:source-orders`;

@@ -2,15 +2,17 @@ import { randomUUID } from 'node:crypto';
 import { HostActionBody, HostActionResult, MAX_SKIPPED_HOSTS } from '#contracts/http/hosts';
 import { DryRunQuery } from '#contracts/http/parameters';
 import { mapConcurrently } from '#core/async/map-concurrently';
+import { selectableOf } from '#core/selector/host-labels';
+import { isSelected } from '#core/selector/selector';
 import { patchLabelsOf, setDrainingOf } from '#database/hosts/host-actions';
-import { allHostMarks, type HostMarks } from '#database/hosts/host-marks';
+import { hostMarks, type HostMarks } from '#database/hosts/host-marks';
 import { publishOrders } from '#queue/commands/host-orders';
 import { noteForAudit } from '../access/audit/audit-writes.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import type { App } from '../server/app-type.ts';
 import { RequestError } from '../server/errors/request-error.ts';
-import { hostMatcher } from './host-matcher.ts';
+import { hostFilter } from './host-filter.ts';
 import { forget } from './life-routes.ts';
 import { isOnline } from './view.ts';
 
@@ -70,11 +72,11 @@ interface Outcome extends Omit<Plan, 'names'> {
 
 async function planOf(deps: Dependencies, { action, hosts, labels }: HostActionBody): Promise<Plan> {
   const { names, ...filter } = hosts;
-  const wanted = names === undefined ? undefined : new Set(names);
-  const matches = wanted === undefined ? hostMatcher(deps, filter) : ({ name }: HostMarks) => wanted.has(name);
-  const found = (await allHostMarks(deps.database)).filter(matches);
+  const which = names === undefined ? hostFilter(deps, filter) : { names, selector: [] };
+  const read = await hostMarks(deps.database, which);
+  const found = read.filter((row) => isSelected(which.selector, selectableOf(row)));
   const known = new Set(found.map(({ name }) => name));
-  const unknown = [...(wanted ?? [])].filter((name) => !known.has(name));
+  const unknown = [...new Set(names)].filter((name) => !known.has(name));
   const skipped = unknown.map((host) => ({ host, reason: 'no host has this name' }));
   const online = action === 'forget' ? found.filter((row) => isOnline(row, deps)) : [];
   skipped.push(...online.map(({ name }) => ({ host: name, reason: 'its worker is running: stop it, then forget it' })));

@@ -1,6 +1,7 @@
 import { HostFacets, HostFacetsQuery, HostModels, HostParams } from '#contracts/http/hosts';
-import { FACT_PREFIX, labelsOf } from '#core/selector/host-labels';
-import { allHostMarks } from '#database/hosts/host-marks';
+import { selectableOf } from '#core/selector/host-labels';
+import { isSelected } from '#core/selector/selector';
+import { alikeHosts } from '#database/hosts/host-marks';
 import { hostByName } from '#database/hosts/host-queries';
 import { modelsOn } from '#database/models/coverage-queries';
 import type { Database } from '#database/sql/connect';
@@ -9,9 +10,8 @@ import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import type { App } from '../server/app-type.ts';
 import { momentOrNull } from '../server/requests/moment.ts';
 import { MAY_BE_OLD, readList } from '../server/requests/read-list.ts';
-import { hostMatcher, isLowOnDisk } from './host-matcher.ts';
+import { hostFilter } from './host-filter.ts';
 import { unknownHost } from './unknown-host.ts';
-import { isOnline } from './view.ts';
 
 const documented = { tags: ['hosts'], security: TOKEN_REQUIRED };
 
@@ -58,23 +58,24 @@ const MAX_VALUES = 100;
 
 type Deps = Pick<Dependencies, 'now' | 'hostOfflineAfterMs'> & { readonly database: Database };
 
-/** Selectors are matched here, not in the database (list-routes.ts), so every host is read once. */
 async function facetsOf(deps: Deps, query: HostFacetsQuery): Promise<HostFacets> {
-  const matches = hostMatcher(deps, query);
+  const filter = hostFilter(deps, query);
+  // The names of the hosts were compared in the database.
+  const selector = filter.selector.filter(({ is }) => is !== 'named');
   const labels = new Map<string, Map<string, number>>();
   const versions = new Map<string, number>();
   const counts = { total: 0, online: 0, offline: 0, draining: 0, lowDisk: 0 };
-  for (const row of await allHostMarks(deps.database)) {
-    if (!matches(row)) continue;
-    counts.total += 1;
-    counts[isOnline(row, deps) ? 'online' : 'offline'] += 1;
-    if (row.draining) counts.draining += 1;
-    if (isLowOnDisk(row)) counts.lowDisk += 1;
-    count(versions, row.workerVersion ?? 'unknown');
-    for (const [key, value] of Object.entries(labelsOf(row))) {
-      if (key.startsWith(FACT_PREFIX)) continue;
+  for (const group of await alikeHosts(deps.database, filter)) {
+    const { hosts, isOnline, draining, isLowOnDisk, workerVersion, workerLabels, labels: setLabels } = group;
+    if (!isSelected(selector, selectableOf({ ...group, name: '' }))) continue;
+    counts.total += hosts;
+    counts[isOnline ? 'online' : 'offline'] += hosts;
+    if (draining) counts.draining += hosts;
+    if (isLowOnDisk) counts.lowDisk += hosts;
+    count(versions, workerVersion ?? 'unknown', hosts);
+    for (const [key, value] of Object.entries({ ...workerLabels, ...setLabels })) {
       const values = labels.get(key) ?? new Map<string, number>();
-      count(values, value);
+      count(values, value, hosts);
       labels.set(key, values);
     }
   }
@@ -86,5 +87,5 @@ async function facetsOf(deps: Deps, query: HostFacetsQuery): Promise<HostFacets>
   };
 }
 
-const count = (counts: Map<string, number>, value: string): void =>
-  void counts.set(value, (counts.get(value) ?? 0) + 1);
+const count = (counts: Map<string, number>, value: string, hosts: number): void =>
+  void counts.set(value, (counts.get(value) ?? 0) + hosts);

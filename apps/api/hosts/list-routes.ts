@@ -1,6 +1,9 @@
 import { HostParams, ListHostsQuery } from '#contracts/http/hosts';
 import { HostDetail, HostList } from '#contracts/http/status';
+import { selectableOf } from '#core/selector/host-labels';
+import { isSelected } from '#core/selector/selector';
 import { labelsTag } from '#database/hosts/host-actions';
+import { looksAtFacts } from '#database/hosts/host-filter-sql';
 import { hostByName, listHosts, type HostRow } from '#database/hosts/host-queries';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
@@ -8,7 +11,7 @@ import { decodeName, encodeName } from '../server/requests/cursor.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import { MAY_BE_OLD, readList } from '../server/requests/read-list.ts';
 import { unknownHost } from './unknown-host.ts';
-import { hostMatcher } from './host-matcher.ts';
+import { hostFilter } from './host-filter.ts';
 import { hostDetail, hostView } from './view.ts';
 
 export function registerHostList(app: App, deps: Dependencies): void {
@@ -53,20 +56,15 @@ export function registerHostList(app: App, deps: Dependencies): void {
 /** Rows that are read at once to find those that match. To read a row takes some ten microseconds of the event loop. */
 const CHUNK = 1000;
 
-/**
- * Selectors are matched here, not in the database: one grammar, tested once. No more hosts are read than fill the page; where every
- * host matches, these are the hosts of the page.
- */
+/** Conditions on facts are matched here, not in the database, so more hosts may be read than the page shows. */
 async function pageOf(deps: Dependencies, query: ListHostsQuery): Promise<HostList> {
-  const matches = hostMatcher(deps, query);
-  const { selector = '', status, q, version, disk } = query;
-  const isFiltered = selector !== '' || [status, q, version, disk].some((one) => one !== undefined);
-  const chunk = isFiltered ? Math.max(query.limit + 1, CHUNK) : query.limit + 1;
+  const filter = hostFilter(deps, query);
+  const chunk = looksAtFacts(filter.selector) ? Math.max(query.limit + 1, CHUNK) : query.limit + 1;
   const found: HostRow[] = [];
   let after: string | undefined = query.cursor === undefined ? '' : decodeName(query.cursor);
   while (after !== undefined && found.length <= query.limit) {
-    const rows: HostRow[] = await listHosts(deps.database, chunk, after);
-    found.push(...rows.filter(matches));
+    const rows: HostRow[] = await listHosts(deps.database, chunk, after, filter);
+    found.push(...rows.filter((row) => isSelected(filter.selector, selectableOf(row))));
     after = rows.length < chunk ? undefined : rows.at(-1)!.name;
   }
   const page = found.slice(0, query.limit);

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EventTopic, LiveEvent } from '#contracts/http/events';
 import type { LiveChanges, LivePosition } from '#contracts/live';
 import type { Logger } from '#core/logger';
@@ -70,6 +71,8 @@ const HEARTBEAT_MS = 15 * SECOND_MS;
 const MAX_UNSENT_BYTES = 2 * 1024 * 1024;
 const KEPT_MS = 5 * MINUTE_MS;
 const MAX_KEPT_THINGS = 50_000;
+/** Clients that are written to before other work has its turn: 100 clients with 100 kB each hold the event loop for 12 to 35 ms. */
+const CLIENTS_A_TURN = 10;
 
 interface Kept {
   readonly id: string;
@@ -97,6 +100,8 @@ export class EventHub {
   #kept: Kept[] = [];
   #keptThings = 0;
   #since = '0-0';
+  /** What clients may resume from while events are on their way to them. */
+  #unsentFrom: string | undefined;
   #timer: NodeJS.Timeout | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
   #stopped = false;
@@ -213,8 +218,10 @@ export class EventHub {
   }
 
   async #flush(): Promise<void> {
+    this.#unsentFrom = this.#queue.watermark();
     const { things, watermark, nextMs } = this.#queue.take();
     await this.#deliver(things, watermark);
+    this.#unsentFrom = undefined;
     this.#timer = undefined;
     if (nextMs !== undefined || this.#queue.hasWaiting) this.#plan();
   }
@@ -224,7 +231,9 @@ export class EventHub {
     const wanted = new Set([...this.#connections].flatMap(({ client }) => client.filter.topics));
     const events = await this.#eventsOf(things, wanted);
     const byFilter = new Map<string, Prepared>();
-    for (const connection of this.#connections) {
+    for (const [place, connection] of [...this.#connections].entries()) {
+      if (place > 0 && place % CLIENTS_A_TURN === 0) await nextTurn();
+      if (!this.#connections.has(connection)) continue;
       const { key, client } = connection;
       let prepared = byFilter.get(key);
       if (prepared === undefined) {
@@ -264,7 +273,7 @@ export class EventHub {
     for (const connection of this.#connections) {
       const { client } = connection;
       if (connection.held !== undefined) continue;
-      if (!client.beat(this.#queue.watermark())) this.#end(connection, 'it did not answer');
+      if (!client.beat(this.#unsentFrom ?? this.#queue.watermark())) this.#end(connection, 'it did not answer');
       // While the database is away nothing is known, and the connection stays.
       else if (!(await client.isStillAllowed().catch(() => true)))
         this.#end(connection, 'its token is not valid any more');

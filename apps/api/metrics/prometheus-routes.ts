@@ -10,7 +10,7 @@ import type { ControlPlaneSnapshot, QueueState } from '#metrics/control-plane-me
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
-import { allSources } from '../sources/routes.ts';
+import { allSources } from '../sources/all-sources.ts';
 
 /** The endpoint for Prometheus; it takes a bearer token of the scope `read`. */
 export function registerPrometheusRoutes(app: App, deps: Dependencies): void {

@@ -1,9 +1,7 @@
 import { ModelCoverage, ModelParams } from '#contracts/http/models';
-import { FACT_PREFIX, labelsOf } from '#core/selector/host-labels';
-import { coverageOf, hostsWith } from '#database/models/coverage-queries';
+import { coverageByLabels, coverageOf, type LabelsCoverage } from '#database/models/coverage-queries';
 import { modelByName } from '#database/models/model-queries';
 import { pinnedVersions } from '#database/models/pin-queries';
-import { allHostMarks, type HostMarks } from '#database/hosts/host-marks';
 import type { Dependencies } from '../dependencies.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import type { App } from '../server/app-type.ts';
@@ -32,25 +30,26 @@ export function registerCoverageRoutes(app: App, deps: Dependencies): void {
       const model = await modelByName(deps.database, params.name);
       if (model === undefined) throw new RequestError('unknown-model', `there is no model "${params.name}"`);
       return readList(deps, reply, async (database) => {
-        const versions = await coverageOf(database, model.name);
         const current = (await pinnedVersions(deps.database, model.name)).get(model.name) ?? model.currentVersion;
-        if (current === null || versions.length === 0) return { versions, labels: [] };
-        const ready = new Set(await hostsWith(database, model.name, current));
-        return { versions, labels: byLabel(await allHostMarks(database), ready) };
+        const [versions, groups] = await Promise.all([
+          coverageOf(database, model.name),
+          current === null ? [] : coverageByLabels(database, model.name, current),
+        ]);
+        return { versions, labels: versions.length === 0 ? [] : byLabel(groups) };
       });
     },
   );
 }
 
-/** Labels by key and value, with how many of their hosts are among the given ones. */
-function byLabel(hosts: readonly HostMarks[], ready: ReadonlySet<string>): ModelCoverage['labels'] {
+/** Labels by key and value, with how many of their hosts have the version. */
+function byLabel(groups: readonly LabelsCoverage[]): ModelCoverage['labels'] {
   const counts = new Map<string, Map<string, { hosts: number; ready: number }>>();
-  for (const host of hosts) {
-    for (const [key, value] of Object.entries(labelsOf(host))) {
-      if (key.startsWith(FACT_PREFIX)) continue;
+  for (const { labels, workerLabels, hosts, ready } of groups) {
+    // Labels that were set win over those of the worker.
+    for (const [key, value] of Object.entries({ ...workerLabels, ...labels })) {
       const values = counts.get(key) ?? new Map<string, { hosts: number; ready: number }>();
       const seen = values.get(value) ?? { hosts: 0, ready: 0 };
-      values.set(value, { hosts: seen.hosts + 1, ready: seen.ready + (ready.has(host.name) ? 1 : 0) });
+      values.set(value, { hosts: seen.hosts + hosts, ready: seen.ready + ready });
       counts.set(key, values);
     }
   }

@@ -7,26 +7,25 @@ import {
   SourceParams,
   SourceTest,
 } from '#contracts/http/sources';
-import { DAY_MS, HOUR_MS, MINUTE_MS } from '#core/units';
-import { trySums } from '#database/history/try-sums';
-import { disableSource, enableSource, listSources } from '#database/sources/source-queries';
+import { disableSource, enableSource } from '#database/sources/source-queries';
 import { noteForAudit } from '../access/audit/audit-writes.ts';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import { RequestError } from '../server/errors/request-error.ts';
-import { tellWorkers } from './disabled-sources.ts';
+import { allSources } from './all-sources.ts';
+import { registerSourceOrders } from './order-routes.ts';
+import { tellWorkersOrWarn } from './tell-workers.ts';
 import { testSource } from './test-source.ts';
-import { sourceChanged, sourceViews } from './view.ts';
+import { sourceChanged } from './view.ts';
 
 const documented = { tags: ['sources'], security: TOKEN_REQUIRED };
-/** Reports of workers that nothing was heard of for longer do not count. */
-const REPORTS_COUNT_MS = 10 * MINUTE_MS;
 
 /** Where files come from: how each source does, in which order they are asked, and switches for them. */
 export function registerSourceRoutes(app: App, deps: Dependencies): void {
   registerReads(app, deps);
   registerSwitches(app, deps);
+  registerSourceOrders(app, deps);
   app.post(
     '/api/sources/:id/test',
     {
@@ -53,7 +52,9 @@ function registerReads(app: App, deps: Dependencies): void {
         ...documented,
         operationId: 'listSources',
         summary: 'All sources that workers use, and how they do',
-        description: 'The order is that of the fleet as a whole; each worker orders by what it measures itself.',
+        description:
+          'The order is that of the fleet as a whole; each worker orders by what it measures itself. The order that an admin set for a layer ' +
+          'goes before both.',
         response: { 200: SourceList, ...problems() },
       },
     },
@@ -133,27 +134,13 @@ async function before(deps: Dependencies, request: SourceRequest): Promise<Liste
   return source;
 }
 
-/** Tells workers and clients. The row holds it: a Redis that is down gets it when it is back. */
+/** Tells workers and clients. */
 async function changed(deps: Dependencies, request: SourceRequest): Promise<ListedSource> {
   const source = await mustFind(deps, request.params.id);
   noteForAudit(request, { after: { state: source.state, disabled: source.disabled } });
   deps.changes.tell({ sources: [sourceChanged(source)] });
-  await tellWorkers(deps).catch((err: unknown) =>
-    deps.log.warn({ err }, 'workers were not told of disabled sources; they are told again'),
-  );
+  await tellWorkersOrWarn(deps);
   return source;
-}
-
-/** Sources of all layers, in the order in which the fleet would ask them. */
-export async function allSources({ database, now }: Pick<Dependencies, 'database' | 'now'>): Promise<ListedSource[]> {
-  const at = now();
-  const ago = (ms: number): Date => new Date(at.getTime() - ms);
-  const [rows, hour, day] = await Promise.all([
-    listSources(database, ago(REPORTS_COUNT_MS), at),
-    trySums(database, ago(HOUR_MS)),
-    trySums(database, ago(DAY_MS)),
-  ]);
-  return sourceViews(rows, { hour, day });
 }
 
 /** A source of several layers or kinds is switched and tested as one: the first stands for all. */

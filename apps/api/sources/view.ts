@@ -19,12 +19,14 @@ const BEHIND = 1000;
 const UP_FROM = 0.9;
 const DEGRADED_FROM = 0.5;
 
-/** Sources as the API shows them: by layer, and in each layer the best first. */
+/** Sources as the API shows them: by layer, and in each layer those that an admin ordered, then the best first. */
 export function sourceViews(rows: readonly SourceRow[], tries: SourceTries): ListedSource[] {
   const dayBytes = tries.day.reduce((sum, { bytes }) => sum + bytes, 0);
   return [...groupBy(rows, ({ layer }) => layer).values()].flatMap((ofLayer) => {
     const inOrder = ofLayer.toSorted((a, b) => (a.configuredPlace ?? BEHIND) - (b.configuredPlace ?? BEHIND));
-    const candidates = inOrder.map((row) => ({ name: nameOf(row), health: healthOf(row, tries) }));
+    const candidates = inOrder.map((row) => ({
+      ...{ name: nameOf(row), health: healthOf(row, tries), setPlace: row.setPlace ?? undefined },
+    }));
     return rank(candidates).map(({ name, score, why }, index) => {
       const row = inOrder.find((one) => nameOf(one) === name)!;
       return { ...sourceView(row, tries, dayBytes), place: index + 1, score, why };
@@ -53,6 +55,7 @@ function sourceView(
   const { disabled } = row;
   return {
     ...{ id, layer: row.layer, kind: row.kind, origin: row.origin, configuredPlace: row.configuredPlace },
+    setPlace: row.setPlace,
     ...stateOf(row, lastHour, lastDay),
     breakers: {
       ...{ closed: row.closed, open: row.open, halfOpen: row.halfOpen, openUntil: momentOrNull(row.openUntil) },

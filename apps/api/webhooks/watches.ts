@@ -6,7 +6,7 @@ import { notePresence } from '#database/hosts/note-presence';
 import { forgetEvents } from '#database/webhooks/delivery-queries';
 import { createLoop, type Loop } from '../background/loop.ts';
 import type { Dependencies } from '../dependencies.ts';
-import { allSources } from '../sources/routes.ts';
+import { allSources } from '../sources/all-sources.ts';
 import { sourceChanged } from '../sources/view.ts';
 
 type WatchDeps = Pick<Dependencies, 'database' | 'changes' | 'now' | 'log' | 'hostOfflineAfterMs'>;

@@ -7,6 +7,7 @@ import type { Throttle } from '#transfer/report/throttle';
 import type { WorkerConfig } from '../config.ts';
 import type { SharedDownload } from '../swarm/shared-download.ts';
 import type { WorkerSwarm } from '../swarm/worker-swarm.ts';
+import type { SourcePlaces } from './source-places.ts';
 import type { TransferLimits } from './transfer-limits.ts';
 
 export interface Fetcher {
@@ -40,11 +41,13 @@ export interface FetcherDeps {
   readonly swarm?: Pick<WorkerSwarm, 'join'> | undefined;
   /** Health of the sources over all transfers of this worker. */
   readonly health: SourceHealth;
+  /** The orders that an admin set. */
+  readonly places: SourcePlaces;
   readonly tables: ObtainOptions['tables'];
 }
 
 /** Everything a worker needs to turn a job into a verified partial. */
-export function createFetcher({ config, limits, sourcesOf, swarm, health, tables }: FetcherDeps): Fetcher {
+export function createFetcher({ config, limits, sourcesOf, swarm, health, places, tables }: FetcherDeps): Fetcher {
   return {
     fetch: async (job, { leavesOf, throttle, onSources, onOffered, ...hooks }) => {
       const cid = job.file.cid ?? (await keptCid(tables, leavesOf));
@@ -56,7 +59,7 @@ export function createFetcher({ config, limits, sourcesOf, swarm, health, tables
       const sources = [...own, ...peersOf(share)];
       onSources?.((name) => [...own, ...peersOf(share)].find((source) => source.name === name));
       onOffered?.(() => joined?.withdraw());
-      const common = commonOptions({ config, limits, health }, job, throttle);
+      const common = commonOptions({ config, limits, health, places }, job, throttle);
       const dagProfile = cid === undefined ? ('unixfs-v1-2025' as const) : undefined;
       try {
         return await obtain({ ...job.file, cid }, { ...hooks, ...common, sources, layers, tables, share, dagProfile });
@@ -77,7 +80,7 @@ const joinSwarm = (
 ): SharedDownload | undefined => (cid === undefined ? undefined : swarm?.join(job, cid));
 
 const commonOptions = (
-  { config, limits, health }: Pick<FetcherDeps, 'config' | 'limits' | 'health'>,
+  { config, limits, health, places }: Pick<FetcherDeps, 'config' | 'limits' | 'health' | 'places'>,
   job: DownloadJob,
   throttle: Throttle,
 ) => ({
@@ -85,6 +88,7 @@ const commonOptions = (
   throttles: [limits.worker, throttle],
   sourceThrottles: ({ origin }: Source) => limits.ofSource(origin),
   health: ({ origin }: Source) => health.of(origin),
+  setPlace: (source: Source) => places.of(source),
 });
 
 /** Used only with a kept leaf table: no source is asked for a CID that the job does not name. */

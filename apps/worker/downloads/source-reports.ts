@@ -13,10 +13,12 @@ export function sourceReports(
   health: Pick<SourceHealth, 'of' | 'snapshot'>,
   limits: Pick<ConnectionLimits, 'of'>,
 ): ReportedSource[] {
-  const configured = new Map(configuredPlaces(config).map((place) => [place.origin, place]));
+  // One server may be a gateway and a hub, as `haulier serve` is.
+  const configured = new Map(configuredPlaces(config).map((place) => [`${place.layer} ${place.origin}`, place]));
+  const origins = new Set([...configured.values()].map(({ origin }) => origin));
   const others = health
     .snapshot()
-    .filter(({ origin }) => !configured.has(origin))
+    .filter(({ origin }) => !origins.has(origin))
     .map(({ origin }): Place => ({
       layer: 'huggingface',
       kind: 'mirror',

@@ -63,12 +63,13 @@ export const ListedSource = z
     kind: z.enum(SOURCE_KINDS),
     origin: z.string().describe('scheme, host and port, or the path of a bundle'),
     place: Count.describe(
-      'place in its layer as the fleet measures it now, from 1; a worker goes by its own measurements',
+      'place in its layer now, from 1: as an admin set it, then as the fleet measures it; a worker goes by its own measurements',
     ),
     configuredPlace: Count.nullable().describe(
       'place that workers are configured with, from 1; null: named by manifests',
     ),
-    score: z.number().min(0),
+    setPlace: Count.nullable().describe('place in the order that an admin set, from 1; null: it is not in it'),
+    score: z.number().min(0).describe('of what is measured'),
     why: z.string().describe('what the score is made of, in words'),
     state: z.enum(SOURCE_STATES),
     since: Moment.nullable().describe('since when it is in this state, where that is known'),

@@ -1,5 +1,5 @@
 import type { MetricChart } from '#contracts/http/metrics';
-import { percentileMs } from '#core/latency-buckets';
+import { percentileMs, type LatencyBucket } from '#core/latency-buckets';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '#core/units';
 import type { Database } from '../sql/connect.ts';
 import { groupBy } from './try-sums.ts';
@@ -77,27 +77,36 @@ async function tryCounts({ pool }: Database, { since, stepMs, end }: ChartSlots)
   return (await pool.query<TryCount>(sql, [since, stepMs, end])).rows;
 }
 
-interface EndCount {
-  readonly slot: Date;
-  readonly outcome: string;
-  readonly bucket: number;
-  readonly count: number;
-  readonly totalMs: number;
-}
-
 const READY_MS = `greatest(0, extract(epoch FROM d.completed_at - coalesce(d.asked_at, d.created_at)) * 1000)::bigint`;
 
-const ENDS_SQL = `SELECT ${slotOf('d.completed_at')} AS slot, d.outcome, haulier_bucket(${READY_MS}) AS bucket, count(*) AS count,
-    sum(${READY_MS})::bigint AS "totalMs"
-  FROM downloads d WHERE d.completed_at >= $1 AND d.completed_at < $3 AND d.outcome IS NOT NULL GROUP BY 1, 2, 3`;
+/** Downloads that ended, each with its slot, outcome, bucket, count and time. */
+const ENDS_SQL = `SELECT ${slotOf('d.completed_at')} AS slot, d.outcome, haulier_bucket(${READY_MS}) AS bucket, 1 AS count, ${READY_MS} AS ms
+  FROM downloads d WHERE d.completed_at >= $1 AND d.completed_at < $3 AND d.outcome IS NOT NULL`;
 
-const ROLLED_ENDS_SQL = `SELECT ${slotOf('h.slot')} AS slot, h.outcome, h.bucket, sum(h.downloads)::bigint AS count,
-    sum(h.ready_ms)::bigint AS "totalMs"
-  FROM download_hours h WHERE h.slot >= $1 AND h.slot < $3 GROUP BY 1, 2, 3`;
+const ROLLED_ENDS_SQL = `SELECT ${slotOf('h.slot')} AS slot, h.outcome, h.bucket, h.downloads AS count, h.ready_ms AS ms
+  FROM download_hours h WHERE h.slot >= $1 AND h.slot < $3`;
 
-async function endCounts({ pool }: Database, { since, stepMs, end }: ChartSlots): Promise<EndCount[]> {
-  const sql = stepMs < HOUR_MS ? ENDS_SQL : ROLLED_ENDS_SQL;
-  return (await pool.query<EndCount>(sql, [since, stepMs, end])).rows;
+const endsOf = (stepMs: number): string => (stepMs < HOUR_MS ? ENDS_SQL : ROLLED_ENDS_SQL);
+
+interface OutcomeCount {
+  readonly slot: Date;
+  readonly outcome: string;
+  readonly count: number;
+}
+
+async function outcomeCounts({ pool }: Database, { since, stepMs, end }: ChartSlots): Promise<OutcomeCount[]> {
+  const sql = `SELECT e.slot, e.outcome, sum(e.count)::bigint AS count FROM (${endsOf(stepMs)}) e GROUP BY 1, 2`;
+  return (await pool.query<OutcomeCount>(sql, [since, stepMs, end])).rows;
+}
+
+/** Of the downloads that brought their file. */
+async function readyBuckets(
+  { pool }: Database,
+  { since, stepMs, end }: ChartSlots,
+): Promise<(LatencyBucket & Pick<Point, 'slot'>)[]> {
+  const sql = `SELECT e.slot, e.bucket, sum(e.count)::bigint AS count, sum(e.ms)::bigint AS "totalMs" FROM (${endsOf(stepMs)}) e
+    WHERE e.outcome <> 'all_layers_exhausted' GROUP BY 1, 2`;
+  return (await pool.query<LatencyBucket & Pick<Point, 'slot'>>(sql, [since, stepMs, end])).rows;
 }
 
 /** @returns the series of a chart; a slot without a point was not measured */
@@ -130,18 +139,22 @@ const CHARTS: Readonly<Record<MetricChart, MakeChart>> = {
     );
   },
   fallback_depth: async (database, slots) => {
-    const ends = (await endCounts(database, slots)).map((end) => ({ ...end, name: end.outcome, weight: end.count }));
+    const ends = (await outcomeCounts(database, slots)).map((end) => ({
+      ...end,
+      name: end.outcome,
+      weight: end.count,
+    }));
     return seriesOf(ends, 'count', (same) => sum(same, ({ count }) => count));
   },
   time_to_ready: async (database, slots) => {
-    const ready = (await endCounts(database, slots)).filter(({ outcome }) => outcome !== 'all_layers_exhausted');
-    return [0.5, 0.95, 0.99].flatMap((share) =>
-      seriesOf(
-        ready.map((end) => ({ ...end, name: `p${share * 100}`, weight: share })),
-        'milliseconds',
-        (same) => percentileMs(merged(same), share),
-      ),
-    );
+    const bySlot = groupBy(await readyBuckets(database, slots), ({ slot }) => String(slot.getTime()));
+    if (bySlot.size === 0) return [];
+    return [0.5, 0.95, 0.99].map((share) => ({
+      ...{ name: `p${share * 100}`, unit: 'milliseconds', weight: share },
+      points: [...bySlot.values()].map((same) => ({
+        ...{ slot: same[0]!.slot, name: `p${share * 100}`, value: percentileMs(same, share) },
+      })),
+    }));
   },
   queue: queueSeries,
 };
@@ -152,6 +165,7 @@ async function queueSeries({ pool }: Database, { since, stepMs, end }: ChartSlot
     FROM queue_samples q WHERE q.at >= $1 AND q.at < $3 GROUP BY 1`;
   type Row = { slot: Date } & Record<'waiting' | 'running' | 'paused' | 'oldestWaiting', number>;
   const { rows } = await pool.query<Row>(sql, [since, stepMs, end]);
+  if (rows.length === 0) return [];
   const of = (field: Exclude<keyof Row, 'slot'>, name: string, unit: ChartSeries['unit']): ChartSeries => ({
     ...{ name, unit, weight: 0 },
     points: rows.map((row) => ({ slot: row.slot, name, value: row[field] })),
@@ -210,13 +224,6 @@ const triesOf = ({ tries }: TryCount): number => tries;
 
 const sum = <Item>(items: readonly Item[], of: (item: Item) => number): number =>
   items.reduce((total, item) => total + of(item), 0);
-
-const merged = (ends: readonly EndCount[]): EndCount[] =>
-  [...groupBy(ends, ({ bucket }) => String(bucket)).values()].map((same) => ({
-    ...same[0]!,
-    count: sum(same, ({ count }) => count),
-    totalMs: sum(same, ({ totalMs }) => totalMs),
-  }));
 
 const SAMPLE_COLUMNS = `count(*) FILTER (WHERE d.status = 'pending')::int AS waiting,
   count(*) FILTER (WHERE d.status IN ('in_progress', 'resuming'))::int AS running,

@@ -106,20 +106,48 @@ const FIRST_LOOKS_MS = [DAY_MS, 7 * DAY_MS];
  */
 export async function listTries(database: Database, filter: TryFilter, now: Date): Promise<TryRow[]> {
   const start = await startOf(database, filter.since);
+  const days = await daysWith(database, filter, start);
+  if (days?.length === 0) return [];
   const newest = filter.after?.at ?? now;
   for (const lookMs of FIRST_LOOKS_MS) {
     const from = new Date(newest.getTime() - lookMs);
     if (from <= start) break;
-    const rows = await triesFrom(database, filter, from);
+    const rows = await triesFrom(database, filter, from, days);
     if (rows.length === filter.limit) return rows;
   }
-  return triesFrom(database, filter, start);
+  return triesFrom(database, filter, start, days);
 }
 
-async function triesFrom({ pool }: Database, filter: TryFilter, start: Date): Promise<TryRow[]> {
+/**
+ * The days that have such tries, by the roll-up, which is written in the transaction that writes the tries. The days themselves are
+ * parameters of the next statement: Postgres leaves out partitions by values that it knows, and not by those of a subquery.
+ *
+ * @returns undefined without a filter
+ */
+async function daysWith(
+  { pool }: Database,
+  { layer, status }: TryFilter,
+  start: Date,
+): Promise<readonly string[] | undefined> {
+  if (layer === undefined && status === undefined) return undefined;
+  const sql = `SELECT DISTINCT (d.slot AT TIME ZONE 'UTC')::date::text AS day FROM try_days d
+    WHERE d.slot >= date_trunc('day', $1::timestamptz, 'UTC') AND ($2::text IS NULL OR d.layer = $2)
+      AND ($3::boolean IS NULL OR (d.result = 'success') = $3)`;
+  const isSuccess = status === undefined ? null : status === 'success';
+  const { rows } = await pool.query<{ day: string }>(sql, [start, layer ?? null, isSuccess]);
+  return rows.map(({ day }) => day);
+}
+
+async function triesFrom(
+  { pool }: Database,
+  filter: TryFilter,
+  start: Date,
+  days: readonly string[] | undefined,
+): Promise<TryRow[]> {
   const parameters: unknown[] = [start];
   const given = (value: unknown): string => `$${parameters.push(value)}`;
   const conditions = [SINCE];
+  if (days !== undefined) conditions.push(`t.day = ANY(${given(days)}::date[])`);
   if (filter.layer !== undefined) conditions.push(`t.layer = ${given(filter.layer)}`);
   if (filter.status !== undefined) conditions.push(`t.status = ${given(filter.status)}`);
   if (filter.after !== undefined) {

@@ -1,5 +1,6 @@
 import type { HostFacts } from '#contracts/worker/worker-events';
 import type { Database } from '../sql/connect.ts';
+import { hostConditions, type HostRowFilter } from './host-filter-sql.ts';
 import { shownHostSql } from './shown-host-sql.ts';
 
 /** Store and disk in bytes; null until the host reported. */
@@ -105,9 +106,17 @@ const HOST_COLUMNS = `h.name, coalesce(h.shown_name, h.name) AS "shownName", h.f
     'none') AS enrolment`;
 
 /** By name. */
-export async function listHosts(database: Database, limit = 1000, afterName = ''): Promise<HostRow[]> {
-  const sql = `SELECT ${HOST_COLUMNS} FROM hosts h WHERE h.name > $1 ORDER BY h.name LIMIT $2`;
-  return (await database.pool.query<HostRow>(sql, [afterName, limit])).rows;
+export async function listHosts(
+  database: Database,
+  limit = 1000,
+  afterName = '',
+  filter?: HostRowFilter,
+): Promise<HostRow[]> {
+  const parameters: unknown[] = [afterName, limit];
+  const given = (value: unknown): string => `$${parameters.push(value)}`;
+  const conditions = ['h.name > $1', ...(filter === undefined ? [] : hostConditions(filter, given))];
+  const sql = `SELECT ${HOST_COLUMNS} FROM hosts h WHERE ${conditions.join(' AND ')} ORDER BY h.name LIMIT $2`;
+  return (await database.pool.query<HostRow>(sql, parameters)).rows;
 }
 
 /** @param names in the form that names are compared in; those that no worker reported from are left out */

@@ -12,6 +12,8 @@ export interface SourceRow {
   readonly lastError: string | null;
   /** Place that most workers are configured with; null for a source that manifests name. */
   readonly configuredPlace: number | null;
+  /** Place in the order that an admin set for its layer, from 1; null when it is not in it. */
+  readonly setPlace: number | null;
   /** Workers by what their breaker of the source is. */
   readonly closed: number;
   readonly open: number;
@@ -57,7 +59,7 @@ const LIST_SQL = `
       WHERE greatest(s.last_success_at, s.last_failure_at) >= $3 OR EXISTS (SELECT FROM disabled_sources d WHERE d.origin = s.origin)
   )
   SELECT k.layer, k.kind, k.origin, s.last_success_at AS "lastSuccessAt", s.last_failure_at AS "lastFailureAt", s.last_error AS "lastError",
-    r.place AS "configuredPlace", coalesce(r.closed, 0) AS closed, coalesce(r.open, 0) AS open, coalesce(r.half_open, 0) AS "halfOpen",
+    r.place AS "configuredPlace", (SELECT array_position(o.origins, k.origin) FROM source_orders o WHERE o.layer = k.layer) AS "setPlace", coalesce(r.closed, 0) AS closed, coalesce(r.open, 0) AS open, coalesce(r.half_open, 0) AS "halfOpen",
     r.open_until AS "openUntil", coalesce(r.wait_ms, 0) AS "waitMs", r.success_rate AS "successRate",
     round(r.bytes_per_second)::bigint AS "bytesPerSecond", r.requests_per_minute AS "requestsPerMinute", r.connections,
     (SELECT max(o.since) FROM source_states o WHERE o.layer = k.layer AND haulier_origin(NULL, o.source) = k.origin) AS "judgedSince",

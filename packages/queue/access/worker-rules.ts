@@ -11,6 +11,7 @@ import {
   maintenanceQueue,
   ordersKey,
   queueKey,
+  sourceOrdersKey,
 } from '../keys.ts';
 import { WORKER_COMMANDS } from './worker-commands.ts';
 
@@ -51,6 +52,7 @@ export function workerRules({ prefix, host, mayPool, passwordSha256 }: WorkerAcc
     asPattern(limitsKey(prefix, host)),
     asPattern(answersKey(prefix)),
     asPattern(disabledSourcesKey(prefix)),
+    asPattern(sourceOrdersKey(prefix)),
     ...commands,
   ];
   return [

@@ -1,4 +1,5 @@
 import type { DisabledSource } from '#contracts/worker/disabled-source';
+import type { SourceOrder } from '#contracts/worker/source-order';
 import { LimitsChanged, WorkerCommand, type HostLimits } from '#contracts/worker/worker-events';
 import type { Logger } from '#core/logger';
 import { parseJson } from '#core/text/parse-json';
@@ -6,8 +7,8 @@ import { HOUR_MS } from '#core/units';
 import { ChannelListener } from './channel-listener.ts';
 import type { RedisClient, RedisSettings } from '../connection.ts';
 import { commandChannel, commandKey } from '../keys.ts';
-import { readDisabledSources } from './disabled-sources.ts';
 import { keepHostLimits, readHostLimits, type LimitsChange } from './host-limits.ts';
+import { readDisabledSources, readSourceOrders } from './source-rules.ts';
 
 /** Long enough for a worker that was cut off; the intent itself is in Postgres. */
 const COMMAND_KEPT_MS = HOUR_MS;
@@ -60,6 +61,8 @@ export interface CommandListenerOptions {
   readonly onLimits: (limits: HostLimits) => void;
   /** Told all sources that an operator disabled, also when nothing changed. */
   readonly onDisabledSources?: (sources: readonly DisabledSource[]) => void;
+  /** Told the order of every layer that an admin ordered, also when nothing changed. */
+  readonly onSourceOrders?: (orders: readonly SourceOrder[]) => void;
   readonly logger: Logger;
 }
 
@@ -100,7 +103,13 @@ export class CommandListener {
    * of a download and every few seconds, because a published message reaches only connected workers.
    */
   async recall(downloadIds: readonly string[]): Promise<void> {
-    await Promise.all([this.recallLimits(), this.#recallSources(), this.#recallCommands(downloadIds)]);
+    const { onDisabledSources, onSourceOrders } = this.#options;
+    await Promise.all([
+      this.recallLimits(),
+      this.#recallRules(readDisabledSources, onDisabledSources),
+      this.#recallRules(readSourceOrders, onSourceOrders),
+      this.#recallCommands(downloadIds),
+    ]);
   }
 
   /** Reads the kept limits of the host; a worker of the pool alone has none. */
@@ -110,12 +119,15 @@ export class CommandListener {
   }
 
   /** Never rejects: a user in Redis that the API has not brought up to date may not read it yet, and what was read before holds. */
-  async #recallSources(): Promise<void> {
-    const { redis, settings, onDisabledSources, logger } = this.#options;
+  async #recallRules<Rule>(
+    read: (redis: RedisClient, prefix: string) => Promise<readonly Rule[]>,
+    tell: ((rules: readonly Rule[]) => void) | undefined,
+  ): Promise<void> {
+    const { redis, settings, logger } = this.#options;
     try {
-      onDisabledSources?.(await readDisabledSources(redis, settings.prefix));
+      tell?.(await read(redis, settings.prefix));
     } catch (err) {
-      logger.debug({ err }, 'disabled sources were not read');
+      logger.debug({ err }, 'rules for sources were not read');
     }
   }
 

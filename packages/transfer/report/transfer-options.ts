@@ -75,6 +75,8 @@ export interface TransferOptions {
   readonly sourceThrottles?: ((source: Source) => readonly ByteLimit[]) | undefined;
   /** Measurements of earlier transfers. */
   readonly health?: ((source: Source) => PastHealth | undefined) | undefined;
+  /** Place of a source in the order that an admin set for its layer, from 1; undefined: none. It goes before measurements. */
+  readonly setPlace?: ((source: Source) => number | undefined) | undefined;
   /** Files or other partials whose correct leaves are copied; without a table, pieces that journals of the same file record. */
   readonly salvage?: readonly string[] | undefined;
   /** Also compute the CID and leaf table of the file in the same pass; proves a CID that is given without a table. */

@@ -168,15 +168,14 @@ export class SourceState {
 
 /** The sources of the wanted layers, layer by layer, each layer ranked. */
 export function rankedStates(
-  { sources, layers, health }: Pick<TransferOptions, 'sources' | 'layers' | 'health'>,
+  { sources, layers, health, setPlace }: Pick<TransferOptions, 'sources' | 'layers' | 'health' | 'setPlace'>,
   now: number,
 ): SourceState[] {
   const ordered = layers.flatMap((layer) => {
     const own = sources.filter((source) => source.layer === layer);
-    return rank(own.map((source) => ({ name: source.name, health: health?.(source) }))).map((ranked) => ({
-      source: own[ranked.configuredIndex]!,
-      why: ranked.why,
-    }));
+    const known = (source: Source) => ({ health: health?.(source), setPlace: setPlace?.(source) });
+    const candidates = own.map((source) => ({ name: source.name, ...known(source) }));
+    return rank(candidates).map(({ configuredIndex, why }) => ({ source: own[configuredIndex]!, why }));
   });
   return ordered.map(({ source, why }, index) => new SourceState(source, index, why, now));
 }

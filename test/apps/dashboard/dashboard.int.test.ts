@@ -1,6 +1,7 @@
 /* eslint-disable max-lines -- one stack serves all journeys: to start another one costs more than a long file */
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import { ensureSetupCode } from '../../../apps/api/access/users/setup-code.ts';
@@ -16,6 +17,8 @@ import { hubOf } from '../../system/hub-of.ts';
 import { findingsOf, firstLoad, goTo, PASSWORD, settled, shows, tabsOf, tooWide, type Visitor } from './tabs.ts';
 
 const HOSTS = ['gpu-001', 'gpu-002', 'gpu-003'];
+/** Gateways beside the origin, which no file is asked of. */
+const GATEWAYS = ['https://second.invalid', 'https://third.invalid'] as const;
 const PAGES = join(import.meta.dirname, '../../../dist/dashboard');
 
 /** Compressed bytes of the first page, its script and its style. */
@@ -33,7 +36,8 @@ describe('the dashboard', () => {
     origin = await startOrigin(hubOf([...FIRST]));
     [system, opened] = await Promise.all([
       startSystem({
-        ...{ origin, hosts: HOSTS, env: { HAULIER_LABELS: 'gpu=true,site=eu-1' } },
+        ...{ origin, hosts: HOSTS },
+        env: { HAULIER_LABELS: 'gpu=true,site=eu-1', IPFS_GATEWAYS: [origin.url, ...GATEWAYS].join(',') },
         apiEnv: { HAULIER_ALLOW_ADDRESSES: `127.0.0.1:${origin.port}` },
       }),
       openBrowser(),
@@ -164,7 +168,9 @@ describe('the dashboard', () => {
   it('shows a viewer everything, and nothing that acts', async () => {
     await ensureAdmin();
     const session = await tabs.signIn('vera');
-    for (const path of ['/rollouts', '/hosts/gpu-001', '/models/sample', '/downloads', '/rollouts/new?model=sample']) {
+    for (const path of [
+      ...['/rollouts', '/hosts/gpu-001', '/models/sample', '/downloads', '/rollouts/new?model=sample', '/sources'],
+    ]) {
       const page = await tabs.open(session, path);
       await settled(page);
       const buttons = page.getByRole('main').getByRole('button', { disabled: false });
@@ -241,6 +247,35 @@ describe('the dashboard', () => {
     await card.getByRole('button', { name: 'Enable' }).click();
     await card.getByText('the link is being repaired').waitFor({ state: 'detached' });
   });
+
+  it('SY6 ME5 lets an admin change the order of sources with the keyboard and with the pointer, and take it back', async () => {
+    const page = await open('/sources');
+    const layer = page.getByRole('region', { name: 'Layer ipfs' });
+    const cards = layer.getByRole('article');
+    const shown = () => cards.evaluateAll((all) => all.map((card) => card.getAttribute('aria-label')!));
+    const becomes = async (origins: readonly string[]): Promise<void> => {
+      let last: string[] = [];
+      await until(async () => isDeepStrictEqual((last = await shown()), origins), { what: 'the order' }).catch(() =>
+        expect(last).toEqual(origins),
+      );
+    };
+    await cards.nth(2).waitFor();
+    const [first, second, third] = (await shown()) as [string, string, string];
+    await layer.getByRole('button', { name: `Move ${first} down` }).press('Enter');
+    await becomes([second, first, third]);
+    // The card changes places and its button keeps the focus.
+    await layer.locator(`[aria-label="Move ${first} down"]:focus`).waitFor();
+    await page.keyboard.press('Enter');
+    await becomes([second, third, first]);
+    await layer.getByText(`${first} is now 3 of 3.`).waitFor();
+    const grip = layer.getByRole('article', { name: third }).locator('.grip');
+    await grip.dragTo(layer.getByRole('article', { name: second }), { targetPosition: { x: 20, y: 5 } });
+    await becomes([third, second, first]);
+    await layer.getByText('Order set by ada').waitFor();
+    await layer.getByRole('button', { name: 'Order by what is measured' }).click();
+    await layer.getByText('Order: by what is measured.').waitFor();
+    await becomes([first, second, third]);
+  }, 60_000);
 
   it('finds a host by a part of its name from every page, with the keyboard alone', async () => {
     const page = await open('/audit');
@@ -330,6 +365,42 @@ describe('the dashboard', () => {
     expect(tabs.faults.splice(0).filter((fault) => !fault.includes('/api/events'))).toEqual([]);
   });
 
+  it('asks nothing while its tab is hidden, and what it missed as soon as it is shown', async () => {
+    const [hidden, shown] = [await open('/sources'), await open('/sources')];
+    const note = 'disabled while the tab was hidden';
+    await hidden.getByText('live', { exact: true }).waitFor();
+    const become = (isHidden: boolean) =>
+      hidden.evaluate(`
+        Object.defineProperty(document, 'hidden', { value: ${isHidden}, configurable: true });
+        Object.defineProperty(document, 'visibilityState', { value: '${isHidden ? 'hidden' : 'visible'}', configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'));
+      `);
+    await become(true);
+    await hidden.getByText('paused', { exact: true }).waitFor();
+    const asked: string[] = [];
+    hidden.on('request', (request) => asked.push(request.url()));
+    const { id } = (await system.client.listSources())[0]!;
+    await system.client.disableSource(id, { note });
+    await shown.getByText(note).first().waitFor();
+    expect(asked).toEqual([]);
+    await become(false);
+    await hidden.getByText(note).first().waitFor();
+    await hidden.getByText('live', { exact: true }).waitFor();
+    await system.client.enableSource(id);
+  }, 60_000);
+
+  it('keeps a view of a list in the browser', async () => {
+    const page = await open('/hosts?status=online');
+    await page.getByRole('button', { name: 'Views' }).click();
+    await page.getByLabel('Name of the view').fill('mine');
+    await page.keyboard.press('Enter');
+    await page.goto(`${system.apiUrl}/hosts`);
+    await settled(page);
+    await page.getByRole('button', { name: 'Views' }).click();
+    await page.getByRole('menuitem', { name: 'mine', exact: true }).click();
+    await page.waitForURL(/status=online/);
+  }, 60_000);
+
   it('T30 says what to do when the code of a page is gone, because a newer version was installed', async () => {
     const page = await open('/');
     await page.route('**/assets/audit-*', (route) => route.fulfill({ status: 404, body: '' }));
@@ -368,8 +439,10 @@ describe('the dashboard', () => {
       '/hosts/gpu-001?tab=models',
     ],
     ...['/hosts/gpu-001?tab=drift', '/hosts/gpu-001?tab=config', '/models', '/models/sample', '/downloads', '/audit'],
+    ...['/sources', '/charts?window=1h'],
     ...[
       '/settings?tab=tokens',
+      '/settings?tab=users',
       '/settings?tab=webhooks',
       '/settings?tab=enrolment',
       '/settings?tab=account',
@@ -406,4 +479,4 @@ describe('the dashboard', () => {
 });
 
 /** Words of the buttons that change something. */
-const ACTS = /Start|Retry|Pause|Resume|Cancel|Drain|Pin|Verify|Edit|Check/;
+const ACTS = /Start|Retry|Pause|Resume|Cancel|Drain|Pin|Verify|Edit|Check|Disable|Test|Order/;

@@ -41,6 +41,19 @@ describe('ME5 ranking', () => {
     ]);
   });
 
+  it('keeps the order that an admin set, whatever was measured, and puts the others behind it', () => {
+    const dead = { successRate: 0, bytesPerSecond: 1 };
+    const fast = { successRate: 1, bytesPerSecond: 1e9 };
+    const ranked = rank([
+      { name: 'a', health: fast },
+      { name: 'b', setPlace: 2 },
+      { name: 'c' },
+      { name: 'd', health: dead, setPlace: 1 },
+    ]);
+    expect(ranked.map(({ name }) => name)).toEqual(['d', 'b', 'a', 'c']);
+    expect(ranked[1]!.why).toBe('set 2nd by an admin, configured 2nd');
+  });
+
   it('explains itself', () => {
     const [best] = rank([{ name: 'a', health: { successRate: 0.987, bytesPerSecond: 2e6 } }]);
     expect(best!.why).toBe('configured 1st, 99 % of its tries succeed, 1.0 times the usual speed');

@@ -1,5 +1,6 @@
 import { Link, useParams } from 'react-router';
 import type { DownloadDetail, Try } from '#contracts/http/downloads';
+import { isFinal } from '#core/download-status';
 import { api } from '../../data/api.ts';
 import { useLive } from '../../data/queries.ts';
 import { useMay } from '../../data/session.ts';
@@ -66,7 +67,7 @@ export function DownloadPage() {
           rows={data.tries}
           idOf={idOfTry}
           columns={TRY_COLUMNS}
-          empty={<EmptyState title="No source has been asked yet." />}
+          empty={<EmptyState title={isFinal(data.status) ? 'No source was asked.' : 'No source has been asked yet.'} />}
         />
       </Section>
       <Section title="Bytes by source">
@@ -74,7 +75,9 @@ export function DownloadPage() {
           caption="Bytes by source"
           rows={data.sources}
           idOf={({ source, layer }) => `${layer} ${source}`}
-          empty={<EmptyState title="No source has given bytes yet." />}
+          empty={
+            <EmptyState title={isFinal(data.status) ? 'No source gave bytes.' : 'No source has given bytes yet.'} />
+          }
           columns={[
             { key: 'source', head: 'Source', cell: ({ source }) => source },
             { key: 'layer', head: 'Layer', cell: ({ layer }) => layer },

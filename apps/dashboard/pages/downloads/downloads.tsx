@@ -23,6 +23,7 @@ export function Downloads() {
     version: textOf('version'),
     host: textOf('host'),
   };
+  const isFiltered = Object.values(filter).some((one) => one !== undefined);
   const page = { ...filter, cursor: textOf('cursor') };
   const { data, error, refetch } = useLive(['downloads', page], () => api.listDownloads(page));
   const { data: models } = useModels();
@@ -56,7 +57,10 @@ export function Downloads() {
           downloads={data.downloads}
           selection={mayWrite ? { chosen, choose } : undefined}
           empty={
-            <EmptyState title="No download matches." line="haulier download whisper-base --host gpu-017">
+            <EmptyState
+              title={isFiltered ? 'No download matches.' : 'There is no download yet.'}
+              line="haulier download whisper-base --host gpu-017"
+            >
               A rollout makes downloads, or the command line one by one.
             </EmptyState>
           }

@@ -6,6 +6,7 @@ import type { Rollout } from '#contracts/http/rollouts/rollout';
 import type { SystemStatus } from '#contracts/http/status';
 import { countText, several, When } from '../../parts/text/format.tsx';
 import { Icon } from '../../parts/text/icon.tsx';
+import { Skeleton } from '../../parts/page.tsx';
 import { failedOf, titleOf } from '../../parts/marks/rollout-bits.tsx';
 import type { Tone } from '../../parts/marks/state-mark.tsx';
 
@@ -18,7 +19,7 @@ interface Item {
 }
 
 interface Known {
-  readonly rollouts: readonly Rollout[];
+  readonly rollouts: readonly Rollout[] | undefined;
   readonly status: SystemStatus | undefined;
   readonly health: MetricsHealth | undefined;
   readonly hosts: HostFacets | undefined;
@@ -30,7 +31,10 @@ const SHOWN_NOTICES = 3;
 
 /** What an admin should look at, worst first, each with one way to act. */
 export function Attention(known: Known) {
+  const { rollouts, status, health, hosts } = known;
   const items = itemsOf(known);
+  // Only what was asked can be fine.
+  if (items.length === 0 && [rollouts, status, health, hosts].includes(undefined)) return <Skeleton lines={3} />;
   if (items.length === 0)
     return (
       <p className="row tone-ok">
@@ -55,6 +59,7 @@ export function Attention(known: Known) {
 const itemsOf = (known: Known): Item[] => [
   ...brokenParts(known),
   ...failingRollouts(known),
+  ...waitingForApproval(known),
   ...layersDown(known),
   ...notices(known),
   ...hostsOf(known),
@@ -72,7 +77,18 @@ const brokenParts = ({ status }: Known): Item[] =>
       verb: 'Details',
     }));
 
-const failingRollouts = ({ rollouts }: Known): Item[] =>
+const waitingForApproval = ({ rollouts = [] }: Known): Item[] =>
+  rollouts
+    .filter(({ state }) => state === 'awaiting_approval')
+    .map((rollout) => ({
+      key: `approval ${rollout.id}`,
+      tone: 'warn',
+      text: `${titleOf(rollout)} waits for approval.`,
+      to: `/rollouts/${rollout.id}`,
+      verb: 'Decide',
+    }));
+
+const failingRollouts = ({ rollouts = [] }: Known): Item[] =>
   rollouts
     .filter((rollout) => failedOf(rollout) > 0 || (rollout.state === 'paused' && rollout.reason !== 'manual'))
     .map((rollout) => ({
@@ -112,6 +128,16 @@ const notices = ({ status }: Known): Item[] =>
 
 function hostsOf({ hosts, status }: Known): Item[] {
   if (hosts === undefined) return [];
+  if (hosts.total === 0)
+    return [
+      {
+        key: 'no host',
+        tone: 'warn',
+        text: 'No worker has reported yet, so there is no host to bring a model to.',
+        to: '/hosts',
+        verb: 'Add a host',
+      },
+    ];
   const items: Item[] = [];
   if (hosts.lowDisk > 0)
     items.push({

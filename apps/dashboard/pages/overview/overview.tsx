@@ -45,7 +45,7 @@ export function Overview() {
           {active.data === undefined ? active.error === null && <Skeleton /> : <ActiveRollouts rollouts={rollouts} />}
         </Section>
         <Section title="Needs attention">
-          <Attention rollouts={rollouts} status={status.data} health={health.data} hosts={facets.data} />
+          <Attention rollouts={active.data?.rollouts} status={status.data} health={health.data} hosts={facets.data} />
         </Section>
       </div>
       <LazyCharts charts={['bytes_per_second', 'time_to_ready']} window="24h" />

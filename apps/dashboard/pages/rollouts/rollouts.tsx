@@ -70,7 +70,7 @@ export function Rollouts() {
           idOf={({ id }) => id}
           empty={
             <EmptyState
-              title="No rollout matches."
+              title={`No rollout ${{ active: 'is active', failed: 'has failed' }[tab] ?? 'matches'}.`}
               line="haulier deploy whisper-base@1.2 --hosts gpu=true --threshold 98% --wait"
             >
               The command line, a pipeline or the button above starts one.

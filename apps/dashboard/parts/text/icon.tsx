@@ -22,6 +22,9 @@ const PATHS = {
   user: 'M8 8.2a2.8 2.8 0 1 0 0-5.7 2.8 2.8 0 0 0 0 5.7zM2.8 14c.4-2.6 2.4-4 5.2-4s4.8 1.4 5.2 4',
   copy: 'M5.5 5.5h8v8h-8zM10.5 5.5v-3h-8v8h3',
   close: 'M4 4l8 8M12 4l-8 8',
+  up: 'M8 13V3.5M4 7l4-4 4 4',
+  down: 'M8 3v9.5M4 9l4 4 4-4',
+  grip: 'M6 4h.1M10 4h.1M6 8h.1M10 8h.1M6 12h.1M10 12h.1',
 } as const;
 
 export type IconName = keyof typeof PATHS;

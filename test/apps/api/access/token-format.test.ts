@@ -68,6 +68,7 @@ describe('a scope of one part of the API', () => {
     ['/api/rollouts/:id/pause', 'rollouts'],
     ['/api/bulk-actions', 'downloads'],
     ['/api/cids/:cid', 'models'],
+    ['/api/source-orders/:layer', 'sources'],
     ['/metrics', 'metrics'],
     ['/api/tokens', undefined],
     ['/admin/queues', undefined],

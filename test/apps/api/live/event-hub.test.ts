@@ -160,6 +160,33 @@ describe('the hub of live events', () => {
     expect(idsIn(two)).toEqual(['reread']);
   });
 
+  it('M10 lets no client resume after events that are still on their way to it', async () => {
+    let show: () => void = () => undefined;
+    const shown = new Promise<void>((resolve) => (show = resolve));
+    const events = { of: (things: readonly Thing[]) => shown.then(() => things.map(({ id }) => changedHost(id))) };
+    begin({ events, heartbeatMs: 1 });
+    const beats: string[] = [];
+    const one = listener({ beat: (id) => beats.push(id) > 0 });
+    await hub.join(one, undefined);
+    change('101-0', ['a']);
+    await until(() => beats.length > 20, { what: 'beats before the event' });
+    expect(new Set(beats)).toEqual(new Set(['100-0']));
+    show();
+    await until(() => beats.at(-1) === '101-0', { what: 'a beat after the event' });
+    expect([idsIn(one), one.ids]).toEqual([['a'], ['101-0']]);
+  });
+
+  it('gives the same events to many clients, and none to those that leave meanwhile', async () => {
+    begin();
+    let leaveLast: () => void = () => undefined;
+    await hub.join(listener({ send: () => leaveLast() }), undefined);
+    const clients = Array.from({ length: 35 }, () => listener());
+    for (const client of clients) leaveLast = await hub.join(client, undefined);
+    change('101-0', ['a']);
+    await until(() => clients.slice(0, -1).every(({ got }) => got.length === 1), { what: 'the event' });
+    expect(clients.at(-1)!.got).toEqual([]);
+  });
+
   it('M11 drops a client that does not keep up, and no other', async () => {
     begin({ maxUnsentBytes: 1000 });
     const [slow, quick] = [listener({ unsentBytes: () => 1001 }), listener()];

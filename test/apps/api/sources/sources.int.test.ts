@@ -6,10 +6,10 @@ import type { Problem } from '#contracts/http/problem';
 import type { ListedSource, SourceList, SourceTest } from '#contracts/http/sources';
 import { EventBatch, type ReportedSource } from '#contracts/worker/worker-events';
 import { MINUTE_MS } from '#core/units';
-import { readDisabledSources } from '#queue/commands/disabled-sources';
+import { readDisabledSources } from '#queue/commands/source-rules';
 import { disabledSourcesKey } from '#queue/keys';
 import { recordBatches } from '../../../../apps/api/background/recorder.ts';
-import { tellWorkers } from '../../../../apps/api/sources/disabled-sources.ts';
+import { tellWorkers } from '../../../../apps/api/sources/tell-workers.ts';
 import { startOrigin, type Origin } from '../../../helpers/origin/origin.ts';
 import { startApp, type TestApp } from '../start-app.ts';
 

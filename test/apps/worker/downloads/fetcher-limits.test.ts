@@ -9,6 +9,7 @@ import { OriginGates } from '#sources/guards/limited';
 import { makeSources } from '#sources/make-sources';
 import { SourceHealth } from '#sources/guards/source-health';
 import { createThrottle } from '#transfer/report/throttle';
+import { SourcePlaces } from '../../../../apps/worker/downloads/source-places.ts';
 import { createFetcher } from '../../../../apps/worker/downloads/fetcher.ts';
 import { TransferLimits } from '../../../../apps/worker/downloads/transfer-limits.ts';
 import { expectNoLeaks } from '../../../helpers/leaks.ts';
@@ -42,6 +43,7 @@ function fetcherWith({ worker, sources = [] }: Configured) {
     limits,
     sourcesOf: (job) => makeSources(job.file, shared),
     health,
+    places: new SourcePlaces(),
     tables: undefined,
   });
   let count = 0;

@@ -13,6 +13,7 @@ import { makeSources } from '#sources/make-sources';
 import { SourceHealth } from '#sources/guards/source-health';
 import { openStore } from '#store/open-store';
 import { createThrottle } from '#transfer/report/throttle';
+import { SourcePlaces } from '../../../../apps/worker/downloads/source-places.ts';
 import { createFetcher } from '../../../../apps/worker/downloads/fetcher.ts';
 import { storeLeafTables } from '../../../../apps/worker/downloads/leaf-table-cache.ts';
 import { TransferLimits } from '../../../../apps/worker/downloads/transfer-limits.ts';
@@ -52,6 +53,7 @@ it.each([0, 1, MIB, 5 * MIB + 77])(
           },
         }),
       health,
+      places: new SourcePlaces(),
       tables,
     });
     const job = downloadJob.payload.parse({

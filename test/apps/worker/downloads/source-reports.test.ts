@@ -47,6 +47,16 @@ describe('what a worker reports of its sources', () => {
     expect(HostReport.parse({ ...report, sources: reports }).sources).toEqual(reports);
   });
 
+  it('names a server that is both a gateway and a hub in both layers', () => {
+    const server = 'https://both.example';
+    const both = { ...config, ipfsGateways: [server], huggingFace: { endpoint: server, token: undefined } };
+    const reports = sourceReports(both, new SourceHealth({ now: () => 0 }), noLimits);
+    expect(reports.map(({ layer, origin }) => [layer, origin])).toEqual([
+      ['ipfs', server],
+      ['huggingface', server],
+    ]);
+  });
+
   it('leaves out layers that are not used, and is never longer than an event may be', () => {
     const health = new SourceHealth({ now: () => 0 });
     for (let n = 0; n < 100; n += 1) health.succeeded(`https://m${n}.example`);

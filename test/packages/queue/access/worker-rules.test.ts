@@ -19,7 +19,7 @@ describe('the rules of an enrolled host in Redis', () => {
       ...['reset', 'on', `#${'a'.repeat(64)}`],
       ...['~{haulier-15}:downloads.gpu-1:*', '~{haulier-15}:worker:gpu-1', '~{haulier-15}:orders:gpu-1'],
       ...['%R~{haulier-15}:limits:gpu-1', '%R~{haulier-maintenance}:version-answers'],
-      '%R~{haulier-maintenance}:disabled-sources',
+      ...['%R~{haulier-maintenance}:disabled-sources', '%R~{haulier-maintenance}:source-orders'],
       ...['%R~{haulier-15}:commands:gpu-1:*', '&{haulier-15}:orders:gpu-1', '&{haulier-15}:commands:gpu-1'],
       '(+xadd %W~{haulier-events}:events)',
     ]);

@@ -1,48 +1,21 @@
-import { useState } from 'react';
-import { LAYER_NAMES } from '#core/layer';
+import { useState, type ReactNode, type Ref } from 'react';
 import type { ListedSource } from '#contracts/http/sources';
-import { api } from '../data/api.ts';
-import { useLive } from '../data/queries.ts';
-import { useMay } from '../data/session.ts';
-import { ActButton, DialogForm, FormDialog, useAct } from '../parts/dialogs.tsx';
-import { TextField } from '../parts/fields.tsx';
-import { bytesText, countText, durationText, percentText, rateText, several, When } from '../parts/text/format.tsx';
-import { EmptyState, Facts, PageHead, Skeleton } from '../parts/page.tsx';
-import { ProblemBox } from '../parts/problem.tsx';
-import { StateMark, untried } from '../parts/marks/state-mark.tsx';
+import { api } from '../../data/api.ts';
+import { useMay } from '../../data/session.ts';
+import { ActButton, DialogForm, FormDialog, useAct } from '../../parts/dialogs.tsx';
+import { TextField } from '../../parts/fields.tsx';
+import { bytesText, countText, durationText, percentText, rateText, several, When } from '../../parts/text/format.tsx';
+import { Facts } from '../../parts/page.tsx';
+import { StateMark, untried } from '../../parts/marks/state-mark.tsx';
 
-/** Sources by layer, in the order in which the fleet asks them. */
-export function Sources() {
-  const { data, error, refetch } = useLive(['sources'], () => api.listSources());
-  const layers = LAYER_NAMES.filter((layer) => data?.some((source) => source.layer === layer));
-  return (
-    <>
-      <PageHead
-        title="Sources"
-        lead="Where bytes come from. A file is asked of the first layer first, and in a layer of the best source first; every byte is proved, whichever source sent it."
-      />
-      {error !== null && <ProblemBox error={error} retry={() => void refetch()} />}
-      {data === undefined && error === null && <Skeleton lines={10} />}
-      {data?.length === 0 && (
-        <EmptyState title="No source has been asked yet." line="haulier download whisper-base --host gpu-017">
-          Sources are named by the configuration of workers and by manifests; they appear with their first try.
-        </EmptyState>
-      )}
-      {layers.map((layer) => (
-        <section key={layer} className="stack" aria-label={`Layer ${layer}`}>
-          <h2>Layer {layer}</h2>
-          {data
-            ?.filter((source) => source.layer === layer)
-            .map((source) => (
-              <SourceCard key={source.id} source={source} />
-            ))}
-        </section>
-      ))}
-    </>
-  );
-}
-
-function SourceCard({ source }: { readonly source: ListedSource }) {
+/** @param props.moves what changes its place in the order, for those who may */
+export function SourceCard(props: {
+  readonly source: ListedSource;
+  readonly moves?: ReactNode;
+  readonly ref?: Ref<HTMLElement>;
+  readonly className?: string;
+}) {
+  const { source, moves, ref, className = '' } = props;
   const {
     origin,
     state,
@@ -59,11 +32,15 @@ function SourceCard({ source }: { readonly source: ListedSource }) {
     disabled,
   } = source;
   return (
-    <article className="card" aria-label={origin}>
+    <article className={`card ${className}`} aria-label={origin} ref={ref}>
       <div className="card-head">
-        <h3 className="row">
-          <span className="faint">{place}.</span> {origin} <StateMark state={state} note={reason} {...untried(state)} />
-        </h3>
+        <div className="row">
+          {moves}
+          <h3 className="row">
+            <span className="faint">{place}.</span> {origin}{' '}
+            <StateMark state={state} note={reason} {...untried(state)} />
+          </h3>
+        </div>
         <SourceActions source={source} />
       </div>
       {disabled === null ? (
@@ -104,6 +81,8 @@ function SourceCard({ source }: { readonly source: ListedSource }) {
               <span key="breaker" className="tone-bad">
                 open at {several(breakers.open, 'worker')}, until <When at={breakers.openUntil} />
               </span>
+            ) : breakers.closed + breakers.halfOpen === 0 ? (
+              'no worker reports it'
             ) : (
               `closed at ${several(breakers.closed, 'worker')}`
             ),
