@@ -1,3 +1,4 @@
+import { tryParseCid, type ParsedCid } from '#content/cid/cid';
 import { CODEC, type CidParts } from '#content/cid/cid-bytes';
 import { decodeUnixfsNode, UNIXFS_TYPE } from '#content/dag/unixfs-node';
 import { IDENTITY } from '#content/digest/multihash';
@@ -10,8 +11,7 @@ import { contentTypeOf } from '../http/content-type.ts';
 import { matchesNone } from '../http/entity-tags.ts';
 import { answerNothing, answerText, headerOf, type Exchange, type Headers } from '../http/exchange.ts';
 import type { Readable } from '../http/send-content.ts';
-import { GrowingFile } from '../pull/growing-file.ts';
-import type { PullCids } from '../pull/pull-cids.ts';
+import type { PullCids, PulledFile } from '../pull/pull-cids.ts';
 import { answerCar } from './answer-car.ts';
 import { askedOf, type Asked } from './asked.ts';
 import { contentDisposition, immutableHeaders, type Place } from './gateway-headers.ts';
@@ -28,7 +28,7 @@ export interface GatewayParts {
 }
 
 /**
- * Answers `/ipfs/CID[/path]` as a trustless and as a path gateway. What is not here is a 404 at once: nothing is fetched.
+ * Answers `/ipfs/CID[/path]` as a trustless and as a path gateway. What is not here, and may not be fetched, is a 404 at once.
  *
  * @throws what reading, proof or the client reject with; nothing more can be sent then
  * @see specs.ipfs.tech: trustless-gateway, path-gateway
@@ -39,13 +39,13 @@ export async function answerGateway(exchange: Exchange, parts: GatewayParts): Pr
     return answerText(exchange, 405, `${method} is not served: GET and HEAD are`, { allow: 'GET, HEAD' });
   const asked = askedOf(exchange);
   if ('status' in asked) return answerText(exchange, asked.status, asked.why);
-  const { blocks } = parts;
   const found = await findOrPull(exchange, parts, asked);
-  if (found instanceof GrowingFile) return answerGrowing(exchange, asked, found);
+  if ('file' in found) return answerGrowing(exchange, asked, found);
   if (!('cid' in found)) return answerMissing(exchange, isNoEntry(found));
   const place = placeOf(exchange, found);
   if (asked.wanted.as === 'raw') return answerRaw(exchange, parts, found, place);
-  if (asked.wanted.as === 'file') return answerEntity(exchange, parts, asked, found, place);
+  const blocks = blocksBelow(exchange, parts, asked.root);
+  if (asked.wanted.as === 'file') return answerEntity(exchange, { ...parts, blocks }, asked, found, place);
   const endBlock = await blocks.get(found.cid);
   if (endBlock === undefined) return answerMissing(exchange, false);
   const { wanted } = asked;
@@ -55,12 +55,27 @@ export async function answerGateway(exchange: Exchange, parts: GatewayParts): Pr
   });
 }
 
+/** Blocks of the store; below a root that is allowed also what is not here, each file whole. */
+function blocksBelow(exchange: Exchange, { blocks, pull }: GatewayParts, root: ParsedCid): SeenBlocks {
+  if (pull?.allows(root) !== true || onlyIfCached(exchange)) return blocks;
+  return {
+    async get(cid) {
+      const here = await blocks.get(cid);
+      const wanted = here === undefined ? tryParseCid(blockName(cid)) : undefined;
+      if (wanted === undefined) return here;
+      const entry = await pull.pull(wanted, []);
+      if (entry.is === 'file') await entry.file.done.catch(() => undefined);
+      return blocks.get(cid);
+    },
+  };
+}
+
 /** What the path leads to, or the file at its end while it is fetched. */
 async function findOrPull(
   exchange: Exchange,
   parts: GatewayParts,
   asked: Asked,
-): Promise<ResolvedPath | UnresolvedPath | GrowingFile> {
+): Promise<ResolvedPath | UnresolvedPath | PulledFile> {
   const { blocks } = parts;
   const found = await resolveHere(blocks, asked.root, asked.names);
   const isHere = 'cid' in found && (await blocks.get(found.cid)) !== undefined;
@@ -79,31 +94,29 @@ async function pulled(
   exchange: Exchange,
   { pull }: GatewayParts,
   { root, names, wanted }: Asked,
-): Promise<GrowingFile | undefined> {
+): Promise<PulledFile | undefined> {
   if (pull?.allows(root) !== true || onlyIfCached(exchange)) return undefined;
   const entry = await pull.pull(root, names);
   if (entry.is !== 'file') return undefined;
-  if (wanted.as === 'file') return entry.file;
+  if (wanted.as === 'file') return entry;
   // Blocks are cut from the whole file.
   await entry.file.done.catch(() => undefined);
   return undefined;
 }
 
-async function answerGrowing(exchange: Exchange, { root, names }: Asked, file: GrowingFile): Promise<void> {
+async function answerGrowing(exchange: Exchange, { root }: Asked, { cid, file }: PulledFile): Promise<void> {
   await file.started;
   if (file.hasFailed) return answerText(exchange, 504, 'it cannot be fetched now', { 'retry-after': 30 });
   const content = file.reader();
   try {
-    const place = { roots: [root.cid], ipfsPath: exchange.path.replace(/\/+$/, '') };
-    const etag = `"${[root.cid, ...names].join('/')}"`;
-    const contentType = contentTypeOf(exchange.query.get('filename') ?? place.ipfsPath);
-    await answerContent(exchange, content, { etag, contentType, headers: immutableHeaders(place) });
+    const place = placeOf(exchange, { roots: root.cid === cid ? [cid] : [root.cid, cid] });
+    await answerContent(exchange, content, { etag: `"${cid}"`, ...contentFacts(exchange, place) });
   } finally {
     await content.close();
   }
 }
 
-const placeOf = (exchange: Exchange, { roots }: ResolvedPath): Place => ({
+const placeOf = (exchange: Exchange, { roots }: Pick<ResolvedPath, 'roots'>): Place => ({
   roots,
   ipfsPath: exchange.path.replace(/\/+$/, ''),
 });
@@ -142,16 +155,13 @@ async function answerEntity(
 /** Answers with the bytes of a file: a published one, or one whose single block is here. */
 async function answerFile(exchange: Exchange, parts: GatewayParts, cid: CidParts, place: Place): Promise<void> {
   const etag = `"${blockName(cid)}"`;
-  // A page of somewhere must not act in the name of this server.
-  const guard = { 'content-security-policy': 'sandbox' };
-  const headers = { ...immutableHeaders(place), ...downloadHeaders(exchange, place), ...guard };
+  const facts = contentFacts(exchange, place);
   const content = await openFile(parts, cid);
   if (content === undefined) return answerMissing(exchange, false);
   try {
     if (matchesNone(headerOf(exchange, 'if-none-match'), etag))
-      return answerNothing(exchange, 304, { ...headers, etag });
-    const contentType = contentTypeOf(exchange.query.get('filename') ?? place.ipfsPath);
-    await answerContent(exchange, content, { etag, headers, contentType });
+      return answerNothing(exchange, 304, { ...facts.headers, etag });
+    await answerContent(exchange, content, { etag, ...facts });
   } finally {
     await content.close?.();
   }
@@ -192,6 +202,18 @@ const inMemory = (bytes: Uint8Array): Readable => ({
     return part.length;
   },
 });
+
+function contentFacts(exchange: Exchange, place: Place) {
+  return {
+    contentType: contentTypeOf(exchange.query.get('filename') ?? place.ipfsPath),
+    headers: {
+      ...immutableHeaders(place),
+      ...downloadHeaders(exchange, place),
+      // A page of somewhere must not act in the name of this server.
+      'content-security-policy': 'sandbox',
+    },
+  };
+}
 
 function downloadHeaders(exchange: Exchange, { ipfsPath }: Place): Headers {
   const given = exchange.query.get('filename');
