@@ -12,7 +12,7 @@ daemon=''
 trap '[ -z "$daemon" ] || { kill "$daemon"; wait "$daemon" || true; }; chmod -R u+w "$folder"; rm -rf "$folder"' EXIT
 cd "$folder"
 if [ -z "${KUBO:-}" ]; then
-  GOBIN="$folder" GOFLAGS='-ldflags=-w' go install github.com/ipfs/kubo/cmd/ipfs@v0.43.1
+  GOBIN="$folder" GOFLAGS='-ldflags=-w' go install github.com/ipfs/kubo/cmd/ipfs@v0.43.0
   KUBO="$folder/ipfs"
 fi
 export IPFS_PATH="$folder/repo"
