@@ -61,7 +61,7 @@ describe('a hub that gives no answer', () => {
   it.each<[string, FaultRule]>([
     ['hangs', { fault: { do: 'hang' } }],
     ['has too many requests', { fault: { do: 'status', status: 429 } }],
-  ])('EX5 F17 that %s is asked once in 15 seconds, whatever clients ask for', async (_, rule) => {
+  ])('EX5 F21 that %s is asked once in 15 seconds, whatever clients ask for', async (_, rule) => {
     const { hub, mirror, pass } = await mirrored([rule]);
     for (const repo of [TINY, TINY, OTHER]) expect(await mirror.revision(repo, 'main')).toEqual({ is: 'away' });
     expect(hub.requests.length).toBe(1);
@@ -72,7 +72,7 @@ describe('a hub that gives no answer', () => {
     expect(await mirror.revision(TINY, 'main')).toMatchObject(KNOWN);
   });
 
-  it('EX5 is left alone for as long as it says, up to five minutes', async () => {
+  it('EX5 F21 is left alone for as long as it says, up to five minutes', async () => {
     const { hub, mirror, pass } = await mirrored([{ fault: { do: 'status', status: 429, retryAfterS: 3_600 } }]);
     expect(await mirror.revision(TINY, 'main')).toEqual({ is: 'away' });
     hub.rules.splice(0);
@@ -82,7 +82,7 @@ describe('a hub that gives no answer', () => {
     expect(await mirror.revision(TINY, 'main')).toMatchObject(KNOWN);
   });
 
-  it('EX5 is not asked for what it said before, which is served while it is away', async () => {
+  it('EX5 F21 is not asked for what it said before, which is served while it is away', async () => {
     const { hub, mirror, pass } = await mirrored();
     await mirror.revision(TINY, 'main');
     hub.rules.push({ fault: { do: 'hang' } });
@@ -103,7 +103,7 @@ describe('a hub that gives no answer', () => {
     expect(await mirror.revision(TINY, 'main')).toMatchObject(KNOWN);
   });
 
-  it('EX5 whose list takes longer than clients wait is asked once, and the list is there for the next client', async () => {
+  it('EX5 F21 whose list takes longer than clients wait is asked once, and the list is there for the next client', async () => {
     const { hub, mirror } = await mirrored([{ path: /tree/, fault: { do: 'delay', ms: 500 } }], SLOW);
     for (const name of ['main', 'main']) expect(await mirror.revision(TINY, name)).toEqual({ is: 'away' });
     const isKnown = async (): Promise<boolean> => (await mirror.revision(TINY, 'main')).is === 'known';
