@@ -35,6 +35,7 @@ export async function answerFolder(exchange: Exchange, parts: GatewayParts, answ
   const etag = `"DirIndex-${createHash('sha256').update(page).digest('hex').slice(0, 16)}_CID-${blockName(cid)}"`;
   const headers = {
     ...immutableHeaders(place),
+    'x-ipfs-path': `${place.ipfsPath}/`,
     'cache-control': 'public, max-age=604800, stale-while-revalidate=2678400',
     'content-type': 'text/html; charset=utf-8',
     'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",

@@ -39,13 +39,15 @@ export async function answerGateway(exchange: Exchange, parts: GatewayParts): Pr
     return answerText(exchange, 405, `${method} is not served: GET and HEAD are`, { allow: 'GET, HEAD' });
   const asked = askedOf(exchange);
   if ('status' in asked) return answerText(exchange, asked.status, asked.why);
-  const found = await findOrPull(exchange, parts, asked);
-  if ('file' in found) return answerGrowing(exchange, asked, found);
+  // A file is sent as it arrives; where blocks are wanted, each is sent when it is there.
+  const seen = asked.wanted.as === 'file' ? parts : { ...parts, blocks: withGrowing(exchange, parts) };
+  const found = await findOrPull(exchange, seen, asked);
+  if ('file' in found) return answerGrowing(exchange, seen, asked, found);
   if (!('cid' in found)) return answerMissing(exchange, isNoEntry(found));
   const place = placeOf(exchange, found);
-  if (asked.wanted.as === 'raw') return answerRaw(exchange, parts, found, place);
-  const blocks = blocksBelow(exchange, parts, asked.root);
-  if (asked.wanted.as === 'file') return answerEntity(exchange, { ...parts, blocks }, asked, found, place);
+  if (asked.wanted.as === 'raw') return answerRaw(exchange, seen, found, place);
+  const blocks = blocksBelow(exchange, seen, asked.root);
+  if (asked.wanted.as === 'file') return answerEntity(exchange, { ...seen, blocks }, asked, found, place);
   const endBlock = await blocks.get(found.cid);
   if (endBlock === undefined) return answerMissing(exchange, false);
   const { wanted } = asked;
@@ -55,7 +57,13 @@ export async function answerGateway(exchange: Exchange, parts: GatewayParts): Pr
   });
 }
 
-/** Blocks of the store; below a root that is allowed also what is not here, each file whole. */
+/** Blocks of files that are being fetched, and of the store. A file that is published meanwhile is in the store when it is no longer fetched. */
+function withGrowing(exchange: Exchange, { blocks, pull }: GatewayParts): SeenBlocks {
+  if (pull === undefined || onlyIfCached(exchange)) return blocks;
+  return { get: async (cid) => (await pull.blockOf(cid)) ?? blocks.get(cid) };
+}
+
+/** Blocks that are here, and below a root that is allowed also those that can be fetched. */
 function blocksBelow(exchange: Exchange, { blocks, pull }: GatewayParts, root: ParsedCid): SeenBlocks {
   if (pull?.allows(root) !== true || onlyIfCached(exchange)) return blocks;
   return {
@@ -63,8 +71,7 @@ function blocksBelow(exchange: Exchange, { blocks, pull }: GatewayParts, root: P
       const here = await blocks.get(cid);
       const wanted = here === undefined ? tryParseCid(blockName(cid)) : undefined;
       if (wanted === undefined) return here;
-      const entry = await pull.pull(wanted, []);
-      if (entry.is === 'file') await entry.file.done.catch(() => undefined);
+      await pull.pull(wanted, []);
       return blocks.get(cid);
     },
   };
@@ -86,9 +93,10 @@ async function findOrPull(
 const isNoEntry = (found: ResolvedPath | UnresolvedPath): boolean => 'is' in found && found.is === 'no-entry';
 
 /**
- * Fetches what the path leads to, where that is allowed.
+ * Begins to fetch what the path leads to, where that is allowed.
  *
- * @returns the file while it arrives, for a client that takes its bytes; undefined when everything is here that can be had
+ * @returns the file as it arrives, for a client that takes its bytes; undefined for one that takes blocks, and when everything is here that
+ *   can be had
  */
 async function pulled(
   exchange: Exchange,
@@ -97,20 +105,25 @@ async function pulled(
 ): Promise<PulledFile | undefined> {
   if (pull?.allows(root) !== true || onlyIfCached(exchange)) return undefined;
   const entry = await pull.pull(root, names);
-  if (entry.is !== 'file') return undefined;
-  if (wanted.as === 'file') return entry;
-  // Blocks are cut from the whole file.
-  await entry.file.done.catch(() => undefined);
-  return undefined;
+  return entry.is === 'file' && wanted.as === 'file' ? entry : undefined;
 }
 
-async function answerGrowing(exchange: Exchange, { root }: Asked, { cid, file }: PulledFile): Promise<void> {
+async function answerGrowing(
+  exchange: Exchange,
+  { blocks }: GatewayParts,
+  { root, names }: Asked,
+  { cid, file }: PulledFile,
+): Promise<void> {
+  const way = await resolveHere(blocks, root, names);
+  const facts = contentFacts(exchange, placeOf(exchange, { roots: 'cid' in way ? way.roots : [cid] }));
+  const etag = `"${cid}"`;
+  if (matchesNone(headerOf(exchange, 'if-none-match'), etag))
+    return answerNothing(exchange, 304, { ...facts.headers, etag });
   await file.started;
   if (file.hasFailed) return answerText(exchange, 504, 'it cannot be fetched now', { 'retry-after': 30 });
   const content = file.reader();
   try {
-    const place = placeOf(exchange, { roots: root.cid === cid ? [cid] : [root.cid, cid] });
-    await answerContent(exchange, content, { etag: `"${cid}"`, ...contentFacts(exchange, place) });
+    await answerContent(exchange, content, { etag, ...facts });
   } finally {
     await content.close();
   }
@@ -128,7 +141,7 @@ const onlyIfCached = (exchange: Exchange): boolean =>
 function answerMissing(exchange: Exchange, noEntry: boolean): void {
   if (noEntry) answerText(exchange, 404, 'the directory has no such name');
   else if (onlyIfCached(exchange)) answerText(exchange, 412, 'it is not here');
-  else answerText(exchange, 404, 'it is not here, and nothing is fetched for a request');
+  else answerText(exchange, 404, 'it is not here');
 }
 
 async function answerRaw(exchange: Exchange, parts: GatewayParts, { cid }: ResolvedPath, place: Place): Promise<void> {

@@ -1,14 +1,16 @@
 import { canonicalCid } from '#content/cid/canonical-cid';
 import { tryParseCid, type ParsedCid } from '#content/cid/cid';
+import type { CidParts } from '#content/cid/cid-bytes';
 import { encodeCar } from '#content/dag/car';
 import { listDirectory, resolvePath } from '#content/dag/resolve-path';
-import type { FetchBlock } from '#content/dag/verified-blocks';
+import { blockName, type FetchBlock } from '#content/dag/verified-blocks';
 import { buildLeafTable } from '#content/leaf/build-leaf-table';
 import { ExhaustedError, SourceError, VerifyError } from '#core/failure';
 import type { Logger } from '#core/logger';
 import { DEFAULT_BUDGETS } from '#core/policy';
 import { blockFetcher } from '#fetch/block-fetcher';
 import type { Store } from '#store/open-store';
+import { GrowingBlocks } from './growing-blocks.ts';
 import type { GrowingFile } from './growing-file.ts';
 import type { PullFiles } from './pull-files.ts';
 
@@ -30,8 +32,12 @@ export type PulledEntry =
 export interface PullCids {
   /** Whether what is below this root may be fetched. */
   allows(root: ParsedCid): boolean;
+  /** Whether this block can be had here: it is an allowed root, or of a file that is being fetched. */
+  offers(cid: CidParts): boolean;
   /** Follows the names by blocks of the gateways, keeps the nodes on the way, and begins to fetch the file at the end. */
   pull(root: ParsedCid, names: readonly string[]): Promise<PulledEntry>;
+  /** A block of a file that is being fetched, as soon as it is there. @returns undefined for any other block */
+  blockOf(cid: CidParts): Promise<Uint8Array | undefined>;
 }
 
 export interface PullCidsOptions {
@@ -45,6 +51,7 @@ export interface PullCidsOptions {
 export function pullCids({ store, files, allow, logger }: PullCidsOptions): PullCids {
   const allowed = new Set(allow.filter((text) => tryParseCid(text) !== undefined).map(canonicalCid));
   const running = new Map<string, Promise<PulledEntry>>();
+  const growing = new GrowingBlocks();
   /** A directory that is here whole has this block among its others already. */
   const keepEach = async (nodes: ReadonlyMap<string, Uint8Array>): Promise<void> => {
     for (const [cid, block] of nodes)
@@ -66,7 +73,9 @@ export function pullCids({ store, files, allow, logger }: PullCidsOptions): Pull
       }
       const path = names.at(-1) ?? cid;
       const spec = { path, cid, sizeBytes: built.table.sizeBytes, digests: {}, sources: [] };
-      return { is: 'file', cid, file: files.pull(spec, built) };
+      const file = files.pull(spec, built);
+      growing.add(cid, built, file);
+      return { is: 'file', cid, file };
     } catch (error) {
       if (!isKnown(error)) throw error;
       if (isOfDirectory(error)) return { is: 'directory' };
@@ -76,6 +85,8 @@ export function pullCids({ store, files, allow, logger }: PullCidsOptions): Pull
   };
   return {
     allows: ({ cid }) => allowed.has(cid),
+    offers: (cid) => allowed.has(blockName(cid)) || growing.has(cid),
+    blockOf: (cid) => growing.get(cid),
     pull(root, names) {
       const key = [root.cid, ...names].join('/');
       const joined = running.get(key) ?? pull(root, names).finally(() => running.delete(key));

@@ -22,6 +22,7 @@ export IPFS_PATH="$folder/repo"
 "$KUBO" config --json DNS.Resolvers '{}'
 "$KUBO" config --json Ipns.DelegatedPublishers '[]'
 "$KUBO" config --json Routing "{\"Type\": \"delegated\", \"DelegatedRouters\": [\"$url\"]}"
+"$KUBO" config --json Provide.Enabled false
 "$KUBO" daemon > daemon.log 2>&1 &
 daemon=$!
 for _ in $(seq 120); do grep -q 'Daemon is ready' daemon.log && break; kill -0 "$daemon" 2> /dev/null || break; sleep 0.5; done

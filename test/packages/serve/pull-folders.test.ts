@@ -53,6 +53,7 @@ describe('a sharded folder that may be fetched', () => {
     const { url, gateway } = await mirrorOfFolder();
     const first = await ask(fileBelow(url, NAMES[7]!));
     expect([first.status, first.body.equals(contentOf(NAMES[7]!))]).toEqual([200, true]);
+    expect(`${first.headers['x-ipfs-roots']}`).toMatch(new RegExp(`^${FOLDER.cid},${SHARDED.cid},`));
     const list = await ask(below(url, 'data/'));
     for (const name of NAMES) expect(list.body.toString()).toContain(`>${name}<`);
     await gateway.close();
