@@ -23,7 +23,7 @@ export const MAY_IMPORT = {
   'packages/tracing': ['core'],
   'packages/client': ['core', 'contracts'],
   'packages/embedded': ['core', 'os'],
-  'apps/api': ['core', 'contracts', 'os', 'http', 'queue', 'database', 'metrics', 'tracing'],
+  'apps/api': ['core', 'contracts', 'os', 'content', 'http', 'queue', 'database', 'metrics', 'tracing'],
   'apps/worker': [
     'core',
     'contracts',
@@ -76,6 +76,7 @@ export const OWNED_LIBRARIES = {
   '^(react|react-dom|react-router|@tanstack/react-query|@base-ui/react|uplot|vite)(/|$)': ['apps/dashboard'],
   '^@node-rs/argon2$': ['apps/api'],
   '^(commander|get-east-asian-width)$': ['apps/cli'],
+  '^multicast-dns$': ['apps/worker'],
   '^picomatch$': ['packages/ingest'],
   '^pino(-pretty)?$': ['packages/os'],
 };

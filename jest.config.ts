@@ -17,8 +17,8 @@ const shared = {
 
 /** `unit` needs nothing but Node; `integration` (`*.int.test.ts`) needs the services that scripts/test.mjs starts. */
 const config: Config = {
-  /** Patience for a busy machine; a test that waits says itself what for. */
-  testTimeout: 60_000,
+  /** Ends a test that hangs; no test depends on speed, and a wait says before this what it waited for. */
+  testTimeout: 300_000,
   /** Tests mostly wait, for processes, servers and clocks: two cores have room for three files at once. */
   maxWorkers: Math.ceil(1.5 * availableParallelism()),
   /** Modules of finished test files stay in memory. */

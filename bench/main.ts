@@ -7,6 +7,7 @@ import { liveBench } from './live/live-bench.ts';
 import { metricsBench } from './metrics/metrics-bench.ts';
 import { queueBench } from './queue/queue-bench.ts';
 import { serveBench } from './serve/serve-bench.ts';
+import { swarmBench } from './swarm/swarm-bench.ts';
 import { transferBench } from './transfer/transfer-bench.ts';
 import { unpackBench } from './unpack/unpack-bench.ts';
 
@@ -16,6 +17,7 @@ const USAGE = `usage: npm run bench -- transfer [--quick] [--rounds N] [--only C
        npm run bench -- queue [--quick] [--rounds N] [--only CASE] [--json] [--dir FOLDER]
        npm run bench -- fleet [--quick] [--rounds N] [--json] [--dir FOLDER]
        npm run bench -- serve [--quick] [--rounds N] [--only CASE] [--json] [--dir FOLDER]
+       npm run bench -- swarm [--quick] [--rounds N] [--json] [--dir FOLDER]
        npm run bench -- metrics [--quick] [--rounds N] [--json] [--dir FOLDER]
        npm run bench -- live [--quick] [--rounds N] [--json] [--dir FOLDER]
        npm run bench -- lists [--quick] [--rounds N] [--json] [--dir FOLDER]
@@ -54,6 +56,7 @@ const BENCHES = {
   queue: queueBench,
   fleet: fleetBench,
   serve: serveBench,
+  swarm: swarmBench,
   metrics: metricsBench,
   live: liveBench,
   lists: listsBench,

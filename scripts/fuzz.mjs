@@ -22,9 +22,12 @@ const CHECKS = [
   'response_headers_conformance',
   'response_schema_conformance',
   'negative_data_rejection',
-  'ignored_auth',
   'use_after_free',
 ];
+
+/** By itself, with few requests: above 300 in a minute without a valid token the API answers 429, as it should. */
+const AUTH = ['--checks', 'ignored_auth', '--phases', 'fuzzing', '--max-examples', '1'];
+const WHOLE = ['--checks', CHECKS.join(','), '--max-examples', '40'];
 
 /** What refuses a request that breaks the document: what the tool takes for that, and 431 for an address that is too long to be read. */
 const REFUSALS = [400, 401, 403, 404, 405, 406, 409, 415, 422, 428, 429, 431];
@@ -73,8 +76,8 @@ async function seed(baseUrl, token) {
 function fuzz(url, token, home, words) {
   const config = join(home, 'schemathesis.toml');
   writeFileSync(config, CONFIG);
-  const options = ['--checks', CHECKS.join(','), '--header', `Authorization: Bearer ${token}`, '--max-examples', '40'];
-  const child = spawn(PROGRAM, ['--config-file', config, 'run', `${url}/openapi.json`, ...options, ...words], {
+  const api = [`${url}/openapi.json`, '--header', `Authorization: Bearer ${token}`];
+  const child = spawn(PROGRAM, ['--config-file', config, 'run', ...api, ...words], {
     cwd: CACHE,
     stdio: 'inherit',
     env: { ...process.env, PYTHONIOENCODING: 'utf-8' },
@@ -94,7 +97,8 @@ async function main(words) {
   try {
     stack = await step('starting the API and a worker', () => startStack(home, token));
     await seed(stack.apiUrl, token);
-    process.exitCode = await fuzz(stack.apiUrl, token, home, words);
+    for (const options of [AUTH, WHOLE])
+      process.exitCode ||= await fuzz(stack.apiUrl, token, home, [...options, ...words]);
   } finally {
     await stack?.stop();
     rmSync(home, { recursive: true, force: true });

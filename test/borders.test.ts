@@ -29,6 +29,7 @@ const SAMPLES = [
   'react-router',
   '@node-rs/argon2',
   'picomatch',
+  'multicast-dns',
   'pino',
 ];
 

@@ -35,6 +35,7 @@ import type { BoardQueues, QueueBoard } from './system/queue-board-type.ts';
 import { createReconciler } from './background/reconciler.ts';
 import { createRecorder } from './background/recorder.ts';
 import { createRepairs } from './background/repairs.ts';
+import { createSettlement } from './background/site-charges.ts';
 import { createRelay } from './background/relay.ts';
 import type { ProjectFiles } from './project-files.ts';
 import { prepareDatabase, type FirstAccess } from './start-up.ts';
@@ -180,6 +181,7 @@ function createLoops(
     createAccessKeeper(deps),
     createQueueSampler(deps),
     createSourceSwitches(deps),
+    createSettlement(deps),
   ];
   const marking = config.databaseReadUrl === undefined ? [] : [markingLoop(deps)];
   const own = [relay, conductor, bulk, ...createReconciler(deps, config), repairs, versionChecks];

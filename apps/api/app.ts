@@ -25,6 +25,8 @@ import type { SystemFacts } from './system/routes.ts';
 import { registerPrometheusRoutes } from './metrics/prometheus-routes.ts';
 import { registerWebhookRoutes } from './webhooks/routes.ts';
 import { registerSiteRoutes } from './sites/routes.ts';
+import { registerSwarmRoutes } from './swarm/routes.ts';
+import { ANNOUNCE_PATH, registerTrackerRoutes } from './swarm/tracker-routes.ts';
 import { registerVersionRoutes } from './models/version-routes.ts';
 import type { App } from './server/app-type.ts';
 import { answerClientError } from './server/errors/client-errors.ts';
@@ -97,6 +99,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   await app.register(cookie);
   const access = await accessOf(app, options);
   registerEnrolRoutes(app, options.deps, access.limits);
+  registerTrackerRoutes(app, options.deps, access.limits);
   await registerApi(app, options, access);
   await registerBoard(app, options, access);
   if (options.dashboard !== undefined)
@@ -144,6 +147,7 @@ async function registerApi(app: App, options: AppOptions, access: Access): Promi
     registerMeRoutes(guarded, options.deps, sessions, passwords);
     registerAuditRoutes(guarded, options.deps);
     registerSiteRoutes(guarded, options.deps);
+    registerSwarmRoutes(guarded, options.deps);
     registerWebhookRoutes(guarded, options.deps);
     registerMetricsRoutes(guarded, options.deps);
     registerSourceRoutes(guarded, options.deps);
@@ -173,6 +177,9 @@ function letGoWhenStopping(app: App, { changes }: Dependencies): void {
   });
 }
 
+/** Asked again and again by programs, without news for people. */
+const QUIET_ROUTES: ReadonlySet<string> = new Set(['/livez', '/readyz', ANNOUNCE_PATH]);
+
 /** One line for each request that is answered, without its query and headers. */
 function logRequests(app: App, { metrics }: Dependencies): void {
   app.addHook('onRequest', async (request, reply) => {
@@ -182,7 +189,7 @@ function logRequests(app: App, { metrics }: Dependencies): void {
     const route = request.routeOptions.url ?? 'unknown';
     metrics.answered({ route, method: request.method, status: reply.statusCode, ms: reply.elapsedTime });
     const fields = { method: request.method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime) };
-    if (route === '/livez' || route === '/readyz') request.log.debug(fields, 'request answered');
+    if (QUIET_ROUTES.has(route)) request.log.debug(fields, 'request answered');
     else {
       const { tokenId, userId } = request.caller ?? {};
       request.log.info({ ...fields, ...(userId ? { userId } : { tokenId: tokenId ?? undefined }) }, 'request answered');

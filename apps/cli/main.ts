@@ -35,7 +35,7 @@ const context: CommandContext = {
 
 for (const warning of unknownVariables(context.env)) context.stderr.write(`warning: ${warning}\n`);
 try {
-  await createProgram(context).parseAsync(process.argv);
+  await createProgram(context, process.argv[2]).parseAsync(process.argv);
   process.exitCode = codeOfSignal() ?? EXIT.done;
 } catch (error) {
   process.exitCode = report(error);

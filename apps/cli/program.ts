@@ -7,6 +7,7 @@ import { CliError, EXIT } from './exit-code.ts';
 import { addEnrolmentCommands } from './enrolment/enrolment-program.ts';
 import { addDownloadCommands } from './downloads/download-program.ts';
 import { addHelp } from './help.ts';
+import { addHostCommands } from './host-program.ts';
 import { addModelCommands } from './ingest/model-program.ts';
 import { PROGRESS, collect } from './options.ts';
 import { addRolloutCommands } from './rollout/rollout-program.ts';
@@ -14,8 +15,31 @@ import { addServeCommand } from './serve-program.ts';
 import { addSiteCommands } from './sites/site-program.ts';
 import { addWebhookCommands } from './webhook-program.ts';
 
-/** The command line. Every command loads only what it needs, when it runs. */
-export function createProgram(context: CommandContext): Command {
+type AddCommands = (program: Command, context: CommandContext) => void;
+
+const ALL: readonly AddCommands[] = [
+  addStackCommands,
+  addDownloadCommands,
+  addFetchCommand,
+  addModelCommands,
+  addBundleCommands,
+  addRolloutCommands,
+  addSiteCommands,
+  addSwarmCommand,
+  addHostCommands,
+  addWebhookCommands,
+  addWorkerCommands,
+  addServeCommand,
+  addAccessCommands,
+  addEnrolmentCommands,
+];
+
+/**
+ * The command line. Every command loads only what it needs, when it runs.
+ *
+ * @param asked first word of the command line: `fetch`, which competes with curl, starts without the other commands
+ */
+export function createProgram(context: CommandContext, asked?: string): Command {
   const program = new Command('haulier')
     .description('Puts model files on fleets of hosts from untrusted sources and proves every byte.')
     .exitOverride(asUsageError)
@@ -27,19 +51,7 @@ export function createProgram(context: CommandContext): Command {
       writeOut: (text) => context.stdout.write(text),
       writeErr: (text) => context.stderr.write(text),
     });
-  addStackCommands(program, context);
-  addDownloadCommands(program, context);
-  addFetchCommand(program, context);
-  addModelCommands(program, context);
-  addBundleCommands(program, context);
-  addRolloutCommands(program, context);
-  addSiteCommands(program, context);
-  addHostCommands(program, context);
-  addWebhookCommands(program, context);
-  addWorkerCommands(program, context);
-  addServeCommand(program, context);
-  addAccessCommands(program, context);
-  addEnrolmentCommands(program, context);
+  for (const add of asked === 'fetch' ? [addFetchCommand] : ALL) add(program, context);
   addHelp(program);
   return program;
 }
@@ -63,14 +75,28 @@ function addStackCommands(program: Command, context: CommandContext): void {
   program
     .command('demo')
     .description('run the whole stack with a local origin, three files and one model')
-    .addArgument(new Argument('[what]', 'fleet: rollouts to twelve workers').choices(['fleet']))
-    .option('--once', 'stop everything after the table and exit; `demo fleet` always does')
+    .addArgument(
+      new Argument('[what]', 'fleet: rollouts to twelve workers; swarm: eight workers feed each other').choices([
+        'fleet',
+        'swarm',
+      ]),
+    )
+    .option('--once', 'stop everything after the table and exit; `demo fleet` and `demo swarm` always do')
     .option('--json', 'end with one JSON object on stdout')
-    .action(async (what, options) =>
-      what === 'fleet'
-        ? (await import('./demo/fleet/demo-fleet.ts')).demoFleet(options, context)
-        : (await import('./demo/demo.ts')).demo(options, context),
-    );
+    .action(async (what, options) => {
+      if (what === 'fleet') return (await import('./demo/fleet/demo-fleet.ts')).demoFleet(options, context);
+      if (what === 'swarm') return (await import('./demo/swarm/demo-swarm.ts')).demoSwarm(options, context);
+      return (await import('./demo/demo.ts')).demo(options, context);
+    });
+}
+
+function addSwarmCommand(program: Command, context: CommandContext): void {
+  program
+    .command('swarm <cid>')
+    .description('show which hosts have which pieces of one file, what the origin gave, and what limits it')
+    .option('--watch', 'show it on stderr until every host has the file')
+    .option('--json', 'one JSON object on stdout')
+    .action(async (cid, options) => (await import('./commands/swarm/swarm.ts')).swarm(cid, options, context));
 }
 
 function addFetchCommand(program: Command, context: CommandContext): void {
@@ -137,48 +163,6 @@ function addBundleCommands(program: Command, context: CommandContext): void {
     .action(async (paths, options) =>
       (await import('./commands/bundles/bundle-install.ts')).bundleInstall(paths, options, context),
     );
-}
-
-function addHostCommands(program: Command, context: CommandContext): void {
-  const host = program.command('host').description('hosts: list, show, label, drain, forget');
-  const json = ['--json', 'one JSON object on stdout'] as const;
-  host
-    .command('list')
-    .description('list hosts, their labels and their state')
-    .option('--selector <selector>', 'only hosts that match, such as gpu=true,site!=eu-1')
-    .option(...json)
-    .action(async (options) => (await import('./commands/hosts/host.ts')).hostList(options, context));
-  host
-    .command('show <name>')
-    .description('show one host: labels, facts, store')
-    .option(...json)
-    .action(async (name, options) => (await import('./commands/hosts/host.ts')).hostShow(name, options, context));
-  host
-    .command('label <name> <changes...>')
-    .description('key=value sets a label, key- removes it')
-    .option(...json)
-    .action(async (name, changes, options) =>
-      (await import('./commands/hosts/host.ts')).hostLabel(name, changes, options, context),
-    );
-  host
-    .command('drain <name>')
-    .description('rollouts do not begin with it; what runs there goes on')
-    .option(...json)
-    .action(async (name, options) =>
-      (await import('./commands/hosts/host.ts')).hostDrain(name, true, options, context),
-    );
-  host
-    .command('undrain <name>')
-    .description('let rollouts begin with it again')
-    .option(...json)
-    .action(async (name, options) =>
-      (await import('./commands/hosts/host.ts')).hostDrain(name, false, options, context),
-    );
-  host
-    .command('forget <name>')
-    .description('remove a host that is gone; what is still wanted there is cancelled')
-    .option(...json)
-    .action(async (name, options) => (await import('./commands/hosts/host.ts')).hostForget(name, options, context));
 }
 
 function addWorkerCommands(program: Command, context: CommandContext): void {

@@ -15,6 +15,7 @@ import { readCommands } from './commands-data.ts';
 import { readEnrolment, redisUrlOf, type Enrolment } from './enrolment/enrolment-file.ts';
 import { readGatewayData } from './gateway-data.ts';
 import type { HostCommand } from './host/run-command.ts';
+import { swarmConfig, type SwarmConfig } from './swarm/swarm-config.ts';
 import { readNamedSecrets, repeatedSecrets } from './named-secrets.ts';
 
 export interface WorkerConfig {
@@ -76,10 +77,8 @@ export interface WorkerConfig {
   readonly verifyBytesPerSecond: number;
   /** Where and to whom the store is served; undefined: not at all. */
   readonly serve: ServeSettings | undefined;
-  /** Workers that files are shared with: `http://host:port`. */
-  readonly peers: readonly string[];
-  /** The secret that the hosts of the site share. */
-  readonly siteKey: string | undefined;
+  /** With whom files are shared while they are fetched. */
+  readonly swarm: SwarmConfig;
   /** Proxies of sources. */
   readonly proxy: ProxySettings;
   readonly tracing: TracingSettings;
@@ -119,11 +118,12 @@ export function readWorkerConfig(env: Environment): WorkerConfig {
   const { HAULIER_COMMANDS: commandsPath } = values;
   const commands =
     reading('HAULIER_COMMANDS: ', () => (commandsPath ? readCommands(commandsPath) : undefined)) ?? new Map();
-  const serve = reading('', () => (values.HAULIER_SERVE ? serveSettings(values) : undefined));
+  const serve = reading('', () => (values.HAULIER_SERVE ? serveSettings(values, enrolment !== undefined) : undefined));
+  const swarm = reading('', () => swarmConfig(values, serve, enrolment));
   if (values.HAULIER_USE_SYSTEM_CA && !KNOWS_SYSTEM_AUTHORITIES)
     all.push(`HAULIER_USE_SYSTEM_CA: ${NO_SYSTEM_AUTHORITIES}`);
   reading('HAULIER_ALLOW_ADDRESSES: ', () => parseAddressPolicy(values.HAULIER_ALLOW_ADDRESSES));
-  if (all.length > 0 || home === undefined)
+  if (all.length > 0 || home === undefined || swarm === undefined)
     throw new Error(`bad configuration of the worker:\n${all.map((line) => `  ${line}`).join('\n')}`);
   const warnings = unknownSettings(SETTINGS, env);
   const { redis, host, pool, checksVersions, privateKey } = place;
@@ -131,7 +131,7 @@ export function readWorkerConfig(env: Environment): WorkerConfig {
   return Object.freeze({
     ...toConfig(values),
     ...{ home, redis, host, pool, checksVersions, privateKey },
-    ...{ gatewayData, commands, commandPath, serve, warnings },
+    ...{ gatewayData, commands, commandPath, serve, swarm, warnings },
     secrets: { ...values.HAULIER_SECRETS, ...named.secrets },
   });
 }
@@ -175,7 +175,7 @@ function enrolledPlace(
   };
 }
 
-type OfFiles = 'home' | 'gatewayData' | 'commands' | 'commandPath' | 'serve' | 'warnings' | 'secrets';
+type OfFiles = 'home' | 'gatewayData' | 'commands' | 'commandPath' | 'serve' | 'swarm' | 'warnings' | 'secrets';
 
 const toConfig = (values: Values): Omit<WorkerConfig, keyof Place | OfFiles> => ({
   labels: Object.fromEntries(values.HAULIER_LABELS),
@@ -208,8 +208,6 @@ const toConfig = (values: Values): Omit<WorkerConfig, keyof Place | OfFiles> => 
     versionsMs: values.HAULIER_STORE_KEEP_VERSIONS,
   },
   verifyBytesPerSecond: values.HAULIER_VERIFY_RATE,
-  peers: values.HAULIER_PEERS,
-  siteKey: values.HAULIER_SITE_KEY,
   proxy: { http: values.HTTP_PROXY, https: values.HTTPS_PROXY, noProxy: values.NO_PROXY },
   logLevel: values.HAULIER_LOG_LEVEL,
 });

@@ -1,7 +1,9 @@
 import { hostname } from 'node:os';
+import { createClient } from '#client/client';
 import type { DisabledSource } from '#contracts/worker/disabled-source';
 import type { ReportedSource, WorkerEvent } from '#contracts/worker/worker-events';
 import type { Logger } from '#core/logger';
+import { SECOND_MS } from '#core/units';
 import type { Http } from '#http/pool';
 import { checkRedis } from '#queue/check-redis';
 import { CommandListener } from '#queue/commands/commands';
@@ -29,8 +31,11 @@ import { unhandledFailureEvent } from './downloads/unhandled-failure.ts';
 import { MetricsServer } from './metrics-server.ts';
 import type { HeldIdentity } from './worker-identity.ts';
 import { sourceReports } from './downloads/source-reports.ts';
-import { workerSwarm, type WorkerSwarmOptions } from './downloads/worker-swarm.ts';
 import { workerSources, type SharedBySources } from './downloads/worker-sources.ts';
+import { workerSwarm, type WorkerSwarm, type WorkerSwarmOptions } from './swarm/worker-swarm.ts';
+
+/** A tracker that does not answer by then is away, and hosts go on without it. */
+const TRACKER_TIMEOUT_MS = 5 * SECOND_MS;
 
 export interface Worker {
   /** Resolves once jobs are taken; waits for Redis. */
@@ -64,7 +69,8 @@ export function createWorker(
   const [redis, shares] = [connectPatiently(config.redis, 'worker', logger), sharedFiles(identity)];
   const [sources, own] = [knownSources(config), { config, identity, redis, http, workerVersion }];
   const metrics = metricsOf(config, workerVersion, sources, logger);
-  const { append, flush, ...events } = openPublisher(config, identity, redis, seal, metrics, logger);
+  const { guarded, swarm } = openSwarm(config, identity, store, { http, ...sources }, { shares, metrics }, logger);
+  const { append, flush, ...events } = openPublisher(config, identity, redis, seal, { metrics, swarm }, logger);
   const shared = { store, flush, tracing, logger };
   const maintenance = createMaintenance({ ...shared, ...sources, ...own, publish: append });
   const publish = (event: WorkerEvent): void => {
@@ -75,14 +81,12 @@ export function createWorker(
   const commands = listenToCommands(config, redis, { downloads, limits, health: sources.health }, logger);
   const recallCommands = commands.recall.bind(commands);
   const reporter = new ProgressPublisher({ downloads, publish: append, recallCommands, logger });
-  const fetcher = createWorkerFetcher(config, limits, store, { http, metrics, ...sources, ...shares }, logger);
+  const fetcher = fetcherOf(config, limits, store, guarded, swarm, logger);
   const handler = createDownloadHandler({ ...shared, publish, fetcher, downloads, onServed: maintenance.served });
-  storeNotices.subscribe((notice) => {
-    if (maintenance.isNews(notice)) noticeEvents(notice, Date.now()).forEach(publish);
-  });
+  tellNotices(storeNotices, maintenance, publish);
   const handling = { handler, onUnhandledFailure: tellUnhandledFailure(publish), logger };
   const consumer = new JobConsumer({ ...handling, redis, prefix, identity, host, pool, concurrency });
-  const server = storeServer(config, store, http, metrics, shares, logger);
+  const server = storeServer(config, store, http, toldOf(metrics, swarm), withTokens(shares, swarm), logger);
   const hostLock = lockOfHost(config, identity, redis, { publish: append, onHostLost }, logger);
   const start = async (isStopped: () => boolean): Promise<void> => {
     commands.start();
@@ -91,11 +95,12 @@ export function createWorker(
     reporter.start();
     // The limits and what is disabled must be known before the first request to a source.
     await commands.recall([]);
-    await Promise.all([consumer.start(), server.start()]);
+    swarm.start(await server.start());
+    await consumer.start();
     if (!isStopped()) maintenance.start();
   };
   const stop = async (): Promise<void> => {
-    await Promise.all([consumer.stop(), maintenance.stop(), server.stop()]);
+    await Promise.all([consumer.stop(), maintenance.stop(), server.stop(), swarm.stop()]);
     reporter.stop();
     commands.stop();
     await Promise.all([events.stop(), hostLock?.stop(), metrics.stop(), tracing.stop()]);
@@ -122,13 +127,53 @@ const metricsOf = (
   logger: Logger,
 ): MetricsServer => new MetricsServer({ port, bind, workerVersion, readSources, logger });
 
-/** Publishes events, and counts them. */
+function openSwarm(
+  { swarm, labels }: WorkerConfig,
+  { bootId }: HeldIdentity,
+  store: Store,
+  sources: Omit<SharedBySources, 'onFirstByte'>,
+  { shares, metrics }: { readonly shares: ReturnType<typeof sharedFiles>; readonly metrics: MetricsServer },
+  logger: Logger,
+) {
+  const guarded: SharedBySources = { ...sources, onFirstByte: metrics.firstByte };
+  const clientOf: WorkerSwarmOptions['clientOf'] = ({ apiUrl, workerToken }) =>
+    createClient({ baseUrl: apiUrl, token: workerToken, timeoutMs: TRACKER_TIMEOUT_MS });
+  const options = { ...guarded, ...shares, bootId, site: labels['site'], store, clientOf, logger };
+  return { guarded, swarm: workerSwarm(swarm, options) };
+}
+
+const withTokens = (shares: ReturnType<typeof sharedFiles>, { allowedBy }: WorkerSwarm) => ({ ...shares, allowedBy });
+
+/** What the server of this host tells of its answers. */
+const toldOf = (
+  { served, expose }: MetricsServer,
+  { gave }: WorkerSwarm,
+): Pick<MetricsServer, 'served' | 'expose'> => ({
+  expose,
+  served: (answer) => {
+    served(answer);
+    gave(answer);
+  },
+});
+
+/** Publishes what the store notices by itself. */
+function tellNotices(
+  notices: StoreNotices,
+  { isNews }: Pick<ReturnType<typeof createMaintenance>, 'isNews'>,
+  publish: (event: WorkerEvent) => void,
+): void {
+  notices.subscribe((notice) => {
+    if (isNews(notice)) noticeEvents(notice, Date.now()).forEach(publish);
+  });
+}
+
+/** Publishes events, and tells those who follow them. */
 function openPublisher(
   { redis: { prefix }, host }: WorkerConfig,
   { bootId }: HeldIdentity,
   redis: RedisClient,
   seal: WorkerResources['seal'],
-  metrics: MetricsServer,
+  { metrics, swarm }: { readonly metrics: MetricsServer; readonly swarm: WorkerSwarm },
   logger: Logger,
 ) {
   const publisher = new EventPublisher({ redis, prefix, host: host ?? null, bootId, seal, logger });
@@ -138,6 +183,7 @@ function openPublisher(
   };
   const append = (event: WorkerEvent): void => {
     metrics.count(event);
+    swarm.note(event);
     publisher.publish(event);
     // A worker without downloads is in contact as well.
     if (event.type === 'host.report') flush().catch((err: unknown) => logger.debug({ err }, 'the report waits'));
@@ -200,23 +246,16 @@ function listenToCommands(
   return new CommandListener({ settings, redis, host, pool, onCommand, onLimits, onDisabledSources, logger });
 }
 
-function createWorkerFetcher(
+function fetcherOf(
   config: WorkerConfig,
   limits: TransferLimits,
   store: Store,
-  {
-    metrics,
-    growing,
-    peerId,
-    ...shared
-  }: Omit<SharedBySources, 'onFirstByte'> &
-    Pick<WorkerSwarmOptions, 'growing' | 'peerId'> & { readonly metrics: MetricsServer },
+  shared: SharedBySources,
+  swarm: WorkerSwarm,
   logger: Logger,
 ): Fetcher {
-  const { http, health } = shared;
-  const sourcesOf = workerSources(config, { ...shared, onFirstByte: metrics.firstByte }, logger);
-  const swarm = workerSwarm(config, { http, growing, peerId, logger });
-  return createFetcher({ config, limits, sourcesOf, swarm, health, tables: storeLeafTables(store, logger) });
+  const [sourcesOf, tables] = [workerSources(config, shared, logger), storeLeafTables(store, logger)];
+  return createFetcher({ config, limits, sourcesOf, swarm, health: shared.health, tables });
 }
 
 const tellUnhandledFailure =

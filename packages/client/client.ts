@@ -34,6 +34,7 @@ import { send } from './send.ts';
 import type { Call, ClientOptions } from './send.ts';
 import { siteMethods, type SiteClient } from './site-client.ts';
 import { sourceMethods, type SourceClient } from './source-client.ts';
+import { swarmMethods, type SwarmClient } from './swarm-client.ts';
 import { userMethods, type UserClient } from './user-client.ts';
 import { webhookMethods, type WebhookClient } from './webhook-client.ts';
 
@@ -90,7 +91,7 @@ export type RolloutAction = 'pause' | 'resume' | 'cancel' | 'approve' | 'release
 
 /** What the API can do, as methods. Each throws ApiError or UnreachableError; nothing is retried. */
 export interface ApiClient
-  extends AccessClient, BulkClient, OverviewClient, SiteClient, SourceClient, UserClient, WebhookClient {
+  extends AccessClient, BulkClient, OverviewClient, SiteClient, SourceClient, SwarmClient, UserClient, WebhookClient {
   createDownloads(body: CreateDownloadsInput): Promise<DownloadRequest>;
   getDownload(id: string): Promise<DownloadDetail>;
   /** One long-poll: resolves when the download changed or the wait is over, with how it stands then. */
@@ -179,6 +180,7 @@ export function createClient(options: ClientOptions): ApiClient {
     ...siteMethods(options),
     ...overviewMethods(options),
     ...sourceMethods(options),
+    ...swarmMethods(options),
     ...webhookMethods(options),
     verifyHost: (name, model) => post(`/api/hosts/${part(name)}/verify`, model === undefined ? {} : { model }),
     limitHost: (name, body) => send(options, { method: 'PATCH', path: `/api/hosts/${part(name)}/limits`, body }),

@@ -40,6 +40,7 @@ const AREA_OF_PATH: Readonly<Record<string, ScopeArea>> = {
   'host-facets': 'hosts',
   cids: 'models',
   sites: 'hosts',
+  swarm: 'downloads',
 };
 
 /** @returns the area of a route such as `/api/hosts/:name`; undefined when only general scopes count */

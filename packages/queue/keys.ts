@@ -111,3 +111,18 @@ export const liveChannel = (prefix: string): string => `${taggedPrefix(prefix, '
 
 /** A hash from the origins of sources that an operator disabled to why and until when. */
 export const disabledSourcesKey = (prefix: string): string => `${taggedPrefix(prefix, 'maintenance')}:disabled-sources`;
+
+/** The start of the keys of the swarm of one file; each file has a tag of its own. A file is its root CID and its length. */
+export const swarmKey = (prefix: string, cid: string, sizeBytes: number): string =>
+  `${swarmSizesKey(prefix, cid)}:${sizeBytes}`;
+
+/** A sorted set of the lengths that hosts say the file has, by the time of the last announce: all but one of them are wrong. */
+export const swarmSizesKey = (prefix: string, cid: string): string => `${taggedPrefix(prefix, cid)}:swarm`;
+
+/** A sorted set of the hosts that said that this one sent wrong bytes. */
+export const swarmStrikesKey = (prefix: string, host: string): string =>
+  `${prefixOf(prefix, host)}:swarm-strikes:${hostKey(host)}`;
+
+/** There while the host takes no part in any swarm. */
+export const swarmQuarantineKey = (prefix: string, host: string): string =>
+  `${prefixOf(prefix, host)}:swarm-quarantine:${hostKey(host)}`;

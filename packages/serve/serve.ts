@@ -29,6 +29,8 @@ export interface ServeOptions {
   readonly store: Store;
   readonly access?: AccessRules | undefined;
   readonly limits?: ClientLimits | undefined;
+  /** Of all clients together; undefined: no limit. */
+  readonly totalBytesPerSecond?: number | undefined;
   /** Names of repositories under which models are served, beside those that they came from. */
   readonly repos?: readonly RepoAlias[] | undefined;
   /** Patterns of models that only readers with a token see. */
@@ -60,12 +62,13 @@ export function createServe(options: ServeOptions): ServeHandler {
   const { logger = silentLogger, onServed } = options;
   const visitorOf = visitors(options.access ?? { tokens: [], networks: [] });
   const limitOf = clientLimits(options.limits ?? {});
+  const { pace: paceOfAll } = clientLimits({ bytesPerSecond: options.totalBytesPerSecond })('all');
   const routeOf = routes(options);
   return (request, response) => {
     const startedAt = performance.now();
     const visitor = visitorOf(request);
     const client = limitOf(visitor.key);
-    const exchange = exchangeOf(request, response, visitor.isTrusted, client.pace);
+    const exchange = exchangeOf(request, response, visitor.isTrusted, both(client.pace, paceOfAll));
     const { kind, answer } = routeOf(exchange);
     if (onServed !== undefined) observe(exchange, kind, startedAt, onServed);
     const waitMs = client.request();
@@ -73,6 +76,15 @@ export function createServe(options: ServeOptions): ServeHandler {
     void (async () => run(exchange))().catch((error: unknown) => endBroken(exchange, error, logger));
   };
 }
+
+/** Waits for the limit of the client and for that of all together. */
+const both = (one: Exchange['pace'], all: Exchange['pace']): Exchange['pace'] =>
+  one === undefined || all === undefined
+    ? (one ?? all)
+    : async (bytes) => {
+        await one(bytes);
+        await all(bytes);
+      };
 
 function exchangeOf(
   request: IncomingMessage,
@@ -107,7 +119,7 @@ function routes(options: ServeOptions): (exchange: Exchange) => { kind: ServedKi
   const partsFor = async ({ isTrusted }: Exchange) => {
     const all = await catalogue();
     const reader = readerOf(all, isTrusted);
-    return { all, reader, contents, blocks: { get: (cid: CidParts) => blocks.get(cid, reader) } };
+    return { all, reader, contents, blocks: { get: (cid: CidParts, root?: string) => blocks.get(cid, reader, root) } };
   };
   const gateway: Route = async (exchange) =>
     answerGateway(exchange, { ...(await partsFor(exchange)), pull: pull?.cids });

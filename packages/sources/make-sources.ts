@@ -35,8 +35,6 @@ export interface SourcesConfig {
   readonly secrets?: SourceSecrets | undefined;
   /** Configured bundles, best first. */
   readonly bundles?: readonly ConfiguredBundle[] | undefined;
-  /** Other hosts that may have parts of the file, best first. */
-  readonly peers?: readonly Source[] | undefined;
   /** Follow redirects from https to http if a digest or a CID proves the file. */
   readonly allowDowngrade?: boolean | undefined;
   readonly http: Http;
@@ -48,21 +46,25 @@ export interface SourcesConfig {
 }
 
 /**
- * Makes every source of a file, by layer in configured order, then in the order of gateways and of the manifest. Gateways that cannot be
+ * Makes every source of a file but its peers, by layer in configured order, then in the order of gateways and of the manifest. Gateways that cannot be
  * used are skipped with a warning; no source at all is not an error here.
  */
 export function makeSources(file: FileSpec, config: SourcesConfig): Source[] {
   const sources = config.layers.flatMap((layer) => {
     if (layer === 'ipfs') return gatewaySources(file, config);
     if (layer === 'bundled') return (config.bundles ?? []).map((bundle) => bundle.source(file));
-    if (layer === 'peer') return config.peers ?? [];
     return layer === 'origin' ? file.sources.flatMap((spec) => namedSource(spec, isProvable(file), config)) : [];
   });
-  const { gates, health, onFirstByte } = config;
-  return sources.map((source) =>
-    limited(gates)(withHealth(health, undefined, onFirstByte)(learningLimits(gates.limits)(source))),
-  );
+  return sources.map(guarded(config));
 }
+
+export type Guards = Pick<SourcesConfig, 'gates' | 'health' | 'onFirstByte'>;
+
+/** Adds what every source of a process shares: limits, and what is learned of origins. */
+export const guarded =
+  ({ gates, health, onFirstByte }: Guards) =>
+  (source: Source): Source =>
+    limited(gates)(withHealth(health, undefined, onFirstByte)(learningLimits(gates.limits)(source)));
 
 function gatewaySources(file: FileSpec, config: SourcesConfig): Source[] {
   if (file.cid === undefined) return [];

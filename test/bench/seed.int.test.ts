@@ -15,7 +15,7 @@ describe('the seed of a fleet', () => {
   let api: TestApp;
   beforeAll(async () => {
     api = await startApp();
-  }, 30_000);
+  });
   afterAll(() => api.stop());
 
   const get = async <Body>(path: string): Promise<Body> => {

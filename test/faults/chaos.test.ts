@@ -51,5 +51,4 @@ it.each(Array.from({ length: 16 }, (_, seed) => seed + 1))(
     if (last.error !== undefined) expect(last.error).toMatchObject({ name: 'VerifyError', kind: 'leaf-unobtainable' });
     expect(last.result?.sizeBytes ?? LEAF_BYTES).toBeGreaterThan(0);
   },
-  10_000,
 );

@@ -50,13 +50,13 @@ describe(`nginx as an honest origin${whyNot}`, () => {
     expect(run.result).toMatchObject({ verified: 'digest', wastedBytes: 0 });
     expect(run.tries.length).toBeGreaterThan(1);
     expect(run.tries.every(({ failure, mode }) => failure === undefined && mode === 'range')).toBe(true);
-  }, 30_000);
+  });
 
   test('RE1 RE2 continues where another origin broke off', async () => {
     await bench.interruptedAt(10 * MIB, { file, mirrors: [''] });
     const run = await bench.obtain({ file, mirrors: [mirrorUrl()], timeouts: PATIENCE });
     expect(run.result).toMatchObject({ verified: 'digest', resumedBytes: 10 * MIB, wastedBytes: 0 });
-  }, 30_000);
+  });
 
   test('HR6 shares one file with a gateway that sends wrong bytes, and proves every leaf', async () => {
     const liar = await bench.faulty(file, { do: 'flip', atByte: 9 * MIB });
@@ -69,7 +69,7 @@ describe(`nginx as an honest origin${whyNot}`, () => {
     });
     expect(run.result).toMatchObject({ verified: 'leaves' });
     expect(run.result!.badLeaves).toBeLessThanOrEqual(1);
-  }, 30_000);
+  });
 
   test('HR19 A11 answers 404 and 416 as RFC 9110 says, and we take them for what they are', async () => {
     const missing = await bench.obtain({ file, mirrors: [`${nginx!.url}/none`], timeouts: PATIENCE });
@@ -85,7 +85,7 @@ describe(`nginx as an honest origin${whyNot}`, () => {
     const sized = await collect(source, { range: beyond, ...longer });
     expect(sized.error).toMatchObject({ kind: 'size-mismatch', httpStatus: 416 });
     http.close();
-  }, 30_000);
+  });
 
   test('RE1 continues over TLS under a private authority, and refuses the same server without it', async () => {
     const [certificate, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
@@ -107,5 +107,5 @@ describe(`nginx as an honest origin${whyNot}`, () => {
     } finally {
       await secure.stop();
     }
-  }, 30_000);
+  });
 });

@@ -53,4 +53,4 @@ it('B10 E05 HR6 seven sources, one of them honest and slow: the file is identica
   const some = result!.sources.find(({ source }) => `http://${source}` === parts.url);
   expect(some).toMatchObject({ mode: 'blocks', errors: 0, wastedBytes: 0 });
   expect(some!.bytes).toBeGreaterThan(0);
-}, 20_000);
+});

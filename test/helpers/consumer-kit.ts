@@ -64,7 +64,7 @@ export class ConsumerKit {
     return stored;
   }
 
-  untilState(job: DownloadJob, state: string, host: string | null = null, timeoutMs = 45_000) {
+  untilState(job: DownloadJob, state: string, host: string | null = null, timeoutMs = 180_000) {
     const isThere = async () => (await (await this.found(job, host)).getState()) === state;
     return until(isThere, { what: `the job is ${state}`, timeoutMs });
   }

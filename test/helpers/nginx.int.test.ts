@@ -28,4 +28,4 @@ test(`serves ranges of a folder and stops twice without harm${whyNot === undefin
     await nginx.stop();
     await rm(root, { recursive: true, force: true });
   }
-}, 60_000);
+});

@@ -6,19 +6,18 @@ import { createDagBuilder, type BuiltDag } from '#content/dag/dag-builder';
 import { encodeCar } from '#content/dag/car';
 import { encodeLeafTable } from '#content/leaf/leaf-table-file';
 import { silentLogger } from '#core/logger';
-import type { Source } from '#core/source';
 import { KIB } from '#core/units';
 import { obtain, type Obtained, type ObtainOptions } from '#fetch/obtain';
-import { HostShare } from '#fetch/swarm/host-share';
+import { HostShare, type PieceLeases } from '#fetch/swarm/host-share';
+import { PeerBook } from '#fetch/swarm/peer-book';
 import { parseAddressPolicy } from '#http/address/address-policy';
 import { createHttp } from '#http/pool';
 import { createServe } from '#serve/serve';
 import { serveServer } from '#serve/server';
 import { GrowingFiles } from '#serve/swarm/growing-files';
-import { learningLimits } from '#sources/guards/learning-limits';
-import { limited, OriginGates } from '#sources/guards/limited';
+import { OriginGates } from '#sources/guards/limited';
 import { SourceHealth } from '#sources/guards/source-health';
-import { withHealth } from '#sources/guards/with-health';
+import { guarded } from '#sources/make-sources';
 import { mirror } from '#sources/mirror';
 import { PeerFile } from '#sources/peer/peer-file';
 import { peerSource } from '#sources/peer/peer-source';
@@ -96,6 +95,12 @@ export function dagOf(bytes: Uint8Array): BuiltDag {
   return builder.finish();
 }
 
+function bookOf(urls: readonly string[]): PeerBook {
+  const book = new PeerBook();
+  book.set('test', urls);
+  return book;
+}
+
 /** One host: its store, its server for others, and its downloads. */
 export interface SwarmHost {
   readonly url: string;
@@ -107,11 +112,15 @@ export interface HostFetch {
   readonly bytes: Buffer;
   readonly dag: BuiltDag;
   readonly origin?: string | undefined;
-  readonly peers: readonly string[];
+  /** A book may change while the host fetches. */
+  readonly peers: readonly string[] | PeerBook;
   readonly signal?: AbortSignal;
   /** How much faster than real time the host loses patience. */
   readonly haste?: number;
   readonly onProgress?: ObtainOptions['onProgress'];
+  readonly leases?: PieceLeases;
+  /** A peer refused a piece that it offers. */
+  readonly onAbsent?: (piece: number) => void;
   /** The leaf table comes from the peers instead of from the disk. */
   readonly withoutTable?: boolean;
 }
@@ -130,21 +139,35 @@ export async function swarmHost(
   await server.start();
   const http = createHttp({ addressPolicy: parseAddressPolicy(['127.0.0.0/8']) });
   const [gates, health] = [new OriginGates(), new SourceHealth()];
-  const guarded = (source: Source): Source => limited(gates)(withHealth(health)(learningLimits(gates.limits)(source)));
   let files = 0;
   return {
     url: `http://127.0.0.1:${port}`,
-    async fetch({ bytes, dag, origin, peers: urls, signal, haste = 1, onProgress, withoutTable = false }) {
+    async fetch({
+      bytes,
+      dag,
+      origin,
+      peers: urls,
+      signal,
+      haste = 1,
+      onProgress,
+      leases,
+      onAbsent,
+      withoutTable = false,
+    }) {
       const { cid, table, innerBlocks } = dag;
-      const peers = urls.map((url) => new PeerFile({ http, url, cid, siteKey }, () => performance.now() * haste));
+      const now = (): number => performance.now() * haste;
+      const peerAt = (url: string, asked: () => Promise<void>) => {
+        const peer = new PeerFile({ http, url, cid, siteKey, onAbsent }, now);
+        return { file: peer, source: guarded({ gates, health })(peerSource(http, peer, asked)) };
+      };
       let withdraw = (): void => undefined;
       const share = new HostShare({
-        ...{ peers, peerId, now: () => performance.now() * haste },
+        ...{ book: urls instanceof PeerBook ? urls : bookOf(urls), peerAt, peerId, now, leases },
         onBegin: (file) => (withdraw = growing.offer({ ...file, model: null })),
       });
       share.start();
       const origins = origin === undefined ? [] : [mirror({ http, url: `${origin}/model.bin`, isProvable: true })];
-      const sources = [...origins, ...peers.map((peer) => peerSource(http, peer, share.asked))].map(guarded);
+      const sources = [...origins.map(guarded({ gates, health })), ...share.sources];
       const partialPath = join(store.paths.partials, `${(files += 1)}.part`);
       const kept = { load: async () => ({ table, innerBlocks }), save: async () => undefined };
       const file = { path: 'model.bin', sizeBytes: bytes.length, digests: {}, cid, sources: [] };

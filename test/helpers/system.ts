@@ -116,13 +116,13 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
         ...options.apiEnv,
       }),
     awaitReady: async (apiUrl = stack.apiUrl) => {
-      await until(async () => (await fetch(`${apiUrl}/readyz`)).ok, { timeoutMs: 45_000, what: `${apiUrl} is ready` });
+      await until(async () => (await fetch(`${apiUrl}/readyz`)).ok, { what: `${apiUrl} is ready` });
     },
     kill: async (child) => {
       process.kill(child.pid, 'SIGKILL');
       await child.ended;
     },
-    awaitDownload: async (id, condition, timeoutMs = 45_000) => {
+    awaitDownload: async (id, condition, timeoutMs = 180_000) => {
       let latest: DownloadDetail | undefined;
       const holds = async (): Promise<boolean> => condition((latest = await client.getDownload(id)));
       await until(holds, { timeoutMs, what: `download ${id} as wanted` }).catch((error: unknown) => {

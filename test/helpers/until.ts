@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
 export interface UntilOptions {
-  /** Default 45,000: a machine with other work may be slow, and a condition that never holds is the rare case. */
+  /** Default 180,000: a machine with other work may be slow, and a condition that never holds is the rare case. */
   readonly timeoutMs?: number;
   /** What is awaited, for the message: "the job is active". */
   readonly what: string;
@@ -14,7 +14,7 @@ export interface UntilOptions {
  * @throws Error that says what was awaited; an error of the condition itself is its cause when it still failed at the end
  */
 export async function until<T>(condition: () => T | Promise<T>, options: UntilOptions): Promise<NonNullable<T>> {
-  const timeoutMs = options.timeoutMs ?? 45_000;
+  const timeoutMs = options.timeoutMs ?? 180_000;
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     let cause: unknown;

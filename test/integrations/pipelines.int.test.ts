@@ -43,7 +43,7 @@ beforeEach(async () => {
   await mkdir(join(folder, 'bin'));
   await writeFile(bin, `#!/bin/sh\nexec "${process.execPath}" "${at('dist/bundles/cli/main.js')}" "$@"\n`);
   await chmod(bin, 0o755);
-}, 60_000);
+});
 afterEach(async () => {
   await kit.stop();
   await rm(folder, { recursive: true, force: true });
@@ -113,7 +113,7 @@ describe('the action for GitHub', () => {
     expect(outputs).toEqual({
       ROLLOUT_ID: expect.stringMatching(/^[0-9a-f-]{36}$/),
       ROLLOUT_STATE: 'succeeded_with_failures',
-      ROLLOUT_URL: `${kit.api.url}/api/rollouts/${outputs['ROLLOUT_ID']}`,
+      ROLLOUT_URL: `${kit.api.url}/rollouts/${outputs['ROLLOUT_ID']}`,
     });
     expect(await readFile(join(folder, 'summary.md'), 'utf8')).toMatch(/^### whisper@1: succeeded with failures/);
   });

@@ -57,7 +57,7 @@ describe(`servers whose labels mislead${whyNot === undefined ? '' : `: skipped, 
     });
     const [line] = (await once(createInterface(child.stdout!), 'line')) as [string];
     urls = JSON.parse(line) as typeof urls;
-  }, 60_000);
+  });
 
   afterAll(async () => {
     http.close();
@@ -85,7 +85,6 @@ describe(`servers whose labels mislead${whyNot === undefined ? '' : `: skipped, 
         else expect(part.error).toMatchObject({ kind: 'range-refused' });
       }
     },
-    60_000,
   );
 
   test('A38 names HTTP/2 as the protocol of a server without HTTP/1.1', async () => {

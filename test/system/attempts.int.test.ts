@@ -22,12 +22,12 @@ describe('the attempts of a download', () => {
     origin = await startOrigin(hubOf([file]), [], { bytesPerSecond: 40 * MIB });
     system = await startSystem({ origin });
     database = connect({ url: system.services.databaseUrl, poolSize: 1, logger: silentLogger });
-  }, 60_000);
+  });
   afterAll(async () => {
     await database.close();
     await system.stop();
     await origin.close();
-  }, 60_000);
+  });
 
   it('RE3 ME5 are three at most, say why in each try, are counted in Postgres, and start again at a resume request', async () => {
     origin.rules.push(THROTTLED);
@@ -61,7 +61,7 @@ describe('the attempts of a download', () => {
     const done = await system.awaitDownload(id, ({ status }) => status === 'success');
     expect(await sha256OfFile(done.path!)).toBe(file.sha256);
     expect(done.attempts).toBe(5);
-  }, 120_000);
+  });
 
   it('RE3 RE15 leave the exact resume point in Postgres', async () => {
     const other = sampleFile('other.bin', 32 * MIB);
@@ -81,5 +81,5 @@ describe('the attempts of a download', () => {
     await system.awaitDownload(id, ({ status }) => status === 'success');
     expect((await downloadById(database, id))!.resumedBytes).toBe(currentSize);
     expect(sent() - before).toBe(other.content.size - currentSize);
-  }, 60_000);
+  });
 });

@@ -20,11 +20,11 @@ describe('crashes at random moments', () => {
     origin = await startOrigin(hubOf(files), [], { bytesPerSecond: 2 * MIB });
     const apiEnv = { HAULIER_SILENT_AFTER: '2s', HAULIER_SWEEP_EVERY: '500ms' };
     system = await startSystem({ origin, apiEnv });
-  }, 60_000);
+  });
   afterAll(async () => {
     await system.stop();
     await origin.close();
-  }, 60_000);
+  });
 
   it('J03 H04 RE15 the API and the worker are killed again and again: twenty downloads succeed, each published once', async () => {
     await system.client.publishVersion(sampleManifest('crowd', files));
@@ -35,7 +35,7 @@ describe('crashes at random moments', () => {
     for (const victims of ROUNDS) {
       const moment = sent() + randomInt(6 * MIB);
       moments.push(moment);
-      await until(() => sent() >= moment, { timeoutMs: 45_000, what: `${moment} bytes are sent (${moments.join()})` });
+      await until(() => sent() >= moment, { what: `${moment} bytes are sent (${moments.join()})` });
       await Promise.all(victims.map((victim) => system.kill(running[victim])));
       for (const victim of victims)
         running[victim] = victim === 'api' ? await system.startApi() : await system.startWorker('host-a');
@@ -49,5 +49,5 @@ describe('crashes at random moments', () => {
     expect(counts).toMatchObject({ success: 20, failed: 0, pending: 0, in_progress: 0, resuming: 0, paused: 0 });
     expect(await blobsOf(system.homeOf('host-a'))).toEqual(files.map(({ sha256 }) => sha256).sort());
     await until(async () => (await partialsOf(system.homeOf('host-a'))).length === 0, { what: 'no partial is left' });
-  }, 180_000);
+  });
 });

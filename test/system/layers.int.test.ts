@@ -38,12 +38,12 @@ describe('the layers of the fallback chain', () => {
     const packed = [{ sha256: inBundle.sha256, sizeBytes: inBundle.content.size, filePath }];
     await createBundle([{ manifest: { name: 'packed', version: '1' }, files: packed }], bundle);
     system = await startSystem({ origin, env: { HAULIER_BUNDLES: bundle } });
-  }, 60_000);
+  });
   afterAll(async () => {
     await system.stop();
     await origin.close();
     await rm(folder, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   type How = Pick<CreateDownloadsInput, 'layers'>;
   async function bring(file: SampleFile, how: How = {}) {
@@ -59,7 +59,7 @@ describe('the layers of the fallback chain', () => {
     expect(fromHub).toMatchObject({ outcome: 'secondary_success', status: 'success' });
     expect(origin.requests.filter(({ path }) => path.startsWith('/ipfs/') && !path.includes('format=raw'))).toEqual([]);
     expect(await bring(everywhere)).toMatchObject({ outcome: 'cache_hit', reason: 'cache_hit' });
-  }, 60_000);
+  });
 
   it('CH7 are left for the next one when they do not have the file', async () => {
     const done = await bring(onHub);
@@ -67,7 +67,7 @@ describe('the layers of the fallback chain', () => {
     expect(await sha256OfFile(done.path!)).toBe(onHub.sha256);
     expect(done.tries.some(({ layer, status }) => layer === 'ipfs' && status === 'failure')).toBe(true);
     expect(await bring(inBundle)).toMatchObject({ outcome: 'tertiary_bundled_success', verified: true });
-  }, 60_000);
+  });
 
   it('CH7 that are all exhausted give a sentence that names every source and why it failed', async () => {
     const failed = await bring(nowhere);
@@ -79,5 +79,5 @@ describe('the layers of the fallback chain', () => {
     expect(failed.error).toContain('models.tar');
     for (const { source, errors } of failed.sources) expect([source, errors > 0]).toEqual([source, true]);
     expect(failed.message).toBe(failed.error);
-  }, 60_000);
+  });
 });

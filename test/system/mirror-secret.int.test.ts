@@ -28,11 +28,11 @@ describe('a mirror behind a login', () => {
     system = await startSystem({
       env: { HAULIER_SECRETS: JSON.stringify(secrets), HAULIER_ALLOW_ADDRESSES: `127.0.0.1:${port}` },
     });
-  }, 60_000);
+  });
   afterAll(async () => {
     await system.stop();
     server.close();
-  }, 60_000);
+  });
 
   const bring = async (secretRef: string, path: string, file = { sha256: SHA256, sizeBytes: FILE.length }) => {
     const files = [{ path, ...file, sources: [{ kind: 'mirror' as const, url: `${url}/${path}`, secretRef }] }];

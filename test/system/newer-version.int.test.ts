@@ -22,11 +22,11 @@ describe('a newer version at the origin', () => {
   beforeEach(async () => {
     origin = await startOrigin(repo(OLD));
     system = await startSystem({ origin });
-  }, 60_000);
+  });
   afterEach(async () => {
     await system.stop();
     await origin.close();
-  }, 60_000);
+  });
 
   const newerVersions = async () => (await system.client.getStatus()).newerVersions;
   const asked = (): number => origin.requests.filter(({ path }) => path.includes('/revision/')).length;
@@ -56,5 +56,5 @@ describe('a newer version at the origin', () => {
     const sentFiles = origin.requests.filter(({ path }) => path.includes('/resolve/'));
     expect(sentFiles.reduce((sum, { bytesSent }) => sum + bytesSent, 0)).toBe(file.content.size);
     expect((await system.client.listDownloads()).downloads).toHaveLength(1);
-  }, 60_000);
+  });
 });

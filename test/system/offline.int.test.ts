@@ -23,12 +23,12 @@ describe('without any network source', () => {
     const bundle = join(folder, 'models.tar');
     await writeBundle(bundle, bundled);
     system = await startSystem({ origin, env: { HAULIER_BUNDLES: bundle } });
-  }, 60_000);
+  });
   afterEach(async () => {
     await system.stop();
     await origin.close();
     await rm(folder, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   async function writeBundle(out: string, { content, sha256, path }: SampleFile): Promise<void> {
     const filePath = join(folder, path);
@@ -55,5 +55,5 @@ describe('without any network source', () => {
     expect(outcomes).toEqual({ 'fetched.bin': 'cache_hit', 'bundled.bin': 'tertiary_bundled_success' });
     for (const { path, file } of done)
       expect(await sha256OfFile(path!)).toBe([fetched, bundled].find((one) => one.path === file)!.sha256);
-  }, 120_000);
+  });
 });

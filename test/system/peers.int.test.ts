@@ -28,11 +28,11 @@ describe('workers that know each other', () => {
     system = await startSystem({ origin, env: envOf('host-a') });
     await system.startWorker('host-b', envOf('host-b'));
     await system.startWorker('host-c', envOf('host-c'));
-  }, 60_000);
+  });
   afterAll(async () => {
     await system.stop();
     await origin.close();
-  }, 60_000);
+  });
 
   /** Requests for bytes of the file; nodes of its DAG come from all sources. */
   const asked = (): number =>

@@ -28,13 +28,13 @@ const title = 'Postgres behind PgBouncer in transaction mode';
     folder = await mkdtemp(join(tmpdir(), 'haulier-pgbouncer-'));
     made = await createEmptyDatabase();
     pooler = await startPgBouncer(made.url, folder);
-  }, 120_000);
+  });
   afterAll(async () => {
     await Promise.all(databases.map((database) => database.close()));
     await pooler.stop();
     await made.drop();
     await rm(folder, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   function open(): Database {
     const database = connect({ url: pooler.url, poolSize: 4, logger: silentLogger });
@@ -46,7 +46,7 @@ const title = 'Postgres behind PgBouncer in transaction mode';
     const processes = [open(), open(), open()];
     await Promise.all(processes.map((database) => migrate(database, MIGRATIONS_FOLDER, silentLogger)));
     expect(await migrate(open(), MIGRATIONS_FOLDER, silentLogger)).toEqual({ applied: [] });
-  }, 60_000);
+  });
 
   it('J09 has one leader at a time, whichever session each transaction gets', async () => {
     const [one, two] = [open(), open()];
@@ -58,7 +58,7 @@ const title = 'Postgres behind PgBouncer in transaction mode';
       expect(inner).toEqual({ result: undefined });
     }
     expect(await runAsLeader(two, 'sweep', async () => 'free')).toEqual({ result: 'free' });
-  }, 60_000);
+  });
 
   describe('with two APIs and a worker', () => {
     const files = Array.from({ length: 6 }, (_, n) => sampleFile(`pooled-${n}.bin`, 64 * 1024, `pooled ${n}`));
@@ -67,11 +67,11 @@ const title = 'Postgres behind PgBouncer in transaction mode';
     beforeAll(async () => {
       origin = await startOrigin(hubOf(files));
       system = await startSystem({ origin, databaseUrl: pooler.url, apiEnv: { HAULIER_SWEEP_EVERY: '500ms' } });
-    }, 60_000);
+    });
     afterAll(async () => {
       await system.stop();
       await origin.close();
-    }, 60_000);
+    });
 
     it('J09 a second API starts, and downloads end as success', async () => {
       const port = await freePort();
@@ -89,6 +89,6 @@ const title = 'Postgres behind PgBouncer in transaction mode';
         const done = await system.awaitDownload(id, ({ status }) => status === 'success');
         expect(await sha256OfFile(done.path!)).toBe(files[n]!.sha256);
       }
-    }, 90_000);
+    });
   });
 });

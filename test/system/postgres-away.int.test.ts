@@ -31,12 +31,12 @@ describe('a Postgres that is down', () => {
     folder = await mkdtemp(join(tmpdir(), 'haulier-away-'));
     postgres = await start();
     system = await startSystem({ hosts: [], databaseUrl: postgres.url });
-  }, 60_000);
+  });
   afterAll(async () => {
     await system.stop();
     await postgres.stop();
     await rm(folder, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   const file = (n: number) => ({ path: `part-${n}.bin`, sizeBytes: n, sha256: n.toString(16).padStart(64, '0') });
   const unavailable = {
@@ -54,9 +54,9 @@ describe('a Postgres that is down', () => {
     expect((await fetch(`${system.apiUrl}/livez`)).status).toBe(200);
 
     await again();
-    const made = await until(() => system.client.createDownloads(body), { timeoutMs: 45_000, what: 'it is taken' });
+    const made = await until(() => system.client.createDownloads(body), { what: 'it is taken' });
     expect(made.request).toMatchObject({ created: 1, existing: 0 });
-  }, 60_000);
+  });
 
   it('J01 in the middle of a large manifest: all of it is there, or nothing', async () => {
     const files = Array.from({ length: 5000 }, (_, n) => file(n));
@@ -81,18 +81,17 @@ describe('a Postgres that is down', () => {
       ]).toContainEqual(counts);
     }
     const repeated = await until(() => system.client.publishVersion({ name: 'large', version: '1', files }), {
-      timeoutMs: 45_000,
       what: 'it is published',
     });
     expect(repeated.fileCount).toBe(5000);
-  }, 60_000);
+  });
 
   it('J01 when the API starts: it lives, says what is missing, and works once Postgres is there', async () => {
     await system.kill(system.api);
     await postgres.stop();
     await system.startApi();
     const alive = async (): Promise<boolean> => (await fetch(`${system.apiUrl}/livez`)).ok;
-    await until(alive, { timeoutMs: 45_000, what: 'the API listens' });
+    await until(alive, { what: 'the API listens' });
     const readiness = await system.client.getReadiness();
     expect(readiness.missing.join('\n')).toMatch(/postgres: .+\n?.*database: migrations/s);
     await expect(system.client.listDownloads()).rejects.toMatchObject(unavailable);
@@ -103,5 +102,5 @@ describe('a Postgres that is down', () => {
     await again();
     await system.awaitReady();
     expect((await system.client.listDownloads()).downloads).toHaveLength(1);
-  }, 60_000);
+  });
 });

@@ -44,12 +44,12 @@ describe('the system on a Redis Cluster', () => {
       apiEnv: EAGER,
     });
     ({ order, expectWhole } = orderingOf(system, files));
-  }, 120_000);
+  });
   afterAll(async () => {
     await system.stop();
     await origin.close();
     await cluster.stop();
-  }, 60_000);
+  });
 
   const isAwayKnown = () =>
     until(async () => (await system.logOf('api')).includes('shard of the redis cluster is away'), {
@@ -60,7 +60,7 @@ describe('the system on a Redis Cluster', () => {
     const ids = await Promise.all([order('both-a', onVictim), order('both-b', elsewhere)]);
     await expectWhole(ids[0], 'both-a');
     await expectWhole(ids[1], 'both-b');
-  }, 90_000);
+  });
 
   it('I31 a lost shard: its hosts wait, the others go on, and nothing is lost when it returns', async () => {
     const moving = await order('moving', onVictim);
@@ -75,7 +75,7 @@ describe('the system on a Redis Cluster', () => {
     await cluster.bringBack(victim);
     await expectWhole(moving, 'moving');
     await expectWhole(waits, 'while-away');
-  }, 120_000);
+  });
 
   it('I32 a shard that is replaced by an empty one: what was queued there is queued again', async () => {
     const worker = system.workers[0]!;
@@ -88,5 +88,5 @@ describe('the system on a Redis Cluster', () => {
     await system.startWorker(onVictim);
     await expectWhole(queued, 'queued');
     await expectWhole(late, 'late');
-  }, 120_000);
+  });
 });

@@ -26,18 +26,17 @@ describe('a Redis that loses its data', () => {
     redis = testRedis(server.url);
     origin = await startOrigin(hubOf(files), [], { bytesPerSecond: 10 * MIB });
     system = await startSystem({ origin, redisUrl: server.url, apiEnv: EAGER });
-  }, 60_000);
+  });
   afterAll(async () => {
     await system.stop();
     await origin.close();
     await redis.cleanup();
     await server.end();
-  }, 60_000);
+  });
 
   const sentOf = ({ path }: SampleFile): number =>
     origin.requests.filter((one) => one.path.includes(path)).reduce((sum, { bytesSent }) => sum + bytesSent, 0);
-  const untilMoves = (file: SampleFile) =>
-    until(() => sentOf(file) > 2 * MIB, { timeoutMs: 45_000, what: `${file.path} moves` });
+  const untilMoves = (file: SampleFile) => until(() => sentOf(file) > 2 * MIB, { what: `${file.path} moves` });
 
   async function order(file: SampleFile): Promise<string> {
     const name = file.path.replace('.bin', '');
@@ -59,7 +58,7 @@ describe('a Redis that loses its data', () => {
     for (const [index, file] of wanted.entries()) await expectWhole(ids[index]!, file);
     for (const file of wanted) expect(sentOf(file)).toBeLessThanOrEqual(2 * file.content.size);
     await until(async () => (await system.client.getStatus()).downloads.success === 2, { what: 'both are counted' });
-  }, 90_000);
+  });
 
   it('I04 the last events: the silent row is found, and its file is not sent again', async () => {
     const file = named('silent');
@@ -67,7 +66,7 @@ describe('a Redis that loses its data', () => {
     await untilMoves(file);
     await system.kill(system.api);
     const key = jobKey(downloadQueue(system.services.prefix, 'host-a'), `${id}.g1`);
-    await until(() => redis.redis.hexists(key, 'finishedOn'), { timeoutMs: 45_000, what: 'the job is over' });
+    await until(() => redis.redis.hexists(key, 'finishedOn'), { what: 'the job is over' });
     expect(await blobsOf(system.homeOf('host-a'))).toContain(file.sha256);
     expect(await redis.redis.del(eventStreamKey(system.services.prefix))).toBe(1);
 
@@ -76,7 +75,7 @@ describe('a Redis that loses its data', () => {
     // Only a job that asks again ends so: with the first job's events the outcome would be that of its source.
     expect((await expectWhole(id, file)).outcome).toBe('cache_hit');
     expect(sentOf(file)).toBe(file.content.size);
-  }, 90_000);
+  });
 
   it('I11 a job while a worker has it: the file arrives and the row says so', async () => {
     const file = named('robbed');
@@ -87,7 +86,7 @@ describe('a Redis that loses its data', () => {
     expect(await redis.redis.lrem(`${queue}:active`, 0, `${id}.g1`)).toBe(1);
     await expectWhole(id, file);
     expect(sentOf(file)).toBeLessThanOrEqual(2 * file.content.size);
-  }, 60_000);
+  });
 });
 
 describe('a Redis that is down when the others start', () => {
@@ -103,12 +102,12 @@ describe('a Redis that is down when the others start', () => {
     server = await privateRedis();
     origin = await startOrigin(hubOf([early, late]));
     system = await startSystem({ origin, redisUrl: server.url });
-  }, 60_000);
+  });
   afterAll(async () => {
     await system.stop();
     await origin.close();
     await server.end();
-  }, 60_000);
+  });
 
   const order = async (file: SampleFile): Promise<string> => {
     const { path, sha256, content } = file;
@@ -125,10 +124,10 @@ describe('a Redis that is down when the others start', () => {
 
     await system.startApi();
     await system.startWorker('host-a');
-    const readiness = await until(() => system.client.getReadiness(), { timeoutMs: 45_000, what: 'the API answers' });
+    const readiness = await until(() => system.client.getReadiness(), { what: 'the API answers' });
     expect(readiness.status).toBe('not_ready');
     expect(readiness.missing.join()).toContain('redis');
-    const second = await until(() => order(late), { timeoutMs: 45_000, what: 'a request is taken' });
+    const second = await until(() => order(late), { what: 'a request is taken' });
     expect((await system.client.getDownload(second)).reason).toBe('not_queued_yet');
     await until(async () => (await system.logOf('worker-host-a')).includes('redis connection lost'), {
       what: 'the worker waits',
@@ -143,7 +142,7 @@ describe('a Redis that is down when the others start', () => {
       expect(await sha256OfFile(done.path!)).toBe(file.sha256);
     }
     await system.awaitReady();
-  }, 120_000);
+  });
 
   it('I06 a Redis that may evict keys is refused, with the command to run', async () => {
     const redis = testRedis(server.url);
@@ -155,5 +154,5 @@ describe('a Redis that is down when the others start', () => {
     expect((await system.client.getReadiness()).missing.join()).toContain(command);
     await redis.redis.config('SET', 'maxmemory-policy', 'noeviction');
     await redis.cleanup();
-  }, 60_000);
+  });
 });

@@ -35,12 +35,12 @@ describe(`hosts that are enrolled on a Redis Cluster with replicas, ${noTls === 
       ...{ origin, redisUrl: cluster.url, prefix: PREFIX, enrol: true, hosts: [host], env: trust },
       apiEnv: { ...trust, HAULIER_SILENT_AFTER: '2s', HAULIER_SWEEP_EVERY: '500ms' },
     });
-  }, 120_000);
+  });
   afterAll(async () => {
     await system?.stop();
     await origin?.close();
     await cluster?.stop();
-  }, 60_000);
+  });
 
   async function order(name: string, to: string): Promise<string> {
     await system.client.publishVersion(sampleManifest(name, [named(name)]));
@@ -64,7 +64,7 @@ describe(`hosts that are enrolled on a Redis Cluster with replicas, ${noTls === 
     await expectWhole(await order('before', host), 'before');
     expect((await system.client.getHost(host)).enrolment).toBe('enrolled');
     expect(await system.client.listRefusedEvents()).toEqual([]);
-  }, 90_000);
+  });
 
   it('I34 N44 the master of their queue and of the events dies: its replica takes over, and nothing is lost', async () => {
     const moving = await order('moving', host);
@@ -86,7 +86,7 @@ describe(`hosts that are enrolled on a Redis Cluster with replicas, ${noTls === 
       ),
     ).toBe(true);
     expect(await system.client.listRefusedEvents()).toEqual([]);
-  }, 150_000);
+  });
 
   it('N44 a node that returns without its users gets all of them', async () => {
     await cluster.bringBack(victim);
@@ -94,5 +94,5 @@ describe(`hosts that are enrolled on a Redis Cluster with replicas, ${noTls === 
       what: 'the node that returned knows the users of both hosts',
     });
     await expectWhole(await order('late', absent), 'late');
-  }, 90_000);
+  });
 });

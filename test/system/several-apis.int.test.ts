@@ -23,11 +23,11 @@ describe('several APIs on one database and one Redis', () => {
     await system.startApi(port);
     await system.awaitReady(secondUrl);
     second = createClient({ baseUrl: secondUrl, token: system.token });
-  }, 60_000);
+  });
   afterAll(async () => {
     await system.stop();
     await origin.close();
-  }, 60_000);
+  });
 
   it('share the work of queueing and recording, each thing once', async () => {
     const orders = files.map(async (file, n) => {
@@ -41,7 +41,7 @@ describe('several APIs on one database and one Redis', () => {
     expect(Math.min(...applied)).toBeGreaterThan(0);
     const sent = origin.requests.reduce((sum, { bytesSent }) => sum + bytesSent, 0);
     expect(sent).toBe(files.reduce((sum, { content }) => sum + content.size, 0));
-  }, 60_000);
+  });
 
   it('a long-poll at one sees within a second a change made at another', async () => {
     const wish = { files: [{ path: 'never.bin', sizeBytes: 1, sha256: 'a'.repeat(64) }], host: 'host-z' };
@@ -50,5 +50,5 @@ describe('several APIs on one database and one Redis', () => {
     const waiting = system.client.waitForDownload(id, { waitMs: 30_000, until: 'final' });
     await second.cancelDownload(id);
     expect((await expectWithin(1000, () => waiting)).status).toBe('cancelled');
-  }, 60_000);
+  });
 });

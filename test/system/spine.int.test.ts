@@ -15,12 +15,12 @@ describe('from a request to a verified file', () => {
   beforeEach(async () => {
     origin = await startOrigin(hubOf(files));
     system = await startSystem({ origin });
-  }, 60_000);
+  });
 
   afterEach(async () => {
     await system.stop();
     await origin.close();
-  }, 60_000);
+  });
 
   it('SY1 SY2 SY3 CH3 brings a model of two files to a host and tells how', async () => {
     await system.client.publishVersion(sampleManifest('sample', files));
@@ -41,7 +41,7 @@ describe('from a request to a verified file', () => {
       expect(await sha256OfFile(done.path!)).toBe(file.sha256);
       expect(done.path).toContain(system.homeOf('host-a'));
     }
-  }, 60_000);
+  });
 
   it('K22 RE11 CH8 the same request twice at once is one transfer', async () => {
     await system.client.publishVersion(sampleManifest('sample', files));
@@ -52,7 +52,7 @@ describe('from a request to a verified file', () => {
     for (const { id } of first.downloads) await system.awaitDownload(id, (download) => download.status === 'success');
     const sent = origin.requests.reduce((sum, request) => sum + request.bytesSent, 0);
     expect(sent).toBe(files.reduce((sum, { content }) => sum + content.size, 0));
-  }, 60_000);
+  });
 
   it('CH4 CH8 a model that is there already answers at once, and a new request for its bytes fetches nothing', async () => {
     await system.client.publishVersion(sampleManifest('sample', files));
@@ -67,7 +67,7 @@ describe('from a request to a verified file', () => {
       expect(done.outcome).toBe('cache_hit');
     }
     expect(origin.requests).toHaveLength(requests);
-  }, 60_000);
+  });
 
   it('CH8 a file that was deleted on its host is fetched again, because the host is asked', async () => {
     await system.client.publishVersion(sampleManifest('sample', files));
@@ -85,5 +85,5 @@ describe('from a request to a verified file', () => {
       expect(now.outcome).toBe(now.file === file ? 'secondary_success' : 'cache_hit');
     }
     expect(await sha256OfFile(path!)).toBe(sha256);
-  }, 60_000);
+  });
 });

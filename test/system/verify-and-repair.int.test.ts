@@ -24,12 +24,12 @@ describe('a published file that is damaged on disk', () => {
   beforeEach(async () => {
     origin = await startOrigin(hubOf([file]));
     system = await startSystem({ origin });
-  }, 60_000);
+  });
 
   afterEach(async () => {
     await system.stop();
     await origin.close();
-  }, 60_000);
+  });
 
   const publishSample = async (): Promise<{ id: string; path: string }> => {
     await system.client.publishVersion(sampleManifest('sample', [file]));
@@ -62,7 +62,7 @@ describe('a published file that is damaged on disk', () => {
     expect(notices).toContainEqual(
       expect.objectContaining({ notice: 'corrupt', host: 'host-a', model: 'sample', path: 'model.bin' }),
     );
-  }, 60_000);
+  });
 
   it('is found by a worker that was offline when the order was given', async () => {
     const { id, path } = await publishSample();
@@ -74,7 +74,7 @@ describe('a published file that is damaged on disk', () => {
 
     await system.awaitDownload(id, isRepaired);
     expect(await sha256OfFile(path)).toBe(file.sha256);
-  }, 60_000);
+  });
 
   it('is queued again when it was deleted while the worker was down', async () => {
     const { id, path } = await publishSample();
@@ -91,7 +91,7 @@ describe('a published file that is damaged on disk', () => {
       what: 'the host reports its file',
     });
     expect(hosts[0]).toMatchObject({ name: 'host-a', status: 'online' });
-  }, 60_000);
+  });
 
   it('VE3 is repaired by its bad leaf alone also when only its CID is known, without asking for the table again', async () => {
     const bytes = someBytes(5 * MIB);
@@ -109,5 +109,5 @@ describe('a published file that is damaged on disk', () => {
     expect(await sha256OfFile(path!)).toBe(sha256Of(bytes));
     expect(sent() - before.bytes).toBe(MIB / 4);
     expect(origin.requests.slice(before.requests).filter((one) => one.path.includes('format=raw'))).toEqual([]);
-  }, 60_000);
+  });
 });

@@ -20,11 +20,11 @@ describe('a new version on a host that has an older one', () => {
     origin = await startOrigin(hubOf(old));
     system = await startSystem({ origin });
     await bring('1', old);
-  }, 60_000);
+  });
   afterEach(async () => {
     await system.stop();
     await origin.close();
-  }, 60_000);
+  });
 
   const shown = (path: string): string => join(system.homeOf('host-a'), 'models', 'sample', path);
   const shownDigests = (): Promise<string[]> => Promise.all(old.map(({ path }) => sha256OfFile(shown(path))));
@@ -62,7 +62,7 @@ describe('a new version on a host that has an older one', () => {
       models: { sample: { version: string; previousVersion: string } };
     };
     expect(records.models.sample).toMatchObject({ version: '2', previousVersion: '1' });
-  }, 90_000);
+  });
 
   it('VE6 RE11 is complete without a file that was cancelled', async () => {
     origin.serve(hubOf(next));
@@ -74,5 +74,5 @@ describe('a new version on a host that has an older one', () => {
     expect(again.status).toBe('success');
     expect(await sha256OfFile(shown('config.json'))).toBe(next[1]!.sha256);
     await expect(sha256OfFile(shown('model.bin'))).rejects.toThrow('ENOENT');
-  }, 90_000);
+  });
 });

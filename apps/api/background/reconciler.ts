@@ -1,6 +1,7 @@
 import { DAY_MS, HOUR_MS, SECOND_MS } from '#core/units';
 import { dropAuditDay } from '#database/access/audit-retention';
 import { dropRollUps, dropTryPartitions, ensureTryPartitions } from '#database/history/try-partitions';
+import { dropSiteDays } from '#database/sites/settle-charges';
 import { runAsLeader } from '#database/sql/leader';
 import type { Dependencies } from '../dependencies.ts';
 import { createLoop } from './loop.ts';
@@ -64,7 +65,9 @@ export function createReconciler(deps: Dependencies, options: ReconcilerOptions)
 async function keepPartitions({ database, now, log }: Dependencies, historyMs: number): Promise<boolean> {
   const made = await ensureTryPartitions(database, now());
   const dropped = await dropTryPartitions(database, new Date(now().getTime() - Math.max(historyMs, DAY_MS)));
-  await dropRollUps(database, new Date(now().getTime() - Math.max(historyMs, ROLL_UPS_KEPT_MS)));
+  const summedUntil = new Date(now().getTime() - Math.max(historyMs, ROLL_UPS_KEPT_MS));
+  await dropRollUps(database, summedUntil);
+  await dropSiteDays(database, summedUntil);
   if (made.length + dropped.length > 0) log.info({ made, dropped }, 'history partitions changed');
   return false;
 }

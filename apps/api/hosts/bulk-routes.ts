@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { HostActionBody, HostActionResult } from '#contracts/http/hosts';
+import { HostActionBody, HostActionResult, MAX_SKIPPED_HOSTS } from '#contracts/http/hosts';
 import { DryRunQuery } from '#contracts/http/parameters';
 import { mapConcurrently } from '#core/async/map-concurrently';
 import { patchLabelsOf, setDrainingOf } from '#database/hosts/host-actions';
@@ -14,7 +14,6 @@ import { hostMatcher } from './host-matcher.ts';
 import { forget } from './life-routes.ts';
 import { isOnline } from './view.ts';
 
-const MAX_SKIPPED_NAMED = 100;
 /** Each takes a transaction, and a change of a user in Redis. */
 const FORGOTTEN_AT_ONCE = 8;
 
@@ -134,5 +133,5 @@ const resultOf = (
 ): HostActionResult => ({
   ...{ action, dryRun },
   counts: { matched: changed + unchanged + skipped.length, changed, unchanged, skipped: skipped.length },
-  skipped: skipped.slice(0, MAX_SKIPPED_NAMED),
+  skipped: skipped.slice(0, MAX_SKIPPED_HOSTS),
 });

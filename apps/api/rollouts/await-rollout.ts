@@ -14,9 +14,9 @@ export interface SeenRollout {
 type WaitDeps = Pick<Dependencies, 'database' | 'changes' | 'now'>;
 
 /** @returns undefined when there is no such rollout */
-export async function seeRollout({ database }: WaitDeps, id: string): Promise<SeenRollout | undefined> {
+export async function seeRollout({ database, now }: WaitDeps, id: string): Promise<SeenRollout | undefined> {
   const row = await rolloutById(database, id);
-  return row && { row, view: rolloutView(row, await hostGroups(database, [id])) };
+  return row && { row, view: rolloutView(row, await hostGroups(database, [id]), now().getTime()) };
 }
 
 /**

@@ -73,11 +73,11 @@ function registerList(app: App, deps: Dependencies): void {
         response: { 200: RolloutList, ...problems(400) },
       },
     },
-    async ({ query }, reply) => readList(deps, reply, (database) => listView(database, query)),
+    async ({ query }, reply) => readList(deps, reply, (database) => listView(database, query, deps.now().getTime())),
   );
 }
 
-async function listView(database: Database, query: ListRolloutsQuery): Promise<RolloutList> {
+async function listView(database: Database, query: ListRolloutsQuery, now: number): Promise<RolloutList> {
   const { state, model, limit, cursor } = query;
   const after = cursor === undefined ? undefined : decodeCursor(cursor);
   const found = await listRollouts(database, { states: state, model, limit, after });
@@ -89,6 +89,7 @@ async function listView(database: Database, query: ListRolloutsQuery): Promise<R
       rolloutView(
         row,
         groups.filter(({ rolloutId }) => rolloutId === row.id),
+        now,
       ),
     ),
     nextCursor,

@@ -7,9 +7,10 @@ import { allowedFailures, isThresholdMet, requiredHosts } from '#core/rollout/ve
 import type { HostGroup } from '#database/rollouts/rollout-queries';
 import type { RolloutHostRow, RolloutRow } from '#database/rollouts/rollout-row';
 import { momentOf, momentOrNull } from '../server/requests/moment.ts';
+import { isWindowOpen, needsZones, nextOpening } from './window.ts';
 
-/** @param groups of this rollout */
-export function rolloutView(row: RolloutRow, groups: readonly HostGroup[]): Rollout {
+/** @param groups of this rollout @param now milliseconds since 1970 */
+export function rolloutView(row: RolloutRow, groups: readonly HostGroup[], now: number): Rollout {
   const { id, spec, state } = row;
   const { waves } = spec.policy;
   const counts = countsOf(groups);
@@ -17,8 +18,7 @@ export function rolloutView(row: RolloutRow, groups: readonly HostGroup[]): Roll
     id,
     state,
     isFinal: isFinalRollout(state),
-    reason: row.pauseReason ?? state,
-    message: row.reason,
+    ...whyOf(row, now),
     models: [...row.models],
     selector: spec.selector,
     exclude: [...spec.exclude],
@@ -51,6 +51,23 @@ export function rolloutView(row: RolloutRow, groups: readonly HostGroup[]): Roll
   };
   const said = JSON.stringify([row.version, view]);
   return { ...view, version: createHash('sha256').update(said).digest('hex').slice(0, 16) };
+}
+
+/** A rollout that has not started says what it waits for. */
+function whyOf(
+  { state, pauseReason, reason, startsAt, spec }: RolloutRow,
+  now: number,
+): Pick<Rollout, 'reason' | 'message'> {
+  if (state !== 'scheduled') return { reason: pauseReason ?? state, message: reason };
+  if (startsAt !== null && startsAt.getTime() > now)
+    return { reason: 'start_time', message: `it starts at ${momentOf(startsAt)}` };
+  const { windows } = spec;
+  if (needsZones(windows)) return { reason: 'window', message: 'it starts when a window of one of its hosts opens' };
+  if (isWindowOpen(windows, now)) return { reason: state, message: reason };
+  return {
+    reason: 'window',
+    message: `its window is closed; the next one opens at ${momentOf(nextOpening(windows, now))}`,
+  };
 }
 
 /** The tag of what people change; progress does not change it. */

@@ -13,6 +13,12 @@ export const isWindowOpen = (windows: readonly RolloutWindow[], now: number, hos
 /** True when windows of a rollout depend on where its hosts are. */
 export const needsZones = (windows: readonly RolloutWindow[]): boolean => windows.some(({ tz }) => tz === HOST_ZONE);
 
+/** When the next window opens that is the same for all hosts; a window names at least one moment to come. */
+export function nextOpening(windows: readonly RolloutWindow[], now: number): Date {
+  const openings = windows.map(({ cron, tz }) => schedule(cron, tz).nextRun(new Date(now))?.getTime() ?? Infinity);
+  return new Date(Math.min(...openings));
+}
+
 function isOpen({ cron, tz, forMs }: RolloutWindow, now: number, hostZone: string): boolean {
   // The next opening after this moment; the expression has whole minutes, so the last millisecond is not one.
   const opened = schedule(cron, tz === HOST_ZONE ? known(hostZone) : tz).nextRun(new Date(now - forMs));

@@ -27,6 +27,7 @@ export async function registerOpenApi(app: FastifyInstance, version: string): Pr
         { name: 'webhooks', description: 'Endpoints that are told what happens' },
         { name: 'events', description: 'What changes, as it changes' },
         { name: 'sources', description: 'Where files come from' },
+        { name: 'swarm', description: 'Hosts that fetch one file together' },
         { name: 'metrics', description: 'What worked, from where, how fast' },
         { name: 'access', description: 'Tokens, users and sessions, and the audit of every write' },
         { name: 'system', description: 'Health' },

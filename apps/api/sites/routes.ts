@@ -44,7 +44,8 @@ function registerSet(app: App, deps: Dependencies): void {
         summary: 'Set how many bytes rollouts and repairs begin to bring to the hosts of a site within a window',
         description:
           'A host that would exceed it waits, and so do the hosts behind it. A host that lacks more than the whole budget begins when nothing ' +
-          'else was begun in the window. Downloads that are asked for host by host are not held back, and do not count.',
+          'else was begun in the window. Once the downloads of a host have ended, only what they moved from outside the site counts. ' +
+          'Downloads that are asked for host by host are not held back, and do not count.',
         tags: ['hosts'],
         security: TOKEN_REQUIRED,
         params: SiteParams,
@@ -105,10 +106,14 @@ const sitesOf = ({ database, now, hostOfflineAfterMs }: SiteDeps): Promise<SiteR
 /** A site that no host names and that has no budget is empty. */
 async function siteOf(deps: SiteDeps, site: string): Promise<Site> {
   const row = (await sitesOf(deps)).find((one) => one.site === site);
-  return siteView(row ?? { site, hosts: 0, onlineHosts: 0, waitingRepairs: 0, budget: null });
+  return siteView(row ?? { site, hosts: 0, onlineHosts: 0, waitingRepairs: 0, budget: null, days: [] });
 }
 
-const siteView = ({ budget, ...site }: SiteRow): Site => ({ ...site, budget: budget && budgetView(budget) });
+const siteView = ({ budget, days, ...site }: SiteRow): Site => ({
+  ...site,
+  budget: budget && budgetView(budget),
+  days: [...days],
+});
 
 const budgetView = (budget: SetBudget): NonNullable<Site['budget']> => ({
   bytes: budget.bytes,

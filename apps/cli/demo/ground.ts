@@ -26,6 +26,15 @@ export interface DemoServers {
   readonly redisUrl: string;
   /** Before every key in Redis. */
   readonly redisPrefix: string;
+  /** Workers may get users of their own in Redis. */
+  readonly enrol?: boolean;
+}
+
+export interface GroundOptions {
+  /** Used instead of servers of the demo's own. */
+  readonly servers?: DemoServers | undefined;
+  /** Of the link of the origin; undefined: no limit. */
+  readonly originBytesPerSecond?: number | undefined;
 }
 
 /** What every demo stands on. */
@@ -54,12 +63,12 @@ export async function prepareGround(
   context: CommandContext,
   folder: string,
   stops: (() => Promise<void>)[],
-  servers?: DemoServers,
+  { servers, originBytesPerSecond }: GroundOptions = {},
 ): Promise<DemoGround> {
   const report = (step: string): void => void context.stderr.write(`demo: ${step}\n`);
   const home = join(haulierHome(context.env), folder);
   await takeHome(home, stops);
-  const origin = await startDemoOrigin(DEMO_REPO);
+  const origin = await startDemoOrigin(DEMO_REPO, originBytesPerSecond);
   stops.push(() => origin.stop());
   const token = `demo-${randomBytes(24).toString('base64url')}`;
   const own = { ...context, env: withoutSettings(context.env) };
@@ -103,8 +112,8 @@ async function startDemoStack(
     distDir: context.distDir,
     databaseUrl: servers?.databaseUrl,
     redisUrl: servers?.redisUrl,
-    // On servers of others no users are made.
-    enrol: servers === undefined,
+    // On servers of others no users are made unless that is allowed.
+    enrol: servers?.enrol ?? servers === undefined,
     bind: BIND,
     port: wanted === USUAL_PORT && !(await isFree(BIND, wanted)) ? 0 : wanted,
     signal: context.signal,

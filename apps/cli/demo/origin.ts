@@ -1,12 +1,16 @@
 import { createReadStream } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
-import { MIB } from '#core/units';
+import { KIB } from '#core/units';
+import { createThrottle, type ByteLimit } from '#transfer/report/throttle';
 import type { DemoFile } from './demo-file.ts';
+
+/** Bytes that are read and sent at once. */
+const PART_BYTES = 256 * KIB;
 
 export interface DemoOrigin {
   readonly url: string;
-  /** Bytes sent as file content or leaves since the start. */
+  /** Bytes of files and leaves that were sent since the start. */
   bytesSent(): number;
   /** Publishes a commit: the branch `main` moves there. */
   publish(commit: string, files: readonly DemoFile[]): void;
@@ -16,9 +20,11 @@ export interface DemoOrigin {
 /**
  * A local origin for the demo: an IPFS gateway (`/ipfs/<cid>`, plain and `format=raw`) and a Hugging Face style
  * endpoint (`/<repo>/resolve/<revision>/<path>`, `/api/models/<repo>/revision/<revision>`) for generated files.
+ *
+ * @param bytesPerSecond of its link, which all clients share; undefined: no limit
  */
-export async function startDemoOrigin(repo: string): Promise<DemoOrigin> {
-  const routes = new DemoRoutes(repo);
+export async function startDemoOrigin(repo: string, bytesPerSecond?: number): Promise<DemoOrigin> {
+  const routes = new DemoRoutes(repo, createThrottle(bytesPerSecond));
   const server = createServer((request, response) => {
     routes.answer(request, response).catch((error: unknown) => response.destroy(error as Error));
   });
@@ -38,8 +44,11 @@ class DemoRoutes {
   readonly #commits = new Map<string, readonly DemoFile[]>();
   #head = '';
 
-  constructor(repo: string) {
+  readonly #link: ByteLimit;
+
+  constructor(repo: string, link: ByteLimit) {
     this.#repo = repo;
+    this.#link = link;
   }
 
   publish(commit: string, files: readonly DemoFile[]): void {
@@ -88,7 +97,10 @@ class DemoRoutes {
   }
 
   #send(request: IncomingMessage, response: ServerResponse, range: DiskRange): Promise<void> {
-    return sendRange(request, response, range, (bytes) => (this.sentBytes += bytes));
+    return sendRange(request, response, range, (chunk) => {
+      this.sentBytes += chunk.length;
+      return this.#link.take(chunk.length);
+    });
   }
 }
 
@@ -132,13 +144,13 @@ interface DiskRange {
 /**
  * Answers with the bytes, or with the range that the request names.
  *
- * @param onSend called with the number of bytes of content that will be sent
+ * @param paced called with each part of the content before it is sent
  */
 async function sendRange(
   request: IncomingMessage,
   response: ServerResponse,
   whole: DiskRange,
-  onSend: (bytes: number) => void,
+  paced: (chunk: Buffer) => Promise<void> | undefined,
 ): Promise<void> {
   const size = whole.end - whole.start;
   const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
@@ -149,9 +161,14 @@ async function sendRange(
   response.setHeader('accept-ranges', 'bytes').setHeader('content-length', last - first + 1);
   response.writeHead(range ? 206 : 200);
   if (request.method === 'HEAD' || size === 0) return void response.end();
-  onSend(last - first + 1);
-  const bytes = { start: whole.start + first, end: whole.start + last, highWaterMark: MIB };
-  await pipeline(createReadStream(whole.diskPath, bytes), response);
+  const bytes = { start: whole.start + first, end: whole.start + last, highWaterMark: PART_BYTES };
+  const inPace = async function* (parts: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const part of parts) {
+      await paced(part);
+      yield part;
+    }
+  };
+  await pipeline(createReadStream(whole.diskPath, bytes), inPace, response);
 }
 
 function refuse(response: ServerResponse, status: number, code: string): void {

@@ -1,6 +1,7 @@
 import type { ApiClient } from '#client/client';
 import type { Rollout } from '#contracts/http/rollouts/rollout';
 import type { RolloutErrors } from '#contracts/http/rollouts/rollout-lists';
+import { messageOf } from '#core/error-facts';
 import { parseDuration } from '#core/units';
 import { cliRefusal } from '../api-client.ts';
 import type { CommandContext } from '../context.ts';
@@ -22,6 +23,7 @@ export interface VerdictOptions {
   readonly summary?: string;
   readonly outputs?: string;
   readonly annotations?: boolean;
+  readonly cancelOnInterrupt?: boolean;
   readonly progress: ProgressMode;
 }
 
@@ -41,13 +43,15 @@ export async function awaitVerdict(
   const limit = options.timeout === undefined ? undefined : timeLimit(options.timeout);
   const signal = limit === undefined ? context.signal : AbortSignal.any([limit, context.signal]);
   const maxDisconnectMs = usageOf(() => parseDuration(options.maxDisconnect));
-  let rollout: Rollout;
+  let rollout = first;
+  const until = (seen: Rollout): boolean => {
+    rollout = seen;
+    return options.until === 'threshold' && seen.threshold.met;
+  };
   try {
-    const until = options.until === 'threshold' ? ({ threshold }: Rollout): boolean => threshold.met : undefined;
-    rollout = await watchRollout(client, first, { until, maxDisconnectMs, display, signal });
+    await watchRollout(client, first, { until, maxDisconnectMs, display, signal });
   } catch (error) {
-    if (options.outputs !== undefined) await appendOutputs(options.outputs, { id: first.id, state: undefined, url });
-    throw endOfWaiting(error, first, url, limit, options, context);
+    throw await endOfWaiting(error, { client, rollout, url, isTimedOut: limit?.aborted === true }, options, context);
   }
   const { errors } = await client.listRolloutErrors(rollout.id);
   await report(client, rollout, errors, url, options, context);
@@ -75,31 +79,82 @@ async function report(
 
 const timeLimit = (timeout: string): AbortSignal => AbortSignal.timeout(usageOf(() => parseDuration(timeout)));
 
-/** The rollout goes on, so the error says how to look at it again. */
-function endOfWaiting(
+/** What is known when the waiting ends before the rollout. */
+interface Unfinished {
+  readonly client: ApiClient;
+  /** As it was seen last. */
+  readonly rollout: Rollout;
+  readonly url: string;
+  readonly isTimedOut: boolean;
+}
+
+/** @returns the error that the command ends with */
+async function endOfWaiting(
   error: unknown,
-  { id }: Rollout,
-  url: string,
-  limit: AbortSignal | undefined,
-  { json, timeout }: VerdictOptions,
-  { stdout, stderr, signal }: CommandContext,
-): unknown {
-  const again = `haulier rollout wait ${id}`;
-  if (signal.aborted) {
-    stderr.write(`the rollout goes on; to wait again: ${again}\n`);
+  { client, rollout, url, isTimedOut }: Unfinished,
+  options: VerdictOptions,
+  context: CommandContext,
+): Promise<unknown> {
+  const isInterrupted = context.signal.aborted;
+  const state = isTimedOut && !isInterrupted ? rollout.state : undefined;
+  if (options.outputs !== undefined) await appendOutputs(options.outputs, { id: rollout.id, state, url });
+  if (isInterrupted) {
+    await tellInterrupted(client, rollout, options, context);
     return error;
   }
-  const told =
-    limit?.aborted === true
-      ? new CliError(EXIT.timedOut, `--timeout ${timeout} passed and rollout ${id} goes on; to wait again: ${again}`)
-      : cliRefusal(error);
+  return isTimedOut ? timedOut(rollout, url, options, context) : unknownResult(error, rollout, url, options, context);
+}
+
+const againText = ({ id }: Rollout): string => `to wait again: haulier rollout wait ${id}`;
+
+/** With `--cancel-on-interrupt` the rollout is cancelled, else it goes on. */
+async function tellInterrupted(
+  client: ApiClient,
+  rollout: Rollout,
+  { cancelOnInterrupt }: VerdictOptions,
+  { stderr }: CommandContext,
+): Promise<void> {
+  if (!cancelOnInterrupt) {
+    stderr.write(`the rollout goes on; ${againText(rollout)}\n`);
+    return;
+  }
+  try {
+    const { state } = await client.actOnRollout(rollout.id, 'cancel');
+    stderr.write(`rollout ${rollout.id}: ${state.replaceAll('_', ' ')}\n`);
+  } catch (error) {
+    stderr.write(
+      `rollout ${rollout.id} could not be cancelled: ${messageOf(error)}; it goes on; ${againText(rollout)}\n`,
+    );
+  }
+}
+
+/** The time of this command is over, not that of the rollout. */
+function timedOut(
+  rollout: Rollout,
+  url: string,
+  { json, timeout }: VerdictOptions,
+  { stdout }: CommandContext,
+): CliError {
+  const message = `--timeout ${timeout} passed and rollout ${rollout.id} goes on; ${againText(rollout)}`;
+  const document = { ...rolloutDocument(rollout, [], url, EXIT.timedOut), message };
+  if (json) stdout.write(`${JSON.stringify(document)}\n`);
+  return new CliError(EXIT.timedOut, message);
+}
+
+/** The API stayed away or refused. */
+function unknownResult(
+  error: unknown,
+  rollout: Rollout,
+  url: string,
+  { json }: VerdictOptions,
+  { stdout }: CommandContext,
+): unknown {
+  const told = cliRefusal(error);
   if (!(told instanceof CliError)) return told;
+  const { id } = rollout;
   const ended =
     told.exitCode === EXIT.unreachable || told.exitCode === EXIT.serverError
-      ? new CliError(
-          EXIT.unreachable,
-          `${told.message}; the result of rollout ${id} is unknown; to wait again: ${again}`,
-        )
+      ? new CliError(EXIT.unreachable, `${told.message}; the result of rollout ${id} is unknown; ${againText(rollout)}`)
       : told;
   const { exitCode, message } = ended;
   if (json)

@@ -18,6 +18,9 @@ export function exitCodeOf({ state }: Pick<Rollout, 'state'>): ExitCode {
   }
 }
 
+/** Page of the dashboard that shows a rollout. @param apiUrl without a slash at its end */
+export const rolloutPage = (apiUrl: string, { id }: Pick<Rollout, 'id'>): string => `${apiUrl}/rollouts/${id}`;
+
 /** The one document of `--json`. Its names are stable. */
 export function rolloutDocument(
   rollout: Rollout,

@@ -87,6 +87,7 @@ const withVerdictOptions = (command: Command): Command =>
     .option('--junit <file>', 'write one test case for each host')
     .option('--summary <file>', 'append a Markdown summary')
     .option('--outputs <file>', 'append ROLLOUT_ID, ROLLOUT_STATE and ROLLOUT_URL for later steps')
+    .option('--cancel-on-interrupt', 'cancel the rollout when this command is interrupted')
     .option('--annotations', 'print an annotation of GitHub Actions for each reason of failures')
     .option(...JSON_OPTION)
     .addOption(

@@ -3,7 +3,7 @@ import type { RolloutHost } from '#contracts/http/rollouts/rollout-lists';
 import type { RolloutSources } from '#contracts/http/rollouts/rollout-overviews';
 import { clipEnd } from '../terminal/cells.ts';
 import { resolveMode, type ProgressEnvironment, type ProgressMode, type ProgressStream } from '../terminal/progress.ts';
-import { endedOf, hostLine, percentOf, progressLine, sourceLines, titleLine } from './rollout-text.ts';
+import { endedOf, hostLine, percentOf, progressLine, sharesText, titleLine } from './rollout-text.ts';
 
 /** What a display shows beside the rollout itself. */
 export interface RolloutDetails {
@@ -15,8 +15,8 @@ export interface RolloutDetails {
 
 /** Shows on stderr how a rollout goes on. */
 export interface RolloutDisplay {
-  /** `update` is to be given details. */
-  readonly showsDetails: boolean;
+  /** What `update` is to be given beside the rollout. */
+  detailsFor(rollout: Rollout): 'none' | 'sources' | 'all';
   update(rollout: Rollout, details?: RolloutDetails): void;
   /** A line that stays, such as a host that failed. */
   say(line: string): void;
@@ -36,7 +36,7 @@ const USUAL_ROWS = 24;
 const HINT = 'Ctrl-C stops watching; the rollout goes on';
 
 const SILENT: RolloutDisplay = {
-  showsDetails: false,
+  detailsFor: () => 'none',
   update: () => undefined,
   say: () => undefined,
   end: () => undefined,
@@ -62,23 +62,26 @@ export function rolloutDisplay(
 
 /** A line at every 5 % and at each change of the state, and every 30 s also when nothing changes. */
 function plainDisplay(stream: ProgressStream, now: () => Date): RolloutDisplay {
-  let shown: { readonly step: number; readonly state: string } | undefined;
+  let shown: string | undefined;
   let latest: Rollout | undefined;
+  let shares = '';
   let timer: NodeJS.Timeout | undefined;
   const say = (line: string): unknown => stream.write(`${now().toISOString().slice(11, 19)} ${line}\n`);
   const show = (rollout: Rollout): void => {
-    say(progressLine(rollout));
+    say([progressLine(rollout), ...(shares === '' ? [] : [shares])].join(' | '));
     clearTimeout(timer);
     timer = setTimeout(() => show(latest!), PLAIN_EVERY_MS).unref();
   };
+  const stepOf = (rollout: Rollout): string =>
+    `${Math.floor(percentOf(rollout) / PLAIN_STEP_PERCENT)} ${rollout.state} ${rollout.reason}`;
   return {
     ...SILENT,
-    update(rollout) {
+    detailsFor: (rollout) => (stepOf(rollout) === shown ? 'none' : 'sources'),
+    update(rollout, details) {
       latest = rollout;
-      const step = Math.floor(percentOf(rollout) / PLAIN_STEP_PERCENT);
-      const state = `${rollout.state} ${rollout.reason}`;
-      if (shown?.step === step && shown.state === state) return;
-      shown = { step, state };
+      if (details !== undefined) shares = sharesText(details.sources);
+      if (stepOf(rollout) === shown) return;
+      shown = stepOf(rollout);
       show(rollout);
     },
     say,
@@ -93,13 +96,15 @@ function barDisplay(stream: ProgressStream, signs: Signs): RolloutDisplay {
     drawn = 0;
   };
   return {
-    showsDetails: true,
+    detailsFor: () => 'all',
     update(rollout, { hosts, sources } = { hosts: [], sources: [] }) {
       clear();
       // The last column stays empty: some terminals wrap when it is written.
       const columns = Math.max(1, (stream.columns || USUAL_COLUMNS) - 1);
       const room = Math.max(1, (stream.rows || USUAL_ROWS) - 2);
-      const head = [titleLine(rollout), bar(rollout, signs), progressLine(rollout), ...sourceLines(sources)];
+      const shares = sharesText(sources);
+      const from = shares === '' ? [] : [`from ${shares}`];
+      const head = [titleLine(rollout), bar(rollout, signs), progressLine(rollout), ...from];
       const all = [...head, ...hosts.map(hostLine), HINT];
       const lines = all.slice(0, room).map((line) => clipEnd(line, columns));
       stream.write(`${lines.join('\n')}\n`);

@@ -1,6 +1,7 @@
 import type { Rollout, RolloutPlan } from '#contracts/http/rollouts/rollout';
 import type { RolloutErrors, RolloutHost } from '#contracts/http/rollouts/rollout-lists';
 import type { RolloutSources } from '#contracts/http/rollouts/rollout-overviews';
+import { plural } from '#core/text/plural';
 import { formatBytes, formatDuration } from '#core/units';
 import { printable } from '../terminal/cells.ts';
 
@@ -23,8 +24,6 @@ export function headLines(rollout: Rollout, url: string): string[] {
   ];
 }
 
-const plural = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
-
 /** What goes on, and how far. */
 export function titleLine(rollout: Rollout): string {
   const { wave } = rollout;
@@ -39,14 +38,13 @@ export function hostLine({ host, state, bytes, totalBytes, bytesPerSecond, messa
   return `  ${host}  ${state}${share}${rate}${message === null ? '' : `  ${printable(message)}`}`;
 }
 
-/** The layers that the bytes came from, with their shares; no line before the first byte. */
-export function sourceLines(sources: RolloutSources['sources']): string[] {
+/** The layers that the bytes came from, with their shares; empty before the first byte. */
+export function sharesText(sources: RolloutSources['sources']): string {
   const ofLayer = new Map<string, number>();
   for (const { layer, bytes } of sources) ofLayer.set(layer, (ofLayer.get(layer) ?? 0) + bytes);
   const shares = [...ofLayer].filter(([, bytes]) => bytes > 0).sort(([, one], [, other]) => other - one);
   const sum = shares.reduce((total, [, bytes]) => total + bytes, 0);
-  if (sum === 0) return [];
-  return [`from ${shares.map(([layer, bytes]) => `${layer} ${Math.round((100 * bytes) / sum)}%`).join(' · ')}`];
+  return shares.map(([layer, bytes]) => `${layer} ${Math.round((100 * bytes) / sum)}%`).join(' · ');
 }
 
 /** Hosts that ended. */
@@ -98,7 +96,9 @@ export const failedLine = ({ host, reason, message }: RolloutHost): string =>
 export function endLines(rollout: Rollout, errors: RolloutErrors['errors']): string[] {
   const { counts, threshold } = rollout;
   const percent = counts.targeted === 0 ? 100 : Math.round((10_000 * counts.succeeded) / counts.targeted) / 100;
-  const compared = `${counts.succeeded}/${counts.targeted} (${percent}%) ${threshold.met ? '≥' : '<'} ${threshold.percent}%`;
+  const reached = `${counts.succeeded}/${counts.targeted} (${percent}%) ${threshold.met ? '≥' : '<'} ${threshold.percent}%`;
+  // No host is left where a newer rollout took them all, or all were skipped.
+  const compared = counts.targeted === 0 ? 'no host is left' : reached;
   const took = formatDuration(durationMs(rollout));
   const groups = errors.map(({ reason, count, hosts }) => {
     const more = count > hosts.length ? ', …' : '';
@@ -119,7 +119,7 @@ export const durationMs = ({ createdAt, startedAt, endedAt, updatedAt }: Rollout
 
 function siteLine({ site, hosts, bytes, freeBudgetBytes }: RolloutPlan['sites'][number]): string {
   const budget = freeBudgetBytes === null ? '' : `; its budget has ${formatBytes(freeBudgetBytes)} left now`;
-  return `site ${site || '(none)'}: ${hosts} hosts, ${formatBytes(bytes)}${budget}`;
+  return `site ${site || '(none)'}: ${plural(hosts, 'host')}, ${formatBytes(bytes)}${budget}`;
 }
 
 /** What a dry run answers. */
@@ -128,8 +128,8 @@ export function planLines(plan: RolloutPlan): string[] {
   const estimate =
     plan.estimateSeconds === null ? 'no estimate yet' : `about ${formatDuration(1000 * plan.estimateSeconds)}`;
   return [
-    `${modelsText(plan)} → ${plan.hosts} hosts (${plan.offlineHosts} offline): ${plan.sampleHosts.join(', ')}${plan.hosts > plan.sampleHosts.length ? ', …' : ''}`,
-    `threshold ${threshold.percent}% = at least ${threshold.required} hosts; ${threshold.allowedFailures} may fail`,
+    `${modelsText(plan)} → ${plural(plan.hosts, 'host')} (${plan.offlineHosts} offline): ${plan.sampleHosts.join(', ')}${plan.hosts > plan.sampleHosts.length ? ', …' : ''}`,
+    `threshold ${threshold.percent}% = at least ${plural(threshold.required, 'host')}; ${threshold.allowedFailures} may fail`,
     `${formatBytes(bytes.missing)} to fetch of ${formatBytes(bytes.total)}; ${estimate}`,
     `waves: ${plan.waves.map(({ name, hosts }) => `${name} ${hosts}`).join(', ')}`,
     ...plan.sites.map(siteLine),

@@ -7,7 +7,7 @@ import { reconnecting } from './reconnect.ts';
 import { failedLine } from './rollout-text.ts';
 
 export interface WatchOptions {
-  /** Ends the watching before the verdict; left out: only the verdict does. */
+  /** Asked each time the rollout went on: true ends the watching before the verdict. Left out: only the verdict does. */
   readonly until?: ((rollout: Rollout) => boolean) | undefined;
   readonly maxDisconnectMs: number;
   readonly display: RolloutDisplay;
@@ -35,9 +35,10 @@ export async function watchRollout(client: ApiClient, first: Rollout, options: W
     for (;;) {
       if (rollout.counts.failed + rollout.counts.timedOut > told.size)
         await call(() => tellFailures(client, rollout, told, display));
-      const asks = display.showsDetails && !rollout.isFinal;
-      display.update(rollout, asks ? await call(() => detailsOf(client, rollout)) : undefined);
-      if (rollout.isFinal || until?.(rollout) === true) return rollout;
+      const isLast = until?.(rollout) === true || rollout.isFinal;
+      const wanted = rollout.isFinal ? 'none' : display.detailsFor(rollout);
+      display.update(rollout, wanted === 'none' ? undefined : await call(() => detailsOf(client, rollout, wanted)));
+      if (isLast) return rollout;
       const { id, version } = rollout;
       rollout = await call(() => client.waitForRollout(id, { waitMs: POLL_MS, after: version, signal }));
     }
@@ -46,9 +47,9 @@ export async function watchRollout(client: ApiClient, first: Rollout, options: W
   }
 }
 
-async function detailsOf(client: ApiClient, rollout: Rollout): Promise<RolloutDetails> {
+async function detailsOf(client: ApiClient, rollout: Rollout, wanted: 'sources' | 'all'): Promise<RolloutDetails> {
   const [hosts, { sources }] = await Promise.all([
-    slowestHosts(client, rollout),
+    wanted === 'all' ? slowestHosts(client, rollout) : [],
     client.listRolloutSources(rollout.id),
   ]);
   return { hosts, sources };

@@ -16,6 +16,20 @@ export interface ServersOptions {
   readonly report: (step: string) => void;
 }
 
+/** Something of the stack that ended unasked. */
+export interface EndedPart {
+  readonly name: string;
+  /** Its last words. */
+  logTail(): Promise<string>;
+}
+
+interface Servers {
+  readonly databaseUrl: string;
+  readonly redisUrl: string;
+  /** Each settles when a server that was started here has ended. */
+  readonly ends: readonly Promise<EndedPart>[];
+}
+
 /**
  * Starts PostgreSQL and Redis where no URL is given.
  *
@@ -25,7 +39,8 @@ export interface ServersOptions {
 export async function startServers(
   { home, cacheDir = home, databaseUrl, redisUrl, report }: ServersOptions,
   stops: (() => Promise<void>)[],
-): Promise<{ databaseUrl: string; redisUrl: string }> {
+): Promise<Servers> {
+  const ends: Promise<EndedPart>[] = [];
   const shared = { cacheDir, logger: silentLogger, onProgress: report };
   const start = async (name: string, launch: () => Promise<RunningServer>): Promise<string> => {
     report(`starting ${name}`);
@@ -33,13 +48,14 @@ export async function startServers(
       throw new CliError(EXIT.failed, `${name} did not start: ${messageOf(cause)}`, { cause });
     });
     stops.push(() => server.stop());
+    ends.push(server.exited.then((reason) => ({ name: `${name} server`, logTail: async () => `  ${reason}` })));
     return server.url;
   };
   const [postgres, redis] = await settleAll([
     databaseUrl ?? start('PostgreSQL', () => startPostgres({ ...shared, dataDir: join(home, 'postgres') })),
     redisUrl ?? start('Redis', () => startRedis({ ...shared, dataDir: join(home, 'redis') })),
   ]);
-  return { databaseUrl: postgres!, redisUrl: redis! };
+  return { databaseUrl: postgres!, redisUrl: redis!, ends };
 }
 
 /** Like Promise.all, but waits for all values before it throws, so that all started servers can be stopped. */

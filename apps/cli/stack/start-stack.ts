@@ -6,7 +6,7 @@ import { awaitReady } from './await-ready.ts';
 import { startNodeProcess, type NodeProcess } from './node-process.ts';
 import { enrolmentEnv } from './enrolment-env.ts';
 import { choosePort } from './port.ts';
-import { startServers } from './start-servers.ts';
+import { startServers, type EndedPart } from './start-servers.ts';
 
 export interface StackOptions {
   /** Root of all data and logs. */
@@ -41,8 +41,8 @@ export interface Stack {
   readonly apiUrl: string;
   readonly api: NodeProcess;
   readonly workers: readonly NodeProcess[];
-  /** Settles with the first process that ends unasked. */
-  readonly failed: Promise<NodeProcess>;
+  /** Settles with the first process or server that ends. */
+  readonly failed: Promise<EndedPart>;
   /** Starts one more worker on the same servers; stopped with the rest. */
   startWorker(worker: StackWorker): Promise<NodeProcess>;
   stop(): Promise<void>;
@@ -75,7 +75,7 @@ async function startInOrder(
   const { signal } = options;
   await makeHome(options.home);
   const port = await choosePort(options.bind, options.port);
-  const { databaseUrl, redisUrl } = await startServers(options, stops);
+  const { databaseUrl, redisUrl, ends } = await startServers(options, stops);
   signal?.throwIfAborted();
   const env = {
     ...options.env,
@@ -109,7 +109,7 @@ async function startInOrder(
     return child;
   };
   const workers = await Promise.all(options.workers.map(startWorker));
-  const failed = Promise.race([api, ...workers].map((child) => child.ended.then(() => child)));
+  const failed = Promise.race<EndedPart>([...ends, ...[api, ...workers].map((child) => child.ended.then(() => child))]);
   return { apiUrl, api, workers, failed, startWorker, stop };
 }
 

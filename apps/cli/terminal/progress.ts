@@ -164,7 +164,8 @@ interface RedrawnBlock {
   say(line: string): void;
 }
 
-function redrawnBlock(stream: ProgressStream): RedrawnBlock {
+/** A block of lines on a terminal that is drawn again and again. */
+export function redrawnBlock(stream: ProgressStream): RedrawnBlock {
   let drawnLines = 0;
   const draw: RedrawnBlock['draw'] = (linesOf) => {
     // The last column stays empty: some terminals wrap when it is written.

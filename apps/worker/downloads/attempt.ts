@@ -7,7 +7,6 @@ import type { WorkerEvent } from '#contracts/worker/worker-events';
 import { ExhaustedError, VerifyError } from '#core/failure';
 import { nameOfLayer } from '#core/layer';
 import type { Logger } from '#core/logger';
-import type { Source } from '#core/source';
 import { SECOND_MS } from '#core/units';
 import type { LeasedPartial } from '#os/lease/leased-partial';
 import type { AttemptContext, HandlerResult } from '#queue/jobs/download-handler';
@@ -15,7 +14,7 @@ import type { Store } from '#store/open-store';
 import { contentKey } from '#store/blobs/partial-lease';
 import type { PublishedBlob } from '#store/blobs/publish';
 import type { Progress, TryRecord } from '#transfer/report/transfer-options';
-import type { Fetcher } from './fetcher.ts';
+import type { Fetcher, SourceNamed } from './fetcher.ts';
 import {
   stopCauseOf,
   type DownloadPosition,
@@ -65,7 +64,7 @@ export class Attempt {
   #committedBytes = 0;
   /** Ends the offer of the leaves to other hosts. */
   #withdraw: () => void = () => undefined;
-  #sources: ReadonlyMap<string, Source> = new Map();
+  #sourceNamed: SourceNamed = () => undefined;
   /** Nodes of the DAG arrived. */
   #gotNodes = false;
 
@@ -150,7 +149,7 @@ export class Attempt {
         this.#tries.add(record);
         this.#deps.traceTry(record);
       },
-      onSources: (sources) => (this.#sources = new Map(sources.map((source) => [source.name, source]))),
+      onSources: (sourceNamed) => (this.#sourceNamed = sourceNamed),
       onOffered: (withdraw) => (this.#withdraw = withdraw),
       onNodes: ({ done }) => (this.#gotNodes ||= done > 0),
       logger,
@@ -207,7 +206,7 @@ export class Attempt {
   }
 
   #placeOf(name: string | undefined): DownloadPosition['from'] {
-    const source = name === undefined ? undefined : this.#sources.get(name);
+    const source = name === undefined ? undefined : this.#sourceNamed(name);
     if (source === undefined) return undefined;
     const { layer, kind, origin } = source;
     return { layer: nameOfLayer(layer), kind, origin: origin.slice(0, MAX_ORIGIN_CHARS) };

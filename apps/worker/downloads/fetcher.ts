@@ -5,7 +5,8 @@ import type { Source } from '#core/source';
 import type { SourceHealth } from '#sources/guards/source-health';
 import type { Throttle } from '#transfer/report/throttle';
 import type { WorkerConfig } from '../config.ts';
-import type { JoinedSwarm, WorkerSwarm } from './worker-swarm.ts';
+import type { SharedDownload } from '../swarm/shared-download.ts';
+import type { WorkerSwarm } from '../swarm/worker-swarm.ts';
 import type { TransferLimits } from './transfer-limits.ts';
 
 export interface Fetcher {
@@ -13,14 +14,16 @@ export interface Fetcher {
   fetch(job: DownloadJob, hooks: FetchHooks): Promise<Obtained>;
 }
 
+export type SourceNamed = (name: string) => Source | undefined;
+
 export interface FetchHooks extends Pick<
   ObtainOptions,
   'partialPath' | 'salvage' | 'signal' | 'onProgress' | 'onTry' | 'onNodes' | 'logger'
 > {
   /** CID of the content by a kept leaf table, when the job names none: the table proves salvaged leaves. */
   readonly leavesOf?: string | undefined;
-  /** Called with the sources of the file. */
-  readonly onSources?: ((sources: readonly Source[]) => void) | undefined;
+  /** Called with a function that finds a source of the file by its name; peers may join later. */
+  readonly onSources?: ((sourceNamed: SourceNamed) => void) | undefined;
   /** Called when other hosts may have parts of the file, with a function that ends that: when it is published, or the download ends. */
   readonly onOffered?: ((withdraw: () => void) => void) | undefined;
   /** The download's own limit, beside those of the worker and of its sources. */
@@ -32,15 +35,13 @@ export interface FetcherDeps {
   /** Of the worker and of its sources, over all transfers. */
   readonly limits: TransferLimits;
   /** The sources of the file in their configured order. */
-  readonly sourcesOf: (job: DownloadJob, peers: readonly Source[]) => Source[];
+  readonly sourcesOf: (job: DownloadJob) => Source[];
   /** Other hosts that the file is shared with. */
-  readonly swarm?: WorkerSwarm | undefined;
+  readonly swarm?: Pick<WorkerSwarm, 'join'> | undefined;
   /** Health of the sources over all transfers of this worker. */
   readonly health: SourceHealth;
   readonly tables: ObtainOptions['tables'];
 }
-
-type Alone = Omit<JoinedSwarm, 'share'> & { readonly share: undefined };
 
 /** Everything a worker needs to turn a job into a verified partial. */
 export function createFetcher({ config, limits, sourcesOf, swarm, health, tables }: FetcherDeps): Fetcher {
@@ -48,27 +49,32 @@ export function createFetcher({ config, limits, sourcesOf, swarm, health, tables
     fetch: async (job, { leavesOf, throttle, onSources, onOffered, ...hooks }) => {
       const cid = job.file.cid ?? (await keptCid(tables, leavesOf));
       const layers = job.layers?.map(layerOfName) ?? config.layers;
-      const joined = layers.includes('peer') ? joinSwarm(swarm, job, cid) : ALONE;
-      const { share, withdraw } = joined;
-      const sources = sourcesOf(job, joined.sources);
-      onSources?.(sources);
-      onOffered?.(withdraw);
+      const joined = layers.includes('peer') ? joinSwarm(swarm, job, cid) : undefined;
+      await joined?.start();
+      const share = joined?.share;
+      const own = sourcesOf(job);
+      const sources = [...own, ...peersOf(share)];
+      onSources?.((name) => [...own, ...peersOf(share)].find((source) => source.name === name));
+      onOffered?.(() => joined?.withdraw());
       const common = commonOptions({ config, limits, health }, job, throttle);
       const dagProfile = cid === undefined ? ('unixfs-v1-2025' as const) : undefined;
       try {
         return await obtain({ ...job.file, cid }, { ...hooks, ...common, sources, layers, tables, share, dagProfile });
       } finally {
-        share?.stop();
+        joined?.stop();
       }
     },
   };
 }
 
-const ALONE: JoinedSwarm | Alone = { sources: [], share: undefined, withdraw: () => undefined };
+const peersOf = (share: SharedDownload['share'] | undefined): readonly Source[] => share?.sources ?? [];
 
 /** Only leaves are shared, and without a CID there are none. */
-const joinSwarm = (swarm: WorkerSwarm | undefined, job: DownloadJob, cid: string | undefined): JoinedSwarm | Alone =>
-  cid === undefined || swarm === undefined ? ALONE : swarm.join(job, cid);
+const joinSwarm = (
+  swarm: FetcherDeps['swarm'],
+  job: DownloadJob,
+  cid: string | undefined,
+): SharedDownload | undefined => (cid === undefined ? undefined : swarm?.join(job, cid));
 
 const commonOptions = (
   { config, limits, health }: Pick<FetcherDeps, 'config' | 'limits' | 'health'>,

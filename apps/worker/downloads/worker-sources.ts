@@ -35,9 +35,9 @@ export function workerSources(
   config: WorkerConfig,
   { http, health, gates, onFirstByte }: SharedBySources,
   logger: Logger,
-): (job: DownloadJob, peers: readonly Source[]) => Source[] {
+): (job: DownloadJob) => Source[] {
   const bundles = configuredBundles(config.bundles, http);
-  return (job, peers) =>
+  return (job) =>
     makeSources(job.file, {
       gateways: config.ipfsGateways,
       gatewayData: config.gatewayData,
@@ -46,7 +46,6 @@ export function workerSources(
       secrets: config.secrets,
       layers: job.layers?.map(layerOfName) ?? config.layers,
       bundles,
-      peers,
       allowDowngrade: config.allowDowngrade,
       http,
       health,

@@ -1,6 +1,7 @@
 import { messageOf } from '#core/error-facts';
 import type { Logger } from '#core/logger';
 import type { Http } from '#http/pool';
+import type { AccessRules } from '#serve/access/readers';
 import type { Upstream } from '#serve/pull/pull-files';
 import { pullThrough } from '#serve/pull/pull-through';
 import { createServe, type ServeOptions } from '#serve/serve';
@@ -12,11 +13,12 @@ import type { MetricsServer } from '../metrics-server.ts';
 
 type ServeConfig = Pick<WorkerConfig, 'serve' | 'huggingFace' | 'ipfsGateways'>;
 
-/** What other hosts get of the files that this worker fetches. */
-export type SharedFiles = Pick<ServeOptions, 'growing' | 'peerId'>;
+/** What other hosts get of the files that this worker fetches, and who may. */
+export type SharedFiles = Pick<ServeOptions, 'growing' | 'peerId'> & Pick<AccessRules, 'allowedBy'>;
 
 export interface StoreServer {
-  start(): Promise<void>;
+  /** @returns where it listens; undefined where nothing is served */
+  start(): Promise<{ readonly host: string; readonly port: number } | undefined>;
   /** Safe twice and before start. */
   stop(): Promise<void>;
 }
@@ -46,9 +48,11 @@ export function storeServer(
       try {
         const at = await server?.start();
         if (at !== undefined) logger.info(at, 'serves its store to standard clients');
+        return at;
       } catch (error) {
         const { host, port = null } = settings!;
         logger.error({ host, port, reason: messageOf(error) }, 'serves nothing: the address cannot be had');
+        return undefined;
       }
     },
     stop: async () => server?.stop(),
@@ -60,13 +64,15 @@ const upstreamOf = ({ huggingFace, ipfsGateways }: ServeConfig, http: Http): Ups
 });
 
 function serverOf(
-  { host, port, allow, ...settings }: ServeSettings & SharedFiles,
+  { host, port, allow, allowedBy, ...settings }: ServeSettings & SharedFiles,
   upstream: Upstream,
   store: Store,
   metrics: Pick<MetricsServer, 'served' | 'expose'>,
   logger: Logger,
 ): ServeServer {
   const pull = pullThrough({ store, allow, upstream, logger });
-  const handler = createServe({ ...settings, store, logger, pull, metrics: metrics.expose, onServed: metrics.served });
+  const access = { ...settings.access, allowedBy };
+  const told = { metrics: metrics.expose, onServed: metrics.served };
+  const handler = createServe({ ...settings, ...told, access, store, logger, pull });
   return serveServer({ host, port, handler, onStop: pull?.stop });
 }

@@ -77,6 +77,8 @@ const HostFilter = {
 export const HOST_ACTIONS = ['drain', 'undrain', 'label', 'verify', 'forget'] as const;
 
 const MAX_NAMES = 1000;
+/** Of hosts that were asked for by name, each that is skipped is named. */
+export const MAX_SKIPPED_HOSTS = MAX_NAMES;
 
 const ActedOn = z
   .strictObject({
@@ -123,7 +125,9 @@ export const HostActionResult = z
       unchanged: Count.describe('stood so already'),
       skipped: Count.describe('could not'),
     }),
-    skipped: z.array(z.strictObject({ host: z.string(), reason: z.string() })).describe('at most 100 of them'),
+    skipped: z
+      .array(z.strictObject({ host: z.string(), reason: z.string() }))
+      .describe(`at most ${MAX_SKIPPED_HOSTS} of them`),
   })
   .meta({ id: 'HostActionResult' });
 

@@ -40,9 +40,11 @@ export type SiteBudgetInput = z.input<typeof SiteBudgetBody>;
 const SiteBudget = z.strictObject({
   bytes: Count,
   windowSeconds: z.number(),
-  usedBytes: Count.describe('begun within the window that ends now; what turns out to be there already counts too'),
+  usedBytes: Count.describe(
+    'begun within the window that ends now: of hosts at work what they lacked, of the others what they moved from outside the site',
+  ),
   freeBytes: Count,
-  freesAt: Moment.nullable().describe('when the oldest of them leaves the window; null: none was begun'),
+  freesAt: Moment.nullable().describe('when the oldest of them leaves the window; null: there are none'),
   setBy: z.string(),
   setAt: Moment,
 });
@@ -56,6 +58,11 @@ export const Site = z
       'hosts with lost files whose repair waits for other hosts of the site, or for the budget',
     ),
     budget: SiteBudget.nullable().describe('null: without limit'),
+    days: z
+      .array(z.strictObject({ day: z.iso.date(), bytes: Count }))
+      .describe(
+        'what rollouts and repairs under a budget moved to the site, by day (UTC) of the last 30 and today, newest first',
+      ),
   })
   .meta({ id: 'Site' });
 

@@ -1,3 +1,4 @@
+import { plural } from '../text/plural.ts';
 import type { AbortSpec, RolloutPolicy, WaveSpec } from './rollout-spec.ts';
 import { WHOLE } from './rollout-spec.ts';
 import { isFinalRollout, type PauseReason, type RolloutEvent, type RolloutState } from './rollout-state.ts';
@@ -112,7 +113,7 @@ function verdict({ policy, counts }: RolloutSnapshot, isOverdue: boolean): Rollo
 
 function stop({ policy, counts }: RolloutSnapshot): RolloutStep[] {
   const allowed = allowedFailures(policy.successShare, counts.targeted);
-  const sentence = `${counts.failed} hosts failed and at most ${allowed} of ${counts.targeted} may`;
+  const sentence = `${plural(counts.failed, 'host')} failed and at most ${allowed} of ${counts.targeted} may`;
   return [{ do: 'end-hosts', as: 'cancelled' }, move('fail', sentence)];
 }
 
@@ -157,7 +158,8 @@ function brakeSentence(
 ): string | undefined {
   if (abort === undefined || failed === 0 || finished < abort.minSample) return undefined;
   const { failedShare, failedHosts } = abort;
-  if (failedHosts !== undefined && failed >= failedHosts) return `${failed} hosts failed, the limit is ${failedHosts}`;
+  if (failedHosts !== undefined && failed >= failedHosts)
+    return `${plural(failed, 'host')} failed, the limit is ${failedHosts}`;
   if (failedShare !== undefined && failed * WHOLE >= failedShare * finished)
     return `${failed} of ${finished} finished hosts failed, the limit is ${failedShare / 100} %`;
   return undefined;

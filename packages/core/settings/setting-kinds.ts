@@ -163,6 +163,14 @@ export const bindAddress = textLike(
   'write an address or a name of this machine without port and brackets, such as 0.0.0.0 or ::',
 );
 
+/** Where other hosts are looked for. */
+export const mdns: SettingKind<'auto' | 'off' | { readonly interfaceAddress: string }> = (text) => {
+  if (text === 'auto' || text === 'off') return text;
+  if (/^\d{1,3}(\.\d{1,3}){3}$/.test(text) && text.split('.').every((part) => Number(part) <= 255))
+    return { interfaceAddress: text };
+  throw new RangeError('write auto, off, or the IPv4 address of a network interface of this host, such as 10.0.0.7');
+};
+
 /** `gateway.example=20M`: a host, with a port or without, and its most bytes per second. */
 export const sourceLimit: SettingKind<[host: string, bytesPerSecond: number]> = (text) => {
   const [, host, limit] = /^([a-z0-9.-]+(?::\d+)?)=(.+)$/i.exec(text) ?? [];

@@ -12,6 +12,7 @@ import {
   httpUrl,
   label,
   listOf,
+  mdns,
   oneOf,
   proxyUrl,
   rate,
@@ -448,6 +449,13 @@ export const SETTINGS = {
     meaning:
       'workers that files with a CID are [shared with](serve.md#peers): `http://10.0.0.7:7430,http://10.0.0.8:7430`',
   },
+  HAULIER_MDNS: {
+    kind: mdns,
+    readBy: ['worker'],
+    default: 'auto',
+    meaning:
+      'finds the workers of the [local network](serve.md#peers) that have the same `HAULIER_SITE_KEY`: `auto` where there is a key and other machines reach the server; `off`; or on the interface with this IPv4 address, `10.0.0.7`',
+  },
   HAULIER_SERVE_PRIVATE: {
     kind: listOf(anyText),
     readBy: ['worker', 'cli'],
@@ -468,6 +476,12 @@ export const SETTINGS = {
     default: '',
     shownDefault: 'none',
     meaning: 'repositories that are fetched from the hub when they are asked for: `onnx-community/*,acme/tiny`',
+  },
+  HAULIER_SERVE_RATE: {
+    kind: rate,
+    readBy: ['worker', 'cli'],
+    shownDefault: 'none',
+    meaning: 'most bytes per second that are served to all clients and other hosts together',
   },
   HAULIER_SERVE_CLIENT_RATE: {
     kind: rate,

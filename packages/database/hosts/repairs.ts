@@ -1,6 +1,6 @@
 import { SITE_LABEL } from '#core/selector/host-labels';
 import type { Database } from '../sql/connect.ts';
-import { chargeSite, holdBudgets, type SiteWork } from '../sites/site-budgets.ts';
+import { chargeSite, holdBudgets, type BegunWork } from '../sites/site-budgets.ts';
 import { inTransaction } from '../sql/transaction.ts';
 
 export interface RepairBudget {
@@ -63,11 +63,12 @@ const RELEASE_SQL = `
   ), released AS (
     UPDATE downloads d SET repair_waits = false, updated_at = $4
     FROM chosen c WHERE d.host = c.host AND d.lost_at IS NOT NULL AND d.repair_waits
-    RETURNING d.id
+    RETURNING d.id, d.host, d.generation
   )
   SELECT (SELECT coalesce(array_agg(r.id), '{}') FROM released r) AS ids,
-    (SELECT coalesce(jsonb_agg(jsonb_build_object('site', c.site, 'host', c.host, 'bytes', c.bytes)), '[]')
-      FROM chosen c JOIN budgets b ON b.site = c.site) AS charges`;
+    (SELECT coalesce(jsonb_agg(jsonb_build_object('site', c.site, 'host', c.host, 'bytes', c.bytes, 'downloads', (
+        SELECT jsonb_agg(jsonb_build_object('id', r.id, 'generation', r.generation)) FROM released r WHERE r.host = c.host
+      ))), '[]') FROM chosen c JOIN budgets b ON b.site = c.site) AS charges`;
 
 /**
  * Lets repairs begin, host by host, the one that lost its files first before the others. A host that is being repaired keeps its place until
@@ -80,7 +81,7 @@ export async function releaseRepairs(database: Database, budget: RepairBudget, n
     const bytes = await holdBudgets(client, now);
     const limits = [budget.aliveSince, budget.hostsPerSite, budget.shareOfSite, now];
     const columns = [bytes.map(({ site }) => site), bytes.map((one) => one.bytes), bytes.map((one) => one.usedBytes)];
-    type Released = { readonly ids: string[]; readonly charges: readonly (SiteWork & { readonly site: string })[] };
+    type Released = { readonly ids: string[]; readonly charges: readonly (BegunWork & { readonly site: string })[] };
     const { ids, charges } = (await client.query<Released>(RELEASE_SQL, [...limits, ...columns])).rows[0]!;
     for (const { site, ...work } of charges) await chargeSite(client, site, [work], now);
     return ids;

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { SITE_LABEL } from '#core/selector/host-labels';
 import type { Database } from '../sql/connect.ts';
+import { daysBySite, type SiteDay } from './settle-charges.ts';
 
 type Queryable = Pick<pg.ClientBase, 'query'>;
 
@@ -9,9 +10,9 @@ export interface SiteBudget {
   readonly site: string;
   readonly bytes: number;
   readonly windowMs: number;
-  /** Bytes that were begun within the window that ends now. */
+  /** Bytes that were begun within the window that ends now; of what has ended, those that were moved. */
   readonly usedBytes: number;
-  /** When the first of them leaves the window; null while none was begun. */
+  /** When the first of them leaves the window; null while there are none. */
   readonly freesAt: Date | null;
 }
 
@@ -24,7 +25,7 @@ export interface SetBudget extends SiteBudget {
 /** Of the budget `b`; `$1` is the time. A charge counts until its whole window is over. */
 const USED_SQL = `LATERAL (
     SELECT coalesce(sum(c.bytes), 0)::bigint AS used, min(c.at) + b.window_ms * interval '1 millisecond' AS frees
-    FROM site_charges c WHERE c.site = b.site AND c.at > $1::timestamptz - b.window_ms * interval '1 millisecond'
+    FROM site_charges c WHERE c.site = b.site AND c.bytes > 0 AND c.at > $1::timestamptz - b.window_ms * interval '1 millisecond'
   ) u`;
 
 const BUDGET_COLUMNS = `b.site, b.bytes, b.window_ms AS "windowMs", u.used AS "usedBytes", u.frees AS "freesAt"`;
@@ -56,6 +57,11 @@ export interface SiteWork {
   readonly bytes: number;
 }
 
+/** Work that begins, with its downloads. What each of them moves from its generation on belongs to this work. */
+export interface BegunWork extends SiteWork {
+  readonly downloads: readonly { readonly id: string; readonly generation: number }[];
+}
+
 /**
  * How many of the hosts may begin now, in their order. The budget is kept exactly: a host that would exceed it waits, and so does every host
  * behind it that lacks bytes. A host that lacks more than the whole budget begins when nothing else was begun in the window.
@@ -73,15 +79,29 @@ export function admitted(
   return work.length;
 }
 
-/** Notes what begins, and forgets what left the window. Sites without a budget are left out. */
-export async function chargeSite(client: Queryable, site: string, work: readonly SiteWork[], now: Date): Promise<void> {
-  const charged = work.filter(({ bytes }) => bytes > 0);
+/**
+ * Notes what begins, also of hosts that lack nothing by their records: they may move bytes all the same. Forgets settled charges that left
+ * the window. Sites without a budget are left out.
+ */
+export async function chargeSite(
+  client: Queryable,
+  site: string,
+  work: readonly BegunWork[],
+  now: Date,
+): Promise<void> {
   const forget = `DELETE FROM site_charges c USING site_budgets b
-    WHERE b.site = c.site AND c.site = $1 AND c.at <= $2::timestamptz - b.window_ms * interval '1 millisecond'`;
+    WHERE b.site = c.site AND c.site = $1 AND c.at <= $2::timestamptz - b.window_ms * interval '1 millisecond'
+      AND (c.settled_at IS NOT NULL OR c.downloads IS NULL)`;
   await client.query(forget, [site, now]);
-  const sql = `INSERT INTO site_charges (site, at, bytes, host)
-    SELECT b.site, $2, w.bytes, w.host FROM unnest($3::text[], $4::bigint[]) AS w (host, bytes) JOIN site_budgets b ON b.site = $1`;
-  await client.query(sql, [site, now, charged.map(({ host }) => host), charged.map(({ bytes }) => bytes)]);
+  const charged = work.map(({ host, bytes, downloads }) => ({
+    ...{ host, bytes, downloads: downloads.map(({ id }) => id) },
+    generations: downloads.map(({ generation }) => generation),
+  }));
+  const sql = `INSERT INTO site_charges (site, at, bytes, host, downloads, generations)
+    SELECT b.site, $2, w.bytes, w.host, w.downloads, w.generations
+    FROM jsonb_to_recordset($3::jsonb) AS w (host text, bytes bigint, downloads uuid[], generations integer[])
+    JOIN site_budgets b ON b.site = $1`;
+  await client.query(sql, [site, now, JSON.stringify(charged)]);
 }
 
 /** Sets the budget of a site. What was begun before counts for the new one. */
@@ -110,7 +130,12 @@ export interface SiteRow {
   /** Hosts with lost files whose repair waits. */
   readonly waitingRepairs: number;
   readonly budget: SetBudget | null;
+  /** What settled charges moved, the newest day first. */
+  readonly days: readonly SiteDay[];
 }
+
+/** Days before today that are listed. */
+const DAYS_LISTED = 30;
 
 /** By name; hosts without a site are left out. @param aliveSince hosts heard of since are online */
 export async function listSites(database: Database, aliveSince: Date, now: Date): Promise<SiteRow[]> {
@@ -124,9 +149,14 @@ export async function listSites(database: Database, aliveSince: Date, now: Date)
         SELECT 1 FROM downloads d WHERE d.host = p.name AND d.lost_at IS NOT NULL AND d.repair_waits AND d.status = 'pending'
       )) AS "waitingRepairs"
     FROM known k LEFT JOIN placed p ON p.site = k.site GROUP BY k.site ORDER BY k.site`;
-  const [sites, budgets] = await Promise.all([
-    database.pool.query<Omit<SiteRow, 'budget'>>(sql, [aliveSince]),
+  const [sites, budgets, days] = await Promise.all([
+    database.pool.query<Omit<SiteRow, 'budget' | 'days'>>(sql, [aliveSince]),
     budgetsBySite(database, now),
+    daysBySite(database, DAYS_LISTED, now),
   ]);
-  return sites.rows.map((site) => ({ ...site, budget: budgets.get(site.site) ?? null }));
+  return sites.rows.map((site) => ({
+    ...site,
+    budget: budgets.get(site.site) ?? null,
+    days: days.get(site.site) ?? [],
+  }));
 }

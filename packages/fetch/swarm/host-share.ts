@@ -1,38 +1,56 @@
 import { createHash } from 'node:crypto';
-import { setTimeout as pause } from 'node:timers/promises';
-import { pieceBytesOf } from '#content/swarm/piece-map';
-import { exponentialMs } from '#core/async/exponential-pause';
 import type { ByteRange } from '#core/bytes/byte-range';
 import { silentLogger, type Logger } from '#core/logger';
-import { SECOND_MS } from '#core/units';
+import { pieceBytesOf } from '#core/swarm/piece-map';
+import { MINUTE_MS, SECOND_MS } from '#core/units';
+import type { Source } from '#core/source';
 import type { PeerFile } from '#sources/peer/peer-file';
 import type { FileShare, HeldFile } from '#transfer/report/transfer-options';
+import { FollowedPeers, type Peer } from './followed-peers.ts';
+import type { PeerBook } from './peer-book.ts';
+
+/** What a tracker says of one file. */
+export interface PieceLeases {
+  /**
+   * `asking`: before its first answer. `known`: it says which host fetches which piece. `away`: it does not answer, or does not do
+   * that for this host; then the hosts divide the file by themselves.
+   */
+  readonly state: 'asking' | 'known' | 'away';
+  /** This host is to fetch the piece from the origin. */
+  mayAsk(piece: number): boolean;
+  /** No other host takes part, so this one asks the origin for whatever it wants. */
+  readonly isAlone: boolean;
+}
+
+/** Something that a peer did. `wrong-bytes`: a leaf was not what its CID says; `absent`: it refused a piece that it says it has. */
+export type PeerFault = 'wrong-bytes' | 'absent' | 'unreachable';
 
 export interface HostShareOptions {
-  /** Other hosts that may have the file, or fetch it. */
-  readonly peers: readonly PeerFile[];
+  /** Other hosts that may have the file, or fetch it; they may change meanwhile. */
+  readonly book: PeerBook;
+  /** @param asked resolves when all peers were asked once which pieces they have */
+  readonly peerAt: (url: string, asked: () => Promise<void>) => Peer;
   /** Name of this host, as its own server gives it to others. */
   readonly peerId: string;
   readonly onBegin?: ((file: HeldFile) => void) | undefined;
+  /** Undefined without a tracker. */
+  readonly leases?: PieceLeases | undefined;
+  /** @param piece that was wanted; 0 where none was */
+  readonly onFault?: ((url: string, piece: number, fault: PeerFault) => void) | undefined;
   readonly logger?: Logger | undefined;
   /** Monotonic milliseconds. */
   readonly now?: (() => number) | undefined;
 }
 
-/** A peer that fetches the file is asked this often which pieces it has, and less often with many peers. */
-const ASK_EVERY_MS = 200;
-const ASK_EVERY_MS_PER_PEER = 25;
-/** A peer that has the whole file. */
-const ASK_COMPLETE_MS = 5 * SECOND_MS;
-/** A peer that does not have the file, or is away: hosts often begin at about the same time, so it is asked often at first. */
-const ASK_ABSENT_MS = 200;
-const OFTEN = 10;
-const ASK_ABSENT_MAX_MS = 5 * SECOND_MS;
-/** The transfer does not wait longer for the first answers. */
-const FIRST_ANSWERS_MS = 1500;
 /** Twice the time of a piece at the measured rate, within these bounds, is the time in which a host is expected to get one. */
 const LEAST_WAIT_MS = 3 * SECOND_MS;
 const MOST_WAIT_MS = 30 * SECOND_MS;
+/** A tracker is relied on for so long without a whole piece: other hosts may be slow, and an origin may have to rest. */
+const LED_PATIENCE_MS = 5 * MINUTE_MS;
+/** Pieces of one request of a host without peers: requests that are under way when another host joins bring a second copy of what they ask for. */
+const ALONE_PIECES = 4;
+/** So long after a peer sent a wrong leaf that no other peer has, the origin is asked for it: the tracker may not know yet that the piece is missing. */
+const REFUSED_MS = 3 * SECOND_MS;
 /** How long a view of the peers counts: each claim asks for it many times. */
 const VIEW_MS = 50;
 
@@ -53,14 +71,15 @@ interface View {
 export class HostShare implements FileShare {
   readonly #options: HostShareOptions;
   readonly #now: () => number;
-  readonly #stopped = new AbortController();
+  readonly #peers: FollowedPeers;
   readonly #owners = new Map<string, string>();
   /** What each peer gave, and when it gave the last of it. */
   readonly #given = new Map<PeerFile, { readonly bytes: number; readonly atMs: number; isIdle: boolean }>();
+  /** When a peer sent a wrong leaf first. */
+  readonly #refusedAt = new Map<number, number>();
+  #wake: () => void = () => undefined;
   #file: HeldFile | undefined;
   #view: View | undefined;
-  #asked: Promise<void> = Promise.resolve();
-  #hasAsked = true;
   #beganAt = 0;
   #beganLeaves = 0;
   #doneLeaves = 0;
@@ -70,30 +89,33 @@ export class HostShare implements FileShare {
   constructor(options: HostShareOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
+    const { book, peerAt, onFault, logger = silentLogger } = options;
+    const onAway = (url: string): void => onFault?.(url, 0, 'unreachable');
+    this.#peers = new FollowedPeers({ book, peerAt, onAway, logger });
   }
 
   /** Begins to ask the peers, until `stop`. */
   start(): void {
-    this.#await(this.#options.peers.map((peer) => this.#follow(peer)));
-  }
-
-  #await(answers: readonly Promise<void>[]): void {
-    if (answers.length === 0) return;
-    this.#hasAsked = false;
-    const { signal } = this.#stopped;
-    const late = pause(FIRST_ANSWERS_MS, undefined, { signal, ref: false }).catch(() => undefined);
-    this.#asked = Promise.race([Promise.all(answers), late]).then(() => {
-      this.#hasAsked = true;
-    });
+    this.#peers.start();
   }
 
   /** Safe twice and before start. */
   stop(): void {
-    this.#stopped.abort();
+    this.#peers.stop();
   }
 
-  /** Resolves when each peer has answered once, or took too long. */
-  asked = (): Promise<void> => this.#asked;
+  listen(wake: () => void): void {
+    this.#wake = wake;
+  }
+
+  /** The tracker has said something new. */
+  wake(): void {
+    this.#wake();
+  }
+
+  get sources(): readonly Source[] {
+    return this.#peers.sources;
+  }
 
   begin(file: HeldFile): void {
     this.#file = file;
@@ -102,26 +124,60 @@ export class HostShare implements FileShare {
     this.#moved = { atMs: this.#beganAt, leaves: this.#doneLeaves };
     this.#options.onBegin?.(file);
     // Hosts that began since the first question are seen, and they see this one.
-    this.#await(this.#options.peers.map((peer) => this.#askOne(peer)));
+    this.#peers.askAll();
   }
 
-  mayAsk({ start }: ByteRange): boolean {
-    if (!this.#hasAsked || this.#file === undefined) return false;
-    const { live, members } = this.#viewed();
-    if (live.length === 0 || this.#isStuck(2)) return true;
+  mayAsk({ start }: ByteRange, leaf: number): boolean {
+    const file = this.#file;
+    if (!this.#peers.hasAsked || file === undefined) return false;
+    const view = this.#viewed();
+    const { live } = view;
+    // Peers that the tracker does not know are worth more than an origin.
+    const isLed = this.#isLed && !(this.#options.leases!.isAlone && live.length > 0);
+    if (!isLed && (live.length === 0 || this.#isStuck(2))) return true;
     const piece = Math.floor(start / this.#pieceBytes);
-    if (live.some(({ map }) => map?.has(piece) === true)) return false;
-    return this.#ownerOf(piece, members) === this.#options.peerId;
+    const mayGive = ({ name }: PeerFile): boolean => !file.isRefused(name, leaf);
+    const isHeld = live.some((peer) => peer.map?.has(piece) === true && mayGive(peer));
+    if (isHeld) return false;
+    if (isLed) return this.#options.leases!.mayAsk(piece) || this.#isLongRefused(leaf);
+    return this.#isOwn(piece, view, mayGive);
+  }
+
+  /** Without a tracker the piece falls to this host: by its name, or because the host that it falls to sent wrong bytes. */
+  #isOwn(piece: number, { live, members }: View, mayGive: (peer: PeerFile) => boolean): boolean {
+    const owner = this.#ownerOf(piece, members);
+    const other = live.find(({ id }) => id === owner);
+    return owner === this.#options.peerId || (other !== undefined && !mayGive(other));
+  }
+
+  refused(source: string, leaf: number): void {
+    const peer = this.#peers.files.find(({ name }) => name === source);
+    if (peer === undefined) return;
+    if (!this.#refusedAt.has(leaf)) this.#refusedAt.set(leaf, this.#now());
+    const piece = Math.floor((this.#file?.table.starts[leaf] ?? 0) / this.#pieceBytes);
+    this.#options.onFault?.(peer.url, piece, 'wrong-bytes');
   }
 
   get spanBytes(): number | undefined {
-    if (this.#options.peers.length === 0 || this.#file === undefined) return undefined;
-    return this.#pieceBytes;
+    if ((this.#peers.files.length === 0 && !this.#isLed) || this.#file === undefined) return undefined;
+    return this.#isLed && this.#options.leases!.isAlone ? ALONE_PIECES * this.#pieceBytes : this.#pieceBytes;
   }
 
   get mayStillCome(): boolean {
-    if (!this.#hasAsked) return true;
-    return this.#file !== undefined && this.#viewed().live.length > 0 && !this.#isStuck(3);
+    if (!this.#peers.hasAsked || this.#peers.hasJoining || this.#options.leases?.state === 'asking') return true;
+    if (this.#file === undefined) return false;
+    const hasPeers = this.#viewed().live.length > 0;
+    return this.#isLed ? hasPeers || this.#file.originPauseMs() !== undefined : hasPeers && !this.#isStuck(3);
+  }
+
+  /** A tracker says which host fetches what, or is about to. */
+  get #isLed(): boolean {
+    const { leases } = this.#options;
+    return leases !== undefined && leases.state !== 'away' && this.#now() - this.#moved.atMs <= LED_PATIENCE_MS;
+  }
+
+  #isLongRefused(leaf: number): boolean {
+    return this.#now() - (this.#refusedAt.get(leaf) ?? Infinity) > REFUSED_MS;
   }
 
   get #pieceBytes(): number {
@@ -149,10 +205,10 @@ export class HostShare implements FileShare {
     const now = this.#now();
     if (this.#view !== undefined && now - this.#view.atMs < VIEW_MS) return this.#view;
     this.#note(now);
-    const { peers, peerId } = this.#options;
+    const { peerId } = this.#options;
     const known = new Map<string, PeerFile>();
     // Two addresses of one host count once.
-    for (const peer of peers) if (this.#isLive(peer, now)) known.set(peer.id!, known.get(peer.id!) ?? peer);
+    for (const peer of this.#peers.files) if (this.#isLive(peer, now)) known.set(peer.id!, known.get(peer.id!) ?? peer);
     const growing = [...known].flatMap(([id, { map }]) => (map!.isComplete ? [] : [id]));
     const members = [...growing, peerId].sort();
     if (members.join() !== this.#view?.members.join()) this.#owners.clear();
@@ -200,39 +256,6 @@ export class HostShare implements FileShare {
     }
     this.#owners.set(key, owner.id);
     return owner.id;
-  }
-
-  /** Asks one peer again and again. @returns resolves after the first answer */
-  #follow(peer: PeerFile): Promise<void> {
-    const { signal } = this.#stopped;
-    const first = this.#askOne(peer);
-    const rest = async (): Promise<void> => {
-      await first;
-      for (let absences = 0; !signal.aborted; await this.#askOne(peer)) {
-        absences = peer.map === undefined ? absences + 1 : 0;
-        await pause(this.#pauseAfter(peer, absences), undefined, { signal, ref: false });
-      }
-    };
-    rest().catch((error: unknown) => {
-      if (!signal.aborted) this.#logger.error({ err: error, peer: peer.name }, 'a peer is not asked any more');
-    });
-    return first;
-  }
-
-  #pauseAfter({ map }: PeerFile, absences: number): number {
-    if (map === undefined) return exponentialMs(ASK_ABSENT_MS, Math.max(1, absences - OFTEN), ASK_ABSENT_MAX_MS);
-    const growingMs = Math.max(ASK_EVERY_MS, ASK_EVERY_MS_PER_PEER * this.#options.peers.length);
-    return map.isComplete ? ASK_COMPLETE_MS : growingMs;
-  }
-
-  async #askOne(peer: PeerFile): Promise<void> {
-    await peer.ask(this.#stopped.signal).catch((error: unknown) => {
-      this.#logger.debug({ peer: peer.name, err: error }, 'a peer does not say what it has');
-    });
-  }
-
-  get #logger(): Logger {
-    return this.#options.logger ?? silentLogger;
   }
 }
 

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP } from 'node:net';
+import { PEER_HEADER } from '#http/peer-token';
 import { isSignedForSite, SITE_HEADER } from '#http/site-signature';
 
 export interface AccessRules {
@@ -10,6 +11,8 @@ export interface AccessRules {
   readonly networks: readonly string[];
   /** Requests that are signed with it come from hosts of the same site: their senders are trusted. */
   readonly siteKey?: string | undefined;
+  /** Root CIDs of the files that the holder of a token of the API may fetch from other hosts; undefined for a token that is none. */
+  readonly allowedBy?: ((peerToken: string) => readonly string[] | undefined) | undefined;
 }
 
 export interface Visitor {
@@ -26,15 +29,16 @@ export interface Visitor {
  *
  * @throws RangeError for a network that is none
  */
-export function visitors({ tokens, networks, siteKey }: AccessRules): (request: IncomingMessage) => Visitor {
+export function visitors({ tokens, networks, siteKey, allowedBy }: AccessRules): (request: IncomingMessage) => Visitor {
   const known = tokens.map(digestOf);
   const list = blockListOf(networks);
   const isFree = tokens.length === 0 && networks.length === 0;
+  const isOtherHost = (request: IncomingMessage): boolean => isFromSite(siteKey, request) || isPeer(allowedBy, request);
   return (request) => {
     const token = /^Bearer\s+(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
     const digest = token === undefined ? undefined : digestOf(token);
     const isKnown = digest !== undefined && known.some((one) => timingSafeEqual(one, digest));
-    const isTrusted = isKnown || isFromSite(siteKey, request);
+    const isTrusted = isKnown || isOtherHost(request);
     const address = plainAddress(request.socket.remoteAddress ?? '');
     const isNear = isIP(address) !== 0 && list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
     const key = isKnown ? digest!.toString('hex') : address;
@@ -46,6 +50,13 @@ function isFromSite(siteKey: string | undefined, { headers, method = 'GET', url 
   const header = headers[SITE_HEADER];
   if (siteKey === undefined || typeof header !== 'string') return false;
   return isSignedForSite(siteKey, { method, path: url.split('?')[0]!, header }, Date.now());
+}
+
+/** Such a token opens the files that it names, below `/swarm/`, and nothing else. */
+function isPeer(allowedBy: AccessRules['allowedBy'], { headers, url = '/' }: IncomingMessage): boolean {
+  const [header, cid] = [headers[PEER_HEADER], /^\/swarm\/([a-z2-7]+)(?:[/?]|$)/.exec(url)?.[1]];
+  if (allowedBy === undefined || cid === undefined || typeof header !== 'string') return false;
+  return allowedBy(header)?.includes(cid) === true;
 }
 
 const digestOf = (token: string): Buffer => createHash('sha256').update(token).digest();

@@ -15,8 +15,11 @@ import { rebuildLeaves } from './rebuild-leaves.ts';
 
 /** Blocks of the store by CID, each verified before it is given away. */
 export interface HeldBlocks {
-  /** @returns undefined when the block is not here, or belongs to nothing that the reader may read */
-  get(cid: CidParts, reader: Reader): Promise<Uint8Array | undefined>;
+  /**
+   * @param root the block must belong to the file with this CID; undefined: to any
+   * @returns undefined when the block is not here, or belongs to nothing that the reader may read
+   */
+  get(cid: CidParts, reader: Reader, root?: string): Promise<Uint8Array | undefined>;
 }
 
 /** Who asks. */
@@ -29,7 +32,7 @@ export interface Reader {
 
 /** Blocks as one reader sees them. */
 export interface SeenBlocks {
-  get(cid: CidParts): Promise<Uint8Array | undefined>;
+  get(cid: CidParts, root?: string): Promise<Uint8Array | undefined>;
 }
 
 /** @returns a node that is made of names and CIDs alone, such as a folder of a model; undefined when there is none that the reader may see */
@@ -64,25 +67,27 @@ export function heldBlocks(
     rebuilding.set(name, running);
     return running.finally(() => rebuilding.delete(name));
   };
-  const held = async (cid: CidParts, reader: Reader): Promise<Uint8Array | undefined> => {
+  const held = async (cid: CidParts, reader: Reader, root?: string): Promise<Uint8Array | undefined> => {
     for (const place of index.placesOf(cid.digest)) {
       const file = { name: index.cidAt(place.table), leaf: place.leaf };
+      if (root !== undefined && file.name !== root) continue;
       const block = await blockOf(file, cid, { shelf, contents, reader, growing });
       if (block !== undefined) return block;
     }
     return undefined;
   };
   return {
-    async get(cid, reader) {
+    async get(cid, reader, root) {
       if (cid.hashCode === IDENTITY) return cid.digest;
       await loadHash(cid.hashCode);
       const empty = EMPTY_BLOCKS.find((block) => blockMatches(cid, block));
       if (empty !== undefined) return empty;
       const before = index.generation;
-      const found = await held(cid, reader);
+      const found = await held(cid, reader, root);
       if (found !== undefined) return found;
       await index.refresh();
-      const later = index.generation === before ? undefined : await held(cid, reader);
+      const later = index.generation === before ? undefined : await held(cid, reader, root);
+      if (root !== undefined) return later;
       const made = later ?? (await makeBlock(hexOf(cid.digest), reader));
       if (made !== undefined && blockMatches(cid, made)) return made;
       // A file whose table is lost: its bytes, cut again, lead to it.

@@ -1,10 +1,10 @@
 import { tryParseCid } from '#content/cid/cid';
 import { blockName } from '#content/dag/verified-blocks';
-import { PieceMap } from '#content/swarm/piece-map';
+import { PieceMap } from '#core/swarm/piece-map';
 import { lengthOf, type ByteRange } from '#core/bytes/byte-range';
-import { SECOND_MS } from '#core/units';
+import { KIB, SECOND_MS } from '#core/units';
 import type { Contents, OpenContent } from '../blocks/contents.ts';
-import type { Reader } from '../blocks/held-blocks.ts';
+import type { Reader, SeenBlocks } from '../blocks/held-blocks.ts';
 import { askedRanges, contentRange } from '../http/byte-ranges.ts';
 import { answerNothing, answerText, headerOf, isHead, type Exchange, type Headers } from '../http/exchange.ts';
 import { ClientGone, sendRange, write } from '../http/send-content.ts';
@@ -20,6 +20,7 @@ export interface SwarmParts {
 
 export interface SwarmQuestion extends SwarmParts {
   readonly contents: Contents;
+  readonly blocks: SeenBlocks;
   readonly reader: Reader;
 }
 
@@ -36,9 +37,11 @@ interface Held {
 /** A host that takes no byte for so long loses its slot. */
 const IDLE_MS = 20 * SECOND_MS;
 const RETRY_S = 1;
+/** Bytes of one write: a client with a low rate gets some of a leaf before it takes the connection for dead. */
+const BLOCK_BYTES = 64 * KIB;
 
 /**
- * Answers other hosts that fetch the same file: `/swarm/CID` with one range, and `/swarm/CID/have`. Also of a file that is still being
+ * Answers other hosts that fetch the same file: `/swarm/CID` with one range, `/swarm/CID/have`, and the nodes of its DAG. Also of a file that is still being
  * fetched; of that only verified leaves. Each answer says in `Swarm-Have` which pieces are here.
  *
  * @throws what reading, proof or the client reject with; nothing more can be sent then
@@ -47,9 +50,10 @@ export async function answerSwarm(exchange: Exchange, question: SwarmQuestion): 
   const { method } = exchange.request;
   if (method !== 'GET' && method !== 'HEAD')
     return answerText(exchange, 405, `${method} is not served: GET and HEAD are`, { allow: 'GET, HEAD' });
-  const [, text, rest] = /^\/swarm\/([^/]+)(\/have)?$/.exec(exchange.path) ?? [];
+  const [, text, rest, node] = /^\/swarm\/([^/]+)(\/have|\/block\/([^/]+))?$/.exec(exchange.path) ?? [];
   const cid = text === undefined ? undefined : tryParseCid(text);
-  if (cid === undefined) return answerText(exchange, 400, 'write /swarm/CID or /swarm/CID/have');
+  if (cid === undefined) return answerText(exchange, 400, 'write /swarm/CID, /swarm/CID/have or /swarm/CID/block/CID');
+  if (node !== undefined) return answerBlock(exchange, blockName(cid), node, question);
   const held = await heldOf(blockName(cid), question);
   if (held === undefined) return answerText(exchange, 404, 'it is not here', { 'swarm-peer': question.peerId });
   const headers = {
@@ -66,6 +70,17 @@ export async function answerSwarm(exchange: Exchange, question: SwarmQuestion): 
       'content-length': 0,
     });
   await answerInTurn(exchange, question, held, { range, headers: { ...headers, etag } });
+}
+
+/** A node of the DAG of one file: a host that may fetch the file needs its leaf table first. */
+async function answerBlock(exchange: Exchange, root: string, node: string, { blocks }: SwarmQuestion): Promise<void> {
+  const cid = tryParseCid(node);
+  if (cid === undefined) return answerText(exchange, 400, `"${node}" is no CID`);
+  const block = await blocks.get(cid, root);
+  if (block === undefined) return answerText(exchange, 404, 'it is not here');
+  const headers = { 'content-type': 'application/vnd.ipld.raw', 'content-length': block.length };
+  exchange.response.writeHead(200, { ...headers, 'cache-control': 'no-store' });
+  exchange.response.end(isHead(exchange) ? undefined : block);
 }
 
 async function heldOf(cid: string, { growing, contents, reader }: SwarmQuestion): Promise<Held | undefined> {
@@ -146,10 +161,12 @@ async function sendBytes(
   range: ByteRange,
 ): Promise<void> {
   if (content !== undefined) return sendRange(response, content, range, { pace });
-  for await (const bytes of verifiedLeaves(growing!, range)) {
-    await pace?.(bytes.length);
-    await write(response, bytes);
-  }
+  for await (const leaf of verifiedLeaves(growing!, range))
+    for (let at = 0; at < leaf.length; at += BLOCK_BYTES) {
+      const bytes = leaf.subarray(at, at + BLOCK_BYTES);
+      await pace?.(bytes.length);
+      await write(response, bytes);
+    }
 }
 
 /** Breaks a connection on which nothing moves, so that a client that does not read keeps no slot. */

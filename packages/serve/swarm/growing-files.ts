@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { loadHash } from '#content/digest/multihash';
 import { leafBytesAt, verifyLeaf } from '#content/leaf/leaf-block';
-import { PieceMap } from '#content/swarm/piece-map';
+import { PieceMap } from '#core/swarm/piece-map';
 import { VerifyError } from '#core/failure';
 import type { HeldFile } from '#transfer/report/transfer-options';
 import { leafAt, readExactly } from '../blocks/contents.ts';

@@ -1,8 +1,9 @@
-import { PieceMap } from '#content/swarm/piece-map';
+import { PieceMap } from '#core/swarm/piece-map';
 import { SourceError } from '#core/failure';
 import { SECOND_MS } from '#core/units';
 import { statusError } from '#http/http-error';
 import type { Http } from '#http/pool';
+import { PEER_HEADER } from '#http/peer-token';
 import { signForSite, SITE_HEADER } from '#http/site-signature';
 import { requestBytes } from '#http/small-request';
 
@@ -14,10 +15,16 @@ export interface PeerOptions {
   readonly cid: string;
   /** The secret that the hosts of the site share. */
   readonly siteKey?: string | undefined;
+  /** A token of the API that names the file; undefined while there is none. */
+  readonly token?: (() => string | undefined) | undefined;
+  /** Called when the peer refuses a piece that it says it has. */
+  readonly onAbsent?: ((piece: number) => void) | undefined;
 }
 
-/** A host that does not answer a small question by then counts as away. */
+/** A host that does not answer a small question by then is late. */
 const TIMEOUTS = { headersMs: 3 * SECOND_MS, stallMs: 3 * SECOND_MS };
+/** A host that is only late so often in a row is away; one late answer may be that of a busy host. */
+const AWAY_AFTER = 2;
 
 /** What is known of one file at one peer: learned from each of its answers. Nothing of it is proven, and bytes are verified. */
 export class PeerFile {
@@ -30,8 +37,12 @@ export class PeerFile {
   grewAt = 0;
   readonly #options: PeerOptions;
   readonly #now: () => number;
+  /** Reads that still wait for an answer. */
+  readonly #waiting = new Set<AbortController>();
   #map: PieceMap | undefined;
   #text: string | undefined;
+  /** Questions since the last answer. */
+  #late = 0;
 
   /** @param now monotonic milliseconds */
   constructor(options: PeerOptions, now: () => number) {
@@ -47,15 +58,16 @@ export class PeerFile {
     return this.#map;
   }
 
-  /** @returns the request for a path of the peer */
+  /** @param path without a query @returns the request for it */
   at(path: string): { readonly url: string; readonly headers: Record<string, string> } {
-    const { siteKey, http } = this.#options;
-    const pathname = path.split('?')[0]!;
+    const { siteKey, http, token } = this.#options;
+    const shown = token?.();
     return {
       url: `${this.url}${path}`,
       headers: {
         accept: '*/*',
-        ...(siteKey !== undefined && { [SITE_HEADER]: signForSite(siteKey, 'GET', pathname, http.now()) }),
+        ...(siteKey !== undefined && { [SITE_HEADER]: signForSite(siteKey, 'GET', path, http.now()) }),
+        ...(shown !== undefined && { [PEER_HEADER]: shown }),
       },
     };
   }
@@ -71,11 +83,14 @@ export class PeerFile {
         timeouts: TIMEOUTS,
       };
       const { response } = await requestBytes(this.#options.http, ask, 4096, signal);
+      this.#late = 0;
       this.learn(response.headers);
       if (response.status === 204 || response.status === 404) return;
       throw statusError(this.name, response.status, response.headers, this.#options.http.now());
     } catch (error) {
-      this.lost();
+      this.#late += 1;
+      const mayBeBusy = error instanceof SourceError && error.kind === 'timed-out' && this.#late < AWAY_AFTER;
+      if (!mayBeBusy) this.lost();
       throw error;
     }
   }
@@ -92,9 +107,39 @@ export class PeerFile {
     [this.#map, this.#text] = [map, text];
   }
 
-  /** It does not have the file, or is away. */
+  /** It does not have the file, or is away: reads that it has not answered yet end. */
   lost(): void {
     [this.#map, this.#text] = [undefined, undefined];
+    for (const read of this.#waiting) read.abort();
+  }
+
+  /**
+   * Runs a read that waits at the peer for its turn only as long as the peer answers small questions.
+   *
+   * @param read gets a function to call when its answer begins
+   * @throws SourceError `unreachable` when the peer is lost before that
+   */
+  async whileThere(
+    signal: AbortSignal,
+    read: (signal: AbortSignal, begun: () => void) => Promise<void>,
+  ): Promise<void> {
+    const lost = new AbortController();
+    this.#waiting.add(lost);
+    const begun = (): void => void this.#waiting.delete(lost);
+    try {
+      await read(AbortSignal.any([signal, lost.signal]), begun);
+    } catch (cause) {
+      if (signal.aborted || !lost.signal.aborted) throw cause;
+      throw new SourceError('unreachable', this.name, 'it does not answer any more', { cause });
+    } finally {
+      begun();
+    }
+  }
+
+  /** The peer refused a part of the file. */
+  refused(position: number): void {
+    const piece = this.#map?.pieceAt(position);
+    if (piece !== undefined && this.#map!.has(piece)) this.#options.onAbsent?.(piece);
   }
 
   /** @throws SourceError `missing` while it does not have the file */

@@ -1,14 +1,24 @@
-import { SourceError } from '#core/failure';
-import type { Source } from '#core/source';
+import { SourceError, type SourceFailureKind } from '#core/failure';
+import type { ByteSink, ReadRequest, ResponseHead, Source } from '#core/source';
+import { SECOND_MS } from '#core/units';
 import { statusError } from '#http/http-error';
 import type { Http } from '#http/pool';
 import type { HttpResponse } from '#http/request';
 import { requestBytes } from '#http/small-request';
-import { readRanged } from '../ranged-get.ts';
+import { readRanged, type RangedGet } from '../ranged-get.ts';
 import type { PeerFile } from './peer-file.ts';
 
 /** Requests to one peer at once: one that sends, and one that waits for its slot. */
 const MAX_CONNECTIONS = 2;
+/** After such a failure the peer is asked anew what it has before it is read again. */
+const GONE: ReadonlySet<SourceFailureKind> = new Set<SourceFailureKind>([
+  'unreachable',
+  'missing',
+  'interrupted',
+  'timed-out',
+]);
+/** A peer whose answer has begun and that sends nothing for so long is gone; a request may wait longer for its turn. */
+const TIMEOUTS = { stallMs: 4 * SECOND_MS };
 
 /**
  * One file at another worker, which may still be fetching it. Verifies nothing; learns from each answer which pieces the peer has.
@@ -35,23 +45,42 @@ export function peerSource(http: Http, peer: PeerFile, asked: () => Promise<void
       const get = {
         ...peer.at(`/swarm/${peer.cid}`),
         ...{ http, source: name, trusted: true, maxRedirects: 0, isProvable: true, fileName: peer.cid, explain },
-        refine: (response: HttpResponse, head: Parameters<typeof sink.head>[0]) => {
+        timeouts: TIMEOUTS,
+        refine: (response: HttpResponse, head: ResponseHead) => {
           peer.learn(response.headers);
           return head;
         },
       };
-      await readRanged(get, request, sink, signal).catch((error: unknown) => {
-        if (error instanceof SourceError && (error.kind === 'unreachable' || error.kind === 'missing')) peer.lost();
-        throw error;
-      });
+      await peer.whileThere(signal, (either, begun) => readFrom(peer, get, request, sink, either, begun));
     },
     async readBlock(cid, maxBytes, signal) {
       await asked();
       peer.refuseAbsent();
-      const ask = { ...peer.at(`/ipfs/${cid}?format=raw`), source: name, trusted: true, maxRedirects: 0 };
+      const ask = { ...peer.at(`/swarm/${peer.cid}/block/${cid}`), source: name, trusted: true, maxRedirects: 0 };
       const { response, bytes } = await requestBytes(http, ask, maxBytes, signal);
       if (response.status !== 200) throw statusError(name, response.status, response.headers, http.now());
       return bytes;
     },
   };
+}
+
+async function readFrom(
+  peer: PeerFile,
+  get: RangedGet,
+  request: ReadRequest,
+  sink: ByteSink,
+  signal: AbortSignal,
+  begun: () => void,
+): Promise<void> {
+  const head = (given: ResponseHead): void => {
+    begun();
+    sink.head(given);
+  };
+  try {
+    await readRanged(get, request, { head, write: (chunk) => sink.write(chunk) }, signal);
+  } catch (error) {
+    if (error instanceof SourceError && GONE.has(error.kind)) peer.lost();
+    if (error instanceof SourceError && error.httpStatus === 416) peer.refused(request.range?.start ?? 0);
+    throw error;
+  }
 }

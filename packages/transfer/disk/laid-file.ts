@@ -184,16 +184,25 @@ export class LaidFile implements Ground {
 }
 
 /** Sources that hold parts are asked for those; the others for the part of this host, where hosts divide the file. */
-function shareOut({ options: { share, table }, states, partial }: RunParts, board: SpanBoard): void {
+function shareOut({ options: { share, table }, states, partial, now }: RunParts, board: SpanBoard): void {
   if (table === undefined || (share === undefined && states.every(({ source }) => source.holds === undefined))) return;
   const { grid } = board;
   board.limitTo((unit, index) => {
     const range = { start: grid.start(unit), end: grid.end(unit) };
-    return states[index]?.source.holds?.(range) ?? share?.mayAsk(range) ?? true;
+    return states[index]?.source.holds?.(range) ?? share?.mayAsk(range, unit) ?? true;
   });
-  const bytesFrom = (name: string): number | undefined =>
-    states.find(({ source, isLeft }) => !isLeft && source.name === name)?.committedBytes;
-  share?.begin({ path: partial.path, table, isDone: board.isDone, bytesFrom });
+  const stateOf = (name: string) => states.find(({ source }) => source.name === name);
+  const bytesFrom = (name: string): number | undefined => {
+    const state = stateOf(name);
+    return state === undefined || state.isLeft ? undefined : state.committedBytes;
+  };
+  const isRefused = (name: string, leaf: number): boolean => board.isExcluded(leaf, stateOf(name)?.index ?? NO_SOURCE);
+  const originPauseMs = (): number | undefined => {
+    const others = states.filter(({ source, isLeft }) => !isLeft && source.layer !== 'peer');
+    const pauses = others.map(({ pausedUntil }) => Math.max(0, pausedUntil - now()));
+    return pauses.length === 0 ? undefined : Math.min(...pauses);
+  };
+  share?.begin({ path: partial.path, table, isDone: board.isDone, bytesFrom, isRefused, originPauseMs });
 }
 
 function resumeRules({ options, states, logger }: RunParts): ResumeRules {

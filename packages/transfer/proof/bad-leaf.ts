@@ -27,7 +27,7 @@ export class LeafError extends VerifyError {
  * @param head first bytes that the source sent
  * @param isFirst the leaf is the first of its response
  * @throws SourceError when the source sent too many bad leaves, or a web page
- * @throws LeafError `leaf-unobtainable` when three sources sent wrong bytes for it
+ * @throws LeafError `leaf-unobtainable` when three sources that are no peers sent wrong bytes for it
  */
 export function judgeBadLeaf(
   board: SpanBoard,
@@ -37,7 +37,7 @@ export function judgeBadLeaf(
   isFirst: boolean,
 ): void {
   const { name } = state.source;
-  const sources = board.exclude(unit, state.index);
+  const sources = excludedBy(board, state, unit);
   const hasTooManyStrikes = state.strike();
   const pauseOfGateway = (retryAfterMs: number) => (state.source.kind === 'ipfs-gateway' ? { retryAfterMs } : {});
   if (isFirst && looksLikeWebPage(head))
@@ -52,6 +52,13 @@ export function judgeBadLeaf(
     const pause = mayBeWrongGuess(board, unit) ? {} : pauseOfGateway(CORRUPT_REST_MS);
     throw new SourceError('digest-mismatch', name, message, pause);
   }
+}
+
+/** Peers do not count: any number of hosts may lie together, and that says nothing of the leaf. */
+function excludedBy(board: SpanBoard, { source, index }: SourceState, unit: number): number {
+  if (source.kind !== 'peer') return board.exclude(unit, index);
+  board.withhold(unit, index);
+  return 0;
 }
 
 /** While no leaf is proven, the guessed frame may be wrong rather than the bytes; the gateway is needed to find out. */

@@ -29,14 +29,24 @@ export interface HeldFile {
   readonly isDone: (leaf: number) => boolean;
   /** Bytes of a source so far; undefined when it is not asked any more. */
   readonly bytesFrom: (source: string) => number | undefined;
+  /** The source is not asked for the leaf again, because it sent other bytes or does not have it. */
+  readonly isRefused: (source: string, leaf: number) => boolean;
+  /** Milliseconds until a source that is no peer may be asked; 0: now. Undefined: none is left. */
+  readonly originPauseMs: () => number | undefined;
 }
 
 /** Divides a file between hosts that fetch it at the same time, so that its origin is asked once for each byte. */
 export interface FileShare {
   /** The file is laid out; called again if its leaf table changes. */
   begin(file: HeldFile): void;
-  /** Whether this host may ask a source that is no peer for these bytes now. */
-  mayAsk(range: ByteRange): boolean;
+  /** Whether this host may ask a source that is no peer for these bytes, which are those of one leaf, now. */
+  mayAsk(range: ByteRange, leaf: number): boolean;
+  /** A source sent wrong bytes for a leaf. */
+  refused(source: string, leaf: number): void;
+  /** The peers that are known now. Peers that join while the transfer runs are asked beside the sources that it began with. */
+  readonly sources: readonly Source[];
+  /** @param wake call it when this host may ask for more than before; otherwise it looks a few times a second */
+  listen(wake: () => void): void;
   /** Most bytes of one request; undefined: no limit. */
   readonly spanBytes: number | undefined;
   /** Bytes that no source may be asked for now will come from a peer, or may be asked for later. Must become false at some time. */

@@ -59,8 +59,7 @@ export class Crew {
    */
   async run(signal: AbortSignal | undefined): Promise<void> {
     const over = new Promise<void>((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
+      [this.#resolve, this.#reject] = [resolve, reject];
     });
     const stop = (): void => this.fail(signal?.reason);
     signal?.addEventListener('abort', stop, { once: true });
@@ -89,6 +88,9 @@ export class Crew {
   committed(): void {
     if (!this.#isOver && this.#isDone()) this.#end();
   }
+
+  /** Looks at once whether there is work for a source. */
+  wake = (): void => this.#pump();
 
   #end(): void {
     this.#isOver = true;
@@ -215,7 +217,10 @@ export class Crew {
     const context: TryContext = {
       now: this.#options.now,
       throttles: this.#options.throttlesOf(state),
-      onBad: (source, unit, head, isFirst) => judgeBadLeaf(this.#ground!.board, source, unit, head, isFirst),
+      onBad: (from, unit, head, isFirst) => {
+        this.#options.share?.refused(from.source.name, unit);
+        judgeBadLeaf(this.#ground!.board, from, unit, head, isFirst);
+      },
       onMissing: (source, unit) => missesBlock(this.#ground!.board, source, unit),
       onHead: (source, head) => this.#options.onHead(source, head),
     };
@@ -277,8 +282,7 @@ export class Crew {
 
   #onFailure(run: SourceTry, error: SourceError): Decision | undefined {
     if (this.#isOver || findsOtherWay(run, error, this.#ground?.board)) return undefined;
-    const { state } = run;
-    const { layer } = state.source;
+    const [{ state }, { layer }] = [run, run.state.source];
     return this.#options.consequences.afterFailure(state, error, {
       otherSources: this.#joined().filter((one) => one !== state && one.source.layer === layer).length,
       hasOtherLayer: this.#options.states.some((one) => !one.isLeft && one.source.layer !== layer),

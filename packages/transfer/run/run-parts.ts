@@ -10,8 +10,11 @@ export interface RunParts {
   readonly options: TransferOptions;
   readonly operations: FileOperations;
   readonly partial: Partial;
-  /** The sources of all layers, ranked; the board and the journal refer to a source by its index here. */
-  readonly states: readonly SourceState[];
+  /**
+   * The sources of all layers, ranked; the board and the journal refer to a source by its index here. Peers that join meanwhile are
+   * added at the end.
+   */
+  readonly states: SourceState[];
   readonly logger: Logger;
   readonly now: () => number;
 }

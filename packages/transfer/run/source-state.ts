@@ -180,3 +180,16 @@ export function rankedStates(
   });
   return ordered.map(({ source, why }, index) => new SourceState(source, index, why, now));
 }
+
+/** Most sources of one transfer: the board and the journal have room for no more. */
+const MOST_SOURCES = 4096;
+
+/** Adds peers that joined while the transfer runs, at the end, so that the numbers of the others stay. */
+export function addJoined(states: SourceState[], sources: readonly Source[], now: number): void {
+  if (sources.length === 0) return;
+  const known = new Set(states.map(({ source }) => source.name));
+  for (const source of sources) {
+    if (known.has(source.name) || states.length >= MOST_SOURCES) continue;
+    states.push(new SourceState(source, states.length, 'it joined meanwhile', now));
+  }
+}

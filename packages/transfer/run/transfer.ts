@@ -16,7 +16,7 @@ import { Layout } from '../disk/layout.ts';
 import { identityOf, Partial } from '../disk/partial.ts';
 import { TransferProgress } from '../report/progress.ts';
 import { algorithmsOf, isProvable, type RunParts } from './run-parts.ts';
-import { rankedStates, type SourceState } from './source-state.ts';
+import { addJoined, rankedStates, type SourceState } from './source-state.ts';
 import { startFileDigest } from '../proof/threaded-digest.ts';
 import { suspectsOf } from '../proof/suspects.ts';
 import type { TransferOptions, TransferResult } from '../report/transfer-options.ts';
@@ -51,7 +51,7 @@ class TransferRun {
   readonly #parts: RunParts;
   readonly #options: TransferOptions;
   readonly #partial: Partial;
-  readonly #states: readonly SourceState[];
+  readonly #states: SourceState[];
   readonly #consequences: Consequences;
   readonly #progress: TransferProgress;
   readonly #tries: TryLog;
@@ -70,6 +70,7 @@ class TransferRun {
     this.#consequences = new Consequences({ states, budgets, logger, now, random });
     this.#progress = new TransferProgress(options.onProgress, now);
     this.#tries = new TryLog(options.onTry);
+    options.share?.listen(() => this.#crew?.wake());
     this.#layout = new Layout(parts, {
       resumed: (board) => this.#report(true, board),
       committed: () => {
@@ -127,7 +128,7 @@ class TransferRun {
   /** Fetches until the whole file is proven; suspect bytes are fetched again from other sources. */
   async #fetchAndProve(): Promise<DigestedFile> {
     const { file, table } = this.#options;
-    let states = this.#states;
+    let states: readonly SourceState[] = this.#states;
     for (;;) {
       await this.#fetchOfAnySize(states);
       const proof = await this.#digestOfWhole();
@@ -248,8 +249,15 @@ class TransferRun {
   }
 
   #onTick(): void {
+    this.#takeJoined();
     this.#checkpointWhenDue();
     this.#report(false);
+  }
+
+  #takeJoined(): void {
+    const { share, layers } = this.#options;
+    if (share === undefined || !layers.includes('peer')) return;
+    addJoined(this.#states, share.sources, this.#parts.now());
   }
 
   #report(isDue: boolean, board = this.#laid?.board): void {

@@ -59,16 +59,16 @@ describe('the built API over real HTTP', () => {
       HAULIER_REDIS_PREFIX: prefix,
       HAULIER_PORT: String(port),
     });
-    await until(async () => (await fetch(`${url}/readyz`)).ok, { what: 'the API is ready', timeoutMs: 45_000 });
+    await until(async () => (await fetch(`${url}/readyz`)).ok, { what: 'the API is ready' });
     token = await until(() => /haulier_pat_\w+/.exec(api.output())?.[0], { what: 'the first token is printed' });
     basic = { authorization: `Basic ${Buffer.from(`anybody:${token}`).toString('base64')}` };
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await end(api);
     await redis.cleanup();
     await database.drop();
-  }, 60_000);
+  });
 
   it('migrates, and prints the first admin token once', async () => {
     expect(api.output().match(/haulier_pat_/g)).toHaveLength(1);
@@ -120,7 +120,7 @@ describe('the built API over real HTTP', () => {
         const signedIn = await browsers[role].send('POST', '/api/session', { user: `the-${role}`, password });
         expect(signedIn.statusCode).toBe(201);
       }
-    }, 60_000);
+    });
     const isForbidden = (answer: Answer): boolean =>
       answer.statusCode === 403 && answer.json<Problem>().code === 'forbidden';
     const board = (role: Role, method: string, path: string) => browsers[role].send(method, `/admin/queues${path}`);
@@ -212,7 +212,7 @@ describe('the built API over real HTTP', () => {
     const env = { DATABASE_URL: database.url, REDIS_URL: redisUrl, HAULIER_REDIS_PREFIX: prefix };
     const second = start({ ...env, HAULIER_PORT: String(port), HAULIER_QUEUE_BOARD: 'read-only' });
     const base = `http://127.0.0.1:${port}`;
-    await until(async () => (await fetch(`${base}/readyz`)).ok, { what: 'the second API is ready', timeoutMs: 45_000 });
+    await until(async () => (await fetch(`${base}/readyz`)).ok, { what: 'the second API is ready' });
     const paused = await fetch(`${base}/admin/queues/api/queues/downloads/pause`, { method: 'PUT', headers: basic });
     expect([paused.status, ((await paused.json()) as { code: string }).code]).toEqual([403, 'forbidden']);
     const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
@@ -231,7 +231,7 @@ describe('the built API over real HTTP', () => {
     expect(await expectWithin(2_000, () => end(second))).toBe(0);
     expect((await waiting).status).toBe(200);
     preconnected.destroy();
-  }, 60_000);
+  });
 
   it('only migrates when asked to, without Redis', async () => {
     const migrating = start({ DATABASE_URL: database.url }, ['--migrate-only']);

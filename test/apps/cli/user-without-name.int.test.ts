@@ -57,10 +57,7 @@ describe(`a user id without a name, as containers give it${whyNot}`, () => {
     const { child, code, stderr } = haulier(['up', '--workers', '0'], { ...env, ...prefix });
     let said = '';
     child.stdout.setEncoding('utf8').on('data', (more: string) => (said += more));
-    await Promise.race([
-      code,
-      until(() => said.includes('admin token'), { timeoutMs: 55_000, what: 'the stack runs' }),
-    ]);
+    await Promise.race([code, until(() => said.includes('admin token'), { what: 'the stack runs' })]);
     child.kill('SIGINT');
     expect({ code: await code, stderr: await stderr }).toMatchObject({ code: 130 });
     expect(said).toContain('/api/status');

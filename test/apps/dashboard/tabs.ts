@@ -6,6 +6,9 @@ import { expect } from '@jest/globals';
 import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { until } from '../../helpers/until.ts';
 
+/** Of each wait for the page: its machine may have other work. */
+const PATIENCE_MS = 180_000;
+
 const AXE = join(import.meta.dirname, '../../../node_modules/axe-core/axe.min.js');
 
 /** The cookies of a session. */
@@ -39,6 +42,7 @@ export function tabsOf(browser: () => Browser, url: () => string): Tabs {
     });
     contexts.push(context);
     const page = await context.newPage();
+    page.setDefaultTimeout(PATIENCE_MS);
     watch(page, url(), (fault) => faults.push(`${path}: ${fault}`));
     await page.goto(url() + path);
     await page.locator('h1').waitFor();

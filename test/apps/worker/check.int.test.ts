@@ -36,14 +36,14 @@ describe('the health check of a worker', () => {
       said: `Redis answers, and the store in ${home} can be written\n`,
     });
     expect(await readdir(paths.partials)).toEqual([]);
-  }, 60_000);
+  });
 
   it('ends with 1 and a sentence while Redis is down', async () => {
     await openStore({ home });
     const { code, said } = await check({ REDIS_URL: 'redis://127.0.0.1:1' });
     expect(code).toBe(1);
     expect(said).toBe('Redis does not answer: connect ECONNREFUSED 127.0.0.1:1\n');
-  }, 60_000);
+  });
 
   it('ends with 1 and a sentence when there is no store, or none that can be written', async () => {
     const { code, said } = await check({ REDIS_URL: testRedisUrl() });
@@ -53,11 +53,11 @@ describe('the health check of a worker', () => {
     });
     await writeFile(join(home, 'partials'), 'a file where a folder belongs');
     expect((await check({ REDIS_URL: testRedisUrl() })).code).toBe(1);
-  }, 60_000);
+  });
 
   it('ends with 1 and names what is wrong with the configuration', async () => {
     const { code, said } = await check({ REDIS_URL: 'localhost' });
     expect(code).toBe(1);
     expect(said).toContain('REDIS_URL');
-  }, 60_000);
+  });
 });

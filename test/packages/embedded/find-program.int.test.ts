@@ -24,7 +24,7 @@ describe('findProgram', () => {
   it('names the command to run when there is no such program and no such package', async () => {
     const finding = findProgram('no-such-program', { packages: ['no-such-package'], cacheDir });
     await expect(finding).rejects.toThrow(/run `.*install no-such-package` and start again$/);
-  }, 60_000);
+  });
 });
 
 describeWithApt('findProgram with apt', () => {

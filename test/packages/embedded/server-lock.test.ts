@@ -70,5 +70,5 @@ describe('the lock of a server folder', () => {
     await expect(asking).rejects.toMatchObject({ kind: 'busy' });
     expect(told).toEqual(['watching the folder x for 15 s: a program may still use it']);
     await lock.release();
-  }, 30_000);
+  });
 });

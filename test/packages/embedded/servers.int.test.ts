@@ -75,7 +75,7 @@ describe('startPostgres', () => {
     await server.stop();
     await server.stop();
     await expect(server.exited).resolves.toBe('postgres ended with code 0');
-  }, 60_000);
+  });
 
   it('keeps what was committed when the server is killed, and starts again on the same folder', async () => {
     const first = await keep(startPostgres(options()));
@@ -85,7 +85,7 @@ describe('startPostgres', () => {
     await first.stop();
     const second = await keep(startPostgres(options()));
     expect(await query(second.url, 'select id from kept')).toEqual([{ id: 7 }]);
-  }, 60_000);
+  });
 
   it('keeps the password beside the data for its owner alone', async () => {
     const server = await keep(startPostgres({ ...options(), durable: false }));
@@ -93,7 +93,7 @@ describe('startPostgres', () => {
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     expect(server.url).toContain(await readFile(file, 'utf8'));
     await expect(query(server.url.replace(/:[^:@]+@/, ':wrong@'), 'select 1')).rejects.toThrow(/password/);
-  }, 60_000);
+  });
 
   it('removes a stale pid file whose number belongs to another process now', async () => {
     const first = await keep(startPostgres({ ...options(), durable: false }));
@@ -102,25 +102,25 @@ describe('startPostgres', () => {
     await writeFile(pidFile, `${process.pid}\n${join(folder, 'server/cluster')}\n`);
     const second = await keep(startPostgres({ ...options(), durable: false }));
     expect(await query(second.url, 'select 1 as one')).toEqual([{ one: 1 }]);
-  }, 60_000);
+  });
 
   it('makes a half-made cluster again', async () => {
     await mkdir(join(folder, 'server/cluster.draft/base'), { recursive: true });
     await mkdir(join(folder, 'server/cluster/base'), { recursive: true });
     const server = await keep(startPostgres({ ...options(), durable: false }));
     expect(await query(server.url, 'select 1 as one')).toEqual([{ one: 1 }]);
-  }, 60_000);
+  });
 
   it('refuses a folder that a live process uses, and says which', async () => {
     await keep(startPostgres({ ...options(), durable: false }));
     await expect(startPostgres(options())).rejects.toThrow(`is in use by process ${process.pid}`);
-  }, 60_000);
+  });
 
   it('names the port when another program holds it', async () => {
     const other = await keep(startRedis({ ...options(), dataDir: join(folder, 'redis') }));
     const starting = startPostgres({ ...options(), durable: false, port: other.port });
     await expect(starting).rejects.toThrow(/Address already in use/);
-  }, 60_000);
+  });
 });
 
 /** Runs a file in a Node of its own, as the program that starts a server. */
@@ -147,7 +147,7 @@ describe('a crash of the program that started a server', () => {
     const again = await keep(startRedis(options()));
     expect(again.pid).not.toBe(serverPid);
     expect(await processStart(serverPid)).toBeUndefined();
-  }, 60_000);
+  });
 
   it('is survived even when the guard dies with it: the next start stops the orphan', async () => {
     const { owner, serverPid } = await runOwner(join(folder, 'server'));
@@ -156,7 +156,7 @@ describe('a crash of the program that started a server', () => {
     owner.kill('SIGKILL');
     await keep(startRedis(options()));
     expect(await processStart(serverPid)).toBeUndefined();
-  }, 60_000);
+  });
 });
 
 /** The guard leads the server's process group; its watcher is in it too. */
@@ -185,7 +185,7 @@ describe('startRedis', () => {
     const kept = join(options().dataDir, 'password');
     expect((await stat(kept)).mode & 0o777).toBe(0o600);
     expect(server.url).toContain(`:${await readFile(kept, 'utf8')}@`);
-  }, 60_000);
+  });
 
   it('keeps what was written when the server is killed, and starts again on the same folder', async () => {
     const value = randomUUID();
@@ -196,5 +196,5 @@ describe('startRedis', () => {
     await first.stop();
     const second = await keep(startRedis(options()));
     expect(await withRedis(second.url, (redis) => redis.get('kept'))).toBe(value);
-  }, 60_000);
+  });
 });

@@ -9,14 +9,16 @@ import { EventPublisher } from '#queue/events/event-publisher';
 import { EventReader } from '#queue/events/event-reader';
 import { DownloadQueues } from '#queue/jobs/download-queue';
 import { JobConsumer } from '#queue/jobs/job-consumer';
-import { downloadQueue, eventStreamKey, queueKey, SHARDS, shardOf } from '#queue/keys';
+import { downloadQueue, eventStreamKey, queueKey, SHARDS, shardOf, swarmKey } from '#queue/keys';
 import { readEpochs, writeEpoch } from '#queue/epoch';
+import { readSwarm } from '#queue/swarm/read-swarm';
 import { pingRedis } from '#queue/ping';
 import { aJob } from '../../helpers/jobs.ts';
 import { expectNoLeaks } from '../../helpers/leaks.ts';
 import { startRedisCluster, type RedisCluster } from '../../helpers/redis-cluster.ts';
 import { PASSWORD } from '../../helpers/redis-server.ts';
 import { until } from '../../helpers/until.ts';
+import { AnnouncingHost, fileOf } from './swarm/swarm-kit.ts';
 
 expectNoLeaks();
 
@@ -34,13 +36,13 @@ describe('a Redis Cluster of three masters', () => {
     redis = connectPatiently(settings, 'test', silentLogger);
     queues = new DownloadQueues({ redis: settings, logger: silentLogger });
     await until(() => queues.redis.status === 'ready', { what: 'the connection is ready' });
-  }, 120_000);
+  });
   afterAll(async () => {
     await Promise.all(stops.map((stop) => stop()));
     await queues.stop();
     disconnect(redis);
     await cluster.stop();
-  }, 60_000);
+  });
 
   const masterOf = (host: string | null) => cluster.masterOf(queueKey(downloadQueue(settings.prefix, host)));
 
@@ -79,6 +81,22 @@ describe('a Redis Cluster of three masters', () => {
     await consumer.start();
     return ran;
   }
+
+  it('L11 leases pieces of many files, each by one master', async () => {
+    const files = Array.from({ length: 12 }, (_, n) => fileOf(n + 2));
+    for (const file of files) {
+      const [a, b] = [
+        new AnnouncingHost({ redis, settings }, 'a', file),
+        new AnnouncingHost({ redis, settings }, 'b', file),
+      ];
+      await Promise.all([a.announce(), b.announce()]);
+      const pieces = [...a.leases, ...b.leases].map(({ piece }) => piece);
+      expect([pieces.length, new Set(pieces).size]).toEqual([2, 2]);
+      expect((await readSwarm(redis, settings.prefix, file.cid))!.hosts).toHaveLength(2);
+    }
+    const keys = files.map(({ cid, sizeBytes }) => swarmKey(settings.prefix, cid, sizeBytes));
+    expect(new Set(await Promise.all(keys.map((key) => cluster.masterOf(key))))).toEqual(new Set([0, 1, 2]));
+  });
 
   it('I14 spreads the queues of hosts over its masters, and takes the jobs of many hosts in one call', async () => {
     const jobs = Array.from({ length: 64 }, (_, n) => ({ host: `many-${n}`, job: aJob() }));
@@ -153,7 +171,7 @@ describe('a Redis Cluster of three masters', () => {
     expect([...new Set(commands)].sort()).toEqual([...ids].sort());
     expect(rate).toBe(5);
     listener.stop();
-  }, 60_000);
+  });
 
   it('K34 answers a ping, and says what to change where it refuses the password', async () => {
     await pingRedis(settings);
@@ -166,7 +184,7 @@ describe('a Redis Cluster of three masters', () => {
     await expect(pingRedis({ ...settings, url: 'redis+cluster://127.0.0.1:1' }, 1_000)).rejects.toThrow(
       'Redis does not answer',
     );
-  }, 60_000);
+  });
 
   it('I06 refuses it where a master may evict keys, and warns of one that stops all hosts with one shard', async () => {
     expect((await checkRedis(redis)).warnings).toEqual([]);
@@ -178,7 +196,7 @@ describe('a Redis Cluster of three masters', () => {
     await cluster.call(1, 'CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
     await expect(checkRedis(redis)).rejects.toThrow('maxmemory-policy "allkeys-lru"');
     await cluster.call(1, 'CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
-  }, 60_000);
+  });
 
   it('I31 one shard lost: its jobs are delayed, those of the others run, and it is known again when it is back', async () => {
     const hosts = await hostsByMaster();
@@ -208,7 +226,7 @@ describe('a Redis Cluster of three masters', () => {
     expect(queues.shards.away()).toEqual([]);
     await queues.addAll(jobs);
     await until(() => ran[lost]!.includes(idOf(hosts[lost]!)), { what: 'the host of the lost shard runs its job' });
-  }, 120_000);
+  });
 
   it('I32 one shard replaced by an empty one: its sentinel is missing, the others are kept', async () => {
     const hosts = await hostsByMaster();
@@ -225,5 +243,5 @@ describe('a Redis Cluster of three masters', () => {
     const job = aJob();
     await queues.addAll([{ host: hosts[lost]!, job }]);
     await until(() => ran.includes(downloadJob.id(job)), { what: 'the new node carries jobs' });
-  }, 120_000);
+  });
 });

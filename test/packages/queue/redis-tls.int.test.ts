@@ -59,7 +59,7 @@ describe(`a Redis that speaks TLS${whyNot === undefined ? '' : `: skipped, ${why
   test('K34 is reached where NODE_EXTRA_CA_CERTS names its authority, by address and by name', async () => {
     expect(await check(caFile, tlsUrl())).toContain('Redis answers');
     expect(await check(caFile, tlsUrl('localhost'))).toContain('Redis answers');
-  }, 30_000);
+  });
 
   test.each([
     ['an authority that is not known', () => tlsUrl(), 'set NODE_EXTRA_CA_CERTS to the file of the authority'],
@@ -89,5 +89,5 @@ describe(`a Redis that speaks TLS${whyNot === undefined ? '' : `: skipped, ${why
     await demand('yes');
     await expect(check(caFile, tlsUrl())).rejects.toThrow('set "tls-auth-clients no"');
     await demand('no');
-  }, 30_000);
+  });
 });

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { readFile, readdir, realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,7 +14,6 @@ import { PowerLossFs } from '../../helpers/disk/power-loss-fs.ts';
 import type { PowerLossOptions } from '../../helpers/disk/recorded-disk.ts';
 import { manualClock, removeTemporaryFolders, sha256Of, temporaryFolder } from './temp-store.ts';
 
-jest.setTimeout(60_000);
 afterEach(removeTemporaryFolders);
 
 const cidOf = (name: string): string => `bafk${name}`;

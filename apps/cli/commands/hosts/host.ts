@@ -3,7 +3,6 @@ import type { Host, HostDetail } from '#contracts/http/status';
 import { formatBytes } from '#core/units';
 import { clientFrom, withApi } from '../../api-client.ts';
 import type { CommandContext } from '../../context.ts';
-import { CliError, EXIT } from '../../exit-code.ts';
 import { formatTable } from '../../terminal/table.ts';
 
 interface Json {
@@ -33,14 +32,13 @@ export async function hostShow(name: string, options: Json, context: CommandCont
   show(await withApi(() => clientFrom(context.env).getHost(name)), options, context);
 }
 
-/** @param changes `key=value` sets a label, `key-` removes it */
+/** @param patch null takes a label away */
 export async function hostLabel(
   name: string,
-  changes: readonly string[],
+  patch: LabelsPatch,
   options: Json,
   context: CommandContext,
 ): Promise<void> {
-  const patch = Object.fromEntries(changes.map(changeOf));
   show(await withApi(() => clientFrom(context.env).labelHost(name, patch)), options, context);
 }
 
@@ -57,13 +55,6 @@ export async function hostForget(name: string, options: Json, context: CommandCo
   const forgotten = await withApi(() => clientFrom(context.env).forgetHost(name));
   const text = `${name} is forgotten; ${forgotten.cancelledDownloads} downloads were still wanted there`;
   context.stdout.write(`${options.json ? JSON.stringify(forgotten) : text}\n`);
-}
-
-function changeOf(change: string): [key: string, value: LabelsPatch[string]] {
-  const equals = change.indexOf('=');
-  if (equals > 0) return [change.slice(0, equals), change.slice(equals + 1)];
-  if (equals < 0 && change.length > 1 && change.endsWith('-')) return [change.slice(0, -1), null];
-  throw new CliError(EXIT.usage, `"${change}" is no change of a label: write key=value to set it, key- to remove it`);
 }
 
 function show(

@@ -7,7 +7,7 @@ import { awaitVerdict, type VerdictOptions } from '../../rollout/await-verdict.t
 import { appendOutputs } from '../../rollout/ci-reports.ts';
 import { deployRequest, idempotencyKey, type DeployOptions } from '../../rollout/deploy-request.ts';
 import { reconnecting } from '../../rollout/reconnect.ts';
-import { rolloutDocument } from '../../rollout/rollout-document.ts';
+import { rolloutPage, rolloutDocument } from '../../rollout/rollout-document.ts';
 import { headLines, planLines } from '../../rollout/rollout-text.ts';
 import { usageOf } from '../../cli-error-of.ts';
 
@@ -32,7 +32,7 @@ export async function deploy(what: string, options: DeployCommandOptions, contex
   const rollout = await withApiDocument(options, context, () =>
     reconnecting(create, maxDisconnectMs, context.signal, say),
   );
-  const url = `${apiUrlOf(context.env)}${rollout.links.self}`;
+  const url = rolloutPage(apiUrlOf(context.env), rollout);
   if (options.progress !== 'none' && options.progress !== 'json')
     context.stderr.write(`${headLines(rollout, url).join('\n')}\n`);
   if (options.wait) return awaitVerdict(client, rollout, url, options, context);

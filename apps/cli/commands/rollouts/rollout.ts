@@ -5,7 +5,7 @@ import { apiUrlOf, clientFrom, withApi } from '../../api-client.ts';
 import type { CommandContext } from '../../context.ts';
 import { EXIT } from '../../exit-code.ts';
 import { awaitVerdict, type VerdictOptions } from '../../rollout/await-verdict.ts';
-import { exitCodeOf, rolloutDocument } from '../../rollout/rollout-document.ts';
+import { exitCodeOf, rolloutPage, rolloutDocument } from '../../rollout/rollout-document.ts';
 import { endLines, hostsLine, modelsText, stateLine } from '../../rollout/rollout-text.ts';
 import { formatTable } from '../../terminal/table.ts';
 
@@ -13,7 +13,7 @@ interface Json {
   readonly json?: boolean;
 }
 
-const urlOf = (context: CommandContext, { links }: Rollout): string => `${apiUrlOf(context.env)}${links.self}`;
+const urlOf = (context: CommandContext, rollout: Rollout): string => rolloutPage(apiUrlOf(context.env), rollout);
 
 export async function rolloutList(
   options: Json & { readonly state?: string; readonly model?: string },

@@ -34,14 +34,16 @@ function show(sites: readonly Site[], { json }: Json, { stdout }: CommandContext
     stdout.write(`${JSON.stringify({ sites })}\n`);
     return;
   }
-  const rows = sites.map(({ site, hosts, onlineHosts, waitingRepairs, budget }) => [
+  const today = new Date().toISOString().slice(0, 10);
+  const rows = sites.map(({ site, hosts, onlineHosts, waitingRepairs, budget, days }) => [
     site,
     `${onlineHosts} of ${hosts}`,
     String(waitingRepairs),
     budget === null ? 'none' : `${formatBytes(budget.bytes)} in ${formatDuration(budget.windowSeconds * SECOND_MS)}`,
     budget === null ? '' : formatBytes(budget.usedBytes),
+    formatBytes(days.find(({ day }) => day === today)?.bytes ?? 0),
     budget === null || budget.freeBytes > 0 ? '' : (budget.freesAt ?? ''),
   ]);
-  const heads = ['site', 'online', 'waiting repairs', 'budget', 'used', 'more from'];
+  const heads = ['site', 'online', 'waiting repairs', 'budget', 'used', 'moved today', 'more from'];
   stdout.write(`${formatTable(heads, rows, [2])}\n`);
 }

@@ -4,7 +4,7 @@ import { showDiskFull, showPause, showRetry, showReturn, showRollback, showWaves
 import { prepareFleet, type FleetStage } from './fleet-stage.ts';
 import type { DemoServers } from '../ground.ts';
 import { CliError, EXIT, type ExitCode } from '../../exit-code.ts';
-import { exitCodeOf, rolloutDocument } from '../../rollout/rollout-document.ts';
+import { exitCodeOf, rolloutPage, rolloutDocument } from '../../rollout/rollout-document.ts';
 
 /**
  * Runs twelve workers on this machine and brings a model to them in waves: a limit that is reached, a retry, a host that returns, a disk
@@ -51,7 +51,7 @@ async function play(stage: FleetStage): Promise<{ document: object; exitCode: Ex
     returned: returned.report,
     diskFull,
     rolledBack,
-    rollout: rolloutDocument(rollout, errors, `${stage.apiUrl}${rollout.links.self}`, exitCode),
+    rollout: rolloutDocument(rollout, errors, rolloutPage(stage.apiUrl, rollout), exitCode),
     exitCode,
   };
   const verdict = `${rollout.state.replaceAll('_', ' ')}: ${rollout.message}`;

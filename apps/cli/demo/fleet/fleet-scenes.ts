@@ -6,6 +6,7 @@ import type { CreateRolloutInput } from '#contracts/http/rollouts/create-rollout
 import type { Rollout } from '#contracts/http/rollouts/rollout';
 import { formatBytes } from '#core/units';
 import { CliError, EXIT } from '../../exit-code.ts';
+import { rolloutPage } from '../../rollout/rollout-document.ts';
 import { rolloutDisplay } from '../../rollout/rollout-progress.ts';
 import { endLines, headLines } from '../../rollout/rollout-text.ts';
 import { watchRollout } from '../../rollout/watch-rollout.ts';
@@ -193,7 +194,7 @@ async function begin(
 ): Promise<Rollout> {
   const body = { models: [`${model}@${version}`], selector, deadline: DEADLINE, ...more };
   const rollout = await client.createRollout(body, randomUUID());
-  for (const line of headLines(rollout, `${apiUrl}${rollout.links.self}`)) report(line);
+  for (const line of headLines(rollout, rolloutPage(apiUrl, rollout))) report(line);
   return rollout;
 }
 

@@ -75,7 +75,7 @@ export async function prepareFleet(
   stops: (() => Promise<void>)[],
   servers?: DemoServers,
 ): Promise<FleetStage> {
-  const ground = await prepareGround(context, 'demo-fleet', stops, servers);
+  const ground = await prepareGround(context, 'demo-fleet', stops, { servers });
   const { home, run, origin, token, report } = ground;
   const hosts = Array.from({ length: HOSTS }, (_, index): FleetHost => {
     const number = String(index + 1).padStart(2, '0');

@@ -35,7 +35,9 @@ export const Rollout = z
     isFinal: z.boolean(),
     reason: z
       .string()
-      .describe(`a code, why it stands there: the state, or while it is paused one of ${PAUSE_REASONS.join(', ')}`),
+      .describe(
+        `a code, why it stands there: the state; while it is paused one of ${PAUSE_REASONS.join(', ')}; while it is scheduled also start_time or window`,
+      ),
     message: z.string().describe('the same as a sentence'),
     models: z.array(RolloutModel),
     selector: z.string(),

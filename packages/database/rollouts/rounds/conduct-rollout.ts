@@ -1,7 +1,9 @@
 import { nextSteps, type RolloutStep } from '#core/rollout/next-steps';
 import type { RolloutEvent } from '#core/rollout/rollout-state';
+import { plural } from '#core/text/plural';
 import type { Database } from '../../sql/connect.ts';
 import { announceRollout } from '../announce-rollout.ts';
+import type { SiteWork } from '../../sites/site-budgets.ts';
 import { inTransaction } from '../../sql/transaction.ts';
 import { activateStaged, dueOrders, type ActivationOrder } from './activate-hosts.ts';
 import { takeReadyHosts, writeDownloads } from './dispatch-hosts.ts';
@@ -12,7 +14,7 @@ import { noteThreshold } from './note-threshold.ts';
 import { ROLLOUT_COLUMNS, type RolloutRow } from '../rollout-row.ts';
 import { settlePresence, settleWork } from './settle-hosts.ts';
 import { readSnapshot } from './snapshot.ts';
-import { chargeHosts } from './site-admission.ts';
+import { chargeHosts, workToCharge } from './site-admission.ts';
 import { FINAL_HOST_LIST, OPEN_ROLLOUT_STATES, ZONE_SQL } from '../state-sql.ts';
 import { supersedeOlder } from './supersede.ts';
 
@@ -128,6 +130,8 @@ class Round {
   #orders: readonly ActivationOrder[] = [];
   /** Hosts that were taken and have no downloads yet. */
   readonly #taken: string[] = [];
+  /** What they lack, by site. */
+  readonly #toCharge: (readonly [site: string, work: readonly SiteWork[]])[] = [];
 
   constructor(client: Client, around: Circumstances) {
     this.#client = client;
@@ -186,16 +190,20 @@ class Round {
 
   async #dispatch(row: RolloutRow, site: string, count: number): Promise<void> {
     const hosts = await takeReadyHosts(this.#client, row, { site, count }, this.#around);
-    await chargeHosts(this.#client, row, site, hosts, this.#around.now);
+    this.#toCharge.push([site, await workToCharge(this.#client, row, site, hosts)]);
     this.#taken.push(...hosts);
   }
 
   /** For the hosts of all sites together. */
   async writeDownloads(row: RolloutRow): Promise<void> {
     const { now } = this.#around;
-    const hosts = this.#taken.splice(0);
+    const [hosts, toCharge] = [this.#taken.splice(0), this.#toCharge.splice(0)];
     this.#dispatched += hosts.length;
-    if (hosts.length === 0 || (await writeDownloads(this.#client, row, hosts, now))) return;
+    if (hosts.length === 0) return;
+    if (await writeDownloads(this.#client, row, hosts, now)) {
+      for (const [site, work] of toCharge) if (work.length > 0) await chargeHosts(this.#client, row, site, work, now);
+      return;
+    }
     const reason = 'a version of its models was deleted';
     if (row.isHolding) return endHold(this.#client, row.id, { reason }, now);
     await this.#endHosts(row, 'cancelled');
@@ -243,7 +251,7 @@ async function openWave(client: Client, row: RolloutRow, wave: number, count: nu
     (await client.query<{ host: string }>(NEXT_SQL, [row.id, isLate, limit])).rows.map(({ host }) => host);
   const late = wave === waves.length - 1 ? await next(true, null) : [];
   const hosts = [...(await next(false, count)), ...late];
-  const sentence = `wave ${waves[wave]!.name} (${wave + 1} of ${waves.length}) takes ${count} hosts`;
+  const sentence = `wave ${waves[wave]!.name} (${wave + 1} of ${waves.length}) takes ${plural(count, 'host')}`;
   await client.query(OPEN_SQL, [row.id, wave, hosts, now, sentence]);
   await announceRollout(client, row.id, ['wave.opened'], now);
 }

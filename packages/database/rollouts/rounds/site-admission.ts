@@ -1,5 +1,5 @@
 import type { SiteCounts } from '#core/rollout/next-steps';
-import { admitted, chargeSite, holdBudgets, type SiteWork } from '../../sites/site-budgets.ts';
+import { admitted, chargeSite, holdBudgets, type BegunWork, type SiteWork } from '../../sites/site-budgets.ts';
 import type { Client } from '../moves.ts';
 import { presentBytes } from '../plan-queries.ts';
 import type { RolloutRow } from '../rollout-row.ts';
@@ -52,16 +52,31 @@ async function haveBudget(client: Client, sites: readonly string[]): Promise<boo
   );
 }
 
-/** Charges the budget of a site, where it has one, for hosts that got work. */
-export async function chargeHosts(
+/** What the hosts of a site lack, where the site has a budget. Read it before their downloads are written. */
+export async function workToCharge(
   client: Client,
   row: RolloutRow,
   site: string,
   hosts: readonly string[],
+): Promise<SiteWork[]> {
+  return hosts.length > 0 && (await haveBudget(client, [site])) ? missingWork(client, row, hosts) : [];
+}
+
+/** Charges the budget of a site for hosts that got work. Downloads that were under way belong to the request that made them. */
+export async function chargeHosts(
+  client: Client,
+  { id }: RolloutRow,
+  site: string,
+  work: readonly SiteWork[],
   now: Date,
 ): Promise<void> {
-  if (hosts.length > 0 && (await haveBudget(client, [site])))
-    await chargeSite(client, site, await missingWork(client, row, hosts), now);
+  const sql = `SELECT l.host, jsonb_agg(jsonb_build_object('id', d.id, 'generation', d.generation)) AS downloads
+    FROM rollout_downloads l JOIN downloads d ON d.id = l.download_id
+    WHERE l.rollout_id = $1 AND l.host = ANY($2::text[]) AND l.is_own GROUP BY l.host`;
+  const { rows } = await client.query<Pick<BegunWork, 'host' | 'downloads'>>(sql, [id, work.map(({ host }) => host)]);
+  const own = new Map(rows.map(({ host, downloads }) => [host, downloads]));
+  const begun = work.map((one) => ({ ...one, downloads: own.get(one.host) ?? [] }));
+  await chargeSite(client, site, begun, now);
 }
 
 /** By what is recorded as present. Files whose size is not known count as empty. */

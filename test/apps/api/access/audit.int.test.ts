@@ -17,7 +17,7 @@ describe('the audit', () => {
       version: '1',
       files: [{ path: 'a.bin', sizeBytes: 9, sha256: SHA256 }],
     });
-  }, 30_000);
+  });
   afterAll(() => api.stop());
 
   const admin = () => ({ authorization: `Bearer ${api.tokens.admin}` });

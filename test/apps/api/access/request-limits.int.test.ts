@@ -11,7 +11,7 @@ describe('the limit of requests', () => {
   beforeAll(async () => {
     api = await startApp({ requestsPerMinute: 10 });
     await until(() => api.deps.queues.redis.status === 'ready', { what: 'the API is connected to Redis' });
-  }, 30_000);
+  });
   afterAll(() => api.stop());
 
   it('T06 counts for each token, says how many are left, and answers 429 with Retry-After beyond', async () => {

@@ -23,7 +23,7 @@ describe('tokens', () => {
     await report('gpu-1', { gpu: 'true' });
     await report('gpu-2', { gpu: 'true' });
     await report('cpu-1', {});
-  }, 30_000);
+  });
   afterAll(() => api.stop());
 
   const report = (host: string, labels: Record<string, string>) => reportHost(api, host, labels);

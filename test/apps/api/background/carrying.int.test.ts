@@ -200,11 +200,11 @@ describe('while Redis is down', () => {
   beforeAll(async () => {
     server = await privateRedis();
     cut = await startApp({ redisUrl: server.url });
-  }, 60_000);
+  });
   afterAll(async () => {
     await cut.stop();
     await server.end();
-  }, 60_000);
+  });
 
   it('I01 takes requests, and the relay queues them when it is back', async () => {
     await server.halt();
@@ -219,5 +219,5 @@ describe('while Redis is down', () => {
     await server.resume();
     await until(() => relayAll(cut.deps).then(() => true), { what: 'the relay adds the job' });
     expect((await cut.call('GET', `/api/downloads/${id}`)).json<Download>().reason).toBe('queued');
-  }, 60_000);
+  });
 });

@@ -19,7 +19,7 @@ describe('events of enrolled hosts', () => {
     api = await startApp();
     for (const host of ['gpu-1', 'gpu-2']) await enrol(host, false);
     await enrol('pool-1', true);
-  }, 60_000);
+  });
   afterAll(() => api.stop());
 
   const asAdmin = () => ({ authorization: `Bearer ${api.tokens.admin}` });

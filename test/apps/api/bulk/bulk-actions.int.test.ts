@@ -13,7 +13,7 @@ describe('bulk actions', () => {
   const clock = { skewMs: 0 };
   beforeAll(async () => {
     api = await startApp({ now: () => new Date(Date.now() + clock.skewMs) });
-  }, 30_000);
+  });
   afterAll(() => api.stop());
 
   /** Downloads of one model on one host, by path. */

@@ -8,7 +8,7 @@ describe('groups of errors of downloads', () => {
   let api: TestApp;
   beforeAll(async () => {
     api = await startApp();
-  }, 30_000);
+  });
   afterAll(() => api.stop());
 
   const fail = async (host: string, path: string, set: string, values: readonly unknown[]): Promise<string> => {

@@ -10,7 +10,7 @@ describe('POST /api/downloads for hosts', () => {
   let api: TestApp;
   beforeAll(async () => {
     api = await startApp();
-  }, 60_000);
+  });
   afterAll(() => api.stop());
 
   const file = (name: string) => ({

@@ -12,7 +12,7 @@ describe('enrolment of hosts', () => {
   let nowMs = Date.now();
   beforeAll(async () => {
     api = await startApp({ now: () => new Date(nowMs) });
-  }, 60_000);
+  });
   afterAll(() => api.stop());
 
   const asAdmin = () => ({ authorization: `Bearer ${api.tokens.admin}` });

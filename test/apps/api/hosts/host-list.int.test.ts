@@ -13,7 +13,7 @@ describe('hosts', () => {
   let api: TestApp;
   beforeAll(async () => {
     api = await startApp();
-  }, 60_000);
+  });
   afterAll(() => api.stop());
 
   const tell = (host: string, events: WorkerEvent[]) =>

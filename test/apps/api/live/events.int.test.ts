@@ -37,7 +37,7 @@ describe('live events of two API processes', () => {
       );
       stream.close();
     }
-  }, 60_000);
+  });
   afterAll(async () => {
     await two.stop();
     await one.stop();

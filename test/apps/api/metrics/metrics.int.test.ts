@@ -28,7 +28,7 @@ describe('the metrics of the API', () => {
     const [a, b] = made.json<DownloadRequest>().downloads;
     said = EventBatch.parse(told(a!.id, b!.id));
     await recordBatches(api.deps, [said]);
-  }, 60_000);
+  });
   afterAll(() => api.stop());
 
   const get = async <Body>(path: string): Promise<Body> => {

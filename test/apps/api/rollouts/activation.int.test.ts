@@ -10,7 +10,7 @@ describe('the activation of a rollout', () => {
   beforeEach(async () => {
     kit = await startRollouts();
     await kit.report(many(4));
-  }, 60_000);
+  });
   afterEach(() => kit.stop());
 
   const orderTo = async (host: string): Promise<ActivateOrder | undefined> => {
@@ -157,7 +157,7 @@ describe('the priority of a rollout', () => {
   beforeEach(async () => {
     kit = await startRollouts();
     await kit.report(many(2));
-  }, 60_000);
+  });
   afterEach(() => kit.stop());
 
   it('is the order in which rollouts give work to hosts, and that of the jobs of a host', async () => {

@@ -12,7 +12,7 @@ describe('a rollout that holds', () => {
   let kit: RolloutKit;
   beforeEach(async () => {
     kit = await startRollouts();
-  }, 60_000);
+  });
   afterEach(() => kit.stop());
 
   const later = async (

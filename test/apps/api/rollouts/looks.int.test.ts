@@ -10,7 +10,7 @@ describe('what a conductor looks at, round by round', () => {
   beforeEach(async () => {
     kit = await startRollouts();
     memory = new Map();
-  }, 60_000);
+  });
   afterEach(() => kit.stop());
 
   const look = (): Promise<void> => conductAll({ ...kit.api.deps, log: silentLogger }, memory);
@@ -40,7 +40,7 @@ describe('what a conductor looks at, round by round', () => {
     kit.pass(6 * SECOND_MS);
     await look();
     expect(await kit.get(id)).toMatchObject({ state: 'succeeded', counts: { succeeded: 4 } });
-  }, 60_000);
+  });
 
   it('sees that hosts fell silent, that they come back and that they stall, although nothing is heard of them', async () => {
     const id = await begun(2);
@@ -54,7 +54,7 @@ describe('what a conductor looks at, round by round', () => {
     memory.set(id, { lastAt: kit.api.deps.now().getTime(), allAt: kit.api.deps.now().getTime(), mark: '' });
     await look();
     expect(await kit.namesIn(id, 'failed')).toEqual(many(2));
-  }, 60_000);
+  });
 
   it('forgets the looks at rollouts that have their verdict', async () => {
     const id = await begun(1);
@@ -64,5 +64,5 @@ describe('what a conductor looks at, round by round', () => {
     await look();
     await look();
     expect(memory.size).toBe(0);
-  }, 60_000);
+  });
 });

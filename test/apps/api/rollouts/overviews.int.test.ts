@@ -25,7 +25,7 @@ describe('overviews of a fleet', () => {
     await kit.end(many(3, 'eu-'), 'success');
     await kit.end(['eu-003'], 'failed', 'disk_full');
     await kit.api.call('POST', '/api/hosts/us-000/drain');
-  }, 60_000);
+  });
   afterAll(() => kit.stop());
 
   const facets = async (query = ''): Promise<HostFacets> =>

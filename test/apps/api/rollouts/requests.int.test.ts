@@ -10,7 +10,7 @@ describe('requests for rollouts', () => {
   beforeEach(async () => {
     kit = await startRollouts();
     await kit.report(many(3));
-  }, 60_000);
+  });
   afterEach(() => kit.stop());
 
   const refusal = async (answer: Promise<{ statusCode: number; json<T>(): T }>): Promise<[number, string]> => {

@@ -13,7 +13,7 @@ describe('the byte budget of a site', () => {
   let kit: RolloutKit;
   beforeEach(async () => {
     kit = await startRollouts();
-  }, 60_000);
+  });
   afterEach(() => kit.stop());
 
   const set = (site: string, bytes: number, per = '1h') =>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { HOUR_MS } from '#core/units';
-import { isWindowOpen, needsZones, windowProblem } from '../../../../apps/api/rollouts/window.ts';
+import { isWindowOpen, needsZones, nextOpening, windowProblem } from '../../../../apps/api/rollouts/window.ts';
 
 const at = (text: string): number => Date.parse(text);
 const window = (cron: string, tz: string, forMs = 6 * HOUR_MS) => ({ cron, forMs, tz });
@@ -21,6 +21,12 @@ describe('a window', () => {
     expect(isWindowOpen(night, at('2026-10-24T20:00:00Z'))).toBe(true);
     expect(isWindowOpen(night, at('2026-10-25T20:30:00Z'))).toBe(false);
     expect(isWindowOpen(night, at('2026-10-25T21:00:00Z'))).toBe(true);
+  });
+
+  it('that opens next is the earliest of all, also while one is open', () => {
+    const windows = [window('0 22 * * *', 'UTC'), window('0 22 * * *', 'Europe/Berlin')];
+    expect(nextOpening(windows, at('2026-11-29T12:00:00Z')).toISOString()).toBe('2026-11-29T21:00:00.000Z');
+    expect(nextOpening(windows, at('2026-11-29T21:00:00Z')).toISOString()).toBe('2026-11-29T22:00:00.000Z');
   });
 
   it('with the zone `host` depends on the host; a zone that is not known is UTC', () => {

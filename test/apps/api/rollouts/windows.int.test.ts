@@ -6,7 +6,7 @@ describe('a rollout with windows', () => {
   let kit: RolloutKit;
   beforeEach(async () => {
     kit = await startRollouts();
-  }, 60_000);
+  });
   afterEach(() => kit.stop());
 
   it('begins with hosts only while one of its windows is open', async () => {
@@ -14,7 +14,11 @@ describe('a rollout with windows', () => {
     const minutes = (ms: number): string => String(new Date(kit.api.deps.now().getTime() + ms).getUTCMinutes());
     const windows = [{ cron: `${minutes(20 * MINUTE_MS)} * * * *`, for: '10m' }];
     const { id } = await kit.create({ windows, concurrency: { global: 1 } });
-    expect((await kit.get(id)).state).toBe('scheduled');
+    const closed = await kit.get(id);
+    expect(closed).toMatchObject({ state: 'scheduled', reason: 'window' });
+    const opensAt = /^its window is closed; the next one opens at (.*)$/.exec(closed.message)![1]!;
+    const waitMs = Date.parse(opensAt) - kit.api.deps.now().getTime();
+    expect([waitMs > 19 * MINUTE_MS, waitMs <= 20 * MINUTE_MS]).toEqual([true, true]);
     kit.pass(21 * MINUTE_MS);
     await kit.report(many(2));
     await kit.conduct();

@@ -29,7 +29,7 @@ describe('the sources', () => {
     const file = { path: 'a.bin', sizeBytes: 10, sha256: 'a'.repeat(64) };
     const made = await api.call('POST', '/api/downloads', { name: 'm', files: [file], host: 'gpu-1' });
     await tell(made.json<DownloadRequest>().downloads[0]!.id);
-  }, 60_000);
+  });
   afterAll(async () => {
     await api.stop();
     await origin.close();

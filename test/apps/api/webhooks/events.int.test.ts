@@ -17,7 +17,7 @@ let kit: WebhookKit;
 const watches: Loop[] = [];
 beforeEach(async () => {
   kit = await startWebhooks();
-}, 60_000);
+});
 afterEach(async () => {
   await Promise.all(watches.splice(0).map((watch) => watch.stop()));
   await kit.stop();

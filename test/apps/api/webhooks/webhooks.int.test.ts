@@ -9,7 +9,7 @@ import { startWebhooks, type WebhookKit } from './webhook-kit.ts';
 let kit: WebhookKit;
 beforeEach(async () => {
   kit = await startWebhooks();
-}, 60_000);
+});
 afterEach(() => kit.stop());
 
 describe('webhooks', () => {

@@ -25,7 +25,7 @@ describe('the command line of an administrator', () => {
   let api: TestApp;
   beforeAll(async () => {
     api = await startApp();
-  }, 30_000);
+  });
   afterAll(() => api.stop());
 
   const as = (token: string) => ({ HAULIER_URL: api.url, HAULIER_TOKEN: token });

@@ -17,7 +17,7 @@ describe('haulier demo fleet', () => {
   beforeEach(async () => {
     home = await mkdtemp(join(tmpdir(), 'haulier-fleet-'));
     database = await createTestDatabase(1);
-  }, 60_000);
+  });
   afterEach(async () => {
     await database.drop();
     await rm(home, { recursive: true, force: true });

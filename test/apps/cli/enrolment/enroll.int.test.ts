@@ -12,7 +12,7 @@ describe('enrolment on the command line', () => {
   beforeAll(async () => {
     api = await startApp();
     home = await mkdtemp(join(tmpdir(), 'haulier-enroll-'));
-  }, 60_000);
+  });
   afterAll(async () => {
     await rm(home, { recursive: true, force: true });
     await api.stop();
@@ -51,7 +51,7 @@ describe('enrolment on the command line', () => {
     expect(list.stdout).toMatch(/gpu-1 .*used by gpu-1/);
     const revoked = await asAdmin('host', 'revoke', 'gpu-1');
     expect([revoked.code, revoked.stdout]).toEqual([0, expect.stringContaining('GPU-1 is revoked')]);
-  }, 120_000);
+  });
 
   it.each([
     [['token', 'create'], 'name the token'],

@@ -44,38 +44,33 @@ describe('a fetch that stands still and is taken for gone', () => {
     ['before its first byte, while its successor works', 0, false],
     ['with bytes, while its successor works', MIB, false],
     ['with bytes, after its successor is done', MIB, true],
-  ])(
-    'H05 HD7 ends as busy when it wakes up %s, and touches nothing of it',
-    async (_what, stopAtBytes, wakesLate) => {
-      if (stopAtBytes === 0) origin.rules.push({ fault: { do: 'hang' }, times: 1 });
-      const silent = start(['--limit-rate', '1M']);
-      await until(() => isHeldBy(silent.child.pid), { what: 'it has the target' });
-      await until(() => silent.doneBytes() >= stopAtBytes, { what: 'it has its bytes' });
-      silent.child.kill('SIGSTOP');
-      origin.rules.length = 0;
+  ])('H05 HD7 ends as busy when it wakes up %s, and touches nothing of it', async (_what, stopAtBytes, wakesLate) => {
+    if (stopAtBytes === 0) origin.rules.push({ fault: { do: 'hang' }, times: 1 });
+    const silent = start(['--limit-rate', '1M']);
+    await until(() => isHeldBy(silent.child.pid), { what: 'it has the target' });
+    await until(() => silent.doneBytes() >= stopAtBytes, { what: 'it has its bytes' });
+    silent.child.kill('SIGSTOP');
+    origin.rules.length = 0;
 
-      const heir = start(wakesLate ? [] : ['--limit-rate', '2M']);
-      await until(() => isHeldBy(heir.child.pid), { what: 'it was taken for gone', timeoutMs: 30_000 });
-      if (wakesLate) await heir.ended;
-      else await until(() => heir.doneBytes() >= 3 * MIB, { what: 'its successor works' });
-      silent.child.kill('SIGCONT');
+    const heir = start(wakesLate ? [] : ['--limit-rate', '2M']);
+    await until(() => isHeldBy(heir.child.pid), { what: 'it was taken for gone' });
+    if (wakesLate) await heir.ended;
+    else await until(() => heir.doneBytes() >= 3 * MIB, { what: 'its successor works' });
+    silent.child.kill('SIGCONT');
 
-      const { code, stderr } = await silent.ended;
-      expect(code).toBe(1);
-      expect(stderr).toMatch(/^error: .*(taken over|lease is gone)/m);
-      expect((await heir.ended).code).toBe(0);
-      expect(await sha256OfFile(join(home, 'm'))).toBe(sha256);
-      expect(await readdir(home)).toEqual(['m']);
-    },
-    90_000,
-  );
+    const { code, stderr } = await silent.ended;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^error: .*(taken over|lease is gone)/m);
+    expect((await heir.ended).code).toBe(0);
+    expect(await sha256OfFile(join(home, 'm'))).toBe(sha256);
+    expect(await readdir(home)).toEqual(['m']);
+  });
 
   it('H05 RE1 keeps its bytes for its successor, also where only a digest proves them', async () => {
     const args = ['fetch', `${origin.url}/files/model.bin`, '--sha256', sha256, '-o', 'm'];
     const silent = startCli([...args, '--limit-rate', '1M', '--progress', 'json'], { cwd: home });
     await until(() => readdir(home).then((names) => names.some((name) => name.endsWith('.part.journal'))), {
       what: 'its first checkpoint',
-      timeoutMs: 20_000,
     });
     silent.child.kill('SIGSTOP');
     const again = await runCli([...args, '--json'], { cwd: home });
@@ -86,5 +81,5 @@ describe('a fetch that stands still and is taken for gone', () => {
     await silent.ended;
     expect(existsSync(join(home, 'm'))).toBe(true);
     expect(await readdir(home)).toEqual(['m']);
-  }, 90_000);
+  });
 });

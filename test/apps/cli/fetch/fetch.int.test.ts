@@ -192,7 +192,7 @@ describe('haulier fetch', () => {
     const { child, ended } = startCli([...args, '--json'], { cwd: home });
     let told = '';
     child.stderr!.on('data', (data: Buffer) => (told += data.toString()));
-    await until(() => told.includes('looking for the file'), { what: 'it says so', timeoutMs: 10_000 });
+    await until(() => told.includes('looking for the file'), { what: 'it says so' });
     child.kill('SIGINT');
     const { code, stdout } = await ended;
     expect([code, JSON.parse(stdout)]).toMatchObject([

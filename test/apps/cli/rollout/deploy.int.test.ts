@@ -32,7 +32,7 @@ describe('haulier deploy', () => {
     kit = await startRollouts();
     await kit.report(many(4));
     folder = await mkdtemp(join(tmpdir(), 'haulier-deploy-'));
-  }, 60_000);
+  });
   afterEach(async () => {
     await kit.stop();
     await rm(folder, { recursive: true, force: true });
@@ -105,14 +105,14 @@ describe('haulier deploy', () => {
     expect(xml).toContain('tests="4" failures="1" skipped="0"');
     expect(xml).toContain('<testcase classname="host" name="gpu-000"><failure type="disk-full"');
     expect(await readFile(summary, 'utf8')).toContain('| disk-full | 1 | gpu-000 |');
-  }, 30_000);
+  });
 
   it('ends with 1 when it failed, and a retry of the failed hosts brings it to its end', async () => {
     const ending = deployed();
     const id = await theRollout();
     await kit.end(['gpu-000'], 'failed');
     const failed = await ending;
-    expect([failed.code, failed.message]).toEqual([1, `rollout ${id}: 1 hosts failed and at most 0 of 4 may`]);
+    expect([failed.code, failed.message]).toEqual([1, `rollout ${id}: 1 host failed and at most 0 of 4 may`]);
     expect(failed.stderr).toContain(`retry just these: haulier rollout retry-failed ${id}`);
     expect((await run((context) => rolloutErrors(id, {}, context))).stdout).toMatch(/exhausted +1 +gpu-000/);
     await run((context) => rolloutRetry(id, {}, context));
@@ -124,30 +124,35 @@ describe('haulier deploy', () => {
     expect(status.stdout).toContain('SUCCEEDED: 4/4 (100%) ≥ 100%');
     expect((await run((context) => rolloutHosts(id, { state: 'done' }, context))).stdout).toMatch(/gpu-003 +all +done/);
     expect((await run((context) => rolloutList({}, context))).stdout).toMatch(/succeeded +whisper@1 +4\/4/);
-  }, 30_000);
+  });
 
   it('ends early with --until threshold', async () => {
     const ending = deployed({ threshold: '50', until: 'threshold' });
     await theRollout();
     await kit.end(many(2), 'success');
     expect((await ending).code).toBe(0);
-  }, 30_000);
+  });
 
   it('ends with 5 when another one cancelled it', async () => {
     const ending = deployed();
     const id = await theRollout();
     await run((context) => rolloutAct(id, 'cancel', {}, context));
     expect((await ending).code).toBe(5);
-  }, 30_000);
+  });
 
-  it('ends with 124 at its --timeout, with the id in its document, and the rollout goes on', async () => {
-    const { code, stdout, message } = await deployed({ timeout: '300ms', json: true });
+  it('ends with 124 at its --timeout, with the id and the state in its document and its outputs, and the rollout goes on', async () => {
+    const outputs = join(folder, 'outputs');
+    const { code, stdout, message } = await deployed({ timeout: '300ms', json: true, outputs });
     const id = await theRollout();
     expect(code).toBe(124);
-    expect(JSON.parse(stdout)).toMatchObject({ id, state: null, exitCode: 124 });
+    expect(JSON.parse(stdout)).toMatchObject({
+      ...{ id, state: 'scheduled', exitCode: 124, message, model: 'whisper@1' },
+      counts: { targeted: 4 },
+    });
+    expect(await readFile(outputs, 'utf8')).toContain('ROLLOUT_STATE=scheduled\n');
     expect(message).toContain(`haulier rollout wait ${id}`);
     expect((await kit.get(id)).state).toBe('running');
-  }, 30_000);
+  });
 
   it('ends with 4 when no host matches, with the problem in its document', async () => {
     const { code, stdout } = await deployed({ hosts: 'zone=mars', json: true });
@@ -171,7 +176,7 @@ describe('haulier deploy', () => {
       stderr: expect.stringContaining('trying again'),
     });
     expect((await deployed({}, { HAULIER_TOKEN: '' })).code).toBe(3);
-  }, 30_000);
+  });
 
   it('attaches to its first rollout when a step of a CI run is repeated', async () => {
     const ci = { GITHUB_RUN_ID: '1', GITHUB_RUN_ATTEMPT: '1', GITHUB_JOB: 'deploy', GITHUB_ACTION: 'step' };
@@ -181,7 +186,7 @@ describe('haulier deploy', () => {
     const again = await deployed({ wait: false }, ci);
     expect(again.stdout).toBe(first.stdout);
     expect((await deployed({ wait: false }, { ...ci, GITHUB_RUN_ATTEMPT: '2' })).stdout).not.toBe(first.stdout);
-  }, 30_000);
+  });
 
   it('shows with --dry-run what would happen, and makes nothing', async () => {
     const { stdout } = await deployed({ dryRun: true, canary: '1', batch: '50%' });
@@ -199,5 +204,25 @@ describe('haulier deploy', () => {
     interrupted.abort(new CliError(130, 'SIGINT'));
     expect((await ending).stderr).toContain(`haulier rollout wait ${id}`);
     expect((await kit.get(id)).state).toBe('running');
-  }, 30_000);
+  });
+
+  it('cancels the rollout when it is interrupted and was told to', async () => {
+    const interrupted = new AbortController();
+    const ending = run((context) => deploy('whisper@1', options({ wait: true, cancelOnInterrupt: true }), context), {
+      signal: interrupted.signal,
+    });
+    const id = await theRollout();
+    interrupted.abort(new CliError(130, 'SIGINT'));
+    expect((await ending).stderr).toContain(`rollout ${id}: cancelled\n`);
+    expect((await kit.get(id)).state).toBe('cancelled');
+  });
+
+  it('says of a rollout whose hosts a newer one took that no host is left, not that the threshold is met', async () => {
+    const ending = deployed();
+    const id = await theRollout();
+    await kit.create({ models: ['whisper@2'] });
+    const { code, stderr } = await ending;
+    expect([code, stderr]).toEqual([5, expect.stringContaining('SUPERSEDED: no host is left in ')]);
+    expect(stderr).toContain(`\n${kit.api.url}/rollouts/${id}\n`);
+  });
 });

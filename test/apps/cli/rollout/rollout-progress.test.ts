@@ -71,6 +71,18 @@ describe('the progress of a rollout in a log', () => {
     ]);
   });
 
+  it('has the shares of the layers, which are asked for only when a line is due', () => {
+    const { written, shown } = display('plain');
+    expect(shown.detailsFor(rollout())).toBe('sources');
+    shown.update(rollout());
+    expect(shown.detailsFor(rollout({ running: 2, pending: 10 }))).toBe('none');
+    const further = rollout({ succeeded: 6, pending: 6 });
+    expect(shown.detailsFor(further)).toBe('sources');
+    shown.update(further, { hosts: [], sources: [source('peer', 610), source('huggingface', 390)] });
+    shown.end();
+    expect(written[1]).toBe('14:02:11  50% | 6 ok · 6 queued | peer 61% · huggingface 39%\n');
+  });
+
   it('is repeated every 30 s also when nothing changes, until the end', () => {
     const { written, shown } = display('plain');
     shown.update(rollout());

@@ -86,7 +86,7 @@ it('EX2 the limits of a worker and of a source hold together, over all transfers
   expect(Math.max(first!, second!, third!)).toBeGreaterThan(1850);
   // The limit of the slow source leaves the rest of the worker's limit to the other one.
   expect(slowDoneBefore).toBeLessThan(2);
-}, 60_000);
+});
 
 it.each(['the worker', 'its source'])(
   'EX2 the limit of %s is changed while a transfer runs, both ways',
@@ -100,18 +100,17 @@ it.each(['the worker', 'its source'])(
     const { limits, fetch, close } = fetcherWith({});
     limits.change(limitsOf(crawling));
     const limited = fetch(origin, bytes);
-    await until(() => origin.requests.length > 0, { timeoutMs: 45_000, what: 'the first request' });
+    await until(() => origin.requests.length > 0, { what: 'the first request' });
     limits.change(limitsOf(4 * MIB));
     expect(await limited).toBeGreaterThan(1500);
     limits.change(limitsOf(crawling));
     const asked = origin.requests.length;
     const freed = fetch(origin, bytes);
-    await until(() => origin.requests.length > asked, { timeoutMs: 45_000, what: 'the next request' });
+    await until(() => origin.requests.length > asked, { what: 'the next request' });
     limits.change({ sources: {} });
     await freed;
     close();
   },
-  60_000,
 );
 
 it('EX2 a limit that is removed falls back to the configured one', async () => {
@@ -125,4 +124,4 @@ it('EX2 a limit that is removed falls back to the configured one', async () => {
   limits.change({ workerBytesPerSecond: 1e12, sources: {} });
   expect(await fetch(origin, small)).toBeGreaterThan(1700);
   close();
-}, 60_000);
+});

@@ -123,7 +123,7 @@ describe('moves of a status', () => {
       }),
       { numRuns: RUNS },
     );
-  }, 60_000);
+  });
 
   it('RE9 the watch itself works', async () => {
     const { id } = await oneDownload(database);

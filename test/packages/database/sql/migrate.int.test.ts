@@ -9,8 +9,6 @@ import { migrate, NewerSchemaError } from '#database/sql/migrate';
 import { readMigrations } from '#database/sql/migration-files';
 import { createEmptyDatabase, MIGRATIONS_FOLDER, type TestDatabase } from '../../../helpers/database.ts';
 
-const CLI_TIMEOUT_MS = 60_000;
-
 describe('migrate', () => {
   const cleanups: (() => Promise<void>)[] = [];
   afterEach(async () => {
@@ -49,21 +47,17 @@ describe('migrate', () => {
     expect(rows).toEqual([]);
   });
 
-  it(
-    'leaves a history with which "prisma migrate status" agrees',
-    async () => {
-      const { database, url } = await empty();
-      const status = () =>
-        spawnSync(process.execPath, ['node_modules/prisma/build/index.js', 'migrate', 'status'], {
-          env: { ...process.env, DATABASE_URL: url },
-          encoding: 'utf8',
-        });
-      expect(status().stdout).toContain('have not yet been applied');
-      await migrate(database, MIGRATIONS_FOLDER, silentLogger);
-      expect(status().stdout).toContain('Database schema is up to date!');
-    },
-    CLI_TIMEOUT_MS,
-  );
+  it('leaves a history with which "prisma migrate status" agrees', async () => {
+    const { database, url } = await empty();
+    const status = () =>
+      spawnSync(process.execPath, ['node_modules/prisma/build/index.js', 'migrate', 'status'], {
+        env: { ...process.env, DATABASE_URL: url },
+        encoding: 'utf8',
+      });
+    expect(status().stdout).toContain('have not yet been applied');
+    await migrate(database, MIGRATIONS_FOLDER, silentLogger);
+    expect(status().stdout).toContain('Database schema is up to date!');
+  });
 
   it('refuses a database that went through a contract it does not know', async () => {
     const { database } = await empty();
@@ -121,5 +115,5 @@ describe('migrate', () => {
     user.release();
     expect(applied).toEqual(['29990101000000_more']);
     expect(waits).toBe(1);
-  }, 60_000);
+  });
 });

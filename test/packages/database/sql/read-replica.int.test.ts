@@ -23,12 +23,12 @@ describe('lists of a read replica', () => {
     await migrate(primary, MIGRATIONS_FOLDER, silentLogger);
     now = new Date('2026-11-29T12:00:00Z');
     lists = withReplica(primary, { url: servers.replicaUrl, poolSize: 2, logger: silentLogger, now: () => now });
-  }, 120_000);
+  });
   afterAll(async () => {
     await lists.close();
     await primary.close();
     await servers.stop();
-  }, 60_000);
+  });
 
   const isReplica = async (): Promise<boolean> => {
     const { database } = await lists.source();
@@ -57,7 +57,7 @@ describe('lists of a read replica', () => {
     );
     wait(3_000);
     expect((await lists.source()).ageMs).toBeGreaterThanOrEqual(3_000);
-  }, 60_000);
+  });
 
   it('J11 come from the database itself while the replica is too old', async () => {
     await lists.beat();
@@ -81,12 +81,12 @@ describe('lists of a read replica', () => {
       },
       { what: 'the replica is read again' },
     );
-  }, 60_000);
+  });
 
   it('J11 come from the database itself while the replica is away', async () => {
     await servers.stopReplica();
     wait(1_000);
     expect((await lists.source()).ageMs).toBeUndefined();
     expect(await isReplica()).toBe(false);
-  }, 60_000);
+  });
 });

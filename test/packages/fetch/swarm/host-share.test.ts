@@ -1,6 +1,9 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { ExhaustedError } from '#core/failure';
-import { MIB } from '#core/units';
+import { KIB, MIB } from '#core/units';
+import type { PieceLeases } from '#fetch/swarm/host-share';
+import { PeerBook } from '#fetch/swarm/peer-book';
 import { expectNoLeaks } from '../../../helpers/leaks.ts';
 import { dagOf, oddPeer, slowOrigin, swarmHost, type SwarmHost } from '../../../helpers/swarm-kit.ts';
 import { bytesOf, sha256Of } from '../../../helpers/transfer-kit.ts';
@@ -37,6 +40,28 @@ const others = (hosts: readonly SwarmHost[], one: SwarmHost): string[] =>
 const bytes = bytesOf(16 * MIB, 'swarm');
 const dag = dagOf(bytes);
 const sha256 = sha256Of(bytes);
+
+const LEAF = 256 * KIB;
+/** The rule that asks the origin when nothing arrives for long takes minutes: what is asked sooner has another reason. */
+const SLOW_TO_DOUBT = 0.02;
+
+/** Answers like a peer that has all of the content. @param most of a part, and then nothing more */
+function sendPart(
+  content: Buffer,
+  { url, headers }: IncomingMessage,
+  response: ServerResponse,
+  id = 'odd',
+  most = Infinity,
+): void {
+  const says = { ...HAS_ALL, 'swarm-peer': id };
+  if (url!.endsWith('/have')) return void response.writeHead(204, says).end();
+  const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(headers.range!)!;
+  const part = content.subarray(Number(first), Number(last) + 1);
+  const contentRange = `bytes ${first}-${last}/${content.length}`;
+  response.writeHead(206, { ...says, 'content-range': contentRange, 'content-length': part.length });
+  if (part.length <= most) response.end(part);
+  else response.write(part.subarray(0, most));
+}
 
 /** What a peer says that has the whole file. */
 const HAS_ALL = { 'swarm-have': 'all', 'swarm-size': String(bytes.length), 'swarm-peer': 'odd' };
@@ -80,13 +105,7 @@ describe('hosts that fetch one file at the same time', () => {
 
   it('L05 E05 take no byte of a peer that sends others, and leave it', async () => {
     const wrong = Buffer.from(bytes).fill(7);
-    const liar = await peerThat((request, response) => {
-      if (request.url!.endsWith('/have')) return response.writeHead(204, HAS_ALL).end();
-      const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range!)!;
-      const part = wrong.subarray(Number(first), Number(last) + 1);
-      const contentRange = `bytes ${first}-${last}/${bytes.length}`;
-      return response.writeHead(206, { ...HAS_ALL, 'content-range': contentRange }).end(part);
-    });
+    const liar = await peerThat((request, response) => sendPart(wrong, request, response));
     const origin = await originOf(bytes, 100 * MIB);
     const one = await host();
     const obtained = await one.fetch({ bytes, dag, origin: origin.url, peers: [liar.url] });
@@ -103,9 +122,12 @@ describe('hosts that fetch one file at the same time', () => {
     );
     const origin = await originOf(bytes, 100 * MIB);
     const one = await host();
-    const obtained = await one.fetch({ bytes, dag, origin: origin.url, peers: [liar.url] });
+    const absent: number[] = [];
+    const onAbsent = (piece: number): void => void absent.push(piece);
+    const obtained = await one.fetch({ bytes, dag, origin: origin.url, peers: [liar.url], onAbsent });
     expect(obtained.digests.sha256).toBe(sha256);
     expect(liar.requests).toHaveLength(1);
+    expect(absent).toHaveLength(1);
   });
 
   it('L06 go on from the origin when a peer dies in the middle of a piece', async () => {
@@ -147,6 +169,92 @@ describe('hosts that fetch one file at the same time', () => {
     const one = await host();
     await expect(one.fetch({ bytes, dag, peers: [poor.url], haste: 20 })).rejects.toThrow(ExhaustedError);
   });
+
+  it('N6 take a file from a host that joins while they fetch, and do not wait for one that leaves', async () => {
+    const [full, one] = [await host(), await host()];
+    await full.fetch({ bytes, dag, origin: (await originOf(bytes, 100 * MIB)).url, peers: [] });
+    const book = new PeerBook();
+    const leaving = await peerThat((request, response) => {
+      if (request.url!.endsWith('/have')) response.writeHead(204, HAS_ALL).end();
+      else book.set('test', [full.url]);
+    });
+    book.set('test', [leaving.url]);
+    const obtained = await one.fetch({ bytes, dag, peers: book, haste: SLOW_TO_DOUBT });
+    expect(obtained.digests.sha256).toBe(sha256);
+    expect(obtained.sources.map((source) => source.bytes)).toEqual([0, bytes.length]);
+  });
+
+  it('N6 ask the origin for the pieces that a tracker leases to them, once, and each other for the rest', async () => {
+    const origin = await originOf(bytes, 8 * MIB);
+    const hosts = [await host(), await host()];
+    const leasesOf = (index: number): PieceLeases => ({
+      ...{ state: 'known', isAlone: false, mayAsk: (piece) => piece % 2 === index },
+    });
+    const all = await Promise.all(
+      hosts.map((one, index) =>
+        one.fetch({ bytes, dag, origin: origin.url, peers: others(hosts, one), leases: leasesOf(index) }),
+      ),
+    );
+    expect(all.map(({ digests }) => digests.sha256)).toEqual([sha256, sha256]);
+    expect(origin.sent() / bytes.length).toBeLessThan(1.05);
+  });
+
+  it('N6 fail when a tracker leases them nothing, and neither a peer nor an origin is left', async () => {
+    const leases: PieceLeases = { state: 'known', isAlone: false, mayAsk: () => false };
+    const one = await host();
+    await expect(one.fetch({ bytes, dag, peers: [], leases })).rejects.toThrow(ExhaustedError);
+  });
+
+  it('L05 ask another source at once for a leaf that a peer sent wrong, and the peer for the rest', async () => {
+    const damaged = Buffer.from(bytes);
+    damaged.fill(7, 5 * LEAF, 6 * LEAF);
+    const liar = await peerThat((request, response) => sendPart(damaged, request, response));
+    const origin = await originOf(bytes, 100 * MIB);
+    const one = await host();
+    const obtained = await one.fetch({ bytes, dag, origin: origin.url, peers: [liar.url], haste: SLOW_TO_DOUBT });
+    expect(obtained).toMatchObject({ digests: { sha256 }, badLeaves: 1 });
+    expect(origin.sent()).toBe(LEAF);
+  });
+
+  it('L05 are not stopped by three peers that send the same wrong leaf', async () => {
+    const damaged = Buffer.from(bytes);
+    damaged.fill(7, 5 * LEAF, 6 * LEAF);
+    const liars = [1, 2, 3, 4].map((number) =>
+      peerThat((request, response) => sendPart(damaged, request, response, `liar-${number}`)),
+    );
+    const origin = await originOf(bytes, 100 * MIB);
+    const peers = (await Promise.all(liars)).map(({ url }) => url);
+    const obtained = await (await host()).fetch({ bytes, dag, origin: origin.url, peers, haste: SLOW_TO_DOUBT });
+    expect(obtained.digests.sha256).toBe(sha256);
+  });
+
+  it('L06 lose seconds, not more, to a peer that falls silent in the middle of a piece', async () => {
+    let isSilent = false;
+    const silent = await peerThat((request, response) => {
+      if (isSilent) return;
+      if (request.url!.endsWith('/have')) return response.writeHead(204, HAS_ALL).end();
+      isSilent = true;
+      return sendPart(bytes, request, response, 'silent', 300_000);
+    });
+    const origin = await originOf(bytes, 100 * MIB);
+    const one = await host();
+    const obtained = await one.fetch({ bytes, dag, origin: origin.url, peers: [silent.url], haste: SLOW_TO_DOUBT });
+    expect(obtained).toMatchObject({ digests: { sha256 }, badLeaves: 0 });
+    expect(origin.sent()).toBeLessThanOrEqual(bytes.length);
+  }, 20_000);
+
+  it('L06 do not wait for their turn at a peer that does not answer any more', async () => {
+    let isSilent = false;
+    const silent = await peerThat((request, response) => {
+      if (isSilent) return;
+      if (request.url!.endsWith('/have')) return response.writeHead(204, HAS_ALL).end();
+      isSilent = true;
+    });
+    const origin = await originOf(bytes, 100 * MIB);
+    const one = await host();
+    const obtained = await one.fetch({ bytes, dag, origin: origin.url, peers: [silent.url], haste: SLOW_TO_DOUBT });
+    expect(obtained.digests.sha256).toBe(sha256);
+  }, 20_000);
 
   it('L08 read only from hosts that have the key of the site', async () => {
     const origin = await originOf(bytes, 100 * MIB);

@@ -143,5 +143,5 @@ describe('check of Redis', () => {
       await test.cleanup();
       await server.end();
     }
-  }, 60_000);
+  });
 });

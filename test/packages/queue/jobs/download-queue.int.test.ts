@@ -168,7 +168,7 @@ describe('download queues without their Redis', () => {
       await test.cleanup();
       await server.end();
     }
-  }, 60_000);
+  });
 
   it('rejects when Redis is out of memory, although BullMQ reports the jobs as added', async () => {
     const server = await privateRedis();
@@ -186,5 +186,5 @@ describe('download queues without their Redis', () => {
       await test.cleanup();
       await server.end();
     }
-  }, 60_000);
+  });
 });

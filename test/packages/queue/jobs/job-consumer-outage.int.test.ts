@@ -54,5 +54,5 @@ describe('job consumer while Redis is down', () => {
       disconnect(test.redis);
       await server.end();
     }
-  }, 60_000);
+  });
 });

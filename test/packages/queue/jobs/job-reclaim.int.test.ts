@@ -51,7 +51,7 @@ describe('jobs of workers that died', () => {
       await kit.untilState(job, 'completed', 'gpu-1');
     });
     expect(attempts).toEqual([1]);
-  }, 60_000);
+  });
 
   it('I08 a job that stalls again and again is no failure and burns no attempt', async () => {
     const timings = { lockDurationMs: 10_000, stalledIntervalMs: 200 };
@@ -73,7 +73,7 @@ describe('jobs of workers that died', () => {
     expect(seen.map(({ attempt, timesStarted }) => [attempt, timesStarted])).toEqual([1, 2, 3, 4].map((n) => [1, n]));
     expect(kit.failures).toEqual([]);
     frozen?.();
-  }, 60_000);
+  });
 
   it('H14 a job whose worker stood still for three lock durations runs twice, and its result and its end are the same', async () => {
     const lockDurationMs = 600;
@@ -108,7 +108,7 @@ describe('jobs of workers that died', () => {
       child.kill('SIGKILL');
       await rm(folder, { recursive: true });
     }
-  }, 60_000);
+  });
 
   it('keeps the active jobs of a live worker', async () => {
     const running = await kit.consume({

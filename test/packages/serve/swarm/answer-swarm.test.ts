@@ -3,6 +3,7 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { MIB } from '#core/units';
+import { PEER_HEADER } from '#http/peer-token';
 import { SITE_HEADER, signForSite } from '#http/site-signature';
 import { GrowingFiles } from '#serve/swarm/growing-files';
 import { dagOf } from '../../../helpers/swarm-kit.ts';
@@ -31,7 +32,15 @@ beforeAll(async () => {
 function offer(leaves: readonly number[], model: string | null = null): () => void {
   done.clear();
   for (const leaf of leaves) done.add(leaf);
-  return growing.offer({ path, table, model, isDone: (leaf) => done.has(leaf), bytesFrom: () => 0 });
+  return growing.offer({
+    path,
+    table,
+    model,
+    isDone: (leaf) => done.has(leaf),
+    bytesFrom: () => 0,
+    isRefused: () => false,
+    originPauseMs: () => 0,
+  });
 }
 
 const part = (from: number, to: number) =>
@@ -115,6 +124,39 @@ describe('a worker to other hosts', () => {
     await until(async () => (await ask(url, { headers: { range: 'bytes=0-9' } })).status === 206, {
       what: 'slots of hosts that left are free',
     });
+  });
+});
+
+describe('the rate of a server', () => {
+  it('N6 holds for all clients together', async () => {
+    const slow = await served({ totalBytesPerSecond: 2 * MIB });
+    const { cid: published } = await publishBytes(slow.store, bytesOf(2 * MIB, 'paced'));
+    const startedAt = performance.now();
+    const answers = await Promise.all([1, 2].map(() => ask(`${slow.url}/swarm/${published}`)));
+    expect(answers.map(({ body }) => body.length)).toEqual([2 * MIB, 2 * MIB]);
+    // Half a second of the rate may be ahead.
+    expect(performance.now() - startedAt).toBeGreaterThan(1000);
+  });
+});
+
+describe('the token of a host', () => {
+  it('L17 opens the files that it names below /swarm/, their nodes, and nothing else', async () => {
+    const [own, other] = [bytesOf(3 * MIB, 'named'), bytesOf(3 * MIB, 'not named')];
+    const named: string[] = [];
+    const allowedBy = (token: string) => (token === 'of-host-b' ? named : undefined);
+    const closed = await served({ access: { tokens: ['of-clients'], networks: [], allowedBy } });
+    const [file, hidden] = [await publishBytes(closed.store, own), await publishBytes(closed.store, other)];
+    named.push(file.cid);
+    const status = async (path: string, token = 'of-host-b'): Promise<number> =>
+      (await ask(`${closed.url}${path}`, { headers: { [PEER_HEADER]: token } })).status;
+    expect(await status(`/swarm/${file.cid}/have`)).toBe(204);
+    expect(await status(`/swarm/${file.cid}`)).toBe(206);
+    expect(await status(`/swarm/${file.cid}/block/${file.cid}`)).toBe(200);
+    expect(await status(`/swarm/${file.cid}/block/${hidden.cid}`)).toBe(404);
+    expect(await status(`/swarm/${file.cid}/block/nonsense`)).toBe(400);
+    expect(await status(`/swarm/${hidden.cid}/have`)).toBe(401);
+    expect(await status(`/ipfs/${file.cid}`)).toBe(401);
+    expect(await status(`/swarm/${file.cid}/have`, 'forged')).toBe(401);
   });
 });
 

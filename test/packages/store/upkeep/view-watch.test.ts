@@ -154,5 +154,5 @@ it('G30 looks at unchanged files by one call each', async () => {
     if (calls.stat + calls.open > seen.stat + seen.open) seen = { ...calls };
     return calls.lstat - seen.lstat >= 3 * files;
   };
-  await until(isQuiet, { timeoutMs: 120_000, what: 'three looks that open no file and ask for no more of it' });
-}, 150_000);
+  await until(isQuiet, { what: 'three looks that open no file and ask for no more of it' });
+});

@@ -43,4 +43,4 @@ it('H04 waits for a disk that takes long for a checkpoint, so that a kill meanwh
   } finally {
     await kit.remove();
   }
-}, 60_000);
+});

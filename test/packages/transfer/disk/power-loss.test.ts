@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { constants } from 'node:fs';
 import { mkdir, mkdtemp, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -18,8 +18,6 @@ import { fakeSource } from '../../../helpers/fake-source.ts';
 import { PowerLossFs } from '../../../helpers/disk/power-loss-fs.ts';
 import type { PowerLossOptions } from '../../../helpers/disk/recorded-disk.ts';
 import { bytesOf, QUICK_BUDGETS, sha256Of, tableOf } from '../../../helpers/transfer-kit.ts';
-
-jest.setTimeout(60_000);
 
 const bytes = bytesOf(3 * MIB);
 const table = tableOf(bytes);

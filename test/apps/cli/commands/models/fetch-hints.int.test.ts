@@ -105,7 +105,7 @@ describe('labels of a server on the bytes, on the command line', () => {
       expect(sha256Of(await readFile(join(home, 'x')))).toBe(sha256);
       await rm(join(home, 'x'));
     }
-  }, 120_000);
+  });
 
   it('B13 refuses the page of a captive portal at once, and the next fetch succeeds', async () => {
     const chunked = `HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n${PAGE.length.toString(16)}\r\n${PAGE}\r\n0\r\n\r\n`;
@@ -128,7 +128,7 @@ describe('labels of a server on the bytes, on the command line', () => {
         await rm(join(home, 'x'));
       }
     }
-  }, 120_000);
+  });
 
   it('B07 names the coding of a body that was compressed on the way, and the next fetch succeeds', async () => {
     const packed = gzipSync(bytes.subarray(0, 3 * MIB));
@@ -149,7 +149,7 @@ describe('labels of a server on the bytes, on the command line', () => {
       expect([code, stderr]).toEqual([0, expect.stringContaining('verified')]);
       await rm(join(home, 'x'));
     }
-  }, 120_000);
+  });
 
   it('B07 reports once that unproven bytes are stored as sent', async () => {
     const packed = gzipSync(bytes.subarray(0, MIB));
@@ -207,7 +207,7 @@ describe('labels of a server on the bytes, on the command line', () => {
     expect(wrong.stderr).not.toContain('s4cr');
     const typo = await fetch([url.replace(/:\d+\//, ':99999/'), '-o', 'y']);
     expect([typo.code, isShown(typo.stderr)]).toEqual([2, false]);
-  }, 120_000);
+  });
 
   it('D04 follows https to http only with --allow-downgrade and a digest', async () => {
     const port = await bothSchemes();

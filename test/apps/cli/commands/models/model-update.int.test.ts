@@ -16,7 +16,7 @@ describe('haulier model update', () => {
     api = await startApp();
     const files = { 'model.bin': someBytes(1000, 'newer'), 'README.md': Buffer.from('not part of the model') };
     origin = await startOrigin({ repos: { 'acme/sample': { commit: NEW, files } } });
-  }, 30_000);
+  });
   afterAll(async () => {
     await api.stop();
     await origin.close();

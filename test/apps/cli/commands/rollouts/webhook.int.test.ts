@@ -22,7 +22,7 @@ describe('haulier webhook', () => {
   beforeEach(async () => {
     kit = await startWebhooks();
     folder = await mkdtemp(join(tmpdir(), 'haulier-webhook-'));
-  }, 60_000);
+  });
   afterEach(async () => {
     await kit.stop();
     await rm(folder, { recursive: true, force: true });

@@ -1,5 +1,4 @@
-import { MIB } from '#core/units';
-import type { LeafTable } from '../leaf/leaf-table.ts';
+import { MIB } from '../units.ts';
 
 const LEAST_PIECE_BYTES = MIB;
 const MOST_PIECE_BYTES = 16 * MIB;
@@ -23,6 +22,14 @@ export function pieceBytesOf(sizeBytes: number): number {
 
 const ALL = 'all';
 
+/** Where the leaves of a file begin; a leaf table is one. */
+export interface LeafStarts {
+  readonly sizeBytes: number;
+  readonly count: number;
+  /** Position of each leaf. */
+  readonly starts: ArrayLike<number>;
+}
+
 /** The pieces that a host has of one file. Piece i begins at i times the piece length; a leaf belongs to the piece in which it begins. */
 export class PieceMap {
   readonly pieceBytes: number;
@@ -36,7 +43,7 @@ export class PieceMap {
   }
 
   /** @param isDone whether a leaf is here and verified */
-  static of(table: LeafTable, isDone: (leaf: number) => boolean): PieceMap {
+  static of(table: LeafStarts, isDone: (leaf: number) => boolean): PieceMap {
     const map = new PieceMap(table.sizeBytes);
     for (let piece = 0; piece < map.count; piece += 1) map.add(piece);
     for (let leaf = 0; leaf < table.count; leaf += 1) if (!isDone(leaf)) map.#remove(map.pieceAt(table.starts[leaf]!));
@@ -62,6 +69,18 @@ export class PieceMap {
   /** One bit for each piece, lowest bit first, in base64url without padding; `all` for all of them. */
   toString(): string {
     return this.isComplete ? ALL : Buffer.from(this.#bits).toString('base64url');
+  }
+
+  /** One digit for each piece: 1 for those that are here. */
+  get digits(): string {
+    return Array.from({ length: this.count }, (_, piece) => (this.has(piece) ? '1' : '0')).join('');
+  }
+
+  /** @param digits as many as the file has pieces; further ones do not count */
+  static ofDigits(digits: string, sizeBytes: number): PieceMap {
+    const map = new PieceMap(sizeBytes);
+    for (let piece = 0; piece < map.count; piece += 1) if (digits[piece] === '1') map.add(piece);
+    return map;
   }
 
   has = (piece: number): boolean => piece < this.count && (this.#bits[piece >> 3]! & (1 << (piece & 7))) !== 0;

@@ -1,0 +1,79 @@
+import type { AnnounceBody, AnnouncedFile, Announced, AnsweredFile } from '#contracts/swarm';
+import { LEECHING_INTERVAL_MS, QUARANTINE_MS, SEEDING_INTERVAL_MS } from '#core/swarm/lease-time';
+import { hostKey } from '#core/text/host-name';
+import { ensureSetting } from '#database/sql/setting-queries';
+import { makePeerTokenKey, PEER_TOKEN_MS, publicHalfOf, signPeerToken } from '#http/peer-token';
+import { isQuarantined, strike } from '#queue/swarm/quarantine';
+import { recordLocalWrite } from '../access/audit/audit-writes.ts';
+import type { Dependencies } from '../dependencies.ts';
+import { RequestError } from '../server/errors/request-error.ts';
+import { announceFile } from './announce-file.ts';
+import type { Announcer } from './announcer.ts';
+import { Entitlements } from './entitlements.ts';
+
+type TrackerDeps = Pick<Dependencies, 'database' | 'queues' | 'prefix' | 'now' | 'log'>;
+
+/** Introduces the hosts of a fleet to each other, and divides the pieces of files among them. Its state is in Redis. */
+export class Tracker {
+  readonly #deps: TrackerDeps;
+  readonly #entitlements: Entitlements;
+  #key: Promise<string> | undefined;
+
+  constructor(deps: TrackerDeps) {
+    this.#deps = deps;
+    this.#entitlements = new Entitlements(deps);
+  }
+
+  /** @throws RequestError for a host that announces another one */
+  async announce(announcer: Announcer, body: AnnounceBody): Promise<Announced> {
+    if (hostKey(body.host) !== announcer.host)
+      throw new RequestError('forbidden', `the token is of the host "${announcer.host}" (got "${body.host}")`);
+    const { queues, prefix } = this.#deps;
+    const allowed = await this.#entitlements.of(announcer, body.files);
+    const quarantined = await isQuarantined(queues.redis, prefix, announcer.host);
+    const isLeeching = body.files.some(({ state }) => state === 'leeching');
+    const intervalMs = isLeeching ? LEECHING_INTERVAL_MS : SEEDING_INTERVAL_MS;
+    const files = await Promise.all(
+      body.files.map((file) =>
+        allowed.has(file.cid)
+          ? announceFile(this.#deps, { announcer, body, file, intervalMs, isQuarantined: quarantined })
+          : foreign(file),
+      ),
+    );
+    for (const file of body.files) if (allowed.has(file.cid)) await this.#strike(announcer, file);
+    const token = allowed.size === 0 ? null : await this.#tokenOf(announcer.host, [...allowed]);
+    return { intervalMs, site: announcer.site, token, tokenEndsInMs: token === null ? 0 : PEER_TOKEN_MS, files };
+  }
+
+  /** @returns 32 bytes in base64url, with which hosts check peer tokens */
+  async publicKey(): Promise<string> {
+    return publicHalfOf(await this.#privateKey());
+  }
+
+  #privateKey(): Promise<string> {
+    const { database, now } = this.#deps;
+    this.#key ??= ensureSetting(database, 'peer_token_key', makePeerTokenKey(), now()).catch((error: unknown) => {
+      this.#key = undefined;
+      throw error;
+    });
+    return this.#key;
+  }
+
+  async #tokenOf(host: string, cids: readonly string[]): Promise<string> {
+    return signPeerToken(await this.#privateKey(), { host, cids, untilMs: this.#deps.now().getTime() + PEER_TOKEN_MS });
+  }
+
+  async #strike({ host: reporter }: Announcer, { cid, blame }: AnnouncedFile): Promise<void> {
+    const { database, queues, prefix, now, log } = this.#deps;
+    for (const { host: shown, piece } of blame.filter(({ reason }) => reason === 'wrong-bytes')) {
+      const host = hostKey(shown);
+      if (host === reporter || !(await strike(queues.redis, prefix, host, reporter))) continue;
+      const after = { cid, piece, reporter, endsAt: new Date(now().getTime() + QUARANTINE_MS).toISOString() };
+      log.warn({ host, ...after }, 'a host sent wrong bytes to several others: they fetch nothing from it for a while');
+      const write = { actor: 'the tracker', action: 'quarantineHost', target: `hosts/${host}`, after };
+      await recordLocalWrite(database, { ...write, now: now() });
+    }
+  }
+}
+
+const foreign = ({ cid }: AnnouncedFile): AnsweredFile => ({ cid, leases: [], peers: [], wait: 'foreign' });

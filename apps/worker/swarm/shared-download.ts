@@ -1,0 +1,138 @@
+import { SwarmCid } from '#contracts/swarm';
+import type { DownloadJob } from '#contracts/worker/download-job';
+import { messageOf } from '#core/error-facts';
+import type { Logger } from '#core/logger';
+import type { Source } from '#core/source';
+import { MIB } from '#core/units';
+import type { Peer } from '#fetch/swarm/followed-peers';
+import { HostShare, type PieceLeases } from '#fetch/swarm/host-share';
+import { PeerBook } from '#fetch/swarm/peer-book';
+import type { Http } from '#http/pool';
+import type { GrowingFiles } from '#serve/swarm/growing-files';
+import { PeerFile } from '#sources/peer/peer-file';
+import { peerSource } from '#sources/peer/peer-source';
+import type { HeldFile } from '#transfer/report/transfer-options';
+import type { TrackedFile } from './tracked-file.ts';
+import type { TrackerClient } from './tracker-client.ts';
+
+/** Files below this are not worth a round at the tracker: each host fetches them as if it were alone. */
+const LEAST_TRACKED_BYTES = 2 * MIB;
+
+/** Whether the tracker is told of a file. */
+export const isTracked = (cid: string, sizeBytes: number): boolean =>
+  sizeBytes >= LEAST_TRACKED_BYTES && SwarmCid.safeParse(cid).success;
+
+export interface SharedDownloadOptions {
+  readonly siteKey: string | undefined;
+  /** Hosts that are known by the configuration and by the local network. */
+  readonly book: PeerBook;
+  readonly tracker: TrackerClient | undefined;
+  readonly http: Http;
+  readonly growing: GrowingFiles;
+  readonly guard: (source: Source) => Source;
+  readonly peerId: string;
+  /** Whether the whole file with this CID is in the store. */
+  readonly isHere: (cid: string) => Promise<boolean>;
+  readonly logger: Logger;
+}
+
+/** One download that this host shares with others: what it takes from them, and what it gives. */
+export class SharedDownload {
+  readonly share: HostShare;
+  readonly #cid: string;
+  readonly #job: DownloadJob;
+  readonly #options: SharedDownloadOptions;
+  /** Hosts that may have this file. */
+  readonly #book = new PeerBook();
+  readonly #unfollow: () => void;
+  #tracked: TrackedFile | undefined;
+  #withdraw: () => void = () => undefined;
+
+  /** @param cid root of the file: version 1, base32 */
+  constructor(job: DownloadJob, cid: string, options: SharedDownloadOptions) {
+    const { book, peerId, logger } = options;
+    [this.#job, this.#cid, this.#options] = [job, cid, options];
+    const follow = (): void => this.#book.set('known', book.urls);
+    follow();
+    this.#unfollow = book.subscribe(follow);
+    if (job.file.sizeBytes !== undefined) this.#track(job.file.sizeBytes);
+    this.share = new HostShare({
+      ...{ book: this.#book, peerId, logger, leases: this.#leases() },
+      peerAt: (url, asked) => this.#peerAt(url, asked),
+      onBegin: (file) => this.#begin(file),
+      onFault: (url, piece, fault) => this.#tracked?.fault(url, piece, fault),
+    });
+  }
+
+  /** Begins to ask other hosts. Resolves when the tracker has named them, or there is none. */
+  async start(): Promise<void> {
+    await this.#tracked?.first();
+    this.share.start();
+  }
+
+  /** The transfer has ended, and other hosts are not asked any more. */
+  stop(): void {
+    this.share.stop();
+    this.#unfollow();
+  }
+
+  /** Ends the offer of leaves: the file is published, or the download has ended. */
+  withdraw(): void {
+    const { isHere, logger } = this.#options;
+    this.#withdraw();
+    const tracked = this.#tracked;
+    if (tracked === undefined) return;
+    isHere(this.#cid).then(
+      (here) => tracked.end(here),
+      (error: unknown) => {
+        logger.warn({ reason: messageOf(error) }, 'the store does not say whether it has a file');
+        tracked.end(false);
+      },
+    );
+  }
+
+  #track(sizeBytes: number): void {
+    const { tracker } = this.#options;
+    if (tracker === undefined || !isTracked(this.#cid, sizeBytes)) return;
+    const onAnswer = (urls: readonly string[]): void => {
+      this.#book.set('tracker', urls);
+      this.share.wake();
+    };
+    this.#tracked = tracker.track({ cid: this.#cid, named: this.#job.file.cid ?? this.#cid, sizeBytes, onAnswer });
+  }
+
+  #begin(file: HeldFile): void {
+    const { growing } = this.#options;
+    if (this.#tracked === undefined) this.#track(file.table.sizeBytes);
+    this.#tracked?.begin(file);
+    this.#withdraw();
+    this.#withdraw = growing.offer({ ...file, model: this.#job.model?.name ?? null });
+  }
+
+  /** The tracker may begin to say something of the file later. */
+  #leases(): PieceLeases {
+    const tracked = (): TrackedFile | undefined => this.#tracked;
+    return {
+      get state() {
+        return tracked()?.state ?? 'away';
+      },
+      get isAlone() {
+        return tracked()?.isAlone ?? false;
+      },
+      mayAsk: (piece) => tracked()?.mayAsk(piece) ?? false,
+    };
+  }
+
+  #peerAt(url: string, asked: () => Promise<void>): Peer {
+    const { http, siteKey, tracker, guard } = this.#options;
+    const onAbsent = (piece: number): void => this.#tracked?.fault(url, piece, 'absent');
+    const options = { http, url, cid: this.#cid, siteKey, token: () => tracker?.token, onAbsent };
+    const file = new PeerFile(options, () => performance.now());
+    const source = peerSource(http, file, asked);
+    const holds: Source['holds'] = (range) => {
+      if (!source.holds!(range)) return false;
+      return this.#tracked?.mayTake(url, file.map!.pieceAt(range.start)) ?? true;
+    };
+    return { file, source: guard({ ...source, holds }) };
+  }
+}

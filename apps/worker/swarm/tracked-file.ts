@@ -1,0 +1,236 @@
+import { MAX_LEASES, type AnnounceInput, type AnsweredFile, type SwarmLease } from '#contracts/swarm';
+import { PieceMap } from '#core/swarm/piece-map';
+import { SECOND_MS } from '#core/units';
+import type { PeerFault, PieceLeases } from '#fetch/swarm/host-share';
+import type { HeldFile } from '#transfer/report/transfer-options';
+
+type Announced = AnnounceInput['files'][number];
+type Report = NonNullable<Announced['leases']>[number];
+type Blame = NonNullable<Announced['blame']>[number];
+
+export interface TrackedFileOptions {
+  /** Root CID: version 1, base32. */
+  readonly cid: string;
+  /** The CID as the download names it. */
+  readonly named: string;
+  readonly sizeBytes: number;
+  /** Called with the addresses of other hosts, after each answer. */
+  readonly onAnswer: (urls: readonly string[]) => void;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+}
+
+/** Without an answer for so long the tracker is away, and hosts divide the file by themselves. */
+const AWAY_MS = 6 * SECOND_MS;
+/** The first answer is not waited for longer. */
+const FIRST_MS = 1500;
+/** Leases at first; a host that brings its pieces sooner than it is asked for more gets more. */
+const FIRST_WANT = 4;
+/** So many answers without another host show that there is none. */
+const ALONE_ANSWERS = 2;
+/** An origin that rests for longer than this is told to the tracker, so that no host asks it meanwhile. */
+const REST_MS = 2 * SECOND_MS;
+/** Reports of one announce. */
+const MOST_BLAME = 64;
+
+/** For these reasons a host gets no lease, and other hosts do not bring it all pieces: it divides the file without the tracker. */
+const NOT_LED: ReadonlySet<AnsweredFile['wait']> = new Set<AnsweredFile['wait']>(['hidden', 'quarantined', 'foreign']);
+
+interface HeldLease extends SwarmLease {
+  readonly untilMs: number;
+}
+
+/** One file of this host at the tracker: what is told of it, and which pieces are leased to this host. */
+export class TrackedFile implements PieceLeases {
+  readonly cid: string;
+  readonly #options: TrackedFileOptions;
+  readonly #beganAt: number;
+  readonly #blame = new Map<string, Blame>();
+  /** Where other hosts are, by the address of their server. */
+  readonly #hosts = new Map<string, { readonly host: string; readonly site: string }>();
+  readonly #awaiting: (() => void)[] = [];
+  #site = '';
+  #leases: readonly HeldLease[] = [];
+  #held: HeldFile | undefined;
+  #phase: Announced['state'] = 'leeching';
+  #answeredAt: number | undefined;
+  #isRefused = false;
+  #isLed = true;
+  /** Answers in a row that named no other host. */
+  #aloneAnswers = 0;
+  #want = FIRST_WANT;
+  #doneBytes = 0;
+  /** Since the last announce. */
+  #hasChanged = true;
+
+  constructor(options: TrackedFileOptions) {
+    this.#options = options;
+    this.cid = options.cid;
+    this.#beganAt = options.now();
+  }
+
+  get phase(): Announced['state'] {
+    return this.#phase;
+  }
+
+  get state(): PieceLeases['state'] {
+    if (this.#isRefused) return 'away';
+    const now = this.#options.now();
+    if (this.#answeredAt === undefined) return now - this.#beganAt < FIRST_MS ? 'asking' : 'away';
+    return this.#isLed && now - this.#answeredAt < AWAY_MS ? 'known' : 'away';
+  }
+
+  mayAsk = (piece: number): boolean => this.isAlone || this.#mayFetch(piece, 'origin');
+
+  /** Hosts often begin at the same time, so the first answer may be too early to name the others. */
+  get isAlone(): boolean {
+    return this.isLone && this.#aloneAnswers >= ALONE_ANSWERS;
+  }
+
+  /** It is fetched, and the last answer named no other host. */
+  get isLone(): boolean {
+    return this.#phase === 'leeching' && this.#aloneAnswers > 0;
+  }
+
+  /** The piece may come from a host at this address: of the own site, or by a lease. */
+  mayTake(url: string, piece: number): boolean {
+    const host = this.#hosts.get(url);
+    return this.state !== 'known' || host === undefined || host.site === this.#site || this.#mayFetch(piece, 'site');
+  }
+
+  /** Resolves with the first answer, or when it takes too long. */
+  first(): Promise<void> {
+    if (this.#answeredAt !== undefined || this.#isRefused) return Promise.resolve();
+    return new Promise((resolve) => {
+      const late = setTimeout(resolve, FIRST_MS);
+      this.#awaiting.push(() => {
+        clearTimeout(late);
+        resolve();
+      });
+    });
+  }
+
+  /** The file is laid out. */
+  begin(held: HeldFile): void {
+    [this.#held, this.#hasChanged] = [held, true];
+    this.#doneBytes = doneBytesOf(held);
+  }
+
+  /** Bytes that arrived since the last call. */
+  arrivedBytes(): number {
+    const before = this.#doneBytes;
+    this.#doneBytes = this.#held === undefined ? before : doneBytesOf(this.#held);
+    return Math.max(0, this.#doneBytes - before);
+  }
+
+  /** The transfer has ended. @param isHere the whole file is in the store */
+  end(isHere: boolean): void {
+    [this.#held, this.#hasChanged] = [undefined, true];
+    this.#phase = isHere ? 'seeding' : 'gone';
+  }
+
+  fault(url: string, piece: number, reason: PeerFault): void {
+    const host = this.#hosts.get(url)?.host;
+    if (host === undefined || this.#blame.size >= MOST_BLAME) return;
+    this.#blame.set(`${host} ${piece} ${reason}`, { host, piece, reason });
+  }
+
+  /** It begins or has ended, or a leased piece is here: the tracker should know at once. */
+  get hasNews(): boolean {
+    return this.#hasChanged || this.#leases.some(({ piece }) => this.#missingBytes(piece) === 0);
+  }
+
+  announced(): Announced {
+    const { cid, named, sizeBytes } = this.#options;
+    this.#hasChanged = false;
+    const have = this.#map();
+    const leases = this.#leases.map((lease) => this.#reportOf(lease, have));
+    const done = leases.filter(({ status }) => status === 'done').length;
+    this.#want = Math.min(MAX_LEASES, done >= this.#want ? 2 * this.#want : Math.max(FIRST_WANT, this.#want));
+    const isLeeching = this.#phase === 'leeching' && this.#held?.originPauseMs() !== undefined;
+    return {
+      ...{ cid, sizeBytes, state: this.#phase, have: have.toString(), leases, blame: [...this.#blame.values()] },
+      ...(named !== cid && { named }),
+      want: isLeeching ? this.#want : 0,
+    };
+  }
+
+  /** @param sent what was announced: reports of it are not repeated */
+  answered(answer: AnsweredFile, site: string, sent: Announced): void {
+    const now = this.#options.now();
+    for (const { host, piece, reason } of sent.blame ?? []) this.#blame.delete(`${host} ${piece} ${reason}`);
+    [this.#answeredAt, this.#site, this.#isRefused] = [now, site, false];
+    this.#isLed = !NOT_LED.has(answer.wait);
+    this.#aloneAnswers = answer.peers.length === 0 ? this.#aloneAnswers + 1 : 0;
+    this.#leases = answer.leases.map((lease) => ({ ...lease, untilMs: now + lease.endsInMs }));
+    this.#hosts.clear();
+    for (const { host, urls, site: theirs } of answer.peers)
+      for (const url of urls) this.#hosts.set(url, { host, site: theirs });
+    this.#options.onAnswer([...this.#hosts.keys()]);
+    this.#release();
+  }
+
+  /** The API has no tracker for this host. */
+  refused(): void {
+    this.#isRefused = true;
+    this.#release();
+  }
+
+  #release(): void {
+    for (const go of this.#awaiting.splice(0)) go();
+  }
+
+  #mayFetch(wanted: number, from: SwarmLease['from']): boolean {
+    const now = this.#options.now();
+    return this.#leases.some((lease) => lease.piece === wanted && lease.from === from && lease.untilMs > now);
+  }
+
+  #map(): PieceMap {
+    const { sizeBytes } = this.#options;
+    if (this.#phase === 'seeding') return PieceMap.parse('all', sizeBytes)!;
+    return this.#held === undefined ? new PieceMap(sizeBytes) : PieceMap.of(this.#held.table, this.#held.isDone);
+  }
+
+  #reportOf({ id, piece, from }: HeldLease, have: PieceMap): Report {
+    const report = { id, piece, from };
+    if (have.has(piece)) return { ...report, status: 'done' };
+    if (this.#phase !== 'leeching') return { ...report, status: 'released' };
+    const pauseMs = from === 'origin' ? this.#held?.originPauseMs() : 0;
+    if (this.#held !== undefined && pauseMs === undefined) return { ...report, status: 'failed' };
+    if (pauseMs !== undefined && pauseMs > REST_MS)
+      return { ...report, status: 'failed', retryAfterMs: Math.ceil(pauseMs) };
+    const { pieceBytes } = have;
+    const bytes = Math.min(pieceBytes, this.#options.sizeBytes - piece * pieceBytes) - this.#missingBytes(piece);
+    return { ...report, status: 'held', bytes: Math.max(0, bytes) };
+  }
+
+  /** Bytes of the leaves of a piece that are not here yet; infinite before the file is laid out. */
+  #missingBytes(piece: number): number {
+    if (this.#held === undefined) return Infinity;
+    const { table, isDone } = this.#held;
+    const map = new PieceMap(table.sizeBytes);
+    let missing = 0;
+    for (let leaf = firstLeafOf(table.starts, piece * map.pieceBytes); leaf < table.count; leaf += 1) {
+      if (map.pieceAt(table.starts[leaf]!) !== piece) break;
+      if (!isDone(leaf)) missing += table.starts[leaf + 1]! - table.starts[leaf]!;
+    }
+    return missing;
+  }
+}
+
+function doneBytesOf({ table: { starts, count }, isDone }: HeldFile): number {
+  let bytes = 0;
+  for (let leaf = 0; leaf < count; leaf += 1) if (isDone(leaf)) bytes += starts[leaf + 1]! - starts[leaf]!;
+  return bytes;
+}
+
+/** The first leaf that begins at the position or after it. */
+function firstLeafOf(starts: ArrayLike<number>, position: number): number {
+  let [low, high] = [0, starts.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (starts[middle]! < position) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,187 @@
+import { ApiError } from '#client/api-error';
+import type { SwarmClient } from '#client/swarm-client';
+import type { AnnounceInput, Announced } from '#contracts/swarm';
+import { exponentialMs, jitteredMs } from '#core/async/exponential-pause';
+import type { Logger } from '#core/logger';
+import { MINUTE_MS, SECOND_MS } from '#core/units';
+import { readPeerToken } from '#http/peer-token';
+import { TransferRates } from './transfer-rates.ts';
+import { TrackedFile, type TrackedFileOptions } from './tracked-file.ts';
+
+export interface TrackerClientOptions {
+  readonly client: Pick<SwarmClient, 'announce' | 'getSwarmKey'>;
+  readonly host: string;
+  /** Another one after each start. */
+  readonly boot: string;
+  readonly logger: Logger;
+  /** Monotonic milliseconds. */
+  readonly now?: (() => number) | undefined;
+}
+
+const TICK_MS = 25;
+/** What should be known is told at once, and not more often than this. */
+const LEAST_PAUSE_MS = 250;
+/** A host that fetches a file and knows no other one looks once after the shorter time, and then this often, whether one has come. */
+const FIRST_LONE_MS = 300;
+const LONE_MS = SECOND_MS;
+const FIRST_RETRY_MS = SECOND_MS;
+const LONGEST_RETRY_MS = 30 * SECOND_MS;
+/** An API that refuses to be the tracker of this host is asked again after this long. */
+const REFUSED_MS = 5 * MINUTE_MS;
+/** The last word is not waited for longer. */
+const STOP_MS = SECOND_MS;
+/** Files that the host has and gives; the least recently fetched are not told any more. */
+const MOST_SEEDS = 32;
+/** Files of one announce. */
+const MOST_FILES = 64;
+/** The API has no tracker, or not for this host. */
+const REFUSALS = new Set([400, 401, 403, 404, 405]);
+/** A key that does not fit a token may be an old one; it is asked for again, but not at each request. */
+const KEY_AGAIN_MS = MINUTE_MS;
+const KEY_FIRST_MS = 5 * SECOND_MS;
+
+/** Tells the API what this host fetches and has, and takes from it which pieces to fetch, and from which hosts. */
+export class TrackerClient {
+  readonly rates = new TransferRates();
+  readonly #options: TrackerClientOptions;
+  readonly #now: () => number;
+  readonly #files = new Map<string, TrackedFile>();
+  readonly #stopping = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  #urls: readonly string[] = [];
+  #running: Promise<void> | undefined;
+  #announcedAt = -Infinity;
+  #dueAt = Infinity;
+  #failures = 0;
+  #token: { readonly text: string; readonly untilMs: number } | undefined;
+  #key: string | undefined;
+  #keyAskedAt = -Infinity;
+
+  constructor(options: TrackerClientOptions) {
+    this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+  }
+
+  /** Begins to announce. @param urls of the server of this host; none: other hosts cannot reach it */
+  start(urls: readonly string[]): void {
+    this.#urls = urls;
+    this.#timer = setInterval(() => this.#tick(), TICK_MS).unref();
+    void this.#askKey();
+  }
+
+  /** Tells that this host gives nothing any more. Safe twice and before start. */
+  async stop(): Promise<void> {
+    if (this.#timer === undefined) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    const late = setTimeout(() => this.#stopping.abort(), STOP_MS);
+    await this.#running;
+    if (this.#files.size > 0 && this.#failures === 0) {
+      for (const file of this.#files.values()) file.end(false);
+      await this.#announce();
+    }
+    clearTimeout(late);
+    this.#stopping.abort();
+  }
+
+  /** Begins to announce a file that this host fetches. */
+  track(options: Omit<TrackedFileOptions, 'now'>): TrackedFile {
+    const file = new TrackedFile({ ...options, now: this.#now });
+    this.#files.delete(options.cid);
+    this.#files.set(options.cid, file);
+    if (this.#failures === 0) this.#dueAt = 0;
+    else file.refused();
+    return file;
+  }
+
+  /** Announces a file that is in the store. */
+  seed(cid: string, sizeBytes: number): void {
+    if (this.#files.has(cid)) return;
+    this.track({ cid, named: cid, sizeBytes, onAnswer: () => undefined }).end(true);
+  }
+
+  /** Files that are announced as complete. */
+  get seeds(): readonly TrackedFile[] {
+    return [...this.#files.values()].filter(({ phase }) => phase === 'seeding');
+  }
+
+  /** What shows other hosts that this one may fetch the files; undefined where none is given. */
+  get token(): string | undefined {
+    return this.#token !== undefined && this.#token.untilMs > this.#now() ? this.#token.text : undefined;
+  }
+
+  /** @returns root CIDs that the host with this token may fetch; undefined for a token that is none */
+  allowedBy = (token: string): readonly string[] | undefined => {
+    const claims = this.#key === undefined ? undefined : readPeerToken(this.#key, token, Date.now());
+    const againMs = this.#key === undefined ? KEY_FIRST_MS : KEY_AGAIN_MS;
+    if (claims === undefined && this.#now() - this.#keyAskedAt > againMs) void this.#askKey();
+    return claims?.cids;
+  };
+
+  #tick(): void {
+    const now = this.#now();
+    if (this.#running !== undefined || this.#files.size === 0 || now - this.#announcedAt < LEAST_PAUSE_MS) return;
+    const hasNews = this.#failures === 0 && [...this.#files.values()].some((file) => file.hasNews);
+    if (now < this.#dueAt && !hasNews) return;
+    this.#running = this.#announce().finally(() => (this.#running = undefined));
+  }
+
+  /** Never rejects: without the tracker the hosts go on by themselves. */
+  async #announce(): Promise<void> {
+    this.#announcedAt = this.#now();
+    this.#dueAt = Infinity;
+    const { host, boot, client, logger } = this.#options;
+    const files = this.#chosen().map((file) => ({ file, sent: file.announced() }));
+    for (const { file } of files) this.rates.took(file.arrivedBytes());
+    const body: AnnounceInput = {
+      ...{ host, boot, urls: [...this.#urls], rate: this.rates.now(), files: files.map(({ sent }) => sent) },
+    };
+    try {
+      const answer = await client.announce(body, this.#stopping.signal);
+      this.#take(answer, files);
+    } catch (error) {
+      if (!this.#stopping.signal.aborted) logger.info({ err: error }, 'the tracker does not answer');
+      this.#missed(error);
+    }
+  }
+
+  /** Files that are fetched, and those that were fetched last. */
+  #chosen(): TrackedFile[] {
+    const all = [...this.#files.values()];
+    const seeds = all.filter(({ phase }) => phase === 'seeding');
+    for (const { cid } of seeds.slice(0, -MOST_SEEDS)) this.#files.delete(cid);
+    return all.filter(({ cid }) => this.#files.has(cid)).slice(-MOST_FILES);
+  }
+
+  #take(answer: Announced, files: readonly { file: TrackedFile; sent: AnnounceInput['files'][number] }[]): void {
+    const now = this.#now();
+    this.#failures = 0;
+    this.#token = answer.token === null ? undefined : { text: answer.token, untilMs: now + answer.tokenEndsInMs };
+    for (const { file, sent } of files) {
+      const own = answer.files.find(({ cid }) => cid === file.cid);
+      if (own !== undefined) file.answered(own, answer.site, sent);
+      if (sent.state === 'gone' && this.#files.get(file.cid) === file) this.#files.delete(file.cid);
+    }
+    const waits = files.map(({ file }) => (!file.isLone ? Infinity : file.isAlone ? LONE_MS : FIRST_LONE_MS));
+    this.#dueAt = Math.min(this.#dueAt, now + Math.min(answer.intervalMs, ...waits));
+  }
+
+  #missed(error: unknown): void {
+    const now = this.#now();
+    this.#failures += 1;
+    const retryMs = jitteredMs(exponentialMs(FIRST_RETRY_MS, this.#failures, LONGEST_RETRY_MS), Math.random());
+    const isRefused = error instanceof ApiError && REFUSALS.has(error.status);
+    if (isRefused) for (const file of this.#files.values()) file.refused();
+    const after = error instanceof ApiError ? error.retryAfterMs : undefined;
+    this.#dueAt = now + (isRefused ? REFUSED_MS : Math.max(after ?? 0, retryMs));
+  }
+
+  async #askKey(): Promise<void> {
+    this.#keyAskedAt = this.#now();
+    const asked = this.#options.client.getSwarmKey().catch((error: unknown) => {
+      this.#options.logger.debug({ err: error }, 'the key of peer tokens is not known');
+      return undefined;
+    });
+    this.#key = (await asked)?.publicKey ?? this.#key;
+  }
+}

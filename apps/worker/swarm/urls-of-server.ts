@@ -1,0 +1,38 @@
+import { isIPv6 } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { isLoopback } from '#serve/serve-settings';
+
+export interface ServerAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+const MOST_URLS = 8;
+
+/**
+ * Where other hosts reach the server of this one. A server of the loopback network is reached by hosts of the same machine alone, which
+ * is where all of them are when the API is there too.
+ *
+ * @param apiUrl of the API that the other hosts are told by
+ * @returns `http://address:port`; none where other hosts cannot reach it
+ */
+export function urlsOfServer({ host, port }: ServerAddress, apiUrl: string): string[] {
+  const isHere = isLoopback(new URL(apiUrl).hostname.replace(/^\[|\]$/g, ''));
+  if (isLoopback(host)) return isHere ? [urlOf(host, port)] : [];
+  const isAny = host === '0.0.0.0' || host === '::';
+  const addresses = isAny ? addressesOfHost(host === '::') : [host];
+  return (addresses.length === 0 && isHere ? ['127.0.0.1'] : addresses)
+    .map((address) => urlOf(address, port))
+    .slice(0, MOST_URLS);
+}
+
+const urlOf = (address: string, port: number): string => `http://${isIPv6(address) ? `[${address}]` : address}:${port}`;
+
+/** Addresses of the interfaces that other machines may reach; link-local ones need an interface and are left out. */
+const addressesOfHost = (hasIPv6: boolean): string[] =>
+  Object.values(networkInterfaces())
+    .flatMap((addresses = []) => addresses)
+    .filter(
+      ({ address, family, internal }) => !internal && (family === 'IPv4' || (hasIPv6 && !/^fe80:/i.test(address))),
+    )
+    .map(({ address }) => address);

@@ -1,0 +1,254 @@
+import { z } from 'zod';
+import { PieceMap } from '#core/swarm/piece-map';
+import { Cid, SizeBytes } from './file-spec.ts';
+import { Count, Moment } from './http/parameters.ts';
+import { HostName } from './worker/download-job.ts';
+
+/*
+ * The tracker of the API: hosts that fetch or have a file announce themselves, are told each other, and are leased pieces. A host asks the origin
+ * only for pieces that are leased to it. Objects are not strict, because workers and the API may be of different releases.
+ */
+
+const MAX_FILES = 64;
+const MAX_URLS = 8;
+const MAX_REPORTS = 64;
+/** Leases of one file that a host may hold at once. */
+export const MAX_LEASES = 64;
+
+/** One spelling, so that all hosts mean the same file. */
+export const SwarmCid = z
+  .string()
+  .max(200)
+  .regex(/^b[a-z2-7]{20,}$/, 'a file is named by its root CID: version 1, base32, such as bafybei…');
+
+/** Number of a piece: piece i begins at i times the piece length, which follows from the length of the file (`pieceBytesOf`). */
+const Piece = z.number().int('a piece is a whole number').min(0, 'a piece is 0 or more');
+
+/** `origin`: no host has it. `site`: hosts of other sites have it, and one host of this site fetches it from them. */
+const LeaseFrom = z.enum(['origin', 'site']);
+
+/** What became of a lease since the last announce. */
+const LeaseReport = z.object({
+  id: z.string().min(1).max(100),
+  piece: Piece,
+  from: LeaseFrom,
+  status: z
+    .enum(['held', 'done', 'released', 'failed'])
+    .describe(
+      '`held`: it is being fetched; `done`: the piece is here and proven; `released`: it is not fetched any more; `failed`: the origin did not give it',
+    ),
+  bytes: Count.optional().describe(
+    'of the piece that have arrived; a held lease on which nothing arrives is taken back',
+  ),
+  retryAfterMs: Count.optional().describe(
+    'with `failed`: the origin wants no request for so long, and no host sends one',
+  ),
+});
+
+/** Something that another host did. Each host is believed once about another one. */
+const Blame = z.object({
+  host: HostName,
+  piece: Piece,
+  reason: z
+    .enum(['wrong-bytes', 'absent', 'unreachable'])
+    .describe('`wrong-bytes`: a leaf was not what its CID says; `absent`: it offered a piece that it does not have'),
+});
+
+const AnnouncedFile = z
+  .object({
+    cid: SwarmCid,
+    named: Cid.optional().describe(
+      'the CID as the download of the host names it; left out where that is the same text',
+    ),
+    sizeBytes: SizeBytes.min(1, 'a file of a swarm has at least 1 byte'),
+    state: z.enum(['leeching', 'seeding', 'gone']).describe('`gone`: the host neither fetches nor gives it any more'),
+    have: z.string().max(4096).describe('pieces that are here and proven, as in the header `Swarm-Have`'),
+    want: Count.max(MAX_LEASES, `at most ${MAX_LEASES} leases are held at once`)
+      .default(0)
+      .describe('how many leases the host wants to hold, those that it holds included'),
+    leases: z
+      .array(LeaseReport)
+      .max(MAX_REPORTS)
+      .default([])
+      .describe('every lease that the host was given and has not ended'),
+    blame: z.array(Blame).max(MAX_REPORTS).default([]),
+  })
+  .superRefine(({ have, sizeBytes, leases, blame }, context) => {
+    const map = PieceMap.parse(have, sizeBytes);
+    if (map === undefined)
+      context.addIssue({
+        ...{ code: 'custom', path: ['have'] },
+        message: `it is no map of the ${new PieceMap(sizeBytes).count} pieces of ${sizeBytes} bytes: one bit each in base64url, or "all"`,
+      });
+    const count = map?.count ?? Infinity;
+    for (const [field, list] of Object.entries({ leases, blame }))
+      list.forEach(({ piece }, index) => {
+        if (piece < count) return;
+        const message = `the file has the pieces 0 to ${count - 1} (got ${piece})`;
+        context.addIssue({ code: 'custom', path: [field, index, 'piece'], message });
+      });
+  });
+
+export type AnnouncedFile = z.infer<typeof AnnouncedFile>;
+
+const Rate = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
+
+export const AnnounceBody = z
+  .object({
+    host: HostName.describe('the host of the token; a host announces only itself'),
+    boot: z
+      .string()
+      .min(1)
+      .max(100)
+      .describe('another one after each start of the worker, which ends the leases of the start before'),
+    urls: z
+      .array(z.url({ protocol: /^https?$/, error: 'write an http:// or https:// URL' }).max(300))
+      .max(MAX_URLS)
+      .describe('where other hosts reach its server, without a path; none: it cannot be reached'),
+    rate: z
+      .object({ downBytesPerSecond: Rate, upBytesPerSecond: Rate })
+      .optional()
+      .describe('over all transfers of the host, in the last seconds'),
+    diskBound: z.boolean().default(false).describe('downloads of the host wait for its disk'),
+    files: z.array(AnnouncedFile).max(MAX_FILES, `at most ${MAX_FILES} files at once`),
+  })
+  .refine(({ files }) => new Set(files.map(({ cid }) => cid)).size === files.length, {
+    path: ['files'],
+    error: 'each file stands there once',
+  });
+
+export type AnnounceBody = z.infer<typeof AnnounceBody>;
+export type AnnounceInput = z.input<typeof AnnounceBody>;
+
+const Lease = z.object({
+  id: z.string(),
+  piece: Piece,
+  from: LeaseFrom,
+  endsInMs: Count.describe('milliseconds from the answer; afterwards another host may be given the piece'),
+});
+
+export type SwarmLease = z.infer<typeof Lease>;
+
+const SwarmPeer = z.object({
+  host: z.string(),
+  urls: z.array(z.string()).min(1),
+  site: z.string(),
+  have: z.string().describe('as in the header `Swarm-Have`'),
+});
+
+export type SwarmPeer = z.infer<typeof SwarmPeer>;
+
+/** Why a host that wants leases is given fewer. */
+const WAIT_REASONS = ['leased', 'held', 'paused', 'hidden', 'quarantined', 'foreign'] as const;
+
+const AnsweredFile = z.object({
+  cid: z.string(),
+  leases: z.array(Lease).describe('all that the host holds now; one that is not here has ended'),
+  peers: z.array(SwarmPeer).describe('to fetch from; those of the own site first'),
+  wait: z
+    .enum(WAIT_REASONS)
+    .nullable()
+    .describe(
+      'null: it has as many leases as it wants. `leased`: other hosts fetch what no host has, or as much of it as the origin is asked for at once. `held`: hosts have all pieces. `paused`: the origin wants to be left alone. ' +
+        '`hidden`: other hosts cannot fetch from it, so it gets its pieces from them. `quarantined`: it sent wrong bytes. ' +
+        '`foreign`: no download of this file names the host',
+    ),
+});
+
+export type AnsweredFile = z.infer<typeof AnsweredFile>;
+
+export const Announced = z
+  .object({
+    intervalMs: Count.describe(
+      'announce again after this; at once when a lease ended or more are wanted, at most once in 250 ms',
+    ),
+    site: z.string().describe('label `site` of the host as the API knows it; empty without one'),
+    token: z
+      .string()
+      .nullable()
+      .describe(
+        'shows other hosts that this one may fetch the files; header `haulier-peer`. Null: none of the files may be fetched',
+      ),
+    tokenEndsInMs: Count,
+    files: z.array(AnsweredFile),
+  })
+  .meta({ id: 'Announced' });
+
+export type Announced = z.infer<typeof Announced>;
+
+/** With which hosts check the peer tokens of others. */
+export const SwarmKey = z
+  .object({ publicKey: z.string().describe('Ed25519, 32 bytes in base64url') })
+  .meta({ id: 'SwarmKey' });
+
+export type SwarmKey = z.infer<typeof SwarmKey>;
+
+export const SwarmParams = z.strictObject({ cid: SwarmCid });
+
+const BOTTLENECKS = ['origin', 'site-link', 'slowest-host', 'disk', 'uploads'] as const;
+
+const SwarmHost = z.strictObject({
+  host: z.string(),
+  site: z.string(),
+  state: z.enum(['leeching', 'seeding']),
+  heldPieces: Count,
+  have: z.string().describe('as in the header `Swarm-Have`'),
+  leases: Count,
+  isHidden: z.boolean().describe('other hosts could not fetch from it'),
+  beganAt: Moment,
+  doneAt: Moment.nullable().describe('when it was first seen to have the whole file'),
+  downBytesPerSecond: z.number().describe('the most that it reported'),
+  upBytesPerSecond: z.number().describe('the most that it reported'),
+  diskBound: z.boolean(),
+});
+
+/** The swarm of one file at this moment. */
+export const SwarmView = z
+  .strictObject({
+    cid: z.string(),
+    sizeBytes: Count,
+    pieceBytes: Count,
+    pieces: Count,
+    hosts: z.array(SwarmHost),
+    leases: z.array(
+      z.strictObject({
+        host: z.string(),
+        site: z.string(),
+        piece: Piece,
+        from: LeaseFrom,
+        bytes: Count,
+        sinceMs: Count,
+        endsInMs: Count,
+      }),
+    ),
+    replication: z
+      .array(z.strictObject({ holders: Count, pieces: Count }))
+      .describe('how many pieces so many hosts have; ascending by hosts'),
+    rarest: z.array(z.strictObject({ piece: Piece, holders: Count })).describe('at most 10'),
+    originCopies: z
+      .number()
+      .describe('bytes of leased pieces that came from the origin, divided by the length of the file'),
+    sites: z.array(
+      z.strictObject({
+        site: z.string(),
+        hosts: Count,
+        copies: z
+          .number()
+          .describe('what came from the origin and from other sites by lease, divided by the length of the file'),
+      }),
+    ),
+    elapsedMs: Count.describe(
+      'from the first announce to the end of the last host that has the file; to now while one fetches it',
+    ),
+    boundMs: z
+      .number()
+      .nullable()
+      .describe(
+        'least possible time at the measured rates: max(S/U, S/min d, N·S/(U + Σu)); null before a rate is known',
+      ),
+    timesBound: z.number().nullable(),
+    bottleneck: z.enum(BOTTLENECKS).nullable().describe('the term that is the greatest'),
+  })
+  .meta({ id: 'SwarmView' });
+
+export type SwarmView = z.infer<typeof SwarmView>;

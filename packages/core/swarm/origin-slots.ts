@@ -1,0 +1,42 @@
+/** How many leases on the origin the hosts of a swarm hold at once, and what was measured with it. */
+export interface OriginSlots {
+  readonly slots: number;
+  /** The number before this one while this one is on trial; 0 otherwise. */
+  readonly before: number;
+  /** Pieces per millisecond that came from the origin with the number before. */
+  readonly rate: number;
+  /** Rounds until a greater number is tried. */
+  readonly rounds: number;
+}
+
+/** As many as hosts upload at once: pieces come one after another, and hosts pass the first ones on while the others arrive. */
+export const FIRST_SLOTS: OriginSlots = { slots: 2, before: 0, rate: 0, rounds: 0 };
+
+const MOST_SLOTS = 256;
+const GROWTH = 1.5;
+/** A greater number has to bring at least this. */
+const WORTHWHILE_GAIN = 1.15;
+const ROUNDS_BETWEEN_TRIALS = 4;
+
+/**
+ * The number of leases for the next round. An origin that limits each connection gives more with more of them, and the number grows; one that is at its
+ * limit gives each piece later, and the number goes back: few pieces at once are sooner with the other hosts.
+ *
+ * @param leases that ended with their piece since the round began
+ * @param totalMs sum of the times that they took
+ */
+export function nextSlots(now: OriginSlots, leases: number, totalMs: number): OriginSlots {
+  const rate = (now.slots * leases) / Math.max(1, totalMs);
+  if (now.before > 0 && rate < WORTHWHILE_GAIN * now.rate)
+    return { slots: now.before, before: 0, rate: now.rate, rounds: ROUNDS_BETWEEN_TRIALS };
+  const isSlower = rate * WORTHWHILE_GAIN < now.rate;
+  if (now.before === 0 && now.rounds > 0 && !isSlower) return { ...now, rounds: now.rounds - 1 };
+  const slots = Math.min(MOST_SLOTS, Math.ceil(now.slots * GROWTH));
+  return slots === now.slots
+    ? { ...now, before: 0, rate, rounds: ROUNDS_BETWEEN_TRIALS }
+    : { slots, before: now.slots, rate, rounds: 0 };
+}
+
+/** Leases on the origin that one host may hold: an equal part of all, so that different hosts upload different pieces. */
+export const shareOfSlots = (slots: number, leechers: number): number =>
+  Math.max(1, Math.ceil(slots / Math.max(1, leechers)));

@@ -1,0 +1,139 @@
+/*
+ * The state of one swarm, below KEYS[1]; KEYS[2] has the lengths of the file. All of it may be lost: hosts tell it again with their next announce.
+ *
+ *   :hosts     hash   host → what is known of it, as JSON; its leases too
+ *   :maps      hash   host → its pieces, `0` or `1` each
+ *   :gone      zset   host → when it counts as gone
+ *   :held      u16[]  how many hosts have each piece; `:held:SITE` those of a site
+ *   :in:SITE   set    hosts of a site; `:sites` the sites
+ *   :leechers  set    hosts that fetch the file and that others can fetch from
+ *   :leases:o  hash   piece → the host that may ask the origin for it; `:leases:s:SITE` the one that may fetch it from other sites
+ *   :ends      zset   lease → when it ends
+ *   :stats     hash   sums
+ *
+ * Times are milliseconds by the clock of Redis.
+ */
+
+/** Reads and changes the state. A script that begins with this has `host`, `now`, and the functions. */
+export const STATE = `
+local base = KEYS[1]
+local request = cjson.decode(ARGV[1])
+local host, limits = request.host, request.limits
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local records = {}
+
+local function known(name)
+  if records[name] == nil then
+    local json = redis.call('HGET', base .. ':hosts', name)
+    records[name] = json and cjson.decode(json) or false
+  end
+  return records[name]
+end
+
+local function leases(kind, site) return base .. ':leases:' .. (kind == 'o' and 'o' or 's:' .. site) end
+
+local function leased(kind, site)
+  local found, flat = {}, redis.call('HGETALL', leases(kind, site))
+  for i = 1, #flat, 2 do found[flat[i]] = flat[i + 1] end
+  return found
+end
+
+local function holders(key, piece) return redis.call('BITFIELD', base .. key, 'GET', 'u16', '#' .. piece)[1] end
+
+local function add(site, pieces, step)
+  for first = 1, #pieces, 500 do
+    local changes = { 'OVERFLOW', 'SAT' }
+    for i = first, math.min(#pieces, first + 499) do
+      for _, word in ipairs({ 'INCRBY', 'u16', '#' .. pieces[i], step }) do changes[#changes + 1] = word end
+    end
+    redis.call('BITFIELD', base .. ':held', unpack(changes))
+    redis.call('BITFIELD', base .. ':held:' .. site, unpack(changes))
+  end
+end
+
+-- Counts the pieces of a host, or none of them.
+local function show(name, record, map, counts)
+  local before = record.counts and redis.call('HGET', base .. ':maps', name) or ''
+  local after = counts and map or ''
+  local more, less = {}, {}
+  if before ~= after then
+    for i = 1, math.max(#before, #after) do
+      local was, is = before:byte(i) == 49, after:byte(i) == 49
+      if is and not was then more[#more + 1] = i - 1 elseif was and not is then less[#less + 1] = i - 1 end
+    end
+  end
+  add(record.site, more, 1)
+  add(record.site, less, -1)
+  record.counts = counts
+  redis.call('HSET', base .. ':maps', name, map)
+end
+
+local function measure(record, lease, kind)
+  local took = now - lease.at
+  record.own = record.own and 0.7 * record.own + 0.3 * took or took
+  local average = tonumber(redis.call('HGET', base .. ':stats', 'pieceMs'))
+  redis.call('HSET', base .. ':stats', 'pieceMs', average and 0.7 * average + 0.3 * took or took)
+  if kind ~= 'o' then return end
+  redis.call('HSET', base .. ':stats', 'originAt', now)
+  if lease.at < tonumber(redis.call('HGET', base .. ':stats', 'roundAt') or 0) then return end
+  redis.call('HINCRBY', base .. ':stats', 'roundLeases', 1)
+  redis.call('HINCRBY', base .. ':stats', 'roundMs', took)
+end
+
+local function free(kind, site, piece, isDone)
+  local holder = redis.call('HGET', leases(kind, site), piece)
+  if not holder then return end
+  redis.call('HDEL', leases(kind, site), piece)
+  redis.call('ZREM', base .. ':ends', kind .. ':' .. piece .. ':' .. site)
+  local record = known(holder)
+  local lease = record and record.leases[kind .. ':' .. piece]
+  if not lease then return end
+  record.leases[kind .. ':' .. piece] = nil
+  local bytes = isDone and math.min(request.pieceBytes, request.sizeBytes - piece * request.pieceBytes) or lease.bytes
+  if kind == 'o' then redis.call('HINCRBY', base .. ':stats', 'originBytes', bytes) end
+  redis.call('HINCRBY', base .. ':stats', 'into:' .. record.site, bytes)
+  if isDone then measure(record, lease, kind) end
+end
+
+local function give(record, kind, piece, id)
+  record.leases[kind .. ':' .. piece] = { id = id, at = now, moved = now, bytes = 0, ends = now + request.leaseMs }
+  redis.call('HSET', leases(kind, record.site), piece, host)
+  redis.call('ZADD', base .. ':ends', now + request.leaseMs, kind .. ':' .. piece .. ':' .. (kind == 'o' and '' or record.site))
+  if kind == 'o' then redis.call('HSETNX', base .. ':stats', 'originFrom', now) end
+end
+
+local function freeAll(record)
+  local keys = {}
+  for key in pairs(record.leases) do keys[#keys + 1] = key end
+  for _, key in ipairs(keys) do
+    local kind, piece = key:match('^(%a):(%d+)$')
+    free(kind, kind == 'o' and '' or record.site, piece, false)
+  end
+end
+
+local function remove(name)
+  local record = known(name)
+  redis.call('ZREM', base .. ':gone', name)
+  if not record then return end
+  freeAll(record)
+  show(name, record, redis.call('HGET', base .. ':maps', name) or '', false)
+  redis.call('HDEL', base .. ':hosts', name)
+  redis.call('HDEL', base .. ':maps', name)
+  redis.call('SREM', base .. ':leechers', name)
+  redis.call('SREM', base .. ':in:' .. record.site, name)
+  if redis.call('SCARD', base .. ':in:' .. record.site) == 0 then
+    redis.call('SREM', base .. ':sites', record.site)
+    redis.call('DEL', base .. ':held:' .. record.site)
+  end
+  records[name] = false
+end
+
+local function removeOld()
+  for _, name in ipairs(redis.call('ZRANGEBYSCORE', base .. ':gone', '-inf', now, 'LIMIT', 0, 100)) do remove(name) end
+  for _, lease in ipairs(redis.call('ZRANGEBYSCORE', base .. ':ends', '-inf', now)) do
+    local kind, piece, site = lease:match('^(%a):(%d+):(.*)$')
+    free(kind, site, piece, false)
+  end
+end
+`;

@@ -1,0 +1,112 @@
+import type { LeaseFrom, PieceCounts } from '#core/swarm/choose-pieces';
+import type { OriginSlots } from '#core/swarm/origin-slots';
+import { PieceMap } from '#core/swarm/piece-map';
+import { parseJson } from '#core/text/parse-json';
+
+/** A host as the swarm of a file knows it; times are milliseconds by the clock of Redis. */
+export interface SwarmRecord {
+  readonly site: string;
+  /** Separated by spaces. */
+  readonly urls: string;
+  readonly state: 'leeching' | 'seeding';
+  readonly began: number;
+  /** When it was first seen to have the whole file. */
+  readonly done?: number;
+  /** It fetched the file here; a host that had it from the beginning did not. */
+  readonly leeched: boolean;
+  /** The most that it reported; bytes per second. */
+  readonly down: number;
+  readonly up: number;
+  readonly diskBound: boolean;
+  readonly hiddenUntil?: number;
+  /** Average time of its leases; milliseconds. */
+  readonly own?: number;
+  /** By `o:` or `s:` and the piece. */
+  readonly leases: Readonly<
+    Record<string, { readonly id: string; readonly at: number; readonly bytes: number; readonly ends: number }>
+  >;
+}
+
+export interface HeldLease {
+  readonly id: string;
+  readonly piece: number;
+  readonly from: LeaseFrom;
+  readonly sinceMs: number;
+  readonly endsInMs: number;
+  readonly bytes: number;
+}
+
+export interface NamedPeer {
+  readonly host: string;
+  readonly site: string;
+  readonly urls: readonly string[];
+  readonly map: PieceMap;
+}
+
+export interface SwarmAnswer {
+  readonly leases: readonly HeldLease[];
+  readonly isHidden: boolean;
+  readonly ownMs: number | undefined;
+  readonly averageMs: number | undefined;
+  readonly leechers: number;
+  readonly peers: readonly NamedPeer[];
+  readonly counts: PieceCounts;
+  readonly isPaused: boolean;
+  readonly slots: OriginSlots | undefined;
+  /** Number of the present round, and what ended in it. */
+  readonly round: { readonly number: string; readonly leases: number; readonly totalMs: number };
+}
+
+type Reply = readonly [
+  ...[now: string, record: string, stats: string[], leechers: number, peers: string[]],
+  ...[originLeases: string[], siteLeases: string[], holders: number[], siteHolders: number[]],
+];
+
+/** Reads what `ANNOUNCE_SCRIPT` answers; undefined for a host that is not in the swarm. */
+export function readAnswer(reply: unknown, sizeBytes: number): SwarmAnswer | undefined {
+  if ((reply as unknown[]).length === 0) return undefined;
+  const [nowText, json, flat, leechers, peers, originLeases, siteLeases, holders, siteHolders] = reply as Reply;
+  const nowMs = Number(nowText);
+  const record = parseJson(json) as SwarmRecord;
+  const stats = statsOf(flat);
+  return {
+    leases: leasesOf(record, nowMs),
+    isHidden: record.urls === '' || record.hiddenUntil !== undefined,
+    ownMs: record.own,
+    averageMs: stats.pieceMs === undefined ? undefined : Number(stats.pieceMs),
+    leechers,
+    peers: peersOf(peers, sizeBytes),
+    counts: { holders, siteHolders, originLeases: numbersOf(originLeases), siteLeases: numbersOf(siteLeases) },
+    isPaused: Number(stats.pausedUntil ?? 0) > nowMs,
+    slots: stats.slots === undefined ? undefined : (parseJson(stats.slots) as OriginSlots),
+    round: {
+      ...{ number: stats.round ?? '0', leases: Number(stats.roundLeases ?? 0), totalMs: Number(stats.roundMs ?? 0) },
+    },
+  };
+}
+
+const numbersOf = (texts: readonly string[]): ReadonlySet<number> => new Set(texts.map(Number));
+
+function statsOf(flat: readonly string[]): Record<string, string | undefined> {
+  const stats: Record<string, string | undefined> = {};
+  for (let at = 0; at < flat.length; at += 2) stats[flat[at]!] = flat[at + 1];
+  return stats;
+}
+
+/** The leases of a host, in the order of the pieces. */
+export const leasesOf = ({ leases }: SwarmRecord, nowMs: number): HeldLease[] =>
+  Object.entries(leases)
+    .map(([key, { id, at, bytes, ends }]): HeldLease => ({
+      ...{ id, bytes, piece: Number(key.slice(2)), from: key.startsWith('o') ? 'origin' : 'site' },
+      ...{ sinceMs: Math.max(0, nowMs - at), endsInMs: Math.max(0, Math.round(ends - nowMs)) },
+    }))
+    .sort((a, b) => a.piece - b.piece);
+
+function peersOf(flat: readonly string[], sizeBytes: number): NamedPeer[] {
+  const peers: NamedPeer[] = [];
+  for (let at = 0; at < flat.length; at += 4) {
+    const [host, site, urls, digits] = flat.slice(at, at + 4) as [string, string, string, string];
+    peers.push({ host, site, urls: urls.split(' '), map: PieceMap.ofDigits(digits, sizeBytes) });
+  }
+  return peers;
+}

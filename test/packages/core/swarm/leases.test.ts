@@ -1,0 +1,102 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { planLeases, type LeasePlan, type SwarmSight } from '#core/swarm/lease-plan';
+import { leaseMs } from '#core/swarm/lease-time';
+import { FIRST_SLOTS, nextSlots, shareOfSlots, type OriginSlots } from '#core/swarm/origin-slots';
+import { MIB } from '#core/units';
+import { seeded } from './simulator.ts';
+
+const NONE: ReadonlySet<number> = new Set();
+const SIGHT: SwarmSight = {
+  ...{ has: () => false, pieceBytes: MIB, leases: 0, want: 4, isHidden: false, leechers: 1, isPaused: false },
+  ...{ ownMs: undefined, averageMs: undefined, slots: undefined, round: { leases: 0, totalMs: 0 } },
+  counts: { holders: [0, 0, 0], siteHolders: [0, 0, 0], originLeases: NONE, siteLeases: NONE },
+};
+const plan = (change: Partial<SwarmSight>) => planLeases({ ...SIGHT, ...change }, seeded(3));
+const counts = (holders: number[], siteHolders = holders) => ({ ...SIGHT.counts, holders, siteHolders });
+
+describe('the time of a lease', () => {
+  it.each([
+    ['four times what the host needs', { ownMs: 2000, averageMs: 1900 }, 8000],
+    ['at least three seconds', { ownMs: 10, averageMs: 10 }, 3000],
+    ['the average of all for a host without one', { ownMs: undefined, averageMs: 5000 }, 20_000],
+    ['bounded for a host that is much slower than others', { ownMs: 600_000, averageMs: 1000 }, 16_000],
+    ['a slow request while nothing was measured', { ownMs: undefined, averageMs: undefined }, 16_000],
+  ])('L12 is %s', (_, times, expected) => {
+    expect(leaseMs({ pieceBytes: MIB, ...times })).toBe(expected);
+  });
+});
+
+describe('a plan of leases', () => {
+  it('L11 gives every host an equal part of the leases on the origin', () => {
+    expect(plan({ leechers: 1 })).toMatchObject({ share: 2, slots: 2, most: 4, next: undefined });
+    expect(plan({ leechers: 20 })).toMatchObject({ share: 1, slots: 2 });
+    expect(shareOfSlots(64, 20)).toBe(4);
+    expect(shareOfSlots(2, 0)).toBe(2);
+  });
+
+  it('L14 gives a host that others cannot fetch from nothing while another one can fetch', () => {
+    expect(plan({ isHidden: true, leechers: 1 })).toBe('hidden');
+    expect(plan({ isHidden: true, leechers: 0 })).toMatchObject({ share: 2 });
+  });
+
+  it('L16 pauses what the origin is asked for, not what other sites have', () => {
+    expect(plan({ isPaused: true })).toBe('paused');
+    const other = plan({ isPaused: true, counts: counts([1, 0, 1], [0, 0, 1]) }) as LeasePlan;
+    expect(other.pieces[0]).toEqual({ piece: 1, from: 'origin' });
+    expect(other.pieces[1]).toEqual({ piece: 0, from: 'site' });
+  });
+
+  it('says why there is nothing to lease', () => {
+    expect(plan({ counts: counts([1, 2, 1]) })).toBe('held');
+    const leased = { ...counts([0, 1, 1]), originLeases: new Set([0]) };
+    expect(plan({ counts: leased })).toBe('leased');
+  });
+
+  it('begins the next round when as many leases ended as there may be', () => {
+    const ended = plan({ round: { leases: 2, totalMs: 2000 } }) as LeasePlan;
+    expect(ended.next).toEqual({ slots: 3, before: 2, rate: 0.002, rounds: 0 });
+    expect(ended.slots).toBe(3);
+  });
+});
+
+/** Rounds against an origin that gives so many pieces a second in all, and so many over each connection. */
+function slotsAfter(rounds: number, total: number, each: number): OriginSlots {
+  let now = FIRST_SLOTS;
+  for (let round = 0; round < rounds; round += 1) {
+    const rate = Math.min(each, total / now.slots);
+    now = nextSlots(now, now.slots, (now.slots * 1000) / rate);
+  }
+  return now;
+}
+
+describe('leases on the origin at once', () => {
+  it('grow at an origin that limits each connection, up to a bound', () => {
+    expect(slotsAfter(20, Infinity, 5).slots).toBe(256);
+  });
+
+  it('stay few at an origin that is at its limit', () => {
+    for (let rounds = 1; rounds < 60; rounds += 1) expect(slotsAfter(rounds, 10, 100).slots).toBeLessThanOrEqual(3);
+  });
+
+  it('come near the number that uses all that the origin gives', () => {
+    for (let rounds = 20; rounds < 40; rounds += 1) {
+      expect(slotsAfter(rounds, 100, 5).slots).toBeGreaterThanOrEqual(18);
+      expect(slotsAfter(rounds, 100, 5).slots).toBeLessThanOrEqual(42);
+    }
+  });
+
+  it('are always at least two, whatever is measured', () => {
+    const rounds = fc.array(fc.tuple(fc.integer({ min: 1, max: 300 }), fc.nat(100_000)), { maxLength: 100 });
+    fc.assert(
+      fc.property(rounds, (measured) => {
+        let now = FIRST_SLOTS;
+        for (const [leases, totalMs] of measured) {
+          now = nextSlots(now, leases, totalMs);
+          expect(now.slots).toBeGreaterThanOrEqual(2);
+          expect(now.slots).toBeLessThanOrEqual(256);
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,71 @@
+import { planLeases } from '#core/swarm/lease-plan';
+import { PieceMap } from '#core/swarm/piece-map';
+import { MIB, MINUTE_MS } from '#core/units';
+import { askSwarm, type HostAnnounce, type ReportedLease, type SwarmFile } from '#queue/swarm/ask-swarm';
+import type { HeldLease, SwarmAnswer } from '#queue/swarm/swarm-answer';
+import type { TestRedis } from '../../../helpers/redis.ts';
+
+/** A host that announces one file, with a clock and limits that a test may change. */
+export class AnnouncingHost {
+  readonly name: string;
+  readonly map: PieceMap;
+  site = '';
+  boot = 'first';
+  urls: readonly string[] = ['http://10.0.0.1:7430'];
+  want = 2;
+  goneMs = MINUTE_MS;
+  /** Overrides what the plan says. */
+  leaseMs: number | undefined;
+  leases: readonly HeldLease[] = [];
+  readonly #file: SwarmFile;
+  readonly #test: Pick<TestRedis, 'redis' | 'settings'>;
+
+  constructor(test: Pick<TestRedis, 'redis' | 'settings'>, name: string, file: SwarmFile) {
+    this.#test = test;
+    this.name = name;
+    this.#file = file;
+    this.map = new PieceMap(file.sizeBytes);
+  }
+
+  /** Announces, and takes leases as the tracker gives them. */
+  async announce(more: Partial<HostAnnounce> = {}): Promise<SwarmAnswer> {
+    const heard = await this.#ask({ announce: this.#said(more), peers: { near: 17, far: 7 }, counts: true });
+    const { map, want } = this;
+    const sight = { ...heard!, leases: heard!.leases.length, want, has: map.has, pieceBytes: map.pieceBytes };
+    const plan = planLeases(sight, Math.random);
+    const round = heard!.round.number;
+    const answer =
+      typeof plan === 'string'
+        ? heard!
+        : (await this.#ask({ plan: { ...plan, round, leaseMs: this.leaseMs ?? plan.leaseMs } }))!;
+    this.leases = answer.leases;
+    return { ...heard!, ...answer, peers: heard!.peers, counts: heard!.counts };
+  }
+
+  /** The pieces of all leases arrive. */
+  finish(): Promise<SwarmAnswer> {
+    const reports = this.reports('done');
+    for (const { piece } of this.leases) this.map.add(piece);
+    return this.announce({ reports });
+  }
+
+  reports = (status: ReportedLease['status'], bytes = 0): ReportedLease[] =>
+    this.leases.map(({ id, piece, from }) => ({ id, piece, from, status, bytes, retryMs: 0 }));
+
+  leave = (): Promise<SwarmAnswer | undefined> => this.#ask({ announce: this.#said({ state: 'gone' }) });
+
+  #ask = (ask: Omit<Parameters<typeof askSwarm>[3], 'host'>): Promise<SwarmAnswer | undefined> =>
+    askSwarm(this.#test.redis, this.#test.settings.prefix, this.#file, { host: this.name, ...ask });
+
+  #said(more: Partial<HostAnnounce>): HostAnnounce {
+    const { site, boot, urls, map, goneMs } = this;
+    const rest = { down: 0, up: 0, diskBound: false, reports: [], blame: [] };
+    return { ...{ site, boot, urls, map, goneMs, state: map.isComplete ? 'seeding' : 'leeching' }, ...rest, ...more };
+  }
+}
+
+/** A file of so many pieces of one mebibyte. */
+export const fileOf = (pieces: number): SwarmFile => ({
+  cid: `bafybeiswarmofatest${pieces}`,
+  sizeBytes: pieces * MIB,
+});
