@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
@@ -26,19 +27,26 @@ async function readSome(url: string): Promise<void> {
   await closed;
 }
 
+/** Resolves when it serves. @returns where */
+async function urlOf({ stdout }: ChildProcess): Promise<string> {
+  let said = '';
+  stdout!.on('data', (text: Buffer) => (said += text.toString()));
+  await until(() => said.includes('what is served'), { timeoutMs: 30_000, what: 'it serves' });
+  return /HF_ENDPOINT=(\S+)/.exec(said)![1]!;
+}
+
 describe('haulier serve as a program', () => {
   it('EX5 F20 goes on when clients close their connections in the middle of a file', async () => {
     const store = await temporaryStore();
     await publishBytes(store, numbered(24 * MIB), { view: hubView('model.bin') });
     const { child, ended } = startCli(['serve', '--port', '0'], { env: { HAULIER_HOME: store.paths.home } });
-    let said = '';
-    child.stdout!.on('data', (text: Buffer) => (said += text.toString()));
-    const isServing = (): boolean => said.includes('what is served');
-    await until(isServing, { timeoutMs: 30_000, what: 'it serves' });
-    const file = `${/HF_ENDPOINT=(\S+)/.exec(said)![1]}/acme/tiny/resolve/main/model.bin`;
-    for (let client = 0; client < CLIENTS; client += 1) await readSome(file);
-    expect((await ask(file, { method: 'HEAD' })).status).toBe(200);
-    child.kill('SIGINT');
+    try {
+      const file = `${await urlOf(child)}/acme/tiny/resolve/main/model.bin`;
+      for (let client = 0; client < CLIENTS; client += 1) await readSome(file);
+      expect((await ask(file, { method: 'HEAD' })).status).toBe(200);
+    } finally {
+      child.kill('SIGINT');
+    }
     expect(await ended).toMatchObject({ code: 130, stderr: '' });
   });
 });
