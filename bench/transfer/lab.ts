@@ -26,6 +26,8 @@ export interface Lab {
   readonly programs: Programs;
   readonly origin: BenchOrigin;
   readonly certificate: Certificate;
+  /** Where programs of other projects are kept between runs. */
+  readonly cacheDir: string;
   /** The built command line. */
   readonly cli: string;
   /** A file of this many MiB; made at the first call. */
@@ -43,7 +45,8 @@ export interface Lab {
 export async function openLab(options: LabOptions): Promise<Lab> {
   const { say } = options;
   const project = fileURLToPath(new URL('../../..', import.meta.url));
-  const programs = await findPrograms(join(project, '.cache'), say);
+  const cacheDir = join(project, '.cache');
+  const programs = await findPrograms(cacheDir, say);
   const folder = await mkdtemp(join(options.dir ?? tmpdir(), 'haulier-bench-'));
   const www = join(folder, 'www');
   const files = new Map<number, Promise<OriginFile>>();
@@ -62,6 +65,7 @@ export async function openLab(options: LabOptions): Promise<Lab> {
       programs,
       origin,
       certificate,
+      cacheDir,
       cli: join(project, 'dist/bundles/cli/main.js'),
       file: (mib) => {
         const made = files.get(mib) ?? (say(`making a file of ${mib} MiB`), makeFile(www, `${mib}.bin`, mib * MIB));

@@ -124,7 +124,8 @@ function routes(options: ServeOptions): (exchange: Exchange) => { kind: ServedKi
   const gateway: Route = async (exchange) =>
     answerGateway(exchange, { ...(await partsFor(exchange)), pull: pull?.cids });
   const swarm: Route = async (exchange) => answerSwarm(exchange, { ...(await partsFor(exchange)), ...swarmParts });
-  const providers: Route = async (exchange) => answerProviders(exchange, (await partsFor(exchange)).blocks);
+  const providers: Route = async (exchange) =>
+    answerProviders(exchange, { ...(await partsFor(exchange)), pull: pull?.cids });
   const hub =
     (asked: HubRequest): Route =>
     async (exchange) => {

@@ -2,6 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { CID } from 'multiformats/cid';
+import { folderDag } from '#content/dag/folder-dag';
 import { buildLeafTable } from '#content/leaf/build-leaf-table';
 import { createFileDigester } from '#content/digest/file-digester';
 import { loadHash } from '#content/digest/multihash';
@@ -102,6 +104,20 @@ describe(`another builder of DAGs (ipfs-unixfs-importer)${whyNot === undefined ?
     await expect(resolvePath(root, ['folder', 'sub', '400.txt'], fetch)).rejects.toMatchObject({
       kind: 'is-directory',
     });
+  });
+
+  test.each(PROFILES)('builds the folder of %s that ours builds, plain and sharded', async (profile) => {
+    const long = Array.from({ length: 1_200 }, (_, at) => `long/${`${at}-`.repeat(60).slice(0, 220)}`);
+    const files = ['a.json', 'sub/ä.bin', ...long].map((path) => ({ path: `f/${path}`, seed: path, bytes: 30 }));
+    const { cids, blocks } = await imported(home, files, { profile });
+    const placed = files.map(({ path }) => {
+      const cid = CID.parse(cids.get(path)!).toV1().toString();
+      return { path: path.slice(2), cid, tsize: blocks.get(cid)!.length };
+    });
+    const dag = folderDag(placed, profile === 'unixfs-v1-2025' ? 1 : 0)!;
+    expect(dag.cid).toBe(CID.parse(cids.get('f')!).toV1().toString());
+    expect(dag.blocks.size).toBeGreaterThan(200);
+    for (const [cid, block] of dag.blocks) expect(Buffer.from(block).equals(blocks.get(cid)!)).toBe(true);
   });
 
   test('E12 agrees with another library about every hash', async () => {

@@ -51,6 +51,22 @@ function checkedSegment(name: string): void {
     throw new RangeError(`${JSON.stringify(name)} is no name in a directory: write the path without "." and ".."`);
 }
 
+/**
+ * Lists the names of one directory, basic or sharded; what they name is not read.
+ *
+ * @param cid canonical
+ * @throws VerifyError `invalid-dag` for a file and for a directory that breaks the rules, `unsupported` beyond the limits
+ */
+export async function listDirectory(
+  cid: string,
+  fetchBlock: FetchBlock,
+  options: ResolveOptions = {},
+): Promise<DirectoryEntry[]> {
+  const root = parseCid(cid);
+  const source = directoryBlocks(fetchBlock, options);
+  return allEntries(cid, directoryNode(cid, await readNode(root, cid, source)), source);
+}
+
 /** One file of an enumerated directory. */
 export interface IpfsFile {
   /** Relative to the directory, `/`-separated. */

@@ -37,6 +37,23 @@ export function encodeDirectoryNode(entries: readonly NamedLink[]): Uint8Array {
   return concat([...named.map((entry) => encodeLink(entry, entry.bytes)), Uint8Array.of(0x0a, 2, 0x08, 1)]);
 }
 
+/** Bits of the hash of a name that a shard of the common builders uses: it has 256 places. */
+export const SHARD_BITS = 8;
+
+/**
+ * Encodes a shard of a HAMT directory as the common builders do.
+ *
+ * @param links by their places, in order; each name begins with the place
+ */
+export function encodeShardNode(links: ReadonlyMap<number, NamedLink>): Uint8Array {
+  const bits = [...links.keys()].reduce((sum, place) => sum | (1n << BigInt(place)), 0n).toString(16);
+  const field = Buffer.from(bits.length % 2 === 0 ? bits : `0${bits}`, 'hex');
+  const [hash, fanout] = [encodeVarint(0x22), encodeVarint(1 << SHARD_BITS)];
+  const data = [0x08, 5, 0x12, ...encodeVarint(field.length), ...field, 0x28, ...hash, 0x30, ...fanout];
+  const encoded = [...links.values()].map((link) => encodeLink(link, Buffer.from(link.name)));
+  return concat([...encoded, Uint8Array.from([0x0a, ...encodeVarint(data.length), ...data])]);
+}
+
 const NO_NAME = new Uint8Array(0);
 
 function encodeLink({ cid, tsize }: Pick<ChildLink, 'cid' | 'tsize'>, name = NO_NAME): Uint8Array {

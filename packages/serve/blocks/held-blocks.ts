@@ -152,7 +152,8 @@ async function leafBlock(
   }
 }
 
-const digestAt = (table: LeafTable, leaf: number): Uint8Array =>
+/** The digest of a leaf: a view into the table. */
+export const digestAt = (table: LeafTable, leaf: number): Uint8Array =>
   table.digests.subarray(leaf * table.digestBytes, (leaf + 1) * table.digestBytes);
 
 /** Which file of the store has which block. */

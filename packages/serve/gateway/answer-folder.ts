@@ -1,26 +1,19 @@
 import { createHash } from 'node:crypto';
 import type { CidParts } from '#content/cid/cid-bytes';
-import { allEntries, directoryNode, readNode } from '#content/dag/directory-node';
+import type { DirectoryEntry } from '#content/dag/directory-node';
 import { blockName } from '#content/dag/verified-blocks';
-import { VerifyError } from '#core/failure';
-import type { SeenBlocks } from '../blocks/held-blocks.ts';
 import { matchesNone } from '../http/entity-tags.ts';
 import { answerBytes, answerNothing, answerText, headerOf, type Exchange } from '../http/exchange.ts';
 import type { Asked } from './asked.ts';
 import type { GatewayParts } from './gateway.ts';
 import { immutableHeaders, type Place } from './gateway-headers.ts';
+import { entriesHere } from './resolve.ts';
 
 export interface FolderAnswer {
   readonly cid: CidParts;
   readonly place: Place;
   readonly asked: Asked;
   readonly answerFile: (exchange: Exchange, parts: GatewayParts, cid: CidParts, place: Place) => Promise<void>;
-}
-
-interface Listed {
-  readonly name: string;
-  readonly cid: CidParts;
-  readonly tsize: number | undefined;
 }
 
 /** Answers a directory: its index.html where it has one, else a list; without a slash at its end a redirect to it. */
@@ -31,7 +24,7 @@ export async function answerFolder(exchange: Exchange, parts: GatewayParts, answ
     const location = `${place.ipfsPath}/${query}`;
     return answerText(exchange, 301, `it is a folder: ${location}`, { ...immutableHeaders(place), location });
   }
-  const entries = await entriesOf(parts.blocks, cid);
+  const entries = await entriesHere(parts.blocks, cid);
   if (entries === undefined) return answerText(exchange, 404, 'the folder is not whole here');
   const index = entries.find(({ name }) => name === 'index.html');
   if (index !== undefined) {
@@ -42,6 +35,7 @@ export async function answerFolder(exchange: Exchange, parts: GatewayParts, answ
   const etag = `"DirIndex-${createHash('sha256').update(page).digest('hex').slice(0, 16)}_CID-${blockName(cid)}"`;
   const headers = {
     ...immutableHeaders(place),
+    'x-ipfs-path': `${place.ipfsPath}/`,
     'cache-control': 'public, max-age=604800, stale-while-revalidate=2678400',
     'content-type': 'text/html; charset=utf-8',
     'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
@@ -51,29 +45,7 @@ export async function answerFolder(exchange: Exchange, parts: GatewayParts, answ
   answerBytes(exchange, 200, page, headers);
 }
 
-/** @returns undefined when a shard is not here */
-async function entriesOf(blocks: SeenBlocks, cid: CidParts): Promise<Listed[] | undefined> {
-  const where = blockName(cid);
-  const missing = new VerifyError('leaf-unobtainable', 'a shard is not here');
-  const source = {
-    blocks: new Map<string, Uint8Array>(),
-    get: async (part: CidParts) => {
-      const block = await blocks.get(part);
-      if (block === undefined) throw missing;
-      return block;
-    },
-  };
-  try {
-    const node = directoryNode(where, await readNode(cid, where, source));
-    const entries = await allEntries(where, node, source);
-    return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
-  } catch (error) {
-    if (error instanceof VerifyError) return undefined;
-    throw error;
-  }
-}
-
-function pageOf({ ipfsPath, roots }: Place, entries: readonly Listed[]): string {
+function pageOf({ ipfsPath, roots }: Place, entries: readonly DirectoryEntry[]): string {
   const title = escaped(`Index of ${decodeURIComponent(ipfsPath)}`);
   const rows = entries.map(({ name, cid, tsize }) => {
     const hash = blockName(cid);

@@ -1,3 +1,4 @@
+import { tryParseCid, type ParsedCid } from '#content/cid/cid';
 import { CODEC, type CidParts } from '#content/cid/cid-bytes';
 import { decodeUnixfsNode, UNIXFS_TYPE } from '#content/dag/unixfs-node';
 import { IDENTITY } from '#content/digest/multihash';
@@ -10,8 +11,7 @@ import { contentTypeOf } from '../http/content-type.ts';
 import { matchesNone } from '../http/entity-tags.ts';
 import { answerNothing, answerText, headerOf, type Exchange, type Headers } from '../http/exchange.ts';
 import type { Readable } from '../http/send-content.ts';
-import { GrowingFile } from '../pull/growing-file.ts';
-import type { PullCids } from '../pull/pull-cids.ts';
+import type { PullCids, PulledFile } from '../pull/pull-cids.ts';
 import { answerCar } from './answer-car.ts';
 import { askedOf, type Asked } from './asked.ts';
 import { contentDisposition, immutableHeaders, type Place } from './gateway-headers.ts';
@@ -28,7 +28,7 @@ export interface GatewayParts {
 }
 
 /**
- * Answers `/ipfs/CID[/path]` as a trustless and as a path gateway. What is not here is a 404 at once: nothing is fetched.
+ * Answers `/ipfs/CID[/path]` as a trustless and as a path gateway. What is not here, and may not be fetched, is a 404 at once.
  *
  * @throws what reading, proof or the client reject with; nothing more can be sent then
  * @see specs.ipfs.tech: trustless-gateway, path-gateway
@@ -39,13 +39,15 @@ export async function answerGateway(exchange: Exchange, parts: GatewayParts): Pr
     return answerText(exchange, 405, `${method} is not served: GET and HEAD are`, { allow: 'GET, HEAD' });
   const asked = askedOf(exchange);
   if ('status' in asked) return answerText(exchange, asked.status, asked.why);
-  const { blocks } = parts;
-  const found = await findOrPull(exchange, parts, asked);
-  if (found instanceof GrowingFile) return answerGrowing(exchange, asked, found);
+  // A file is sent as it arrives; where blocks are wanted, each is sent when it is there.
+  const seen = asked.wanted.as === 'file' ? parts : { ...parts, blocks: withGrowing(exchange, parts) };
+  const found = await findOrPull(exchange, seen, asked);
+  if ('file' in found) return answerGrowing(exchange, seen, asked, found);
   if (!('cid' in found)) return answerMissing(exchange, isNoEntry(found));
   const place = placeOf(exchange, found);
-  if (asked.wanted.as === 'raw') return answerRaw(exchange, parts, found, place);
-  if (asked.wanted.as === 'file') return answerEntity(exchange, parts, asked, found, place);
+  if (asked.wanted.as === 'raw') return answerRaw(exchange, seen, found, place);
+  const blocks = blocksBelow(exchange, seen, asked.root);
+  if (asked.wanted.as === 'file') return answerEntity(exchange, { ...seen, blocks }, asked, found, place);
   const endBlock = await blocks.get(found.cid);
   if (endBlock === undefined) return answerMissing(exchange, false);
   const { wanted } = asked;
@@ -55,12 +57,32 @@ export async function answerGateway(exchange: Exchange, parts: GatewayParts): Pr
   });
 }
 
+/** Blocks of files that are being fetched, and of the store. A file that is published meanwhile is in the store when it is no longer fetched. */
+function withGrowing(exchange: Exchange, { blocks, pull }: GatewayParts): SeenBlocks {
+  if (pull === undefined || onlyIfCached(exchange)) return blocks;
+  return { get: async (cid) => (await pull.blockOf(cid)) ?? blocks.get(cid) };
+}
+
+/** Blocks that are here, and below a root that is allowed also those that can be fetched. */
+function blocksBelow(exchange: Exchange, { blocks, pull }: GatewayParts, root: ParsedCid): SeenBlocks {
+  if (pull?.allows(root) !== true || onlyIfCached(exchange)) return blocks;
+  return {
+    async get(cid) {
+      const here = await blocks.get(cid);
+      const wanted = here === undefined ? tryParseCid(blockName(cid)) : undefined;
+      if (wanted === undefined) return here;
+      await pull.pull(wanted, []);
+      return blocks.get(cid);
+    },
+  };
+}
+
 /** What the path leads to, or the file at its end while it is fetched. */
 async function findOrPull(
   exchange: Exchange,
   parts: GatewayParts,
   asked: Asked,
-): Promise<ResolvedPath | UnresolvedPath | GrowingFile> {
+): Promise<ResolvedPath | UnresolvedPath | PulledFile> {
   const { blocks } = parts;
   const found = await resolveHere(blocks, asked.root, asked.names);
   const isHere = 'cid' in found && (await blocks.get(found.cid)) !== undefined;
@@ -71,39 +93,43 @@ async function findOrPull(
 const isNoEntry = (found: ResolvedPath | UnresolvedPath): boolean => 'is' in found && found.is === 'no-entry';
 
 /**
- * Fetches what the path leads to, where that is allowed.
+ * Begins to fetch what the path leads to, where that is allowed.
  *
- * @returns the file while it arrives, for a client that takes its bytes; undefined when everything is here that can be had
+ * @returns the file as it arrives, for a client that takes its bytes; undefined for one that takes blocks, and when everything is here that
+ *   can be had
  */
 async function pulled(
   exchange: Exchange,
   { pull }: GatewayParts,
   { root, names, wanted }: Asked,
-): Promise<GrowingFile | undefined> {
+): Promise<PulledFile | undefined> {
   if (pull?.allows(root) !== true || onlyIfCached(exchange)) return undefined;
   const entry = await pull.pull(root, names);
-  if (entry.is !== 'file') return undefined;
-  if (wanted.as === 'file') return entry.file;
-  // Blocks are cut from the whole file.
-  await entry.file.done.catch(() => undefined);
-  return undefined;
+  return entry.is === 'file' && wanted.as === 'file' ? entry : undefined;
 }
 
-async function answerGrowing(exchange: Exchange, { root, names }: Asked, file: GrowingFile): Promise<void> {
+async function answerGrowing(
+  exchange: Exchange,
+  { blocks }: GatewayParts,
+  { root, names }: Asked,
+  { cid, file }: PulledFile,
+): Promise<void> {
+  const way = await resolveHere(blocks, root, names);
+  const facts = contentFacts(exchange, placeOf(exchange, { roots: 'cid' in way ? way.roots : [cid] }));
+  const etag = `"${cid}"`;
+  if (matchesNone(headerOf(exchange, 'if-none-match'), etag))
+    return answerNothing(exchange, 304, { ...facts.headers, etag });
   await file.started;
   if (file.hasFailed) return answerText(exchange, 504, 'it cannot be fetched now', { 'retry-after': 30 });
   const content = file.reader();
   try {
-    const place = { roots: [root.cid], ipfsPath: exchange.path.replace(/\/+$/, '') };
-    const etag = `"${[root.cid, ...names].join('/')}"`;
-    const contentType = contentTypeOf(exchange.query.get('filename') ?? place.ipfsPath);
-    await answerContent(exchange, content, { etag, contentType, headers: immutableHeaders(place) });
+    await answerContent(exchange, content, { etag, ...facts });
   } finally {
     await content.close();
   }
 }
 
-const placeOf = (exchange: Exchange, { roots }: ResolvedPath): Place => ({
+const placeOf = (exchange: Exchange, { roots }: Pick<ResolvedPath, 'roots'>): Place => ({
   roots,
   ipfsPath: exchange.path.replace(/\/+$/, ''),
 });
@@ -115,7 +141,7 @@ const onlyIfCached = (exchange: Exchange): boolean =>
 function answerMissing(exchange: Exchange, noEntry: boolean): void {
   if (noEntry) answerText(exchange, 404, 'the directory has no such name');
   else if (onlyIfCached(exchange)) answerText(exchange, 412, 'it is not here');
-  else answerText(exchange, 404, 'it is not here, and nothing is fetched for a request');
+  else answerText(exchange, 404, 'it is not here');
 }
 
 async function answerRaw(exchange: Exchange, parts: GatewayParts, { cid }: ResolvedPath, place: Place): Promise<void> {
@@ -142,16 +168,13 @@ async function answerEntity(
 /** Answers with the bytes of a file: a published one, or one whose single block is here. */
 async function answerFile(exchange: Exchange, parts: GatewayParts, cid: CidParts, place: Place): Promise<void> {
   const etag = `"${blockName(cid)}"`;
-  // A page of somewhere must not act in the name of this server.
-  const guard = { 'content-security-policy': 'sandbox' };
-  const headers = { ...immutableHeaders(place), ...downloadHeaders(exchange, place), ...guard };
+  const facts = contentFacts(exchange, place);
   const content = await openFile(parts, cid);
   if (content === undefined) return answerMissing(exchange, false);
   try {
     if (matchesNone(headerOf(exchange, 'if-none-match'), etag))
-      return answerNothing(exchange, 304, { ...headers, etag });
-    const contentType = contentTypeOf(exchange.query.get('filename') ?? place.ipfsPath);
-    await answerContent(exchange, content, { etag, headers, contentType });
+      return answerNothing(exchange, 304, { ...facts.headers, etag });
+    await answerContent(exchange, content, { etag, ...facts });
   } finally {
     await content.close?.();
   }
@@ -192,6 +215,18 @@ const inMemory = (bytes: Uint8Array): Readable => ({
     return part.length;
   },
 });
+
+function contentFacts(exchange: Exchange, place: Place) {
+  return {
+    contentType: contentTypeOf(exchange.query.get('filename') ?? place.ipfsPath),
+    headers: {
+      ...immutableHeaders(place),
+      ...downloadHeaders(exchange, place),
+      // A page of somewhere must not act in the name of this server.
+      'content-security-policy': 'sandbox',
+    },
+  };
+}
 
 function downloadHeaders(exchange: Exchange, { ipfsPath }: Place): Headers {
   const given = exchange.query.get('filename');

@@ -1,5 +1,5 @@
 import { blockName, verifiedBlocks } from '#content/dag/verified-blocks';
-import { directoryNode, findEntry, readNode } from '#content/dag/directory-node';
+import { allEntries, directoryNode, findEntry, readNode, type DirectoryEntry } from '#content/dag/directory-node';
 import { CODEC, type CidParts } from '#content/cid/cid-bytes';
 import { VerifyError } from '#core/failure';
 import { MIB } from '#core/units';
@@ -78,6 +78,31 @@ export async function isDirectory(blocks: SeenBlocks, cid: CidParts): Promise<bo
     return true;
   } catch (error) {
     if (error instanceof VerifyError) return false;
+    throw error;
+  }
+}
+
+/**
+ * Lists a directory by its blocks in the store, in the order of the names.
+ *
+ * @returns undefined when a shard is not here, or it is no directory
+ */
+export async function entriesHere(blocks: SeenBlocks, cid: CidParts): Promise<DirectoryEntry[] | undefined> {
+  const where = blockName(cid);
+  const source = {
+    blocks: new Map<string, Uint8Array>(),
+    get: async (part: CidParts) => {
+      const block = await blocks.get(part);
+      if (block === undefined) throw new NotHere(where);
+      return block;
+    },
+  };
+  try {
+    const node = directoryNode(where, await readNode(cid, where, source));
+    const entries = await allEntries(where, node, source);
+    return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  } catch (error) {
+    if (error instanceof VerifyError || error instanceof NotHere) return undefined;
     throw error;
   }
 }

@@ -4,7 +4,7 @@ import type { Contents } from '../blocks/contents.ts';
 import type { Reader } from '../blocks/held-blocks.ts';
 import { answerContent } from '../http/answer-content.ts';
 import { contentTypeOf } from '../http/content-type.ts';
-import { isHead, type Exchange } from '../http/exchange.ts';
+import { isHead, type Exchange, type Headers } from '../http/exchange.ts';
 import type { Readable } from '../http/send-content.ts';
 import type { SeenBlob } from '#store/blobs/look';
 import type { PullFiles } from '../pull/pull-files.ts';
@@ -102,12 +102,20 @@ function answerOf(file: RepoFile, commit: string, knownGit: string | undefined) 
     contentType: contentTypeOf(file.path),
     headers: {
       ...linked,
+      ...digestHeaders(file.sha256),
       'x-repo-commit': commit,
       'x-content-type-options': 'nosniff',
       'content-disposition': `attachment; filename="${asciiName(file.path)}"`,
       'cache-control': 'no-cache',
     },
   };
+}
+
+/** The digest of the whole file, also beside a part of it: RFC 9530, and its older form, which aria2 checks by itself. */
+function digestHeaders(sha256: string | undefined): Headers {
+  if (sha256 === undefined) return {};
+  const base64 = Buffer.from(sha256, 'hex').toString('base64');
+  return { 'repr-digest': `sha-256=:${base64}:`, digest: `SHA-256=${base64}` };
 }
 
 const asciiName = (path: string): string =>

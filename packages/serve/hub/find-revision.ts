@@ -1,5 +1,6 @@
 import type { Reader } from '../blocks/held-blocks.ts';
-import type { HubMirror, MirrorRevision } from '../pull/hub-mirror.ts';
+import type { HubMirror } from '../pull/hub-mirror.ts';
+import type { MirrorRevision } from '../pull/mirror-files.ts';
 import { repoKey, revisionOf, type HubRepository, type RepoRevision } from './hub-repo.ts';
 import type { HubRequest, RepoName } from './hub-request.ts';
 
@@ -34,23 +35,25 @@ type Asked = Exclude<HubRequest, { readonly ask: 'whoami' }>;
  */
 export async function findRevision(asked: Asked, parts: RevisionParts): Promise<FoundRevision | RefusedRevision> {
   const name = 'revision' in asked ? asked.revision : 'main';
+  const own = ownRevision(asked, name, parts);
+  // What the hub knows of a private model is private too.
+  if (own === 'hidden') return { refused: 'RepoNotFound' };
   const isAllowed = parts.mirror?.allows(asked.repo) === true;
   const answer = isAllowed ? await parts.mirror!.revision(asked.repo, name === 'HEAD' ? 'main' : name) : undefined;
   if (answer?.is === 'known') return mirrored(asked.repo, answer.revision);
-  const own = ownRevision(asked, name, parts);
   if (!('refused' in own) || answer === undefined) return own;
   return { refused: answer.is === 'away' ? 'hub-away' : answer.what };
 }
 
+/** @returns `hidden` for a repository of which the reader may read nothing */
 function ownRevision(
   asked: Asked,
   name: string,
   { repos, reader, isPrivate }: RevisionParts,
-): FoundRevision | RefusedRevision {
+): FoundRevision | RefusedRevision | 'hidden' {
   const repo = repos.get(repoKey(asked.repo.type, asked.repo.name));
-  // A repository of which the reader may read nothing is not here, for this reader.
-  if (repo === undefined || ![...repo.models].some((model) => reader.mayReadModel(model)))
-    return { refused: 'RepoNotFound' };
+  if (repo === undefined) return { refused: 'RepoNotFound' };
+  if (![...repo.models].some((model) => reader.mayReadModel(model))) return 'hidden';
   const revision = revisionOf(repo, name);
   const isHere = asked.ask === 'file' && revision?.files.has(asked.path) === true;
   if (revision === undefined || (!revision.isWhole && !isHere)) return { refused: 'RevisionNotFound' };

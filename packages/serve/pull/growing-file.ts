@@ -1,5 +1,6 @@
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import type { ByteRange } from '#core/bytes/byte-range';
+import { codeOf } from '#core/error-facts';
 import { StorageError } from '#core/failure';
 import type { FileOperations, OpenFile } from '#transfer/disk/file-operations';
 import type { Readable } from '../http/send-content.ts';
@@ -91,7 +92,7 @@ export class GrowingFile {
       read: async (buffer, position) => {
         while (!this.#isReadable(position)) await this.#until(position);
         if (typeof this.#ended === 'object') throw this.#ended.error;
-        handle ??= open(this.#path!, 'r');
+        handle ??= this.#open();
         const length = Math.min(buffer.length, this.#frontier - position);
         state.readEnd = Math.max(state.readEnd, position + length);
         try {
@@ -105,6 +106,19 @@ export class GrowingFile {
         await (await handle)?.close();
       },
     };
+  }
+
+  async #open(): Promise<FileHandle> {
+    const path = this.#path!;
+    try {
+      return await open(path, 'r');
+    } catch (error) {
+      const isStill = this.#ended !== undefined && this.#path === path;
+      if (codeOf(error) !== 'ENOENT' || isStill) throw StorageError.from(error, path);
+      // All of it is here, and it is being given its final name.
+      await this.done;
+      return open(this.#path!, 'r');
+    }
   }
 
   /**

@@ -1,36 +1,16 @@
-import { createHash } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { BoundedMap } from '#core/bounded-map';
-import { SourceError } from '#core/failure';
+import { SourceError, type SourceFailureKind } from '#core/failure';
 import type { Logger } from '#core/logger';
 import { badRevisionReason } from '#core/text/hub-name';
 import { matchesPattern } from '#core/text/name-pattern';
-import { parseJson } from '#core/text/parse-json';
 import { unsafePathReason } from '#core/text/safe-path';
 import { MINUTE_MS, SECOND_MS } from '#core/units';
-import { nodeFiles } from '#os/file-calls';
-import { ifPresent } from '#os/if-present';
-import { writeAtomically } from '#os/write-file';
 import { hubRevision, hubTree, type HubEntry, type HubRepo } from '#sources/hub/hub-api';
 import { repoKey } from '../hub/hub-repo.ts';
 import type { RepoName } from '../hub/hub-request.ts';
+import { mirrorFiles, type MirrorFile, type MirrorRevision } from './mirror-files.ts';
 import type { Upstream } from './pull-files.ts';
-
-/** One file of a mirrored repository. */
-export interface MirrorFile {
-  readonly path: string;
-  readonly sizeBytes: number;
-  /** Of large files; of small ones `git` is known. */
-  readonly sha256?: string | undefined;
-  readonly git?: string | undefined;
-}
-
-/** A repository of the hub at one commit. */
-export interface MirrorRevision {
-  readonly commit: string;
-  readonly files: readonly MirrorFile[];
-}
 
 /**
  * - `refused`  the hub says that there is no such repository or revision, or that it is gated
@@ -56,6 +36,8 @@ export interface HubMirrorOptions {
   readonly folder: string;
   readonly logger: Logger;
   readonly now?: (() => number) | undefined;
+  /** Longest wait of a client for an answer of the hub, in milliseconds; default 8,000. */
+  readonly waitMs?: number | undefined;
 }
 
 const COMMIT = /^[0-9a-f]{40}$/;
@@ -63,6 +45,15 @@ const COMMIT = /^[0-9a-f]{40}$/;
 const FRESH_MS = MINUTE_MS;
 /** Clients give up after ten seconds. */
 const ASK_MS = 8 * SECOND_MS;
+/** Of a long list, which goes on for the next client when the first one has waited long enough. */
+const LIST_MS = MINUTE_MS;
+
+/**
+ * A hub that gave no answer is not asked again for so long: clients ask for twenty files one after another, and each would wait. It is
+ * longer where the hub says so, up to the second bound.
+ */
+const AWAY_MS = 15 * SECOND_MS;
+const MAX_AWAY_MS = 5 * MINUTE_MS;
 
 interface Ref {
   readonly commit: string;
@@ -70,22 +61,16 @@ interface Ref {
 }
 
 export function hubMirror(options: HubMirrorOptions): HubMirror {
-  const { allow, now = Date.now } = options;
-  const memory = new BoundedMap<MirrorRevision>({ capacity: 200 });
-  const refs = new BoundedMap<Ref>({ capacity: 10_000 });
+  const { allow, now = Date.now, waitMs = ASK_MS } = options;
+  const { known, keep, fromBefore, refs } = mirrorMemory(options);
   const refusals = new BoundedMap<{ readonly answer: MirrorAnswer; readonly askedAt: number }>({ capacity: 10_000 });
   const asking = new Map<string, Promise<MirrorAnswer>>();
-  const disk = mirrorFiles(options.folder);
-
-  const known = async (key: string, commit: string): Promise<MirrorRevision | undefined> =>
-    memory.get(`${key}@${commit}`) ?? (await disk.revision(key, commit));
+  let awayUntil = 0;
 
   const ask = async (repo: RepoName, key: string, revision: string): Promise<MirrorAnswer> => {
     try {
       const found = await askHub(repo, revision, options.upstream, (commit) => known(key, commit));
-      memory.set(`${key}@${found.commit}`, found);
-      refs.set(`${key}@${revision}`, { commit: found.commit, askedAt: now() });
-      await disk.keep(key, revision, found);
+      await keep(key, revision, { found, askedAt: now() });
       return { is: 'known', revision: found };
     } catch (error) {
       const refusal = refusalOf(error);
@@ -94,9 +79,8 @@ export function hubMirror(options: HubMirrorOptions): HubMirror {
         return refusals.set(`${key}@${revision}`, { answer, askedAt: now() }).answer;
       }
       options.logger.warn({ err: error, repo: repo.name, revision }, 'the hub does not answer');
-      const commit = refs.peek(`${key}@${revision}`)?.commit ?? (await disk.commitOf(key, revision));
-      const kept = commit === undefined ? undefined : await known(key, commit);
-      return kept === undefined ? { is: 'away' } : { is: 'known', revision: kept };
+      awayUntil = Math.max(awayUntil, now() + awayMsOf(error));
+      return fromBefore(key, revision);
     }
   };
 
@@ -105,18 +89,53 @@ export function hubMirror(options: HubMirrorOptions): HubMirror {
     async revision(repo, revision) {
       const key = repoKey(repo.type, repo.name);
       if (badRevisionReason(revision) !== undefined) return { is: 'refused', what: 'RevisionNotFound' };
-      const ref = COMMIT.test(revision) ? { commit: revision, askedAt: Infinity } : refs.get(`${key}@${revision}`);
-      const held = ref !== undefined && now() - ref.askedAt < FRESH_MS ? await known(key, ref.commit) : undefined;
-      if (held !== undefined) return { is: 'known', revision: memory.set(`${key}@${held.commit}`, held) };
       const asked = `${key}@${revision}`;
+      const ref = COMMIT.test(revision) ? { commit: revision, askedAt: Infinity } : refs.get(asked);
+      const held = ref !== undefined && now() - ref.askedAt < FRESH_MS ? await known(key, ref.commit) : undefined;
+      if (held !== undefined) return { is: 'known', revision: held };
       const refused = refusals.get(asked);
       if (refused !== undefined && now() - refused.askedAt < FRESH_MS) return refused.answer;
+      if (now() < awayUntil) return fromBefore(key, revision);
       const running = asking.get(asked) ?? ask(repo, key, revision).finally(() => asking.delete(asked));
       asking.set(asked, running);
-      return running;
+      return Promise.race([running, wait(waitMs, undefined, { ref: false }).then(() => fromBefore(key, revision))]);
     },
   };
 }
+
+/** What the hub said: in memory, and on the disk for when it is away. */
+function mirrorMemory({ folder, logger }: HubMirrorOptions) {
+  const revisions = new BoundedMap<MirrorRevision>({ capacity: 200 });
+  const refs = new BoundedMap<Ref>({ capacity: 10_000 });
+  const disk = mirrorFiles(folder, logger);
+  const known = async (key: string, commit: string): Promise<MirrorRevision | undefined> => {
+    const found = revisions.get(`${key}@${commit}`) ?? (await disk.revision(key, commit));
+    return found && revisions.set(`${key}@${commit}`, found);
+  };
+  return {
+    refs,
+    known,
+    async keep(key: string, revision: string, { found, askedAt }: { found: MirrorRevision; askedAt: number }) {
+      revisions.set(`${key}@${found.commit}`, found);
+      refs.set(`${key}@${revision}`, { commit: found.commit, askedAt });
+      await disk.keep(key, revision, found);
+    },
+    async fromBefore(key: string, revision: string): Promise<MirrorAnswer> {
+      const commit = refs.peek(`${key}@${revision}`)?.commit ?? (await disk.commitOf(key, revision));
+      const kept = commit === undefined ? undefined : await known(key, commit);
+      return kept === undefined ? { is: 'away' } : { is: 'known', revision: kept };
+    },
+  };
+}
+
+/** @returns how long the hub is left alone; 0 for an answer that says nothing about other repositories */
+function awayMsOf(error: unknown): number {
+  if (!(error instanceof SourceError)) return Object(error).name === 'TimeoutError' ? AWAY_MS : 0;
+  if (!NO_ANSWER.has(error.kind)) return 0;
+  return Math.min(Math.max(error.retryAfterMs ?? 0, AWAY_MS), MAX_AWAY_MS);
+}
+
+const NO_ANSWER: ReadonlySet<SourceFailureKind> = new Set(['unreachable', 'timed-out', 'throttled']);
 
 async function askHub(
   { type, name }: RepoName,
@@ -124,13 +143,14 @@ async function askHub(
   { http, hfEndpoint: endpoint, hfToken: token }: Upstream,
   known: (commit: string) => Promise<MirrorRevision | undefined>,
 ): Promise<MirrorRevision> {
-  const signal = AbortSignal.timeout(ASK_MS);
   const at = (one: string): HubRepo => {
     const repo = { http, endpoint, token, repo: name, repoType: type, revision: one };
     return { ...repo, trusted: true };
   };
-  const { commit } = await hubRevision(at(revision), signal);
-  return (await known(commit)) ?? { commit, files: (await hubTree(at(commit), signal)).flatMap(fileOf) };
+  const { commit } = await hubRevision(at(revision), AbortSignal.timeout(ASK_MS));
+  const before = await known(commit);
+  if (before !== undefined) return before;
+  return { commit, files: (await hubTree(at(commit), AbortSignal.timeout(LIST_MS))).flatMap(fileOf) };
 }
 
 /** What nothing proves, and a path that leaves its folder, are not served. */
@@ -144,29 +164,4 @@ function refusalOf(error: unknown): 'RepoNotFound' | 'RevisionNotFound' | 'Gated
   if (error.kind === 'missing') return /no such revision/.test(error.message) ? 'RevisionNotFound' : 'RepoNotFound';
   if (error.kind !== 'forbidden') return undefined;
   return /gated/.test(error.message) ? 'GatedRepo' : 'RepoNotFound';
-}
-
-/** What is remembered on the disk: files by commit, and the commit that a branch had last. Losing it costs a question to the hub. */
-function mirrorFiles(folder: string) {
-  const pathOf = (kind: 'commit' | 'ref', key: string, revision: string): string =>
-    join(folder, `${kind}-${createHash('sha256').update(`${key}@${revision}`).digest('hex')}.json`);
-  const read = async (path: string): Promise<unknown> => {
-    const text = await ifPresent(readFile(path, 'utf8'));
-    return text === undefined ? undefined : parseJson(text);
-  };
-  return {
-    async revision(key: string, commit: string): Promise<MirrorRevision | undefined> {
-      const value = Object(await read(pathOf('commit', key, commit))) as Partial<MirrorRevision>;
-      return value.commit === commit && Array.isArray(value.files) ? (value as MirrorRevision) : undefined;
-    },
-    async commitOf(key: string, revision: string): Promise<string | undefined> {
-      const { commit } = Object(await read(pathOf('ref', key, revision))) as { commit?: unknown };
-      return typeof commit === 'string' && COMMIT.test(commit) ? commit : undefined;
-    },
-    async keep(key: string, revision: string, found: MirrorRevision): Promise<void> {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      await writeAtomically(nodeFiles, pathOf('commit', key, found.commit), JSON.stringify(found));
-      await writeAtomically(nodeFiles, pathOf('ref', key, revision), JSON.stringify({ commit: found.commit }));
-    },
-  };
 }

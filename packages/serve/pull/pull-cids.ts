@@ -1,29 +1,43 @@
 import { canonicalCid } from '#content/cid/canonical-cid';
 import { tryParseCid, type ParsedCid } from '#content/cid/cid';
+import type { CidParts } from '#content/cid/cid-bytes';
 import { encodeCar } from '#content/dag/car';
-import { resolvePath } from '#content/dag/resolve-path';
-import type { FetchBlock } from '#content/dag/verified-blocks';
+import { listDirectory, resolvePath } from '#content/dag/resolve-path';
+import { blockName, type FetchBlock } from '#content/dag/verified-blocks';
 import { buildLeafTable } from '#content/leaf/build-leaf-table';
 import { ExhaustedError, SourceError, VerifyError } from '#core/failure';
 import type { Logger } from '#core/logger';
 import { DEFAULT_BUDGETS } from '#core/policy';
 import { blockFetcher } from '#fetch/block-fetcher';
 import type { Store } from '#store/open-store';
+import { GrowingBlocks } from './growing-blocks.ts';
 import type { GrowingFile } from './growing-file.ts';
 import type { PullFiles } from './pull-files.ts';
 
+/** A file, as it arrives. */
+export interface PulledFile {
+  readonly is: 'file';
+  /** Canonical. */
+  readonly cid: string;
+  readonly file: GrowingFile;
+}
+
 /** What a path below an allowed CID leads to at the gateways. */
 export type PulledEntry =
-  | { readonly is: 'file'; readonly file: GrowingFile }
-  /** Its nodes are in the store now. */
+  | PulledFile
+  /** Its nodes, all shards of it, are in the store now; or the path ends at a directory that has no such name. */
   | { readonly is: 'directory' }
   | { readonly is: 'unobtainable' };
 
 export interface PullCids {
   /** Whether what is below this root may be fetched. */
   allows(root: ParsedCid): boolean;
+  /** Whether this block can be had here: it is an allowed root, or of a file that is being fetched. */
+  offers(cid: CidParts): boolean;
   /** Follows the names by blocks of the gateways, keeps the nodes on the way, and begins to fetch the file at the end. */
   pull(root: ParsedCid, names: readonly string[]): Promise<PulledEntry>;
+  /** A block of a file that is being fetched, as soon as it is there. @returns undefined for any other block */
+  blockOf(cid: CidParts): Promise<Uint8Array | undefined>;
 }
 
 export interface PullCidsOptions {
@@ -37,28 +51,42 @@ export interface PullCidsOptions {
 export function pullCids({ store, files, allow, logger }: PullCidsOptions): PullCids {
   const allowed = new Set(allow.filter((text) => tryParseCid(text) !== undefined).map(canonicalCid));
   const running = new Map<string, Promise<PulledEntry>>();
+  const growing = new GrowingBlocks();
+  /** A directory that is here whole has this block among its others already. */
+  const keepEach = async (nodes: ReadonlyMap<string, Uint8Array>): Promise<void> => {
+    for (const [cid, block] of nodes)
+      if ((await store.readLeaves(cid)).inner === undefined)
+        await store.writeLeaves(cid, { inner: encodeCar(cid, new Map([[cid, block]])) });
+  };
   const pull = async (root: ParsedCid, names: readonly string[]): Promise<PulledEntry> => {
-    const nodes = new Map<string, Uint8Array>();
-    const fetchBlock = recording(gatewayFetch(files), nodes);
+    const fetchBlock = gatewayFetch(files);
+    const onTheWay = new Map<string, Uint8Array>();
+    const atEnd = new Map<string, Uint8Array>();
+    const fetchAtEnd = recording(fetchBlock, atEnd);
     try {
-      const cid = await resolvePath(root.cid, names, fetchBlock);
-      if (nodes.size > 0) await store.writeLeaves(root.cid, { inner: encodeCar(root.cid, nodes) });
-      const built = await buildLeafTable(cid, fetchBlock);
-      const path = names.at(-1) ?? cid;
-      const spec = { path, cid, sizeBytes: built.table.sizeBytes, digests: {}, sources: [] };
-      return { is: 'file', file: files.pull(spec, built) };
-    } catch (error) {
-      if (!isKnown(error)) throw error;
-      if (error instanceof VerifyError && error.kind === 'is-directory' && nodes.size > 0) {
-        await store.writeLeaves(root.cid, { inner: encodeCar(root.cid, nodes) });
+      const cid = await resolvePath(root.cid, names, recording(fetchBlock, onTheWay)).finally(() => keepEach(onTheWay));
+      const built = await buildLeafTable(cid, fetchAtEnd).catch(unlessDirectory);
+      if (built === undefined) {
+        await listDirectory(cid, fetchAtEnd);
+        await store.writeLeaves(cid, { inner: encodeCar(cid, atEnd) });
         return { is: 'directory' };
       }
+      const path = names.at(-1) ?? cid;
+      const spec = { path, cid, sizeBytes: built.table.sizeBytes, digests: {}, sources: [] };
+      const file = files.pull(spec, built);
+      growing.add(cid, built, file);
+      return { is: 'file', cid, file };
+    } catch (error) {
+      if (!isKnown(error)) throw error;
+      if (isOfDirectory(error)) return { is: 'directory' };
       logger.warn({ err: error, cid: root.cid }, 'what a client asked for cannot be fetched');
       return { is: 'unobtainable' };
     }
   };
   return {
     allows: ({ cid }) => allowed.has(cid),
+    offers: (cid) => allowed.has(blockName(cid)) || growing.has(cid),
+    blockOf: (cid) => growing.get(cid),
     pull(root, names) {
       const key = [root.cid, ...names].join('/');
       const joined = running.get(key) ?? pull(root, names).finally(() => running.delete(key));
@@ -66,6 +94,13 @@ export function pullCids({ store, files, allow, logger }: PullCidsOptions): Pull
       return joined;
     },
   };
+}
+
+const isOfDirectory = (error: unknown): boolean => error instanceof VerifyError && error.kind === 'is-directory';
+
+/** @throws every other error */
+function unlessDirectory(error: unknown): undefined {
+  if (!isOfDirectory(error)) throw error;
 }
 
 const isKnown = (error: unknown): boolean =>
@@ -79,10 +114,12 @@ const gatewayFetch = ({ blockSources }: PullFiles): FetchBlock =>
     random: Math.random,
   }).fetchBlock;
 
-/** Remembers the right blocks that pass by. */
+/** Remembers the right blocks that pass by, and fetches none of them twice. */
 const recording =
   (fetchBlock: FetchBlock, into: Map<string, Uint8Array>): FetchBlock =>
   async (cid, request) => {
+    const known = into.get(cid);
+    if (known !== undefined) return known;
     const block = await fetchBlock(cid, request);
     if (request.verify(block)) into.set(cid, block);
     return block;

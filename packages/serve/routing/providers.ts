@@ -4,23 +4,27 @@ import { tryParseCid } from '#content/cid/cid';
 import { peerIdText } from '#content/cid/peer-id';
 import type { SeenBlocks } from '../blocks/held-blocks.ts';
 import { answerBytes, answerText, headerOf, type Exchange } from '../http/exchange.ts';
+import type { PullCids } from '../pull/pull-cids.ts';
 
 const PREFIX = '/routing/v1/providers/';
 
 /**
- * Answers `/routing/v1/providers/CID` with this server itself where it has the block, so that clients that find providers by a
+ * Answers `/routing/v1/providers/CID` with this server itself where it has the block or may fetch it, so that clients that find providers by a
  * delegated router (kubo, Helia) need nothing beside its address. Filters of addresses are ignored: clients that ask for https alone
  * would never see a plain server of their own LAN.
  *
  * @see specs.ipfs.tech: http-routing-v1, IPIP-513 for the empty answer
  */
-export async function answerProviders(exchange: Exchange, blocks: SeenBlocks): Promise<void> {
+export async function answerProviders(
+  exchange: Exchange,
+  { blocks, pull }: { readonly blocks: SeenBlocks; readonly pull?: Pick<PullCids, 'offers'> | undefined },
+): Promise<void> {
   const { path, request } = exchange;
   if (request.method !== 'GET') return answerText(exchange, 405, 'GET is served', { allow: 'GET' });
   if (!path.startsWith(PREFIX)) return answerText(exchange, 501, 'only providers are served');
   const cid = tryParseCid(path.slice(PREFIX.length));
   if (cid === undefined) return answerText(exchange, 400, 'that is no CID that is served');
-  const isHere = (await blocks.get(cid)) !== undefined;
+  const isHere = pull?.offers(cid) === true || (await blocks.get(cid)) !== undefined;
   const records = isHere ? [recordOf(exchange)] : [];
   const asLines = /application\/x-ndjson/.test(headerOf(exchange, 'accept') ?? '');
   const text = asLines

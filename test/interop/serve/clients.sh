@@ -4,21 +4,13 @@
 # Needs python3 with venv and PyPI; curl, wget and aria2c are used where they are. Everything is kept in a temporary folder.
 set -euo pipefail
 
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 url=${1:?address of the server} repo=${2:?owner/name} revision=${3:-main}
-versions=(0.17.3 0.23.5 0.36.2 1.2.0 2.4.0)
+versions=(0.17.3 0.20.3 0.23.5 0.26.5 0.30.2 0.36.2 1.2.0 1.10.0 1.33.0 2.4.0)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
-
-python3 - "$url" "$repo" "$revision" > sums <<'PYTHON'
-import json, sys, urllib.request
-url, repo, revision = sys.argv[1:]
-entries = json.load(urllib.request.urlopen(f'{url}/api/models/{repo}/tree/{revision}?recursive=true'))
-for entry in sorted(entries, key=lambda entry: -entry['size']):
-    if entry['type'] == 'file' and 'lfs' in entry:
-        print(entry['lfs']['oid'], ' ' + entry['path'])
-PYTHON
-[ -s sums ] || { echo "$repo has no large file at $revision"; exit 1; }
+python3 "$here/sums.py" "$url" "$repo" "$revision" > sums
 
 failed=0
 report() { if [ "$2" = 0 ]; then echo "ok    $1"; else echo "FAIL  $1"; failed=1; fi; }
@@ -31,6 +23,7 @@ for version in "${versions[@]}"; do
     'import sys; from huggingface_hub import snapshot_download as s; print(s(sys.argv[1], revision=sys.argv[2]))' "$repo" "$revision" > "at-$version" 2> "log-$version" &&
     (cd "$(tail -n 1 "at-$version")" && sha256sum --quiet -c "$folder/sums") || { result=1; tail -n 5 "log-$version"; }
   report "huggingface_hub $version" "$result"
+  rm -rf "venv-$version" "home-$version"
 done
 
 # The list begins with the longest file, so that there is something to go on with.

@@ -43,6 +43,19 @@ describe('a file that is fetched while clients read it', () => {
     await reader.close();
   });
 
+  it('EX5 is opened also while it gets its final name', async () => {
+    const { folder, path, file, disk } = await growing();
+    await disk.write(BYTES, 0);
+    await disk.close();
+    file.advance(path, 10);
+    await rename(path, join(folder, 'blob'));
+    const reader = file.reader();
+    const read = reader.read(Buffer.alloc(10), 0);
+    file.publish(join(folder, 'blob'));
+    expect(await read).toBe(10);
+    await reader.close();
+  });
+
   it('EX5 proves nothing to a reader whose bytes were written again, and all to one that came later', async () => {
     const { path, file, disk, publish } = await growing();
     const [early, late] = [file.reader(), file.reader()];

@@ -57,6 +57,8 @@ describe('files of a repository', () => {
       etag: `"${sha256}"`,
       'x-linked-etag': `"${sha256}"`,
       'x-linked-size': `${WEIGHTS.length}`,
+      digest: `SHA-256=${Buffer.from(sha256, 'hex').toString('base64')}`,
+      'repr-digest': `sha-256=:${Buffer.from(sha256, 'hex').toString('base64')}:`,
       'content-length': `${WEIGHTS.length}`,
       'accept-ranges': 'bytes',
     });

@@ -6,10 +6,11 @@ import { MIB } from '#core/units';
 import { parseAddressPolicy } from '#http/address/address-policy';
 import { createHttp, type Http } from '#http/pool';
 import { pullThrough, type PullThrough } from '#serve/pull/pull-through';
+import type { ServeOptions } from '#serve/serve';
 import type { Store } from '#store/open-store';
 import { startOrigin, type Origin } from '../../helpers/origin/origin.ts';
 import { sha256Of, temporaryStore } from '../store/temp-store.ts';
-import { ask, cleansUp, jsonOf, numbered, served } from './serve-kit.ts';
+import { ask, cleansUp, hubView, jsonOf, numbered, publishBytes, served } from './serve-kit.ts';
 
 cleansUp();
 
@@ -32,12 +33,12 @@ afterEach(async () => {
 const newHttp = (): Http => createHttp({ addressPolicy: parseAddressPolicy([]), timeouts: { stallMs: 2_000 } });
 
 /** A server that may fetch `acme/*` from the hub of an origin. */
-async function mirrorOf(hub: Origin, store?: Store): Promise<Mirror> {
+async function mirrorOf(hub: Origin, { store, ...options }: Partial<ServeOptions> = {}): Promise<Mirror> {
   const own = store ?? (await temporaryStore());
   const http = newHttp();
   const upstream = { http, hfEndpoint: hub.url, hfToken: 'hf_of_this_host', gateways: [] };
   const pull: PullThrough = pullThrough({ store: own, allow: ['acme/*'], upstream })!;
-  const { url } = await served({ store: own, pull });
+  const { url } = await served({ ...options, store: own, pull });
   open.push(
     () => http.close(),
     () => pull.stop(),
@@ -45,10 +46,10 @@ async function mirrorOf(hub: Origin, store?: Store): Promise<Mirror> {
   return { url, store: own, hub };
 }
 
-async function newMirror(): Promise<Mirror> {
+async function newMirror(options: Partial<ServeOptions> = {}): Promise<Mirror> {
   const hub = await startOrigin({ repos: { 'acme/tiny': REPO, 'other/tiny': REPO } });
   open.push(() => hub.close());
-  return mirrorOf(hub);
+  return mirrorOf(hub, options);
 }
 
 const bytesAsked = ({ requests }: Origin): number =>
@@ -133,7 +134,7 @@ describe('a server that may fetch', () => {
     const { url, store, hub } = await newMirror();
     await ask(`${url}/acme/tiny/resolve/main/onnx/model.onnx`);
     await hub.close();
-    const later = await mirrorOf(hub, store);
+    const later = await mirrorOf(hub, { store });
     const file = await ask(`${later.url}/acme/tiny/resolve/main/onnx/model.onnx`);
     expect([file.status, file.headers['x-repo-commit']]).toEqual([200, COMMIT]);
     expect(file.body.equals(WEIGHTS)).toBe(true);
@@ -150,6 +151,21 @@ describe('a server that may fetch', () => {
     });
     expect(JSON.stringify(headers)).not.toContain('hf_of_this_host');
     for (const { headers: sent } of hub.requests) expect(sent['authorization']).toBe('Bearer hf_of_this_host');
+  });
+
+  it('EX5 hides what the hub says of a private model from readers without a token', async () => {
+    const { url, store } = await newMirror({
+      access: { tokens: ['known'], networks: ['127.0.0.0/8'] },
+      privateModels: ['tiny'],
+    });
+    const paths = [`${url}/api/models/acme/tiny`, `${url}/acme/tiny/resolve/main/onnx/model.onnx`];
+    for (const path of paths) expect((await ask(path, { method: 'HEAD' })).status).toBe(200);
+    await publishBytes(store, CONFIG, { view: hubView('config.json') });
+    for (const path of paths) {
+      expect((await ask(path, { method: 'HEAD' })).headers['x-error-code']).toBe('RepoNotFound');
+      const known = await ask(path, { method: 'HEAD', headers: { authorization: 'Bearer known' } });
+      expect([known.status, known.headers['x-error-code']]).toEqual([200, undefined]);
+    }
   });
 
   it.each([

@@ -4,7 +4,9 @@ import { UnixFS } from 'ipfs-unixfs';
 import { CID } from 'multiformats/cid';
 import { createDagBuilder, rebuildInnerBlocks, type DagProfile } from '#content/dag/dag-builder';
 import { folderDag } from '#content/dag/folder-dag';
-import { MIB } from '#core/units';
+import { listFiles } from '#content/dag/resolve-path';
+import { KIB, MIB } from '#core/units';
+import { fromBlocks } from '../../../helpers/dag/dag.ts';
 
 const RAW = 'bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy';
 const PB = 'bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi';
@@ -37,11 +39,26 @@ describe('the folder around files', () => {
     expect(Buffer.from(dag.blocks.get(dag.cid)!)).toEqual(Buffer.from(outer));
   });
 
-  it('EX5 is none where a name is a file and a folder, or a directory would need shards', () => {
+  it('EX5 is none where a name is a file and a folder', () => {
     expect(folderDag([...files, { path: 'b.bin/x', cid: RAW, tsize: 1 }], 1)).toBeUndefined();
     expect(folderDag([{ path: 'b.bin/x', cid: RAW, tsize: 1 }, ...files], 1)).toBeUndefined();
-    const many = Array.from({ length: 6_000 }, (_, at) => ({ path: `file-${at}.bin`, cid: RAW, tsize: 1 }));
-    expect(folderDag(many, 1)).toBeUndefined();
+  });
+
+  it.each([
+    [1, 5_000],
+    [0, 5_500],
+  ] as const)('EX5 has shards where a directory is long, with links of version %d', async (version, count) => {
+    const pathsOf = (length: number) => Array.from({ length }, (_, at) => `deep/file-${at}.bin`);
+    const dagOf = (length: number) =>
+      folderDag(
+        pathsOf(length).map((path) => ({ path, cid: RAW, tsize: 1 })),
+        version,
+      )!;
+    const dag = dagOf(count);
+    const listed = await listFiles(dag.cid, fromBlocks(dag.blocks));
+    expect(listed.map(({ path }) => path).sort()).toEqual(pathsOf(count).sort());
+    for (const block of dag.blocks.values()) expect(block.length).toBeLessThan(64 * KIB);
+    expect(dagOf(3_000).blocks.size).toBe(2);
   });
 });
 

@@ -1,0 +1,113 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { silentLogger } from '#core/logger';
+import { parseAddressPolicy } from '#http/address/address-policy';
+import { createHttp } from '#http/pool';
+import { hubMirror, type HubMirror } from '#serve/pull/hub-mirror';
+import { startOrigin, type Origin } from '../../helpers/origin/origin.ts';
+import type { FaultRule } from '../../helpers/origin/origin-fault.ts';
+import { until } from '../../helpers/until.ts';
+import { temporaryFolder } from '../store/temp-store.ts';
+import { cleansUp } from './serve-kit.ts';
+
+cleansUp();
+
+const open: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const close of open.splice(0).reverse()) await close();
+});
+
+const COMMIT = 'abcdef0123456789abcdef0123456789abcdef01';
+const REPO = { commit: COMMIT, files: { 'config.json': Buffer.from('{}') } };
+const TINY = { type: 'model', name: 'acme/tiny' } as const;
+const OTHER = { type: 'model', name: 'acme/other' } as const;
+
+interface Mirrored {
+  readonly hub: Origin;
+  readonly mirror: HubMirror;
+  /** Moves the clock of the mirror. */
+  pass(ms: number): void;
+}
+
+interface MirroredOptions {
+  readonly folder?: string;
+  readonly waitMs?: number;
+  readonly headersMs?: number;
+}
+
+/** Clients wait less long than the list takes. */
+const SLOW: MirroredOptions = { waitMs: 100, headersMs: 30_000 };
+
+/** A mirror of a hub that fails as told, and a clock of its own. */
+async function mirrored(
+  rules: readonly FaultRule[] = [],
+  { folder, waitMs, headersMs = 200 }: MirroredOptions = {},
+): Promise<Mirrored> {
+  const hub = await startOrigin({ repos: { 'acme/tiny': REPO, 'acme/other': REPO } }, [], { rules: [...rules] });
+  const http = createHttp({ addressPolicy: parseAddressPolicy([]), timeouts: { headersMs } });
+  open.push(
+    () => hub.close(),
+    () => http.close(),
+  );
+  let now = 1_000_000;
+  const upstream = { http, hfEndpoint: hub.url, gateways: [] };
+  const options = { allow: ['acme/*'], upstream, logger: silentLogger, now: () => now, waitMs };
+  const mirror = hubMirror({ ...options, folder: folder ?? (await temporaryFolder()) });
+  return { hub, mirror, pass: (ms) => void (now += ms) };
+}
+
+const KNOWN = { is: 'known', revision: { commit: COMMIT } };
+
+describe('a hub that gives no answer', () => {
+  it.each<[string, FaultRule]>([
+    ['hangs', { fault: { do: 'hang' } }],
+    ['has too many requests', { fault: { do: 'status', status: 429 } }],
+  ])('EX5 F21 that %s is asked once in 15 seconds, whatever clients ask for', async (_, rule) => {
+    const { hub, mirror, pass } = await mirrored([rule]);
+    for (const repo of [TINY, TINY, OTHER]) expect(await mirror.revision(repo, 'main')).toEqual({ is: 'away' });
+    expect(hub.requests.length).toBe(1);
+    hub.rules.splice(0);
+    pass(14_999);
+    expect(await mirror.revision(TINY, 'main')).toEqual({ is: 'away' });
+    pass(1);
+    expect(await mirror.revision(TINY, 'main')).toMatchObject(KNOWN);
+  });
+
+  it('EX5 F21 is left alone for as long as it says, up to five minutes', async () => {
+    const { hub, mirror, pass } = await mirrored([{ fault: { do: 'status', status: 429, retryAfterS: 3_600 } }]);
+    expect(await mirror.revision(TINY, 'main')).toEqual({ is: 'away' });
+    hub.rules.splice(0);
+    pass(299_999);
+    expect(await mirror.revision(TINY, 'main')).toEqual({ is: 'away' });
+    pass(1);
+    expect(await mirror.revision(TINY, 'main')).toMatchObject(KNOWN);
+  });
+
+  it('EX5 F21 is not asked for what it said before, which is served while it is away', async () => {
+    const { hub, mirror, pass } = await mirrored();
+    await mirror.revision(TINY, 'main');
+    hub.rules.push({ fault: { do: 'hang' } });
+    pass(60_000);
+    const asked = hub.requests.length;
+    for (let time = 0; time < 3; time += 1) expect(await mirror.revision(TINY, 'main')).toMatchObject(KNOWN);
+    expect(hub.requests.length).toBe(asked + 1);
+  });
+
+  it('EX5 for one repository alone is asked for the others', async () => {
+    const { mirror } = await mirrored([{ path: /tiny/, fault: { do: 'json-error' } }]);
+    expect(await mirror.revision(TINY, 'main')).toEqual({ is: 'away' });
+    expect(await mirror.revision(OTHER, 'main')).toMatchObject(KNOWN);
+  });
+
+  it('EX5 is mirrored as long as it answers, also where the disk keeps nothing', async () => {
+    const { mirror } = await mirrored([], { folder: '/proc/haulier-none' });
+    expect(await mirror.revision(TINY, 'main')).toMatchObject(KNOWN);
+  });
+
+  it('EX5 F21 whose list takes longer than clients wait is asked once, and the list is there for the next client', async () => {
+    const { hub, mirror } = await mirrored([{ path: /tree/, fault: { do: 'delay', ms: 500 } }], SLOW);
+    for (const name of ['main', 'main']) expect(await mirror.revision(TINY, name)).toEqual({ is: 'away' });
+    const isKnown = async (): Promise<boolean> => (await mirror.revision(TINY, 'main')).is === 'known';
+    await until(isKnown, { timeoutMs: 10_000, what: 'the list has arrived' });
+    expect(hub.requests.filter(({ path }) => path.includes('tree')).length).toBe(1);
+  });
+});

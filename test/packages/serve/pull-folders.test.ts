@@ -1,0 +1,92 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { decodeCar } from '#content/dag/car';
+import { parseAddressPolicy } from '#http/address/address-policy';
+import { createHttp } from '#http/pool';
+import { pullThrough } from '#serve/pull/pull-through';
+import { makeBlocks, makeDirectory } from '../../helpers/dag/dag.ts';
+import { makeHamt } from '../../helpers/dag/hamt.ts';
+import { startOrigin, type Origin } from '../../helpers/origin/origin.ts';
+import { temporaryStore } from '../store/temp-store.ts';
+import { ask, cleansUp, numbered, served } from './serve-kit.ts';
+
+cleansUp();
+
+const open: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const close of open.splice(0).reverse()) await close();
+});
+
+const NAMES = Array.from({ length: 40 }, (_, at) => `part ${at} ä.bin`);
+const contentOf = (name: string): Buffer => numbered(300_000, NAMES.indexOf(name) + 1);
+/** Sixteen places a level, so that it has shards below shards. */
+const SHARDED = makeHamt(
+  NAMES.map((name) => ({ name, dag: makeBlocks(contentOf(name)) })),
+  16,
+);
+const FOLDER = makeDirectory([{ name: 'data', dag: SHARDED }]);
+
+interface Mirror {
+  readonly url: string;
+  readonly gateway: Origin;
+}
+
+/** A server that may fetch the folder from a gateway. */
+async function mirrorOfFolder(): Promise<Mirror> {
+  const gateway = await startOrigin({ blocks: FOLDER.blocks });
+  const store = await temporaryStore();
+  const http = createHttp({ addressPolicy: parseAddressPolicy([]), timeouts: { stallMs: 2_000 } });
+  const upstream = { http, hfEndpoint: 'http://127.0.0.1:9', gateways: [gateway.url] };
+  const pull = pullThrough({ store, allow: [FOLDER.cid], upstream })!;
+  open.push(
+    () => gateway.close(),
+    () => http.close(),
+    () => pull.stop(),
+  );
+  return { url: (await served({ store, pull })).url, gateway };
+}
+
+const below = (url: string, path: string): string => `${url}/ipfs/${FOLDER.cid}/${path}`;
+const fileBelow = (url: string, name: string): string => below(url, `data/${encodeURIComponent(name)}`);
+
+describe('a sharded folder that may be fetched', () => {
+  it('EX5 is listed whole, also after one of its files, and again when the gateway is gone', async () => {
+    const { url, gateway } = await mirrorOfFolder();
+    const first = await ask(fileBelow(url, NAMES[7]!));
+    expect([first.status, first.body.equals(contentOf(NAMES[7]!))]).toEqual([200, true]);
+    expect(`${first.headers['x-ipfs-roots']}`).toMatch(new RegExp(`^${FOLDER.cid},${SHARDED.cid},`));
+    const list = await ask(below(url, 'data/'));
+    for (const name of NAMES) expect(list.body.toString()).toContain(`>${name}<`);
+    await gateway.close();
+    expect((await ask(below(url, 'data/'))).body.equals(list.body)).toBe(true);
+    const again = await ask(fileBelow(url, NAMES[7]!));
+    expect([again.status, again.headers.etag, again.body.equals(first.body)]).toEqual([200, first.headers.etag, true]);
+    expect((await ask(fileBelow(url, 'none'))).status).toBe(404);
+  });
+
+  it('EX5 gives a CAR of the folder alone with all its shards', async () => {
+    const { url } = await mirrorOfFolder();
+    const { status, body } = await ask(below(url, 'data?format=car&dag-scope=entity'));
+    const blocks = await decodeCar(body);
+    const leaves = new Set(NAMES.flatMap((name) => [...makeBlocks(contentOf(name)).blocks.keys()]));
+    const shards = [...FOLDER.blocks.keys()].filter((cid) => !leaves.has(cid));
+    expect([status, [...blocks.keys()].sort()]).toEqual([200, shards.sort()]);
+  });
+
+  it('EX5 gives a CAR of all that is in it, file after file', async () => {
+    const { url } = await mirrorOfFolder();
+    const { status, isBroken, body } = await ask(`${url}/ipfs/${FOLDER.cid}?format=car`);
+    const blocks = await decodeCar(body);
+    expect([status, isBroken, [...blocks.keys()].sort()]).toEqual([200, false, [...FOLDER.blocks.keys()].sort()]);
+  });
+
+  it('EX5 keeps several ways into it, so that none needs the gateway a second time', async () => {
+    const { url, gateway } = await mirrorOfFolder();
+    const names = NAMES.slice(0, 5);
+    await Promise.all(names.map((name) => ask(fileBelow(url, name))));
+    await gateway.close();
+    for (const name of names) {
+      const { status, body } = await ask(fileBelow(url, name));
+      expect([name, status, body.equals(contentOf(name))]).toEqual([name, 200, true]);
+    }
+  });
+});
