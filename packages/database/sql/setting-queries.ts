@@ -1,7 +1,8 @@
 import type { Database } from './connect.ts';
 
 /** Facts about this installation that every process must agree on. */
-export type SettingKey = `${typeof EPOCH_KEY}${string}` | 'token_pepper' | 'metrics_reset_at' | 'replica_mark' | 'peer_token_key';
+export type SettingKey =
+  `${typeof EPOCH_KEY}${string}` | 'token_pepper' | 'metrics_reset_at' | 'replica_mark' | 'peer_token_key';
 
 const EPOCH_KEY = 'queue_epoch:';
 

@@ -92,10 +92,7 @@ describe('the tracker of the API', () => {
     await b.announce(api);
     const pieces = [...a.leases, ...b.leases].map(({ piece }) => piece);
     expect(new Set(pieces).size).toBe(pieces.length);
-    expect((await view()).replication).toEqual([
-      { holders: 0, pieces: expect.any(Number) },
-      { holders: 2, pieces: expect.any(Number) },
-    ]);
+    expect((await view()).replication).toContainEqual({ holders: 2, pieces: 8 });
     await empty();
   });
 
