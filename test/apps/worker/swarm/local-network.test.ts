@@ -71,7 +71,8 @@ describe(`hosts of a local network${whyNot === undefined ? '' : `: skipped, ${wh
     );
     await until(() => hosts.every(({ book }) => book.urls.length === 7), { what: 'all know all' });
     const all = await Promise.all(
-      hosts.map(({ fetch, book }) => fetch({ bytes, dag, origin: origin.url, peers: book })),
+      // Eight hosts in one process on a busy machine are slow, and none of them is away.
+      hosts.map(({ fetch, book }) => fetch({ bytes, dag, origin: origin.url, peers: book, haste: 0.2 })),
     );
     expect(new Set(all.map(({ digests }) => digests.sha256))).toEqual(new Set([sha256Of(bytes)]));
     expect(origin.sent() / bytes.length).toBeLessThanOrEqual(1.3);
