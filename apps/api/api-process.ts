@@ -180,8 +180,8 @@ function createLoops(
     createWebhookHistory(deps, config.historyMs),
     createAccessKeeper(deps),
     createQueueSampler(deps),
-      createSourceRules(deps),
-      createSettlement(deps),
+    createSourceRules(deps),
+    createSettlement(deps),
   ];
   const marking = config.databaseReadUrl === undefined ? [] : [markingLoop(deps)];
   const own = [relay, conductor, bulk, ...createReconciler(deps, config), repairs, versionChecks];

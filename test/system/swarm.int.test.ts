@@ -76,7 +76,7 @@ describe('enrolled workers that fetch one file', () => {
   const untilHalf = (file: SharedFile) =>
     until(() => copiesOf(file) > 0.4, { timeoutMs: 60_000, what: `${file.path} is on its way` });
 
-  it('N6 N8 ask the origin once for each piece, and the API tells who has what', async () => {
+  it('CH6 N6 N8 ask the origin once for each piece, and the API tells who has what', async () => {
     const ids = await order(quiet);
     await untilHalf(quiet);
     const during = await system.client.getSwarm(quiet.cid);

@@ -108,7 +108,7 @@ describe('hosts that fetch one file at the same time', () => {
     expect(obtained.sources.find(({ layer }) => layer === 'peer')).toMatchObject({ bytes: 0, errors: 0 });
   });
 
-  it('L05 E05 take no byte of a peer that sends others, and leave it', async () => {
+  it('CH6 L05 E05 take no byte of a peer that sends others, and leave it', async () => {
     const wrong = Buffer.from(bytes).fill(7);
     const liar = await peerThat((request, response) => sendPart(wrong, request, response));
     const origin = await originOf(bytes, 100 * MIB);
