@@ -15,6 +15,7 @@ async function picture(colorScheme) {
   try {
     await page.locator('.skeleton').first().waitFor({ state: 'detached' });
     await page.locator('.uplot').first().waitFor();
+    await page.getByRole('button', { name: /^Menu of / }).waitFor();
     const path = `${FOLDER}/overview-${colorScheme}.png`;
     await page.screenshot({ path });
     say(path);

@@ -33,7 +33,7 @@ export async function gridFrames({ browser, database, apiUrl, visitor, signal }:
     await page.evaluate(NOTE_FRAMES);
     for (let change = 0; change < CHANGES; change += 1) {
       const before = await legendOf(page);
-      await database.pool.query(CHANGE_SQL, [rows[0]!.id, CHANGED]);
+      await database.pool.query(CHANGE_SQL, [rows[0]!.id, CHANGED, change % 2 === 0 ? 'failed' : 'done']);
       await page.evaluate(ASK_AGAIN);
       while ((await legendOf(page)) === before) await pause(20, undefined, { signal });
     }
@@ -61,8 +61,8 @@ const WIDEN_SQL = `
   SELECT id FROM wide`;
 
 const CHANGE_SQL = `
-  UPDATE rollout_hosts SET state = CASE state WHEN 'done' THEN 'failed' ELSE 'done' END
-  WHERE rollout_id = $1 AND host IN (SELECT host FROM rollout_hosts WHERE rollout_id = $1 AND state = 'done' ORDER BY random() LIMIT $2)`;
+  UPDATE rollout_hosts SET state = $3
+  WHERE rollout_id = $1 AND host IN (SELECT host FROM rollout_hosts WHERE rollout_id = $1 AND state <> $3 ORDER BY random() LIMIT $2)`;
 
 /** As when the tab is shown again. */
 const ASK_AGAIN = `document.dispatchEvent(new Event('visibilitychange'))`;
