@@ -6,10 +6,12 @@ import { parseDuration } from '#core/units';
 import { cliRefusal } from '../api-client.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
+import { printable } from '../terminal/cells.ts';
 import type { ProgressMode } from '../terminal/progress.ts';
 import { usageOf } from '../cli-error-of.ts';
 import { annotationsOf, appendOutputs, appendSummary, writeJunit } from './ci-reports.ts';
 import { exitCodeOf, rolloutDocument } from './rollout-document.ts';
+import { readKeys } from './rollout-keys.ts';
 import { rolloutDisplay } from './rollout-progress.ts';
 import { endLines } from './rollout-text.ts';
 import { watchRollout } from './watch-rollout.ts';
@@ -41,17 +43,25 @@ export async function awaitVerdict(
 ): Promise<void> {
   const display = rolloutDisplay(options.progress, context.stderr, context.env, () => new Date());
   const limit = options.timeout === undefined ? undefined : timeLimit(options.timeout);
-  const signal = limit === undefined ? context.signal : AbortSignal.any([limit, context.signal]);
+  const stopped = new AbortController();
+  const signal = AbortSignal.any([...(limit === undefined ? [] : [limit]), context.signal, stopped.signal]);
   const maxDisconnectMs = usageOf(() => parseDuration(options.maxDisconnect));
   let rollout = first;
   const until = (seen: Rollout): boolean => {
     rollout = seen;
     return options.until === 'threshold' && seen.threshold.met;
   };
+  const endKeys = readKeys(options.progress, context, {
+    hint: display.hint,
+    stop: () => stopped.abort(),
+    cancel: () => void cancelByKey(client, first.id, display.say),
+  });
   try {
-    await watchRollout(client, first, { until, maxDisconnectMs, display, signal });
+    await watchRollout(client, first, { until, maxDisconnectMs, display, signal }).finally(endKeys);
   } catch (error) {
-    throw await endOfWaiting(error, { client, rollout, url, isTimedOut: limit?.aborted === true }, options, context);
+    const isTimedOut = limit?.aborted === true;
+    const isStopped = stopped.signal.aborted;
+    throw await endOfWaiting(error, { client, rollout, url, isTimedOut, isStopped }, options, context);
   }
   const { errors } = await client.listRolloutErrors(rollout.id);
   await report(client, rollout, errors, url, options, context);
@@ -60,6 +70,15 @@ export async function awaitVerdict(
   if (options.progress !== 'none' && options.progress !== 'json')
     context.stderr.write(`${endLines(rollout, errors).join('\n')}\n`);
   if (exitCode !== EXIT.done) throw new CliError(exitCode, `rollout ${rollout.id}: ${rollout.message}`);
+}
+
+/** The watching goes on and shows the end. */
+async function cancelByKey(client: ApiClient, id: string, say: (line: string) => void): Promise<void> {
+  try {
+    await client.actOnRollout(id, 'cancel');
+  } catch (error) {
+    say(`rollout ${id} could not be cancelled: ${printable(messageOf(error))}; it goes on`);
+  }
 }
 
 /** What the CI shows, and later steps read. */
@@ -86,26 +105,34 @@ interface Unfinished {
   readonly rollout: Rollout;
   readonly url: string;
   readonly isTimedOut: boolean;
+  /** By the key `q`. */
+  readonly isStopped: boolean;
 }
 
 /** @returns the error that the command ends with */
 async function endOfWaiting(
   error: unknown,
-  { client, rollout, url, isTimedOut }: Unfinished,
+  { client, rollout, url, isTimedOut, isStopped }: Unfinished,
   options: VerdictOptions,
   context: CommandContext,
 ): Promise<unknown> {
   const isInterrupted = context.signal.aborted;
-  const state = isTimedOut && !isInterrupted ? rollout.state : undefined;
+  const state = isTimedOut && !isInterrupted && !isStopped ? rollout.state : undefined;
   if (options.outputs !== undefined) await appendOutputs(options.outputs, { id: rollout.id, state, url });
   if (isInterrupted) {
     await tellInterrupted(client, rollout, options, context);
     return error;
   }
+  if (isStopped) {
+    context.stderr.write(goesOnText(rollout));
+    return new CliError(EXIT.interrupted, '');
+  }
   return isTimedOut ? timedOut(rollout, url, options, context) : unknownResult(error, rollout, url, options, context);
 }
 
 const againText = ({ id }: Rollout): string => `to wait again: haulier rollout wait ${id}`;
+
+const goesOnText = (rollout: Rollout): string => `the rollout goes on; ${againText(rollout)}\n`;
 
 /** With `--cancel-on-interrupt` the rollout is cancelled, else it goes on. */
 async function tellInterrupted(
@@ -115,7 +142,7 @@ async function tellInterrupted(
   { stderr }: CommandContext,
 ): Promise<void> {
   if (!cancelOnInterrupt) {
-    stderr.write(`the rollout goes on; ${againText(rollout)}\n`);
+    stderr.write(goesOnText(rollout));
     return;
   }
   try {

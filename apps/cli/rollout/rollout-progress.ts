@@ -20,6 +20,8 @@ export interface RolloutDisplay {
   update(rollout: Rollout, details?: RolloutDetails): void;
   /** A line that stays, such as a host that failed. */
   say(line: string): void;
+  /** The last line of what is redrawn, from now on; undefined: the usual one. */
+  hint(line: string | undefined): void;
   /** Takes what is redrawn away; lines that were said stay. */
   end(): void;
 }
@@ -39,6 +41,7 @@ const SILENT: RolloutDisplay = {
   detailsFor: () => 'none',
   update: () => undefined,
   say: () => undefined,
+  hint: () => undefined,
   end: () => undefined,
 };
 
@@ -91,24 +94,35 @@ function plainDisplay(stream: ProgressStream, now: () => Date): RolloutDisplay {
 
 function barDisplay(stream: ProgressStream, signs: Signs): RolloutDisplay {
   let drawn = 0;
+  let hint = HINT;
+  /** All lines but the hint. */
+  let latest: readonly string[] = [];
   const clear = (): void => {
     if (drawn > 0) stream.write(`\u001b[${drawn}A\u001b[0J`);
     drawn = 0;
   };
+  const draw = (): void => {
+    clear();
+    // The last column stays empty: some terminals wrap when it is written.
+    const columns = Math.max(1, (stream.columns || USUAL_COLUMNS) - 1);
+    const room = Math.max(1, (stream.rows || USUAL_ROWS) - 2);
+    const lines = [...latest.slice(0, room - 1), hint].map((line) => clipEnd(line, columns));
+    stream.write(`${lines.join('\n')}\n`);
+    drawn = lines.length;
+  };
   return {
     detailsFor: () => 'all',
     update(rollout, { hosts, sources } = { hosts: [], sources: [] }) {
-      clear();
-      // The last column stays empty: some terminals wrap when it is written.
-      const columns = Math.max(1, (stream.columns || USUAL_COLUMNS) - 1);
-      const room = Math.max(1, (stream.rows || USUAL_ROWS) - 2);
       const shares = sharesText(sources);
       const from = shares === '' ? [] : [`from ${shares}`];
       const head = [titleLine(rollout), bar(rollout, signs), progressLine(rollout), ...from];
-      const all = [...head, ...hosts.map(hostLine), HINT];
-      const lines = all.slice(0, room).map((line) => clipEnd(line, columns));
-      stream.write(`${lines.join('\n')}\n`);
-      drawn = lines.length;
+      latest = [...head, ...hosts.map(hostLine)];
+      draw();
+    },
+    hint(line = HINT) {
+      const isDrawn = drawn > 0;
+      hint = line;
+      if (isDrawn) draw();
     },
     say(line) {
       clear();

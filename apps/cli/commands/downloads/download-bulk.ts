@@ -1,6 +1,7 @@
 import type { BulkAction, BulkItem, CreateBulkActionBody } from '#contracts/http/bulk-actions';
 import type { ApiClient } from '#client/client';
 import { duration } from '#core/settings/setting-kinds';
+import { plural } from '#core/text/plural';
 import { clientFrom, withApiDocument } from '../../api-client.ts';
 import { usageOf } from '../../cli-error-of.ts';
 import type { CommandContext } from '../../context.ts';
@@ -57,7 +58,7 @@ export async function downloadBulk(
   if (exitCode === EXIT.nothingToDo)
     throw new CliError(exitCode, `no download matches; haulier download list shows them`);
   if (exitCode !== EXIT.done)
-    throw new CliError(exitCode, `${skipped.length} downloads could not be ${DONE_WORDS[action]}`);
+    throw new CliError(exitCode, `${plural(skipped.length, 'download')} could not be ${DONE_WORDS[action]}`);
 }
 
 function filterOf(
@@ -114,7 +115,7 @@ function textOf({ action, counts }: BulkAction, skipped: readonly BulkItem[], co
   ];
   const rows = skipped.map(({ id, host, file, reason }) => [id, host ?? '', file ?? '', reason ?? '']);
   return [
-    `${parts.join(', ')} of ${matched} downloads`,
+    `${parts.join(', ')} of ${plural(matched, 'download')}`,
     ...(rows.length === 0 ? [] : [formatTable(['skipped', 'host', 'file', 'why'], rows, [], columns, [0])]),
   ];
 }

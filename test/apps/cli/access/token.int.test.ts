@@ -127,10 +127,10 @@ describe('the command line of an administrator', () => {
       return ending;
     };
     expect((await bulk('pause', '--model', 'm@1', '--host', 'gpu-1')).stdout).toBe('3 paused of 3 downloads\n');
-    expect((await bulk('pause', a!)).stdout).toBe('0 paused, 1 unchanged, stood so already of 1 downloads\n');
+    expect((await bulk('pause', a!)).stdout).toBe('0 paused, 1 unchanged, stood so already of 1 download\n');
     await api.deps.database.pool.query(`UPDATE downloads SET status = 'success' WHERE id = $1`, [b]);
     const named = await bulk('cancel', a!, b!);
-    expect([named.code, named.message]).toEqual([1, '1 downloads could not be cancelled']);
+    expect([named.code, named.message]).toEqual([1, '1 download could not be cancelled']);
     expect(named.stdout).toMatch(/^1 cancelled, 1 skipped of 2 downloads\n/);
     expect(named.stdout).toMatch(new RegExp(`${b} +gpu-1 +b +the file is there and verified`));
     const json = await bulk('resume', '--model', 'm', '--json');
@@ -138,8 +138,8 @@ describe('the command line of an administrator', () => {
       ...{ schema: 'haulier.bulk-action/v1', state: 'done', exitCode: 0 },
       counts: { matched: 1, done: 1 },
     });
-    expect((await bulk('retry', '--model', 'm', '--status', 'cancelled')).stdout).toBe('1 retried of 1 downloads\n');
+    expect((await bulk('retry', '--model', 'm', '--status', 'cancelled')).stdout).toBe('1 retried of 1 download\n');
     expect((await bulk('retry', '--model', 'm')).code).toBe(4);
-    expect((await bulk('cancel', c!)).stdout).toBe('1 cancelled of 1 downloads\n');
+    expect((await bulk('cancel', c!)).stdout).toBe('1 cancelled of 1 download\n');
   });
 });
