@@ -13,7 +13,7 @@ export interface KeyActions {
 }
 
 export const KEYS_HINT = 'q stop watching · c cancel the rollout';
-export const CANCEL_QUESTION = 'cancel the rollout? c or y: yes · any other key: no';
+export const CANCEL_QUESTION = 'cancel the rollout? y: yes · any other key: no';
 
 /** Keys that a terminal turns into signals, which it does not do while single keys are read. */
 const SIGNALS: Readonly<Record<string, NodeJS.Signals>> = {
@@ -81,13 +81,13 @@ export function readKeys(mode: ProgressMode, context: CommandContext, actions: K
 export function keysOf({ hint, stop, cancel }: KeyActions): (text: string) => void {
   let isAsked = false;
   return (text) => {
-    // A key that is held down counts once for each read.
+    // A key that is held down counts once for each read: `c` does not confirm itself.
     const key = new Set(text).size === 1 ? text[0]!.toLowerCase() : '';
     const wasAsked = isAsked;
     isAsked = !wasAsked && key === 'c';
     if (wasAsked || isAsked) hint(isAsked ? CANCEL_QUESTION : KEYS_HINT);
     if (wasAsked) {
-      if (key === 'c' || key === 'y') cancel();
+      if (key === 'y') cancel();
     } else if (key === 'q') stop();
   };
 }
