@@ -15,7 +15,9 @@ async function picture(colorScheme) {
   try {
     await page.locator('.skeleton').first().waitFor({ state: 'detached' });
     await page.locator('.uplot').first().waitFor();
+    // Both are loaded after the page.
     await page.getByRole('button', { name: /^Menu of / }).waitFor();
+    await page.getByRole('combobox', { name: /^Search/ }).waitFor();
     const path = `${FOLDER}/overview-${colorScheme}.png`;
     await page.screenshot({ path });
     say(path);
