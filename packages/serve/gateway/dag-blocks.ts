@@ -4,7 +4,7 @@ import { blockName } from '#content/dag/verified-blocks';
 import { IDENTITY } from '#content/digest/multihash';
 import { VerifyError } from '#core/failure';
 import type { SeenBlocks } from '../blocks/held-blocks.ts';
-import type { DagScope, EntityBytes } from './asked.ts';
+import type { CarWish, DagScope, EntityBytes } from './asked.ts';
 
 export interface DagBlock {
   readonly cid: CidParts;
@@ -22,8 +22,16 @@ interface Window {
   readonly end: number;
 }
 
+interface Walk {
+  readonly blocks: SeenBlocks;
+  readonly scope: DagScope;
+  /** Nodes below which everything was sent already; undefined where repeated blocks are wanted. */
+  readonly passed: Set<string> | undefined;
+}
+
 /**
- * The blocks of a DAG, depth first: parents before children, children in their order. Identity CIDs have no block.
+ * The blocks of a DAG, depth first: parents before children, children in their order. Identity CIDs have no block. Without `dups` a node
+ * that stands in the DAG several times is followed once: its number of paths may grow with the power of its depth.
  *
  * @param root whose block is `rootBlock`
  * @throws MissingBlock
@@ -33,36 +41,40 @@ export async function* dagBlocks(
   blocks: SeenBlocks,
   root: CidParts,
   rootBlock: Uint8Array,
-  { scope, entityBytes }: { readonly scope: DagScope; readonly entityBytes: EntityBytes | undefined },
+  { scope, entityBytes, dups }: CarWish,
 ): AsyncGenerator<DagBlock> {
   if (root.hashCode !== IDENTITY) yield { cid: root, bytes: rootBlock };
   const node = scope === 'block' ? undefined : nodeOf(root, rootBlock);
   if (node === undefined) return;
   const size = sizeOf(node);
   const window = entityBytes && isFile(node) ? windowOf(entityBytes, size) : { start: 0, end: size };
-  if (window !== undefined) yield* below(blocks, node, window, scope);
+  if (window !== undefined) yield* below({ blocks, scope, passed: dups ? undefined : new Set() }, node, window);
 }
 
-async function* below(blocks: SeenBlocks, node: UnixfsNode, window: Window, scope: DagScope): AsyncGenerator<DagBlock> {
+async function* below(walk: Walk, node: UnixfsNode, window: Window): AsyncGenerator<DagBlock> {
   let start = node.data.length;
   for (const [index, link] of node.links.entries()) {
     const end = start + (node.blocksizes[index] ?? 0);
     const isWanted = isFile(node)
       ? end > window.start && start < window.end
-      : scope === 'all' || (node.type === UNIXFS_TYPE.hamt && isSubShard(node, link.name));
-    if (isWanted)
-      yield* child(blocks, decodeCid(link.hash), { start: window.start - start, end: window.end - start }, scope);
+      : walk.scope === 'all' || (node.type === UNIXFS_TYPE.hamt && isSubShard(node, link.name));
+    if (isWanted) yield* child(walk, decodeCid(link.hash), { start: window.start - start, end: window.end - start });
     start = end;
   }
 }
 
-async function* child(blocks: SeenBlocks, cid: CidParts, window: Window, scope: DagScope): AsyncGenerator<DagBlock> {
-  const bytes = await blocks.get(cid);
+async function* child(walk: Walk, cid: CidParts, window: Window): AsyncGenerator<DagBlock> {
+  const bytes = await walk.blocks.get(cid);
   if (bytes === undefined) throw new MissingBlock(`${blockName(cid)} is not here`);
   if (cid.hashCode !== IDENTITY) yield { cid, bytes };
   const node = nodeOf(cid, bytes);
   if (node === undefined) return;
-  yield* below(blocks, node, isFile(node) && window.end > 0 ? window : { start: 0, end: sizeOf(node) }, scope);
+  const whole = { start: 0, end: sizeOf(node) };
+  const part = isFile(node) && window.end > 0 ? window : whole;
+  const isWhole = part.start <= 0 && part.end >= whole.end;
+  if (isWhole && walk.passed?.has(blockName(cid)) === true) return;
+  yield* below(walk, node, part);
+  if (isWhole) walk.passed?.add(blockName(cid));
 }
 
 function nodeOf(cid: CidParts, block: Uint8Array): UnixfsNode | undefined {

@@ -1,4 +1,4 @@
-import { blockName, verifiedBlocks } from '#content/dag/verified-blocks';
+import { blockName, verifiedBlocks, type VerifiedBlocks } from '#content/dag/verified-blocks';
 import { allEntries, directoryNode, findEntry, readNode, type DirectoryEntry } from '#content/dag/directory-node';
 import { CODEC, type CidParts } from '#content/cid/cid-bytes';
 import { VerifyError } from '#core/failure';
@@ -30,29 +30,30 @@ class NotHere extends Error {
 
 const MAX_BYTES = 64 * MIB;
 
+/** Reads nodes of the store within the limits of those that come from elsewhere; one that is not here is a `NotHere`. */
+function localBlocks(blocks: SeenBlocks): VerifiedBlocks {
+  const limits = { maxBlockBytes: 8 * MIB, maxTotalBytes: MAX_BYTES, signal: new AbortController().signal };
+  const partsByName = new Map<string, CidParts>();
+  const source = verifiedBlocks(async (name) => {
+    const block = await blocks.get(partsByName.get(name)!);
+    if (block === undefined) throw new NotHere(name);
+    return block;
+  }, limits);
+  return { blocks: source.blocks, get: (cid, name) => (partsByName.set(name, cid), source.get(cid, name)) };
+}
+
 /** Follows names below a root through directory blocks of the store; nothing is fetched. */
 export async function resolveHere(
   blocks: SeenBlocks,
   root: CidParts,
   names: readonly string[],
 ): Promise<ResolvedPath | UnresolvedPath> {
-  const limits = { maxBlockBytes: 8 * MIB, maxTotalBytes: MAX_BYTES, signal: new AbortController().signal };
-  const source = verifiedBlocks(async (name) => {
-    const block = await blocks.get(partsOf(name));
-    if (block === undefined) throw new NotHere(name);
-    return block;
-  }, limits);
-  const partsByName = new Map<string, CidParts>();
-  const partsOf = (name: string): CidParts => partsByName.get(name)!;
-  const reading = {
-    blocks: source.blocks,
-    get: (cid: CidParts, name: string) => (partsByName.set(name, cid), source.get(cid, name)),
-  };
+  const source = localBlocks(blocks);
   const roots = [blockName(root)];
   let at = root;
   try {
     for (const name of names) {
-      const entry = await findEntry(at, name, reading);
+      const entry = await findEntry(at, name, source);
       if (entry === undefined) return { is: 'no-entry', pathBlocks: source.blocks };
       at = entry.cid;
       roots.push(blockName(at));
@@ -85,18 +86,11 @@ export async function isDirectory(blocks: SeenBlocks, cid: CidParts): Promise<bo
 /**
  * Lists a directory by its blocks in the store, in the order of the names.
  *
- * @returns undefined when a shard is not here, or it is no directory
+ * @returns undefined when a shard is not here, or it is no directory that can be listed
  */
 export async function entriesHere(blocks: SeenBlocks, cid: CidParts): Promise<DirectoryEntry[] | undefined> {
   const where = blockName(cid);
-  const source = {
-    blocks: new Map<string, Uint8Array>(),
-    get: async (part: CidParts) => {
-      const block = await blocks.get(part);
-      if (block === undefined) throw new NotHere(where);
-      return block;
-    },
-  };
+  const source = localBlocks(blocks);
   try {
     const node = directoryNode(where, await readNode(cid, where, source));
     const entries = await allEntries(where, node, source);

@@ -17,21 +17,39 @@ export interface SendPace {
   readonly pace?: ((bytes: number) => Promise<void>) | undefined;
 }
 
-/**
- * Bytes of one read and write. Two such buffers are in use for each response, so this bounds the memory of many clients. Larger ones leave
- * the cache of the processor and are slower (docs/research/performance.md).
- */
+/** Bytes of one read and write. Larger ones leave the cache of the processor and are slower (docs/research/performance.md). */
 const BLOCK_BYTES = 256 * KIB;
+/** Answers at once that have two such blocks each; further ones have the halves of one, so that many clients need less memory. */
+const ANSWERS_WITH_TWO = 16;
 /** Of content that is not proven yet, these last bytes wait for the proof. */
 const HELD_BYTES = 64 * KIB;
 const MAX_SPARE_BLOCKS = 32;
 
 const spare: Buffer[] = [];
-const takeBlock = (bytes: number): Buffer =>
-  bytes < BLOCK_BYTES ? Buffer.allocUnsafe(bytes) : (spare.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES));
-const giveBlock = (block: Buffer): void => {
-  if (block.length === BLOCK_BYTES && spare.length < MAX_SPARE_BLOCKS) spare.push(block);
-};
+let answers = 0;
+
+/** Two buffers that take turns, and the blocks that they are made of. */
+interface Buffers {
+  readonly pair: readonly [Buffer, Buffer];
+  readonly blocks: readonly Buffer[];
+}
+
+/** @param length bytes that are to be sent */
+function takeBuffers(length: number): Buffers {
+  const bytes = Math.min(length, answers <= ANSWERS_WITH_TWO ? BLOCK_BYTES : BLOCK_BYTES / 2);
+  if (bytes > BLOCK_BYTES / 2) {
+    const pair = [takeBlock(), takeBlock()] as const;
+    return { pair: [pair[0].subarray(0, bytes), pair[1].subarray(0, bytes)], blocks: pair };
+  }
+  const block = bytes === BLOCK_BYTES / 2 ? takeBlock() : Buffer.allocUnsafe(2 * bytes);
+  return { pair: [block.subarray(0, bytes), block.subarray(bytes)], blocks: [block] };
+}
+
+const takeBlock = (): Buffer => spare.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
+
+function giveBack({ blocks }: Buffers): void {
+  for (const block of blocks) if (block.length === BLOCK_BYTES && spare.length < MAX_SPARE_BLOCKS) spare.push(block);
+}
 
 /** The client is gone, or sends no more. */
 export class ClientGone extends Error {
@@ -54,10 +72,15 @@ export async function sendRange(
   // The client may be gone before it is awaited.
   proof?.catch(() => undefined);
   const free = proof === undefined ? range.end : Math.max(range.start, range.end - HELD_BYTES);
-  await sendProven(response, content, { start: range.start, end: free }, options);
-  if (proof === undefined) return;
-  await proof;
-  await sendProven(response, content, { start: free, end: range.end }, options);
+  answers += 1;
+  try {
+    await sendProven(response, content, { start: range.start, end: free }, options);
+    if (proof === undefined) return;
+    await proof;
+    await sendProven(response, content, { start: free, end: range.end }, options);
+  } finally {
+    answers -= 1;
+  }
 }
 
 async function sendProven(
@@ -66,12 +89,11 @@ async function sendProven(
   { start, end }: ByteRange,
   { pace }: SendPace,
 ): Promise<void> {
-  const blockBytes = Math.min(BLOCK_BYTES, end - start);
-  let [reading, sending] = [takeBlock(blockBytes), takeBlock(blockBytes)];
+  const buffers = takeBuffers(end - start);
+  let [reading, sending] = buffers.pair;
   let sent: Promise<void> | undefined;
   for (let at = start; at < end;) {
-    const wanted = Math.min(blockBytes, end - at);
-    const bytes = await content.read(reading.subarray(0, wanted), at);
+    const bytes = await content.read(reading.subarray(0, end - at), at);
     if (bytes === 0) throw new Error(`content ends at byte ${at}, before byte ${end}`);
     await pace?.(bytes);
     await sent;
@@ -83,8 +105,7 @@ async function sendProven(
   }
   await sent;
   // After an error a block may still be on its way, so it is not given to another response.
-  giveBlock(reading);
-  giveBlock(sending);
+  giveBack(buffers);
 }
 
 /** Resolves when the bytes are in the kernel. @throws ClientGone */

@@ -3,7 +3,7 @@ import { decodeCar } from '#content/dag/car';
 import { parseAddressPolicy } from '#http/address/address-policy';
 import { createHttp } from '#http/pool';
 import { pullThrough } from '#serve/pull/pull-through';
-import { makeBlocks, makeDirectory } from '../../helpers/dag/dag.ts';
+import { makeBlocks, makeDirectory, type TestDag } from '../../helpers/dag/dag.ts';
 import { makeHamt } from '../../helpers/dag/hamt.ts';
 import { startOrigin, type Origin } from '../../helpers/origin/origin.ts';
 import { temporaryStore } from '../store/temp-store.ts';
@@ -24,6 +24,11 @@ const SHARDED = makeHamt(
   16,
 );
 const FOLDER = makeDirectory([{ name: 'data', dag: SHARDED }]);
+/** Its lowest directory has a thousand million paths. */
+const BOMB = Array.from({ length: 30 }).reduce<TestDag>(
+  (dag) => makeDirectory([...'ab'].map((name) => ({ name, dag }))),
+  makeDirectory([]),
+);
 
 interface Mirror {
   readonly url: string;
@@ -31,12 +36,12 @@ interface Mirror {
 }
 
 /** A server that may fetch the folder from a gateway. */
-async function mirrorOfFolder(): Promise<Mirror> {
-  const gateway = await startOrigin({ blocks: FOLDER.blocks });
+async function mirrorOfFolder(folder: TestDag = FOLDER): Promise<Mirror> {
+  const gateway = await startOrigin({ blocks: folder.blocks });
   const store = await temporaryStore();
   const http = createHttp({ addressPolicy: parseAddressPolicy([]), timeouts: { stallMs: 2_000 } });
   const upstream = { http, hfEndpoint: 'http://127.0.0.1:9', gateways: [gateway.url] };
-  const pull = pullThrough({ store, allow: [FOLDER.cid], upstream })!;
+  const pull = pullThrough({ store, allow: [folder.cid], upstream })!;
   open.push(
     () => gateway.close(),
     () => http.close(),
@@ -77,6 +82,12 @@ describe('a sharded folder that may be fetched', () => {
     const { status, isBroken, body } = await ask(`${url}/ipfs/${FOLDER.cid}?format=car`);
     const blocks = await decodeCar(body);
     expect([status, isBroken, [...blocks.keys()].sort()]).toEqual([200, false, [...FOLDER.blocks.keys()].sort()]);
+  });
+
+  it('EX5 gives a CAR with each directory once, however many paths lead to it', async () => {
+    const { url } = await mirrorOfFolder(BOMB);
+    const { status, isBroken, body } = await ask(`${url}/ipfs/${BOMB.cid}?format=car`);
+    expect([status, isBroken, (await decodeCar(body)).size]).toEqual([200, false, BOMB.blocks.size]);
   });
 
   it('EX5 keeps several ways into it, so that none needs the gateway a second time', async () => {
