@@ -69,25 +69,22 @@ async function sendProven(
   const blockBytes = Math.min(BLOCK_BYTES, end - start);
   let [reading, sending] = [takeBlock(blockBytes), takeBlock(blockBytes)];
   let sent: Promise<void> | undefined;
-  try {
-    for (let at = start; at < end;) {
-      const wanted = Math.min(blockBytes, end - at);
-      const bytes = await content.read(reading.subarray(0, wanted), at);
-      if (bytes === 0) throw new Error(`content ends at byte ${at}, before byte ${end}`);
-      await pace?.(bytes);
-      await sent;
-      sent = write(response, reading.subarray(0, bytes));
-      [reading, sending] = [sending, reading];
-      at += bytes;
-    }
+  for (let at = start; at < end;) {
+    const wanted = Math.min(blockBytes, end - at);
+    const bytes = await content.read(reading.subarray(0, wanted), at);
+    if (bytes === 0) throw new Error(`content ends at byte ${at}, before byte ${end}`);
+    await pace?.(bytes);
     await sent;
-    giveBlock(reading);
-    giveBlock(sending);
-  } catch (error) {
-    // A block that is still being sent is not given to another response.
-    sent?.catch(() => undefined);
-    throw error;
+    sent = write(response, reading.subarray(0, bytes));
+    // It is awaited in the next round: a client that leaves before must not end the process.
+    sent.catch(() => undefined);
+    [reading, sending] = [sending, reading];
+    at += bytes;
   }
+  await sent;
+  // After an error a block may still be being sent, and is not given to another response.
+  giveBlock(reading);
+  giveBlock(sending);
 }
 
 /** Resolves when the bytes are in the kernel. @throws ClientGone */
