@@ -123,7 +123,8 @@ async function answerInTurn(
   if (free === undefined)
     return answerText(exchange, 503, 'all slots are taken', { ...answer.headers, 'retry-after': RETRY_S });
   try {
-    await sendHeld(exchange, question, held, answer);
+    // The file may have been published meanwhile.
+    await sendHeld(exchange, question, (await heldOf(held.cid, question)) ?? held, answer);
   } finally {
     free();
   }

@@ -139,6 +139,34 @@ describe('the rate of a server', () => {
   });
 });
 
+describe('a client that leaves while its bytes wait for the rate', () => {
+  it('N6 ends its answer, and nothing else', async () => {
+    const unhandled: unknown[] = [];
+    const note = (error: unknown): void => void unhandled.push(error);
+    process.on('unhandledRejection', note);
+    const slow = await served({ totalBytesPerSecond: MIB });
+    const { cid: published } = await publishBytes(slow.store, bytesOf(8 * MIB, 'left'));
+    const left = request(`${slow.url}/swarm/${published}`, { agent: false });
+    left
+      .on('error', () => undefined)
+      .on('response', (response) => {
+        response.on('error', () => undefined).on('data', () => left.destroy());
+      });
+    left.end();
+    await new Promise<void>((resolve) => left.once('close', () => resolve()));
+    // Its next block is due within this.
+    await until(
+      async () => (await ask(`${slow.url}/swarm/${published}`, { headers: { range: 'bytes=0-9' } })).status === 206,
+      {
+        what: 'the server answers others',
+      },
+    );
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    process.off('unhandledRejection', note);
+    expect(unhandled).toEqual([]);
+  });
+});
+
 describe('the token of a host', () => {
   it('L17 opens the files that it names below /swarm/, their nodes, and nothing else', async () => {
     const [own, other] = [bytesOf(3 * MIB, 'named'), bytesOf(3 * MIB, 'not named')];
