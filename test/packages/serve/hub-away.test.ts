@@ -1,3 +1,5 @@
+import { symlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { silentLogger } from '#core/logger';
 import { parseAddressPolicy } from '#http/address/address-policy';
@@ -99,7 +101,11 @@ describe('a hub that gives no answer', () => {
   });
 
   it('EX5 is mirrored as long as it answers, also where the disk keeps nothing', async () => {
-    const { mirror } = await mirrored([], { folder: '/proc/haulier-none' });
+    const parent = await temporaryFolder();
+    const folder = join(parent, 'hub');
+    // Nothing is there, and nothing can be made there.
+    await symlink(join(parent, 'none', 'deep'), folder);
+    const { mirror } = await mirrored([], { folder });
     expect(await mirror.revision(TINY, 'main')).toMatchObject(KNOWN);
   });
 
