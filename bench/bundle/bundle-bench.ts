@@ -6,20 +6,12 @@ import { fileURLToPath } from 'node:url';
 import { findProgram, type Program } from '#embedded/find-program';
 import { blobPath, storePaths, type StorePaths } from '#store/layout';
 import { encodeRecords, type FileRecord } from '#store/models/model-records';
+import type { BenchOptions } from '../bench-options.ts';
 import { judge, peakMib, wallRatio, type Goal } from '../goals.ts';
 import { describeMachine } from '../machine.ts';
 import { measureCommands, type Command } from '../measure-commands.ts';
 import { interleave, type Variant } from '../rounds.ts';
 import { markdownOf, rowOf, type BenchReport } from '../table.ts';
-
-export interface BundleBenchOptions {
-  readonly rounds: number;
-  readonly quick: boolean;
-  /** Undefined: the system's temporary folder. */
-  readonly dir: string | undefined;
-  readonly say: (line: string) => void;
-  readonly signal: AbortSignal;
-}
 
 const COUNT = 10_000;
 const QUICK_COUNT = 2_000;
@@ -36,7 +28,7 @@ const GOALS: readonly Goal[] = [
 ];
 
 /** Measures what a bundle of many small files costs; removes its files. */
-export async function bundleBench(options: BundleBenchOptions): Promise<{ report: BenchReport; markdown: string }> {
+export async function bundleBench(options: BenchOptions): Promise<{ report: BenchReport; markdown: string }> {
   const { say, signal, quick } = options;
   const folder = await mkdtemp(join(options.dir ?? tmpdir(), 'haulier-bench-'));
   const count = quick ? QUICK_COUNT : COUNT;

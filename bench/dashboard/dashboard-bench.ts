@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { HOUR_MS } from '#core/units';
+import type { BenchOptions } from '../bench-options.ts';
 import { findProjectFiles } from '../../apps/api/project-files.ts';
 import { fact, judge, type Goal } from '../goals.ts';
 import { describeMachine } from '../machine.ts';
@@ -11,16 +12,6 @@ import { seed } from '../seed/seed-all.ts';
 import { markdownOf, rowOf, type BenchReport } from '../table.ts';
 import { openBrowser } from './browser.ts';
 import { gridFrames } from './grid-frames.ts';
-
-export interface DashboardBenchOptions {
-  readonly rounds: number;
-  /** A fleet of 300 hosts with a week of history, instead of 10,000 hosts with a month. */
-  readonly quick: boolean;
-  /** Undefined: the system's temporary folder. */
-  readonly dir: string | undefined;
-  readonly say: (line: string) => void;
-  readonly signal: AbortSignal;
-}
 
 const THROTTLE = 4;
 const PASSWORD = 'bench password of this machine';
@@ -42,9 +33,7 @@ const GOALS: readonly Goal[] = [
 ];
 
 /** Measures how long an admin waits for the first page of a seeded fleet; removes everything. */
-export async function dashboardBench(
-  options: DashboardBenchOptions,
-): Promise<{ report: BenchReport; markdown: string }> {
+export async function dashboardBench(options: BenchOptions): Promise<{ report: BenchReport; markdown: string }> {
   const cacheDir = join(fileURLToPath(new URL('../../..', import.meta.url)), '.cache');
   const lab = await openQueueLab({ ...options, cacheDir, env: { HAULIER_LOG_LEVEL: 'warn' } });
   try {
@@ -94,15 +83,15 @@ const textOf = (runs: readonly Measured[]): string =>
     .map((facts) => facts.join(' '))
     .join(', ');
 
-const sizeOf = ({ quick }: DashboardBenchOptions) =>
+const sizeOf = ({ quick }: BenchOptions) =>
   quick ? { hosts: 300, days: 7, downloads: 5_000 } : { hosts: 10_000, days: 30, downloads: 300_000 };
 
-const titleOf = (options: DashboardBenchOptions): string => {
+const titleOf = (options: BenchOptions): string => {
   const { hosts, days } = sizeOf(options);
   return `${hosts} hosts, ${days} days of history`;
 };
 
-async function enterFleet({ database }: QueueLab, options: DashboardBenchOptions): Promise<void> {
+async function enterFleet({ database }: QueueLab, options: BenchOptions): Promise<void> {
   let last = '';
   const report = (step: string): void => {
     if (step !== last) options.say(`seeding: ${step}`);

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { silentLogger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
 import { connectPatiently, disconnect, type RedisClient } from '#queue/connection';
+import type { BenchOptions } from '../bench-options.ts';
 import { fact, judge, peakMib, type Goal } from '../goals.ts';
 import { describeMachine } from '../machine.ts';
 import type { Measured } from '../measured.ts';
@@ -12,16 +13,6 @@ import { hostsOf } from '../queue/fleet-of.ts';
 import { openQueueLab, type QueueLab } from '../queue/queue-lab.ts';
 import { markdownOf, rowOf, type BenchReport } from '../table.ts';
 import { startIdleFleet, type IdleFleet } from './idle-fleet.ts';
-
-export interface FleetBenchOptions {
-  readonly rounds: number;
-  /** A tenth of the hosts. */
-  readonly quick: boolean;
-  /** Undefined: the system's temporary folder. */
-  readonly dir: string | undefined;
-  readonly say: (line: string) => void;
-  readonly signal: AbortSignal;
-}
 
 const HOSTS = 10_000;
 const FEW_HOSTS = 100;
@@ -52,7 +43,7 @@ const goalsOf = (hosts: number): readonly Goal[] => [
 ];
 
 /** Measures what a fleet costs that only reports, with a real worker's connections for each host; removes everything. */
-export async function fleetBench(options: FleetBenchOptions): Promise<{ report: BenchReport; markdown: string }> {
+export async function fleetBench(options: BenchOptions): Promise<{ report: BenchReport; markdown: string }> {
   const hosts = options.quick ? HOSTS / 10 : HOSTS;
   const cacheDir = join(fileURLToPath(new URL('../../..', import.meta.url)), '.cache');
   const lab = await openQueueLab({ ...options, cacheDir, env: { HAULIER_LOG_LEVEL: 'warn' } });
@@ -86,7 +77,7 @@ async function measureFleet(
   lab: QueueLab,
   redis: RedisClient,
   count: number,
-  { rounds, say, signal }: FleetBenchOptions,
+  { rounds, say, signal }: BenchOptions,
 ): Promise<Measured[]> {
   say(nameOf(count));
   const hosts = hostsOf(count, `of-${count}`);

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DAY_MS } from '#core/units';
+import type { BenchOptions } from '../bench-options.ts';
 import { fact, judge, type Goal } from '../goals.ts';
 import { describeMachine } from '../machine.ts';
 import type { Measured } from '../measured.ts';
@@ -12,17 +13,6 @@ import { markdownOf, rowOf, type BenchReport } from '../table.ts';
 import { findProjectFiles } from '../../apps/api/project-files.ts';
 import { pathsOf } from './paths.ts';
 
-export interface ListsBenchOptions {
-  /** Each list is read ten times in a round. */
-  readonly rounds: number;
-  /** A tenth of the hosts and of the downloads. */
-  readonly quick: boolean;
-  /** Undefined: the system's temporary folder. */
-  readonly dir: string | undefined;
-  readonly say: (line: string) => void;
-  readonly signal: AbortSignal;
-}
-
 const HOSTS = 10_000;
 const DAYS = 30;
 const DOWNLOADS = 900_000;
@@ -31,7 +21,7 @@ const MOST_MS = 150;
 const SUMMARY_MOST_MS = 300;
 
 /** Measures every list and search of the API over a seeded fleet; removes everything. */
-export async function listsBench(options: ListsBenchOptions): Promise<{ report: BenchReport; markdown: string }> {
+export async function listsBench(options: BenchOptions): Promise<{ report: BenchReport; markdown: string }> {
   const share = options.quick ? 10 : 1;
   const size = { hosts: HOSTS / share, downloads: DOWNLOADS / share };
   const cacheDir = join(fileURLToPath(new URL('../../..', import.meta.url)), '.cache');
@@ -72,7 +62,7 @@ const goalOf = (name: string, index: number): Goal => ({
   hold: /^\/api\/metrics\/(summary|query|health)/.test(name) ? SUMMARY_MOST_MS : MOST_MS,
 });
 
-async function fill(lab: QueueLab, size: { hosts: number; downloads: number }, { say }: ListsBenchOptions) {
+async function fill(lab: QueueLab, size: { hosts: number; downloads: number }, { say }: BenchOptions) {
   let saidAt = -Infinity;
   await seed(lab.database, {
     ...{ ...size, days: DAYS, onlineForMs: DAY_MS, now: new Date() },

@@ -6,8 +6,10 @@ import type { WorkerEvent } from '#contracts/worker/worker-events';
 import { silentLogger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
 import type { Database } from '#database/sql/connect';
+import { freePort } from '#os/port';
 import { connectPatiently, disconnect } from '#queue/connection';
 import { EventPublisher } from '#queue/events/event-publisher';
+import type { BenchOptions } from '../bench-options.ts';
 import { startNodeProcess, type NodeProcess } from '../../apps/cli/stack/node-process.ts';
 import { fact, judge, type Goal } from '../goals.ts';
 import { describeMachine } from '../machine.ts';
@@ -18,16 +20,6 @@ import { enterHosts, hostsOf, manifestOf } from '../queue/fleet-of.ts';
 import { openQueueLab, type QueueLab } from '../queue/queue-lab.ts';
 import { markdownOf, rowOf, type BenchReport } from '../table.ts';
 import { openClients, type Clients } from './clients.ts';
-
-export interface LiveBenchOptions {
-  readonly rounds: number;
-  /** A fifth of the reports and of the clients. */
-  readonly quick: boolean;
-  /** Undefined: the system's temporary folder. */
-  readonly dir: string | undefined;
-  readonly say: (line: string) => void;
-  readonly signal: AbortSignal;
-}
 
 const REPORTS_PER_SECOND = 2000;
 const CLIENTS = 200;
@@ -60,7 +52,7 @@ const GOALS: readonly Goal[] = [
 ];
 
 /** Measures what it costs to show running downloads to many clients; removes everything. */
-export async function liveBench(options: LiveBenchOptions): Promise<{ report: BenchReport; markdown: string }> {
+export async function liveBench(options: BenchOptions): Promise<{ report: BenchReport; markdown: string }> {
   const share = options.quick ? 5 : 1;
   const [perSecond, clientCount] = [REPORTS_PER_SECOND / share, CLIENTS / share];
   const cacheDir = join(fileURLToPath(new URL('../../..', import.meta.url)), '.cache');
@@ -125,15 +117,6 @@ async function secondApi(lab: QueueLab): Promise<{ process: NodeProcess; url: st
   )
     await pause(100);
   return { process: child, url, stop: () => child.stop() };
-}
-
-async function freePort(): Promise<number> {
-  const { createServer } = await import('node:net');
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 interface Fleet {

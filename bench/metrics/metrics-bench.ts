@@ -4,6 +4,7 @@ import { DAY_MS } from '#core/units';
 import { metricsSummary } from '#database/history/metrics-queries';
 import { ensureTryPartitions } from '#database/history/try-partitions';
 import type { Database } from '#database/sql/connect';
+import type { BenchOptions } from '../bench-options.ts';
 import { judge, type Goal, type Look } from '../goals.ts';
 import { describeMachine } from '../machine.ts';
 import type { Measured } from '../measured.ts';
@@ -11,16 +12,6 @@ import { openQueueLab } from '../queue/queue-lab.ts';
 import { interleave, type Variant } from '../rounds.ts';
 import { markdownOf, rowOf, type BenchReport, type CaseReport } from '../table.ts';
 import { copyTries, fillTries, insertTries, stagedTries } from './fill-tries.ts';
-
-export interface MetricsBenchOptions {
-  readonly rounds: number;
-  /** A tenth of the tries. */
-  readonly quick: boolean;
-  /** Undefined: the system's temporary folder. */
-  readonly dir: string | undefined;
-  readonly say: (line: string) => void;
-  readonly signal: AbortSignal;
-}
 
 const TRIES = 10_000_000;
 const DAYS = 30;
@@ -54,7 +45,7 @@ const RAW_SQL = `SELECT t.layer, haulier_origin(t.origin, t.source) AS gateway, 
   FROM tries t WHERE t.at >= $1 AND t.day >= ($1::timestamptz AT TIME ZONE 'UTC')::date GROUP BY 1, 2`;
 
 /** Measures summaries of 30 days and the storing of tries on a PostgreSQL of its own; removes everything. */
-export async function metricsBench(options: MetricsBenchOptions): Promise<{ report: BenchReport; markdown: string }> {
+export async function metricsBench(options: BenchOptions): Promise<{ report: BenchReport; markdown: string }> {
   const tries = options.quick ? TRIES / 10 : TRIES;
   const cacheDir = join(fileURLToPath(new URL('../../..', import.meta.url)), '.cache');
   const lab = await openQueueLab({ ...options, cacheDir });
@@ -92,7 +83,7 @@ async function runCase(
   title: string,
   variants: readonly Variant[],
   goals: readonly Goal[],
-  options: MetricsBenchOptions,
+  options: BenchOptions,
 ): Promise<CaseReport> {
   options.say(`${name}: ${title}`);
   const results = await interleave(variants, { ...options, level: () => Promise.resolve() });

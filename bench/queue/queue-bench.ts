@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { BenchOptions } from '../bench-options.ts';
 import { fact, judge, wallRatio, type Goal, type Look } from '../goals.ts';
 import { describeMachine } from '../machine.ts';
 import { interleave, type Variant } from '../rounds.ts';
@@ -9,15 +10,9 @@ import { openQueueLab, type QueueLab } from './queue-lab.ts';
 import { COPY, POST, RAW, RELAY, ROWS, postVariant, queueingVariants } from './queueing.ts';
 import { BARE, PATH, warmPathVariants } from './warm-path.ts';
 
-export interface QueueBenchOptions {
-  readonly rounds: number;
-  readonly quick: boolean;
+export interface QueueBenchOptions extends BenchOptions {
   /** Names of cases; empty: all. */
   readonly only: readonly string[];
-  /** Undefined: the system's temporary folder. */
-  readonly dir: string | undefined;
-  readonly say: (line: string) => void;
-  readonly signal: AbortSignal;
 }
 
 interface QueueCase {

@@ -1,10 +1,9 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Program } from '#embedded/find-program';
+import { freePort } from '#os/port';
 import { ended, type ServedProcess } from './served-process.ts';
 
 const START_MS = 60_000;
@@ -38,13 +37,3 @@ const answers = (url: string): Promise<boolean> =>
     () => true,
     () => false,
   );
-
-/** A port that was free a moment ago, for a program that cannot choose one itself. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}

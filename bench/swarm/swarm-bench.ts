@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { isFinal } from '#core/download-status';
 import { MIB, SECOND_MS } from '#core/units';
+import type { BenchOptions } from '../bench-options.ts';
 import { fact, judge, type Goal } from '../goals.ts';
 import { describeMachine } from '../machine.ts';
 import type { Measured } from '../measured.ts';
@@ -8,16 +9,6 @@ import { cpuMsOf, peakBytesOf } from '../process-facts.ts';
 import { interleave, type Variant } from '../rounds.ts';
 import { markdownOf, rowOf, type BenchReport } from '../table.ts';
 import { openSwarmLab, type SwarmLab } from './swarm-lab.ts';
-
-export interface SwarmBenchOptions {
-  readonly rounds: number;
-  /** Fewer hosts, and a smaller file. */
-  readonly quick: boolean;
-  /** Undefined: the system's temporary folder. */
-  readonly dir: string | undefined;
-  readonly say: (line: string) => void;
-  readonly signal: AbortSignal;
-}
 
 /** 10 Mbit/s. */
 const LINK_BYTES_PER_SECOND = 1_250_000;
@@ -36,7 +27,7 @@ const GOALS: readonly Goal[] = [
  * Brings a file to many hosts at once. Each host and the origin have a link of the same rate, which workers and origin keep themselves
  * (token buckets); all run on this machine.
  */
-export async function swarmBench(options: SwarmBenchOptions): Promise<{ report: BenchReport; markdown: string }> {
+export async function swarmBench(options: BenchOptions): Promise<{ report: BenchReport; markdown: string }> {
   const { quick, dir, say, signal, rounds } = options;
   const [manyHosts, fewHosts, sizeBytes] = quick ? [8, 4, 16 * MIB] : [20, 8, 32 * MIB];
   const labs: SwarmLab[] = [];

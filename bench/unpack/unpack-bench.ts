@@ -6,6 +6,7 @@ import { MIB } from '#core/units';
 import { runCommand } from '#embedded/command';
 import { findProgram, type Program } from '#embedded/find-program';
 import { openStore } from '#store/open-store';
+import type { BenchOptions } from '../bench-options.ts';
 import { judge, wallRatio, type Goal } from '../goals.ts';
 import { describeMachine } from '../machine.ts';
 import { measureCommands } from '../measure-commands.ts';
@@ -15,15 +16,6 @@ import { interleave, type Variant } from '../rounds.ts';
 import { markdownOf, rowOf, type BenchReport, type CaseReport } from '../table.ts';
 import { levelGround } from '../transfer/level-ground.ts';
 import { makeArchive, makeWeights, type Weights } from './make-archive.ts';
-
-export interface UnpackBenchOptions {
-  readonly quick: boolean;
-  readonly rounds: number;
-  /** Undefined: the system's temporary folder. */
-  readonly dir: string | undefined;
-  readonly say: (line: string) => void;
-  readonly signal: AbortSignal;
-}
 
 const MIB_OF_WEIGHTS = 512;
 const QUICK_MIB = 64;
@@ -41,7 +33,7 @@ const CASES = [
   { name: 'zst-long', how: '--long=27', zstdArgs: ['--long=27'] },
 ] as const;
 
-interface Bench extends UnpackBenchOptions {
+interface Bench extends BenchOptions {
   readonly folder: string;
   readonly tar: Program;
   readonly zstd: Program;
@@ -49,7 +41,7 @@ interface Bench extends UnpackBenchOptions {
 }
 
 /** Measures how a worker unpacks a .tar.zst against the usual programs; removes its files. */
-export async function unpackBench(options: UnpackBenchOptions): Promise<{ report: BenchReport; markdown: string }> {
+export async function unpackBench(options: BenchOptions): Promise<{ report: BenchReport; markdown: string }> {
   const cacheDir = join(fileURLToPath(new URL('../../..', import.meta.url)), '.cache');
   const find = (name: string, pack: string) =>
     findProgram(name, { packages: [pack], cacheDir, onProgress: options.say });

@@ -1,13 +1,12 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { findProgram } from '#embedded/find-program';
+import { freePort } from '#os/port';
 import { startNginx } from '../helpers/nginx.ts';
 import { testCacheDir } from '../helpers/services.ts';
 import { until } from '../helpers/until.ts';
@@ -252,12 +251,3 @@ const listOf = (program: string, args: string[]): Promise<string[] | undefined> 
     ({ stdout }) => JSON.parse(stdout) as string[],
     () => undefined,
   );
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer();
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });

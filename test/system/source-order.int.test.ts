@@ -26,11 +26,11 @@ describe('the order of sources that an admin sets', () => {
         HAULIER_LAYERS: 'cache,ipfs',
       },
     });
-  }, 60_000);
+  });
   afterAll(async () => {
     await system.stop();
     await Promise.all(gateways.map((gateway) => gateway.close()));
-  }, 60_000);
+  });
 
   const ids = () => gateways.map(({ url }) => Buffer.from(url).toString('base64url')) as [string, string];
   /** Requests for bytes of the file; blocks are asked of any gateway. */
@@ -61,5 +61,5 @@ describe('the order of sources that an admin sets', () => {
     await until(async () => isDeepStrictEqual(await bringNext(), [1, 0]), { what: 'the running worker has read it' });
     await system.client.setSourceOrder('ipfs', [second]);
     await until(async () => isDeepStrictEqual(await bringNext(), [0, 1]), { what: 'the next order' });
-  }, 120_000);
+  });
 });

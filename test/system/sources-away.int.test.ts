@@ -1,21 +1,10 @@
-import { createServer, type AddressInfo } from 'node:net';
-import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { MIB } from '#core/units';
+import { freePort } from '#os/port';
 import { startOrigin, type Origin } from '../helpers/origin/origin.ts';
 import { sampleFile, sampleManifest, sha256OfFile } from '../helpers/sample-file.ts';
 import { startSystem, type System } from '../helpers/system.ts';
 import { hubOf } from './hub-of.ts';
-
-/** A port that nothing listens on. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 describe('an outage of every source', () => {
   const file = sampleFile('model.bin', MIB);

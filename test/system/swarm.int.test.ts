@@ -46,13 +46,13 @@ describe('enrolled workers that fetch one file', () => {
     const areThere = async () =>
       (await system.client.listHosts()).filter(({ workerVersion }) => workerVersion).length === HOSTS.length;
     await until(areThere, { what: 'all hosts reported', timeoutMs: 90_000 });
-  }, 180_000);
+  });
   afterAll(async () => {
     await system.stop();
     await origin.close();
     await redis.cleanup();
     await server.end();
-  }, 60_000);
+  });
 
   /** Bytes of the file and of its leaves that the origin sent, in copies. */
   const copiesOf = ({ cid, content }: SharedFile): number =>
@@ -84,7 +84,7 @@ describe('enrolled workers that fetch one file', () => {
     expect(during.hosts.map(({ host }) => host).sort()).toEqual(HOSTS);
     await expectAll(ids, quiet);
     expect(copiesOf(quiet)).toBeLessThanOrEqual(1.05);
-  }, 180_000);
+  });
 
   it('L28 N6 all finish when the API is killed in the middle', async () => {
     const ids = await order(apiGone);
@@ -94,12 +94,12 @@ describe('enrolled workers that fetch one file', () => {
     await system.startApi();
     await system.awaitReady();
     await expectAll(ids, apiGone);
-  }, 180_000);
+  });
 
   it('L28 I03 N6 all finish when Redis is flushed in the middle', async () => {
     const ids = await order(flushed);
     await untilHalf(flushed);
     await redis.redis.flushall();
     await expectAll(ids, flushed);
-  }, 180_000);
+  });
 });

@@ -45,17 +45,13 @@ export async function announceFile(deps: TrackerDeps, announce: FileAnnounce): P
 }
 
 function said({ announcer, body, file, intervalMs, isQuarantined }: FileAnnounce, map: PieceMap): HostAnnounce {
-  const { downBytesPerSecond: down, upBytesPerSecond: up } = body.rate ?? {
-    ...{ downBytesPerSecond: 0, upBytesPerSecond: 0 },
-  };
+  const { downBytesPerSecond: down = 0, upBytesPerSecond: up = 0 } = body.rate ?? {};
   return {
     ...{ site: announcer.site, boot: body.boot, state: file.state, map, down, up, diskBound: body.diskBound },
     // A quarantined host may fetch, and no other host fetches from it.
     urls: isQuarantined ? [] : body.urls,
     goneMs: MISSED_INTERVALS * intervalMs + SECOND_MS,
-    reports: file.leases.map(({ bytes = 0, retryAfterMs = 0, ...lease }) => ({
-      ...{ ...lease, bytes, retryMs: retryAfterMs },
-    })),
+    reports: file.leases.map(({ bytes = 0, retryAfterMs: retryMs = 0, ...lease }) => ({ ...lease, bytes, retryMs })),
     blame: [...new Set(file.blame.map(({ host }) => hostKey(host)))],
   };
 }

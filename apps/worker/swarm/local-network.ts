@@ -1,5 +1,4 @@
 import type { RemoteInfo } from 'node:dgram';
-import { networkInterfaces } from 'node:os';
 import makeMdns, { type MulticastDNS } from 'multicast-dns';
 import { messageOf } from '#core/error-facts';
 import type { Logger } from '#core/logger';
@@ -13,6 +12,7 @@ import {
   type MdnsRecord,
   type HostRecord,
 } from './host-record.ts';
+import { addressesOfHost } from './urls-of-server.ts';
 
 export interface LocalNetworkOptions {
   /** The secret that the hosts of the site share: announcements without it are not heard. */
@@ -106,7 +106,7 @@ export class LocalNetwork {
 
   #announcement(ttlSeconds: number): MdnsRecord[] {
     const { siteKey, interfaceAddress } = this.#options;
-    const addresses = interfaceAddress === undefined ? addressesOfHost() : [interfaceAddress];
+    const addresses = interfaceAddress === undefined ? addressesOfHost(false) : [interfaceAddress];
     return announcementOf(this.#own!, siteKey, addresses, ttlSeconds, Date.now());
   }
 
@@ -132,9 +132,3 @@ export class LocalNetwork {
     this.#options.onPeers([...this.#hosts.values()].map(({ url }) => url).sort());
   }
 }
-
-/** Addresses that other machines may reach. */
-const addressesOfHost = (): string[] =>
-  Object.values(networkInterfaces()).flatMap((addresses = []) =>
-    addresses.flatMap(({ address, family, internal }) => (family === 'IPv4' && !internal ? [address] : [])),
-  );

@@ -1,3 +1,4 @@
+import { leafAt, leafBytesAt } from '#content/leaf/leaf-block';
 import { MAX_LEASES, type AnnounceInput, type AnsweredFile, type SwarmLease } from '#contracts/swarm';
 import { PieceMap } from '#core/swarm/piece-map';
 import { SECOND_MS } from '#core/units';
@@ -210,27 +211,18 @@ export class TrackedFile implements PieceLeases {
     const { table, isDone } = this.#held;
     const map = new PieceMap(table.sizeBytes);
     let missing = 0;
-    for (let leaf = firstLeafOf(table.starts, piece * map.pieceBytes); leaf < table.count; leaf += 1) {
-      if (map.pieceAt(table.starts[leaf]!) !== piece) break;
-      if (!isDone(leaf)) missing += table.starts[leaf + 1]! - table.starts[leaf]!;
+    // The leaf at the beginning of a piece may be the last one of the piece before.
+    for (let leaf = leafAt(table, piece * map.pieceBytes); leaf < table.count; leaf += 1) {
+      const at = map.pieceAt(table.starts[leaf]!);
+      if (at > piece) break;
+      if (at === piece && !isDone(leaf)) missing += leafBytesAt(table, leaf);
     }
     return missing;
   }
 }
 
-function doneBytesOf({ table: { starts, count }, isDone }: HeldFile): number {
+function doneBytesOf({ table, isDone }: HeldFile): number {
   let bytes = 0;
-  for (let leaf = 0; leaf < count; leaf += 1) if (isDone(leaf)) bytes += starts[leaf + 1]! - starts[leaf]!;
+  for (let leaf = 0; leaf < table.count; leaf += 1) if (isDone(leaf)) bytes += leafBytesAt(table, leaf);
   return bytes;
-}
-
-/** The first leaf that begins at the position or after it. */
-function firstLeafOf(starts: ArrayLike<number>, position: number): number {
-  let [low, high] = [0, starts.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (starts[middle]! < position) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -29,7 +29,7 @@ export function urlsOfServer({ host, port }: ServerAddress, apiUrl: string): str
 const urlOf = (address: string, port: number): string => `http://${isIPv6(address) ? `[${address}]` : address}:${port}`;
 
 /** Addresses of the interfaces that other machines may reach; link-local ones need an interface and are left out. */
-const addressesOfHost = (hasIPv6: boolean): string[] =>
+export const addressesOfHost = (hasIPv6: boolean): string[] =>
   Object.values(networkInterfaces())
     .flatMap((addresses = []) => addresses)
     .filter(

@@ -58,7 +58,7 @@ export function workerSwarm(config: SwarmConfig, options: WorkerSwarmOptions): W
   const checkSeeds = async (): Promise<void> => {
     for (const seed of tracker?.seeds ?? []) if (!(await isHere(seed.cid))) seed.end(false);
   };
-  const ignoring = (work: Promise<void>, what: string): void =>
+  const orWarn = (work: Promise<void>, what: string): void =>
     void work.catch((error: unknown) => logger.warn({ reason: messageOf(error) }, what));
   return {
     join: (job, given) =>
@@ -69,11 +69,11 @@ export function workerSwarm(config: SwarmConfig, options: WorkerSwarmOptions): W
       if (served !== undefined) network?.start({ peerId, port: served.port, site: site ?? '', inventory: '' });
       if (tracker === undefined) return;
       tracker.start(served === undefined ? [] : urlsOfServer(served, config.tracker!.apiUrl));
-      ignoring(seedAll(tracker, store), 'other hosts are not told what the store has');
+      orWarn(seedAll(tracker, store), 'other hosts are not told what the store has');
     },
     note(event) {
       if (event.type === 'host.report') network?.inventoryIs(event.inventoryDigest);
-      if (event.type === 'host.notice') ignoring(checkSeeds(), 'other hosts are told of files that may be gone');
+      if (event.type === 'host.notice') orWarn(checkSeeds(), 'other hosts are told of files that may be gone');
     },
     gave({ kind, sentBytes }) {
       if (kind === 'swarm') tracker?.rates.gave(sentBytes);

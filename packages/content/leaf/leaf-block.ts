@@ -12,6 +12,17 @@ const lastMatch = new WeakMap<LeafTable, Framing>();
 
 export const leafBytesAt = (table: LeafTable, index: number): number => table.starts[index + 1]! - table.starts[index]!;
 
+/** The leaf that a position lies in; of a file that is not empty. */
+export function leafAt(table: Pick<LeafTable, 'starts' | 'count'>, position: number): number {
+  let [low, high] = [0, table.count];
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (table.starts[middle]! <= position) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
 /**
  * True when the bytes are leaf `index`. Works in any thread on plain table data; for BLAKE the thread must have
  * awaited `loadHash(table.hashCode)`.

@@ -18,7 +18,7 @@ export interface PieceLeases {
   readonly state: 'asking' | 'known' | 'away';
   /** This host is to fetch the piece from the origin. */
   mayAsk(piece: number): boolean;
-  /** No other host takes part, so this one asks the origin for whatever it wants. */
+  /** No other host takes part: this host may ask the origin for every piece. */
   readonly isAlone: boolean;
 }
 

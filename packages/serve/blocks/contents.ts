@@ -6,7 +6,7 @@ import { BoundedMap } from '#core/bounded-map';
 import type { ByteRange } from '#core/bytes/byte-range';
 import { HOUR_MS, MIB } from '#core/units';
 import { loadHash } from '#content/digest/multihash';
-import { leafBytesAt, verifyLeaf } from '#content/leaf/leaf-block';
+import { leafAt, leafBytesAt, verifyLeaf } from '#content/leaf/leaf-block';
 import type { LeafTable } from '#content/leaf/leaf-table';
 import { ifPresent } from '#os/if-present';
 import type { SeenBlob } from '#store/blobs/look';
@@ -85,17 +85,6 @@ async function leavesAreRight(content: OpenContent, table: LeafTable, range: Byt
     if (bytes === undefined || !verifyLeaf(table, leaf, bytes)) return false;
   }
   return true;
-}
-
-/** The leaf that a position lies in; of a file that is not empty. */
-export function leafAt(table: LeafTable, position: number): number {
-  let [low, high] = [0, table.count];
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    if (table.starts[middle]! <= position) low = middle;
-    else high = middle;
-  }
-  return low;
 }
 
 function provingOnce(store: Store): (sha256: string) => Promise<void> {

@@ -1,10 +1,10 @@
 import { open } from 'node:fs/promises';
 import { loadHash } from '#content/digest/multihash';
-import { leafBytesAt, verifyLeaf } from '#content/leaf/leaf-block';
+import { leafAt, leafBytesAt, verifyLeaf } from '#content/leaf/leaf-block';
 import { PieceMap } from '#core/swarm/piece-map';
 import { VerifyError } from '#core/failure';
 import type { HeldFile } from '#transfer/report/transfer-options';
-import { leafAt, readExactly } from '../blocks/contents.ts';
+import { readExactly } from '../blocks/contents.ts';
 import type { Reader } from '../blocks/held-blocks.ts';
 
 /** A file that is being fetched, and its leaves that other hosts may have already. */

@@ -10,7 +10,7 @@ import type { PeerFile } from './peer-file.ts';
 
 /** Requests to one peer at once: one that sends, and one that waits for its slot. */
 const MAX_CONNECTIONS = 2;
-/** After such a failure the peer is asked anew what it has before it is read again. */
+/** After such a failure this host first asks the peer again which pieces it has, and then reads. */
 const GONE: ReadonlySet<SourceFailureKind> = new Set<SourceFailureKind>([
   'unreachable',
   'missing',

@@ -59,7 +59,8 @@ export class Crew {
    */
   async run(signal: AbortSignal | undefined): Promise<void> {
     const over = new Promise<void>((resolve, reject) => {
-      [this.#resolve, this.#reject] = [resolve, reject];
+      this.#resolve = resolve;
+      this.#reject = reject;
     });
     const stop = (): void => this.fail(signal?.reason);
     signal?.addEventListener('abort', stop, { once: true });
@@ -261,7 +262,7 @@ export class Crew {
     this.#running.delete(entry);
     state.connections -= 1;
     if (run.acceptedBytes > 0) state.failuresInARow = state.refusalsInARow = 0;
-    const error = thrown ?? this.#fruitless(run);
+    const error = thrown ?? (this.#isOver ? undefined : run.fruitless());
     const decision = error instanceof SourceError ? this.#onFailure(run, error) : undefined;
     if (run.claim !== undefined) this.#ground?.board.release(run.claim);
     const failure = error instanceof SourceError && !this.#isOver ? error : undefined;
@@ -271,18 +272,10 @@ export class Crew {
     else this.#pump();
   }
 
-  /** A response that ended without an error and without a whole unit is a failure; otherwise it would be requested again without end. */
-  #fruitless(run: SourceTry): SourceError | undefined {
-    const { claim } = run;
-    if (this.#isOver || claim === undefined || run.acceptedBytes > 0 || run.badLeaves > 0) return undefined;
-    if (claim.next >= claim.end || run.state.isLeft || run.wastedBytes > 0 || run.controller.signal.aborted)
-      return undefined;
-    return new SourceError('interrupted', run.state.source.name, 'it ended the response before one piece was complete');
-  }
-
   #onFailure(run: SourceTry, error: SourceError): Decision | undefined {
     if (this.#isOver || findsOtherWay(run, error, this.#ground?.board)) return undefined;
-    const [{ state }, { layer }] = [run, run.state.source];
+    const { state } = run;
+    const { layer } = state.source;
     return this.#options.consequences.afterFailure(state, error, {
       otherSources: this.#joined().filter((one) => one !== state && one.source.layer === layer).length,
       hasOtherLayer: this.#options.states.some((one) => !one.isLeft && one.source.layer !== layer),

@@ -135,6 +135,19 @@ export class SourceTry {
     if ((this.meter.rate(now) * SLOW_BLOCK_MS) / SECOND_MS < BLOCK_BYTES) this.#cutter?.handOver();
   }
 
+  /** A response that ended without an error and without a whole unit is a failure; otherwise it would be requested again without end. */
+  fruitless(): SourceError | undefined {
+    const { claim, acceptedBytes, badLeaves, wastedBytes } = this;
+    if (claim === undefined || claim.next >= claim.end || acceptedBytes > 0 || badLeaves > 0 || wastedBytes > 0)
+      return undefined;
+    if (this.state.isLeft || this.controller.signal.aborted) return undefined;
+    return new SourceError(
+      'interrupted',
+      this.state.source.name,
+      'it ended the response before one piece was complete',
+    );
+  }
+
   /** Hands over verified bytes and adds the counts of the try to those of the source. */
   close(): void {
     this.#cutter?.close();

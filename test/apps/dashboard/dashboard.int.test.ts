@@ -275,7 +275,7 @@ describe('the dashboard', () => {
     await layer.getByRole('button', { name: 'Order by what is measured' }).click();
     await layer.getByText('Order: by what is measured.').waitFor();
     await becomes([first, second, third]);
-  }, 60_000);
+  });
 
   it('finds a host by a part of its name from every page, with the keyboard alone', async () => {
     const page = await open('/audit');
@@ -387,7 +387,7 @@ describe('the dashboard', () => {
     await hidden.getByText(note).first().waitFor();
     await hidden.getByText('live', { exact: true }).waitFor();
     await system.client.enableSource(id);
-  }, 60_000);
+  });
 
   it('keeps a view of a list in the browser', async () => {
     const page = await open('/hosts?status=online');
@@ -399,7 +399,7 @@ describe('the dashboard', () => {
     await page.getByRole('button', { name: 'Views' }).click();
     await page.getByRole('menuitem', { name: 'mine', exact: true }).click();
     await page.waitForURL(/status=online/);
-  }, 60_000);
+  });
 
   it('T30 says what to do when the code of a page is gone, because a newer version was installed', async () => {
     const page = await open('/');

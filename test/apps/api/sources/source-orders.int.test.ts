@@ -30,7 +30,7 @@ describe('the order of sources', () => {
     const told = { inventoryDigest: 'd', storeBytes: 1, freeBytes: 1, fileCount: 1, workerVersion: '1', sources };
     const batch = { version: 1, host: 'gpu-1', bootId: randomUUID(), sequence: 0, sentAt: at };
     await recordBatches(api.deps, [EventBatch.parse({ ...batch, events: [{ type: 'host.report', at, ...told }] })]);
-  }, 60_000);
+  });
   afterAll(() => api.stop());
 
   const set = (sources: readonly string[], headers: Record<string, string> = {}) =>

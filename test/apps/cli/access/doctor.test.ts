@@ -3,22 +3,13 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { packageVersion } from '#os/package-folder';
+import { freePort } from '#os/port';
 import { doctor } from '../../../../apps/cli/commands/stack/doctor.ts';
 import { runCommand } from '../../../helpers/command.ts';
 
 interface Found {
   readonly ok: boolean;
   readonly checks: readonly { readonly check: string; readonly result: string; readonly message: string }[];
-}
-
-/** A port that nothing listens on. */
-async function freePort(): Promise<number> {
-  const taken = createServer().listen(0, '127.0.0.1');
-  await once(taken, 'listening');
-  const { port } = taken.address() as AddressInfo;
-  taken.close();
-  await once(taken, 'close');
-  return port;
 }
 
 describe('haulier doctor', () => {

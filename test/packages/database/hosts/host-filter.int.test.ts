@@ -33,7 +33,7 @@ describe('hosts that a filter matches', () => {
     ] as const)
       await test.database.pool.query(sql, [...row]);
     all = await hostMarks(test.database, { aliveSince: ALIVE_SINCE, selector: [] });
-  }, 60_000);
+  });
   afterAll(() => test.drop());
 
   const names = (hosts: readonly Pick<HostMarks, 'name'>[]): string[] => hosts.map(({ name }) => name).toSorted();

@@ -246,7 +246,7 @@ describe('hosts that fetch one file at the same time', () => {
     const obtained = await one.fetch({ bytes, dag, origin: origin.url, peers: [silent.url], haste: SLOW_TO_DOUBT });
     expect(obtained).toMatchObject({ digests: { sha256 }, badLeaves: 0 });
     expect(origin.sent()).toBeLessThanOrEqual(bytes.length);
-  }, 20_000);
+  });
 
   it('L06 do not wait for their turn at a peer that does not answer any more', async () => {
     let isSilent = false;
@@ -259,7 +259,7 @@ describe('hosts that fetch one file at the same time', () => {
     const one = await host();
     const obtained = await one.fetch({ bytes, dag, origin: origin.url, peers: [silent.url], haste: SLOW_TO_DOUBT });
     expect(obtained.digests.sha256).toBe(sha256);
-  }, 20_000);
+  });
 
   it('L08 read only from hosts that have the key of the site', async () => {
     const origin = await originOf(bytes, 100 * MIB);
