@@ -85,6 +85,7 @@ export class Attempt {
       const durationMs = Math.round(performance.now() - this.#startedAt);
       const path = await this.#pathOf(brought.blob);
       const sources = this.#tries.sourceBytes();
+      this.#running.end();
       this.#deps.publish(finishedEvent(this.#job, { ...brought, path, sources, durationMs, now: Date.now() }));
       this.#deps.logger.info(publishedFacts(this.#job, { ...brought, path, sources, durationMs }), 'published');
       this.#deps.onServed(this.#job);
@@ -240,6 +241,8 @@ export class Attempt {
       random: Math.random(),
     });
     this.#deps.logger.info({ downloadId: this.#job.downloadId, err: error, result: result.do }, 'attempt ended');
+    // A position that is told after the end would count as the start of a further attempt.
+    this.#running.end();
     if (event && !isSilent) this.#deps.publish(event);
     if (event?.type === 'download.failed' && servedVersion !== undefined) this.#tellDegraded(servedVersion);
     await this.#deps

@@ -41,7 +41,7 @@ export interface RunningDownload {
   readonly throttle: Throttle;
   /** Absolute values; cheap enough to call for every chunk. From the first call on the download is sampled. */
   report(position: DownloadPosition): void;
-  /** Takes the download off the list; the caller of `begin` calls it after every end. */
+  /** Takes the download off the list, before its end is told; the caller of `begin` calls it after every end. Safe twice. */
   end(): void;
 }
 
