@@ -32,6 +32,7 @@ import { createSourceRules } from './sources/tell-workers.ts';
 import { createQueueSampler } from './metrics/chart-routes.ts';
 import { createQueueBoard } from './system/queue-board.ts';
 import type { BoardQueues, QueueBoard } from './system/queue-board-type.ts';
+import { createCountKeeper } from './background/download-counts.ts';
 import { createReconciler } from './background/reconciler.ts';
 import { createRecorder } from './background/recorder.ts';
 import { createRepairs } from './background/repairs.ts';
@@ -180,6 +181,7 @@ function createLoops(
     createWebhookHistory(deps, config.historyMs),
     createAccessKeeper(deps),
     createQueueSampler(deps),
+    createCountKeeper(deps),
     createSourceRules(deps),
     createSettlement(deps),
   ];

@@ -15,7 +15,7 @@ import { pathsOf } from './paths.ts';
 
 const HOSTS = 10_000;
 const DAYS = 30;
-const DOWNLOADS = 900_000;
+const DOWNLOADS = 1_000_000;
 const READS = 10;
 const MOST_MS = 150;
 const SUMMARY_MOST_MS = 300;

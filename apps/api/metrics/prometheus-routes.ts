@@ -3,7 +3,7 @@ import { DOWNLOAD_STATUSES } from '#core/download-status';
 import { LAYER_NAMES, type LayerName } from '#core/layer';
 import type { ListedSource } from '#contracts/http/sources';
 import { countRefusedBatches } from '#database/access/refused-events';
-import { countDownloads } from '#database/downloads/download-queries';
+import { countDownloads } from '#database/downloads/status-counts';
 import { hostTotals, workersByVersion } from '#database/hosts/host-queries';
 import { queuesNow } from '#database/history/chart-queries';
 import type { ControlPlaneSnapshot, QueueState } from '#metrics/control-plane-metrics';

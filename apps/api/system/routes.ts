@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Liveness, Readiness, SystemStatus } from '#contracts/http/status';
 import { PROBLEMS } from '#contracts/http/problem';
 import { DOWNLOAD_STATUSES } from '#core/download-status';
-import { countDownloads } from '#database/downloads/download-queries';
+import { countDownloads } from '#database/downloads/status-counts';
 import { listNotices, storeWarnings } from '#database/hosts/host-queries';
 import { outdatedModels } from '#database/models/version-queries';
 import type { Dependencies } from '../dependencies.ts';

@@ -50,13 +50,6 @@ export async function listDownloads(database: Database, filter: DownloadFilter):
   return { rows, next: found.length > rows.length && last ? { createdAt: last.createdAt, id: last.id } : undefined };
 }
 
-/** Number of downloads by status; a status without any is 0. */
-export async function countDownloads(database: Database): Promise<Partial<Record<DownloadStatus, number>>> {
-  const sql = 'SELECT status, count(*) AS count FROM downloads GROUP BY status';
-  const { rows } = await database.pool.query<{ status: DownloadStatus; count: number }>(sql);
-  return Object.fromEntries(rows.map(({ status, count }) => [status, count]));
-}
-
 function conditionsOf(filter: DownloadFilter): { where: string; parameters: unknown[] } {
   const parameters: unknown[] = [];
   const given = (value: unknown): string => `$${parameters.push(value)}`;

@@ -4,7 +4,8 @@ import { allowedFrom, DOWNLOAD_STATUSES, nextStatus, type DownloadStatus } from 
 import type { Database } from '#database/sql/connect';
 import { insertDownloads, type DownloadOrder } from '#database/downloads/insert-downloads';
 import { cancelDownload, pauseDownload, resumeDownload } from '#database/downloads/download-actions';
-import { countDownloads, downloadById, listDownloads, type ListPosition } from '#database/downloads/download-queries';
+import { downloadById, listDownloads, type ListPosition } from '#database/downloads/download-queries';
+import { countDownloads } from '#database/downloads/status-counts';
 import { applyEvents } from '#database/history/event-queries';
 import { wishedDownloads } from '#database/downloads/wished-downloads';
 import { createTestDatabase, type TestDatabase } from '../../../helpers/database.ts';

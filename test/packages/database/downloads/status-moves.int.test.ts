@@ -6,6 +6,7 @@ import type { Database } from '#database/sql/connect';
 import { cancelDownload, pauseDownload, resumeDownload } from '#database/downloads/download-actions';
 import { applyEvents } from '#database/history/event-queries';
 import { markEnqueued, requeueLost, requeueShards } from '#database/downloads/outbox-queries';
+import { addUpCounts } from '#database/downloads/status-counts';
 import { SHARDS } from '#queue/keys';
 import { createTestDatabase, type TestDatabase } from '../../../helpers/database.ts';
 import {
@@ -20,6 +21,7 @@ import {
   progress,
   started,
 } from '../fixtures.ts';
+import { expectKeptFacts } from './kept-facts.ts';
 
 const RUNS = 25;
 
@@ -54,6 +56,7 @@ const STEPS = [
   'queued',
   'lost',
   'redis-lost',
+  'added-up',
 ] as const;
 
 interface Step {
@@ -98,6 +101,7 @@ describe('moves of a status', () => {
       queued: () => markEnqueued(database, [download], at(seconds)),
       lost: () => requeueLost(database, [download], 2, at(seconds)),
       'redis-lost': () => requeueShards(database, SHARDS, at(seconds)),
+      'added-up': () => addUpCounts(database, 0),
     };
     return acts[what]();
   }
@@ -120,6 +124,7 @@ describe('moves of a status', () => {
         expect(row.attemptsUsed).toBeGreaterThanOrEqual(row.attemptsBefore);
         if (row.status === 'paused') expect(row.pauseReason).not.toBeNull();
         if (row.status === 'success') expect(row.publishedPath).not.toBeNull();
+        await expectKeptFacts(database);
       }),
       { numRuns: RUNS },
     );
