@@ -17,7 +17,7 @@ const USAGE = `usage: npm run bench -- transfer [--quick] [--rounds N] [--only C
        npm run bench -- queue [--quick] [--rounds N] [--only CASE] [--json] [--dir FOLDER]
        npm run bench -- fleet [--quick] [--rounds N] [--json] [--dir FOLDER]
        npm run bench -- serve [--quick] [--rounds N] [--only CASE] [--json] [--dir FOLDER]
-       npm run bench -- swarm [--quick] [--rounds N] [--json] [--dir FOLDER]
+       npm run bench -- swarm [--quick] [--rounds N] [--only CASE] [--json] [--dir FOLDER]
        npm run bench -- metrics [--quick] [--rounds N] [--json] [--dir FOLDER]
        npm run bench -- live [--quick] [--rounds N] [--json] [--dir FOLDER]
        npm run bench -- lists [--quick] [--rounds N] [--json] [--dir FOLDER]

@@ -14,20 +14,21 @@ export interface RoundOptions {
   level(): Promise<void>;
   say(line: string): void;
   readonly signal: AbortSignal;
+  /** Default: one more round comes first and is not counted, in which caches fill and the engine's code is compiled. */
+  readonly hasWarmUp?: boolean | undefined;
 }
 
 /**
- * Runs the variants in turn, A B C A B C…, so that whatever else the machine does falls on all of them. One more
- * round comes first and is not counted: caches fill, the engine's code is compiled.
+ * Runs the variants in turn, A B C A B C…, so that whatever else the machine does falls on all of them.
  *
  * @returns what each variant cost in each round
  */
 export async function interleave(
   variants: readonly Variant[],
-  { rounds, level, say, signal }: RoundOptions,
+  { rounds, level, say, signal, hasWarmUp = true }: RoundOptions,
 ): Promise<Measured[][]> {
   const results: Measured[][] = variants.map(() => []);
-  for (let round = 0; round <= rounds; round += 1) {
+  for (let round = hasWarmUp ? 0 : 1; round <= rounds; round += 1) {
     for (const [index, variant] of variants.entries()) {
       signal.throwIfAborted();
       await level();

@@ -1,103 +1,125 @@
-import { setTimeout as pause } from 'node:timers/promises';
-import { isFinal } from '#core/download-status';
-import { MIB, SECOND_MS } from '#core/units';
+import { MIB } from '#core/units';
 import type { BenchOptions } from '../bench-options.ts';
-import { fact, judge, type Goal } from '../goals.ts';
-import { describeMachine } from '../machine.ts';
+import { judge, type Goal } from '../goals.ts';
+import { describeMachine, type Machine } from '../machine.ts';
 import type { Measured } from '../measured.ts';
-import { cpuMsOf, peakBytesOf } from '../process-facts.ts';
 import { interleave, type Variant } from '../rounds.ts';
-import { markdownOf, rowOf, type BenchReport } from '../table.ts';
-import { openSwarmLab, type SwarmLab } from './swarm-lab.ts';
+import { markdownOf, rowOf, type BenchReport, type CaseReport } from '../table.ts';
+import { chosenCases, type CaseParts } from './cases.ts';
+import { EQUAL_GOALS, equalVariants, hostsOf, LINK_BYTES_PER_SECOND } from './equal-links.ts';
+import { refusalOfNamespaces } from './links/namespaces.ts';
+import { plainVariant, SITES, SITES_GOALS, sitesPlan, UNLED, UNLED_GOALS, unledPlan } from './other-networks.ts';
+import { openSwarmLab, type LabPlan, type SwarmLab } from './swarm-lab.ts';
+import { aria2Versions, runAria2 } from './torrent/aria2.ts';
 
-/** 10 Mbit/s. */
-const LINK_BYTES_PER_SECOND = 1_250_000;
-const LOOK_EVERY_MS = 100;
-
-const LED = 'A: leases of the API';
-const UNLED = 'G: local network, no API';
-
-const GOALS: readonly Goal[] = [
-  { id: 'W1', of: LED, what: '× S/U', look: fact('timesBound'), direction: 'at most', hold: 1.25 },
-  { id: 'W2', of: LED, what: 'origin copies', look: fact('copies'), direction: 'at most', hold: 1.03 },
-  { id: 'W3', of: UNLED, what: 'origin copies', look: fact('copies'), direction: 'at most', hold: 1.3 },
-];
+/** Cases that share a network, and run in turn in each round. */
+interface Group {
+  readonly name: string;
+  readonly title: string;
+  readonly plan: LabPlan;
+  readonly variants: (lab: SwarmLab, parts: CaseParts) => readonly Variant[];
+  readonly goals: readonly Goal[];
+  readonly notes: readonly string[];
+}
 
 /**
- * Brings a file to many hosts at once. Each host and the origin have a link of the same rate, which workers and origin keep themselves
- * (token buckets); all run on this machine.
+ * Brings a file to many hosts at once, over links of a limited rate. Each round begins with an empty fleet. As root on Linux the links are
+ * those of network namespaces; otherwise the programs keep the rates themselves, and what needs a network is left out.
  */
-export async function swarmBench(options: BenchOptions): Promise<{ report: BenchReport; markdown: string }> {
-  const { quick, dir, say, signal, rounds } = options;
-  const [manyHosts, fewHosts, sizeBytes] = quick ? [8, 4, 16 * MIB] : [20, 8, 32 * MIB];
-  const labs: SwarmLab[] = [];
-  const open = async (hosts: number, isEnrolled: boolean): Promise<SwarmLab> => {
-    const lab = await openSwarmLab({
-      ...{ dir, hosts, isEnrolled, say, signal },
-      bytesPerSecond: LINK_BYTES_PER_SECOND,
+export async function swarmBench(
+  options: BenchOptions & { readonly only: readonly string[] },
+): Promise<{ report: BenchReport; markdown: string }> {
+  const { quick, signal, rounds } = options;
+  const only = chosenCases(options.only);
+  const sizeBytes = quick ? 16 * MIB : 32 * MIB;
+  const refusal = await refusalOfNamespaces();
+  const others = refusal === undefined ? await aria2Versions() : undefined;
+  const parts = { only, quick, sizeBytes, signal };
+  const groups = groupsOf({ ...parts, round: 0 }, refusal, others !== undefined);
+  const cases: CaseReport[] = [];
+  let machine: Machine | undefined;
+  for (const group of groups) {
+    const results = new Map<string, Measured[]>();
+    for (let round = 1; round <= rounds; round += 1)
+      machine = await runRound(group, { ...parts, round }, options, results);
+    const names = [...results.keys()];
+    const runs = [...results.values()];
+    cases.push({
+      ...{ name: group.name, title: group.title, rounds, notes: [...group.notes, ...factsOf(names, runs)] },
+      rows: names.map((name, index) => rowOf(name, runs[index]!, runs[0]!)),
+      goals: group.goals.filter((goal) => isJudged(goal, names)).map((goal) => judge(goal, names, runs)),
     });
-    labs.push(lab);
-    return lab;
-  };
+  }
+  const report = { machine: machine!, programs: { ...others }, cases };
+  return { report, markdown: markdownOf(report) };
+}
+
+const isJudged = ({ of, against }: Goal, names: readonly string[]): boolean =>
+  names.includes(of) && (against === undefined || names.includes(against));
+
+/** In a fleet of its own, so that no round finds what an earlier one left. */
+async function runRound(
+  { plan, variants }: Group,
+  parts: CaseParts,
+  { dir, say, signal, rounds }: BenchOptions,
+  results: Map<string, Measured[]>,
+): Promise<Machine> {
+  signal.throwIfAborted();
+  const lab = await openSwarmLab(plan, { dir, say, signal });
   try {
-    const variants = [
-      variantOf(LED, await open(manyHosts, true), sizeBytes, signal),
-      variantOf(UNLED, await open(fewHosts, false), sizeBytes, signal),
-    ];
-    const results = await interleave(variants, { rounds, say, signal, level: async () => undefined });
-    const names = variants.map(({ name }) => name);
-    const mbits = (LINK_BYTES_PER_SECOND * 8) / 1e6;
-    const one = {
-      ...{ name: 'swarm', rounds },
-      title: `${sizeBytes / MIB} MiB to ${manyHosts} and to ${fewHosts} hosts at once, links of ${mbits} Mbit/s`,
-      rows: names.map((name, index) => rowOf(name, results[index]!, results[0]!)),
-      goals: GOALS.map((goal) => judge(goal, names, results)),
-      notes: ['links are token buckets of the workers and of the origin; CPU is that of the API and the workers'],
-    };
-    const report = { machine: await describeMachine(labs[0]!.folder), programs: {}, cases: [one] };
-    return { report, markdown: markdownOf(report) };
+    const chosen = variants(lab, parts);
+    say(`round ${parts.round}/${rounds}`);
+    const level = async (): Promise<void> => undefined;
+    const runs = await interleave(chosen, { rounds: 1, say, signal, level, hasWarmUp: false });
+    for (const [index, { name }] of chosen.entries())
+      results.set(name, [...(results.get(name) ?? []), ...runs[index]!]);
+    return await describeMachine(lab.folder);
   } finally {
-    for (const lab of labs) await lab.close();
+    await lab.close();
   }
 }
 
-function variantOf(name: string, lab: SwarmLab, sizeBytes: number, signal: AbortSignal): Variant {
-  let file: Awaited<ReturnType<SwarmLab['file']>>;
-  return {
-    name,
-    prepare: async () => void (file = await lab.file(sizeBytes)),
-    run: async () => {
-      const cpuBefore = cpuOf(lab);
-      const sentBefore = lab.origin.bytesSent();
-      const wallMs = await spread(lab, file, signal);
-      const copies = (lab.origin.bytesSent() - sentBefore) / sizeBytes;
-      const timesBound = wallMs / ((sizeBytes / LINK_BYTES_PER_SECOND) * SECOND_MS);
-      const peakBytes = Math.max(...lab.processes.map(({ pid }) => peakBytesOf(pid) ?? 0));
-      const measured: Measured = { wallMs, cpuMs: cpuOf(lab) - cpuBefore, peakBytes, facts: { copies, timesBound } };
-      return measured;
-    },
+function groupsOf(parts: CaseParts, refusal: string | undefined, hasOthers: boolean): Group[] {
+  const { only, sizeBytes, signal } = parts;
+  const hasNamespaces = refusal === undefined;
+  const [mib, mbits] = [sizeBytes / MIB, (LINK_BYTES_PER_SECOND * 8) / 1e6];
+  const links = hasNamespaces ? 'network namespaces with tbf' : `token buckets of the programs (${refusal})`;
+  const notes = [`links: ${links}; CPU is that of the API and the workers`];
+  const { good, all } = hostsOf(parts);
+  const torrents = (lab: SwarmLab) => ({
+    ...{ network: lab.network, folder: lab.folder, hosts: good, bytesPerSecond: LINK_BYTES_PER_SECOND, signal },
+  });
+  const equal: Group = {
+    ...{ name: 'equal links', title: `${mib} MiB to ${good.length} hosts, ${mbits} Mbit/s each`, goals: EQUAL_GOALS },
+    plan: { hosts: all, originBytesPerSecond: LINK_BYTES_PER_SECOND, isEnrolled: true, hasNamespaces },
+    variants: (lab, now) => equalVariants(now, lab, hasOthers ? (file) => runAria2(torrents(lab), file) : undefined),
+    notes: hasOthers
+      ? notes
+      : [...notes, 'aria2 is compared where aria2c, opentracker and network namespaces are there'],
   };
+  const [sites, unled] = [sitesPlan(parts), unledPlan(parts, hasNamespaces)];
+  const two: Group = {
+    ...{ name: 'sites', title: `${mib} MiB to 2 sites of ${sites.hosts.length / 2}, ${mbits} Mbit/s into each`, notes },
+    ...{ plan: sites, goals: SITES_GOALS, variants: (lab, now) => [plainVariant(SITES, sites, now, lab)] },
+  };
+  const local: Group = {
+    ...{ name: 'local network', title: `${mib} MiB to ${unled.hosts.length} hosts, ${mbits} Mbit/s each`, notes },
+    ...{ plan: unled, goals: UNLED_GOALS, variants: (lab, now) => [plainVariant(UNLED, unled, now, lab)] },
+  };
+  return [
+    ...(['a', 'c', 'd', 'e', 'f'].some((letter) => only.has(letter)) ? [equal] : []),
+    ...(only.has('b') && hasNamespaces ? [two] : []),
+    ...(only.has('g') ? [local] : []),
+  ];
 }
 
-const cpuOf = ({ processes }: SwarmLab): number => processes.reduce((sum, { pid }) => sum + cpuMsOf(pid), 0);
-
-/** @returns milliseconds from the order until the last host has the file @throws Error when one does not get it */
-async function spread(
-  { client, hosts }: SwarmLab,
-  { path, sha256, cid, sizeBytes }: Awaited<ReturnType<SwarmLab['file']>>,
-  signal: AbortSignal,
-): Promise<number> {
-  const startedAt = performance.now();
-  const files = [{ path, sha256, cid, sizeBytes, sources: [] }];
-  const created = await Promise.all(hosts.map((host) => client.createDownloads({ files, host, allowUnknown: true })));
-  const ids = created.flatMap(({ downloads }) => downloads.map(({ id }) => id));
-  for (;;) {
-    const { downloads } = await client.listDownloads({ id: ids });
-    if (downloads.every(({ status }) => isFinal(status))) {
-      const wrong = downloads.find((one) => one.status !== 'success' || one.sha256 !== sha256);
-      if (wrong !== undefined) throw new Error(`${wrong.host} ended as ${wrong.status}: ${wrong.message}`);
-      return performance.now() - startedAt;
-    }
-    await pause(LOOK_EVERY_MS, undefined, { signal });
-  }
-}
+/** What was counted in each round. */
+const factsOf = (names: readonly string[], runs: readonly (readonly Measured[])[]): string[] =>
+  names.map((name, index) => {
+    const texts = runs[index]!.map(({ facts = {} }) =>
+      Object.entries(facts)
+        .map(([key, value]) => `${key} ${value.toFixed(3)}`)
+        .join(', '),
+    );
+    return `${name.slice(0, 2)} ${texts.join(' · ')}`;
+  });

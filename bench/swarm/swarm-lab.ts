@@ -6,41 +6,60 @@ import { createClient, type ApiClient } from '#client/client';
 import { silentLogger } from '#core/logger';
 import { startPostgres } from '#embedded/postgres';
 import { startRedis } from '#embedded/redis';
-import { makeDemoFile, type DemoFile } from '../../apps/cli/demo/demo-file.ts';
-import { startDemoOrigin, type DemoOrigin } from '../../apps/cli/demo/origin.ts';
+import { freePort } from '#os/port';
 import type { NodeProcess } from '../../apps/cli/stack/node-process.ts';
-import { startStack } from '../../apps/cli/stack/start-stack.ts';
+import { startStack, type Stack, type StackWorker } from '../../apps/cli/stack/start-stack.ts';
+import { forward } from './links/forward.ts';
+import { openNamespaces } from './links/namespaces.ts';
+import { bucketNetwork, type LinkedHost, type LinkedSite, type Network } from './links/network.ts';
+import { startOrigin, type SwarmOrigin } from './swarm-origin.ts';
+import { workerEnv } from './worker-env.ts';
 
 const DIST = fileURLToPath(new URL('../..', import.meta.url));
 const TOKEN = 'bench-token-that-stays-on-this-machine';
-const REPO = 'bench/swarm';
+/** Of the host where the origin is, in a network. */
+const ORIGIN = 'origin';
+const ORIGIN_PORT = 7500;
+
+export interface LabHost extends LinkedHost {
+  /** How it answers other hosts, where that is not right. */
+  readonly answers?: 'poison' | 'drip' | undefined;
+}
+
+export interface LabPlan {
+  readonly hosts: readonly LabHost[];
+  readonly sites?: readonly LinkedSite[] | undefined;
+  readonly originBytesPerSecond: number;
+  /** Hosts know each other by the API; else by the local network. */
+  readonly isEnrolled: boolean;
+  readonly hasNamespaces: boolean;
+}
+
+export interface LabOptions {
+  /** Undefined: the system's temporary folder. */
+  readonly dir: string | undefined;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+}
 
 /** A fleet whose hosts have a link each. */
 export interface SwarmLab {
   readonly folder: string;
   readonly client: ApiClient;
-  readonly origin: DemoOrigin;
-  readonly hosts: readonly string[];
+  readonly network: Network;
+  /** Another one after `restartOrigin`. */
+  readonly origin: SwarmOrigin;
   readonly processes: readonly NodeProcess[];
-  /** Makes a file that no host has, and shows it at the origin. */
-  file(sizeBytes: number): Promise<DemoFile>;
+  processOf(host: string): NodeProcess;
+  /** Starts the origin again, at its address and without files. */
+  restartOrigin(): Promise<void>;
+  /** Starts the worker of a host again after it was killed. */
+  restart(host: string): Promise<void>;
   close(): Promise<void>;
 }
 
-export interface SwarmLabOptions {
-  /** Undefined: the system's temporary folder. */
-  readonly dir: string | undefined;
-  readonly hosts: number;
-  /** Of each link, in each direction: of the origin and of every host. */
-  readonly bytesPerSecond: number;
-  /** Hosts know each other by the API; else by the local network. */
-  readonly isEnrolled: boolean;
-  readonly say: (line: string) => void;
-  readonly signal: AbortSignal;
-}
-
 /** Starts PostgreSQL, Redis, an API, an origin and the workers. On failure nothing stays behind. */
-export async function openSwarmLab(options: SwarmLabOptions): Promise<SwarmLab> {
+export async function openSwarmLab(plan: LabPlan, options: LabOptions): Promise<SwarmLab> {
   const folder = await mkdtemp(join(options.dir ?? tmpdir(), 'haulier-bench-'));
   // As root the database runs as another user, which has to reach its folder.
   await chmod(folder, 0o711);
@@ -49,7 +68,7 @@ export async function openSwarmLab(options: SwarmLabOptions): Promise<SwarmLab> 
     for (let next = closes.pop(); next !== undefined; next = closes.pop()) await next();
   };
   try {
-    return { ...(await startAll(options, folder, closes)), folder, close };
+    return await startAll(plan, options, folder, closes, close);
   } catch (error) {
     await close();
     throw error;
@@ -57,40 +76,83 @@ export async function openSwarmLab(options: SwarmLabOptions): Promise<SwarmLab> 
 }
 
 async function startAll(
-  { hosts: count, bytesPerSecond, isEnrolled, say, signal }: SwarmLabOptions,
+  plan: LabPlan,
+  options: LabOptions,
   folder: string,
   closes: (() => Promise<void>)[],
-): Promise<Omit<SwarmLab, 'folder' | 'close'>> {
+  close: () => Promise<void>,
+): Promise<SwarmLab> {
+  const linked = [{ name: ORIGIN, bytesPerSecond: plan.originBytesPerSecond }, ...plan.hosts];
+  const network = plan.hasNamespaces ? await openNamespaces({ hosts: linked, sites: plan.sites }) : bucketNetwork();
+  closes.push(() => network.close());
+  const port = plan.hasNamespaces ? ORIGIN_PORT : await freePort();
+  const bytesPerSecond = plan.hasNamespaces ? undefined : plan.originBytesPerSecond;
+  const order = { folder, bind: network.addressOf(ORIGIN), port, bytesPerSecond };
+  let origin = await startOrigin(order, network.launcherOf(ORIGIN));
+  closes.push(() => origin.stop());
+  const workers = plan.hosts.map((host) => workerOf(host, plan, { network, originUrl: origin.url, folder }));
+  const stack = await startFleet(plan, options, { folder, network, workers }, closes);
+  const running = new Map(stack.workers.map((worker) => [worker.name, worker]));
+  return {
+    ...{ folder, network, close },
+    client: createClient({ baseUrl: stack.apiUrl, token: TOKEN }),
+    get origin() {
+      return origin;
+    },
+    get processes() {
+      return [stack.api, ...running.values()];
+    },
+    processOf: (host) => running.get(host)!,
+    restartOrigin: async () => void (origin = await startOrigin(order, network.launcherOf(ORIGIN))),
+    restart: async (host) =>
+      void running.set(host, await stack.startWorker(workers.find(({ name }) => name === host)!)),
+  };
+}
+
+interface FleetParts {
+  readonly folder: string;
+  readonly network: Network;
+  readonly workers: readonly StackWorker[];
+}
+
+/** Servers listen on the loopback network; hosts of a network reach Redis by a port of the bridge. */
+async function startFleet(
+  { isEnrolled, hasNamespaces }: LabPlan,
+  { say, signal }: LabOptions,
+  { folder, network, workers }: FleetParts,
+  closes: (() => Promise<void>)[],
+): Promise<Stack> {
   const server = { cacheDir: join(DIST, '..', '.cache'), logger: silentLogger, onProgress: say };
   const postgres = await startPostgres({ ...server, dataDir: join(folder, 'postgres') });
   closes.push(() => postgres.stop());
   const redis = await startRedis({ ...server, dataDir: join(folder, 'redis') });
   closes.push(() => redis.stop());
-  const origin = await startDemoOrigin(REPO, bytesPerSecond);
-  closes.push(() => origin.stop());
-  const hosts = Array.from({ length: count }, (_, index) => `bench-${index + 1}`);
-  const link = { HAULIER_LIMIT_RATE: String(bytesPerSecond), HAULIER_SERVE_RATE: String(bytesPerSecond) };
-  const known = isEnrolled ? {} : { HAULIER_MDNS: '127.0.0.1', HAULIER_SITE_KEY: 'key-of-the-bench' };
-  const workers = hosts.map((host) => ({
-    name: host,
-    env: {
-      ...{ ...link, ...known, IPFS_GATEWAYS: origin.url, HF_ENDPOINT: origin.url, HAULIER_LOG_LEVEL: 'warn' },
-      ...{ HAULIER_SERVE_PORT: '0', HAULIER_HOST: host, HAULIER_HOME: join(folder, 'hosts', host) },
-    },
-  }));
+  const reached = new URL(redis.url);
+  if (hasNamespaces) {
+    const forwarded = await forward(network.gateway, redis.port);
+    closes.push(() => forwarded.close());
+    [reached.hostname, reached.port] = [network.gateway, String(forwarded.port)];
+  }
+  const redisUrl = reached.href.replace(/\/$/, '');
   const stack = await startStack({
     ...{ home: join(folder, 'home'), distDir: DIST, databaseUrl: postgres.url, redisUrl: redis.url },
-    ...{ bind: '127.0.0.1', port: 0, workers, enrol: isEnrolled, report: say, signal },
-    env: { PATH: process.env['PATH'], HAULIER_ADMIN_TOKEN: TOKEN, HAULIER_REDIS_PREFIX: '{bench}' },
+    ...{ bind: network.gateway, port: 0, enrol: isEnrolled, report: say, signal },
+    workers: workers.map((worker) => ({ ...worker, env: { ...worker.env, REDIS_URL: redisUrl } })),
+    env: {
+      ...{ PATH: process.env['PATH'], HAULIER_ADMIN_TOKEN: TOKEN, HAULIER_REDIS_PREFIX: '{bench}' },
+      HAULIER_RATE_LIMIT: '1000000',
+      ...(hasNamespaces && { HAULIER_WORKER_REDIS_URL: `redis://${reached.host}` }),
+    },
   });
   closes.push(() => stack.stop());
-  const client = createClient({ baseUrl: stack.apiUrl, token: TOKEN });
-  let files = 0;
-  const file = async (sizeBytes: number): Promise<DemoFile> => {
-    files += 1;
-    const made = await makeDemoFile(folder, 'model.bin', sizeBytes, `swarm-${isEnrolled}-${files}`);
-    origin.publish(String(files).padStart(40, '0'), [made]);
-    return made;
-  };
-  return { client, origin, hosts, processes: [stack.api, ...stack.workers], file };
+  return stack;
+}
+
+function workerOf(
+  host: LabHost,
+  { isEnrolled, hasNamespaces }: LabPlan,
+  parts: { readonly network: Network; readonly originUrl: string; readonly folder: string },
+): StackWorker {
+  const launcher = parts.network.launcherOf(host.name);
+  return { name: host.name, launcher, env: workerEnv(host, { ...parts, isEnrolled, hasNamespaces }) };
 }

@@ -25,6 +25,7 @@ import {
   type ViewRequest,
 } from './models/model-views.ts';
 import type { ModelRecords } from './models/model-records.ts';
+import { relatedFiles, type RelatedContent } from './models/related-files.ts';
 import { leaseContent } from './blobs/partial-lease.ts';
 import { publish, type PublishedBlob, type PublishRequest } from './blobs/publish.ts';
 import type { PublishStep } from './blobs/publish-steps.ts';
@@ -78,6 +79,12 @@ export interface Store {
   repairCandidate(sha256: string): Promise<string | undefined>;
   /** The same for a file known by any of its names, with the CID whose leaf table tells good leaves from bad. */
   repairOf(spec: FindSpec): Promise<Repair | undefined>;
+  /** Files of other versions of the model, which may have leaves of this file. */
+  relatedFiles(wanted: {
+    readonly model: string;
+    readonly version: string;
+    readonly path: string;
+  }): Promise<readonly RelatedContent[]>;
   /** Leaf table and inner nodes of a CID: what the store has of them, and a way to keep them before the file is here. */
   readLeaves(cid: string): Promise<LeafFiles>;
   writeLeaves(cid: string, files: LeafFiles): Promise<void>;
@@ -125,6 +132,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     unpack: (request) => unpack(context, records, request),
     repairCandidate: (sha256) => repairCandidate(context, sha256),
     repairOf: (spec) => repairCandidateOf(context, records, spec),
+    relatedFiles: (wanted) => relatedFiles(context, records, wanted),
     readLeaves: (cid) => readLeaves(context, cid),
     writeLeaves: (cid, files) => writeLeaves(context, cid, files),
     badRanges: (path, cid) => badRanges(context, path, cid),

@@ -19,14 +19,26 @@ export interface DemoFile {
   readonly leaves: ReadonlyMap<string, { start: number; end: number }>;
 }
 
+/** What a file has in common with that of another seed: all but every so many MiB, the first one included. */
+export interface DemoChange {
+  readonly seed: string;
+  readonly everyMib: number;
+}
+
 /** Generates the file on disk (or keeps a complete one) and computes SHA-256, CID and blocks in one pass. */
-export async function makeDemoFile(folder: string, path: string, sizeBytes: number, seed: string): Promise<DemoFile> {
-  const diskPath = join(folder, `${seed}.bin`);
+export async function makeDemoFile(
+  folder: string,
+  path: string,
+  sizeBytes: number,
+  seed: string,
+  change?: DemoChange,
+): Promise<DemoFile> {
+  const diskPath = join(folder, `${change === undefined ? seed : `${seed}-${change.seed}`}.bin`);
   const existing = await stat(diskPath).catch(() => undefined);
   const file = existing?.size === sizeBytes ? undefined : await open(diskPath, 'w', 0o600);
   const sha256 = createHash('sha256');
   const dag = createDagBuilder('unixfs-v1-2025');
-  for (const chunk of keystream(seed, sizeBytes)) {
+  for (const chunk of contentOf(sizeBytes, seed, change)) {
     sha256.update(chunk);
     dag.update(chunk);
     await file?.write(chunk);
@@ -40,6 +52,17 @@ export async function makeDemoFile(folder: string, path: string, sizeBytes: numb
     if (leaf !== undefined) leaves.set(leaf, { start: table.starts[index]!, end: table.starts[index + 1]! });
   }
   return { path, diskPath, sizeBytes, sha256: sha256.digest('hex'), cid, innerBlocks, leaves };
+}
+
+function* contentOf(sizeBytes: number, seed: string, change: DemoChange | undefined): Generator<Buffer> {
+  if (change === undefined) return yield* keystream(seed, sizeBytes);
+  const changed = keystream(change.seed, sizeBytes);
+  let index = 0;
+  for (const chunk of keystream(seed, sizeBytes)) {
+    const other: Buffer = changed.next().value ?? chunk;
+    yield index % change.everyMib === 0 ? other : chunk;
+    index += 1;
+  }
 }
 
 /**

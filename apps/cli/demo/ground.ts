@@ -68,7 +68,7 @@ export async function prepareGround(
   const report = (step: string): void => void context.stderr.write(`demo: ${step}\n`);
   const home = join(haulierHome(context.env), folder);
   await takeHome(home, stops);
-  const origin = await startDemoOrigin(DEMO_REPO, originBytesPerSecond);
+  const origin = await startDemoOrigin(DEMO_REPO, { bytesPerSecond: originBytesPerSecond });
   stops.push(() => origin.stop());
   const token = `demo-${randomBytes(24).toString('base64url')}`;
   const own = { ...context, env: withoutSettings(context.env) };

@@ -17,21 +17,32 @@ export interface DemoOrigin {
   stop(): Promise<void>;
 }
 
+export interface OriginLink {
+  readonly bytesPerSecond?: number | undefined;
+  readonly bind?: string | undefined;
+  readonly port?: number | undefined;
+}
+
 /**
  * A local origin for the demo: an IPFS gateway (`/ipfs/<cid>`, plain and `format=raw`) and a Hugging Face style
  * endpoint (`/<repo>/resolve/<revision>/<path>`, `/api/models/<repo>/revision/<revision>`) for generated files.
  *
- * @param bytesPerSecond of its link, which all clients share; undefined: no limit
+ * @param link.bytesPerSecond of its link, which all clients share; undefined: no limit
+ * @param link.bind default: this machine alone
+ * @param link.port default: a free one
  */
-export async function startDemoOrigin(repo: string, bytesPerSecond?: number): Promise<DemoOrigin> {
+export async function startDemoOrigin(
+  repo: string,
+  { bytesPerSecond, bind = '127.0.0.1', port: wanted = 0 }: OriginLink = {},
+): Promise<DemoOrigin> {
   const routes = new DemoRoutes(repo, createThrottle(bytesPerSecond));
   const server = createServer((request, response) => {
     routes.answer(request, response).catch((error: unknown) => response.destroy(error as Error));
   });
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(wanted, bind, resolve));
   const { port } = server.address() as { port: number };
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `http://${bind}:${port}`,
     bytesSent: () => routes.sentBytes,
     publish: (commit, files) => routes.publish(commit, files),
     stop: () => stopServer(server),

@@ -30,6 +30,7 @@ const STOP_DEADLINE_MS = 5_000;
  * Starts a Node program with its output in a log file. Its own process group keeps the terminal's Ctrl-C away, so that the parent stops
  * it in order. The IPC channel lets it notice when its parent is gone.
  *
+ * @param options.launcher words in front of the command, of a program that becomes it, such as `ip netns exec NAME`
  * @param options.sharesGroup it stays in the process group of this process: a signal to the group reaches it too
  */
 export async function startNodeProcess(options: {
@@ -39,10 +40,13 @@ export async function startNodeProcess(options: {
   env: NodeJS.ProcessEnv;
   logPath: string;
   sharesGroup?: boolean | undefined;
+  launcher?: readonly string[] | undefined;
 }): Promise<NodeProcess> {
   const log = await open(options.logPath, 'a', 0o600);
   const { size: logStart } = await log.stat();
-  const child = spawn(process.execPath, ['--enable-source-maps', options.script, ...(options.args ?? [])], {
+  const { launcher = [], script, args = [] } = options;
+  const [program, ...words] = [...launcher, process.execPath, '--enable-source-maps', script, ...args];
+  const child = spawn(program!, words, {
     env: options.env,
     detached: !options.sharesGroup,
     stdio: ['ignore', log.fd, log.fd, 'ipc'],

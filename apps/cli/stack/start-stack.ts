@@ -35,6 +35,8 @@ export interface StackWorker {
   readonly env: NodeJS.ProcessEnv;
   /** It stays in the process group of this process. */
   readonly sharesGroup?: boolean;
+  /** Words in front of its command. */
+  readonly launcher?: readonly string[] | undefined;
 }
 
 export interface Stack {
@@ -149,11 +151,11 @@ function urlOf(bind: string, port: number): string {
 
 const startProcess = (
   { distDir, home }: StackOptions,
-  { name, env, sharesGroup }: StackWorker,
+  { name, env, sharesGroup, launcher }: StackWorker,
   script: string,
 ): Promise<NodeProcess> =>
   startNodeProcess({
-    ...{ name, env, sharesGroup },
+    ...{ name, env, sharesGroup, launcher },
     script: join(distDir, script),
     logPath: join(home, 'logs', `${name}.log`),
   });

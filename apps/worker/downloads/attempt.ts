@@ -138,11 +138,15 @@ export class Attempt {
 
   async #obtain(partial: LeasedPartial): Promise<Obtained> {
     const { store, fetcher, logger } = this.#deps;
-    const repair = await store.repairOf(this.#job.file);
+    const { file, model } = this.#job;
+    const repair = await store.repairOf(file);
+    const relatedTo =
+      model && (await store.relatedFiles({ model: model.name, version: model.version, path: file.path }));
     return fetcher.fetch(this.#job, {
       partialPath: partial.partialPath,
       salvage: [...partial.salvage, ...(repair === undefined ? [] : [repair.path])],
       leavesOf: repair?.cid,
+      relatedTo,
       throttle: this.#running.throttle,
       signal: AbortSignal.any([this.#running.signal, partial.lost]),
       onProgress: (progress) => this.#progressed(progress),

@@ -3,6 +3,7 @@ import type { DownloadJob } from '#contracts/worker/download-job';
 import { layerOfName } from '#core/layer';
 import type { Source } from '#core/source';
 import type { SourceHealth } from '#sources/guards/source-health';
+import type { RelatedFile } from '#transfer/report/transfer-options';
 import type { Throttle } from '#transfer/report/throttle';
 import type { WorkerConfig } from '../config.ts';
 import type { SharedDownload } from '../swarm/shared-download.ts';
@@ -23,6 +24,8 @@ export interface FetchHooks extends Pick<
 > {
   /** CID of the content by a kept leaf table, when the job names none: the table proves salvaged leaves. */
   readonly leavesOf?: string | undefined;
+  /** Files of this host that may have leaves of the file, with the CIDs of their leaf tables. */
+  readonly relatedTo?: readonly { readonly path: string; readonly cid: string }[] | undefined;
   /** Called with a function that finds a source of the file by its name; peers may join later. */
   readonly onSources?: ((sourceNamed: SourceNamed) => void) | undefined;
   /** Called when other hosts may have parts of the file, with a function that ends that: when it is published, or the download ends. */
@@ -49,7 +52,7 @@ export interface FetcherDeps {
 /** Everything a worker needs to turn a job into a verified partial. */
 export function createFetcher({ config, limits, sourcesOf, swarm, health, places, tables }: FetcherDeps): Fetcher {
   return {
-    fetch: async (job, { leavesOf, throttle, onSources, onOffered, ...hooks }) => {
+    fetch: async (job, { leavesOf, relatedTo = [], throttle, onSources, onOffered, ...hooks }) => {
       const cid = job.file.cid ?? (await keptCid(tables, leavesOf));
       const layers = job.layers?.map(layerOfName) ?? config.layers;
       const joined = layers.includes('peer') ? joinSwarm(swarm, job, cid) : undefined;
@@ -61,8 +64,10 @@ export function createFetcher({ config, limits, sourcesOf, swarm, health, places
       onOffered?.(() => joined?.withdraw());
       const common = commonOptions({ config, limits, health, places }, job, throttle);
       const dagProfile = cid === undefined ? ('unixfs-v1-2025' as const) : undefined;
+      const related = await withTables(tables, relatedTo);
+      const all = { ...hooks, ...common, sources, layers, tables, share, dagProfile, related };
       try {
-        return await obtain({ ...job.file, cid }, { ...hooks, ...common, sources, layers, tables, share, dagProfile });
+        return await obtain({ ...job.file, cid }, all);
       } finally {
         joined?.stop();
       }
@@ -94,3 +99,16 @@ const commonOptions = (
 /** Used only with a kept leaf table: no source is asked for a CID that the job does not name. */
 const keptCid = async (tables: FetcherDeps['tables'], cid: string | undefined): Promise<string | undefined> =>
   cid !== undefined && (await tables?.load(cid)) ? cid : undefined;
+
+/** A file whose leaf table is not kept any more is left out. */
+async function withTables(
+  tables: FetcherDeps['tables'],
+  files: NonNullable<FetchHooks['relatedTo']>,
+): Promise<RelatedFile[]> {
+  const found: RelatedFile[] = [];
+  for (const { path, cid } of files) {
+    const table = (await tables?.load(cid))?.table;
+    if (table !== undefined) found.push({ path, table });
+  }
+  return found;
+}

@@ -8,7 +8,7 @@ import { leafGrid, pieceGrid } from '../plan/grid.ts';
 import { LeafWriter, type WritableRun } from './leaf-writer.ts';
 import { identityOf } from './partial.ts';
 import { recheck, resumePartial, type ResumeRules } from './resume.ts';
-import { copyRecorded, salvage } from './salvage.ts';
+import { copyRecorded, copyShared, salvage } from './salvage.ts';
 import { algorithmsOf, isProvable, type RunParts } from '../run/run-parts.ts';
 import type { Ground } from '../run/source-try.ts';
 import { NO_SOURCE, SpanBoard } from '../plan/span-board.ts';
@@ -75,6 +75,7 @@ export class LaidFile implements Ground {
       partial.follow(board, () => parts.states.map(({ source, validator }) => ({ source: source.name, validator })));
       if (table !== undefined) await salvage(options.salvage ?? [], partial, board, operations, rules);
       else if (isProvable(options)) await copyRecorded(options.salvage ?? [], parts, board);
+      if (table !== undefined) await copyShared(options.related ?? [], partial, board, operations, rules);
       const carriedBytes = await writeKnownLeaves(parts, board);
       const laid = new LaidFile(parts, board, reservation, events);
       laid.carriedBytes = carriedBytes;

@@ -1,10 +1,13 @@
 import { sameBytes } from '#content/cid/byte-reader';
+import { leafBytesAt } from '#content/leaf/leaf-block';
+import type { LeafTable } from '#content/leaf/leaf-table';
 import { StorageError } from '#core/failure';
 import type { Logger } from '#core/logger';
 import { readFully, writeFully, type FileOperations, type OpenFile } from './file-operations.ts';
 import { bitOf, decodeJournal, MAX_JOURNAL_BYTES, type Journal } from './journal.ts';
 import { identityOf, journalPathOf, type Partial } from './partial.ts';
 import { adoptProven, isOfGrid, type ResumeRules } from './resume.ts';
+import type { RelatedFile } from '../report/transfer-options.ts';
 import type { RunParts } from '../run/run-parts.ts';
 import { NO_SOURCE, type SpanBoard } from '../plan/span-board.ts';
 
@@ -16,22 +19,99 @@ export async function salvage(
   operations: FileOperations,
   rules: Pick<ResumeRules, 'logger' | 'signal'>,
 ): Promise<void> {
-  for (const path of paths) {
-    if (board.isComplete) return;
-    const before = board.doneBytes;
-    const file = await openOrSkip(path, operations, rules.logger);
-    if (file === undefined) continue;
-    try {
-      await adoptProven(whereReadable(file), partial.file, board, rules.signal, Infinity);
-    } catch (error) {
-      rules.signal?.throwIfAborted();
-      if (!(error instanceof NotReadable)) throw StorageError.from(error, partial.path);
-      rules.logger.warn({ path, err: error.cause }, 'salvage file not readable to its end');
-    } finally {
-      await file.close();
-    }
-    rules.logger.info({ path, bytes: board.doneBytes - before }, 'leaves salvaged');
+  for (const path of paths)
+    await copyLeaves(path, partial, board, operations, rules, (file) =>
+      adoptProven(file, partial.file, board, rules.signal, Infinity),
+    );
+}
+
+/**
+ * Copies the leaves that other files have too, wherever they stand there, such as those of an older version. Only leaves that the tables
+ * have in common are read, and each is verified. A file that cannot be read is skipped.
+ *
+ * @throws StorageError when the partial cannot be written; the reason of the signal
+ */
+export async function copyShared(
+  related: readonly RelatedFile[],
+  partial: Partial,
+  board: SpanBoard,
+  operations: FileOperations,
+  rules: Pick<ResumeRules, 'logger' | 'signal'>,
+): Promise<void> {
+  for (const { path, table } of related) {
+    const places = sharedPlaces(board, table);
+    if (places.length === 0) continue;
+    await copyLeaves(path, partial, board, operations, rules, (file) =>
+      adoptShared(file, places, partial.file, board, rules.signal),
+    );
   }
+}
+
+/** Position of a missing unit in another file. */
+interface SharedPlace {
+  readonly unit: number;
+  readonly position: number;
+}
+
+/** Missing leaves that have the same digest and length in another file, in the order of that file. */
+function sharedPlaces(board: SpanBoard, other: LeafTable): SharedPlace[] {
+  const { table, count } = board.grid;
+  if (table === undefined || table.hashCode !== other.hashCode || board.isComplete) return [];
+  const positions = new Map<string, number>();
+  for (let leaf = 0; leaf < other.count; leaf += 1) positions.set(keyOf(other, leaf), other.starts[leaf]!);
+  const places: SharedPlace[] = [];
+  for (let unit = 0; unit < count; unit += 1) {
+    const position = board.isTaken(unit) ? undefined : positions.get(keyOf(table, unit));
+    if (position !== undefined) places.push({ unit, position });
+  }
+  return places.sort((a, b) => a.position - b.position);
+}
+
+function keyOf(table: LeafTable, leaf: number): string {
+  const at = leaf * table.digestBytes;
+  return `${leafBytesAt(table, leaf)} ${Buffer.from(table.digests.subarray(at, at + table.digestBytes)).toString('latin1')}`;
+}
+
+async function adoptShared(
+  from: OpenFile,
+  places: readonly SharedPlace[],
+  into: OpenFile,
+  board: SpanBoard,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { grid } = board;
+  const buffer = Buffer.allocUnsafe(grid.maxUnitBytes);
+  for (const { unit, position } of places) {
+    signal?.throwIfAborted();
+    const bytes = buffer.subarray(0, grid.end(unit) - grid.start(unit));
+    if ((await readFully(from, bytes, position)) < bytes.length || !grid.accepts(unit, bytes)) continue;
+    await writeFully(into, bytes, grid.start(unit));
+    board.done(unit, NO_SOURCE);
+  }
+}
+
+async function copyLeaves(
+  path: string,
+  partial: Partial,
+  board: SpanBoard,
+  operations: FileOperations,
+  rules: Pick<ResumeRules, 'logger' | 'signal'>,
+  copy: (file: OpenFile) => Promise<void>,
+): Promise<void> {
+  if (board.isComplete) return;
+  const before = board.doneBytes;
+  const file = await openOrSkip(path, operations, rules.logger);
+  if (file === undefined) return;
+  try {
+    await copy(whereReadable(file));
+  } catch (error) {
+    rules.signal?.throwIfAborted();
+    if (!(error instanceof NotReadable)) throw StorageError.from(error, partial.path);
+    rules.logger.warn({ path, err: error.cause }, 'salvage file not readable to its end');
+  } finally {
+    await file.close();
+  }
+  rules.logger.info({ path, bytes: board.doneBytes - before }, 'leaves salvaged');
 }
 
 class NotReadable extends Error {}

@@ -35,6 +35,12 @@ export interface HeldFile {
   readonly originPauseMs: () => number | undefined;
 }
 
+/** Another file of this host, such as an older version. */
+export interface RelatedFile {
+  readonly path: string;
+  readonly table: LeafTable;
+}
+
 /** Divides a file between hosts that fetch it at the same time, so that its origin is asked once for each byte. */
 export interface FileShare {
   /** The file is laid out; called again if its leaf table changes. */
@@ -79,6 +85,8 @@ export interface TransferOptions {
   readonly setPlace?: ((source: Source) => number | undefined) | undefined;
   /** Files or other partials whose correct leaves are copied; without a table, pieces that journals of the same file record. */
   readonly salvage?: readonly string[] | undefined;
+  /** Other files whose leaves are known: those that both have are copied, wherever they stand. Only for a file with a leaf table. */
+  readonly related?: readonly RelatedFile[] | undefined;
   /** Also compute the CID and leaf table of the file in the same pass; proves a CID that is given without a table. */
   readonly dagProfile?: DagProfile | undefined;
   /** Only for a file with a leaf table. */

@@ -1,0 +1,160 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { messageOf } from '#core/error-facts';
+import { MIB } from '#core/units';
+import type { LinkedHost, Network, NetworkPlan } from './network.ts';
+
+const run = promisify(execFile);
+
+/** Namespaces and interfaces carry the process that made them: what a killed one left is removed by the next. */
+const NAMESPACE = /^haulier-(\d+)-/;
+const INTERFACE = /^hb(\d+)x/;
+/** A queue that the algorithm below fills without losses; deeper ones only delay. */
+const QUEUE = ['burst', '32kb', 'latency', '100ms'];
+/** That of the machine may be BBR, which loses a quarter of the packets in such a queue. */
+const CONGESTION = 'net.ipv4.tcp_congestion_control=reno';
+
+/**
+ * Why no network can be made here, in one sentence; undefined where it can: as root on Linux, with `ip` and `tc` of iproute2.
+ */
+export async function refusalOfNamespaces(): Promise<string | undefined> {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'network namespaces need root on Linux';
+  try {
+    const network = await openNamespaces({ hosts: [{ name: 'probe', bytesPerSecond: MIB }] });
+    await network.close();
+    return undefined;
+  } catch (error) {
+    return `no network namespace can be made: ${messageOf(error)}`;
+  }
+}
+
+/**
+ * Gives each host a network namespace, with a link to a bridge that its rate limits in both directions. What this process is
+ * stays in the namespace where it is, at the bridge.
+ *
+ * @throws Error of `ip` or `tc`; nothing stays behind then
+ */
+export async function openNamespaces(plan: NetworkPlan): Promise<Network> {
+  await removeStale();
+  const made = new Bridges();
+  try {
+    await made.build(plan);
+    return made;
+  } catch (error) {
+    await made.close();
+    throw error;
+  }
+}
+
+class Bridges implements Network {
+  readonly kind = 'namespaces';
+  /** Two benches of one machine differ. */
+  readonly #prefix = `10.${64 + (process.pid % 128)}`;
+  readonly #addresses = new Map<string, string>();
+  readonly #bridges: string[] = [];
+  #made = 0;
+
+  get gateway(): string {
+    return `${this.#prefix}.0.1`;
+  }
+
+  get block(): string {
+    return `${this.#prefix}.0.0/16`;
+  }
+
+  addressOf(host: string): string {
+    return this.#addresses.get(host)!;
+  }
+
+  launcherOf(host: string): readonly string[] {
+    return ['ip', 'netns', 'exec', this.#namespaceOf(host)];
+  }
+
+  async build({ hosts, sites = [] }: NetworkPlan): Promise<void> {
+    const middle = await this.#bridge();
+    await run('ip', ['address', 'add', `${this.gateway}/16`, 'dev', middle]);
+    const bridgeOf = new Map<string | undefined, string>([[undefined, middle]]);
+    for (const { name, bytesPerSecond } of sites) {
+      const bridge = await this.#bridge();
+      bridgeOf.set(name, bridge);
+      await this.#connect(middle, bridge, bytesPerSecond);
+    }
+    for (const host of hosts) await this.#attach(host, bridgeOf.get(host.site)!);
+  }
+
+  async close(): Promise<void> {
+    for (const host of this.#addresses.keys()) await removed(['netns', 'delete', this.#namespaceOf(host)]);
+    for (const bridge of this.#bridges) await removed(['link', 'delete', bridge]);
+  }
+
+  #namespaceOf = (host: string): string => `haulier-${process.pid}-${host}`;
+
+  #interface(): string {
+    this.#made += 1;
+    return `hb${process.pid}x${this.#made}`;
+  }
+
+  async #bridge(): Promise<string> {
+    const name = this.#interface();
+    await run('ip', ['link', 'add', name, 'type', 'bridge']);
+    this.#bridges.push(name);
+    await run('ip', ['link', 'set', name, 'up']);
+    return name;
+  }
+
+  async #connect(one: string, other: string, bytesPerSecond: number): Promise<void> {
+    const [near, far] = [this.#interface(), this.#interface()];
+    await run('ip', ['link', 'add', near, 'type', 'veth', 'peer', 'name', far]);
+    for (const [end, bridge] of [
+      [near, one],
+      [far, other],
+    ] as const) {
+      await run('ip', ['link', 'set', end, 'master', bridge, 'up']);
+      await run('tc', limitOf(end, bytesPerSecond));
+    }
+  }
+
+  async #attach({ name, bytesPerSecond }: LinkedHost, bridge: string): Promise<void> {
+    const [namespace, near] = [this.#namespaceOf(name), this.#interface()];
+    const count = this.#addresses.size;
+    this.#addresses.set(name, `${this.#prefix}.${1 + Math.floor(count / 200)}.${1 + (count % 200)}`);
+    await run('ip', ['netns', 'add', namespace]);
+    await run('ip', ['link', 'add', near, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace]);
+    await run('ip', ['link', 'set', near, 'master', bridge, 'up']);
+    await run('ip', ['-n', namespace, 'address', 'add', `${this.addressOf(name)}/16`, 'dev', 'eth0']);
+    for (const one of ['lo', 'eth0']) await run('ip', ['-n', namespace, 'link', 'set', one, 'up']);
+    await run('tc', limitOf(near, bytesPerSecond));
+    await run('tc', ['-n', namespace, ...limitOf('eth0', bytesPerSecond)]);
+    await run('ip', ['netns', 'exec', namespace, 'sysctl', '-qw', CONGESTION]);
+  }
+}
+
+/** What the interface sends; the two ends of a link together limit both directions. */
+const limitOf = (device: string, bytesPerSecond: number): string[] => [
+  ...['qdisc', 'add', 'dev', device, 'root', 'tbf', 'rate', `${bytesPerSecond * 8}bit`],
+  ...QUEUE,
+];
+
+/** Removes what processes that were killed left. */
+async function removeStale(): Promise<void> {
+  const { stdout: namespaces } = await run('ip', ['netns', 'list']);
+  for (const [name = ''] of namespaces.split('\n').map((line) => line.split(' ')))
+    if (isStale(NAMESPACE.exec(name)?.[1])) await removed(['netns', 'delete', name]);
+  const { stdout: links } = await run('ip', ['-brief', 'link', 'show', 'type', 'bridge']);
+  for (const [name = ''] of links.split('\n').map((line) => line.split(' ')))
+    if (isStale(INTERFACE.exec(name)?.[1])) await removed(['link', 'delete', name]);
+}
+
+function isStale(pid: string | undefined): boolean {
+  if (pid === undefined) return false;
+  try {
+    process.kill(Number(pid), 0);
+    return false;
+  } catch {
+    return true; // there is no such process
+  }
+}
+
+/** What is gone already is no failure. */
+const removed = async (words: readonly string[]): Promise<void> =>
+  void (await run('ip', words).catch((error: unknown) => process.stderr.write(`  ${messageOf(error)}\n`)));
