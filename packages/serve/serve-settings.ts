@@ -14,6 +14,7 @@ export interface ServeValues {
   readonly HAULIER_SERVE_PRIVATE: readonly string[];
   readonly HAULIER_SERVE_REPOS: readonly RepoAlias[];
   readonly HAULIER_SERVE_ALLOW: readonly string[];
+  readonly HAULIER_SERVE_ORIGINS: readonly string[];
   readonly HAULIER_SERVE_RATE: number | undefined;
   readonly HAULIER_SERVE_CLIENT_RATE: number | undefined;
   readonly HAULIER_SERVE_CLIENT_REQUESTS: number | undefined;
@@ -22,7 +23,7 @@ export interface ServeValues {
 /** Where and to whom a store is served. */
 export interface ServeSettings extends Pick<
   ServeOptions,
-  'limits' | 'totalBytesPerSecond' | 'repos' | 'privateModels'
+  'limits' | 'totalBytesPerSecond' | 'repos' | 'privateModels' | 'origins'
 > {
   readonly host: string;
   /** Undefined: the usual one, or a free one where that is taken. */
@@ -42,6 +43,7 @@ export const SERVE_SETTING_NAMES = [
   'HAULIER_SERVE_PRIVATE',
   'HAULIER_SERVE_REPOS',
   'HAULIER_SERVE_ALLOW',
+  'HAULIER_SERVE_ORIGINS',
   'HAULIER_SERVE_RATE',
   'HAULIER_SERVE_CLIENT_RATE',
   'HAULIER_SERVE_CLIENT_REQUESTS',
@@ -78,6 +80,7 @@ export function serveSettings(values: ServeValues, hasPeerTokens = false): Serve
       repos: values.HAULIER_SERVE_REPOS,
       allow: values.HAULIER_SERVE_ALLOW,
       privateModels: values.HAULIER_SERVE_PRIVATE,
+      origins: values.HAULIER_SERVE_ORIGINS,
     },
   };
 }

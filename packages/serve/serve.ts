@@ -6,6 +6,7 @@ import { silentLogger, type Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
 import type { Store } from '#store/open-store';
 import { clientLimits, type ClientLimits } from './access/client-limits.ts';
+import { pageOrigins } from './access/page-origins.ts';
 import { visitors, type AccessRules } from './access/readers.ts';
 import { openContents } from './blocks/contents.ts';
 import { heldBlocks, type MadeBlocks } from './blocks/held-blocks.ts';
@@ -35,6 +36,8 @@ export interface ServeOptions {
   readonly repos?: readonly RepoAlias[] | undefined;
   /** Patterns of models that only readers with a token see. */
   readonly privateModels?: readonly string[] | undefined;
+  /** Web pages of these origins may read in a browser: `https://app.example`, or `*` for all; undefined: none. */
+  readonly origins?: readonly string[] | undefined;
   /** What is asked for and not here is fetched; undefined: nothing is. */
   readonly pull?: PullThrough | undefined;
   /** Files that this process fetches, which other hosts may have parts of already. */
@@ -63,9 +66,12 @@ export function createServe(options: ServeOptions): ServeHandler {
   const visitorOf = visitors(options.access ?? { tokens: [], networks: [] });
   const limitOf = clientLimits(options.limits ?? {});
   const { pace: paceOfAll } = clientLimits({ bytesPerSecond: options.totalBytesPerSecond })('all');
+  const admitsPage = pageOrigins(options.origins ?? []);
   const routeOf = routes(options);
   return (request, response) => {
     const startedAt = performance.now();
+    // A browser asks first, without the token that it sends then.
+    if (admitsPage(request, response)) return;
     const visitor = visitorOf(request);
     const client = limitOf(visitor.key);
     const exchange = exchangeOf(request, response, visitor.isTrusted, both(client.pace, paceOfAll));

@@ -134,6 +134,12 @@ export const redisUrl: SettingKind<string> = (text) => {
 
 export const httpUrl = urlOf(['http:', 'https:'], 'write an http:// or https:// URL');
 
+/** Where web pages come from, as browsers name it; `*` is everywhere. */
+export const pageOrigin: SettingKind<string> = (text) => {
+  if (text === '*' || (URL.canParse(text) && new URL(text).origin === text)) return text;
+  throw new RangeError('write the origin of web pages without a path, such as https://app.example, or *');
+};
+
 /** One label of a host, `gpu=true`, in the grammar of Kubernetes labels. */
 export const label: SettingKind<[key: string, value: string]> = (text) => {
   const [, key, value] = /^([^=]+)=(.*)$/.exec(text) ?? [];

@@ -14,6 +14,7 @@ import {
   listOf,
   mdns,
   oneOf,
+  pageOrigin,
   proxyUrl,
   rate,
   redisUrl,
@@ -476,6 +477,14 @@ export const SETTINGS = {
     default: '',
     shownDefault: 'none',
     meaning: 'repositories that are fetched from the hub when they are asked for: `onnx-community/*,acme/tiny`',
+  },
+  HAULIER_SERVE_ORIGINS: {
+    kind: listOf(pageOrigin),
+    readBy: ['worker', 'cli'],
+    default: '',
+    shownDefault: 'none',
+    meaning:
+      'web pages of these origins may read in a browser: `https://app.example,http://localhost:5173`; `*` for all',
   },
   HAULIER_SERVE_RATE: {
     kind: rate,

@@ -1,22 +1,18 @@
 import { tryParseCid, type ParsedCid } from '#content/cid/cid';
-import { CODEC, type CidParts } from '#content/cid/cid-bytes';
-import { decodeUnixfsNode, UNIXFS_TYPE } from '#content/dag/unixfs-node';
-import { IDENTITY } from '#content/digest/multihash';
+import type { CidParts } from '#content/cid/cid-bytes';
 import { blockName } from '#content/dag/verified-blocks';
-import { VerifyError } from '#core/failure';
 import type { Contents } from '../blocks/contents.ts';
 import type { Reader, SeenBlocks } from '../blocks/held-blocks.ts';
 import { answerContent } from '../http/answer-content.ts';
-import { contentTypeOf } from '../http/content-type.ts';
 import { matchesNone } from '../http/entity-tags.ts';
-import { answerNothing, answerText, headerOf, type Exchange, type Headers } from '../http/exchange.ts';
-import type { Readable } from '../http/send-content.ts';
+import { answerNothing, answerText, headerOf, type Exchange } from '../http/exchange.ts';
 import type { PullCids, PulledFile } from '../pull/pull-cids.ts';
 import { answerCar } from './answer-car.ts';
+import { answerShownFile, answerGrowing, inMemory, type ShownFile } from './answer-entity.ts';
 import { askedOf, type Asked } from './asked.ts';
 import { contentDisposition, immutableHeaders, type Place } from './gateway-headers.ts';
-import { answerFolder } from './answer-folder.ts';
-import { isDirectory, resolveHere, type ResolvedPath, type UnresolvedPath } from './resolve.ts';
+import { answerFolder, redirectToFolder } from './answer-folder.ts';
+import { entriesHere, isDirectory, resolveHere, type ResolvedPath, type UnresolvedPath } from './resolve.ts';
 
 export interface GatewayParts {
   /** As this reader sees them. */
@@ -42,12 +38,15 @@ export async function answerGateway(exchange: Exchange, parts: GatewayParts): Pr
   // A file is sent as it arrives; where blocks are wanted, each is sent when it is there.
   const seen = asked.wanted.as === 'file' ? parts : { ...parts, blocks: withGrowing(exchange, parts) };
   const found = await findOrPull(exchange, seen, asked);
-  if ('file' in found) return answerGrowing(exchange, seen, asked, found);
+  if ('file' in found) {
+    const place = await placeOfPulled(exchange, seen, asked, found.cid);
+    return answerGrowing(exchange, found.file, { place, cid: found.cid });
+  }
   if (!('cid' in found)) return answerMissing(exchange, isNoEntry(found));
   const place = placeOf(exchange, found);
   if (asked.wanted.as === 'raw') return answerRaw(exchange, seen, found, place);
+  if (asked.wanted.as === 'file') return answerEntity(exchange, seen, asked, found, place);
   const blocks = blocksBelow(exchange, seen, asked.root);
-  if (asked.wanted.as === 'file') return answerEntity(exchange, { ...seen, blocks }, asked, found, place);
   const endBlock = await blocks.get(found.cid);
   if (endBlock === undefined) return answerMissing(exchange, false);
   const { wanted } = asked;
@@ -108,25 +107,15 @@ async function pulled(
   return entry.is === 'file' && wanted.as === 'file' ? entry : undefined;
 }
 
-async function answerGrowing(
+/** The way to a file that is being fetched, as far as its nodes are here. */
+async function placeOfPulled(
   exchange: Exchange,
   { blocks }: GatewayParts,
   { root, names }: Asked,
-  { cid, file }: PulledFile,
-): Promise<void> {
+  cid: string,
+): Promise<Place> {
   const way = await resolveHere(blocks, root, names);
-  const facts = contentFacts(exchange, placeOf(exchange, { roots: 'cid' in way ? way.roots : [cid] }));
-  const etag = `"${cid}"`;
-  if (matchesNone(headerOf(exchange, 'if-none-match'), etag))
-    return answerNothing(exchange, 304, { ...facts.headers, etag });
-  await file.started;
-  if (file.hasFailed) return answerText(exchange, 504, 'it cannot be fetched now', { 'retry-after': 30 });
-  const content = file.reader();
-  try {
-    await answerContent(exchange, content, { etag, ...facts });
-  } finally {
-    await content.close();
-  }
+  return placeOf(exchange, { roots: 'cid' in way ? way.roots : [cid] });
 }
 
 const placeOf = (exchange: Exchange, { roots }: Pick<ResolvedPath, 'roots'>): Place => ({
@@ -154,6 +143,10 @@ async function answerRaw(exchange: Exchange, parts: GatewayParts, { cid }: Resol
   await answerContent(exchange, inMemory(block), { etag, headers, contentType: 'application/vnd.ipld.raw' });
 }
 
+/** Page that stands for the folder that has it. */
+const INDEX_NAME = 'index.html';
+
+/** Answers with what the path leads to, as browsers and curl want it. */
 async function answerEntity(
   exchange: Exchange,
   parts: GatewayParts,
@@ -161,78 +154,26 @@ async function answerEntity(
   { cid }: ResolvedPath,
   place: Place,
 ): Promise<void> {
-  if (await isDirectory(parts.blocks, cid)) return answerFolder(exchange, parts, { cid, place, asked, answerFile });
-  return answerFile(exchange, parts, cid, place);
+  const below = { ...parts, blocks: blocksBelow(exchange, parts, asked.root) };
+  const shown = { place, cid: blockName(cid) };
+  if (!(await isDirectory(below.blocks, cid))) return fileOrMissing(exchange, below, cid, shown);
+  if (!asked.endsWithSlash) return redirectToFolder(exchange, place);
+  const entries = await entriesHere(below.blocks, cid);
+  if (entries === undefined) return answerText(exchange, 404, 'the folder is not whole here');
+  const folder = { ...place, ipfsPath: `${place.ipfsPath}/` };
+  if (!entries.some(({ name }) => name === INDEX_NAME)) return answerFolder(exchange, folder, entries);
+  const index = { ...asked, names: [...asked.names, INDEX_NAME] };
+  return answerIndex(exchange, parts, index, { ...shown, place: folder, name: INDEX_NAME });
 }
 
-/** Answers with the bytes of a file: a published one, or one whose single block is here. */
-async function answerFile(exchange: Exchange, parts: GatewayParts, cid: CidParts, place: Place): Promise<void> {
-  const etag = `"${blockName(cid)}"`;
-  const facts = contentFacts(exchange, place);
-  const content = await openFile(parts, cid);
-  if (content === undefined) return answerMissing(exchange, false);
-  try {
-    if (matchesNone(headerOf(exchange, 'if-none-match'), etag))
-      return answerNothing(exchange, 304, { ...facts.headers, etag });
-    await answerContent(exchange, content, { etag, ...facts });
-  } finally {
-    await content.close?.();
-  }
+/** Answers a folder with the page in it. */
+async function answerIndex(exchange: Exchange, parts: GatewayParts, asked: Asked, shown: ShownFile): Promise<void> {
+  const found = await findOrPull(exchange, parts, asked);
+  if ('file' in found) return answerGrowing(exchange, found.file, shown);
+  if (!('cid' in found)) return answerMissing(exchange, isNoEntry(found));
+  return fileOrMissing(exchange, parts, found.cid, shown);
 }
 
-type Closable = Readable & { close?(): Promise<void> };
-
-async function openFile({ contents, blocks, reader }: GatewayParts, cid: CidParts): Promise<Closable | undefined> {
-  const sha256 = cid.hashCode === IDENTITY ? undefined : await contents.ofCid(blockName(cid));
-  if (sha256 !== undefined) {
-    const content = reader.mayReadContent(sha256) ? await contents.open(sha256) : undefined;
-    if (content !== undefined) return content;
-  }
-  const block = sha256 === undefined ? await blocks.get(cid) : undefined;
-  const bytes = block && bytesOfBlock(cid, block);
-  return bytes && inMemory(bytes);
-}
-
-/** The bytes of a file of one block; of a symbolic link its target. @returns undefined where the block has links */
-function bytesOfBlock(cid: CidParts, block: Uint8Array): Uint8Array | undefined {
-  if (cid.codec !== CODEC.dagPb) return block;
-  try {
-    const { type, data, links } = decodeUnixfsNode(block);
-    const hasBytes = type === UNIXFS_TYPE.file || type === UNIXFS_TYPE.raw || type === UNIXFS_TYPE.symlink;
-    return hasBytes && links.length === 0 ? data : undefined;
-  } catch (error) {
-    if (error instanceof VerifyError) return undefined;
-    throw error;
-  }
-}
-
-const inMemory = (bytes: Uint8Array): Readable => ({
-  sizeBytes: bytes.length,
-  proofOf: () => undefined,
-  read: async (buffer, position) => {
-    const part = bytes.subarray(position, position + buffer.length);
-    buffer.set(part);
-    return part.length;
-  },
-});
-
-function contentFacts(exchange: Exchange, place: Place) {
-  return {
-    contentType: contentTypeOf(exchange.query.get('filename') ?? place.ipfsPath),
-    headers: {
-      ...immutableHeaders(place),
-      ...downloadHeaders(exchange, place),
-      // A page of somewhere must not act in the name of this server.
-      'content-security-policy': 'sandbox',
-    },
-  };
-}
-
-function downloadHeaders(exchange: Exchange, { ipfsPath }: Place): Headers {
-  const given = exchange.query.get('filename');
-  const last = ipfsPath.split('/').slice(3).at(-1);
-  const name = given ?? (last === undefined ? undefined : decodeURIComponent(last));
-  if (name === undefined) return {};
-  const kind = exchange.query.get('download') === 'true' ? 'attachment' : 'inline';
-  return { 'content-disposition': contentDisposition(kind, name) };
+async function fileOrMissing(exchange: Exchange, parts: GatewayParts, cid: CidParts, shown: ShownFile): Promise<void> {
+  if (!(await answerShownFile(exchange, parts, cid, shown))) answerMissing(exchange, false);
 }

@@ -2,6 +2,7 @@ import { canonicalCid } from '#content/cid/canonical-cid';
 import { tryParseCid, type ParsedCid } from '#content/cid/cid';
 import type { CidParts } from '#content/cid/cid-bytes';
 import { encodeCar } from '#content/dag/car';
+import { decodeUnixfsNode, UNIXFS_TYPE } from '#content/dag/unixfs-node';
 import { listDirectory, resolvePath } from '#content/dag/resolve-path';
 import { blockName, type FetchBlock } from '#content/dag/verified-blocks';
 import { buildLeafTable } from '#content/leaf/build-leaf-table';
@@ -25,7 +26,7 @@ export interface PulledFile {
 /** What a path below an allowed CID leads to at the gateways. */
 export type PulledEntry =
   | PulledFile
-  /** Its nodes, all shards of it, are in the store now; or the path ends at a directory that has no such name. */
+  /** Its nodes, all shards of it, are in the store now, or the block of a symbolic link; or the path ends at a directory without such a name. */
   | { readonly is: 'directory' }
   | { readonly is: 'unobtainable' };
 
@@ -65,9 +66,10 @@ export function pullCids({ store, files, allow, logger }: PullCidsOptions): Pull
     const fetchAtEnd = recording(fetchBlock, atEnd);
     try {
       const cid = await resolvePath(root.cid, names, recording(fetchBlock, onTheWay)).finally(() => keepEach(onTheWay));
-      const built = await buildLeafTable(cid, fetchAtEnd).catch(unlessDirectory);
+      const isLink = (): boolean => isSymbolicLink(atEnd.get(cid));
+      const built = await buildLeafTable(cid, fetchAtEnd).catch(unlessNode(isLink));
       if (built === undefined) {
-        await listDirectory(cid, fetchAtEnd);
+        if (!isLink()) await listDirectory(cid, fetchAtEnd);
         await store.writeLeaves(cid, { inner: encodeCar(cid, atEnd) });
         return { is: 'directory' };
       }
@@ -98,10 +100,16 @@ export function pullCids({ store, files, allow, logger }: PullCidsOptions): Pull
 
 const isOfDirectory = (error: unknown): boolean => error instanceof VerifyError && error.kind === 'is-directory';
 
-/** @throws every other error */
-function unlessDirectory(error: unknown): undefined {
-  if (!isOfDirectory(error)) throw error;
-}
+/** Takes the errors of a directory and of a symbolic link. @throws every other error */
+const unlessNode =
+  (isLink: () => boolean) =>
+  (error: unknown): undefined => {
+    const isOfLink = error instanceof VerifyError && error.kind === 'unsupported' && isLink();
+    if (!isOfDirectory(error) && !isOfLink) throw error;
+  };
+
+const isSymbolicLink = (node: Uint8Array | undefined): boolean =>
+  node !== undefined && decodeUnixfsNode(node).type === UNIXFS_TYPE.symlink;
 
 const isKnown = (error: unknown): boolean =>
   error instanceof VerifyError || error instanceof ExhaustedError || error instanceof SourceError;

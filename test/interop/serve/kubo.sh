@@ -12,7 +12,12 @@ daemon=''
 trap '[ -z "$daemon" ] || { kill "$daemon"; wait "$daemon" || true; }; chmod -R u+w "$folder"; rm -rf "$folder"' EXIT
 cd "$folder"
 if [ -z "${KUBO:-}" ]; then
-  GOBIN="$folder" GOFLAGS='-ldflags=-w' go install github.com/ipfs/kubo/cmd/ipfs@v0.43.0
+  # `go install` refuses a module that excludes or replaces others; a module that needs it does not read that.
+  mkdir build
+  cd build
+  go mod init kubo-client 2> /dev/null
+  go get github.com/ipfs/kubo/cmd/ipfs@v0.43.1 2> log && go build -ldflags=-w -o "$folder/ipfs" github.com/ipfs/kubo/cmd/ipfs 2> log || { cat log; exit 1; }
+  cd "$folder"
   KUBO="$folder/ipfs"
 fi
 export IPFS_PATH="$folder/repo"

@@ -1,12 +1,13 @@
-"""Prints the digests of the large files of a repository, as the server itself lists them, longest first: sums.py URL REPO [REVISION]"""
+"""Prints the digests of the large files of a repository, as the server itself lists them, longest first: sums.py URL REPO [REVISION [datasets]]"""
 
 import json
 import sys
 import urllib.parse
 import urllib.request
 
-url, repo, revision = (sys.argv[1:] + ["main"])[:3]
-tree = f"{url}/api/models/{repo}/tree/{urllib.parse.quote(revision, safe='')}?recursive=true"
+words = sys.argv[1:]
+url, repo, revision, kind = words + ["main", "models"][len(words) - 2 :]
+tree = f"{url}/api/{kind}/{repo}/tree/{urllib.parse.quote(revision, safe='')}?recursive=true"
 with urllib.request.urlopen(tree) as answer:
     entries = json.load(answer)
 files = [entry for entry in entries if entry["type"] == "file" and "lfs" in entry]

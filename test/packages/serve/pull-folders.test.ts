@@ -1,9 +1,10 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { CODEC } from '#content/cid/cid-bytes';
 import { decodeCar } from '#content/dag/car';
 import { parseAddressPolicy } from '#http/address/address-policy';
 import { createHttp } from '#http/pool';
 import { pullThrough } from '#serve/pull/pull-through';
-import { makeBlocks, makeDirectory, type TestDag } from '../../helpers/dag/dag.ts';
+import { makeBlock, makeBlocks, makeDirectory, type TestDag } from '../../helpers/dag/dag.ts';
 import { makeHamt } from '../../helpers/dag/hamt.ts';
 import { startOrigin, type Origin } from '../../helpers/origin/origin.ts';
 import { temporaryStore } from '../store/temp-store.ts';
@@ -99,5 +100,53 @@ describe('a sharded folder that may be fetched', () => {
       const { status, body } = await ask(fileBelow(url, name));
       expect([name, status, body.equals(contentOf(name))]).toEqual([name, 200, true]);
     }
+  });
+});
+
+/** What `ln -s a.txt link` makes. */
+const LINK = makeBlock(CODEC.dagPb, Buffer.from('\x0a\x09\x08\x04\x12\x05a.txt', 'latin1'));
+const PAGE = makeBlocks(numbered(600_000, 77));
+const SITE = makeDirectory([
+  { name: 'a.txt', dag: makeBlocks(Buffer.from('text of a')) },
+  { name: 'link', dag: LINK },
+  { name: 'näme &', dag: makeDirectory([{ name: 'page', dag: makeDirectory([{ name: 'index.html', dag: PAGE }]) }]) },
+]);
+
+describe('a folder with pages and links that may be fetched', () => {
+  const at = (url: string, path: string): string => `${url}/ipfs/${SITE.cid}/${path}`;
+
+  it('EX5 is shown by its index.html, under the name and the ETag of the folder, also when it is here', async () => {
+    const { url, gateway } = await mirrorOfFolder(SITE);
+    const path = 'n%C3%A4me%20%26/page/';
+    const first = await ask(at(url, path));
+    expect([first.status, first.body.equals(numbered(600_000, 77))]).toEqual([200, true]);
+    expect(first.headers).toMatchObject({
+      'content-type': 'text/html; charset=utf-8',
+      'x-ipfs-path': `/ipfs/${SITE.cid}/${path}`,
+    });
+    const roots = `${first.headers['x-ipfs-roots']}`.split(',');
+    expect([roots.length, first.headers.etag]).toEqual([3, `"${roots[2]}"`]);
+    await gateway.close();
+    const again = await ask(at(url, path));
+    expect([again.status, again.headers.etag, again.body.equals(first.body)]).toEqual([200, first.headers.etag, true]);
+    const known = await ask(at(url, path), { headers: { 'if-none-match': `${first.headers.etag}` } });
+    expect(known.status).toBe(304);
+  });
+
+  it('EX5 is listed with links to the folders above it, which a root does not have', async () => {
+    const { url } = await mirrorOfFolder(SITE);
+    const below = (await ask(at(url, 'n%C3%A4me%20%26/'))).body.toString();
+    expect(below).toContain(`<a href="/ipfs/${SITE.cid}/n%C3%A4me%20%26">näme &amp;</a>`);
+    expect(below).toContain(`<a href="/ipfs/${SITE.cid}/n%C3%A4me%20%26/..">..</a>`);
+    expect((await ask(at(url, ''))).body.toString()).not.toContain('>..<');
+  });
+
+  it('EX5 gives the target of a symbolic link, and follows none', async () => {
+    const { url, gateway } = await mirrorOfFolder(SITE);
+    expect((await ask(at(url, 'link'))).body.toString()).toBe('a.txt');
+    expect((await ask(at(url, 'link/below'))).status).toBe(404);
+    await gateway.close();
+    const raw = await ask(at(url, 'link?format=raw'));
+    expect([raw.status, raw.headers['x-ipfs-roots']]).toEqual([200, `${SITE.cid},${LINK.cid}`]);
   });
 });
