@@ -20,6 +20,7 @@ import { SourceHealth } from '#sources/guards/source-health';
 import { guarded } from '#sources/make-sources';
 import { mirror } from '#sources/mirror';
 import { PeerFile } from '#sources/peer/peer-file';
+import { PeerPace } from '#sources/peer/peer-pace';
 import { peerSource } from '#sources/peer/peer-source';
 import { freePort } from '#os/port';
 import { temporaryStore } from '../packages/store/temp-store.ts';
@@ -121,6 +122,8 @@ export interface HostFetch {
   readonly leases?: PieceLeases;
   /** A peer refused a piece that it offers. */
   readonly onAbsent?: (piece: number) => void;
+  /** A peer gives far less than the others. */
+  readonly onSlow?: (url: string) => void;
   /** The leaf table comes from the peers instead of from the disk. */
   readonly withoutTable?: boolean;
 }
@@ -152,12 +155,14 @@ export async function swarmHost(
       onProgress,
       leases,
       onAbsent,
+      onSlow,
       withoutTable = false,
     }) {
       const { cid, table, innerBlocks } = dag;
       const now = (): number => performance.now() * haste;
+      const pace = new PeerPace(now);
       const peerAt = (url: string, asked: () => Promise<void>) => {
-        const peer = new PeerFile({ http, url, cid, siteKey, onAbsent }, now);
+        const peer = new PeerFile({ http, url, cid, siteKey, onAbsent, pace, onSlow: () => onSlow?.(url) }, now);
         return { file: peer, source: guarded({ gates, health })(peerSource(http, peer, asked)) };
       };
       let withdraw = (): void => undefined;

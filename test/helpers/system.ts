@@ -26,6 +26,8 @@ export interface SystemOptions {
   readonly prefix?: string;
   /** For the workers. */
   readonly env?: Record<string, string>;
+  /** Further ones for the worker of one host. */
+  readonly envOf?: (host: string) => Record<string, string>;
   /** For the API. */
   readonly apiEnv?: Record<string, string>;
 }
@@ -72,6 +74,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     HAULIER_HOME: homeOf(host),
     HAULIER_HOST: host,
     ...options.env,
+    ...options.envOf?.(host),
   });
   const env = { PATH: process.env['PATH'], HOME: home, HAULIER_REDIS_PREFIX: prefix, HAULIER_ADMIN_TOKEN: token };
   const databaseUrl = options.databaseUrl ?? testDatabase!.url;

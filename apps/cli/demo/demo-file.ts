@@ -19,7 +19,7 @@ export interface DemoFile {
   readonly leaves: ReadonlyMap<string, { start: number; end: number }>;
 }
 
-/** What a file has in common with that of another seed: all but every so many MiB, the first one included. */
+/** What a file has in common with that of another seed: all but every so many MiB. */
 export interface DemoChange {
   readonly seed: string;
   readonly everyMib: number;
@@ -60,7 +60,7 @@ function* contentOf(sizeBytes: number, seed: string, change: DemoChange | undefi
   let index = 0;
   for (const chunk of keystream(seed, sizeBytes)) {
     const other: Buffer = changed.next().value ?? chunk;
-    yield index % change.everyMib === 0 ? other : chunk;
+    yield index % change.everyMib === change.everyMib - 1 ? other : chunk;
     index += 1;
   }
 }

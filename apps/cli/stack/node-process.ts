@@ -56,6 +56,8 @@ export async function startNodeProcess(options: {
     signal: signal as NodeJS.Signals | null,
   }));
   const messages: unknown[] = [];
+  // Each question that waits for its answer listens, and a fleet asks for all of its workers at once.
+  child.setMaxListeners(0);
   child.on('message', (message) => messages.push(message));
   await once(child, 'spawn').finally(() => log.close());
   return {

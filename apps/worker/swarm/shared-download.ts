@@ -10,6 +10,7 @@ import { PeerBook } from '#fetch/swarm/peer-book';
 import type { Http } from '#http/pool';
 import type { GrowingFiles } from '#serve/swarm/growing-files';
 import { PeerFile } from '#sources/peer/peer-file';
+import { PeerPace } from '#sources/peer/peer-pace';
 import { peerSource } from '#sources/peer/peer-source';
 import type { HeldFile } from '#transfer/report/transfer-options';
 import type { TrackedFile } from './tracked-file.ts';
@@ -44,6 +45,7 @@ export class SharedDownload {
   readonly #options: SharedDownloadOptions;
   /** Hosts that may have this file. */
   readonly #book = new PeerBook();
+  readonly #pace = new PeerPace(() => performance.now());
   readonly #unfollow: () => void;
   #tracked: TrackedFile | undefined;
   #withdraw: () => void = () => undefined;
@@ -126,7 +128,9 @@ export class SharedDownload {
   #peerAt(url: string, asked: () => Promise<void>): Peer {
     const { http, siteKey, tracker, guard } = this.#options;
     const onAbsent = (piece: number): void => this.#tracked?.fault(url, piece, 'absent');
-    const options = { http, url, cid: this.#cid, siteKey, token: () => tracker?.token, onAbsent };
+    const onSlow = (): void => this.#tracked?.fault(url, 0, 'unreachable');
+    const token = (): string | undefined => tracker?.token;
+    const options = { http, url, cid: this.#cid, siteKey, token, onAbsent, pace: this.#pace, onSlow };
     const file = new PeerFile(options, () => performance.now());
     const source = peerSource(http, file, asked);
     const holds: Source['holds'] = (range) => {

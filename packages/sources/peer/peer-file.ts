@@ -1,11 +1,12 @@
 import { PieceMap } from '#core/swarm/piece-map';
 import { SourceError } from '#core/failure';
-import { SECOND_MS } from '#core/units';
+import { MINUTE_MS, SECOND_MS } from '#core/units';
 import { statusError } from '#http/http-error';
 import type { Http } from '#http/pool';
 import { PEER_HEADER } from '#http/peer-token';
 import { signForSite, SITE_HEADER } from '#http/site-signature';
 import { requestBytes } from '#http/small-request';
+import type { PeerPace } from './peer-pace.ts';
 
 export interface PeerOptions {
   readonly http: Http;
@@ -19,12 +20,18 @@ export interface PeerOptions {
   readonly token?: (() => string | undefined) | undefined;
   /** Called when the peer refuses a piece that it says it has. */
   readonly onAbsent?: ((piece: number) => void) | undefined;
+  /** Shared by the peers of the file; undefined: a slow one is not left. */
+  readonly pace?: PeerPace | undefined;
+  /** Called when the peer gives far less than the others, and is not asked for a while. */
+  readonly onSlow?: (() => void) | undefined;
 }
 
 /** A host that does not answer a small question by then is late. */
 const TIMEOUTS = { headersMs: 3 * SECOND_MS, stallMs: 3 * SECOND_MS };
 /** A host that is only late so often in a row is away; one late answer may be that of a busy host. */
 const AWAY_AFTER = 2;
+/** A peer far slower than the others counts as one without the file for so long. */
+const AVOIDED_MS = MINUTE_MS;
 
 /** What is known of one file at one peer: learned from each of its answers. Nothing of it is proven, and bytes are verified. */
 export class PeerFile {
@@ -43,6 +50,7 @@ export class PeerFile {
   #text: string | undefined;
   /** Questions since the last answer. */
   #late = 0;
+  #avoidedUntil = -Infinity;
 
   /** @param now monotonic milliseconds */
   constructor(options: PeerOptions, now: () => number) {
@@ -55,7 +63,11 @@ export class PeerFile {
 
   /** Pieces that the peer has; undefined while it does not have the file, or is away. */
   get map(): PieceMap | undefined {
-    return this.#map;
+    return this.#now() < this.#avoidedUntil ? undefined : this.#map;
+  }
+
+  get pace(): PeerPace | undefined {
+    return this.#options.pace;
   }
 
   /** @param path without a query @returns the request for it */
@@ -134,6 +146,13 @@ export class PeerFile {
     } finally {
       begun();
     }
+  }
+
+  /** It gives far less than the others. */
+  tooSlow(): void {
+    this.#avoidedUntil = this.#now() + AVOIDED_MS;
+    for (const read of this.#waiting) read.abort();
+    this.#options.onSlow?.();
   }
 
   /** The peer refused a part of the file. */

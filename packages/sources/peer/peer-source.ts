@@ -7,6 +7,7 @@ import type { HttpResponse } from '#http/request';
 import { requestBytes } from '#http/small-request';
 import { readRanged, type RangedGet } from '../ranged-get.ts';
 import type { PeerFile } from './peer-file.ts';
+import type { PacedAnswer } from './peer-pace.ts';
 
 /** Requests to one peer at once: one that sends, and one that waits for its slot. */
 const MAX_CONNECTIONS = 2;
@@ -72,13 +73,26 @@ async function readFrom(
   signal: AbortSignal,
   begun: () => void,
 ): Promise<void> {
+  const slow = new AbortController();
+  let answer: PacedAnswer | undefined;
   const head = (given: ResponseHead): void => {
     begun();
+    answer = peer.pace?.watch(() => slow.abort());
     sink.head(given);
   };
+  const write: ByteSink['write'] = (chunk) => {
+    answer?.took(chunk.length);
+    return sink.write(chunk);
+  };
   try {
-    await readRanged(get, request, { head, write: (chunk) => sink.write(chunk) }, signal);
+    await readRanged(get, request, { head, write }, AbortSignal.any([signal, slow.signal]));
+    answer?.end(true);
   } catch (error) {
+    answer?.end(false);
+    if (slow.signal.aborted && !signal.aborted) {
+      peer.tooSlow();
+      throw new SourceError('too-slow', peer.name, 'it gives far less than the other hosts', { cause: error });
+    }
     if (error instanceof SourceError && GONE.has(error.kind)) peer.lost();
     if (error instanceof SourceError && error.httpStatus === 416) peer.refused(request.range?.start ?? 0);
     throw error;

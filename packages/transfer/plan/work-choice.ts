@@ -72,7 +72,7 @@ function isLastResort(state: SourceState, { ground, joined, running }: WorkSitua
 /** End-game, when no unit is free: duplicates the rest of a slow or stalled span, or takes half of a long one. */
 function shareOfRunning(state: SourceState, { ground, joined, running, now }: WorkSituation): Claim | undefined {
   const { board } = ground;
-  const usual = median(joined.flatMap((one) => one.connectionRate(now) ?? []));
+  const usual = median(joined.flatMap((one) => one.usualRate ?? []));
   for (const run of running) {
     const { claim } = run;
     if (claim === undefined || run.mode === 'blocks' || now - run.startedAt < LEAST_AGE_MS) continue;

@@ -12,6 +12,8 @@ import type { SourceMode, SourceProgress, SourceReport, TransferOptions } from '
 const MAX_STRIKES = 3;
 const MAX_BAD_SHARE = 0.02;
 const LEAVES_FOR_SHARE = 50;
+/** Connections are counted a few times a second: one that ended in between is taken for this long. */
+const LEAST_BUSY_MS = 200;
 const SAMPLES_KEPT = (2 * MINUTE_MS) / SECOND_MS;
 
 /** What is known of the blocks that a source has. */
@@ -72,6 +74,9 @@ export class SourceState {
   readonly failures = new Map<SourceFailureKind, { message: string; count: number }>();
   readonly meter: SpeedMeter;
   #samples: number[] = [];
+  /** Sum of the times of all connections. */
+  #busyMs = 0;
+  #tickedAt: number;
   #sampledAt: number;
   #slowSince: number | undefined;
 
@@ -80,7 +85,7 @@ export class SourceState {
     this.index = index;
     this.rankedBecause = rankedBecause;
     this.meter = new SpeedMeter(now);
-    this.#sampledAt = now;
+    this.#sampledAt = this.#tickedAt = now;
   }
 
   get isLeft(): boolean {
@@ -96,6 +101,12 @@ export class SourceState {
   connectionRate(now: number): number | undefined {
     if (this.meter.totalBytes === 0) return undefined;
     return this.meter.rate(now) / Math.max(1, this.connections);
+  }
+
+  /** Average rate of one connection while there was one; undefined before a measurement. A pause does not lower it. */
+  get usualRate(): number | undefined {
+    const { totalBytes } = this.meter;
+    return totalBytes === 0 ? undefined : (totalBytes * SECOND_MS) / Math.max(LEAST_BUSY_MS, this.#busyMs);
   }
 
   recordFailure(error: SourceError): void {
@@ -133,6 +144,8 @@ export class SourceState {
   /** Records the rate once a second, for the rule that compares a source with its own median. */
   sample(now: number): void {
     this.meter.tick(now);
+    this.#busyMs += (now - this.#tickedAt) * this.connections;
+    this.#tickedAt = now;
     if (now - this.#sampledAt < SECOND_MS || this.connections === 0) return;
     this.#sampledAt = now;
     this.#samples.push(this.meter.rate(now));
