@@ -103,7 +103,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   await registerApi(app, options, access);
   await registerBoard(app, options, access);
   if (options.dashboard !== undefined)
-    await (await import('./dashboard/routes.ts')).registerDashboard(app, options.dashboard);
+    await (await import('./dashboard/routes.ts')).registerDashboard(app, options.dashboard, access.sessions);
   registerOpenApiDocument(app);
   if (options.docs) await (await import('./system/docs-pages.ts')).registerDocsPages(app);
   return app;

@@ -229,7 +229,7 @@ const OPEN_DOWNLOADS_SQL = `
     SELECT ${seedUuidSql('$1::uuid::text || h.host || f.path')}, h.host, f.model, f.type, f.version, f.path, f.sha256, f."contentKey", f."fileId",
       CASE h.state WHEN 'done' THEN 'success' WHEN 'failed' THEN 'failed' WHEN 'downloading' THEN 'in_progress' ELSE 'pending' END, 1, 1,
       CASE WHEN h.state = 'queued' THEN 0 ELSE 1 END, (f."sizeBytes"::numeric * h.bytes / greatest(h.total_bytes, 1))::bigint, f."sizeBytes", (f."sizeBytes"::numeric * h.bytes / greatest(h.total_bytes, 1))::bigint,
-      h.bytes_per_second, 'huggingface.co', CASE WHEN h.state = 'done' THEN 'secondary_success' END, h.state = 'done',
+      h.bytes_per_second, 'huggingface.co', CASE WHEN h.state = 'done' THEN 'secondary_success' END, CASE WHEN h.state = 'done' THEN true END,
       CASE WHEN h.state = 'failed' THEN h.failure_class END, CASE WHEN h.state = 'failed' THEN h.reason END, $3::timestamptz, $4::timestamptz, $3::timestamptz,
       $3::timestamptz, $3::timestamptz, $3::timestamptz,
       CASE WHEN h.state IN ('done', 'failed') THEN $3::timestamptz END, $4::timestamptz + interval '1 day'

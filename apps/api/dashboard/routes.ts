@@ -1,11 +1,14 @@
 import fastifyStatic from '@fastify/static';
+import type { FastifyRequest } from 'fastify';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isFinalRollout, ROLLOUT_STATES } from '#core/rollout/rollout-state';
+import { readSessionCookie } from '../access/users/session-cookie.ts';
+import type { Sessions } from '../access/users/sessions.ts';
 import type { App } from '../server/app-type.ts';
 
-/** Pages of the dashboard: the program in the browser decides what an address below them shows. */
+/** Pages of the dashboard beside the overview: the program in the browser decides what an address below them shows. */
 const PAGES = [
-  '/',
   '/login',
   ...['rollouts', 'hosts', 'models', 'downloads', 'bulk-actions', 'sources', 'charts', 'audit', 'settings'].flatMap(
     (place) => [`/${place}`, `/${place}/*`],
@@ -28,16 +31,37 @@ const CSP = [
   "frame-ancestors 'none'",
 ].join('; ');
 
+const statesOf = (isFinal: boolean): string =>
+  ROLLOUT_STATES.filter((state) => isFinalRollout(state) === isFinal).join('%2C');
+
+/**
+ * What the overview asks (apps/dashboard/data/ask-ahead.ts), in its order: a browser asks it while it reads the page, and the script finds the
+ * answers there.
+ */
+const OVERVIEW_ASKS = [
+  '/api/me',
+  '/api/metrics/query?chart=bytes_per_second&window=24h',
+  '/api/metrics/query?chart=time_to_ready&window=24h',
+  '/api/status',
+  '/api/host-facets',
+  `/api/rollouts?state=${statesOf(false)}&limit=50`,
+  '/api/metrics/summary?window=24h',
+  '/api/metrics/health?window=1h',
+  `/api/rollouts?state=${statesOf(true)}&limit=10`,
+];
+
 const YEAR_S = 365 * 24 * 60 * 60;
 
 /**
  * Serves the built pages: files under `/assets/` have a digest in their name and are kept for ever; `index.html` is asked for each time, so
- * that a new version is seen at the next load. They are served without a session, because they hold no data.
+ * that a new version is seen at the next load. They are served without a session, because they hold no data; with one, the overview names what
+ * the browser should ask ahead.
  *
  * @param folder `dist/dashboard`
  */
-export async function registerDashboard(app: App, folder: string): Promise<void> {
-  const page = await readFile(join(folder, 'index.html'));
+export async function registerDashboard(app: App, folder: string, sessions: Sessions): Promise<void> {
+  const page = await readFile(join(folder, 'index.html'), 'utf8');
+  const overview = withAsks(page);
   await app.register(async (plugin) => {
     plugin.addHook('onSend', async (_request, reply) => {
       void reply.header('content-security-policy', CSP);
@@ -60,5 +84,27 @@ export async function registerDashboard(app: App, folder: string): Promise<void>
       plugin.get(path, { schema: { hide: true } }, async (_request, reply) =>
         reply.type('text/html; charset=utf-8').header('cache-control', 'no-cache').send(page),
       );
+    plugin.get('/', { schema: { hide: true } }, async (request, reply) =>
+      reply
+        .type('text/html; charset=utf-8')
+        .header('cache-control', 'no-cache')
+        .send((await isSignedIn(request, sessions)) ? overview : page),
+    );
   });
+}
+
+/** The page with a link for each question; the links come last, so that scripts and styles are loaded first. */
+function withAsks(page: string): string {
+  const links = OVERVIEW_ASKS.map(
+    (path) => `<link rel="preload" as="fetch" crossorigin href="${path.replaceAll('&', '&amp;')}">`,
+  );
+  return page.replace('</head>', `${links.join('\n')}</head>`);
+}
+
+/** Without a session each question would be refused, and noted by the browser as an error. False also while the database is away. */
+async function isSignedIn(request: FastifyRequest, sessions: Sessions): Promise<boolean> {
+  const cookie = readSessionCookie(request, sessions.limits.withoutTls);
+  if (cookie === undefined) return false;
+  const caller = await sessions.authenticate(cookie).catch(() => undefined);
+  return caller !== undefined;
 }

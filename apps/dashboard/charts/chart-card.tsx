@@ -7,7 +7,8 @@ import { EmptyState, Section, Skeleton } from '../parts/page.tsx';
 import { ProblemBox } from '../parts/problem.tsx';
 import { csvOf } from './csv.ts';
 import { meanOf, STACKED, wholeBefore, wholeOf } from './period-before.ts';
-import { Plot, type Mark } from './plot.tsx';
+import { LazyPlot } from './lazy-plot.tsx';
+import type { Mark } from './plot.tsx';
 import { valueText, type Unit } from './units.ts';
 
 const TITLES: Readonly<Record<MetricChart, string>> = {
@@ -19,7 +20,7 @@ const TITLES: Readonly<Record<MetricChart, string>> = {
   fallback_depth: 'How deep the chain had to go',
 };
 
-export interface ChartCardProps {
+interface ChartCardProps {
   readonly chart: MetricChart;
   readonly window: string;
   /** Beside the same time before. */
@@ -73,7 +74,7 @@ function ChartBody(props: {
       {asTable ? (
         <ChartTable data={data} before={before} />
       ) : (
-        <Plot
+        <LazyPlot
           data={data}
           before={before}
           marks={marks}

@@ -28,7 +28,7 @@ export interface Mark {
   readonly at: string;
 }
 
-interface PlotProps {
+export interface PlotProps {
   readonly data: Chart;
   /** The same slots of the period before. */
   readonly before: Chart | undefined;

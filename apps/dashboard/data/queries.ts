@@ -1,7 +1,7 @@
 import { useQuery, type UseQueryResult } from '@tanstack/react-query';
-import { MINUTE_MS } from '#core/units';
 import { api } from './api.ts';
 import { pollEvery } from './live.ts';
+import * as questions from './questions.ts';
 
 /**
  * What the API answers, asked again while the page is visible.
@@ -15,21 +15,14 @@ export const useLive = <Answer>(
 ): UseQueryResult<Answer> =>
   useQuery({ queryKey: key, queryFn: ask, enabled, refetchInterval: pollEvery }) as UseQueryResult<Answer>;
 
-export const useStatus = () => useLive(['status'], () => api.getStatus());
+export const useStatus = () => useLive(questions.status.queryKey, questions.status.queryFn);
 export const useModels = () => useLive(['models'], () => api.listModels());
-export const useHostFacets = (selector?: string, q?: string) =>
-  useLive(['hosts', 'facets', selector, q], () => api.getHostFacets({ selector, q }));
-
-/** Numbers of hours and days; once a minute is often enough. */
-export const useSummary = (window: string) =>
-  useQuery({
-    queryKey: ['metrics', 'summary', window],
-    queryFn: () => api.getMetricsSummary(window),
-    refetchInterval: MINUTE_MS,
-  });
-export const useHealth = (window: string) =>
-  useQuery({
-    queryKey: ['metrics', 'health', window],
-    queryFn: () => api.getMetricsHealth(window),
-    refetchInterval: MINUTE_MS,
-  });
+export const useHostFacets = (selector?: string, q?: string) => {
+  const { queryKey, queryFn } = questions.hostFacets(selector, q);
+  return useLive(queryKey, queryFn);
+};
+export const useActiveRollouts = () => useLive(questions.activeRollouts.queryKey, questions.activeRollouts.queryFn);
+export const useFinishedRollouts = () =>
+  useLive(questions.finishedRollouts.queryKey, questions.finishedRollouts.queryFn);
+export const useSummary = (window: string) => useQuery(questions.summary(window));
+export const useHealth = (window: string) => useQuery(questions.health(window));

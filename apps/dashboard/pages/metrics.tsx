@@ -3,7 +3,7 @@ import type { Rollout } from '#contracts/http/rollouts/rollout';
 import { parseDuration } from '#core/units';
 import { api } from '../data/api.ts';
 import { CHARTS } from '../data/charts.ts';
-import { LazyCharts } from '../charts/lazy-charts.tsx';
+import { ChartCard } from '../charts/chart-card.tsx';
 import { useHealth, useLive, useSummary } from '../data/queries.ts';
 import { DataTable } from '../parts/tables/data-table.tsx';
 import { useFilters } from '../parts/tables/filters.tsx';
@@ -66,7 +66,11 @@ export function Metrics() {
         }
       />
       {begun.length > 0 && <BegunRollouts rollouts={begun} />}
-      <LazyCharts charts={CHARTS} window={window} isCompared={isCompared} marks={marks} />
+      <div className="columns even">
+        {CHARTS.map((chart) => (
+          <ChartCard key={chart} chart={chart} window={window} isCompared={isCompared} marks={marks} />
+        ))}
+      </div>
       <Layers window={window} />
       <Gateways window={window} />
     </>

@@ -23,7 +23,7 @@ export function Frame() {
   const { pathname } = useLocation();
   if (session.state === 'signed-in') return <SignedIn me={session.me} />;
   // The page asks for its data while the session is asked for. The page to sign in may hold a code in its address, and waits.
-  if (session.state === 'loading' && session.wasSignedIn && pathname !== SIGN_IN_PAGE)
+  if (session.state === 'loading' && session.hadSession && pathname !== SIGN_IN_PAGE)
     return <SignedIn me={undefined} />;
   if (session.state === 'setup') return <SetupPage />;
   if (session.state === 'signed-out') return <SignInPage />;

@@ -88,7 +88,8 @@ describe('the dashboard', () => {
   };
 
   it('loads little at first, and charts and other pages later', async () => {
-    const { bytes, texts } = await firstLoad(PAGES);
+    const { bytes, names, texts } = await firstLoad(PAGES);
+    expect(names).toContainEqual(expect.stringMatching(/first-pages-.*\.js$/));
     expect(bytes).toBeLessThan(MAX_FIRST_LOAD_BYTES);
     expect(texts.filter((text) => text.includes('uplot'))).toEqual([]);
   });
@@ -414,7 +415,7 @@ describe('the dashboard', () => {
 
   it('T30 keeps the page when the code of its charts is gone, or cannot work with the language of the browser', async () => {
     const page = await open('/models');
-    await page.route('**/assets/chart-card-*.js', (route) => route.fulfill({ status: 404, body: '' }));
+    await page.route('**/assets/plot-*.js', (route) => route.fulfill({ status: 404, body: '' }));
     await page.getByRole('link', { name: 'Overview' }).click();
     await page.getByRole('alert').first().waitFor();
     await page.getByRole('region', { name: 'Active rollouts' }).waitFor();

@@ -136,22 +136,14 @@ export async function findingsOf(page: Page): Promise<string[]> {
     .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`);
 }
 
-interface Chunk {
-  readonly file: string;
-  readonly css?: readonly string[];
-  readonly imports?: readonly string[];
-}
-
-/** What a browser loads before the first page is there. @returns its compressed bytes, and the texts of its files */
-export async function firstLoad(folder: string): Promise<{ bytes: number; texts: string[] }> {
-  const manifest = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')) as Record<string, Chunk>;
-  const files = new Set(['index.html']);
-  const take = (name: string): void => {
-    const { file, css = [], imports = [] } = manifest[name]!;
-    for (const each of [file, ...css]) files.add(each);
-    imports.forEach(take);
-  };
-  take('index.html');
-  const texts = await Promise.all([...files].map((file) => readFile(join(folder, file), 'utf8')));
-  return { bytes: texts.reduce((sum, text) => sum + gzipSync(text).length, 0), texts };
+/**
+ * What a browser loads before the first page is there: what the page names.
+ *
+ * @returns its compressed bytes, and the names and texts of its files
+ */
+export async function firstLoad(folder: string): Promise<{ bytes: number; names: string[]; texts: string[] }> {
+  const page = await readFile(join(folder, 'index.html'), 'utf8');
+  const names = ['index.html', ...[...page.matchAll(/"\/(assets\/[^"]+\.(?:js|css))"/g)].map(([, name]) => name!)];
+  const texts = await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')));
+  return { bytes: texts.reduce((sum, text) => sum + gzipSync(text).length, 0), names, texts };
 }

@@ -252,6 +252,18 @@ function Drift({ host }: { readonly host: HostDetail }) {
   return (
     <Section title="What the host has against what is wanted there">
       <Desired host={host} />
+      {drift.comparedAt === null ? (
+        <EmptyState title="Not compared yet: the worker has not reported what its store has." />
+      ) : (
+        <Differences drift={drift} />
+      )}
+    </Section>
+  );
+}
+
+function Differences({ drift }: Pick<HostDetail, 'drift'>) {
+  return (
+    <>
       <p className="faint">
         Compared <When at={drift.comparedAt} />: {countText(drift.missing)} missing, {countText(drift.corrupt)} corrupt,{' '}
         {countText(drift.extra)} extra, {countText(drift.old)} old.
@@ -284,7 +296,7 @@ function Drift({ host }: { readonly host: HostDetail }) {
           },
         ]}
       />
-    </Section>
+    </>
   );
 }
 

@@ -163,7 +163,7 @@ function hostsOf({ hosts, status }: Known): Item[] {
     items.push({
       key: 'versions',
       tone: 'warn',
-      text: `${countText(count)} of ${countText(hosts.total)} workers are not of the version of the API, ${status.version}`,
+      text: `${countText(count)} of ${countText(hosts.total)} workers do not run ${status.version} as the API does`,
       to: `/hosts?version=${others.map(([version]) => version).join(',')}`,
       verb: 'See hosts',
     });

@@ -1,9 +1,15 @@
 import { Link } from 'react-router';
-import { isFinalRollout, ROLLOUT_STATES } from '#core/rollout/rollout-state';
 import type { Rollout } from '#contracts/http/rollouts/rollout';
-import { api } from '../../data/api.ts';
-import { useHealth, useHostFacets, useLive, useStatus, useSummary } from '../../data/queries.ts';
-import { LazyCharts } from '../../charts/lazy-charts.tsx';
+import { OVERVIEW_CHARTS, OVERVIEW_HEALTH_WINDOW, OVERVIEW_WINDOW } from '../../data/ask-ahead.ts';
+import {
+  useActiveRollouts,
+  useFinishedRollouts,
+  useHealth,
+  useHostFacets,
+  useStatus,
+  useSummary,
+} from '../../data/queries.ts';
+import { ChartCard } from '../../charts/chart-card.tsx';
 import { DataTable } from '../../parts/tables/data-table.tsx';
 import { bytesText, countText, durationText, percentText, rateText, useNow, When } from '../../parts/text/format.tsx';
 import { EmptyState, PageHead, Section, Skeleton } from '../../parts/page.tsx';
@@ -12,19 +18,12 @@ import { etaMsOf, failedOf, RolloutBar, RolloutLink, tookText } from '../../part
 import { StateMark } from '../../parts/marks/state-mark.tsx';
 import { Attention } from './overview-attention.tsx';
 
-const ACTIVE = ROLLOUT_STATES.filter((state) => !isFinalRollout(state));
-const FINISHED = ROLLOUT_STATES.filter(isFinalRollout);
-const SHOWN_FINISHED = 10;
-const SHOWN_ACTIVE = 50;
-
 export function Overview() {
   const status = useStatus();
   const facets = useHostFacets();
-  const active = useLive(['rollouts', 'active'], () => api.listRollouts({ state: ACTIVE, limit: SHOWN_ACTIVE }));
-  const finished = useLive(['rollouts', 'finished'], () =>
-    api.listRollouts({ state: FINISHED, limit: SHOWN_FINISHED }),
-  );
-  const health = useHealth('1h');
+  const active = useActiveRollouts();
+  const finished = useFinishedRollouts();
+  const health = useHealth(OVERVIEW_HEALTH_WINDOW);
   const problem = [status, facets, active, finished].find(({ data, error }) => data === undefined && error !== null);
   const rollouts = active.data?.rollouts ?? [];
   return (
@@ -48,7 +47,11 @@ export function Overview() {
           <Attention rollouts={active.data?.rollouts} status={status.data} health={health.data} hosts={facets.data} />
         </Section>
       </div>
-      <LazyCharts charts={['bytes_per_second', 'time_to_ready']} window="24h" />
+      <div className="columns even">
+        {OVERVIEW_CHARTS.map((chart) => (
+          <ChartCard key={chart} chart={chart} window={OVERVIEW_WINDOW} />
+        ))}
+      </div>
       <Section title="Finished rollouts" beside={<Link to="/rollouts?tab=finished">All finished</Link>}>
         {finished.data === undefined ? (
           finished.error === null && <Skeleton />
@@ -62,7 +65,7 @@ export function Overview() {
 
 function Tiles({ rollouts }: { readonly rollouts: readonly Rollout[] }) {
   const { data: hosts } = useHostFacets();
-  const { data: day } = useSummary('24h');
+  const { data: day } = useSummary(OVERVIEW_WINDOW);
   const failing = rollouts.filter((rollout) => failedOf(rollout) > 0).length;
   const perSecond = rollouts.reduce((sum, { bytes }) => sum + bytes.perSecond, 0);
   return (

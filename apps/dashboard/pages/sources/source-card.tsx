@@ -72,7 +72,8 @@ export function SourceCard(props: {
           ['Kind', kind],
           ['Success, 1 h / 24 h', `${percentText(lastHour.successRate)} / ${percentText(lastDay.successRate)}`],
           ['Tries, 1 h / 24 h', `${countText(lastHour.tries)} / ${countText(lastDay.tries)}`],
-          ['Time of a try, p50 / p95', `${durationText(lastDay.p50Ms)} / ${durationText(lastDay.p95Ms)}`],
+          ['Time of a try in 1 h, p50 / p95', `${durationText(lastHour.p50Ms)} / ${durationText(lastHour.p95Ms)}`],
+          ['Time of a try in 24 h, p50 / p95', `${durationText(lastDay.p50Ms)} / ${durationText(lastDay.p95Ms)}`],
           ['Rate', rateText(source.bytesPerSecond)],
           ['Bytes of 24 h', `${bytesText(lastDay.bytes)} (${percentText(source.shareOfBytes)} of all)`],
           [

@@ -51,6 +51,8 @@ const isForbidden = (answer: Answer): boolean =>
 const OWN = ['/api/me/password', `/api/me/sessions/${UNKNOWN_ID}`];
 /** With the tokens of hosts alone: to a user they are as unknown as a wrong token. */
 const OF_HOSTS = /^\/api\/(workers\/|swarm\/announce$)/;
+/** What a visitor sends to sign in and out. */
+const OPEN = ['POST /api/session', 'DELETE /api/session', 'POST /api/session/code', 'POST /api/setup'];
 const isWrite = ({ method, path, isOpen }: Operation): boolean =>
   method !== 'GET' && path.startsWith('/api/') && !isOpen && !OWN.includes(path) && !OF_HOSTS.test(path);
 
@@ -68,6 +70,11 @@ describe('roles', () => {
       const answer = await ask('viewer', write);
       expect([write.method, write.path, isForbidden(answer)]).toEqual([write.method, write.path, true]);
     }
+    const others = operations.filter((one) => one.method !== 'GET' && !isWrite(one) && !OWN.includes(one.path));
+    const ofHosts = others.filter(({ path }) => OF_HOSTS.test(path));
+    expect(others.filter((one) => !ofHosts.includes(one)).map(({ method, path }) => `${method} ${path}`)).toEqual(OPEN);
+    expect(ofHosts.length).toBeGreaterThan(0);
+    for (const one of ofHosts) expect([one.path, (await ask('viewer', one)).statusCode]).toEqual([one.path, 401]);
     for (const read of ['downloads', 'rollouts', 'hosts', 'models', 'status', 'metrics/summary'])
       expect([read, (await browsers.viewer.send('GET', `/api/${read}`)).statusCode]).toEqual([read, 200]);
     for (const secret of ['tokens', 'users', 'audit', 'webhooks'])
