@@ -27,7 +27,7 @@ describe('the swarm of a file in Redis', () => {
     for (const { piece } of host.leases) host.map.add(piece);
     const [done, repeated] = [await host.announce({ reports }), await host.announce({ reports })];
     expect(repeated.leases.map(({ id }) => id)).toEqual(done.leases.map(({ id }) => id));
-    expect((await held())!.originBytes).toBe(2 * MIB);
+    expect((await held())!.origin.bytes).toBe(2 * MIB);
   });
 
   it('L11 never leases a piece of the origin to two of 20 hosts at once, and once in all', async () => {
@@ -45,7 +45,7 @@ describe('the swarm of a file in Redis', () => {
       { what: 'every piece was leased and is there' },
     );
     expect([...given.values()]).toEqual(Array(8).fill(1));
-    expect((await held())!.originBytes).toBe(FILE.sizeBytes);
+    expect((await held())!.origin.bytes).toBe(FILE.sizeBytes);
   });
 
   it('L11 fetches one copy into each site', async () => {
