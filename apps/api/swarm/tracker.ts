@@ -1,4 +1,5 @@
 import type { AnnounceBody, AnnouncedFile, Announced, AnsweredFile } from '#contracts/swarm';
+import { BoundedMap } from '#core/bounded-map';
 import { LEECHING_INTERVAL_MS, QUARANTINE_MS, SEEDING_INTERVAL_MS } from '#core/swarm/lease-time';
 import { hostKey } from '#core/text/host-name';
 import { ensureSetting } from '#database/sql/setting-queries';
@@ -13,10 +14,24 @@ import { Entitlements } from './entitlements.ts';
 
 type TrackerDeps = Pick<Dependencies, 'database' | 'queues' | 'prefix' | 'now' | 'log'>;
 
+/** A token is given again while it is good for at least this long. */
+const LEAST_LEFT_MS = PEER_TOKEN_MS / 2;
+/** Tokens that are remembered; a host has one at a time. */
+const MOST_GIVEN = 4096;
+
+interface GivenToken {
+  readonly text: string;
+  /** CIDs that it names. */
+  readonly names: string;
+  /** Wall clock, milliseconds. */
+  readonly untilMs: number;
+}
+
 /** Introduces the hosts of a fleet to each other, and divides the pieces of files among them. Its state is in Redis. */
 export class Tracker {
   readonly #deps: TrackerDeps;
   readonly #entitlements: Entitlements;
+  readonly #given = new BoundedMap<GivenToken>({ capacity: MOST_GIVEN });
   #key: Promise<string> | undefined;
 
   constructor(deps: TrackerDeps) {
@@ -41,8 +56,9 @@ export class Tracker {
       ),
     );
     for (const file of body.files) if (allowed.has(file.cid)) await this.#strike(announcer, file);
-    const token = allowed.size === 0 ? null : await this.#tokenOf(announcer.host, [...allowed]);
-    return { intervalMs, site: announcer.site, token, tokenEndsInMs: token === null ? 0 : PEER_TOKEN_MS, files };
+    const token = allowed.size === 0 ? undefined : await this.#tokenOf(announcer.host, [...allowed].sort());
+    const tokenEndsInMs = token === undefined ? 0 : token.untilMs - this.#deps.now().getTime();
+    return { intervalMs, site: announcer.site, token: token?.text ?? null, tokenEndsInMs, files };
   }
 
   /** @returns 32 bytes in base64url, with which hosts check peer tokens */
@@ -59,8 +75,14 @@ export class Tracker {
     return this.#key;
   }
 
-  async #tokenOf(host: string, cids: readonly string[]): Promise<string> {
-    return signPeerToken(await this.#privateKey(), { host, cids, untilMs: this.#deps.now().getTime() + PEER_TOKEN_MS });
+  /** The same token for some minutes: hosts check the signature of each token once. */
+  async #tokenOf(host: string, cids: readonly string[]): Promise<GivenToken> {
+    const [now, names] = [this.#deps.now().getTime(), cids.join(' ')];
+    const given = this.#given.get(host);
+    if (given?.names === names && given.untilMs - now > LEAST_LEFT_MS) return given;
+    const untilMs = now + PEER_TOKEN_MS;
+    const text = signPeerToken(await this.#privateKey(), { host, cids, untilMs });
+    return this.#given.set(host, { text, names, untilMs });
   }
 
   async #strike({ host: reporter }: Announcer, { cid, blame }: AnnouncedFile): Promise<void> {

@@ -53,6 +53,8 @@ export async function startNodeProcess(options: {
   }));
   const messages: unknown[] = [];
   child.on('message', (message) => messages.push(message));
+  // Workers that start together ask at the same time, and each question listens for its own answer.
+  child.setMaxListeners(0);
   await once(child, 'spawn').finally(() => log.close());
   return {
     messages,

@@ -9,6 +9,7 @@ import { LeafWriter, type WritableRun } from './leaf-writer.ts';
 import { identityOf } from './partial.ts';
 import { recheck, resumePartial, type ResumeRules } from './resume.ts';
 import { copyRecorded, salvage } from './salvage.ts';
+import type { HeldFile } from '../report/transfer-options.ts';
 import { algorithmsOf, isProvable, type RunParts } from '../run/run-parts.ts';
 import type { Ground } from '../run/source-try.ts';
 import { NO_SOURCE, SpanBoard } from '../plan/span-board.ts';
@@ -41,6 +42,7 @@ export class LaidFile implements Ground {
   /** Resolves with the number of recorded units that were damaged. */
   #recheck: Promise<number> | undefined;
   #digest: FileDigest | undefined;
+  readonly #listeners = new Set<() => void>();
   #isEnding = false;
 
   private constructor(parts: RunParts, board: SpanBoard, reservation: DiskReservation, events: LaidFileEvents) {
@@ -80,7 +82,10 @@ export class LaidFile implements Ground {
       laid.carriedBytes = carriedBytes;
       await laid.restartDigest();
       laid.#begin(mustRecheck);
-      shareOut(parts, board);
+      shareOut(parts, board, (listener) => {
+        laid.#listeners.add(listener);
+        return () => laid.#listeners.delete(listener);
+      });
       return laid;
     } catch (error) {
       reservation.release();
@@ -167,6 +172,7 @@ export class LaidFile implements Ground {
     this.#reservation.remaining(this.board.grid.sizeBytes - this.board.doneBytes);
     this.#digest?.advance(this.board.frontierBytes);
     this.#events.committed();
+    for (const listener of this.#listeners) listener();
   }
 
   #dropUnit(unit: number): void {
@@ -184,7 +190,11 @@ export class LaidFile implements Ground {
 }
 
 /** Sources that hold parts are asked for those; the others for the part of this host, where hosts divide the file. */
-function shareOut({ options: { share, table }, states, partial, now }: RunParts, board: SpanBoard): void {
+function shareOut(
+  { options: { share, table }, states, partial, now }: RunParts,
+  board: SpanBoard,
+  onMore: HeldFile['onMore'],
+): void {
   if (table === undefined || (share === undefined && states.every(({ source }) => source.holds === undefined))) return;
   const { grid } = board;
   board.limitTo((unit, index) => {
@@ -202,7 +212,7 @@ function shareOut({ options: { share, table }, states, partial, now }: RunParts,
     const pauses = others.map(({ pausedUntil }) => Math.max(0, pausedUntil - now()));
     return pauses.length === 0 ? undefined : Math.min(...pauses);
   };
-  share?.begin({ path: partial.path, table, isDone: board.isDone, bytesFrom, isRefused, originPauseMs });
+  share?.begin({ path: partial.path, table, isDone: board.isDone, bytesFrom, isRefused, originPauseMs, onMore });
 }
 
 function resumeRules({ options, states, logger }: RunParts): ResumeRules {

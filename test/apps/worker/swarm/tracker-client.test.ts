@@ -34,6 +34,7 @@ describe('what a host tells a tracker', () => {
   const held: HeldFile = {
     ...{ path: '/none', table, isDone: (leaf) => done.has(leaf), bytesFrom: () => 0, isRefused: () => false },
     originPauseMs: () => originPauseMs,
+    onMore: () => () => undefined,
   };
   const complete = (piece: number): void => {
     for (let leaf = 0; leaf < LEAVES_OF_A_PIECE; leaf += 1) done.add(LEAVES_OF_A_PIECE * piece + leaf);
