@@ -29,7 +29,7 @@ const GOALS: readonly Goal[] = [
  */
 export async function swarmBench(options: BenchOptions): Promise<{ report: BenchReport; markdown: string }> {
   const { quick, dir, say, signal, rounds } = options;
-  const [manyHosts, fewHosts, sizeBytes] = quick ? [8, 4, 16 * MIB] : [20, 8, 32 * MIB];
+  const [manyHosts, fewHosts, sizeBytes] = quick ? [8, 4, 16 * MIB] : [20, 8, 64 * MIB];
   const labs: SwarmLab[] = [];
   const open = async (hosts: number, isEnrolled: boolean): Promise<SwarmLab> => {
     const lab = await openSwarmLab({
