@@ -31,7 +31,7 @@ export async function swarmBench(
 ): Promise<{ report: BenchReport; markdown: string }> {
   const { quick, signal, rounds } = options;
   const only = chosenCases(options.only);
-  const sizeBytes = quick ? 16 * MIB : 32 * MIB;
+  const sizeBytes = quick ? 16 * MIB : 64 * MIB;
   const refusal = await refusalOfNamespaces();
   const others = refusal === undefined ? await aria2Versions() : undefined;
   const parts = { only, quick, sizeBytes, signal };

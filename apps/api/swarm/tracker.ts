@@ -20,6 +20,18 @@ type TrackerDeps = Pick<Dependencies, 'database' | 'queues' | 'prefix' | 'now' |
 /** A swarm is noted in the list of all swarms at most this often by one process. */
 const NOTED_EVERY_MS = 5 * SECOND_MS;
 const MAX_NOTED = 10_000;
+/** A token is given again while it is good for at least this long. */
+const LEAST_LEFT_MS = PEER_TOKEN_MS / 2;
+/** Tokens that are remembered; a host has one at a time. */
+const MOST_GIVEN = 4096;
+
+interface GivenToken {
+  readonly text: string;
+  /** CIDs that it names. */
+  readonly names: string;
+  /** Wall clock, milliseconds. */
+  readonly untilMs: number;
+}
 
 /** Introduces the hosts of a fleet to each other, and divides the pieces of files among them. Its state is in Redis. */
 export class Tracker {
@@ -27,6 +39,7 @@ export class Tracker {
   readonly #entitlements: Entitlements;
   /** When swarms were noted in the list of all swarms. */
   readonly #noted = new BoundedMap<number>({ capacity: MAX_NOTED });
+  readonly #given = new BoundedMap<GivenToken>({ capacity: MOST_GIVEN });
   #key: Promise<string> | undefined;
 
   constructor(deps: TrackerDeps) {
@@ -55,9 +68,9 @@ export class Tracker {
     for (const file of body.files) if (allowed.has(file.cid)) await this.#strike(announcer, file);
     await this.#note(body.files.filter(({ cid, state }) => allowed.has(cid) && state !== 'gone'));
     const limits = { outsideBytesPerSecond: await partOfSite(this.#deps, announcer, body, files) };
-    const token = allowed.size === 0 ? null : await this.#tokenOf(announcer.host, [...allowed.keys()]);
-    const tokenEndsInMs = token === null ? 0 : PEER_TOKEN_MS;
-    return { intervalMs, site: announcer.site, token, tokenEndsInMs, limits, files };
+    const token = allowed.size === 0 ? undefined : await this.#tokenOf(announcer.host, [...allowed.keys()].sort());
+    const tokenEndsInMs = token === undefined ? 0 : token.untilMs - this.#deps.now().getTime();
+    return { intervalMs, site: announcer.site, token: token?.text ?? null, tokenEndsInMs, limits, files };
   }
 
   /** @returns 32 bytes in base64url, with which hosts check peer tokens */
@@ -74,8 +87,14 @@ export class Tracker {
     return this.#key;
   }
 
-  async #tokenOf(host: string, cids: readonly string[]): Promise<string> {
-    return signPeerToken(await this.#privateKey(), { host, cids, untilMs: this.#deps.now().getTime() + PEER_TOKEN_MS });
+  /** The same token for some minutes: hosts check the signature of each token once. */
+  async #tokenOf(host: string, cids: readonly string[]): Promise<GivenToken> {
+    const [now, names] = [this.#deps.now().getTime(), cids.join(' ')];
+    const given = this.#given.get(host);
+    if (given?.names === names && given.untilMs - now > LEAST_LEFT_MS) return given;
+    const untilMs = now + PEER_TOKEN_MS;
+    const text = signPeerToken(await this.#privateKey(), { host, cids, untilMs });
+    return this.#given.set(host, { text, names, untilMs });
   }
 
   async #note(files: readonly AnnouncedFile[]): Promise<void> {

@@ -1,10 +1,11 @@
 import { ApiError } from '#client/api-error';
 import type { SwarmClient } from '#client/swarm-client';
 import type { AnnounceInput, Announced } from '#contracts/swarm';
+import { BoundedMap } from '#core/bounded-map';
 import { exponentialMs, jitteredMs } from '#core/async/exponential-pause';
 import type { Logger } from '#core/logger';
 import { MINUTE_MS, SECOND_MS } from '#core/units';
-import { readPeerToken } from '#http/peer-token';
+import { readPeerToken, type PeerClaims } from '#http/peer-token';
 import { TransferRates } from './transfer-rates.ts';
 import { TrackedFile, type TrackedFileOptions } from './tracked-file.ts';
 
@@ -41,6 +42,8 @@ const REFUSALS = new Set([400, 401, 403, 404, 405]);
 /** A key that does not fit a token may be an old one; it is asked for again, but not at each request. */
 const KEY_AGAIN_MS = MINUTE_MS;
 const KEY_FIRST_MS = 5 * SECOND_MS;
+/** Tokens of other hosts whose signature was checked; each of their requests shows one. */
+const MOST_READ = 1024;
 
 /** Tells the API what this host fetches and has, and takes from it which pieces to fetch, and from which hosts. */
 export class TrackerClient {
@@ -60,6 +63,7 @@ export class TrackerClient {
   #token: { readonly text: string; readonly untilMs: number } | undefined;
   #key: string | undefined;
   #keyAskedAt = -Infinity;
+  #read = new BoundedMap<PeerClaims>({ capacity: MOST_READ });
 
   constructor(options: TrackerClientOptions) {
     this.#options = options;
@@ -123,7 +127,10 @@ export class TrackerClient {
 
   /** @returns root CIDs that the host with this token may fetch; undefined for a token that is none */
   allowedBy = (token: string): readonly string[] | undefined => {
+    const known = this.#read.get(token);
+    if (known !== undefined && known.untilMs > Date.now()) return known.cids;
     const claims = this.#key === undefined ? undefined : readPeerToken(this.#key, token, Date.now());
+    if (claims !== undefined) this.#read.set(token, claims);
     const againMs = this.#key === undefined ? KEY_FIRST_MS : KEY_AGAIN_MS;
     if (claims === undefined && this.#now() - this.#keyAskedAt > againMs) void this.#askKey();
     return claims?.cids;
@@ -202,6 +209,8 @@ export class TrackerClient {
       this.#options.logger.debug({ err: error }, 'the key of peer tokens is not known');
       return undefined;
     });
-    this.#key = (await asked)?.publicKey ?? this.#key;
+    const key = (await asked)?.publicKey ?? this.#key;
+    if (key !== this.#key) this.#read = new BoundedMap({ capacity: MOST_READ });
+    this.#key = key;
   }
 }

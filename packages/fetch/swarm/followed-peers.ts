@@ -18,6 +18,8 @@ export interface FollowedPeersOptions {
   readonly peerAt: (url: string, asked: () => Promise<void>) => Peer;
   /** Called when a peer that answered before did not answer several times in a row. */
   readonly onAway?: ((url: string) => void) | undefined;
+  /** Called when a peer has more pieces than before. */
+  readonly onMore?: (() => void) | undefined;
   readonly logger: Logger;
 }
 
@@ -148,7 +150,7 @@ export class FollowedPeers {
     const first = this.#askOne(followed);
     const rest = async (): Promise<void> => {
       await first;
-      for (let absences = 0; !signal.aborted; await this.#askOne(followed)) {
+      for (let absences = 0; !signal.aborted; await this.#askOne(followed, isGrowing(followed.file))) {
         absences = followed.file.map === undefined ? absences + 1 : 0;
         await pause(this.#pauseAfter(followed.file, absences), undefined, { signal, ref: false });
       }
@@ -165,11 +167,16 @@ export class FollowedPeers {
     return map.isComplete ? ASK_COMPLETE_MS : growingMs;
   }
 
-  async #askOne(followed: Followed): Promise<void> {
+  /** @param follows goes on until the peer ends its answer */
+  async #askOne(followed: Followed, follows = false): Promise<void> {
     const { file, stop } = followed;
     if (stop === undefined) return;
+    const onMore = (): void => {
+      followed.unanswered = 0;
+      this.#options.onMore?.();
+    };
     try {
-      await file.ask(stop.signal);
+      await (follows ? file.follow(stop.signal, onMore) : file.ask(stop.signal));
       followed.unanswered = 0;
     } catch (error) {
       if (stop.signal.aborted) return;
@@ -181,6 +188,8 @@ export class FollowedPeers {
     }
   }
 }
+
+const isGrowing = ({ map }: PeerFile): boolean => map !== undefined && !map.isComplete;
 
 const trimmed = (url: string): string => url.replace(/\/+$/, '');
 

@@ -7,6 +7,7 @@ import type { Source } from '#core/source';
 import type { PeerFile } from '#sources/peer/peer-file';
 import type { FileShare, HeldFile } from '#transfer/report/transfer-options';
 import { FollowedPeers, type Peer } from './followed-peers.ts';
+import { peerTurns } from './peer-turns.ts';
 import type { PeerBook } from './peer-book.ts';
 
 /** What a tracker says of one file. */
@@ -63,6 +64,10 @@ interface View {
   readonly live: readonly PeerFile[];
   /** Names of the hosts that divide what no host has yet, this one included; sorted. */
   readonly members: readonly string[];
+  /** Live peers that have each piece. */
+  readonly holders: readonly number[];
+  /** No whole piece arrived for twice the expected time. */
+  readonly isStuck: boolean;
 }
 
 /**
@@ -71,6 +76,13 @@ interface View {
  * progress drops out, and its pieces fall to the others. When nothing arrives for twice the expected time, the origin is asked.
  */
 export class HostShare implements FileShare {
+  readonly turns = peerTurns({
+    peers: () => this.#peers.files,
+    holders: () => this.#viewed().holders,
+    pieceOf: (leaf) => this.#pieceOf(leaf),
+    // A time in which nothing arrives does not make the next request more patient.
+    pieceMs: () => this.#pieceMs(this.#moved.leaves, this.#moved.atMs),
+  });
   readonly #options: HostShareOptions;
   readonly #now: () => number;
   readonly #peers: FollowedPeers;
@@ -81,6 +93,7 @@ export class HostShare implements FileShare {
   readonly #refusedAt = new Map<number, number>();
   #wake: () => void = () => undefined;
   #file: HeldFile | undefined;
+  #pieceBytes = pieceBytesOf(0);
   #view: View | undefined;
   #beganAt = 0;
   #beganLeaves = 0;
@@ -93,7 +106,7 @@ export class HostShare implements FileShare {
     this.#now = options.now ?? (() => performance.now());
     const { book, peerAt, onFault, logger = silentLogger } = options;
     const onAway = (url: string): void => onFault?.(url, 0, 'unreachable');
-    this.#peers = new FollowedPeers({ book, peerAt, onAway, logger });
+    this.#peers = new FollowedPeers({ book, peerAt, onAway, onMore: () => this.#wake(), logger });
   }
 
   /** Begins to ask the peers, until `stop`. */
@@ -121,6 +134,7 @@ export class HostShare implements FileShare {
 
   begin(file: HeldFile): void {
     this.#file = file;
+    this.#pieceBytes = pieceBytesOf(file.table.sizeBytes);
     this.#beganAt = this.#now();
     this.#beganLeaves = this.#doneLeaves = countDone(file);
     this.#moved = { atMs: this.#beganAt, leaves: this.#doneLeaves };
@@ -136,15 +150,18 @@ export class HostShare implements FileShare {
     const { live } = view;
     // Peers that the tracker does not know are worth more than an origin.
     const isLed = this.#isLed && !(this.#options.leases!.isAlone && live.length > 0);
-    if (!isLed && (live.length === 0 || this.#isStuck(2))) return true;
+    if (!isLed && (live.length === 0 || view.isStuck)) return true;
     const piece = Math.floor(start / this.#pieceBytes);
+    // Asked for each missing leaf: what is seldom true comes first.
+    if (isLed && !this.#mayAskAsLed(piece, leaf)) return false;
     const mayTake = (url: string): boolean => this.#options.leases?.mayTake(url, piece) ?? true;
     const mayGive = ({ name, url }: PeerFile): boolean => !file.isRefused(name, leaf) && mayTake(url);
     const isHeld = live.some((peer) => peer.map?.has(piece) === true && mayGive(peer));
-    if (isHeld) return false;
-    if (isLed) return this.#options.leases!.mayAsk(piece) || this.#isLongRefused(leaf);
-    return this.#isOwn(piece, view, mayGive);
+    return !isHeld && (isLed || this.#isOwn(piece, view, mayGive));
   }
+
+  #mayAskAsLed = (piece: number, leaf: number): boolean =>
+    this.#options.leases!.mayAsk(piece) || this.#isLongRefused(leaf);
 
   /** Without a tracker the piece falls to this host: by its name, or because the host that it falls to sent wrong bytes. */
   #isOwn(piece: number, { live, members }: View, mayGive: (peer: PeerFile) => boolean): boolean {
@@ -157,7 +174,7 @@ export class HostShare implements FileShare {
     const peer = this.#peers.files.find(({ name }) => name === source);
     if (peer === undefined) return;
     if (!this.#refusedAt.has(leaf)) this.#refusedAt.set(leaf, this.#now());
-    const piece = Math.floor((this.#file?.table.starts[leaf] ?? 0) / this.#pieceBytes);
+    const piece = this.#pieceOf(leaf);
     this.#options.onFault?.(peer.url, piece, 'wrong-bytes');
   }
 
@@ -183,21 +200,22 @@ export class HostShare implements FileShare {
     return this.#now() - (this.#refusedAt.get(leaf) ?? Infinity) > REFUSED_MS;
   }
 
-  get #pieceBytes(): number {
-    return pieceBytesOf(this.#file?.table.sizeBytes ?? 0);
-  }
-
   /** No whole piece arrived for so many times the expected time. */
   #isStuck(times: number): boolean {
     return this.#now() - this.#moved.atMs > times * this.#waitMs;
   }
 
   get #waitMs(): number {
-    const bytes = this.#bytesOf(this.#doneLeaves - this.#beganLeaves);
-    const pieces = bytes / this.#pieceBytes;
-    const elapsedMs = this.#now() - this.#beganAt;
-    return Math.min(MOST_WAIT_MS, Math.max(LEAST_WAIT_MS, pieces > 0 ? (2 * elapsedMs) / pieces : 0));
+    return Math.min(MOST_WAIT_MS, Math.max(LEAST_WAIT_MS, 2 * (this.#pieceMs(this.#doneLeaves, this.#now()) ?? 0)));
   }
+
+  /** Milliseconds of one piece on average, while the number of leaves rose to this one. */
+  #pieceMs(leaves: number, untilMs: number): number | undefined {
+    const pieces = this.#bytesOf(leaves - this.#beganLeaves) / this.#pieceBytes;
+    return pieces > 0 ? (untilMs - this.#beganAt) / pieces : undefined;
+  }
+
+  #pieceOf = (leaf: number): number => Math.floor((this.#file?.table.starts[leaf] ?? 0) / this.#pieceBytes);
 
   #bytesOf(leaves: number): number {
     const { sizeBytes = 0, count = 1 } = this.#file?.table ?? {};
@@ -215,7 +233,8 @@ export class HostShare implements FileShare {
     const growing = [...known].flatMap(([id, { map }]) => (map!.isComplete ? [] : [id]));
     const members = [...growing, peerId].sort();
     if (members.join() !== this.#view?.members.join()) this.#owners.clear();
-    this.#view = { atMs: now, live: [...known.values()], members };
+    const live = [...known.values()];
+    this.#view = { atMs: now, live, members, holders: holdersOf(live), isStuck: this.#isStuck(2) };
     return this.#view;
   }
 
@@ -241,8 +260,9 @@ export class HostShare implements FileShare {
   #note(now: number): void {
     if (this.#file === undefined) return;
     this.#doneLeaves = countDone(this.#file);
-    const isMoved = this.#bytesOf(this.#doneLeaves - this.#moved.leaves) >= this.#pieceBytes;
-    if (isMoved || this.#doneLeaves < this.#moved.leaves) this.#moved = { atMs: now, leaves: this.#doneLeaves };
+    const pieces = Math.floor(this.#bytesOf(this.#doneLeaves - this.#moved.leaves) / this.#pieceBytes);
+    for (let piece = 0; piece < pieces; piece += 1) this.turns.arrived(now);
+    if (pieces > 0 || this.#doneLeaves < this.#moved.leaves) this.#moved = { atMs: now, leaves: this.#doneLeaves };
   }
 
   #ownerOf(piece: number, members: readonly string[]): string {
@@ -260,6 +280,12 @@ export class HostShare implements FileShare {
     this.#owners.set(key, owner.id);
     return owner.id;
   }
+}
+
+/** @returns how many of the peers have each piece */
+function holdersOf(peers: readonly PeerFile[]): number[] {
+  const { count = 0 } = peers[0]?.map ?? {};
+  return Array.from({ length: count }, (_, piece) => peers.filter(({ map }) => map?.has(piece) === true).length);
 }
 
 function countDone({ table, isDone }: HeldFile): number {

@@ -9,6 +9,7 @@ import { askedRanges, contentRange } from '../http/byte-ranges.ts';
 import { answerNothing, answerText, headerOf, isHead, type Exchange, type Headers } from '../http/exchange.ts';
 import { ClientGone, sendRange, write } from '../http/send-content.ts';
 import { heldEnd, mapOf, verifiedLeaves, type GrowingFiles, type GrowingLeaves } from './growing-files.ts';
+import { tellPieces } from './tell-pieces.ts';
 import type { UploadSlots } from './upload-slots.ts';
 
 export interface SwarmParts {
@@ -58,9 +59,9 @@ export async function answerSwarm(exchange: Exchange, question: SwarmQuestion): 
   if (held === undefined) return answerText(exchange, 404, 'it is not here', { 'swarm-peer': question.peerId });
   const headers = {
     ...{ 'swarm-have': held.map.toString(), 'swarm-size': held.sizeBytes, 'swarm-peer': question.peerId },
-    ...{ 'cache-control': 'no-store', 'accept-ranges': 'bytes' },
+    ...{ 'cache-control': 'no-store', 'accept-ranges': 'bytes', 'swarm-load': question.slots.load },
   };
-  if (rest !== undefined) return answerNothing(exchange, 204, headers);
+  if (rest !== undefined) return answerHave(exchange, held, headers, question);
   const etag = `"${held.cid}"`;
   const range = rangeOf(exchange, held);
   if (range === undefined)
@@ -70,6 +71,15 @@ export async function answerSwarm(exchange: Exchange, question: SwarmQuestion): 
       'content-length': 0,
     });
   await answerInTurn(exchange, question, held, { range, headers: { ...headers, etag } });
+}
+
+/** The pieces of now; to a host that asks for it, also those that arrive from now on. */
+function answerHave(exchange: Exchange, held: Held, headers: Headers, question: SwarmQuestion): void {
+  const { growing: file, cid } = held;
+  const { growing, slots, reader } = question;
+  if (file === undefined || headerOf(exchange, 'swarm-follow') === undefined || isHead(exchange))
+    return answerNothing(exchange, 204, headers);
+  tellPieces(exchange, { file, slots, headers, isOffered: () => growing.get(cid, reader) === file });
 }
 
 /** A node of the DAG of one file: a host that may fetch the file needs its leaf table first. */

@@ -3,10 +3,12 @@ import { SourceError } from '#core/failure';
 import { MINUTE_MS, SECOND_MS } from '#core/units';
 import { statusError } from '#http/http-error';
 import type { Http } from '#http/pool';
+import type { HttpRequest, HttpResponse } from '#http/request';
 import { PEER_HEADER } from '#http/peer-token';
 import { signForSite, SITE_HEADER } from '#http/site-signature';
 import { requestBytes } from '#http/small-request';
 import type { PeerPace } from './peer-pace.ts';
+import { lastLines } from './last-line.ts';
 
 export interface PeerOptions {
   readonly http: Http;
@@ -28,6 +30,12 @@ export interface PeerOptions {
 
 /** A host that does not answer a small question by then is late. */
 const TIMEOUTS = { headersMs: 3 * SECOND_MS, stallMs: 3 * SECOND_MS };
+/** A peer that is followed sends a short line each second. */
+const FOLLOW_TIMEOUTS = { ...TIMEOUTS, lowSpeedBytesPerSecond: 0 };
+/** Asks a peer to go on telling its pieces. */
+const FOLLOW_HEADER = 'swarm-follow';
+/** Longest line: a map of the most pieces that a file has, and a number. */
+const MOST_LINE_CHARS = 4096;
 /** A host that is only late so often in a row is away; one late answer may be that of a busy host. */
 const AWAY_AFTER = 2;
 /** A peer far slower than the others counts as one without the file for so long. */
@@ -42,12 +50,15 @@ export class PeerFile {
   id: string | undefined;
   /** Monotonic time at which it was last seen to have more than before. */
   grewAt = 0;
+  /** Uploads that run or wait there, as it said last. */
+  load = 0;
   readonly #options: PeerOptions;
   readonly #now: () => number;
   /** Reads that still wait for an answer. */
   readonly #waiting = new Set<AbortController>();
   #map: PieceMap | undefined;
   #text: string | undefined;
+  #sizeBytes = 0;
   /** Questions since the last answer. */
   #late = 0;
   #avoidedUntil = -Infinity;
@@ -85,20 +96,43 @@ export class PeerFile {
   }
 
   /** Asks which pieces the peer has now. @throws SourceError when it is away, or refuses to say */
-  async ask(signal: AbortSignal): Promise<void> {
-    try {
-      const ask = {
-        ...this.at(`/swarm/${this.cid}/have`),
-        source: this.name,
-        trusted: true,
-        maxRedirects: 0,
-        timeouts: TIMEOUTS,
-      };
+  ask(signal: AbortSignal): Promise<void> {
+    return this.#asking(async (ask) => {
       const { response } = await requestBytes(this.#options.http, ask, 4096, signal);
-      this.#late = 0;
-      this.learn(response.headers);
+      this.#answered(response);
       if (response.status === 204 || response.status === 404) return;
       throw statusError(this.name, response.status, response.headers, this.#options.http.now());
+    });
+  }
+
+  /**
+   * Follows the pieces of a file that the peer is fetching, until its answer ends; a peer of an older release answers once.
+   *
+   * @param onMore called after each line by which the peer has more than before
+   * @throws SourceError when it is away, or refuses to say
+   */
+  follow(signal: AbortSignal, onMore: () => void): Promise<void> {
+    return this.#asking(async ({ headers, ...ask }) => {
+      const { http } = this.#options;
+      const lastLine = lastLines(MOST_LINE_CHARS);
+      const head = (response: HttpResponse): boolean => {
+        this.#answered(response);
+        return response.status === 200;
+      };
+      const data = (chunk: Uint8Array): void => {
+        const line = lastLine(chunk);
+        if (line !== undefined && this.#learnLine(line)) onMore();
+      };
+      const request = { ...ask, headers: { ...headers, [FOLLOW_HEADER]: '1' }, timeouts: FOLLOW_TIMEOUTS };
+      const { status, headers: said } = await http.request(request, { head, data }, signal);
+      if (![200, 204, 404].includes(status)) throw statusError(this.name, status, said, http.now());
+    });
+  }
+
+  async #asking(work: (ask: HttpRequest) => Promise<void>): Promise<void> {
+    try {
+      const to = this.at(`/swarm/${this.cid}/have`);
+      await work({ ...to, source: this.name, trusted: true, maxRedirects: 0, timeouts: TIMEOUTS });
     } catch (error) {
       this.#late += 1;
       const mayBeBusy = error instanceof SourceError && error.kind === 'timed-out' && this.#late < AWAY_AFTER;
@@ -109,11 +143,35 @@ export class PeerFile {
 
   /** Takes what an answer says of the pieces. */
   learn(headers: Readonly<Record<string, string>>): void {
-    const { 'swarm-have': text, 'swarm-size': size, 'swarm-peer': id } = headers;
+    const { 'swarm-have': text, 'swarm-size': size, 'swarm-peer': id, 'swarm-load': load } = headers;
     this.id = id ?? this.id;
+    this.#learnLoad(load);
     if (text === undefined || !/^\d{1,16}$/.test(size ?? '')) return this.lost();
+    this.#sizeBytes = Number(size);
+    this.#learnMap(text);
+  }
+
+  #answered({ headers }: HttpResponse): void {
+    this.#late = 0;
+    this.learn(headers);
+  }
+
+  /** @returns whether the peer has more than before */
+  #learnLine(line: string): boolean {
+    const [text = '', load] = line.split(' ');
+    const before = this.grewAt;
+    this.#learnLoad(load);
+    this.#learnMap(text);
+    return this.grewAt !== before;
+  }
+
+  #learnLoad(text: string | undefined): void {
+    if (/^\d{1,4}$/.test(text ?? '')) this.load = Number(text);
+  }
+
+  #learnMap(text: string): void {
     if (text === this.#text) return;
-    const map = PieceMap.parse(text, Number(size));
+    const map = PieceMap.parse(text, this.#sizeBytes);
     if (map === undefined) return this.lost();
     if (map.heldCount !== this.#map?.heldCount) this.grewAt = this.#now();
     [this.#map, this.#text] = [map, text];

@@ -9,6 +9,7 @@ import { LeafWriter, type WritableRun } from './leaf-writer.ts';
 import { identityOf } from './partial.ts';
 import { recheck, resumePartial, type ResumeRules } from './resume.ts';
 import { copyRecorded, copyShared, salvage } from './salvage.ts';
+import type { HeldFile } from '../report/transfer-options.ts';
 import { algorithmsOf, isProvable, type RunParts } from '../run/run-parts.ts';
 import type { Ground } from '../run/source-try.ts';
 import { NO_SOURCE, SpanBoard } from '../plan/span-board.ts';
@@ -42,6 +43,7 @@ export class LaidFile implements Ground {
   /** Resolves with the number of recorded units that were damaged. */
   #recheck: Promise<number> | undefined;
   #digest: FileDigest | undefined;
+  readonly #listeners = new Set<() => void>();
   #isEnding = false;
 
   private constructor(parts: RunParts, board: SpanBoard, reservation: DiskReservation, events: LaidFileEvents) {
@@ -82,7 +84,10 @@ export class LaidFile implements Ground {
       laid.carriedBytes = carriedBytes;
       await laid.restartDigest();
       laid.#begin(mustRecheck);
-      shareOut(parts, board, laid.writer);
+      shareOut(parts, board, laid.writer, (listener) => {
+        laid.#listeners.add(listener);
+        return () => laid.#listeners.delete(listener);
+      });
       return laid;
     } catch (error) {
       reservation.release();
@@ -169,6 +174,7 @@ export class LaidFile implements Ground {
     this.#reservation.remaining(this.board.grid.sizeBytes - this.board.doneBytes);
     this.#digest?.advance(this.board.frontierBytes);
     this.#events.committed();
+    for (const listener of this.#listeners) listener();
   }
 
   #dropUnit(unit: number): void {
@@ -186,7 +192,7 @@ export class LaidFile implements Ground {
 }
 
 /** Sources that hold parts are asked for those; the others for the part of this host, where hosts divide the file. */
-function shareOut(parts: RunParts, board: SpanBoard, writer: LeafWriter): void {
+function shareOut(parts: RunParts, board: SpanBoard, writer: LeafWriter, onMore: HeldFile['onMore']): void {
   const {
     options: { share, table },
     states,
@@ -204,7 +210,7 @@ function shareOut(parts: RunParts, board: SpanBoard, writer: LeafWriter): void {
     return state === undefined || state.isLeft ? undefined : state.committedBytes;
   };
   const isRefused = (name: string, leaf: number): boolean => board.isExcluded(leaf, stateOf(name)?.index ?? NO_SOURCE);
-  const told = { isDone: board.isDone, bytesFrom, isRefused, ...originFacts(parts), diskWaitMs: () => writer.waitedMs };
+  const told = { isDone: board.isDone, bytesFrom, isRefused, ...originFacts(parts), diskWaitMs: () => writer.waitedMs, onMore };
   share?.begin({ path: partial.path, table, ...told });
 }
 

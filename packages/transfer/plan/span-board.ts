@@ -90,9 +90,13 @@ export class SpanBoard {
     this.#isOffered = isOffered;
   }
 
-  /** Takes the next run of free units that is not excluded for the source: at least one unit, about `maxBytes`. */
-  claim(source: number, maxBytes: number): Claim | undefined {
-    const first = this.#nextFor(source);
+  /**
+   * Takes the next run of free units that is not excluded for the source: at least one unit, about `maxBytes`.
+   *
+   * @param rank the run begins with the first unit of the least rank; undefined: with the first one of the file
+   */
+  claim(source: number, maxBytes: number, rank?: (unit: number) => number): Claim | undefined {
+    const first = rank === undefined ? this.#nextFor(source) : this.#leastFor(source, rank);
     if (first === undefined) return undefined;
     let end = first + 1;
     const { grid } = this;
@@ -221,6 +225,13 @@ export class SpanBoard {
   /** Whether a free unit may come from the source. */
   hasWorkFor = (source: number): boolean => this.#nextFor(source) !== undefined;
 
+  /** Other tries brought everything that the claim still has to fetch. */
+  isNeedless(claim: Claim): boolean {
+    if (claim.next >= claim.end) return false;
+    for (let unit = claim.next; unit < claim.end; unit += 1) if (!this.passesOver(claim, unit)) return false;
+    return true;
+  }
+
   remainingBytes(claim: Claim): number {
     return claim.next >= claim.end ? 0 : this.grid.end(claim.end - 1) - this.grid.start(claim.next);
   }
@@ -231,6 +242,15 @@ export class SpanBoard {
       if (this.#isFreeFor(source, unit)) return unit;
     }
     return undefined;
+  }
+
+  #leastFor(source: number, rank: (unit: number) => number): number | undefined {
+    let [found, least]: [number | undefined, number] = [undefined, Infinity];
+    for (let unit = this.#nextFor(source) ?? this.grid.count; unit < this.grid.count; unit += 1) {
+      if (this.#state[unit] !== FREE || rank(unit) >= least || !this.#mayCome(unit, source)) continue;
+      [found, least] = [unit, rank(unit)];
+    }
+    return found;
   }
 
   #isFreeFor(source: number, unit: number): boolean {

@@ -34,8 +34,43 @@ export function chooseWork(state: SourceState, situation: WorkSituation): Claim 
   const { board } = situation.ground;
   if (!situation.isProvable) return mayContinue(state, situation) ? board.claim(state.index, Infinity) : undefined;
   if (state.mode === 'stream' && !isLastResort(state, situation)) return undefined;
-  const bytes = Math.min(plannedBytes(state, situation), situation.share?.spanBytes ?? Infinity);
-  return board.claim(state.index, bytes) ?? workSetAside(state, board, bytes) ?? shareOfRunning(state, situation);
+  return chooseFree(state, situation) ?? shareOfRunning(state, situation);
+}
+
+/** Units that no try is fetching. */
+function chooseFree(state: SourceState, situation: WorkSituation): Claim | undefined {
+  const { ground, share } = situation;
+  const bytes = Math.min(plannedBytes(state, situation), share?.spanBytes ?? Infinity);
+  const rank = state.source.holds === undefined ? undefined : share?.turns.rarity;
+  return ground.board.claim(state.index, bytes, rank) ?? workSetAside(state, ground.board, bytes);
+}
+
+/**
+ * Chooses the peer that is asked next where hosts divide a file, and what it is asked for: free units of any of them go before the end-game.
+ *
+ * @param mayStart whether a source may be asked now
+ * @returns undefined when no peer has work now, or as many requests run as should
+ */
+export function choosePeer(
+  mayStart: (state: SourceState) => boolean,
+  situation: WorkSituation & { readonly share: FileShare },
+): { readonly state: SourceState; readonly claim: Claim } | undefined {
+  const { busyness, mostBusy, mostRequests } = situation.share.turns;
+  const toPeers = situation.running.filter(({ state }) => state.source.holds !== undefined).length;
+  // However many connections other sources get, a peer is asked beside them.
+  const requests = toPeers + Math.min(1, situation.running.length - toPeers);
+  if (requests >= mostRequests) return undefined;
+  const ordered = situation.joined
+    .filter((state) => state.source.holds !== undefined && mayStart(state))
+    .map((state) => ({ state, busy: Math.max(busyness(state.source.name), state.connections), tie: Math.random() }))
+    .filter(({ busy }) => toPeers === 0 || busy <= mostBusy)
+    .sort((a, b) => a.state.connections - b.state.connections || a.busy - b.busy || a.tie - b.tie);
+  for (const choose of [chooseFree, shareOfRunning])
+    for (const { state } of ordered) {
+      const claim = choose(state, situation);
+      if (claim !== undefined) return { state, claim };
+    }
+  return undefined;
 }
 
 /** Unproven bytes are continued only by the source that sent their beginning, unless it showed no version of them. */
@@ -70,23 +105,28 @@ function isLastResort(state: SourceState, { ground, joined, running }: WorkSitua
 }
 
 /** End-game, when no unit is free: duplicates the rest of a slow or stalled span, or takes half of a long one. */
-function shareOfRunning(state: SourceState, { ground, joined, running, now }: WorkSituation): Claim | undefined {
+function shareOfRunning(state: SourceState, { ground, joined, running, share, now }: WorkSituation): Claim | undefined {
   const { board } = ground;
   const usual = median(joined.flatMap((one) => one.usualRate ?? []));
+  const leastAgeMs = leastAgeOf(share);
   for (const run of running) {
     const { claim } = run;
-    if (claim === undefined || run.mode === 'blocks' || now - run.startedAt < LEAST_AGE_MS) continue;
+    if (claim === undefined || run.mode === 'blocks' || now - run.startedAt < leastAgeMs) continue;
     // A further connection of the same source also takes its share of a long span, which was planned for one connection.
     const isOwn = run.state === state;
-    if (isOwn && state.source.capabilities().range !== true) continue;
+    if (isOwn && !hasRanges(state)) continue;
     const bytesPerSecond = run.meter.rate(now);
     const isSlow = isLaggard({ bytesPerSecond, idleMs: now - run.meter.lastByteAt }, usual);
     const mayRepeat = isSlow && (!isOwn || isQueued(run, now));
-    const share = mayRepeat ? duplicateOnce(board, claim, state) : halfOfLong(board, claim, state, bytesPerSecond);
-    if (share !== undefined) return share;
+    const part = mayRepeat ? duplicateOnce(board, claim, state) : halfOfLong(board, claim, state, bytesPerSecond);
+    if (part !== undefined) return part;
   }
   return undefined;
 }
+
+const leastAgeOf = (share: FileShare | undefined): number => share?.turns.patienceMs ?? LEAST_AGE_MS;
+
+const hasRanges = ({ source }: SourceState): boolean => source.capabilities().range === true;
 
 /** The source may serve its connections one after the other: then this one waits for another one to end. */
 const isQueued = ({ latencyMs, startedAt, state }: SourceTry, now: number): boolean =>

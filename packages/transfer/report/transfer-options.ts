@@ -37,12 +37,28 @@ export interface HeldFile {
   readonly originBytes: () => number;
   /** Milliseconds that streams of this transfer had to wait for the disk. */
   readonly diskWaitMs: () => number;
+  /** Calls the function when more leaves are on the disk. @returns ends that */
+  readonly onMore: (listener: () => void) => () => void;
 }
 
 /** Another file of this host, such as an older version. */
 export interface RelatedFile {
   readonly path: string;
   readonly table: LeafTable;
+}
+
+/** How a host that divides a file with others asks its peers. */
+export interface PeerTurns {
+  /** Requests at once, one to other sources included: each of a few pieces is here sooner than each of many, and is passed on sooner. */
+  readonly mostRequests: number;
+  /** Uploads that run or wait at the peer, as it says: the least busy one is asked first. */
+  busyness(source: string): number;
+  /** A peer that is busier is not asked while another one is: the request would wait there while other peers get what it asks for. */
+  readonly mostBusy: number;
+  /** The leaf with the least number is fetched first: it is there the fewest times. Different hosts order equal leaves differently. */
+  rarity(leaf: number): number;
+  /** A request that takes longer than this may be repeated at another peer. */
+  readonly patienceMs: number;
 }
 
 /** Divides a file between hosts that fetch it at the same time, so that its origin is asked once for each byte. */
@@ -59,6 +75,8 @@ export interface FileShare {
   listen(wake: () => void): void;
   /** Most bytes of one request; undefined: no limit. */
   readonly spanBytes: number | undefined;
+  /** Which peer is asked for which leaf next. */
+  readonly turns: PeerTurns;
   /** Bytes that no source may be asked for now will come from a peer, or may be asked for later. Must become false at some time. */
   readonly mayStillCome: boolean;
 }

@@ -1,10 +1,10 @@
 import { SourceError } from '#core/failure';
 import type { Layer } from '#core/layer';
 import type { Decision } from '#core/policy';
-import { isTooSlow, TOO_SLOW_MS } from '#core/bytes/span-plan';
 import { judgeBadLeaf } from '../proof/bad-leaf.ts';
 import { adjustConnections } from '../plan/connections.ts';
 import type { CrewOptions } from './crew-options.ts';
+import { abortWhenTooSlow, endNeedless } from './end-tries.ts';
 import { readFromStart } from './first-byte-reads.ts';
 import { SpanEnded } from '../proof/leaf-cutter.ts';
 import { asksEachPart, missesBlock } from '../plan/missing-parts.ts';
@@ -13,7 +13,7 @@ import type { SourceState } from './source-state.ts';
 import { SourceTry, type Ground, type TryContext } from './source-try.ts';
 import type { Claim } from '../plan/span-board.ts';
 import { exhausted, recordOf } from '../report/tries.ts';
-import { chooseWork, type WorkSituation } from '../plan/work-choice.ts';
+import { choosePeer, chooseWork, type WorkSituation } from '../plan/work-choice.ts';
 
 const TICK_MS = 200;
 
@@ -128,8 +128,20 @@ export class Crew {
   /** The next layer joins when no source of an earlier layer is active or paused. */
   #startAll(): void {
     do {
-      for (const state of this.#joined()) this.#startTries(state);
+      for (const state of this.#joined()) if (!this.#takesTurns(state)) this.#startTries(state);
+      this.#startAtPeers();
     } while (this.#needsNextLayer() && this.#joinNextLayer());
+  }
+
+  /** It is a peer of a host that divides the file with others. */
+  #takesTurns = ({ source }: SourceState): boolean =>
+    this.#options.share !== undefined && this.#ground !== undefined && source.holds !== undefined;
+
+  #startAtPeers(): void {
+    const [{ share }, ground] = [this.#options, this.#ground];
+    if (share === undefined || ground === undefined) return;
+    const choose = () => choosePeer((state) => this.#mayStart(state), { ...this.#situation(ground), share });
+    for (let next = choose(); next !== undefined; next = choose()) this.#start(next.state, next.claim);
   }
 
   /** Peers do not count where hosts divide a file: they are asked beside every layer. */
@@ -285,21 +297,15 @@ export class Crew {
 
   #tick(): void {
     const now = this.#options.now();
-    for (const { run } of this.#running) run.tick(now);
+    const running = [...this.#running].map(({ run }) => run);
+    for (const run of running) run.tick(now);
+    endNeedless(running, this.#ground?.board);
     for (const state of this.#joined()) {
       state.sample(now);
       if (this.#options.isProvable) adjustConnections(state, this.#running, now, this.#options.connections);
-      this.#abortWhenTooSlow(state, now);
+      abortWhenTooSlow(state, this.#joined(), running, now);
     }
     this.#options.onTick();
     this.#pump();
-  }
-
-  /** Aborts the tries of a source that has been far below its usual rate for a while, if another source can continue. */
-  #abortWhenTooSlow(state: SourceState, now: number): void {
-    if (state.slowForMs(now, isTooSlow) < TOO_SLOW_MS) return;
-    if (!this.#joined().some((one) => one !== state && one.pausedUntil <= now)) return;
-    const error = new SourceError('too-slow', state.source.name, 'it fell below a tenth of its usual rate');
-    for (const { run } of this.#running) if (run.state === state) run.controller.abort(error);
   }
 }

@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
@@ -70,6 +70,8 @@ export async function startOrigin(
     sockets: new Set<Socket>(),
     closing: new AbortController(),
   };
+  // Each response that waits listens for the end of the origin.
+  setMaxListeners(0, state.closing.signal);
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
     answer(state, options, request, response).catch((error: unknown) => {
       if (!state.closing.signal.aborted) response.destroy(error as Error);

@@ -39,6 +39,7 @@ describe('what a host tells a tracker', () => {
     originPauseMs: () => originPauseMs,
     originBytes: () => originBytes,
     diskWaitMs: () => diskWaitMs,
+    onMore: () => () => undefined,
   };
   const complete = (piece: number): void => {
     for (let leaf = 0; leaf < LEAVES_OF_A_PIECE; leaf += 1) done.add(LEAVES_OF_A_PIECE * piece + leaf);

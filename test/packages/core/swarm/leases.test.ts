@@ -54,7 +54,9 @@ describe('a plan of leases', () => {
   });
 
   it('begins the next round when as many leases ended as there may be', () => {
-    const ended = plan({ round: { leases: 2, totalMs: 2000 } }) as LeasePlan;
+    const round = { leases: 2, totalMs: 2000 };
+    expect((plan({ round }) as LeasePlan).next).toEqual({ ...FIRST_SLOTS, rounds: FIRST_SLOTS.rounds - 1 });
+    const ended = plan({ round, slots: { ...FIRST_SLOTS, rounds: 0 } }) as LeasePlan;
     expect(ended.next).toEqual({ slots: 3, before: 2, rate: 0.002, rounds: 0 });
     expect(ended.slots).toBe(3);
   });

@@ -22,6 +22,8 @@ let growing: GrowingFiles;
 let server: Served;
 /** Leaves that are here. */
 const done = new Set<number>();
+/** Called when further leaves are here. */
+const more = new Set<() => void>();
 let path: string;
 
 beforeAll(async () => {
@@ -44,6 +46,10 @@ function offer(leaves: readonly number[], model: string | null = null): () => vo
     originPauseMs: () => 0,
     originBytes: () => 0,
     diskWaitMs: () => 0,
+    onMore: (listener) => {
+      more.add(listener);
+      return () => more.delete(listener);
+    },
   });
 }
 
@@ -58,6 +64,37 @@ describe('a worker to other hosts', () => {
     expect(headers['swarm-peer']).toBe('this-host');
     end();
     expect((await ask(`${server.url}/swarm/${cid}/have`)).status).toBe(404);
+  });
+
+  it('N6 goes on telling the pieces to a host that follows them, until the file is complete', async () => {
+    const end = offer([0, 1, 2, 3]);
+    const lines: string[] = [];
+    const asked = request(`${server.url}/swarm/${cid}/have`, { headers: { 'swarm-follow': '1' } });
+    const ended = new Promise<void>((resolve, reject) => {
+      asked.on('error', reject).on('response', (response) => {
+        response.setEncoding('latin1').on('data', (text: string) => lines.push(...text.trim().split('\n')));
+        response.on('end', resolve);
+      });
+    });
+    asked.end();
+    await until(() => lines.includes('AQ 0'), { what: 'the pieces of now' });
+    for (let leaf = 4; leaf < 8; leaf += 1) done.add(leaf);
+    for (const listener of more) listener();
+    await until(() => lines.includes('Aw 0'), { what: 'one piece more' });
+    for (let leaf = 8; leaf < table.count; leaf += 1) done.add(leaf);
+    for (const listener of more) listener();
+    await ended;
+    expect(lines.at(-1)).toBe('all 0');
+    await until(() => more.size === 0, { what: 'the server listens no more' });
+    end();
+  });
+
+  it('N6 ends what it tells when the file is not fetched any more', async () => {
+    const end = offer([0]);
+    const asked = ask(`${server.url}/swarm/${cid}/have`, { headers: { 'swarm-follow': '1' } });
+    await until(() => more.size > 0, { what: 'the host is followed' });
+    end();
+    expect((await asked).status).toBe(200);
   });
 
   it('N6 sends verified leaves of a growing file, and of a longer range what is here of it', async () => {

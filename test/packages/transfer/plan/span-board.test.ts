@@ -54,6 +54,29 @@ describe('the board, when a source lacks some units', () => {
   });
 });
 
+describe('the board, when hosts divide a file', () => {
+  it('N6 begins a claim with the free unit of the least rank that the source may send', () => {
+    const board = boardOf();
+    board.limitTo((unit) => unit !== 7);
+    const rank = (unit: number): number => Math.abs(unit - 7);
+    expect(spanOf(board.claim(0, 2, rank)!)).toEqual([6, 7]);
+    expect(spanOf(board.claim(0, 2, rank)!)).toEqual([8, 10]);
+    expect(spanOf(board.claim(0, 2, rank)!)).toEqual([5, 6]);
+  });
+
+  it('N6 says of a claim whether other tries brought the rest of it', () => {
+    const board = boardOf();
+    const claim = board.claim(0, 3)!;
+    for (const unit of [0, 1]) board.done(unit, 1);
+    expect(board.isNeedless(claim)).toBe(false);
+    board.writing(2);
+    expect(board.isNeedless(claim)).toBe(true);
+    // Its own last unit is being written: the response is about to end by itself.
+    claim.next = 3;
+    expect(board.isNeedless(claim)).toBe(false);
+  });
+});
+
 type Step =
   | { readonly do: 'claim'; readonly source: number; readonly bytes: number }
   | { readonly do: 'advance' | 'miss' | 'release' | 'split'; readonly which: number; readonly source: number }

@@ -1,0 +1,50 @@
+import { SECOND_MS } from '#core/units';
+import type { Exchange, Headers } from '../http/exchange.ts';
+import { mapOf, type GrowingLeaves } from './growing-files.ts';
+import type { UploadSlots } from './upload-slots.ts';
+
+export interface Telling {
+  readonly file: GrowingLeaves;
+  readonly slots: UploadSlots;
+  /** The host still fetches the file, and whoever asks may see it. */
+  readonly isOffered: () => boolean;
+  /** Of the answer. */
+  readonly headers: Headers;
+}
+
+/** Pieces that arrive within this are told together. */
+const BATCH_MS = 50;
+/** A line is sent at least this often: the other host hears that this one is there, and how busy it is. */
+const REPEAT_MS = SECOND_MS;
+/** The other host asks again after this, so that its right to read is checked again. */
+const LONGEST_MS = 60 * SECOND_MS;
+/** A client that does not read its lines is not served. */
+const MOST_UNREAD_BYTES = 64 * 1024;
+
+/**
+ * Answers with a line whenever this host has more pieces of a growing file, or begins or ends an upload: the pieces, as in `Swarm-Have`, a space, and how
+ * many uploads run or wait. Ends when the file is complete or not fetched any more, and after a minute.
+ */
+export function tellPieces({ response }: Exchange, { file, slots, isOffered, headers }: Telling): void {
+  response.writeHead(200, { ...headers, 'content-type': 'text/plain; charset=utf-8' });
+  let batch: NodeJS.Timeout | undefined;
+  const tell = (): void => {
+    batch = undefined;
+    const map = mapOf(file).toString();
+    response.write(`${map} ${slots.load}\n`);
+    if (map === 'all' || !isOffered()) response.end();
+    else if (response.writableLength > MOST_UNREAD_BYTES) response.destroy();
+  };
+  const tellSoon = (): void => void (batch ??= setTimeout(tell, BATCH_MS));
+  const ends = [
+    file.onMore(tellSoon),
+    slots.onChange(tellSoon),
+    clearing(setInterval(tell, REPEAT_MS)),
+    clearing(setTimeout(() => response.end(), LONGEST_MS)),
+    () => clearTimeout(batch),
+  ];
+  response.once('close', () => ends.forEach((end) => end()));
+  tell();
+}
+
+const clearing = (timer: NodeJS.Timeout) => (): void => clearTimeout(timer);
