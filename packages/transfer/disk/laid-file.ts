@@ -9,7 +9,6 @@ import { LeafWriter, type WritableRun } from './leaf-writer.ts';
 import { identityOf } from './partial.ts';
 import { recheck, resumePartial, type ResumeRules } from './resume.ts';
 import { copyRecorded, copyShared, salvage } from './salvage.ts';
-import type { HeldFile } from '../report/transfer-options.ts';
 import { algorithmsOf, isProvable, type RunParts } from '../run/run-parts.ts';
 import type { Ground } from '../run/source-try.ts';
 import { NO_SOURCE, SpanBoard } from '../plan/span-board.ts';
@@ -210,7 +209,14 @@ function shareOut(parts: RunParts, board: SpanBoard, writer: LeafWriter, onMore:
     return state === undefined || state.isLeft ? undefined : state.committedBytes;
   };
   const isRefused = (name: string, leaf: number): boolean => board.isExcluded(leaf, stateOf(name)?.index ?? NO_SOURCE);
-  const told = { isDone: board.isDone, bytesFrom, isRefused, ...originFacts(parts), diskWaitMs: () => writer.waitedMs, onMore };
+  const told = {
+    isDone: board.isDone,
+    bytesFrom,
+    isRefused,
+    ...originFacts(parts),
+    diskWaitMs: () => writer.waitedMs,
+    onMore,
+  };
   share?.begin({ path: partial.path, table, ...told });
 }
 
