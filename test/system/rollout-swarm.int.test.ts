@@ -34,11 +34,14 @@ describe('a rollout to enrolled workers of two sites', () => {
       (await client.listHosts()).filter(({ workerVersion }) => workerVersion).length === HOSTS.length;
     await until(areThere, { what: 'all hosts reported', timeoutMs: 90_000 });
     for (const [host, site] of SITES) await client.labelHost(host, { site });
+    const labelledAt = Date.now();
     for (const { name, file, dag } of made) {
       const { path, sha256, content } = file;
       const files = [{ path, sha256, cid: dag.cid, sizeBytes: content.size }];
       await client.publishVersion({ name, version: '1', files });
     }
+    // The tracker looks a host up every few seconds.
+    await until(() => Date.now() - labelledAt > 6000, { what: 'the tracker knows the sites', timeoutMs: 20_000 });
   });
   afterAll(async () => {
     await system.stop();
@@ -72,7 +75,9 @@ describe('a rollout to enrolled workers of two sites', () => {
     expect(swarm.files[0]).toMatchObject({ model: 'shared', path: 'shared.bin' });
     expect(swarm.elapsedMs).toBeGreaterThan(2000);
     expect([swarm.timesBound, swarm.bottleneck]).toEqual([expect.any(Number), expect.any(String)]);
-    expect((await client.listSwarms()).swarms).toContainEqual(expect.objectContaining({ cid: made[0]!.dag.cid, hosts: 4 }));
+    expect((await client.listSwarms()).swarms).toContainEqual(
+      expect.objectContaining({ cid: made[0]!.dag.cid, hosts: 4 }),
+    );
   });
 
   it('EX2 keeps the limit of a site over all of its hosts, and not for other sites', async () => {
@@ -80,7 +85,6 @@ describe('a rollout to enrolled workers of two sites', () => {
     const sizeBytes = made[1]!.file.content.size;
     const limit = 2 * MIB;
     await client.setSiteLimit('near', { bytesPerSecond: limit });
-    // The API looks a host up every few seconds.
     const { setAt } = (await client.listSites()).find(({ site }) => site === 'near')!.limit!;
     await until(() => Date.now() - Date.parse(setAt) > 6000, { what: 'the API knows the limit', timeoutMs: 20_000 });
     const startedAt = performance.now();

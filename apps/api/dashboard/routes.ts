@@ -10,9 +10,18 @@ import type { App } from '../server/app-type.ts';
 /** Pages of the dashboard beside the overview: the program in the browser decides what an address below them shows. */
 const PAGES = [
   '/login',
-  ...['rollouts', 'hosts', 'models', 'downloads', 'bulk-actions', 'swarms', 'sources', 'charts', 'audit', 'settings'].flatMap(
-    (place) => [`/${place}`, `/${place}/*`],
-  ),
+  ...[
+    'rollouts',
+    'hosts',
+    'models',
+    'downloads',
+    'bulk-actions',
+    'swarms',
+    'sources',
+    'charts',
+    'audit',
+    'settings',
+  ].flatMap((place) => [`/${place}`, `/${place}/*`]),
 ];
 
 /**

@@ -60,7 +60,7 @@ function registerSet(app: App, deps: Dependencies): void {
       const { bytes, per: windowMs } = request.body;
       const before = await siteOf(deps, site);
       await setBudget(deps.database, { site, bytes, windowMs }, request.caller!.name, deps.now());
-      return changed(deps, request, site, before);
+      return changed(deps, request, 'budget', before);
     },
   );
 }
@@ -83,7 +83,7 @@ function registerDrop(app: App, deps: Dependencies): void {
       const { site } = request.params;
       const before = await siteOf(deps, site);
       await dropBudget(deps.database, site);
-      return changed(deps, request, site, before);
+      return changed(deps, request, 'budget', before);
     },
   );
 }
@@ -110,7 +110,7 @@ function registerLimit(app: App, deps: Dependencies): void {
       const before = await siteOf(deps, site);
       const limit = { site, ...request.body, setBy: request.caller!.name, setAt: deps.now() };
       await setSiteLimit(deps.database, limit);
-      return changed(deps, request, site, before);
+      return changed(deps, request, 'limit', before);
     },
   );
   app.delete(
@@ -128,7 +128,7 @@ function registerLimit(app: App, deps: Dependencies): void {
       const { site } = request.params;
       const before = await siteOf(deps, site);
       await dropSiteLimit(deps.database, site);
-      return changed(deps, request, site, before);
+      return changed(deps, request, 'limit', before);
     },
   );
 }
@@ -136,12 +136,11 @@ function registerLimit(app: App, deps: Dependencies): void {
 async function changed(
   deps: Dependencies,
   request: Parameters<typeof noteForAudit>[0],
-  site: string,
+  what: 'budget' | 'limit',
   before: Site,
 ): Promise<Site> {
-  const after = await siteOf(deps, site);
-  const said = ({ budget, limit }: Site) => ({ budget, limit });
-  noteForAudit(request, { before: said(before), after: said(after) });
+  const after = await siteOf(deps, before.site);
+  noteForAudit(request, { before: before[what], after: after[what] });
   deps.nudgeConductor();
   return after;
 }

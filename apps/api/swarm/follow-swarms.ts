@@ -60,7 +60,7 @@ function rowOf(rolloutId: string, swarm: SwarmSums | undefined): Omit<RolloutSwa
   const sites = [...new Set(records.map(({ site }) => site))].sort().map((site) => ({
     site,
     hosts: records.filter((record) => record.site === site).length,
-    bytes: own.siteBytes.get(site) ?? 0,
+    bytes: own.sites.get(site)?.bytes ?? 0,
   }));
   const doneHosts = records.filter(({ done }) => done !== undefined).length;
   const numbers = { doneHosts, sites, elapsedMs, boundMs, bottleneck };

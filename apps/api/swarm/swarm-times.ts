@@ -1,6 +1,6 @@
 import { swarmBound, type Bottleneck } from '#core/swarm/swarm-bound';
 import { SECOND_MS } from '#core/units';
-import type { FromOrigin } from '#queue/swarm/read-swarm';
+import type { Inflow } from '#queue/swarm/read-swarm';
 import type { SwarmRecord } from '#queue/swarm/swarm-answer';
 
 /** How long a swarm takes, and the least that is possible at the measured rates. Milliseconds. */
@@ -14,23 +14,23 @@ export interface SwarmTimes {
 /**
  * Only hosts that fetched the file count; those that had it gave it from the beginning.
  *
- * @param now by the clock of Redis
+ * @param nowMs by the clock of Redis
  */
 export function swarmTimes(
   records: readonly SwarmRecord[],
   sizeBytes: number,
   nowMs: number,
-  { origin, siteBytes }: { readonly origin: FromOrigin; readonly siteBytes: ReadonlyMap<string, number> },
+  { origin, sites }: { readonly origin: Inflow; readonly sites: ReadonlyMap<string, Inflow> },
 ): SwarmTimes {
   const fetching = records.filter(({ leeched }) => leeched);
   const began = Math.min(...fetching.map((record) => record.began));
   const end = Math.max(...fetching.map(({ done }) => done ?? nowMs));
   const elapsedMs = fetching.length === 0 ? 0 : Math.max(0, end - began);
-  const perSecond = (bytes: number, ms: number): number => (ms > 0 ? (bytes * SECOND_MS) / ms : 0);
   const found = swarmBound({
     sizeBytes,
-    origin: perSecond(origin.bytes, origin.at - origin.from),
-    sites: [...siteBytes.values()].map((bytes) => perSecond(bytes, elapsedMs)),
+    origin: rateOf(origin),
+    // A host may have been of another site when it began.
+    sites: [...new Set(fetching.map(({ site }) => site))].map((site) => rateOf(sites.get(site))),
     hosts: fetching,
   });
   return {
@@ -40,3 +40,7 @@ export function swarmTimes(
     bottleneck: found?.bottleneck ?? null,
   };
 }
+
+const rateOf = ({ bytes, from, at }: Inflow = NOTHING): number => (at > from ? (bytes * SECOND_MS) / (at - from) : 0);
+
+const NOTHING: Inflow = { bytes: 0, from: 0, at: 0 };

@@ -46,11 +46,11 @@ const hostView = (host: string, record: SwarmRecord, map: PieceMap): SwarmView['
   ...{ downBytesPerSecond: record.down, upBytesPerSecond: record.up },
 });
 
-function sitesOf({ hosts, siteBytes, sizeBytes }: SwarmState): SwarmView['sites'] {
+function sitesOf({ hosts, sites, sizeBytes }: SwarmState): SwarmView['sites'] {
   const names = [...new Set(hosts.map(({ record }) => record.site))].sort();
   return names.map((site) => ({
     site,
     hosts: hosts.filter(({ record }) => record.site === site).length,
-    copies: (siteBytes.get(site) ?? 0) / sizeBytes,
+    copies: (sites.get(site)?.bytes ?? 0) / sizeBytes,
   }));
 }

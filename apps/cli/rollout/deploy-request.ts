@@ -51,7 +51,10 @@ function commandsOf({ before, after }: DeployOptions): Pick<CreateRolloutInput, 
   return { commands: { ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) } };
 }
 
-const numbersOf = ({ priority, originCopies }: DeployOptions): Pick<CreateRolloutInput, 'priority' | 'originCopies'> => ({
+const numbersOf = ({
+  priority,
+  originCopies,
+}: DeployOptions): Pick<CreateRolloutInput, 'priority' | 'originCopies'> => ({
   ...(priority === undefined ? {} : { priority: priorityOf(priority) }),
   ...(originCopies === undefined ? {} : { originCopies: copiesOf(originCopies) }),
 });

@@ -57,14 +57,18 @@ local function blame(name)
 end
 
 local function enter(said)
-  local record = known(host)
+  local record, before = known(host), {}
   if record and record.site ~= said.site then
+    before = record
     remove(host)
     record = false
   end
   local isNew = not record
   if record and record.boot ~= said.boot then freeAll(record) end
-  if isNew then record = { began = now, leases = {}, blame = {}, down = 0, up = 0, counts = false, diskBound = false } end
+  if isNew then
+    record = { began = before.began or now, done = before.done, leeched = before.leeched, leases = {}, blame = {}, counts = false }
+    record.down, record.up, record.diskBound = before.down or 0, before.up or 0, before.diskBound or false
+  end
   records[host] = record
   record.site, record.boot, record.urls, record.state = said.site, said.boot, said.urls, said.state
   record.down, record.up = math.max(record.down, said.down), math.max(record.up, said.up)

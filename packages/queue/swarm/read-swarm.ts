@@ -3,8 +3,8 @@ import type { RedisClient } from '../connection.ts';
 import { swarmKey, swarmSizesKey } from '../keys.ts';
 import type { SwarmRecord } from './swarm-answer.ts';
 
-/** What came from the origin by leases, from the first lease on it to the last piece; by the clock of Redis, milliseconds. */
-export interface FromOrigin {
+/** Bytes that came from the origin, or entered a site: from the first lease on it until the last of them; by the clock of Redis, milliseconds. */
+export interface Inflow {
   readonly bytes: number;
   readonly from: number;
   readonly at: number;
@@ -16,13 +16,13 @@ export interface SwarmSums {
   /** By the clock of Redis, milliseconds. */
   readonly nowMs: number;
   readonly hosts: readonly { readonly host: string; readonly record: SwarmRecord }[];
-  readonly origin: FromOrigin;
-  /** What entered each site by leases. */
-  readonly siteBytes: ReadonlyMap<string, number>;
+  readonly origin: Inflow;
+  /** What entered each site from the origin, and by lease from other sites. */
+  readonly sites: ReadonlyMap<string, Inflow>;
   /** The same of the hosts that fetch the file for one rollout. */
   readonly ofRollout: (rollout: string) => {
-    readonly origin: FromOrigin;
-    readonly siteBytes: ReadonlyMap<string, number>;
+    readonly origin: Inflow;
+    readonly sites: ReadonlyMap<string, Inflow>;
   };
 }
 
@@ -72,22 +72,24 @@ async function sumsOf(redis: RedisClient, prefix: string, cid: string, sizeBytes
     sizeBytes,
     nowMs: Number(seconds) * 1000 + Math.floor(Number(micros) / 1000),
     hosts: Object.entries(hosts).map(([host, json]) => ({ host, record: parseJson(json) as SwarmRecord })),
-    origin: fromOrigin(stats['originBytes'], stats['originFrom'], stats['originAt']),
-    siteBytes: bySite(stats, INTO),
+    origin: inflowOf(stats['originBytes'], stats['originFrom'], stats['originAt']),
+    sites: bySite(stats, INTO),
     ofRollout: (rollout) => ({
-      origin: fromOrigin(stats[`origin:${rollout}`], stats[`origin-from:${rollout}`], stats[`origin-at:${rollout}`]),
-      siteBytes: bySite(stats, `into-site:${rollout}:`),
+      origin: inflowOf(stats[`origin:${rollout}`], stats[`origin-from:${rollout}`], stats[`origin-at:${rollout}`]),
+      sites: bySite(stats, `into-site:${rollout}:`),
     }),
   };
 }
 
-const fromOrigin = (bytes = '0', from = '0', at = '0'): FromOrigin => ({
+const inflowOf = (bytes = '0', from = '0', at = '0'): Inflow => ({
   ...{ bytes: Number(bytes), from: Number(from), at: Number(at) },
 });
 
-const bySite = (stats: Stats, start: string): ReadonlyMap<string, number> =>
+const bySite = (stats: Stats, start: string): ReadonlyMap<string, Inflow> =>
   new Map(
-    Object.entries(stats)
-      .filter(([name]) => name.startsWith(start))
-      .map(([name, bytes]) => [name.slice(start.length), Number(bytes)]),
+    Object.entries(stats).flatMap(([name, bytes]): [string, Inflow][] =>
+      name.startsWith(start) && !/@(from|at)$/.test(name)
+        ? [[name.slice(start.length), inflowOf(bytes, stats[`${name}@from`], stats[`${name}@at`])]]
+        : [],
+    ),
   );

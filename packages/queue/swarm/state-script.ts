@@ -70,14 +70,22 @@ local function show(name, record, map, counts)
   redis.call('HSET', base .. ':maps', name, map)
 end
 
+-- What enters the site of a host: for all, and for its rollout.
+local function inflows(record)
+  return { 'into:' .. record.site, 'into-site:' .. record.rollout .. ':' .. record.site }
+end
+
 -- Bytes that came from the origin ('o') or from other sites ('s').
 local function count(record, kind, bytes)
   if kind == 'o' then
     redis.call('HINCRBY', base .. ':stats', 'originBytes', bytes)
     redis.call('HINCRBY', base .. ':stats', 'origin:' .. record.rollout, bytes)
   end
-  redis.call('HINCRBY', base .. ':stats', 'into:' .. record.site, bytes)
-  redis.call('HINCRBY', base .. ':stats', 'into-site:' .. record.rollout .. ':' .. record.site, bytes)
+  for _, name in ipairs(inflows(record)) do
+    redis.call('HINCRBY', base .. ':stats', name, bytes)
+    redis.call('HSETNX', base .. ':stats', name .. '@from', now)
+    redis.call('HSET', base .. ':stats', name .. '@at', now)
+  end
 end
 
 local function measure(record, lease, kind)
@@ -115,6 +123,7 @@ local function give(record, kind, piece, id, isCopy)
   if copy then redis.call('HINCRBY', base .. ':stats', 'copied:' .. copy, request.pieceBytes) end
   redis.call('HSET', leases(kind, record.site), piece, host)
   redis.call('ZADD', base .. ':ends', now + request.leaseMs, kind .. ':' .. piece .. ':' .. (kind == 'o' and '' or record.site))
+  for _, name in ipairs(inflows(record)) do redis.call('HSETNX', base .. ':stats', name .. '@from', now) end
   if kind ~= 'o' then return end
   redis.call('HSETNX', base .. ':stats', 'originFrom', now)
   redis.call('HSETNX', base .. ':stats', 'origin-from:' .. record.rollout, now)

@@ -52,6 +52,12 @@ export class AnnouncingHost {
       ...{ cid, sizeBytes, state: map.isComplete ? 'seeding' : 'leeching', have: map.toString(), want: 2 },
     };
     const rate = { downBytesPerSecond: 1_000_000, upBytesPerSecond: 500_000 };
-    await this.#client.announce({ host: this.#name, boot: '1', urls: [`http://${this.#name}:7430`], rate, files: [file] });
+    await this.#client.announce({
+      host: this.#name,
+      boot: '1',
+      urls: [`http://${this.#name}:7430`],
+      rate,
+      files: [file],
+    });
   }
 }

@@ -75,7 +75,11 @@ export function SwarmHosts({ view: { hosts, pieces } }: { readonly view: SwarmVi
 export const SwarmLeases = ({ view: { leases, hosts } }: { readonly view: SwarmView }) => (
   <Section
     title="Leases"
-    beside={<span className="faint">{leases.length > MOST_LEASES && `the first ${MOST_LEASES} of ${countText(leases.length)}`}</span>}
+    beside={
+      <span className="faint">
+        {leases.length > MOST_LEASES && `the first ${MOST_LEASES} of ${countText(leases.length)}`}
+      </span>
+    }
   >
     <DataTable
       caption="Pieces that are being fetched from the origin or from another site"

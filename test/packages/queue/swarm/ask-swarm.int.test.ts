@@ -61,7 +61,7 @@ describe('the swarm of a file in Redis', () => {
     expect(wanted(one.leases).sort()).toEqual(pieces);
     expect(wanted(other.leases)).toEqual([]);
     await there.finish();
-    expect((await held())!.siteBytes.get('us')).toBeGreaterThanOrEqual(pieces.length * MIB);
+    expect((await held())!.sites.get('us')?.bytes).toBeGreaterThanOrEqual(pieces.length * MIB);
     const { siteHolders } = (await beside.announce()).counts;
     expect(pieces.map((piece) => siteHolders[piece])).toEqual(pieces.map(() => 1));
   });
@@ -90,13 +90,18 @@ describe('the swarm of a file in Redis', () => {
     expect(await held()).toBeUndefined();
   });
 
-  it('moves a host whose site changed', async () => {
+  it('moves a host whose site changed, and knows still that it fetched the file', async () => {
     const [a, b] = [hostOf('a', 'eu'), hostOf('b', 'us')];
     a.map.add(0);
     await a.announce();
     a.site = 'us';
     await a.announce();
     expect((await b.announce()).counts).toMatchObject({ siteHolders: [1, 0, 0, 0, 0, 0, 0, 0] });
+    a.site = 'jp';
+    for (let piece = 0; piece < 8; piece += 1) a.map.add(piece);
+    await a.announce();
+    const { record } = (await held())!.hosts.find(({ host }) => host === 'a')!;
+    expect(record).toMatchObject({ site: 'jp', state: 'seeding', leeched: true, done: expect.any(Number) });
   });
 
   it('L15 keeps hosts apart that say another length of the file', async () => {

@@ -45,7 +45,7 @@ describe('copies that leave the origin', () => {
     const swarm = await held();
     expect(swarm.origin.bytes).toBe(2 * FILE.sizeBytes);
     expect(swarm.ofRollout(ROLLOUT).origin.bytes).toBe(2 * FILE.sizeBytes);
-    expect(swarm.ofRollout(ROLLOUT).siteBytes.get('jp')).toBe(FILE.sizeBytes);
+    expect(swarm.ofRollout(ROLLOUT).sites.get('jp')?.bytes).toBe(FILE.sizeBytes);
     expect(swarm.ofRollout('').origin.bytes).toBe(0);
   });
 
