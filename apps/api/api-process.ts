@@ -39,6 +39,7 @@ import { createSettlement } from './background/site-charges.ts';
 import { createRelay } from './background/relay.ts';
 import type { ProjectFiles } from './project-files.ts';
 import { prepareDatabase, type FirstAccess } from './start-up.ts';
+import { createSwarmFollower } from './swarm/follow-swarms.ts';
 import { createAuthenticator } from './access/authenticate.ts';
 import { createVersionChecks } from './background/version-checks.ts';
 import { createWebhookSender } from './webhooks/sender.ts';
@@ -182,6 +183,7 @@ function createLoops(
     createQueueSampler(deps),
     createSourceRules(deps),
     createSettlement(deps),
+    createSwarmFollower(deps),
   ];
   const marking = config.databaseReadUrl === undefined ? [] : [markingLoop(deps)];
   const own = [relay, conductor, bulk, ...createReconciler(deps, config), repairs, versionChecks];

@@ -92,11 +92,16 @@ function addStackCommands(program: Command, context: CommandContext): void {
 
 function addSwarmCommand(program: Command, context: CommandContext): void {
   program
-    .command('swarm <cid>')
-    .description('show which hosts have which pieces of one file, what the origin gave, and what limits it')
+    .command('swarm [cid]')
+    .description(
+      'show which hosts have which pieces of one file, what the origin gave, and what limits it; without a CID: the files that hosts share now',
+    )
     .option('--watch', 'show it on stderr until every host has the file')
     .option('--json', 'one JSON object on stdout')
-    .action(async (cid, options) => (await import('./commands/swarm/swarm.ts')).swarm(cid, options, context));
+    .action(async (cid, options) => {
+      if (cid === undefined) return (await import('./commands/swarm/swarm-list.ts')).swarmList(options, context);
+      return (await import('./commands/swarm/swarm.ts')).swarm(cid, options, context);
+    });
 }
 
 function addFetchCommand(program: Command, context: CommandContext): void {

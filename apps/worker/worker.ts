@@ -67,11 +67,12 @@ export function createWorker(
   { store, http, storeNotices, tracing, workerVersion, seal, onHostLost }: WorkerResources,
   logger: Logger,
 ): Worker {
-  const [{ host, pool, concurrency }, { prefix }] = [config, config.redis];
+  const [{ host, pool, concurrency }, { prefix }, downloads] = [config, config.redis, new RunningDownloads(Date.now)];
   const [redis, shares] = [connectPatiently(config.redis, 'worker', logger), sharedFiles(identity)];
   const [sources, own] = [knownSources(config), { config, identity, redis, http, workerVersion }];
-  const metrics = metricsOf(config, workerVersion, sources, logger);
-  const { guarded, swarm } = openSwarm(config, identity, store, { http, ...sources }, { shares, metrics }, logger);
+  const [metrics, limits] = [metricsOf(config, workerVersion, sources, logger), new TransferLimits(config)];
+  const heard = { shares, metrics, limits };
+  const { guarded, swarm } = openSwarm(config, identity, store, { http, ...sources }, heard, logger);
   const { append, flush, ...events } = openPublisher(config, identity, redis, seal, { metrics, swarm }, logger);
   const shared = { store, flush, tracing, logger };
   const maintenance = createMaintenance({ ...shared, ...sources, ...own, publish: append });
@@ -79,7 +80,6 @@ export function createWorker(
     append(event);
     maintenance.storeChanged(storeChange(event));
   };
-  const [downloads, limits] = [new RunningDownloads(Date.now), new TransferLimits(config)];
   const commands = listenToCommands(config, redis, { downloads, limits, ...sources }, logger);
   const recallCommands = commands.recall.bind(commands);
   const reporter = new ProgressPublisher({ downloads, publish: append, recallCommands, logger });
@@ -129,18 +129,26 @@ const metricsOf = (
   logger: Logger,
 ): MetricsServer => new MetricsServer({ port, bind, workerVersion, readSources, logger });
 
+/** What other hosts get, and what is heard of them. */
+interface Heard {
+  readonly shares: ReturnType<typeof sharedFiles>;
+  readonly metrics: MetricsServer;
+  readonly limits: TransferLimits;
+}
+
 function openSwarm(
   { swarm, labels }: WorkerConfig,
   { bootId }: HeldIdentity,
   store: Store,
   sources: Omit<SharedBySources, 'onFirstByte'>,
-  { shares, metrics }: { readonly shares: ReturnType<typeof sharedFiles>; readonly metrics: MetricsServer },
+  { shares, metrics, limits }: Heard,
   logger: Logger,
 ) {
+  const onSiteLimit = limits.setOutside.bind(limits);
   const guarded: SharedBySources = { ...sources, onFirstByte: metrics.firstByte };
   const clientOf: WorkerSwarmOptions['clientOf'] = ({ apiUrl, workerToken }) =>
     createClient({ baseUrl: apiUrl, token: workerToken, timeoutMs: TRACKER_TIMEOUT_MS });
-  const options = { ...guarded, ...shares, bootId, site: labels['site'], store, clientOf, logger };
+  const options = { ...guarded, ...shares, bootId, site: labels['site'], store, clientOf, onSiteLimit, logger };
   return { guarded, swarm: workerSwarm(swarm, options) };
 }
 

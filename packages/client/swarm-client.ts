@@ -1,4 +1,6 @@
-import type { Announced, AnnounceInput, SwarmKey, SwarmView } from '#contracts/swarm';
+import type { RolloutSwarms } from '#contracts/http/rollouts/rollout-swarms';
+import type { Announced, AnnounceInput, SwarmKey } from '#contracts/swarm';
+import type { SwarmList, SwarmView } from '#contracts/swarm-view';
 import { send, type ClientOptions } from './send.ts';
 
 /** The tracker of files that hosts fetch from each other. Each method throws ApiError or UnreachableError. */
@@ -9,10 +11,16 @@ export interface SwarmClient {
   getSwarmKey(): Promise<SwarmKey>;
   /** The hosts of one file at this moment. @param cid root of the file */
   getSwarm(cid: string): Promise<SwarmView>;
+  /** Files that hosts fetch or give now, those that most hosts fetch first. */
+  listSwarms(limit?: number): Promise<SwarmList>;
+  /** How the hosts of a rollout fetched its files from each other, also after its end. */
+  listRolloutSwarms(id: string): Promise<RolloutSwarms>;
 }
 
 export const swarmMethods = (options: ClientOptions): SwarmClient => ({
   announce: (body, signal) => send(options, { method: 'POST', path: '/api/swarm/announce', body, signal }),
   getSwarmKey: () => send(options, { method: 'GET', path: '/api/swarm/key' }),
   getSwarm: (cid) => send(options, { method: 'GET', path: `/api/swarm/${encodeURIComponent(cid)}` }),
+  listSwarms: (limit) => send(options, { method: 'GET', path: '/api/swarms', query: { limit } }),
+  listRolloutSwarms: (id) => send(options, { method: 'GET', path: `/api/rollouts/${encodeURIComponent(id)}/swarms` }),
 });

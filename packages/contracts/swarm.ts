@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { PieceMap } from '#core/swarm/piece-map';
 import { Cid, SizeBytes } from './file-spec.ts';
-import { Count, Moment } from './http/parameters.ts';
+import { Count } from './http/parameters.ts';
 import { HostName } from './worker/download-job.ts';
 
 /*
@@ -22,16 +22,16 @@ export const SwarmCid = z
   .regex(/^b[a-z2-7]{20,}$/, 'a file is named by its root CID: version 1, base32, such as bafybei…');
 
 /** Number of a piece: piece i begins at i times the piece length, which follows from the length of the file (`pieceBytesOf`). */
-const Piece = z.number().int('a piece is a whole number').min(0, 'a piece is 0 or more');
+export const Piece = z.number().int('a piece is a whole number').min(0, 'a piece is 0 or more');
 
 /** `origin`: no host has it. `site`: hosts of other sites have it, and one host of this site fetches it from them. */
-const LeaseFrom = z.enum(['origin', 'site']);
+export const LeasedFrom = z.enum(['origin', 'site']);
 
 /** What became of a lease since the last announce. */
 const LeaseReport = z.object({
   id: z.string().min(1).max(100),
   piece: Piece,
-  from: LeaseFrom,
+  from: LeasedFrom,
   status: z
     .enum(['held', 'done', 'released', 'failed'])
     .describe(
@@ -71,6 +71,9 @@ const AnnouncedFile = z
       .max(MAX_REPORTS)
       .default([])
       .describe('every lease that the host was given and has not ended'),
+    originBytes: Count.optional().describe(
+      'what sources that are no hosts sent for it in this transfer, with what was of no use; left out: its leases are counted instead',
+    ),
     blame: z.array(Blame).max(MAX_REPORTS).default([]),
   })
   .superRefine(({ have, sizeBytes, leases, blame }, context) => {
@@ -109,7 +112,14 @@ export const AnnounceBody = z
       .object({ downBytesPerSecond: Rate, upBytesPerSecond: Rate })
       .optional()
       .describe('over all transfers of the host, in the last seconds'),
-    diskBound: z.boolean().default(false).describe('downloads of the host wait for its disk'),
+    diskBound: z
+      .boolean()
+      .default(false)
+      .describe('lately its downloads waited for its disk for more than half of the time'),
+    isFetching: z
+      .boolean()
+      .default(false)
+      .describe('it fetches files that are not announced, from outside of its site'),
     files: z.array(AnnouncedFile).max(MAX_FILES, `at most ${MAX_FILES} files at once`),
   })
   .refine(({ files }) => new Set(files.map(({ cid }) => cid)).size === files.length, {
@@ -123,7 +133,7 @@ export type AnnounceInput = z.input<typeof AnnounceBody>;
 const Lease = z.object({
   id: z.string(),
   piece: Piece,
-  from: LeaseFrom,
+  from: LeasedFrom,
   endsInMs: Count.describe('milliseconds from the answer; afterwards another host may be given the piece'),
 });
 
@@ -170,6 +180,14 @@ export const Announced = z
         'shows other hosts that this one may fetch the files; header `haulier-peer`. Null: none of the files may be fetched',
       ),
     tokenEndsInMs: Count,
+    limits: z
+      .object({
+        outsideBytesPerSecond: z
+          .number()
+          .nullable()
+          .describe('the part of the host in the limit of its site, for all that comes from outside; null: no limit'),
+      })
+      .optional(),
     files: z.array(AnsweredFile),
   })
   .meta({ id: 'Announced' });
@@ -183,72 +201,4 @@ export const SwarmKey = z
 
 export type SwarmKey = z.infer<typeof SwarmKey>;
 
-export const SwarmParams = z.strictObject({ cid: SwarmCid });
-
-const BOTTLENECKS = ['origin', 'site-link', 'slowest-host', 'disk', 'uploads'] as const;
-
-const SwarmHost = z.strictObject({
-  host: z.string(),
-  site: z.string(),
-  state: z.enum(['leeching', 'seeding']),
-  heldPieces: Count,
-  have: z.string().describe('as in the header `Swarm-Have`'),
-  leases: Count,
-  isHidden: z.boolean().describe('other hosts could not fetch from it'),
-  beganAt: Moment,
-  doneAt: Moment.nullable().describe('when it was first seen to have the whole file'),
-  downBytesPerSecond: z.number().describe('the most that it reported'),
-  upBytesPerSecond: z.number().describe('the most that it reported'),
-  diskBound: z.boolean(),
-});
-
-/** The swarm of one file at this moment. */
-export const SwarmView = z
-  .strictObject({
-    cid: z.string(),
-    sizeBytes: Count,
-    pieceBytes: Count,
-    pieces: Count,
-    hosts: z.array(SwarmHost),
-    leases: z.array(
-      z.strictObject({
-        host: z.string(),
-        site: z.string(),
-        piece: Piece,
-        from: LeaseFrom,
-        bytes: Count,
-        sinceMs: Count,
-        endsInMs: Count,
-      }),
-    ),
-    replication: z
-      .array(z.strictObject({ holders: Count, pieces: Count }))
-      .describe('how many pieces so many hosts have; ascending by hosts'),
-    rarest: z.array(z.strictObject({ piece: Piece, holders: Count })).describe('at most 10'),
-    originCopies: z
-      .number()
-      .describe('bytes of leased pieces that came from the origin, divided by the length of the file'),
-    sites: z.array(
-      z.strictObject({
-        site: z.string(),
-        hosts: Count,
-        copies: z
-          .number()
-          .describe('what came from the origin and from other sites by lease, divided by the length of the file'),
-      }),
-    ),
-    elapsedMs: Count.describe(
-      'from the first announce to the end of the last host that has the file; to now while one fetches it',
-    ),
-    boundMs: z
-      .number()
-      .nullable()
-      .describe(
-        'least possible time at the measured rates: max(S/U, S/min d, N·S/(U + Σu)); null before a rate is known',
-      ),
-    timesBound: z.number().nullable(),
-    bottleneck: z.enum(BOTTLENECKS).nullable().describe('the term that is the greatest'),
-  })
-  .meta({ id: 'SwarmView' });
-
-export type SwarmView = z.infer<typeof SwarmView>;
+export const SwarmParams = z.strictObject({ cid: z.string().max(200).describe('root CID of the file, in any form') });

@@ -119,6 +119,13 @@ export const swarmKey = (prefix: string, cid: string, sizeBytes: number): string
 /** A sorted set of the lengths that hosts say the file has, by the time of the last announce: all but one of them are wrong. */
 export const swarmSizesKey = (prefix: string, cid: string): string => `${taggedPrefix(prefix, cid)}:swarm`;
 
+/** A sorted set of swarms, each a root CID and a length, by the time when hosts last announced to it. */
+export const swarmListKey = (prefix: string): string => `${taggedPrefix(prefix, 'swarms')}:swarms`;
+
+/** A sorted set of the hosts of a site that fetch from outside of it, by the time until which that counts. */
+export const siteHostsKey = (prefix: string, site: string): string =>
+  `${taggedPrefix(prefix, `site-${site}`)}:swarm-hosts`;
+
 /** A sorted set of the hosts that said that this one sent wrong bytes. */
 export const swarmStrikesKey = (prefix: string, host: string): string =>
   `${prefixOf(prefix, host)}:swarm-strikes:${hostKey(host)}`;

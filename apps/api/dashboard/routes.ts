@@ -7,9 +7,18 @@ import type { App } from '../server/app-type.ts';
 const PAGES = [
   '/',
   '/login',
-  ...['rollouts', 'hosts', 'models', 'downloads', 'bulk-actions', 'sources', 'charts', 'audit', 'settings'].flatMap(
-    (place) => [`/${place}`, `/${place}/*`],
-  ),
+  ...[
+    'rollouts',
+    'hosts',
+    'models',
+    'downloads',
+    'bulk-actions',
+    'swarms',
+    'sources',
+    'charts',
+    'audit',
+    'settings',
+  ].flatMap((place) => [`/${place}`, `/${place}/*`]),
 ];
 
 /**

@@ -2,6 +2,7 @@ import type { Rollout } from '#contracts/http/rollouts/rollout';
 import type { GetRolloutQuery } from '#contracts/http/rollouts/rollout-lists';
 import { hostGroups, rolloutById } from '#database/rollouts/rollout-queries';
 import type { RolloutRow } from '#database/rollouts/rollout-row';
+import { originSums } from '#database/rollouts/rollout-swarms';
 import type { Dependencies } from '../dependencies.ts';
 import { rolloutView } from './view.ts';
 
@@ -16,7 +17,9 @@ type WaitDeps = Pick<Dependencies, 'database' | 'changes' | 'now'>;
 /** @returns undefined when there is no such rollout */
 export async function seeRollout({ database, now }: WaitDeps, id: string): Promise<SeenRollout | undefined> {
   const row = await rolloutById(database, id);
-  return row && { row, view: rolloutView(row, await hostGroups(database, [id]), now().getTime()) };
+  if (row === undefined) return undefined;
+  const [groups, [origin]] = await Promise.all([hostGroups(database, [id]), originSums(database, [id])]);
+  return { row, view: rolloutView(row, { groups, origin }, now().getTime()) };
 }
 
 /**

@@ -43,6 +43,7 @@ export function resolveSpec(body: CreateRolloutBody, hosts: number): RolloutSpec
     mode: body.mode,
     commands: body.commands,
     priority: body.priority,
+    originCopies: body.originCopies,
   };
 }
 

@@ -3,6 +3,7 @@ import { Rollout, RolloutPlan } from '#contracts/http/rollouts/rollout';
 import { ListRolloutsQuery, RolloutList } from '#contracts/http/rollouts/rollout-lists';
 import type { Database } from '#database/sql/connect';
 import { hostGroups, listRollouts } from '#database/rollouts/rollout-queries';
+import { originSums } from '#database/rollouts/rollout-swarms';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
 import { decodeCursor, encodeCursor, pageFrom } from '../server/requests/cursor.ts';
@@ -83,15 +84,12 @@ async function listView(database: Database, query: ListRolloutsQuery, now: numbe
   const found = await listRollouts(database, { states: state, model, limit, after });
   const { rows, nextCursor } = pageFrom(found, limit, encodeCursor);
   const ids = rows.map(({ id }) => id);
-  const groups = await hostGroups(database, ids);
+  const [groups, origins] = await Promise.all([hostGroups(database, ids), originSums(database, ids)]);
   return {
-    rollouts: rows.map((row) =>
-      rolloutView(
-        row,
-        groups.filter(({ rolloutId }) => rolloutId === row.id),
-        now,
-      ),
-    ),
+    rollouts: rows.map((row) => {
+      const isOwn = ({ rolloutId }: { readonly rolloutId: string }): boolean => rolloutId === row.id;
+      return rolloutView(row, { groups: groups.filter(isOwn), origin: origins.find(isOwn) }, now);
+    }),
     nextCursor,
   };
 }

@@ -6,11 +6,19 @@ import { isFinalRollout } from '#core/rollout/rollout-state';
 import { allowedFailures, isThresholdMet, requiredHosts } from '#core/rollout/verdict';
 import type { HostGroup } from '#database/rollouts/rollout-queries';
 import type { RolloutHostRow, RolloutRow } from '#database/rollouts/rollout-row';
+import type { OriginSum } from '#database/rollouts/rollout-swarms';
 import { momentOf, momentOrNull } from '../server/requests/moment.ts';
 import { isWindowOpen, needsZones, nextOpening } from './window.ts';
 
-/** @param groups of this rollout @param now milliseconds since 1970 */
-export function rolloutView(row: RolloutRow, groups: readonly HostGroup[], now: number): Rollout {
+/** What is stored beside the row of a rollout. */
+export interface RolloutSums {
+  readonly groups: readonly HostGroup[];
+  /** Undefined where its hosts share no file. */
+  readonly origin: OriginSum | undefined;
+}
+
+/** @param now milliseconds since 1970 */
+export function rolloutView(row: RolloutRow, { groups, origin }: RolloutSums, now: number): Rollout {
   const { id, spec, state } = row;
   const { waves } = spec.policy;
   const counts = countsOf(groups);
@@ -33,6 +41,7 @@ export function rolloutView(row: RolloutRow, groups: readonly HostGroup[], now: 
     counts,
     threshold: thresholdOf(spec.policy.successShare, counts),
     bytes: bytesOf(groups),
+    originCopies: copiesOf(spec, origin),
     offline: spec.offline,
     onFailure: spec.policy.onFailure,
     mode: spec.mode ?? null,
@@ -113,11 +122,21 @@ function bytesOf(groups: readonly HostGroup[]): Rollout['bytes'] {
   };
 }
 
+/** How many copies left the origin, and how many may. */
+export const copiesOf = (
+  { originCopies = 1 }: RolloutRow['spec'],
+  origin: OriginSum | undefined,
+): Rollout['originCopies'] => ({
+  copies: origin === undefined ? null : origin.originBytes / origin.sizeBytes,
+  allowed: originCopies,
+});
+
 const linksOf = (id: string): Rollout['links'] => ({
   self: `/api/rollouts/${id}`,
   hosts: `/api/rollouts/${id}/hosts`,
   errors: `/api/rollouts/${id}/errors`,
   events: `/api/rollouts/${id}/events`,
+  swarms: `/api/rollouts/${id}/swarms`,
 });
 
 export const rolloutHostView = (row: RolloutHostRow, { spec }: RolloutRow): RolloutHost => ({

@@ -1,4 +1,4 @@
-import { Site, SiteBudgetBody, SiteList, SiteParams } from '#contracts/http/sites';
+import { Site, SiteBudgetBody, SiteLimitBody, SiteList, SiteParams } from '#contracts/http/sites';
 import { SECOND_MS } from '#core/units';
 import {
   dropBudget,
@@ -8,6 +8,7 @@ import {
   type SetBudget,
   type SiteRow,
 } from '#database/sites/site-budgets';
+import { dropSiteLimit, setSiteLimit, type SiteLimit } from '#database/sites/site-limits';
 import { noteForAudit } from '../access/audit/audit-writes.ts';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';
@@ -22,7 +23,7 @@ export function registerSiteRoutes(app: App, deps: Dependencies): void {
       ...guardedBy('read'),
       schema: {
         operationId: 'listSites',
-        summary: 'Sites of hosts with their byte budgets, by name',
+        summary: 'Sites of hosts with their byte budgets and limits, by name',
         tags: ['hosts'],
         security: TOKEN_REQUIRED,
         response: { 200: SiteList, ...problems() },
@@ -32,6 +33,7 @@ export function registerSiteRoutes(app: App, deps: Dependencies): void {
   );
   registerSet(app, deps);
   registerDrop(app, deps);
+  registerLimit(app, deps);
 }
 
 function registerSet(app: App, deps: Dependencies): void {
@@ -58,7 +60,7 @@ function registerSet(app: App, deps: Dependencies): void {
       const { bytes, per: windowMs } = request.body;
       const before = await siteOf(deps, site);
       await setBudget(deps.database, { site, bytes, windowMs }, request.caller!.name, deps.now());
-      return changed(deps, request, site, before);
+      return changed(deps, request, 'budget', before);
     },
   );
 }
@@ -81,7 +83,52 @@ function registerDrop(app: App, deps: Dependencies): void {
       const { site } = request.params;
       const before = await siteOf(deps, site);
       await dropBudget(deps.database, site);
-      return changed(deps, request, site, before);
+      return changed(deps, request, 'budget', before);
+    },
+  );
+}
+
+function registerLimit(app: App, deps: Dependencies): void {
+  const common = { tags: ['hosts'], security: TOKEN_REQUIRED, params: SiteParams };
+  app.put(
+    '/api/sites/:site/limit',
+    {
+      ...guardedBy('write'),
+      schema: {
+        ...common,
+        operationId: 'setSiteLimit',
+        summary: 'Set how fast bytes may enter a site',
+        description:
+          'Enrolled hosts of the site that fetch from outside have equal parts of it. They are told with their announces, so within two seconds. ' +
+          'What hosts of the site give each other does not count.',
+        body: SiteLimitBody,
+        response: { 200: Site, ...problems(400) },
+      },
+    },
+    async (request) => {
+      const { site } = request.params;
+      const before = await siteOf(deps, site);
+      const limit = { site, ...request.body, setBy: request.caller!.name, setAt: deps.now() };
+      await setSiteLimit(deps.database, limit);
+      return changed(deps, request, 'limit', before);
+    },
+  );
+  app.delete(
+    '/api/sites/:site/limit',
+    {
+      ...guardedBy('write'),
+      schema: {
+        ...common,
+        operationId: 'dropSiteLimit',
+        summary: 'Take the limit of a site away; repeating it changes nothing',
+        response: { 200: Site, ...problems(400) },
+      },
+    },
+    async (request) => {
+      const { site } = request.params;
+      const before = await siteOf(deps, site);
+      await dropSiteLimit(deps.database, site);
+      return changed(deps, request, 'limit', before);
     },
   );
 }
@@ -89,11 +136,11 @@ function registerDrop(app: App, deps: Dependencies): void {
 async function changed(
   deps: Dependencies,
   request: Parameters<typeof noteForAudit>[0],
-  site: string,
+  what: 'budget' | 'limit',
   before: Site,
 ): Promise<Site> {
-  const after = await siteOf(deps, site);
-  noteForAudit(request, { before: before.budget, after: after.budget });
+  const after = await siteOf(deps, before.site);
+  noteForAudit(request, { before: before[what], after: after[what] });
   deps.nudgeConductor();
   return after;
 }
@@ -106,13 +153,18 @@ const sitesOf = ({ database, now, hostOfflineAfterMs }: SiteDeps): Promise<SiteR
 /** A site that no host names and that has no budget is empty. */
 async function siteOf(deps: SiteDeps, site: string): Promise<Site> {
   const row = (await sitesOf(deps)).find((one) => one.site === site);
-  return siteView(row ?? { site, hosts: 0, onlineHosts: 0, waitingRepairs: 0, budget: null, days: [] });
+  return siteView(row ?? { site, hosts: 0, onlineHosts: 0, waitingRepairs: 0, budget: null, limit: null, days: [] });
 }
 
-const siteView = ({ budget, days, ...site }: SiteRow): Site => ({
+const siteView = ({ budget, limit, days, ...site }: SiteRow): Site => ({
   ...site,
   budget: budget && budgetView(budget),
+  limit: limit && limitView(limit),
   days: [...days],
+});
+
+const limitView = ({ bytesPerSecond, setBy, setAt }: SiteLimit): NonNullable<Site['limit']> => ({
+  ...{ bytesPerSecond, setBy, setAt: momentOf(setAt) },
 });
 
 const budgetView = (budget: SetBudget): NonNullable<Site['budget']> => ({

@@ -6,6 +6,7 @@ import { PieceMap } from '#core/swarm/piece-map';
 import { SECOND_MS } from '#core/units';
 import { askSwarm, type HostAnnounce, type SwarmAsk } from '#queue/swarm/ask-swarm';
 import type { SwarmAnswer } from '#queue/swarm/swarm-answer';
+import type { FetchableFile } from '#database/hosts/swarm-hosts';
 import type { Dependencies } from '../dependencies.ts';
 import type { Announcer } from './announcer.ts';
 
@@ -16,6 +17,8 @@ export interface FileAnnounce {
   readonly announcer: Announcer;
   readonly body: AnnounceBody;
   readonly file: AnnouncedFile;
+  /** What the host may fetch it for. */
+  readonly allowed: FetchableFile;
   readonly intervalMs: number;
   readonly isQuarantined: boolean;
 }
@@ -24,7 +27,7 @@ type TrackerDeps = Pick<Dependencies, 'queues' | 'prefix'>;
 
 /** Hears what a host says of one file, and gives it leases and peers. */
 export async function announceFile(deps: TrackerDeps, announce: FileAnnounce): Promise<AnsweredFile> {
-  const { file, announcer, isQuarantined } = announce;
+  const { file, announcer, isQuarantined, allowed } = announce;
   const map = PieceMap.parse(file.have, file.sizeBytes)!;
   const ask = (what: Omit<SwarmAsk, 'host'>): Promise<SwarmAnswer | undefined> =>
     askSwarm(deps.queues.redis, deps.prefix, file, { host: announcer.host, ...what });
@@ -35,7 +38,7 @@ export async function announceFile(deps: TrackerDeps, announce: FileAnnounce): P
     counts: isLeeching && file.want > 0,
   });
   if (heard === undefined) return { cid: file.cid, leases: [], peers: [], wait: null };
-  const { answer, wait } = isLeeching ? await lease(ask, heard, file, map) : { answer: heard, wait: null };
+  const { answer, wait } = isLeeching ? await lease(ask, heard, { file, map, allowed }) : { answer: heard, wait: null };
   return {
     cid: file.cid,
     leases: answer.leases.map(({ id, piece, from, endsInMs }) => ({ id, piece, from, endsInMs })),
@@ -44,10 +47,12 @@ export async function announceFile(deps: TrackerDeps, announce: FileAnnounce): P
   };
 }
 
-function said({ announcer, body, file, intervalMs, isQuarantined }: FileAnnounce, map: PieceMap): HostAnnounce {
+function said(announce: FileAnnounce, map: PieceMap): HostAnnounce {
+  const { announcer, body, file, allowed, intervalMs, isQuarantined } = announce;
   const { downBytesPerSecond: down = 0, upBytesPerSecond: up = 0 } = body.rate ?? {};
   return {
     ...{ site: announcer.site, boot: body.boot, state: file.state, map, down, up, diskBound: body.diskBound },
+    ...{ rollout: allowed.rollout ?? '', originBytes: file.originBytes },
     // A quarantined host may fetch, and no other host fetches from it.
     urls: isQuarantined ? [] : body.urls,
     goneMs: MISSED_INTERVALS * intervalMs + SECOND_MS,
@@ -64,16 +69,21 @@ interface Leased {
 async function lease(
   ask: (what: Omit<SwarmAsk, 'host'>) => Promise<SwarmAnswer | undefined>,
   heard: SwarmAnswer,
-  { want }: AnnouncedFile,
-  map: PieceMap,
+  { file, map, allowed }: Pick<FileAnnounce, 'file' | 'allowed'> & { readonly map: PieceMap },
 ): Promise<Leased> {
+  const { want } = file;
   if (heard.leases.length >= want) return { answer: heard, wait: null };
-  const sight = { ...heard, leases: heard.leases.length, want, has: map.has, pieceBytes: map.pieceBytes };
+  const copies = { mostBytes: copyBytes(allowed, file.sizeBytes), copiedBytes: heard.copiedBytes };
+  const sight = { ...heard, copies, leases: heard.leases.length, want, has: map.has, pieceBytes: map.pieceBytes };
   const plan = planLeases(sight, Math.random);
   if (typeof plan === 'string') return { answer: heard, wait: plan };
   const answer = (await ask({ plan: { ...plan, round: heard.round.number } })) ?? heard;
   return { answer, wait: answer.leases.length < want ? reasonOf(sight) : null };
 }
+
+/** What may leave the origin although other hosts have it. */
+const copyBytes = ({ originCopies }: FetchableFile, sizeBytes: number): number =>
+  Math.min(Number.MAX_SAFE_INTEGER, (originCopies - 1) * sizeBytes);
 
 /** Hosts of the own site first. */
 const peersOf = ({ peers }: SwarmAnswer, ownSite: string): AnsweredFile['peers'] =>

@@ -16,9 +16,11 @@ export interface Announcer {
   readonly host: string;
   readonly mayPool: boolean;
   readonly site: string;
+  /** How fast bytes may enter the site, over all of its hosts; null: no limit. */
+  readonly bytesPerSecond: number | null;
 }
 
-/** A host that was revoked announces for at most this long; a new label `site` counts after it. */
+/** A host that was revoked announces for at most this long; a new label `site`, or limit of the site, counts after it. */
 const REMEMBERED_MS = 5 * SECOND_MS;
 const MAX_REMEMBERED = 10_000;
 
@@ -62,7 +64,7 @@ export class Announcers {
     if (known !== undefined && known.until > at.getTime()) return known.announcer;
     const key = await hostOfWorkerToken(database, hash);
     if (key === undefined) return undefined;
-    const announcer = { host: key.host, mayPool: key.mayPool, site: await siteOfHost(database, key.host) };
+    const announcer = { host: key.host, mayPool: key.mayPool, ...(await siteOfHost(database, key.host)) };
     this.#known.set(hash, { announcer, until: at.getTime() + REMEMBERED_MS });
     return announcer;
   }

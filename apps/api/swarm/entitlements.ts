@@ -1,13 +1,14 @@
 import { parseCid } from '#content/cid/cid';
 import type { AnnouncedFile } from '#contracts/swarm';
 import { BoundedMap } from '#core/bounded-map';
-import { MINUTE_MS, SECOND_MS } from '#core/units';
-import { fetchableCids } from '#database/hosts/swarm-hosts';
+import { SECOND_MS } from '#core/units';
+import { fetchableFiles, type FetchableFile } from '#database/hosts/swarm-hosts';
 import type { Dependencies } from '../dependencies.ts';
 import { RequestError } from '../server/errors/request-error.ts';
 import type { Announcer } from './announcer.ts';
 
-const ALLOWED_MS = MINUTE_MS;
+/** So long a host may fetch for an older rollout after a newer one took it. */
+const ALLOWED_MS = 15 * SECOND_MS;
 /** A download may be created a moment after its host first asks. */
 const REFUSED_MS = 2 * SECOND_MS;
 const MAX_REMEMBERED = 100_000;
@@ -15,7 +16,7 @@ const MAX_REMEMBERED = 100_000;
 /** Which files a host may take part in: those that a download of it names. To know a CID is not enough. */
 export class Entitlements {
   readonly #deps: Pick<Dependencies, 'database' | 'now'>;
-  readonly #known = new BoundedMap<{ readonly isAllowed: boolean; readonly until: number }>({
+  readonly #known = new BoundedMap<{ readonly file: FetchableFile | undefined; readonly until: number }>({
     capacity: MAX_REMEMBERED,
   });
 
@@ -24,22 +25,26 @@ export class Entitlements {
   }
 
   /**
-   * @returns the CIDs of the files that the host may fetch
+   * @returns the files that the host may fetch, by their CID as they are announced
    * @throws RequestError for a name that is of another CID
    */
-  async of({ host, mayPool }: Announcer, files: readonly AnnouncedFile[]): Promise<ReadonlySet<string>> {
+  async of({ host, mayPool }: Announcer, files: readonly AnnouncedFile[]): Promise<ReadonlyMap<string, FetchableFile>> {
     const names = new Map(files.map((file, index) => [file.cid, nameOf(file, index)]));
     const nowMs = this.#deps.now().getTime();
     const asked = [...names.values()].filter((name) => !this.#isFresh(host, name, nowMs));
     if (asked.length > 0) {
-      const found = await fetchableCids(this.#deps.database, host, mayPool, asked);
+      const found = await fetchableFiles(this.#deps.database, host, mayPool, asked);
       for (const name of asked) {
-        const isAllowed = found.has(name);
-        this.#known.set(`${host} ${name}`, { isAllowed, until: nowMs + (isAllowed ? ALLOWED_MS : REFUSED_MS) });
+        const file = found.find(({ cid }) => cid === name);
+        this.#known.set(`${host} ${name}`, { file, until: nowMs + (file === undefined ? REFUSED_MS : ALLOWED_MS) });
       }
     }
-    const allowed = [...names].filter(([, name]) => this.#known.peek(`${host} ${name}`)?.isAllowed === true);
-    return new Set(allowed.map(([cid]) => cid));
+    return new Map(
+      [...names].flatMap(([cid, name]) => {
+        const file = this.#known.peek(`${host} ${name}`)?.file;
+        return file === undefined ? [] : [[cid, file] as const];
+      }),
+    );
   }
 
   #isFresh(host: string, name: string, nowMs: number): boolean {

@@ -1,8 +1,11 @@
 import type { AnnounceBody, AnnouncedFile, Announced, AnsweredFile } from '#contracts/swarm';
+import { BoundedMap } from '#core/bounded-map';
 import { LEECHING_INTERVAL_MS, QUARANTINE_MS, SEEDING_INTERVAL_MS } from '#core/swarm/lease-time';
 import { hostKey } from '#core/text/host-name';
+import { SECOND_MS } from '#core/units';
 import { ensureSetting } from '#database/sql/setting-queries';
 import { makePeerTokenKey, PEER_TOKEN_MS, publicHalfOf, signPeerToken } from '#http/peer-token';
+import { noteSwarms } from '#queue/swarm/list-swarms';
 import { isQuarantined, strike } from '#queue/swarm/quarantine';
 import { recordLocalWrite } from '../access/audit/audit-writes.ts';
 import type { Dependencies } from '../dependencies.ts';
@@ -10,13 +13,20 @@ import { RequestError } from '../server/errors/request-error.ts';
 import { announceFile } from './announce-file.ts';
 import type { Announcer } from './announcer.ts';
 import { Entitlements } from './entitlements.ts';
+import { partOfSite } from './site-parts.ts';
 
 type TrackerDeps = Pick<Dependencies, 'database' | 'queues' | 'prefix' | 'now' | 'log'>;
+
+/** A swarm is noted in the list of all swarms at most this often by one process. */
+const NOTED_EVERY_MS = 5 * SECOND_MS;
+const MAX_NOTED = 10_000;
 
 /** Introduces the hosts of a fleet to each other, and divides the pieces of files among them. Its state is in Redis. */
 export class Tracker {
   readonly #deps: TrackerDeps;
   readonly #entitlements: Entitlements;
+  /** When swarms were noted in the list of all swarms. */
+  readonly #noted = new BoundedMap<number>({ capacity: MAX_NOTED });
   #key: Promise<string> | undefined;
 
   constructor(deps: TrackerDeps) {
@@ -31,18 +41,23 @@ export class Tracker {
     const { queues, prefix } = this.#deps;
     const allowed = await this.#entitlements.of(announcer, body.files);
     const quarantined = await isQuarantined(queues.redis, prefix, announcer.host);
-    const isLeeching = body.files.some(({ state }) => state === 'leeching');
+    const isLeeching = body.isFetching || body.files.some(({ state }) => state === 'leeching');
     const intervalMs = isLeeching ? LEECHING_INTERVAL_MS : SEEDING_INTERVAL_MS;
     const files = await Promise.all(
-      body.files.map((file) =>
-        allowed.has(file.cid)
-          ? announceFile(this.#deps, { announcer, body, file, intervalMs, isQuarantined: quarantined })
-          : foreign(file),
-      ),
+      body.files.map((file) => {
+        const own = allowed.get(file.cid);
+        if (own === undefined) return foreign(file);
+        return announceFile(this.#deps, {
+          ...{ announcer, body, file, allowed: own, intervalMs, isQuarantined: quarantined },
+        });
+      }),
     );
     for (const file of body.files) if (allowed.has(file.cid)) await this.#strike(announcer, file);
-    const token = allowed.size === 0 ? null : await this.#tokenOf(announcer.host, [...allowed]);
-    return { intervalMs, site: announcer.site, token, tokenEndsInMs: token === null ? 0 : PEER_TOKEN_MS, files };
+    await this.#note(body.files.filter(({ cid, state }) => allowed.has(cid) && state !== 'gone'));
+    const limits = { outsideBytesPerSecond: await partOfSite(this.#deps, announcer, body, files) };
+    const token = allowed.size === 0 ? null : await this.#tokenOf(announcer.host, [...allowed.keys()]);
+    const tokenEndsInMs = token === null ? 0 : PEER_TOKEN_MS;
+    return { intervalMs, site: announcer.site, token, tokenEndsInMs, limits, files };
   }
 
   /** @returns 32 bytes in base64url, with which hosts check peer tokens */
@@ -61,6 +76,16 @@ export class Tracker {
 
   async #tokenOf(host: string, cids: readonly string[]): Promise<string> {
     return signPeerToken(await this.#privateKey(), { host, cids, untilMs: this.#deps.now().getTime() + PEER_TOKEN_MS });
+  }
+
+  async #note(files: readonly AnnouncedFile[]): Promise<void> {
+    const now = this.#deps.now().getTime();
+    const due = files.filter(({ cid, sizeBytes }) => {
+      const at = this.#noted.peek(`${cid} ${sizeBytes}`);
+      return at === undefined || now - at >= NOTED_EVERY_MS;
+    });
+    for (const { cid, sizeBytes } of due) this.#noted.set(`${cid} ${sizeBytes}`, now);
+    await noteSwarms(this.#deps.queues.redis, this.#deps.prefix, due, now);
   }
 
   async #strike({ host: reporter }: Announcer, { cid, blame }: AnnouncedFile): Promise<void> {

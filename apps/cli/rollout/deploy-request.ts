@@ -18,6 +18,7 @@ export interface DeployOptions {
   readonly after?: string;
   readonly hold?: boolean;
   readonly priority?: string;
+  readonly originCopies?: string;
   readonly idempotencyKey?: string;
 }
 
@@ -41,7 +42,7 @@ export function deployRequest(what: string, options: DeployOptions): CreateRollo
     ...(options.mode === undefined ? {} : { mode: options.mode }),
     ...commandsOf(options),
     ...(options.hold ? { hold: true } : {}),
-    ...(options.priority === undefined ? {} : { priority: priorityOf(options.priority) }),
+    ...numbersOf(options),
   };
 }
 
@@ -50,9 +51,22 @@ function commandsOf({ before, after }: DeployOptions): Pick<CreateRolloutInput, 
   return { commands: { ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) } };
 }
 
+const numbersOf = ({
+  priority,
+  originCopies,
+}: DeployOptions): Pick<CreateRolloutInput, 'priority' | 'originCopies'> => ({
+  ...(priority === undefined ? {} : { priority: priorityOf(priority) }),
+  ...(originCopies === undefined ? {} : { originCopies: copiesOf(originCopies) }),
+});
+
 function priorityOf(text: string): number {
   if (/^[1-9]\d{0,6}$/.test(text) && Number(text) <= MAX_PRIORITY) return Number(text);
   throw new RangeError(`--priority must be a whole number from 1 (first) to ${MAX_PRIORITY} (got "${text}")`);
+}
+
+function copiesOf(text: string): number {
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
+  throw new RangeError(`--origin-copies must be a whole number from 1 to 9999 (got "${text}")`);
 }
 
 function percentOf(option: string, text: string): number {

@@ -38,6 +38,7 @@ export function rolloutDocument(
     counts: rollout.counts,
     threshold: rollout.threshold,
     isHolding: rollout.isHolding,
+    originCopies: rollout.originCopies,
     durationSeconds: Math.round(durationMs(rollout) / SECOND_MS),
     errors: errors.map(({ reason, count, hosts, message }) => ({ reason, count, hosts, message })),
     url,

@@ -67,6 +67,7 @@ function addDeploy(program: Command, context: CommandContext): void {
     .option('--after <command>', 'with --mode activate: command of the worker after it shows the version')
     .option('--hold', 'once it succeeded, hosts that match later or return get the model too, until it is released')
     .option('--priority <n>', '1 is first; left out: before all numbers')
+    .option('--origin-copies <n>', 'copies of each file that may leave the origin; default: 1')
     .option('--idempotency-key <key>', 'the same key finds the same rollout; default: one of the CI run')
     .option('--dry-run', 'show what would happen')
     .option('--wait', 'wait for the verdict; the exit code says it');

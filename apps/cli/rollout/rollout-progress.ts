@@ -3,7 +3,7 @@ import type { RolloutHost } from '#contracts/http/rollouts/rollout-lists';
 import type { RolloutSources } from '#contracts/http/rollouts/rollout-overviews';
 import { clipEnd } from '../terminal/cells.ts';
 import { resolveMode, type ProgressEnvironment, type ProgressMode, type ProgressStream } from '../terminal/progress.ts';
-import { endedOf, hostLine, percentOf, progressLine, sharesText, titleLine } from './rollout-text.ts';
+import { originCopiesText, endedOf, hostLine, percentOf, progressLine, sharesText, titleLine } from './rollout-text.ts';
 
 /** What a display shows beside the rollout itself. */
 export interface RolloutDetails {
@@ -71,7 +71,7 @@ function plainDisplay(stream: ProgressStream, now: () => Date): RolloutDisplay {
   let timer: NodeJS.Timeout | undefined;
   const say = (line: string): unknown => stream.write(`${now().toISOString().slice(11, 19)} ${line}\n`);
   const show = (rollout: Rollout): void => {
-    say([progressLine(rollout), ...(shares === '' ? [] : [shares])].join(' | '));
+    say([progressLine(rollout), shares, originCopiesText(rollout)].filter((text) => text !== '').join(' | '));
     clearTimeout(timer);
     timer = setTimeout(() => show(latest!), PLAIN_EVERY_MS).unref();
   };
@@ -114,7 +114,8 @@ function barDisplay(stream: ProgressStream, signs: Signs): RolloutDisplay {
     detailsFor: () => 'all',
     update(rollout, { hosts, sources } = { hosts: [], sources: [] }) {
       const shares = sharesText(sources);
-      const from = shares === '' ? [] : [`from ${shares}`];
+      const parts = [shares, originCopiesText(rollout)].filter((text) => text !== '');
+      const from = parts.length === 0 ? [] : [`from ${parts.join(' | ')}`];
       const head = [titleLine(rollout), bar(rollout, signs), progressLine(rollout), ...from];
       latest = [...head, ...hosts.map(hostLine)];
       draw();

@@ -62,6 +62,10 @@ export const progressLine = (rollout: Rollout): string =>
 export const stateLine = ({ state, message }: Pick<Rollout, 'state' | 'message'>): string =>
   `${state.replaceAll('_', ' ')}: ${printable(message)}`;
 
+/** Copies that left the origin, and how many may; empty before the first byte, and where hosts share no file. */
+export const originCopiesText = ({ originCopies: { copies, allowed } }: Pick<Rollout, 'originCopies'>): string =>
+  copies === null ? '' : `${copies.toFixed(2)} of ${allowed} ${allowed === 1 ? 'copy' : 'copies'} from the origin`;
+
 /** How many hosts are how far. */
 export function hostsLine(rollout: Rollout): string {
   const { counts, bytes } = rollout;

@@ -3,11 +3,11 @@ import type { CommandContext } from '../context.ts';
 
 /** `site` with its commands. */
 export function addSiteCommands(program: Command, context: CommandContext): void {
-  const site = program.command('site').description('sites of hosts: list, budget');
+  const site = program.command('site').description('sites of hosts: list, budget, limit');
   const json = ['--json', 'one JSON object on stdout'] as const;
   site
     .command('list')
-    .description('sites, their hosts and their byte budgets')
+    .description('sites, their hosts, byte budgets and limits')
     .option(...json)
     .action(async (options) => (await import('../commands/sites/site.ts')).siteList(options, context));
   site
@@ -19,5 +19,12 @@ export function addSiteCommands(program: Command, context: CommandContext): void
     .option(...json)
     .action(async (name, size, options) =>
       (await import('../commands/sites/site.ts')).siteBudget(name, size, options, context),
+    );
+  site
+    .command('limit <site> <rate>')
+    .description('most bytes that enter the site in a second, over all of its hosts, such as 25MB; none: no limit')
+    .option(...json)
+    .action(async (name, rate, options) =>
+      (await import('../commands/sites/site.ts')).siteLimit(name, rate, options, context),
     );
 }

@@ -1,4 +1,4 @@
-import type { SwarmView } from '#contracts/swarm';
+import type { SwarmView } from '#contracts/swarm-view';
 import { clipEnd } from '../terminal/cells.ts';
 import { redrawnBlock, resolveMode, type ProgressEnvironment, type ProgressStream } from '../terminal/progress.ts';
 import { swarmLine, swarmLines } from './swarm-text.ts';

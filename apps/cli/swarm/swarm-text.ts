@@ -1,4 +1,4 @@
-import type { SwarmView } from '#contracts/swarm';
+import type { SwarmView } from '#contracts/swarm-view';
 import { PieceMap } from '#core/swarm/piece-map';
 import { formatBytes, formatDuration } from '#core/units';
 import { formatTable } from '../terminal/table.ts';
@@ -22,7 +22,8 @@ const LEAST_MAP_CELLS = 12;
 /** Cells of the columns beside the map. */
 const OTHER_CELLS = 60;
 
-const BOTTLENECK = {
+/** What limits a swarm, in words. */
+export const BOTTLENECK = {
   origin: 'the origin',
   'site-link': 'the link of a site',
   'slowest-host': 'the slowest host',

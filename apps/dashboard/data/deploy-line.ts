@@ -13,12 +13,13 @@ export interface RolloutForm {
   readonly onFailure: 'stop' | 'continue';
   readonly mode: '' | 'download' | 'activate';
   readonly priority: string;
+  readonly originCopies: string;
   readonly hold: '' | 'true';
 }
 
 export const EMPTY_FORM: RolloutForm = {
   ...{ model: '', version: '', selector: '', threshold: '98', canary: '', batch: '', deadline: '24h' },
-  ...{ offline: 'wait', onFailure: 'stop', mode: '', priority: '', hold: '' },
+  ...{ offline: 'wait', onFailure: 'stop', mode: '', priority: '', originCopies: '', hold: '' },
 };
 
 const nameOf = ({ model, version }: RolloutForm): string => (version === '' ? model : `${model}@${version}`);
@@ -38,6 +39,7 @@ export function rolloutRequestOf(form: RolloutForm): CreateRolloutInput {
     ...{ offline, onFailure },
     ...(mode === '' ? {} : { mode }),
     ...(priority === '' ? {} : { priority: numberOf(priority) }),
+    ...(form.originCopies === '' ? {} : { originCopies: numberOf(form.originCopies) }),
     ...(hold === '' ? {} : { hold: true }),
   };
 }
@@ -60,6 +62,7 @@ export function deployLine(form: RolloutForm): string {
     ['--on-failure', onFailure],
     ...(mode === '' ? [] : ([['--mode', mode]] as const)),
     ...(priority === '' ? [] : ([['--priority', priority]] as const)),
+    ...(form.originCopies === '' ? [] : ([['--origin-copies', form.originCopies]] as const)),
   ];
   return [
     'haulier deploy',

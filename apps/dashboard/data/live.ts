@@ -11,7 +11,7 @@ export type Listening = 'live' | 'polling' | 'paused';
 /** The first part of a query's key that each topic of events makes old. */
 const KEYS: Readonly<Record<string, readonly string[]>> = {
   downloads: ['downloads', 'download', 'status', 'model'],
-  rollouts: ['rollouts', 'rollout'],
+  rollouts: ['rollouts', 'rollout', 'swarms'],
   hosts: ['hosts', 'host'],
   sources: ['sources', 'metrics'],
   notices: ['status'],

@@ -14,6 +14,7 @@ export const PLACES: readonly NavigationPlace[] = [
   { to: '/hosts', label: 'Hosts', icon: 'hosts' },
   { to: '/models', label: 'Models', icon: 'models' },
   { to: '/downloads', label: 'Downloads', icon: 'downloads' },
+  { to: '/swarms', label: 'Swarms', icon: 'swarms' },
   { to: '/sources', label: 'Sources', icon: 'sources' },
   { to: '/charts', label: 'Metrics', icon: 'metrics' },
   { to: '/admin/queues', label: 'Queues', icon: 'queues', isOutside: true },

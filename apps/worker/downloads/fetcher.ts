@@ -7,6 +7,7 @@ import type { Throttle } from '#transfer/report/throttle';
 import type { WorkerConfig } from '../config.ts';
 import type { SharedDownload } from '../swarm/shared-download.ts';
 import type { WorkerSwarm } from '../swarm/worker-swarm.ts';
+import { isOutside } from './outside.ts';
 import type { SourcePlaces } from './source-places.ts';
 import type { TransferLimits } from './transfer-limits.ts';
 
@@ -38,7 +39,7 @@ export interface FetcherDeps {
   /** The sources of the file in their configured order. */
   readonly sourcesOf: (job: DownloadJob) => Source[];
   /** Other hosts that the file is shared with. */
-  readonly swarm?: Pick<WorkerSwarm, 'join'> | undefined;
+  readonly swarm?: Pick<WorkerSwarm, 'join' | 'fetches'> | undefined;
   /** Health of the sources over all transfers of this worker. */
   readonly health: SourceHealth;
   /** The orders that an admin set. */
@@ -53,22 +54,28 @@ export function createFetcher({ config, limits, sourcesOf, swarm, health, places
       const cid = job.file.cid ?? (await keptCid(tables, leavesOf));
       const layers = job.layers?.map(layerOfName) ?? config.layers;
       const joined = layers.includes('peer') ? joinSwarm(swarm, job, cid) : undefined;
+      const ended = tellUntold(swarm, joined);
       await joined?.start();
       const share = joined?.share;
       const own = sourcesOf(job);
       const sources = [...own, ...peersOf(share)];
       onSources?.((name) => [...own, ...peersOf(share)].find((source) => source.name === name));
       onOffered?.(() => joined?.withdraw());
-      const common = commonOptions({ config, limits, health, places }, job, throttle);
+      const common = commonOptions({ config, limits, health, places, joined }, job, throttle);
       const dagProfile = cid === undefined ? ('unixfs-v1-2025' as const) : undefined;
       try {
         return await obtain({ ...job.file, cid }, { ...hooks, ...common, sources, layers, tables, share, dagProfile });
       } finally {
         joined?.stop();
+        ended();
       }
     },
   };
 }
+
+/** A download that the tracker does not learn of counts in the limit of the site all the same. @returns call it at its end */
+const tellUntold = (swarm: FetcherDeps['swarm'], joined: SharedDownload | undefined): (() => void) =>
+  (joined?.isTold === true ? undefined : swarm?.fetches()) ?? (() => undefined);
 
 const peersOf = (share: SharedDownload['share'] | undefined): readonly Source[] => share?.sources ?? [];
 
@@ -79,14 +86,21 @@ const joinSwarm = (
   cid: string | undefined,
 ): SharedDownload | undefined => (cid === undefined ? undefined : swarm?.join(job, cid));
 
+interface CommonDeps extends Pick<FetcherDeps, 'config' | 'limits' | 'health' | 'places'> {
+  readonly joined: SharedDownload | undefined;
+}
+
 const commonOptions = (
-  { config, limits, health, places }: Pick<FetcherDeps, 'config' | 'limits' | 'health' | 'places'>,
+  { config, limits, health, places, joined }: CommonDeps,
   job: DownloadJob,
   throttle: Throttle,
 ) => ({
   strategy: job.strategy ?? config.strategy,
   throttles: [limits.worker, throttle],
-  sourceThrottles: ({ origin }: Source) => limits.ofSource(origin),
+  sourceThrottles: (source: Source) => [
+    ...limits.ofSource(source.origin),
+    ...(isOutside(source, (origin) => joined?.isFar(origin) === true) ? [limits.outside] : []),
+  ],
   health: ({ origin }: Source) => health.of(origin),
   setPlace: (source: Source) => places.of(source),
 });

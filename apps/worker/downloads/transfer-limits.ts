@@ -6,6 +6,7 @@ import type { WorkerConfig } from '../config.ts';
 export class TransferLimits {
   readonly #configured: Pick<WorkerConfig, 'limitBytesPerSecond' | 'sourceLimits'>;
   readonly #worker: Throttle;
+  readonly #outside = createThrottle(undefined);
   /** By host; holds only hosts with a limit. */
   readonly #sources = new Map<string, Throttle>();
 
@@ -13,6 +14,16 @@ export class TransferLimits {
     this.#configured = configured;
     this.#worker = createThrottle(configured.limitBytesPerSecond);
     for (const [host, rate] of configured.sourceLimits) this.#sources.set(host, createThrottle(rate));
+  }
+
+  /** Of what comes from outside of the site of this host. */
+  get outside(): ByteLimit {
+    return this.#outside;
+  }
+
+  /** @param bytesPerSecond the part of this host in the limit of its site; undefined: no limit */
+  setOutside(bytesPerSecond: number | undefined): void {
+    this.#outside.setRate(bytesPerSecond);
   }
 
   get worker(): ByteLimit {

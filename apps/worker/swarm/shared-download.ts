@@ -91,6 +91,14 @@ export class SharedDownload {
     );
   }
 
+  /** Other hosts learn of it from the tracker. */
+  get isTold(): boolean {
+    return this.#tracked !== undefined;
+  }
+
+  /** Whether a source is a host of another site, as far as the tracker says. */
+  isFar = (origin: string): boolean => this.#tracked?.isFar(origin) ?? false;
+
   #track(sizeBytes: number): void {
     const { tracker } = this.#options;
     if (tracker === undefined || !isTracked(this.#cid, sizeBytes)) return;
@@ -120,6 +128,7 @@ export class SharedDownload {
         return tracked()?.isAlone ?? false;
       },
       mayAsk: (piece) => tracked()?.mayAsk(piece) ?? false,
+      mayTake: (url, piece) => tracked()?.mayTake(url, piece) ?? true,
     };
   }
 

@@ -61,6 +61,8 @@ export class TrackedFile implements PieceLeases {
   #aloneAnswers = 0;
   #want = FIRST_WANT;
   #doneBytes = 0;
+  #originBytes = 0;
+  #diskWaitMs = 0;
   /** Since the last announce. */
   #hasChanged = true;
 
@@ -99,6 +101,11 @@ export class TrackedFile implements PieceLeases {
     return this.state !== 'known' || host === undefined || host.site === this.#site || this.#mayFetch(piece, 'site');
   }
 
+  /** The host at this address is of another site. */
+  isFar(origin: string): boolean {
+    return [...this.#hosts].some(([url, { site }]) => site !== this.#site && new URL(url).origin === origin);
+  }
+
   /** Resolves with the first answer, or when it takes too long. */
   first(): Promise<void> {
     if (this.#answeredAt !== undefined || this.#isRefused) return Promise.resolve();
@@ -115,6 +122,7 @@ export class TrackedFile implements PieceLeases {
   begin(held: HeldFile): void {
     [this.#held, this.#hasChanged] = [held, true];
     this.#doneBytes = doneBytesOf(held);
+    this.#diskWaitMs = held.diskWaitMs();
   }
 
   /** Bytes that arrived since the last call. */
@@ -124,8 +132,16 @@ export class TrackedFile implements PieceLeases {
     return Math.max(0, this.#doneBytes - before);
   }
 
+  /** Milliseconds that it waited for the disk since the last call. */
+  diskWaitedMs(): number {
+    const before = this.#diskWaitMs;
+    this.#diskWaitMs = this.#held?.diskWaitMs() ?? before;
+    return Math.max(0, this.#diskWaitMs - before);
+  }
+
   /** The transfer has ended. @param isHere the whole file is in the store */
   end(isHere: boolean): void {
+    this.#originBytes = this.#held?.originBytes() ?? this.#originBytes;
     [this.#held, this.#hasChanged] = [undefined, true];
     this.#phase = isHere ? 'seeding' : 'gone';
   }
@@ -153,6 +169,7 @@ export class TrackedFile implements PieceLeases {
       ...{ cid, sizeBytes, state: this.#phase, have: have.toString(), leases, blame: [...this.#blame.values()] },
       ...(named !== cid && { named }),
       want: isLeeching ? this.#want : 0,
+      originBytes: this.#held?.originBytes() ?? this.#originBytes,
     };
   }
 

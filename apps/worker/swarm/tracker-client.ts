@@ -13,6 +13,8 @@ export interface TrackerClientOptions {
   readonly host: string;
   /** Another one after each start. */
   readonly boot: string;
+  /** Called with the part of this host in the limit of its site, after each answer; bytes per second, undefined: no limit. */
+  readonly onLimit?: ((bytesPerSecond: number | undefined) => void) | undefined;
   readonly logger: Logger;
   /** Monotonic milliseconds. */
   readonly now?: (() => number) | undefined;
@@ -53,6 +55,8 @@ export class TrackerClient {
   #announcedAt = -Infinity;
   #dueAt = Infinity;
   #failures = 0;
+  /** Files that are fetched and not announced. */
+  #fetching = 0;
   #token: { readonly text: string; readonly untilMs: number } | undefined;
   #key: string | undefined;
   #keyAskedAt = -Infinity;
@@ -94,6 +98,13 @@ export class TrackerClient {
     return file;
   }
 
+  /** A file is fetched that is not announced: it counts in the limit of the site. @returns call it at its end */
+  fetches(): () => void {
+    this.#fetching += 1;
+    if (this.#failures === 0) this.#dueAt = 0;
+    return () => void (this.#fetching -= 1);
+  }
+
   /** Announces a file that is in the store. */
   seed(cid: string, sizeBytes: number): void {
     if (this.#files.has(cid)) return;
@@ -120,7 +131,12 @@ export class TrackerClient {
 
   #tick(): void {
     const now = this.#now();
-    if (this.#running !== undefined || this.#files.size === 0 || now - this.#announcedAt < LEAST_PAUSE_MS) return;
+    if (
+      this.#running !== undefined ||
+      this.#files.size + this.#fetching === 0 ||
+      now - this.#announcedAt < LEAST_PAUSE_MS
+    )
+      return;
     const hasNews = this.#failures === 0 && [...this.#files.values()].some((file) => file.hasNews);
     if (now < this.#dueAt && !hasNews) return;
     this.#running = this.#announce().finally(() => (this.#running = undefined));
@@ -133,8 +149,11 @@ export class TrackerClient {
     const { host, boot, client, logger } = this.#options;
     const files = this.#chosen().map((file) => ({ file, sent: file.announced() }));
     for (const { file } of files) this.rates.took(file.arrivedBytes());
+    const waitedMs = files.map(({ file }) => file.diskWaitedMs());
+    this.rates.waited(Math.max(0, ...waitedMs));
     const body: AnnounceInput = {
       ...{ host, boot, urls: [...this.#urls], rate: this.rates.now(), files: files.map(({ sent }) => sent) },
+      ...{ diskBound: this.rates.isDiskBound(), isFetching: this.#fetching > 0 },
     };
     try {
       const answer = await client.announce(body, this.#stopping.signal);
@@ -156,6 +175,7 @@ export class TrackerClient {
   #take(answer: Announced, files: readonly { file: TrackedFile; sent: AnnounceInput['files'][number] }[]): void {
     const now = this.#now();
     this.#failures = 0;
+    this.#options.onLimit?.(answer.limits?.outsideBytesPerSecond ?? undefined);
     this.#token = answer.token === null ? undefined : { text: answer.token, untilMs: now + answer.tokenEndsInMs };
     for (const { file, sent } of files) {
       const own = answer.files.find(({ cid }) => cid === file.cid);

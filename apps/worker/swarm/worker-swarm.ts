@@ -19,6 +19,8 @@ import { urlsOfServer, type ServerAddress } from './urls-of-server.ts';
 export interface WorkerSwarm {
   /** Asks the peers for the file, and offers its verified leaves to them as they arrive. */
   join(job: DownloadJob, cid: string): SharedDownload;
+  /** A file is fetched that other hosts do not learn of. @returns call it at its end */
+  fetches(): () => void;
   /** Looks for other hosts. @param served where the server of this worker listens; undefined: nowhere */
   start(served: ServerAddress | undefined): void;
   /** Takes what an event says of this host. */
@@ -43,6 +45,8 @@ export interface WorkerSwarmOptions extends Guards {
   readonly store: Pick<Store, 'contentOf' | 'inventory'>;
   /** @returns the API as this host sees it */
   readonly clientOf: (tracker: NonNullable<SwarmConfig['tracker']>) => SwarmClient;
+  /** How fast this host may fetch from outside of its site; bytes per second, undefined: no limit. */
+  readonly onSiteLimit: (bytesPerSecond: number | undefined) => void;
   readonly logger: Logger;
 }
 
@@ -53,7 +57,10 @@ export function workerSwarm(config: SwarmConfig, options: WorkerSwarmOptions): W
   const network = networkOf(config, book, logger);
   const tracker =
     config.tracker &&
-    new TrackerClient({ client: clientOf(config.tracker), host: config.tracker.host, boot: bootId, logger });
+    new TrackerClient({
+      ...{ client: clientOf(config.tracker), host: config.tracker.host, boot: bootId, logger },
+      onLimit: options.onSiteLimit,
+    });
   const isHere = async (cid: string): Promise<boolean> => (await store.contentOf({ cid, digests: {} })) !== undefined;
   const checkSeeds = async (): Promise<void> => {
     for (const seed of tracker?.seeds ?? []) if (!(await isHere(seed.cid))) seed.end(false);
@@ -65,6 +72,7 @@ export function workerSwarm(config: SwarmConfig, options: WorkerSwarmOptions): W
       new SharedDownload(job, canonicalCid(given), {
         ...{ siteKey: config.siteKey, book, tracker, http, growing, guard, peerId, isHere, logger },
       }),
+    fetches: () => tracker?.fetches() ?? (() => undefined),
     start(served) {
       if (served !== undefined) network?.start({ peerId, port: served.port, site: site ?? '', inventory: '' });
       if (tracker === undefined) return;

@@ -49,6 +49,21 @@ const SiteBudget = z.strictObject({
   setAt: Moment,
 });
 
+export const SiteLimitBody = z
+  .strictObject({
+    bytesPerSecond: z
+      .number()
+      .int('a limit is a whole number of bytes per second')
+      .min(1, 'a limit is at least 1 byte per second')
+      .max(Number.MAX_SAFE_INTEGER)
+      .describe('most bytes that enter the site in a second, over all of its hosts that announce themselves'),
+  })
+  .meta({ examples: [{ bytesPerSecond: 25_000_000 }] });
+
+export type SiteLimitInput = z.input<typeof SiteLimitBody>;
+
+const SiteLimit = z.strictObject({ bytesPerSecond: Count, setBy: z.string(), setAt: Moment });
+
 export const Site = z
   .strictObject({
     site: z.string(),
@@ -58,6 +73,7 @@ export const Site = z
       'hosts with lost files whose repair waits for other hosts of the site, or for the budget',
     ),
     budget: SiteBudget.nullable().describe('null: without limit'),
+    limit: SiteLimit.nullable().describe('how fast bytes may enter the site; null: without limit'),
     days: z
       .array(z.strictObject({ day: z.iso.date(), bytes: Count }))
       .describe(

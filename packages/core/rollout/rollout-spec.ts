@@ -101,4 +101,6 @@ export interface RolloutSpec {
   readonly commands?: ActivationCommands | undefined;
   /** Of its jobs on each host, and among rollouts that begin at the same time: 1 is first. Left out: before all numbers. */
   readonly priority?: number | undefined;
+  /** How many copies of each file may leave the origin while other hosts can give it. Left out: 1. */
+  readonly originCopies?: number | undefined;
 }

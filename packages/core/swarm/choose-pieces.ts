@@ -37,7 +37,7 @@ export function choosePieces(
   for (let piece = 0; piece < holders.length; piece += 1) {
     if (siteHolders[piece] !== 0 || has(piece)) continue;
     const from = holders[piece] === 0 ? 'origin' : 'site';
-    if ((from === 'origin' ? originLeases : siteLeases).has(piece)) continue;
+    if (originLeases.has(piece) || (from === 'site' && siteLeases.has(piece))) continue;
     found.push({ piece, from, holders: holders[piece]!, tie: random() });
   }
   found.sort((a, b) => a.holders - b.holders || a.tie - b.tie);

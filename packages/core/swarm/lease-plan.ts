@@ -18,6 +18,8 @@ export interface SwarmSight {
   readonly isPaused: boolean;
   readonly ownMs: number | undefined;
   readonly averageMs: number | undefined;
+  /** Bytes that may leave the origin although other sites have them, and those that did or are leased; undefined: none. */
+  readonly copies?: { readonly mostBytes: number; readonly copiedBytes: number } | undefined;
   /** Undefined before the first round. */
   readonly slots: OriginSlots | undefined;
   /** Leases that ended with their piece in the present round, and the sum of their times. */
@@ -32,6 +34,8 @@ export interface LeasePlan {
   readonly share: number;
   /** Leases on the origin that all hosts may hold. */
   readonly slots: number;
+  /** What may leave the origin although other sites have it; bytes. */
+  readonly copyBytes: number;
   /** Begins the next round with this; undefined while the present one lasts. */
   readonly next: OriginSlots | undefined;
   readonly leaseMs: number;
@@ -51,13 +55,20 @@ export function planLeases(sight: SwarmSight, random: () => number): LeasePlan |
   const { has, want, counts, round, slots: now = FIRST_SLOTS } = sight;
   // What it fetched would have to leave the origin again; but alone it has to fetch.
   if (sight.isHidden && sight.leechers > 0) return 'hidden';
-  const pieces = choosePieces(has, counts, spare(want), random);
+  const pieces = copied(choosePieces(has, counts, spare(want), random), sight);
   if (pieces.length === 0) return reasonOf(sight);
   if (sight.isPaused && pieces.every(({ from }) => from === 'origin')) return 'paused';
   const next = round.leases >= now.slots ? nextSlots(now, round.leases, round.totalMs) : undefined;
   const { slots } = next ?? now;
   const share = shareOfSlots(slots, sight.leechers);
-  return { pieces, most: want, share, slots, next, leaseMs: leaseMs(sight) };
+  const copyBytes = sight.copies?.mostBytes ?? 0;
+  return { pieces, most: want, share, slots, copyBytes, next, leaseMs: leaseMs(sight) };
+}
+
+/** Takes pieces that other sites have from the origin, while further copies may leave it. */
+function copied(choices: readonly PieceChoice[], { copies, pieceBytes }: SwarmSight): readonly PieceChoice[] {
+  let left = copies === undefined ? 0 : Math.floor((copies.mostBytes - copies.copiedBytes) / pieceBytes);
+  return choices.map((choice) => (choice.from === 'site' && left-- > 0 ? { ...choice, from: 'origin' } : choice));
 }
 
 /** Whether something that the host lacks is only to come from hosts that hold leases. */

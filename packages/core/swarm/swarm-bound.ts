@@ -7,7 +7,7 @@ export type Bottleneck = 'origin' | 'site-link' | 'slowest-host' | 'disk' | 'upl
 export interface SwarmRates {
   readonly sizeBytes: number;
   readonly origin: number;
-  /** What entered each site by leases. */
+  /** What entered each site, from its first lease to its last piece. */
   readonly sites: readonly number[];
   readonly hosts: readonly { readonly down: number; readonly up: number; readonly diskBound: boolean }[];
 }

@@ -1,11 +1,29 @@
 import { SITE_LABEL } from '#core/selector/host-labels';
 import type { Database } from '../sql/connect.ts';
 
-/** @returns the label `site` of a host; empty for a host without one, or that is not known */
-export async function siteOfHost(database: Database, host: string): Promise<string> {
-  const sql = `SELECT coalesce(h.labels->>'${SITE_LABEL}', h.worker_labels->>'${SITE_LABEL}', '') AS site
-    FROM hosts h WHERE h.name = $1`;
-  return (await database.pool.query<{ site: string }>(sql, [host])).rows[0]?.site ?? '';
+/** Where a host is. */
+export interface HostSite {
+  /** Label `site`; empty for a host without one, or that is not known. */
+  readonly site: string;
+  /** How fast bytes may enter the site, over all of its hosts; null: no limit. */
+  readonly bytesPerSecond: number | null;
+}
+
+export async function siteOfHost(database: Database, host: string): Promise<HostSite> {
+  const sql = `SELECT s.site, l.bytes_per_second AS "bytesPerSecond" FROM hosts h
+    CROSS JOIN LATERAL (SELECT coalesce(h.labels->>'${SITE_LABEL}', h.worker_labels->>'${SITE_LABEL}', '') AS site) s
+    LEFT JOIN site_limits l ON l.site = s.site WHERE h.name = $1`;
+  return (await database.pool.query<HostSite>(sql, [host])).rows[0] ?? { site: '', bytesPerSecond: null };
+}
+
+/** A file that a host may fetch from other hosts. */
+export interface FetchableFile {
+  /** As its downloads name it. */
+  readonly cid: string;
+  /** The newest rollout that the latest download of it belongs to; null: none. */
+  readonly rollout: string | null;
+  /** How many copies may leave the origin for that rollout while other hosts can give it. */
+  readonly originCopies: number;
 }
 
 /**
@@ -13,14 +31,15 @@ export async function siteOfHost(database: Database, host: string): Promise<stri
  *
  * @param cids as downloads name them
  */
-export async function fetchableCids(
+export async function fetchableFiles(
   database: Database,
   host: string,
   mayPool: boolean,
   cids: readonly string[],
-): Promise<ReadonlySet<string>> {
-  const sql = `SELECT DISTINCT d.cid FROM downloads d
-    WHERE d.cid = ANY($2::text[]) AND (d.host = $1 OR ($3 AND d.host IS NULL)) AND d.status <> 'cancelled'`;
-  const { rows } = await database.pool.query<{ cid: string }>(sql, [host, cids, mayPool]);
-  return new Set(rows.map(({ cid }) => cid));
+): Promise<FetchableFile[]> {
+  const sql = `SELECT DISTINCT ON (d.cid) d.cid, r.id AS rollout, coalesce((r.spec->>'originCopies')::int, 1) AS "originCopies"
+    FROM downloads d LEFT JOIN rollout_downloads b ON b.download_id = d.id LEFT JOIN rollouts r ON r.id = b.rollout_id
+    WHERE d.cid = ANY($2::text[]) AND (d.host = $1 OR ($3 AND d.host IS NULL)) AND d.status <> 'cancelled'
+    ORDER BY d.cid, d.host NULLS LAST, d.created_at DESC, d.id, r.created_at DESC NULLS LAST, r.id`;
+  return (await database.pool.query<FetchableFile>(sql, [host, cids, mayPool])).rows;
 }

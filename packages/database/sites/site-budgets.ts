@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { SITE_LABEL } from '#core/selector/host-labels';
 import type { Database } from '../sql/connect.ts';
 import { daysBySite, type SiteDay } from './settle-charges.ts';
+import { limitsBySite, type SiteLimit } from './site-limits.ts';
 
 type Queryable = Pick<pg.ClientBase, 'query'>;
 
@@ -122,7 +123,7 @@ export async function dropBudget(database: Database, site: string): Promise<bool
   return (await database.pool.query('DELETE FROM site_budgets WHERE site = $1', [site])).rowCount === 1;
 }
 
-/** A site that hosts name, or that has a budget. */
+/** A site that hosts name, or that has a budget or a limit. */
 export interface SiteRow {
   readonly site: string;
   readonly hosts: number;
@@ -130,6 +131,7 @@ export interface SiteRow {
   /** Hosts with lost files whose repair waits. */
   readonly waitingRepairs: number;
   readonly budget: SetBudget | null;
+  readonly limit: SiteLimit | null;
   /** What settled charges moved, the newest day first. */
   readonly days: readonly SiteDay[];
 }
@@ -143,20 +145,23 @@ export async function listSites(database: Database, aliveSince: Date, now: Date)
       SELECT h.name, coalesce(h.labels->>'${SITE_LABEL}', h.worker_labels->>'${SITE_LABEL}', '') AS site, h.last_seen_at FROM hosts h
     ), known AS (
       SELECT p.site FROM placed p WHERE p.site <> '' UNION SELECT b.site FROM site_budgets b
+      UNION SELECT l.site FROM site_limits l
     )
     SELECT k.site, count(p.name) AS hosts, count(p.name) FILTER (WHERE p.last_seen_at >= $1) AS "onlineHosts",
       count(p.name) FILTER (WHERE EXISTS (
         SELECT 1 FROM downloads d WHERE d.host = p.name AND d.lost_at IS NOT NULL AND d.repair_waits AND d.status = 'pending'
       )) AS "waitingRepairs"
     FROM known k LEFT JOIN placed p ON p.site = k.site GROUP BY k.site ORDER BY k.site`;
-  const [sites, budgets, days] = await Promise.all([
-    database.pool.query<Omit<SiteRow, 'budget' | 'days'>>(sql, [aliveSince]),
+  const [sites, budgets, limits, days] = await Promise.all([
+    database.pool.query<Omit<SiteRow, 'budget' | 'limit' | 'days'>>(sql, [aliveSince]),
     budgetsBySite(database, now),
+    limitsBySite(database),
     daysBySite(database, DAYS_LISTED, now),
   ]);
   return sites.rows.map((site) => ({
     ...site,
     budget: budgets.get(site.site) ?? null,
+    limit: limits.get(site.site) ?? null,
     days: days.get(site.site) ?? [],
   }));
 }

@@ -18,6 +18,8 @@ export interface PieceLeases {
   readonly state: 'asking' | 'known' | 'away';
   /** This host is to fetch the piece from the origin. */
   mayAsk(piece: number): boolean;
+  /** This host may fetch the piece from the host at this address. */
+  mayTake(url: string, piece: number): boolean;
   /** No other host takes part: this host may ask the origin for every piece. */
   readonly isAlone: boolean;
 }
@@ -136,7 +138,8 @@ export class HostShare implements FileShare {
     const isLed = this.#isLed && !(this.#options.leases!.isAlone && live.length > 0);
     if (!isLed && (live.length === 0 || this.#isStuck(2))) return true;
     const piece = Math.floor(start / this.#pieceBytes);
-    const mayGive = ({ name }: PeerFile): boolean => !file.isRefused(name, leaf);
+    const mayTake = (url: string): boolean => this.#options.leases?.mayTake(url, piece) ?? true;
+    const mayGive = ({ name, url }: PeerFile): boolean => !file.isRefused(name, leaf) && mayTake(url);
     const isHeld = live.some((peer) => peer.map?.has(piece) === true && mayGive(peer));
     if (isHeld) return false;
     if (isLed) return this.#options.leases!.mayAsk(piece) || this.#isLongRefused(leaf);

@@ -25,6 +25,23 @@ local function hear(record, said, isNew)
   end
 end
 
+-- What came from the origin since the last announce; of a transfer that began since then all of it.
+local function tell(record, said)
+  if not said.originBytes then return end
+  local boot, before = (redis.call('HGET', base .. ':told', host) or ''):match('^(.*) (%d+)$')
+  before = boot == said.boot and tonumber(before) or 0
+  if said.originBytes < before then before = 0 end
+  if said.originBytes > before then count(record, 'o', said.originBytes - before) end
+  redis.call('HSET', base .. ':told', host, said.boot .. ' ' .. string.format('%.0f', said.originBytes))
+end
+
+-- A lease on a copy goes on when a host of another site has the piece.
+local function isOver(record, kind, piece, holder)
+  local other = known(holder)
+  local lease = other and other.leases[kind .. ':' .. piece]
+  return not (lease and lease.copy) or other.site == record.site
+end
+
 local function blame(name)
   local record = name ~= host and known(name)
   if not record then return end
@@ -40,18 +57,23 @@ local function blame(name)
 end
 
 local function enter(said)
-  local record = known(host)
+  local record, before = known(host), {}
   if record and record.site ~= said.site then
+    before = record
     remove(host)
     record = false
   end
   local isNew = not record
   if record and record.boot ~= said.boot then freeAll(record) end
-  if isNew then record = { began = now, leases = {}, blame = {}, down = 0, up = 0, counts = false } end
+  if isNew then
+    record = { began = before.began or now, done = before.done, leeched = before.leeched, leases = {}, blame = {}, counts = false }
+    record.down, record.up, record.diskBound = before.down or 0, before.up or 0, before.diskBound or false
+  end
   records[host] = record
   record.site, record.boot, record.urls, record.state = said.site, said.boot, said.urls, said.state
   record.down, record.up = math.max(record.down, said.down), math.max(record.up, said.up)
-  record.diskBound = said.diskBound
+  record.rollout = said.rollout
+  if said.state == 'leeching' then record.diskBound = said.diskBound end
   record.leeched = record.leeched or said.state == 'leeching'
   if said.state == 'seeding' and not record.done then record.done = now end
   if record.hiddenUntil and record.hiddenUntil <= now then record.hiddenUntil, record.blame = nil, {} end
@@ -63,14 +85,21 @@ local function enter(said)
 end
 
 local function announce(said)
-  if said.state == 'gone' then return remove(host) end
+  if said.state == 'gone' then
+    if known(host) then tell(known(host), said) end
+    redis.call('HDEL', base .. ':told', host)
+    return remove(host)
+  end
   local record, isNew = enter(said)
+  tell(record, said)
   local counts = said.urls ~= '' and not record.hiddenUntil
   redis.call(counts and said.state == 'leeching' and 'SADD' or 'SREM', base .. ':leechers', host)
   show(host, record, said.map, counts)
   for _, kind in ipairs(counts and { 'o', 's' } or {}) do
     for piece, holder in pairs(leased(kind, record.site)) do
-      if said.map:byte(piece + 1) == 49 then free(kind, kind == 'o' and '' or record.site, piece, holder == host) end
+      if said.map:byte(piece + 1) == 49 and isOver(record, kind, piece, holder) then
+        free(kind, kind == 'o' and '' or record.site, piece, holder == host)
+      end
     end
   end
   hear(record, said, isNew)
@@ -80,6 +109,12 @@ end
 
 /** Leases for the wished pieces that are still free, and the answer. */
 const ANSWER = `
+-- A piece that other sites have may leave the origin again, for this site.
+local function mayCopy(record, wish, piece)
+  local copied = tonumber(redis.call('HGET', base .. ':stats', 'copied:' .. record.rollout) or 0)
+  return copied + request.pieceBytes <= wish.copyBytes and holders(':held:' .. record.site, piece) == 0
+end
+
 local function grant(wish)
   local record = known(host)
   if not record then return end
@@ -97,12 +132,14 @@ local function grant(wish)
     local isOrigin = kind == 'o'
     local isFree = all < wish.most and redis.call('HEXISTS', leases(kind, record.site), piece) == 0
       and redis.call('HLEN', leases(kind, record.site)) < (isOrigin and wish.slots or limits.siteSlots)
-    if isFree and isOrigin then isFree = own < wish.share and not isPaused and holders(':held', piece) == 0 end
+    local isCopy = isOrigin and holders(':held', piece) > 0
+    if isFree and isOrigin then isFree = own < wish.share and not isPaused and (not isCopy or mayCopy(record, wish, piece)) end
     if isFree and not isOrigin then
       isFree = holders(':held', piece) > 0 and holders(':held:' .. record.site, piece) == 0
+        and redis.call('HEXISTS', leases('o'), piece) == 0
     end
     if isFree then
-      give(record, kind, piece, kind .. piece .. '.' .. string.format('%.0f', now))
+      give(record, kind, piece, kind .. piece .. '.' .. string.format('%.0f', now), isCopy)
       all = all + 1
       if isOrigin then own = own + 1 end
     end
@@ -140,7 +177,7 @@ local function keep()
   end
   redis.call('HSETNX', base .. ':stats', 'began', now)
   redis.call('ZADD', KEYS[2], now, request.sizeBytes)
-  local names = { ':hosts', ':maps', ':gone', ':held', ':sites', ':leechers', ':leases:o', ':ends', ':stats' }
+  local names = { ':hosts', ':maps', ':gone', ':held', ':sites', ':leechers', ':leases:o', ':ends', ':told', ':stats' }
   for _, site in ipairs(redis.call('SMEMBERS', base .. ':sites')) do
     for _, name in ipairs({ ':held:', ':in:', ':leases:s:' }) do names[#names + 1] = name .. site end
   end

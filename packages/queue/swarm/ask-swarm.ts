@@ -40,6 +40,10 @@ export interface HostAnnounce {
   readonly down: number;
   readonly up: number;
   readonly diskBound: boolean;
+  /** The rollout that it fetches the file for; empty: none. */
+  readonly rollout?: string | undefined;
+  /** What it took from sources that are no hosts in its present transfer; undefined: what its leases say counts. */
+  readonly originBytes?: number | undefined;
   readonly reports: readonly ReportedLease[];
   /** Hosts that this one cannot fetch from. */
   readonly blame: readonly string[];
@@ -87,12 +91,13 @@ export async function askSwarm(
     leaseMs: plan?.leaseMs ?? leaseMs({ pieceBytes, ownMs: undefined, averageMs: undefined }),
     announce: announce && {
       ...announce,
+      rollout: announce.rollout ?? '',
       urls: announce.urls.join(' '),
       map: announce.map.digits,
       reports: announce.reports.map(({ from, ...report }) => ({ ...report, kind: kindOf(from) })),
     },
     wish: plan && {
-      ...{ most: plan.most, share: plan.share, slots: plan.slots },
+      ...{ most: plan.most, share: plan.share, slots: plan.slots, copyBytes: plan.copyBytes },
       pieces: plan.pieces.map(({ piece, from }) => ({ piece, kind: kindOf(from) })),
       ...(plan.next && { round: plan.round, slotsJson: JSON.stringify(plan.next) }),
     },

@@ -9,7 +9,8 @@
  *   :leechers  set    hosts that fetch the file and that others can fetch from
  *   :leases:o  hash   piece → the host that may ask the origin for it; `:leases:s:SITE` the one that may fetch it from other sites
  *   :ends      zset   lease → when it ends
- *   :stats     hash   sums
+ *   :told      hash   host → its start, and what it said that it took from the origin since then
+ *   :stats     hash   sums; those that end with `:ROLLOUT` are of hosts that fetch the file for that rollout, or for none
  *
  * Times are milliseconds by the clock of Redis.
  */
@@ -69,13 +70,31 @@ local function show(name, record, map, counts)
   redis.call('HSET', base .. ':maps', name, map)
 end
 
+-- What enters the site of a host: for all, and for its rollout.
+local function inflows(record)
+  return { 'into:' .. record.site, 'into-site:' .. record.rollout .. ':' .. record.site }
+end
+
+-- Bytes that came from the origin ('o') or from other sites ('s').
+local function count(record, kind, bytes)
+  if kind == 'o' then
+    redis.call('HINCRBY', base .. ':stats', 'originBytes', bytes)
+    redis.call('HINCRBY', base .. ':stats', 'origin:' .. record.rollout, bytes)
+  end
+  for _, name in ipairs(inflows(record)) do
+    redis.call('HINCRBY', base .. ':stats', name, bytes)
+    redis.call('HSETNX', base .. ':stats', name .. '@from', now)
+    redis.call('HSET', base .. ':stats', name .. '@at', now)
+  end
+end
+
 local function measure(record, lease, kind)
   local took = now - lease.at
   record.own = record.own and 0.7 * record.own + 0.3 * took or took
   local average = tonumber(redis.call('HGET', base .. ':stats', 'pieceMs'))
   redis.call('HSET', base .. ':stats', 'pieceMs', average and 0.7 * average + 0.3 * took or took)
   if kind ~= 'o' then return end
-  redis.call('HSET', base .. ':stats', 'originAt', now)
+  redis.call('HSET', base .. ':stats', 'originAt', now, 'origin-at:' .. record.rollout, now)
   if lease.at < tonumber(redis.call('HGET', base .. ':stats', 'roundAt') or 0) then return end
   redis.call('HINCRBY', base .. ':stats', 'roundLeases', 1)
   redis.call('HINCRBY', base .. ':stats', 'roundMs', took)
@@ -91,16 +110,23 @@ local function free(kind, site, piece, isDone)
   if not lease then return end
   record.leases[kind .. ':' .. piece] = nil
   local bytes = isDone and math.min(request.pieceBytes, request.sizeBytes - piece * request.pieceBytes) or lease.bytes
-  if kind == 'o' then redis.call('HINCRBY', base .. ':stats', 'originBytes', bytes) end
-  redis.call('HINCRBY', base .. ':stats', 'into:' .. record.site, bytes)
+  -- What a host says of the origin counts more: it has bytes without a lease in it.
+  if kind ~= 'o' or redis.call('HEXISTS', base .. ':told', holder) == 0 then count(record, kind, bytes) end
+  if lease.copy then redis.call('HINCRBY', base .. ':stats', 'copied:' .. lease.copy, bytes - request.pieceBytes) end
   if isDone then measure(record, lease, kind) end
 end
 
-local function give(record, kind, piece, id)
-  record.leases[kind .. ':' .. piece] = { id = id, at = now, moved = now, bytes = 0, ends = now + request.leaseMs }
+-- isCopy: another host has the piece. The whole piece counts as copied until the lease has ended.
+local function give(record, kind, piece, id, isCopy)
+  local copy = isCopy and record.rollout or nil
+  record.leases[kind .. ':' .. piece] = { id = id, at = now, moved = now, bytes = 0, ends = now + request.leaseMs, copy = copy }
+  if copy then redis.call('HINCRBY', base .. ':stats', 'copied:' .. copy, request.pieceBytes) end
   redis.call('HSET', leases(kind, record.site), piece, host)
   redis.call('ZADD', base .. ':ends', now + request.leaseMs, kind .. ':' .. piece .. ':' .. (kind == 'o' and '' or record.site))
-  if kind == 'o' then redis.call('HSETNX', base .. ':stats', 'originFrom', now) end
+  for _, name in ipairs(inflows(record)) do redis.call('HSETNX', base .. ':stats', name .. '@from', now) end
+  if kind ~= 'o' then return end
+  redis.call('HSETNX', base .. ':stats', 'originFrom', now)
+  redis.call('HSETNX', base .. ':stats', 'origin-from:' .. record.rollout, now)
 end
 
 local function freeAll(record)

@@ -17,7 +17,10 @@ export interface SwarmRecord {
   /** The most that it reported; bytes per second. */
   readonly down: number;
   readonly up: number;
+  /** While it fetched the file. */
   readonly diskBound: boolean;
+  /** The rollout that it fetched the file for; empty: none. */
+  readonly rollout: string;
   readonly hiddenUntil?: number;
   /** Average time of its leases; milliseconds. */
   readonly own?: number;
@@ -53,6 +56,8 @@ export interface SwarmAnswer {
   readonly counts: PieceCounts;
   readonly isPaused: boolean;
   readonly slots: OriginSlots | undefined;
+  /** What left the origin, or is leased, although other sites had it: for the rollout of this host. */
+  readonly copiedBytes: number;
   /** Number of the present round, and what ended in it. */
   readonly round: { readonly number: string; readonly leases: number; readonly totalMs: number };
 }
@@ -79,6 +84,7 @@ export function readAnswer(reply: unknown, sizeBytes: number): SwarmAnswer | und
     counts: { holders, siteHolders, originLeases: numbersOf(originLeases), siteLeases: numbersOf(siteLeases) },
     isPaused: Number(stats.pausedUntil ?? 0) > nowMs,
     slots: stats.slots === undefined ? undefined : (parseJson(stats.slots) as OriginSlots),
+    copiedBytes: Number(stats[`copied:${record.rollout}`] ?? 0),
     round: {
       ...{ number: stats.round ?? '0', leases: Number(stats.roundLeases ?? 0), totalMs: Number(stats.roundMs ?? 0) },
     },

@@ -13,6 +13,7 @@ import { algorithmsOf, isProvable, type RunParts } from '../run/run-parts.ts';
 import type { Ground } from '../run/source-try.ts';
 import { NO_SOURCE, SpanBoard } from '../plan/span-board.ts';
 import { startFileDigest } from '../proof/threaded-digest.ts';
+import type { HeldFile } from '../report/transfer-options.ts';
 
 export interface LaidFileEvents {
   /** The board holds what earlier runs left; space is not reserved yet. */
@@ -80,7 +81,7 @@ export class LaidFile implements Ground {
       laid.carriedBytes = carriedBytes;
       await laid.restartDigest();
       laid.#begin(mustRecheck);
-      shareOut(parts, board);
+      shareOut(parts, board, laid.writer);
       return laid;
     } catch (error) {
       reservation.release();
@@ -184,7 +185,12 @@ export class LaidFile implements Ground {
 }
 
 /** Sources that hold parts are asked for those; the others for the part of this host, where hosts divide the file. */
-function shareOut({ options: { share, table }, states, partial, now }: RunParts, board: SpanBoard): void {
+function shareOut(parts: RunParts, board: SpanBoard, writer: LeafWriter): void {
+  const {
+    options: { share, table },
+    states,
+    partial,
+  } = parts;
   if (table === undefined || (share === undefined && states.every(({ source }) => source.holds === undefined))) return;
   const { grid } = board;
   board.limitTo((unit, index) => {
@@ -197,12 +203,22 @@ function shareOut({ options: { share, table }, states, partial, now }: RunParts,
     return state === undefined || state.isLeft ? undefined : state.committedBytes;
   };
   const isRefused = (name: string, leaf: number): boolean => board.isExcluded(leaf, stateOf(name)?.index ?? NO_SOURCE);
-  const originPauseMs = (): number | undefined => {
-    const others = states.filter(({ source, isLeft }) => !isLeft && source.layer !== 'peer');
-    const pauses = others.map(({ pausedUntil }) => Math.max(0, pausedUntil - now()));
-    return pauses.length === 0 ? undefined : Math.min(...pauses);
+  const told = { isDone: board.isDone, bytesFrom, isRefused, ...originFacts(parts), diskWaitMs: () => writer.waitedMs };
+  share?.begin({ path: partial.path, table, ...told });
+}
+
+function originFacts({ states, now }: RunParts): Pick<HeldFile, 'originPauseMs' | 'originBytes'> {
+  return {
+    originPauseMs: () => {
+      const others = states.filter(({ source, isLeft }) => !isLeft && source.layer !== 'peer');
+      const pauses = others.map(({ pausedUntil }) => Math.max(0, pausedUntil - now()));
+      return pauses.length === 0 ? undefined : Math.min(...pauses);
+    },
+    originBytes: () =>
+      states
+        .filter(({ source: { layer, origin } }) => layer !== 'peer' && URL.canParse(origin))
+        .reduce((sum, { committedBytes, wastedBytes }) => sum + committedBytes + wastedBytes, 0),
   };
-  share?.begin({ path: partial.path, table, isDone: board.isDone, bytesFrom, isRefused, originPauseMs });
 }
 
 function resumeRules({ options, states, logger }: RunParts): ResumeRules {

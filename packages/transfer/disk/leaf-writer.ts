@@ -58,6 +58,9 @@ export class LeafWriter {
   #isWriting = false;
   #inFlightBytes = 0;
   #waiting: (() => void)[] = [];
+  #waitedMs = 0;
+  /** When the first of the streams that wait now began to wait. */
+  #waitsSince: number | undefined;
 
   constructor(file: OpenFile, path: string, board: SpanBoard, events: WriterEvents) {
     this.#file = file;
@@ -94,7 +97,14 @@ export class LeafWriter {
 
   /** @returns undefined when a stream may continue, else a promise for when it may */
   backpressure(): Promise<void> | undefined {
-    return this.#inFlightBytes <= MAX_IN_FLIGHT_BYTES ? this.#events.behind?.() : this.#below();
+    if (this.#inFlightBytes <= MAX_IN_FLIGHT_BYTES) return this.#events.behind?.();
+    this.#waitsSince ??= performance.now();
+    return this.#below();
+  }
+
+  /** How long one or more streams waited for the disk; milliseconds. */
+  get waitedMs(): number {
+    return this.#waitedMs + (this.#waitsSince === undefined ? 0 : performance.now() - this.#waitsSince);
   }
 
   /** Resolves when no write is in flight. */
@@ -110,6 +120,8 @@ export class LeafWriter {
   #settle(run: WritableRun): void {
     giveBlock(run.buffer);
     this.#inFlightBytes -= run.bytes;
+    this.#waitedMs = this.waitedMs;
+    this.#waitsSince = undefined;
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const wake of waiting) wake();

@@ -33,6 +33,10 @@ export interface HeldFile {
   readonly isRefused: (source: string, leaf: number) => boolean;
   /** Milliseconds until a source that is no peer may be asked; 0: now. Undefined: none is left. */
   readonly originPauseMs: () => number | undefined;
+  /** Bytes that sources outside of this machine that are no peers sent in this transfer; wasted ones count when their try has ended. */
+  readonly originBytes: () => number;
+  /** Milliseconds that streams of this transfer had to wait for the disk. */
+  readonly diskWaitMs: () => number;
 }
 
 /** Divides a file between hosts that fetch it at the same time, so that its origin is asked once for each byte. */

@@ -14,6 +14,7 @@ import { sampleFile, sampleManifest, type SampleFile } from '../../helpers/sampl
 import { startSystem, type System } from '../../helpers/system.ts';
 import { until } from '../../helpers/until.ts';
 import { hubOf } from '../../system/hub-of.ts';
+import { AnnouncingHost } from './announcing-host.ts';
 import { findingsOf, firstLoad, goTo, PASSWORD, settled, shows, tabsOf, tooWide, type Visitor } from './tabs.ts';
 
 const HOSTS = ['gpu-001', 'gpu-002', 'gpu-003'];
@@ -429,6 +430,47 @@ describe('the dashboard', () => {
     expect(await page.evaluate(() => (globalThis as { isHacked?: number }).isHacked)).toBeUndefined();
   });
 
+  /** Root CID of no file that any source has. */
+  const SHARED = { cid: 'bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi', sizeBytes: 40 * MIB };
+
+  it('N8 shows who has which pieces of a file, and what its swarm costs', async () => {
+    const page = await open('/swarms');
+    const names = ['share-1', 'share-2', 'share-3'];
+    const hosts = await Promise.all(names.map((name) => AnnouncingHost.enrol(system, name)));
+    const file = { path: 'shared.bin', ...SHARED };
+    await system.client.publishVersion({ name: 'shared', version: '1', files: [file] });
+    await system.client.createDownloads({ files: [file], hosts: names });
+    await hosts[0]!.announce(SHARED, 40);
+    const stop = hosts[1]!.keepAnnouncing(SHARED, 10);
+    await page.getByRole('link', { name: 'shared.bin' }).click();
+    await page.getByRole('heading', { level: 1, name: 'shared.bin' }).waitFor();
+    await page.getByRole('img', { name: 'Pieces of 2 hosts' }).waitFor();
+    await page.getByText('62 % of all pieces are there; 1 of 2 hosts have the file.').waitFor();
+    // It is live: a host that joins is shown without a click.
+    await hosts[2]!.announce(SHARED, 40);
+    await page.getByRole('img', { name: 'Pieces of 3 hosts' }).waitFor();
+    await page.getByRole('link', { name: 'share-3' }).waitFor();
+    await page.getByRole('link', { name: 'shared@1' }).click();
+    await page.getByRole('link', { name: 'Who has shared.bin now' }).click();
+    await page.getByRole('heading', { level: 1, name: 'shared.bin' }).waitFor();
+    const path = new URL(page.url()).pathname;
+    for (const [colorScheme, width] of [
+      ['light', 1280],
+      ['dark', 380],
+    ] as const) {
+      const seen = await open(path, { colorScheme, viewport: { width, height: 900 } });
+      await seen.getByRole('img', { name: 'Pieces of 3 hosts' }).waitFor();
+      expect([await findingsOf(seen), await tooWide(seen)]).toEqual([[], []]);
+    }
+    await stop();
+  });
+
+  it('says so when no host gives a file any more', async () => {
+    const page = await open('/swarms/bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy');
+    await page.getByText('No host fetches or gives this file now.').waitFor();
+    expect(tabs.faults.splice(0).filter((fault) => !fault.includes('404'))).toEqual([]);
+  });
+
   const EVERY_PAGE = [
     ...[
       '/',
@@ -439,7 +481,7 @@ describe('the dashboard', () => {
       '/hosts/gpu-001?tab=models',
     ],
     ...['/hosts/gpu-001?tab=drift', '/hosts/gpu-001?tab=config', '/models', '/models/sample', '/downloads', '/audit'],
-    ...['/sources', '/charts?window=1h'],
+    ...['/sources', '/charts?window=1h', '/swarms'],
     ...[
       '/settings?tab=tokens',
       '/settings?tab=users',
@@ -457,7 +499,7 @@ describe('the dashboard', () => {
     const detail = `/rollouts/${rollouts[0]!.id}`;
     const oneOfEach = new Map(downloads.map(({ status, id }) => [status, `/downloads/${id}`]));
     const pages = [...EVERY_PAGE.slice(0, -1), ...oneOfEach.values(), detail];
-    const tabs = ['errors', 'sources', 'timeline', 'spec'].map((tab) => `${detail}?tab=${tab}`);
+    const tabs = ['errors', 'sources', 'swarms', 'timeline', 'spec'].map((tab) => `${detail}?tab=${tab}`);
     const problems: string[] = [];
     for (const [scheme, width] of [
       ['light', 1280],

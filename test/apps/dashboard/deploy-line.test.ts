@@ -14,7 +14,15 @@ const FORMS: readonly Partial<RolloutForm>[] = [
   {},
   { version: '1.2', selector: 'gpu=true,site in (eu-1,eu-2)' },
   { selector: `name~gpu-*,!spare`, threshold: '99.5', canary: '2', batch: '10%' },
-  { batch: '50', deadline: '30m', offline: 'skip', onFailure: 'continue', mode: 'activate', priority: '3' },
+  {
+    batch: '50',
+    deadline: '30m',
+    offline: 'skip',
+    onFailure: 'continue',
+    mode: 'activate',
+    priority: '3',
+    originCopies: '2',
+  },
   { threshold: '95%', deadline: '', hold: 'true' },
 ];
 
@@ -27,7 +35,18 @@ function requestOfLine(line: string): unknown {
   const [program, verb, model, ...options] = wordsOf(line);
   expect([program, verb, options.at(-1)]).toEqual(['haulier', 'deploy', '--wait']);
   const command = new Command().exitOverride();
-  for (const name of ['hosts', 'threshold', 'canary', 'batch', 'deadline', 'offline', 'on-failure', 'mode', 'priority'])
+  for (const name of [
+    'hosts',
+    'threshold',
+    'canary',
+    'batch',
+    'deadline',
+    'offline',
+    'on-failure',
+    'mode',
+    'priority',
+    'origin-copies',
+  ])
     command.option(`--${name} <value>`);
   command.option('--hold').option('--wait').parse(options, { from: 'user' });
   return deployRequest(model!, command.opts<DeployOptions>());

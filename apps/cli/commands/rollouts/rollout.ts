@@ -6,7 +6,8 @@ import type { CommandContext } from '../../context.ts';
 import { EXIT } from '../../exit-code.ts';
 import { awaitVerdict, type VerdictOptions } from '../../rollout/await-verdict.ts';
 import { exitCodeOf, rolloutPage, rolloutDocument } from '../../rollout/rollout-document.ts';
-import { endLines, hostsLine, modelsText, stateLine } from '../../rollout/rollout-text.ts';
+import { originCopiesText, endLines, hostsLine, modelsText, stateLine } from '../../rollout/rollout-text.ts';
+import { swarmTableLines } from '../../rollout/swarm-lines.ts';
 import { formatTable } from '../../terminal/table.ts';
 
 interface Json {
@@ -125,6 +126,8 @@ async function show(rollout: Rollout, { json }: Json, context: CommandContext): 
     context.stdout.write(`${JSON.stringify(document)}\n`);
     return;
   }
+  const swarms = await withApi(() => clientFrom(context.env).listRolloutSwarms(rollout.id));
+  const copies = originCopiesText(rollout);
   const lines = rollout.isFinal
     ? [
         ...endLines(rollout, errors),
@@ -139,5 +142,6 @@ async function show(rollout: Rollout, { json }: Json, context: CommandContext): 
           ? []
           : [`wave ${rollout.wave.name} (${rollout.wave.index + 1} of ${rollout.wave.of})`]),
       ];
-  context.stdout.write(`${[`rollout ${rollout.id}: ${modelsText(rollout)}`, ...lines].join('\n')}\n`);
+  const shared = [...(copies === '' ? [] : [copies]), ...swarmTableLines(swarms, context.stdout.columns)];
+  context.stdout.write(`${[`rollout ${rollout.id}: ${modelsText(rollout)}`, ...lines, ...shared].join('\n')}\n`);
 }

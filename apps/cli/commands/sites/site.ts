@@ -29,13 +29,23 @@ export async function siteBudget(
   show([changed], options, context);
 }
 
+/** @param rate such as `25MB`, in a second; `none` takes the limit away */
+export async function siteLimit(site: string, rate: string, options: Json, context: CommandContext): Promise<void> {
+  const client = clientFrom(context.env);
+  const bytesPerSecond = rate === 'none' ? undefined : usageOf(() => optionOf('the limit', parseBytes, rate));
+  const changed = await withApi(() =>
+    bytesPerSecond === undefined ? client.dropSiteLimit(site) : client.setSiteLimit(site, { bytesPerSecond }),
+  );
+  show([changed], options, context);
+}
+
 function show(sites: readonly Site[], { json }: Json, { stdout }: CommandContext): void {
   if (json) {
     stdout.write(`${JSON.stringify({ sites })}\n`);
     return;
   }
   const today = new Date().toISOString().slice(0, 10);
-  const rows = sites.map(({ site, hosts, onlineHosts, waitingRepairs, budget, days }) => [
+  const rows = sites.map(({ site, hosts, onlineHosts, waitingRepairs, budget, limit, days }) => [
     site,
     `${onlineHosts} of ${hosts}`,
     String(waitingRepairs),
@@ -43,7 +53,8 @@ function show(sites: readonly Site[], { json }: Json, { stdout }: CommandContext
     budget === null ? '' : formatBytes(budget.usedBytes),
     formatBytes(days.find(({ day }) => day === today)?.bytes ?? 0),
     budget === null || budget.freeBytes > 0 ? '' : (budget.freesAt ?? ''),
+    limit === null ? 'none' : `${formatBytes(limit.bytesPerSecond)}/s`,
   ]);
-  const heads = ['site', 'online', 'waiting repairs', 'budget', 'used', 'moved today', 'more from'];
+  const heads = ['site', 'online', 'waiting repairs', 'budget', 'used', 'moved today', 'more from', 'limit'];
   stdout.write(`${formatTable(heads, rows, [2])}\n`);
 }

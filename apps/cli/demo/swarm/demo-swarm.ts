@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { ApiError } from '#client/api-error';
 import type { Download } from '#contracts/http/downloads';
-import type { SwarmView } from '#contracts/swarm';
+import type { SwarmView } from '#contracts/swarm-view';
 import { isFinal } from '#core/download-status';
 import { formatBytes, formatDuration, SECOND_MS } from '#core/units';
 import { withApi } from '../../api-client.ts';

@@ -8,6 +8,7 @@ import { DataTable } from '../../parts/tables/data-table.tsx';
 import { ActButton, ConfirmButton } from '../../parts/dialogs.tsx';
 import { useFilters } from '../../parts/tables/filters.tsx';
 import { bytesText, countText, percentText, several, When } from '../../parts/text/format.tsx';
+import { swarmPath } from '../../parts/text/swarm-words.ts';
 import { EmptyState, PageHead, Section, Skeleton } from '../../parts/page.tsx';
 import { ProblemBox } from '../../parts/problem.tsx';
 import { StackedBar } from '../../parts/marks/progress-bar.tsx';
@@ -217,6 +218,18 @@ function Manifest({ model }: { readonly model: ModelDetail }) {
             head: 'CID',
             isExtra: true,
             cell: ({ cid }) => (cid === undefined ? '–' : <ShortCode text={cid} what="the CID" length={18} />),
+          },
+          {
+            key: 'swarm',
+            head: 'Swarm',
+            cell: ({ cid, path }) =>
+              cid === undefined ? (
+                '–'
+              ) : (
+                <Link to={swarmPath(cid)} aria-label={`Who has ${path} now`}>
+                  Who has it
+                </Link>
+              ),
           },
           {
             key: 'sources',

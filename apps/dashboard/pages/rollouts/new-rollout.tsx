@@ -156,7 +156,11 @@ function Where({ form, set }: BlockProps) {
 }
 
 function How({ form, set }: BlockProps) {
-  const text = (name: 'threshold' | 'canary' | 'batch' | 'deadline' | 'priority', label: string, hint: string) => (
+  const text = (
+    name: 'threshold' | 'canary' | 'batch' | 'deadline' | 'priority' | 'originCopies',
+    label: string,
+    hint: string,
+  ) => (
     <label>
       {label}
       <input
@@ -175,6 +179,7 @@ function How({ form, set }: BlockProps) {
         {text('batch', 'Waves of, hosts or %', 'all at once')}
         {text('deadline', 'Deadline', '24h')}
         {text('priority', 'Priority, 1 is first', 'before all')}
+        {text('originCopies', 'Copies from the origin', '1')}
       </div>
       <div className="row">
         <Choice

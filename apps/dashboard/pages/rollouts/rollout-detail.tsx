@@ -10,16 +10,19 @@ import { Facts, PageHead, Section, Skeleton } from '../../parts/page.tsx';
 import { ProblemBox } from '../../parts/problem.tsx';
 import { etaMsOf, failedOf, RolloutBar, titleOf, tookText } from '../../parts/marks/rollout-bits.tsx';
 import { StateMark } from '../../parts/marks/state-mark.tsx';
+import { copiesText } from '../../parts/text/swarm-words.ts';
 import { Tabs, useTab } from '../../parts/tabs.tsx';
 import { RolloutErrorsTab } from './rollout-errors.tsx';
 import { RolloutHostsTab } from './rollout-hosts.tsx';
 import { RolloutSourcesTab } from './rollout-sources.tsx';
+import { RolloutSwarmsTab } from './rollout-swarms.tsx';
 import { RolloutTimelineTab } from './rollout-timeline.tsx';
 
 const TABS = [
   { key: 'hosts', label: 'Hosts' },
   { key: 'errors', label: 'Errors' },
   { key: 'sources', label: 'Sources' },
+  { key: 'swarms', label: 'Swarms' },
   { key: 'timeline', label: 'Timeline' },
   { key: 'spec', label: 'Spec' },
 ] as const;
@@ -65,6 +68,7 @@ function Detail({ rollout }: { readonly rollout: Rollout }) {
       {tab === 'hosts' && <RolloutHostsTab rollout={rollout} />}
       {tab === 'errors' && <RolloutErrorsTab rollout={rollout} />}
       {tab === 'sources' && <RolloutSourcesTab rollout={rollout} />}
+      {tab === 'swarms' && <RolloutSwarmsTab rollout={rollout} />}
       {tab === 'timeline' && <RolloutTimelineTab id={rollout.id} />}
       {tab === 'spec' && <Spec rollout={rollout} />}
     </>
@@ -119,7 +123,7 @@ function Actions({ rollout }: { readonly rollout: Rollout }) {
 }
 
 function Verdict({ rollout }: { readonly rollout: Rollout }) {
-  const { counts, threshold, bytes, isFinal } = rollout;
+  const { counts, threshold, bytes, isFinal, originCopies } = rollout;
   const now = useNow();
   const mayStillFail = threshold.allowedFailures - failedOf(rollout);
   const moreFailures =
@@ -146,6 +150,12 @@ function Verdict({ rollout }: { readonly rollout: Rollout }) {
           {bytesText(bytes.done)} of {bytesText(bytes.total)}
           {isFinal ? '' : ` at ${rateText(bytes.perSecond)}`}
         </li>
+        {originCopies.copies !== null && (
+          <li>
+            <span className="faint">Copies from the origin</span>
+            {copiesText(originCopies.copies, originCopies.allowed)}
+          </li>
+        )}
         {!isFinal && (
           <li>
             <span className="faint">Ready in</span>
@@ -188,6 +198,7 @@ function Spec({ rollout }: { readonly rollout: Rollout }) {
           ['Offline hosts', rollout.offline],
           ['When success is out of reach', rollout.onFailure],
           ['Mode', rollout.mode ?? 'shown as soon as the last file is there'],
+          ['Copies from the origin', `at most ${rollout.originCopies.allowed} while other hosts can give it`],
           ['Priority', rollout.priority === null ? 'before all numbers' : String(rollout.priority)],
           ['Deadline', <When key="deadline" at={rollout.deadlineAt} />],
         ]}

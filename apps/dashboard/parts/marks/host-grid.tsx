@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'react';
 import { ROLLOUT_HOST_STATES, type RolloutHostState } from '#core/rollout/host-state';
 import { countText } from '../text/format.tsx';
+import { fillsOf } from './fills.ts';
 import { toneOf, wordOf, type Tone } from './state-mark.tsx';
 import { usePreferences } from '../../shell/preferences.ts';
 
@@ -112,19 +113,4 @@ function drawGrid(canvas: HTMLCanvasElement, hosts: readonly GridHost[], cell: n
     context.fillStyle = '#fff';
     context.fillText(glyph, x + cell / 2, y + cell / 2 + 0.5);
   });
-}
-
-/** Colours of the style sheet; `light-dark()` is resolved by the browser when a colour is used. */
-function fillsOf(canvas: HTMLCanvasElement): (tone: Tone) => string {
-  const known = new Map<Tone, string>();
-  return (tone) => {
-    let color = known.get(tone);
-    if (color === undefined) {
-      canvas.style.color = `var(--fill-${tone})`;
-      color = getComputedStyle(canvas).color;
-      canvas.style.color = '';
-      known.set(tone, color);
-    }
-    return color;
-  };
 }

@@ -9,6 +9,7 @@ import { HostName, MAX_PRIORITY } from '../../worker/download-job.ts';
 const MAX_HOSTS = 1_000_000;
 const MAX_WAVES = 1000;
 const MAX_DEADLINE_MS = 400 * DAY_MS;
+const MAX_ORIGIN_COPIES = 9_999;
 
 /** Percent with at most two decimals, so that it is a whole number of hundredths. */
 const Percent = z
@@ -157,6 +158,15 @@ const Body = z.strictObject({
     .max(MAX_PRIORITY, 'a priority is 1 (first) to 1000000')
     .optional()
     .describe('1 is first, among rollouts and among the jobs of a host; what has none goes before all numbers'),
+  originCopies: z
+    .number()
+    .int('a number of copies is a whole number')
+    .min(1, 'at least 1 copy leaves the origin')
+    .max(MAX_ORIGIN_COPIES)
+    .optional()
+    .describe(
+      'how many copies of each file its hosts may take from the origin while other hosts can give it; left out: 1, and sites feed each other',
+    ),
   dynamic: z
     .boolean()
     .default(false)

@@ -57,6 +57,19 @@ export const Rollout = z
     bytes: z
       .strictObject({ done: Count, total: Count, perSecond: Count })
       .describe('of the hosts that were dispatched'),
+    originCopies: z
+      .strictObject({
+        copies: z
+          .number()
+          .nullable()
+          .describe(
+            'so far: bytes that its hosts took from origins, divided by the length of the files that they share',
+          ),
+        allowed: Count.describe('how many may leave the origin while other hosts can give them'),
+      })
+      .describe(
+        'of files of at least 2 MiB that have a CID, while the hosts announced them; `copies` is null for none',
+      ),
     offline: z.enum(['wait', 'skip', 'fail']),
     onFailure: z.enum(['stop', 'continue']),
     mode: z
@@ -75,7 +88,13 @@ export const Rollout = z
     endedAt: Moment.nullable(),
     updatedAt: Moment,
     version: z.string().describe('changes whenever the rollout or its progress changes; for `?after=`'),
-    links: z.strictObject({ self: z.string(), hosts: z.string(), errors: z.string(), events: z.string() }),
+    links: z.strictObject({
+      self: z.string(),
+      hosts: z.string(),
+      errors: z.string(),
+      events: z.string(),
+      swarms: z.string(),
+    }),
   })
   .meta({ id: 'Rollout' });
 

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { AuditList } from '#contracts/http/access/audit';
 import type { Problem } from '#contracts/http/problem';
-import type { SwarmKey, SwarmView } from '#contracts/swarm';
+import type { SwarmKey } from '#contracts/swarm';
+import type { SwarmView } from '#contracts/swarm-view';
 import { MIB } from '#core/units';
 import { readPeerToken } from '#http/peer-token';
 import { until } from '../../../helpers/until.ts';
@@ -62,6 +63,7 @@ describe('the tracker of the API', () => {
     expect(shown.hosts).toHaveLength(20);
     expect(shown.hosts.reduce((sum, { heldPieces }) => sum + heldPieces, 0)).toBe(PIECES);
     expect(shown.sites).toEqual([{ site: '', hosts: 20, copies: 1 }]);
+    expect(shown.files).toEqual([]);
     expect(shown.rarest[0]).toEqual({ piece: 0, holders: 1 });
     expect(shown.elapsedMs).toBeGreaterThan(0);
     expect(shown.bottleneck).toBe('origin');
@@ -164,7 +166,10 @@ describe('the tracker of the API', () => {
     expect((await api.call('GET', '/api/swarm/key')).statusCode).toBe(401);
     const missing = await api.call('GET', `/api/swarm/bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy`);
     expect([missing.statusCode, missing.json<Problem>().code]).toEqual([404, 'unknown-cid']);
-    expect((await api.call('GET', `/api/swarm/${NAMED}`)).statusCode).toBe(400);
+    expect((await api.call('GET', '/api/swarm/nothing')).json<Problem>().errors?.[0]).toMatchObject({
+      pointer: '/cid',
+    });
+    expect((await api.call('GET', `/api/swarm/${NAMED}`)).json<SwarmView>().cid).toBe(CID);
     expect(
       (await api.call('GET', `/api/swarm/${CID}`, undefined, { authorization: `Bearer ${hosts[0]!.token}` }))
         .statusCode,

@@ -27,7 +27,8 @@ const rollout = (counts: Partial<Rollout['counts']> = {}, more: Partial<Rollout>
   ...{ hold: false, isHolding: false },
   ...{ deadlineAt: '2026-11-29T13:00:00.000Z', createdAt: '2026-11-29T12:00:00.000Z' },
   ...{ startsAt: null, soakUntil: null, startedAt: null, endedAt: null, updatedAt: '2026-11-29T12:00:00.000Z' },
-  links: { self: '', hosts: '', errors: '', events: '' },
+  links: { self: '', hosts: '', errors: '', events: '', swarms: '' },
+  originCopies: { copies: null, allowed: 1 },
   ...more,
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { SwarmView } from '#contracts/swarm';
+import type { SwarmView } from '#contracts/swarm-view';
 import { PieceMap } from '#core/swarm/piece-map';
 import { MIB } from '#core/units';
 import { swarmLine, swarmLines } from '../../../../apps/cli/swarm/swarm-text.ts';
@@ -22,7 +22,7 @@ const host = (name: string, held: readonly number[], leases = 0): SwarmView['hos
 });
 
 const view = (more: Partial<SwarmView> = {}): SwarmView => ({
-  ...{ cid: 'bafyfile', sizeBytes: SIZE, pieceBytes: MIB, pieces: PIECES },
+  ...{ cid: 'bafyfile', files: [], sizeBytes: SIZE, pieceBytes: MIB, pieces: PIECES },
   hosts: [host('host-a', firstOnes(PIECES)), host('host-b', firstOnes(12), 1)],
   leases: [
     {

@@ -26,14 +26,19 @@ const answerOf = (file: Partial<AnsweredFile>, more: Partial<Announced> = {}): A
 
 describe('what a host tells a tracker', () => {
   let announced: AnnounceInput[];
+  let limits: (number | undefined)[];
   let answer: () => Announced;
   let tracker: TrackerClient;
   const done = new Set<number>();
   let originPauseMs: number | undefined;
+  let originBytes = 0;
+  let diskWaitMs = 0;
 
   const held: HeldFile = {
     ...{ path: '/none', table, isDone: (leaf) => done.has(leaf), bytesFrom: () => 0, isRefused: () => false },
     originPauseMs: () => originPauseMs,
+    originBytes: () => originBytes,
+    diskWaitMs: () => diskWaitMs,
   };
   const complete = (piece: number): void => {
     for (let leaf = 0; leaf < LEAVES_OF_A_PIECE; leaf += 1) done.add(LEAVES_OF_A_PIECE * piece + leaf);
@@ -47,7 +52,8 @@ describe('what a host tells a tracker', () => {
 
   beforeEach(() => {
     jest.useFakeTimers();
-    [announced, originPauseMs] = [[], 0];
+    [announced, originPauseMs, limits] = [[], 0, []];
+    [originBytes, diskWaitMs] = [0, 0];
     done.clear();
     answer = () => answerOf({});
     const client = {
@@ -57,7 +63,8 @@ describe('what a host tells a tracker', () => {
       },
       getSwarmKey: async () => ({ publicKey: 'key' }),
     };
-    tracker = new TrackerClient({ client, host: 'host-a', boot: 'boot-1', logger: silentLogger });
+    const onLimit = (limit: number | undefined) => void limits.push(limit);
+    tracker = new TrackerClient({ client, host: 'host-a', boot: 'boot-1', onLimit, logger: silentLogger });
     tracker.start(['http://10.0.0.1:7430']);
   });
   afterEach(async () => {
@@ -83,6 +90,39 @@ describe('what a host tells a tracker', () => {
     file.begin(held);
     await pass(300);
     expect(announced[1]!.files[0]).toMatchObject({ want: 4 });
+  });
+
+  it('tells what it took from the origin, and that it waits for its disk while it does so for more than half of the time', async () => {
+    track();
+    await pass(2100);
+    expect(announced.at(-1)).toMatchObject({ diskBound: false, files: [{ originBytes: 0 }] });
+    [originBytes, diskWaitMs] = [5 * MIB, 3000];
+    await pass(2000);
+    expect(announced.at(-1)).toMatchObject({ diskBound: true, files: [{ originBytes: 5 * MIB }] });
+    await pass(20_000);
+    expect(announced.at(-1)).toMatchObject({ diskBound: false });
+  });
+
+  it('EX2 passes the part of the host in the limit of its site on, and takes it back', async () => {
+    answer = () => answerOf({}, { limits: { outsideBytesPerSecond: 5000 } });
+    track();
+    await pass(100);
+    expect(limits).toEqual([5000]);
+    answer = () => answerOf({}, { limits: { outsideBytesPerSecond: null } });
+    await pass(2000);
+    expect(limits).toEqual([5000, undefined]);
+  });
+
+  it('EX2 announces while it fetches files that others do not learn of, and no longer', async () => {
+    answer = () => ({ ...answerOf({}), files: [] });
+    const end = tracker.fetches();
+    await pass(100);
+    expect(announced).toEqual([expect.objectContaining({ isFetching: true, files: [] })]);
+    await pass(2000);
+    expect(announced).toHaveLength(2);
+    end();
+    await pass(10_000);
+    expect(announced).toHaveLength(2);
   });
 
   it('N6 tells of a piece that is here at once, and of the others every two seconds', async () => {

@@ -193,7 +193,7 @@ describe('hosts that fetch one file at the same time', () => {
     const origin = await originOf(bytes, 8 * MIB);
     const hosts = [await host(), await host()];
     const leasesOf = (index: number): PieceLeases => ({
-      ...{ state: 'known', isAlone: false, mayAsk: (piece) => piece % 2 === index },
+      ...{ state: 'known', isAlone: false, mayAsk: (piece) => piece % 2 === index, mayTake: () => true },
     });
     const all = await Promise.all(
       hosts.map((one, index) =>
@@ -204,8 +204,17 @@ describe('hosts that fetch one file at the same time', () => {
     expect(origin.sent() / bytes.length).toBeLessThan(1.05);
   });
 
+  it('N6 ask the origin for leased pieces that only hosts of other sites have', async () => {
+    const origin = await originOf(bytes, 100 * MIB);
+    const far = await peerThat((request, response) => sendPart(bytes, request, response));
+    const one = await host();
+    const leases: PieceLeases = { state: 'known', isAlone: false, mayAsk: () => true, mayTake: () => false };
+    const obtained = await one.fetch({ bytes, dag, origin: origin.url, peers: [far.url], leases });
+    expect([obtained.digests.sha256, origin.sent() > 0]).toEqual([sha256, true]);
+  });
+
   it('N6 fail when a tracker leases them nothing, and neither a peer nor an origin is left', async () => {
-    const leases: PieceLeases = { state: 'known', isAlone: false, mayAsk: () => false };
+    const leases: PieceLeases = { state: 'known', isAlone: false, mayAsk: () => false, mayTake: () => true };
     const one = await host();
     await expect(one.fetch({ bytes, dag, peers: [], leases })).rejects.toThrow(ExhaustedError);
   });

@@ -27,7 +27,7 @@ describe('the swarm of a file in Redis', () => {
     for (const { piece } of host.leases) host.map.add(piece);
     const [done, repeated] = [await host.announce({ reports }), await host.announce({ reports })];
     expect(repeated.leases.map(({ id }) => id)).toEqual(done.leases.map(({ id }) => id));
-    expect((await held())!.originBytes).toBe(2 * MIB);
+    expect((await held())!.origin.bytes).toBe(2 * MIB);
   });
 
   it('L11 never leases a piece of the origin to two of 20 hosts at once, and once in all', async () => {
@@ -45,7 +45,7 @@ describe('the swarm of a file in Redis', () => {
       { what: 'every piece was leased and is there' },
     );
     expect([...given.values()]).toEqual(Array(8).fill(1));
-    expect((await held())!.originBytes).toBe(FILE.sizeBytes);
+    expect((await held())!.origin.bytes).toBe(FILE.sizeBytes);
   });
 
   it('L11 fetches one copy into each site', async () => {
@@ -61,7 +61,7 @@ describe('the swarm of a file in Redis', () => {
     expect(wanted(one.leases).sort()).toEqual(pieces);
     expect(wanted(other.leases)).toEqual([]);
     await there.finish();
-    expect((await held())!.siteBytes.get('us')).toBeGreaterThanOrEqual(pieces.length * MIB);
+    expect((await held())!.sites.get('us')?.bytes).toBeGreaterThanOrEqual(pieces.length * MIB);
     const { siteHolders } = (await beside.announce()).counts;
     expect(pieces.map((piece) => siteHolders[piece])).toEqual(pieces.map(() => 1));
   });
@@ -90,13 +90,18 @@ describe('the swarm of a file in Redis', () => {
     expect(await held()).toBeUndefined();
   });
 
-  it('moves a host whose site changed', async () => {
+  it('moves a host whose site changed, and knows still that it fetched the file', async () => {
     const [a, b] = [hostOf('a', 'eu'), hostOf('b', 'us')];
     a.map.add(0);
     await a.announce();
     a.site = 'us';
     await a.announce();
     expect((await b.announce()).counts).toMatchObject({ siteHolders: [1, 0, 0, 0, 0, 0, 0, 0] });
+    a.site = 'jp';
+    for (let piece = 0; piece < 8; piece += 1) a.map.add(piece);
+    await a.announce();
+    const { record } = (await held())!.hosts.find(({ host }) => host === 'a')!;
+    expect(record).toMatchObject({ site: 'jp', state: 'seeding', leeched: true, done: expect.any(Number) });
   });
 
   it('L15 keeps hosts apart that say another length of the file', async () => {

@@ -13,6 +13,8 @@ export class AnnouncingHost {
   boot = 'first';
   urls: readonly string[] = ['http://10.0.0.1:7430'];
   want = 2;
+  originCopies = 1;
+  rollout = '';
   goneMs = MINUTE_MS;
   /** Overrides what the plan says. */
   leaseMs: number | undefined;
@@ -31,7 +33,11 @@ export class AnnouncingHost {
   async announce(more: Partial<HostAnnounce> = {}): Promise<SwarmAnswer> {
     const heard = await this.#ask({ announce: this.#said(more), peers: { near: 17, far: 7 }, counts: true });
     const { map, want } = this;
-    const sight = { ...heard!, leases: heard!.leases.length, want, has: map.has, pieceBytes: map.pieceBytes };
+    const copies = {
+      mostBytes: (this.originCopies - 1) * this.#file.sizeBytes,
+      copiedBytes: heard!.copiedBytes,
+    };
+    const sight = { ...heard!, copies, leases: heard!.leases.length, want, has: map.has, pieceBytes: map.pieceBytes };
     const plan = planLeases(sight, Math.random);
     const round = heard!.round.number;
     const answer =
@@ -58,8 +64,8 @@ export class AnnouncingHost {
     askSwarm(this.#test.redis, this.#test.settings.prefix, this.#file, { host: this.name, ...ask });
 
   #said(more: Partial<HostAnnounce>): HostAnnounce {
-    const { site, boot, urls, map, goneMs } = this;
-    const rest = { down: 0, up: 0, diskBound: false, reports: [], blame: [] };
+    const { site, boot, urls, map, goneMs, rollout } = this;
+    const rest = { down: 0, up: 0, diskBound: false, reports: [], blame: [], rollout };
     return { ...{ site, boot, urls, map, goneMs, state: map.isComplete ? 'seeding' : 'leeching' }, ...rest, ...more };
   }
 }

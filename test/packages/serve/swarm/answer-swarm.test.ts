@@ -42,6 +42,8 @@ function offer(leaves: readonly number[], model: string | null = null): () => vo
     bytesFrom: () => 0,
     isRefused: () => false,
     originPauseMs: () => 0,
+    originBytes: () => 0,
+    diskWaitMs: () => 0,
   });
 }
 

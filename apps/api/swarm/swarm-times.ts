@@ -1,0 +1,46 @@
+import { swarmBound, type Bottleneck } from '#core/swarm/swarm-bound';
+import { SECOND_MS } from '#core/units';
+import type { Inflow } from '#queue/swarm/read-swarm';
+import type { SwarmRecord } from '#queue/swarm/swarm-answer';
+
+/** How long a swarm takes, and the least that is possible at the measured rates. Milliseconds. */
+export interface SwarmTimes {
+  readonly elapsedMs: number;
+  readonly boundMs: number | null;
+  readonly timesBound: number | null;
+  readonly bottleneck: Bottleneck | null;
+}
+
+/**
+ * Only hosts that fetched the file count; those that had it gave it from the beginning.
+ *
+ * @param nowMs by the clock of Redis
+ */
+export function swarmTimes(
+  records: readonly SwarmRecord[],
+  sizeBytes: number,
+  nowMs: number,
+  { origin, sites }: { readonly origin: Inflow; readonly sites: ReadonlyMap<string, Inflow> },
+): SwarmTimes {
+  const fetching = records.filter(({ leeched }) => leeched);
+  const began = Math.min(...fetching.map((record) => record.began));
+  const end = Math.max(...fetching.map(({ done }) => done ?? nowMs));
+  const elapsedMs = fetching.length === 0 ? 0 : Math.max(0, end - began);
+  const found = swarmBound({
+    sizeBytes,
+    origin: rateOf(origin),
+    // A host may have been of another site when it began.
+    sites: [...new Set(fetching.map(({ site }) => site))].map((site) => rateOf(sites.get(site))),
+    hosts: fetching,
+  });
+  return {
+    elapsedMs,
+    boundMs: found === undefined ? null : Math.round(found.boundMs),
+    timesBound: found === undefined ? null : elapsedMs / found.boundMs,
+    bottleneck: found?.bottleneck ?? null,
+  };
+}
+
+const rateOf = ({ bytes, from, at }: Inflow = NOTHING): number => (at > from ? (bytes * SECOND_MS) / (at - from) : 0);
+
+const NOTHING: Inflow = { bytes: 0, from: 0, at: 0 };
