@@ -3,7 +3,7 @@ import { MIB } from '#core/units';
 import { makeBlocks } from '../helpers/dag/dag.ts';
 import { wholeContent } from '../helpers/origin/origin-content.ts';
 import { startOrigin, type Origin } from '../helpers/origin/origin.ts';
-import { sampleFile, sha256OfFile } from '../helpers/sample-file.ts';
+import { sampleFile, sha256OfFile, type SampleFile } from '../helpers/sample-file.ts';
 import { startSystem, type System } from '../helpers/system.ts';
 import { until } from '../helpers/until.ts';
 
@@ -14,13 +14,17 @@ const HOSTS = [...GOOD, ...Object.keys(BAD)];
 
 const BAD_ANSWERS = new URL('../../dist/bench/swarm/bad-answers.js', import.meta.url).href;
 
+interface SharedFile extends SampleFile {
+  readonly cid: string;
+}
+
 describe('enrolled workers, of which some answer wrongly', () => {
-  const made = ['malice', 'killed'].map((seed) => {
+  const made = ['malice', 'cut-off', 'killed'].map((seed) => {
     const file = sampleFile(`${seed}.bin`, 16 * MIB + 7, seed);
     const { cid, blocks } = makeBlocks(wholeContent(file.content), { profile: 'unixfs-v1-2025' });
     return { ...file, cid, blocks };
   });
-  const [malice, killed] = made as [(typeof made)[number], (typeof made)[number]];
+  const [malice, cutOff, killed] = [made[0]!, made[1]!, made[2]!];
   let origin: Origin;
   let system: System;
 
@@ -42,13 +46,13 @@ describe('enrolled workers, of which some answer wrongly', () => {
     await origin.close();
   });
 
-  async function order({ path, sha256, cid, content }: typeof malice, hosts: readonly string[]): Promise<string[]> {
+  async function order({ path, sha256, cid, content }: SharedFile, hosts: readonly string[]): Promise<string[]> {
     const files = [{ path, sha256, cid, sizeBytes: content.size, sources: [] }];
     const { downloads } = await system.client.createDownloads({ files, hosts: [...hosts] });
     return downloads.map(({ id }) => id);
   }
 
-  async function expectAll(ids: readonly string[], { sha256 }: typeof malice): Promise<void> {
+  async function expectAll(ids: readonly string[], { sha256 }: SharedFile): Promise<void> {
     for (const id of ids) {
       const done = await system.awaitDownload(id, ({ status }) => status === 'success' || status === 'failed', 60_000);
       expect(done).toMatchObject({ status: 'success', sha256 });
@@ -63,19 +67,33 @@ describe('enrolled workers, of which some answer wrongly', () => {
     expect((await quarantined()).map(({ target }) => target)).toEqual(['hosts/poison-1']);
   });
 
+  const sentOf = ({ cid }: SharedFile): number =>
+    origin.requests.filter(({ path }) => path.includes(cid)).reduce((sum, { bytesSent }) => sum + bytesSent, 0);
+  const untilHalf = (file: SharedFile) =>
+    until(() => sentOf(file) > 0.4 * file.content.size, { what: `${file.path} is on its way` });
+  const workerOf = (host: string) => system.workers.find(({ name }) => name === `worker-${host}`)!;
+
+  it('L06 L12 N6 all finish when two of three hosts are cut off from everything for a while', async () => {
+    const ids = await order(cutOff, GOOD);
+    await untilHalf(cutOff);
+    const cut = ['good-2', 'good-3'].map((host) => workerOf(host).pid);
+    // Whatever is asked of a stopped process gets no answer, as behind a cut network.
+    for (const pid of cut) process.kill(pid, 'SIGSTOP');
+    const first = (await system.client.listDownloads({ id: ids })).downloads.find(({ host }) => host === 'good-1')!;
+    await expectAll([first.id], cutOff);
+    for (const pid of cut) process.kill(pid, 'SIGCONT');
+    await expectAll(ids, cutOff);
+  });
+
   it('L06 L12 N6 all others finish when a host is killed in the middle', async () => {
     const ids = await order(killed, GOOD);
-    const sent = (): number =>
-      origin.requests
-        .filter(({ path }) => path.includes(killed.cid))
-        .reduce((sum, { bytesSent }) => sum + bytesSent, 0);
-    await until(() => sent() > 0.4 * killed.content.size, { what: 'it is on its way' });
-    await system.kill(system.workers.find(({ name }) => name === 'worker-good-1')!);
+    await untilHalf(killed);
+    await system.kill(workerOf('good-1'));
     const others = await system.client.listDownloads({ id: ids });
     await expectAll(
       others.downloads.filter(({ host }) => host !== 'good-1').map(({ id }) => id),
       killed,
     );
-    expect(sent() / killed.content.size).toBeLessThan(1.6);
+    expect(sentOf(killed) / killed.content.size).toBeLessThan(1.6);
   });
 });

@@ -36,15 +36,18 @@ export async function refusalOfNamespaces(): Promise<string | undefined> {
  */
 export async function openNamespaces(plan: NetworkPlan): Promise<Network> {
   await removeStale();
-  const made = new Bridges();
+  const network = new Bridges();
   try {
-    await made.build(plan);
-    return made;
+    await network.build(plan);
+    return network;
   } catch (error) {
-    await made.close();
+    await network.close();
     throw error;
   }
 }
+
+/** Interfaces of this process so far: each has a name of its own. */
+let made = 0;
 
 class Bridges implements Network {
   readonly kind = 'namespaces';
@@ -52,7 +55,8 @@ class Bridges implements Network {
   readonly #prefix = `10.${64 + (process.pid % 128)}`;
   readonly #addresses = new Map<string, string>();
   readonly #bridges: string[] = [];
-  #made = 0;
+  /** Ends of links that are at a bridge. */
+  readonly #ends: string[] = [];
 
   get gateway(): string {
     return `${this.#prefix}.0.1`;
@@ -83,6 +87,8 @@ class Bridges implements Network {
   }
 
   async close(): Promise<void> {
+    // A namespace takes its end with it a moment after it was removed.
+    for (const end of this.#ends) await removed(['link', 'delete', end]);
     for (const host of this.#addresses.keys()) await removed(['netns', 'delete', this.#namespaceOf(host)]);
     for (const bridge of this.#bridges) await removed(['link', 'delete', bridge]);
   }
@@ -90,8 +96,8 @@ class Bridges implements Network {
   #namespaceOf = (host: string): string => `haulier-${process.pid}-${host}`;
 
   #interface(): string {
-    this.#made += 1;
-    return `hb${process.pid}x${this.#made}`;
+    made += 1;
+    return `hb${process.pid}x${made}`;
   }
 
   async #bridge(): Promise<string> {
@@ -105,6 +111,7 @@ class Bridges implements Network {
   async #connect(one: string, other: string, bytesPerSecond: number): Promise<void> {
     const [near, far] = [this.#interface(), this.#interface()];
     await run('ip', ['link', 'add', near, 'type', 'veth', 'peer', 'name', far]);
+    this.#ends.push(near);
     for (const [end, bridge] of [
       [near, one],
       [far, other],
@@ -120,6 +127,7 @@ class Bridges implements Network {
     this.#addresses.set(name, `${this.#prefix}.${1 + Math.floor(count / 200)}.${1 + (count % 200)}`);
     await run('ip', ['netns', 'add', namespace]);
     await run('ip', ['link', 'add', near, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace]);
+    this.#ends.push(near);
     await run('ip', ['link', 'set', near, 'master', bridge, 'up']);
     await run('ip', ['-n', namespace, 'address', 'add', `${this.addressOf(name)}/16`, 'dev', 'eth0']);
     for (const one of ['lo', 'eth0']) await run('ip', ['-n', namespace, 'link', 'set', one, 'up']);
