@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { RolloutModel } from '#core/rollout/rollout-spec';
 import { planBulkAction } from '#database/downloads/bulk-queries';
 import { downloadErrorGroups } from '#database/downloads/error-groups';
+import { presentBytes } from '#database/rollouts/plan-queries';
 import { coverageByLabels, coverageOf } from '#database/models/coverage-queries';
 import { createTestDatabase, type TestDatabase } from '../../../helpers/database.ts';
 import { plansOf } from '../explain.ts';
@@ -34,6 +36,15 @@ describe('plans of statements', () => {
     });
     for (const plan of plans) expect(plan).toContain('Index Only Scan using downloads_coverage_idx');
     expect(plans).toHaveLength(2);
+  });
+
+  it('what hosts have of a model is read host by host', async () => {
+    const [plan] = await plansOf(made.database, (database) =>
+      presentBytes(database, [{ name: 'm', version: '1' }] as RolloutModel[], ['gpu-1', 'gpu-2']),
+    );
+    expect(plan).toMatch(
+      /downloads_coverage_idx.*\n *Index Cond: .*model = m.name.*version = m.version.*host = h.host/,
+    );
   });
 
   it('a retry of all failed downloads looks for a newer one of the same file on the same host alone', async () => {
