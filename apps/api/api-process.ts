@@ -32,7 +32,7 @@ import { createSourceRules } from './sources/tell-workers.ts';
 import { createQueueSampler } from './metrics/chart-routes.ts';
 import { createQueueBoard } from './system/queue-board.ts';
 import type { BoardQueues, QueueBoard } from './system/queue-board-type.ts';
-import { createCountKeeper } from './background/download-counts.ts';
+import { createCountKeeper } from './background/count-keeper.ts';
 import { createReconciler } from './background/reconciler.ts';
 import { createRecorder } from './background/recorder.ts';
 import { createRepairs } from './background/repairs.ts';

@@ -3,6 +3,7 @@ import type { Database } from '#database/sql/connect';
 /** Things of a seeded fleet that lists are asked about. */
 interface Known {
   readonly host: string;
+  /** One of those with most downloads. */
   readonly model: string;
   readonly version: string;
   /** With most hosts. */
@@ -19,7 +20,9 @@ export async function pathsOf(
   nextOf: (path: string) => Promise<string | null | undefined>,
 ): Promise<string[]> {
   const sql = `SELECT d.host, d.model, d.version, (SELECT h.rollout_id::text FROM rollout_hosts h GROUP BY 1 ORDER BY count(*) DESC LIMIT 1) AS rollout
-    FROM downloads d WHERE d.status = 'failed' ORDER BY d.created_at DESC LIMIT 1`;
+    FROM downloads d WHERE d.status = 'failed'
+      AND d.model = (SELECT m.model FROM downloads m WHERE m.model IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1)
+    ORDER BY d.created_at DESC LIMIT 1`;
   const known = (await pool.query<Known>(sql)).rows[0]!;
   const first = [...downloadPaths(known), ...hostPaths, ...rolloutPaths(known), ...otherPaths(known)];
   const second: string[] = [];
@@ -81,10 +84,14 @@ const otherPaths = ({ host, model }: Known): string[] => [
   `/api/models/${model}`,
   `/api/models/${model}/coverage`,
   '/api/sources',
+  '/api/source-orders',
+  '/metrics',
   '/api/audit',
   '/api/audit?action=createToken',
   `/api/cids?model=${model}`,
-  '/api/downloads/errors',
+  ...['', '?status=failed,paused', `?model=${model}`, `?host=${host}`].map(
+    (filter) => `/api/downloads/errors${filter}`,
+  ),
   ...['', '&layer=ipfs', '&status=failure', '&layer=bundled&status=failure'].map(
     (filter) => `/api/metrics/downloads?window=30d&limit=100${filter}`,
   ),

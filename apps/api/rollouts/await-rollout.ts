@@ -1,6 +1,7 @@
 import type { Rollout } from '#contracts/http/rollouts/rollout';
 import type { GetRolloutQuery } from '#contracts/http/rollouts/rollout-lists';
-import { hostGroups, rolloutById } from '#database/rollouts/rollout-queries';
+import { hostGroups } from '#database/rollouts/host-counts';
+import { rolloutById } from '#database/rollouts/rollout-queries';
 import type { RolloutRow } from '#database/rollouts/rollout-row';
 import { originSums } from '#database/rollouts/rollout-swarms';
 import type { Dependencies } from '../dependencies.ts';

@@ -2,7 +2,8 @@ import { CreateRolloutBody, CreateRolloutHeaders, CreateRolloutQuery } from '#co
 import { Rollout, RolloutPlan } from '#contracts/http/rollouts/rollout';
 import { ListRolloutsQuery, RolloutList } from '#contracts/http/rollouts/rollout-lists';
 import type { Database } from '#database/sql/connect';
-import { hostGroups, listRollouts } from '#database/rollouts/rollout-queries';
+import { hostGroups } from '#database/rollouts/host-counts';
+import { listRollouts } from '#database/rollouts/rollout-queries';
 import { originSums } from '#database/rollouts/rollout-swarms';
 import type { Dependencies } from '../dependencies.ts';
 import type { App } from '../server/app-type.ts';

@@ -4,7 +4,7 @@ import type { RolloutHost } from '#contracts/http/rollouts/rollout-lists';
 import { ACTIVE_HOST_STATES, type RolloutHostState } from '#core/rollout/host-state';
 import { isFinalRollout } from '#core/rollout/rollout-state';
 import { allowedFailures, isThresholdMet, requiredHosts } from '#core/rollout/verdict';
-import type { HostGroup } from '#database/rollouts/rollout-queries';
+import type { HostGroup } from '#database/rollouts/host-counts';
 import type { RolloutHostRow, RolloutRow } from '#database/rollouts/rollout-row';
 import type { OriginSum } from '#database/rollouts/rollout-swarms';
 import { momentOf, momentOrNull } from '../server/requests/moment.ts';

@@ -129,9 +129,12 @@ function meaningSql(action: BulkActionName): string {
       ELSE (CASE d.status ${skip} END) END AS reason`;
 }
 
-/** An old download is not repeated after another one of the same file has taken its place. */
+/**
+ * An old download is not repeated after another one of the same file has taken its place. The host is compared as the index has it: without
+ * that, each failed download is compared with those of the same file on all hosts.
+ */
 const NEWER = `WHEN d.status IN ('failed', 'cancelled') AND EXISTS (SELECT FROM downloads n
-    WHERE n.content_key = d.content_key AND n.path = d.path AND n.host IS NOT DISTINCT FROM d.host
+    WHERE n.content_key = d.content_key AND n.path = d.path AND coalesce(n.host, '') = coalesce(d.host, '')
       AND n.model IS NOT DISTINCT FROM d.model AND (n.created_at, n.id) > (d.created_at, d.id))
   THEN 'a newer download of this file on this host exists'`;
 

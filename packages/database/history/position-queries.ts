@@ -16,7 +16,7 @@ export interface WrittenPositions {
 }
 
 /** A row that another process wrote within this time is not written again; milliseconds. */
-const WRITTEN_WITHIN_MS = 2_500;
+const WRITTEN_WITHIN_MS = 4_500;
 
 /**
  * Writes the latest position of each download, and when its host was heard of, in one transaction. The batches have positions alone.

@@ -9,13 +9,13 @@ export async function presentBytes(
   models: readonly RolloutModel[],
   hosts: readonly string[],
 ): Promise<Map<string, number>> {
-  const sql = `SELECT f.host, sum(f.bytes)::bigint AS bytes FROM (
-      SELECT DISTINCT ON (d.host, d.model, d.path) d.host, d.status, coalesce(d.total_bytes, 0) AS bytes
-      FROM jsonb_to_recordset($1::jsonb) AS m (name text, version text)
-      JOIN downloads d ON d.model = m.name AND d.version = m.version
-      WHERE d.host = ANY($2::text[]) ORDER BY d.host, d.model, d.path, d.created_at DESC
-    ) f WHERE f.status = 'success' GROUP BY f.host`;
-  const parameters = [JSON.stringify(models), hosts];
+  // Host by host: in one join, PostgreSQL would read all downloads.
+  const sql = `SELECT h.host, sum(f.bytes)::bigint AS bytes
+    FROM unnest($1::text[], $2::text[]) AS m (name, version) CROSS JOIN unnest($3::text[]) AS h (host) CROSS JOIN LATERAL (
+      SELECT DISTINCT ON (d.path) d.status, coalesce(d.total_bytes, 0) AS bytes FROM downloads d
+      WHERE d.model = m.name AND d.version = m.version AND d.host = h.host ORDER BY d.path, d.created_at DESC, d.id DESC
+    ) f WHERE f.status = 'success' GROUP BY h.host`;
+  const parameters = [models.map(({ name }) => name), models.map(({ version }) => version), hosts];
   const { rows } = await pool.query<{ host: string; bytes: number }>(sql, parameters);
   return new Map(rows.map(({ host, bytes }) => [host, bytes]));
 }

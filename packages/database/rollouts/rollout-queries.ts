@@ -34,29 +34,6 @@ export async function listRollouts(database: Database, filter: RolloutFilter): P
   return (await database.pool.query<RolloutRow>(sql, parameters)).rows;
 }
 
-/** Hosts of a rollout that are alike. */
-export interface HostGroup {
-  readonly rolloutId: string;
-  readonly state: RolloutHostState;
-  readonly isLate: boolean;
-  readonly isTimedOut: boolean;
-  readonly alreadyPresent: boolean;
-  readonly hosts: number;
-  readonly bytes: number;
-  readonly totalBytes: number;
-  readonly bytesPerSecond: number;
-}
-
-/** How many hosts of each rollout stand where. */
-export async function hostGroups(database: Database, rolloutIds: readonly string[]): Promise<HostGroup[]> {
-  const sql = `SELECT h.rollout_id AS "rolloutId", h.state, h.is_late AS "isLate",
-      h.failure_class IS NOT DISTINCT FROM 'timed_out' AS "isTimedOut", h.already_present AS "alreadyPresent",
-      count(*) AS hosts, sum(h.bytes)::bigint AS bytes, sum(h.total_bytes)::bigint AS "totalBytes",
-      sum(h.bytes_per_second)::bigint AS "bytesPerSecond"
-    FROM rollout_hosts h WHERE h.rollout_id = ANY($1::uuid[]) GROUP BY 1, 2, 3, 4, 5`;
-  return (await database.pool.query<HostGroup>(sql, [rolloutIds])).rows;
-}
-
 interface RolloutHostFilter {
   readonly states?: readonly RolloutHostState[] | undefined;
   /** Failure class. */

@@ -41,18 +41,27 @@ export interface DisabledRow {
 /** Sources that nothing was heard of for longer are not listed, unless they are disabled. */
 const LISTED_MS = 30 * DAY_MS;
 
+/** Reports with the same place are added up first: then no order of all reports is needed, which would be most of the work. */
 const LIST_SQL = `
-  WITH reported AS (
-    SELECT r.layer, r.kind, r.origin, mode() WITHIN GROUP (ORDER BY r.place) AS place,
+  WITH told AS (
+    SELECT r.layer, r.kind, r.origin, r.place, count(*) AS workers,
       count(*) FILTER (WHERE r.breaker = 'closed') AS closed, count(*) FILTER (WHERE r.breaker = 'open') AS open,
       count(*) FILTER (WHERE r.breaker = 'half-open') AS half_open,
       max(h.reported_at + r."waitMs" * interval '1 millisecond') FILTER (WHERE r.breaker = 'open') AS open_until,
       max(greatest(0, r."waitMs" - extract(epoch FROM $1::timestamptz - h.reported_at) * 1000))::bigint AS wait_ms,
-      avg(r."successRate") AS success_rate, avg(r."bytesPerSecond") AS bytes_per_second,
+      sum(r."successRate") AS success_rates, count(r."successRate") AS with_success_rate,
+      sum(r."bytesPerSecond") AS bytes_per_second, count(r."bytesPerSecond") AS with_bytes_per_second,
       min(r."requestsPerMinute") AS requests_per_minute, min(r.connections) AS connections
     FROM hosts h CROSS JOIN jsonb_to_recordset(h.source_reports) AS r (layer text, kind text, origin text, place int, breaker text,
       "waitMs" bigint, "successRate" float8, "bytesPerSecond" float8, "requestsPerMinute" int, connections int)
-    WHERE h.last_seen_at >= $2 GROUP BY r.layer, r.kind, r.origin
+    WHERE h.last_seen_at >= $2 GROUP BY r.layer, r.kind, r.origin, r.place
+  ), reported AS (
+    SELECT t.layer, t.kind, t.origin, (array_agg(t.place ORDER BY t.workers DESC, t.place) FILTER (WHERE t.place IS NOT NULL))[1] AS place,
+      sum(t.closed)::bigint AS closed, sum(t.open)::bigint AS open, sum(t.half_open)::bigint AS half_open, max(t.open_until) AS open_until,
+      max(t.wait_ms) AS wait_ms, sum(t.success_rates) / nullif(sum(t.with_success_rate), 0)::float8 AS success_rate,
+      sum(t.bytes_per_second) / nullif(sum(t.with_bytes_per_second), 0)::float8 AS bytes_per_second,
+      min(t.requests_per_minute) AS requests_per_minute, min(t.connections) AS connections
+    FROM told t GROUP BY t.layer, t.kind, t.origin
   ), known AS (
     SELECT layer, kind, origin FROM reported
     UNION SELECT s.layer, s.kind, s.origin FROM sources_tried s

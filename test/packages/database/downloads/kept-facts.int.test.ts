@@ -159,23 +159,4 @@ describe('facts that are kept beside the downloads', () => {
       expect(await countDownloads(database)).toMatchObject({ failed: 1, success: 1 });
     });
   });
-
-  it('are read for groups of errors, and single downloads by their id alone', async () => {
-    await insert(200, ['failed']);
-    await database.pool.query('ANALYZE');
-    const plans: string[] = [];
-    const explaining = {
-      pool: {
-        query: async (sql: string, given: unknown[]) => {
-          const { rows } = await database.pool.query<{ 'QUERY PLAN': string }>(`EXPLAIN ${sql}`, given);
-          plans.push(rows.map((row) => row['QUERY PLAN']).join('\n'));
-          return { rows: [] };
-        },
-      },
-    };
-    await downloadErrorGroups(explaining as unknown as Database, { statuses: ['failed'], limit: 50 });
-    expect(plans[0]).toContain('on download_failures');
-    expect(plans[0]!.match(/on downloads d.*/g)).toHaveLength(1);
-    expect(plans[0]).toContain('Index Cond: (id = m.id)');
-  });
 });
