@@ -9,7 +9,7 @@ import { csvOf } from './csv.ts';
 import { meanOf, STACKED, wholeBefore, wholeOf } from './period-before.ts';
 import { LazyPlot } from './lazy-plot.tsx';
 import type { Mark } from './plot.tsx';
-import { valueText, type Unit } from './units.ts';
+import { labelOf, valueText, type Unit } from './units.ts';
 
 const TITLES: Readonly<Record<MetricChart, string>> = {
   bytes_per_second: 'Bytes per second by source',
@@ -93,8 +93,8 @@ export const summaryOf = ({ series }: Pick<Chart, 'series'>): string =>
     .slice(0, SUMMARIZED)
     .map(({ name, unit, values }) => {
       const known = values.filter((value) => value !== null);
-      if (known.length === 0) return `${name}: nothing measured`;
-      return `${name}: now ${valueText(known.at(-1)!, unit)}, at most ${valueText(Math.max(...known), unit)}`;
+      if (known.length === 0) return `${labelOf(name)}: nothing measured`;
+      return `${labelOf(name)}: now ${valueText(known.at(-1)!, unit)}, at most ${valueText(Math.max(...known), unit)}`;
     })
     .join('. ');
 
@@ -124,7 +124,7 @@ function ChartTable({ data, before }: { readonly data: Chart; readonly before: C
             <th scope="col">Time</th>
             {columns.map(({ name }) => (
               <th key={name} scope="col" className="number">
-                {name}
+                {labelOf(name)}
               </th>
             ))}
           </tr>

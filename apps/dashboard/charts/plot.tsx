@@ -5,9 +5,10 @@ import type { Chart } from '#contracts/http/metrics';
 import { exactText } from '../parts/text/format.tsx';
 import { usePreferences } from '../shell/preferences.ts';
 import { wholeBefore, type Series } from './period-before.ts';
-import { valueText } from './units.ts';
+import { labelOf, valueText, type Unit } from './units.ts';
 
 const HEIGHT_PX = 240;
+const AXIS_PX = 76;
 /** Told apart in light and dark, and by people who see few colours; the legend and the table name each series too. */
 const COLORS = [
   '#4d87e8',
@@ -75,21 +76,14 @@ function optionsOf(data: Chart, isStacked: boolean, element: HTMLElement, beside
   const style = getComputedStyle(document.documentElement);
   const faint = colorOf(element, '--faint', style);
   const line = colorOf(element, '--line', style);
-  const unit = data.series[0]?.unit ?? 'count';
-  const axis = { stroke: faint, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
+  const [unit = 'count', second] = new Set(data.series.map(({ unit: own }) => own));
   const drawn = data.series.map((series, index) => ({ ...series, color: COLORS[index % COLORS.length]! }));
   const ordered = isStacked ? [...drawn].reverse() : drawn;
   return {
     width: element.clientWidth || 400,
     height: HEIGHT_PX,
-    scales:
-      unit === 'ratio'
-        ? { y: { range: [0, 1] } }
-        : { y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.05 : 1] } },
-    axes: [
-      { ...axis, values: (_plot, ticks) => ticks.map(timeText) },
-      { ...axis, size: 76, values: (_plot, ticks) => ticks.map((tick) => valueText(tick, unit)) },
-    ],
+    scales: { y: scaleOf(unit), ...(second === undefined ? {} : { second: scaleOf(second) }) },
+    axes: axesOf(unit, second, { faint, line }),
     series: [
       {
         label: 'time',
@@ -97,7 +91,8 @@ function optionsOf(data: Chart, isStacked: boolean, element: HTMLElement, beside
           seconds === null ? '–' : exactText(new Date(seconds * 1000).toISOString(), 'local'),
       },
       ...ordered.map(({ name, unit: own, color, values }) => ({
-        label: name,
+        label: labelOf(name),
+        scale: own === unit ? 'y' : 'second',
         stroke: color,
         width: 1.5,
         ...(isStacked ? { fill: color } : {}),
@@ -110,12 +105,36 @@ function optionsOf(data: Chart, isStacked: boolean, element: HTMLElement, beside
   };
 }
 
+const scaleOf = (unit: Unit): UPlot.Scale => ({
+  range: unit === 'ratio' ? [0, 1] : (_plot, _low, high) => [0, high > 0 ? high * 1.05 : 1],
+});
+
+/** Times below; the first unit on the left, and a second one, such as ages beside counts, on the right. */
+function axesOf(
+  unit: Unit,
+  second: Unit | undefined,
+  { faint, line }: Readonly<Record<'faint' | 'line', string>>,
+): UPlot.Axis[] {
+  const axis = { stroke: faint, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
+  const valuesIn = (own: Unit) => (_plot: UPlot, ticks: number[]) => ticks.map((tick) => valueText(tick, own));
+  const left = { ...axis, size: AXIS_PX, values: valuesIn(unit) };
+  const right = (own: Unit) => ({
+    ...{ ...axis, size: AXIS_PX, values: valuesIn(own), scale: 'second', side: 1 },
+    grid: { show: false },
+  });
+  return [
+    { ...axis, values: (_plot, ticks) => ticks.map(timeText) },
+    left,
+    ...(second === undefined ? [] : [right(second)]),
+  ];
+}
+
 const slotText = (values: Series['values'], slot: number | null, unit: Series['unit']): string =>
   slot === null || values[slot] === null || values[slot] === undefined ? '–' : valueText(values[slot], unit);
 
 /** A dashed line, told apart without its colour. */
 const earlierSeries = ({ name, unit, values }: Series, color: string): UPlot.Series => ({
-  label: `${name}, the period before`,
+  label: `${labelOf(name)}, the period before`,
   stroke: color,
   width: 1.5,
   dash: [6, 4],

@@ -10,3 +10,6 @@ export function valueText(value: number, unit: Unit): string {
   if (unit === 'ratio') return `${(100 * value).toFixed(1)} %`;
   return Number.isInteger(value) ? String(value) : value.toPrecision(3);
 }
+
+/** The name of a series for people: words of our own without underscores, names of sources as they are. */
+export const labelOf = (name: string): string => (/^[a-z_]+$/.test(name) ? name.replaceAll('_', ' ') : name);

@@ -52,7 +52,7 @@ export function HostPage() {
         actions={<Actions host={data} />}
         lead={
           <>
-            Last seen <When at={data.lastSeenAt} /> · worker {data.workerVersion ?? 'unknown'} · store{' '}
+            Last seen <When at={data.lastSeenAt} isPast /> · worker {data.workerVersion ?? 'unknown'} · store{' '}
             {bytesText(data.storeBytes)}, free {bytesText(data.freeBytes)}
           </>
         }

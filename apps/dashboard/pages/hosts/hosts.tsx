@@ -150,7 +150,7 @@ const COLUMNS: readonly Column<Host>[] = [
       </span>
     ),
   },
-  { key: 'seen', head: 'Last seen', isExtra: true, cell: ({ lastSeenAt }) => <When at={lastSeenAt} /> },
+  { key: 'seen', head: 'Last seen', isExtra: true, cell: ({ lastSeenAt }) => <When at={lastSeenAt} isPast /> },
   {
     key: 'labels',
     head: 'Labels',

@@ -71,14 +71,20 @@ function watchClock(listener: () => void): () => void {
 
 export const useNow = (): number => useSyncExternalStore(watchClock, () => tick);
 
-/** A moment as the reader prefers it; the exact one is its title. */
-export function When({ at }: { readonly at: string | null | undefined }) {
+/**
+ * A moment as the reader prefers it; the exact one is its title.
+ *
+ * @param props.isPast it has happened; a clock of the server that is ahead of the browser's does not make it the future
+ */
+export function When({ at, isPast = false }: { readonly at: string | null | undefined; readonly isPast?: boolean }) {
   const { clock } = usePreferences();
   const now = useNow();
   if (at === null || at === undefined) return <>{NOTHING}</>;
   return (
     <time dateTime={at} title={`${exactText(at, 'local')} local, ${exactText(at, 'utc')}`}>
-      {clock === 'relative' ? relativeText(at, Math.max(now, Date.now())) : exactText(at, clock)}
+      {clock === 'relative'
+        ? relativeText(at, Math.max(now, Date.now(), isPast ? Date.parse(at) : 0))
+        : exactText(at, clock)}
     </time>
   );
 }
