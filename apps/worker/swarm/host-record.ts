@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import type { ResponseOutgoingPacket, ResponsePacket } from 'multicast-dns';
 import { isSignedForSite, signForSite } from '#http/site-signature';
 
@@ -26,6 +27,8 @@ export interface HostRecord {
 
 /** An announcement of another host that has the key of the site. */
 export interface HeardHost extends HostRecord {
+  /** Of IPv6; not signed. */
+  readonly addresses: readonly string[];
   /** Zero: the host leaves. */
   readonly ttlSeconds: number;
 }
@@ -33,7 +36,7 @@ export interface HeardHost extends HostRecord {
 /**
  * Makes the announcement of a host.
  *
- * @param addresses IPv4 addresses of the host
+ * @param addresses of the host, of both families
  * @param ttlSeconds 0 says that the host leaves
  * @param nowMs wall clock: the signature is good for some minutes
  * @returns the pointer of the service first, and what belongs to it
@@ -52,7 +55,7 @@ export function announcementOf(
     { name: SERVICE, type: 'PTR', ttl, data: name },
     { name, type: 'SRV', ttl, data: { port, target } },
     { name, type: 'TXT', ttl, data: text.map(([key, value]) => `${key}=${value}`) },
-    ...addresses.map((data): MdnsRecord => ({ name: target, type: 'A', ttl, data })),
+    ...addresses.map((data): MdnsRecord => ({ name: target, type: isIPv6(data) ? 'AAAA' : 'A', ttl, data })),
   ];
 }
 
@@ -64,14 +67,18 @@ export function heardHosts(
   siteKey: string,
   nowMs: number,
 ): HeardHost[] {
-  return [...answers, ...additionals].flatMap((record) => {
+  const records = [...answers, ...additionals];
+  return records.flatMap((record) => {
     if (record.type !== 'TXT' || !record.name.toLowerCase().endsWith(`.${SERVICE}`)) return [];
     const says = textOf(record.data);
     const { v, id, port, site = '', inv = '', sig: header } = says;
     if (v !== VERSION || id === undefined || !isPort(port) || header === undefined) return [];
     const signed = { method: METHOD, path: signedText({ v, id, port, site, inv }), header };
     if (!isSignedForSite(siteKey, signed, nowMs)) return [];
-    return [{ peerId: id, port: Number(port), site, inventory: inv, ttlSeconds: record.ttl ?? TTL_S }];
+    const addresses = records.flatMap((other) =>
+      other.type === 'AAAA' && other.name.toLowerCase() === `${id}.local`.toLowerCase() ? [other.data] : [],
+    );
+    return [{ peerId: id, port: Number(port), site, inventory: inv, addresses, ttlSeconds: record.ttl ?? TTL_S }];
   });
 }
 

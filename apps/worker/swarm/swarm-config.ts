@@ -2,6 +2,7 @@ import type { SETTINGS, SettingOf } from '#core/settings/settings';
 import type { SettingValues } from '#os/settings';
 import { isLoopback, type ServeSettings } from '#serve/serve-settings';
 import type { Enrolment } from '../enrolment/enrolment-file.ts';
+import type { Reach } from './multicast-sockets.ts';
 
 /** How this worker finds other hosts, and what they trust each other by. */
 export interface SwarmConfig {
@@ -10,7 +11,7 @@ export interface SwarmConfig {
   /** The secret that the hosts of the site share. */
   readonly siteKey: string | undefined;
   /** Where hosts of the local network are looked for; undefined: nowhere. */
-  readonly localNetwork: { readonly interfaceAddress: string | undefined } | undefined;
+  readonly localNetwork: Reach | undefined;
   /** The API that tells hosts of each other; undefined for a worker that is not enrolled. */
   readonly tracker: { readonly apiUrl: string; readonly workerToken: string; readonly host: string } | undefined;
 }
@@ -41,5 +42,10 @@ export function swarmConfig(
   const tracker = enrolment && {
     ...{ apiUrl: enrolment.apiUrl, workerToken: enrolment.workerToken, host: enrolment.host },
   };
-  return { peers, siteKey, localNetwork: isFound && serve !== undefined ? { interfaceAddress } : undefined, tracker };
+  return {
+    peers,
+    siteKey,
+    localNetwork: isFound && serve !== undefined ? { interfaceAddress, host: serve.host } : undefined,
+    tracker,
+  };
 }

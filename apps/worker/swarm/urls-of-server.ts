@@ -26,7 +26,9 @@ export function urlsOfServer({ host, port }: ServerAddress, apiUrl: string): str
     .slice(0, MOST_URLS);
 }
 
-const urlOf = (address: string, port: number): string => `http://${isIPv6(address) ? `[${address}]` : address}:${port}`;
+/** @param address without brackets */
+export const urlOf = (address: string, port: number): string =>
+  `http://${isIPv6(address) ? `[${address}]` : address}:${port}`;
 
 /** Addresses of the interfaces that other machines may reach; link-local ones need an interface and are left out. */
 export const addressesOfHost = (hasIPv6: boolean): string[] =>

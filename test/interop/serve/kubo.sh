@@ -2,7 +2,7 @@
 # Fetches a file by CID from a running server with an unmodified kubo, whose only router is the server, and compares it with what the server
 # gives itself. kubo verifies every block.
 #   kubo.sh http://127.0.0.1:7430 CID
-# Needs Go and its module proxy; compiling takes some minutes. With KUBO=/path/to/ipfs that program is used. Everything else is kept in a
+# Needs Go with its module proxy and python3; compiling takes some minutes. With KUBO=/path/to/ipfs that program is used. Everything else is kept in a
 # temporary folder.
 set -euo pipefail
 
@@ -12,12 +12,11 @@ daemon=''
 trap '[ -z "$daemon" ] || { kill "$daemon"; wait "$daemon" || true; }; chmod -R u+w "$folder"; rm -rf "$folder"' EXIT
 cd "$folder"
 if [ -z "${KUBO:-}" ]; then
-  # `go install` refuses a module that excludes or replaces others; a module that needs it does not read that.
-  mkdir build
-  cd build
-  go mod init kubo-client 2> /dev/null
-  go get github.com/ipfs/kubo/cmd/ipfs@v0.43.1 2> log && go build -ldflags=-w -o "$folder/ipfs" github.com/ipfs/kubo/cmd/ipfs 2> log || { cat log; exit 1; }
-  cd "$folder"
+  # `go install` refuses a module that excludes or replaces others, so it is built in a copy of its own.
+  module=$(go mod download -json github.com/ipfs/kubo@v0.43.0 | python3 -c 'import json, sys; print(json.load(sys.stdin)["Dir"])')
+  cp -r "$module" source
+  chmod -R u+w source
+  (cd source && go build -ldflags=-w -o "$folder/ipfs" ./cmd/ipfs)
   KUBO="$folder/ipfs"
 fi
 export IPFS_PATH="$folder/repo"

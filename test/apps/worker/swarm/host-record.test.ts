@@ -36,9 +36,15 @@ describe('the announcement of a host', () => {
   });
 
   it('N6 is read by a host with the same key', () => {
-    expect(heard(announced())).toEqual([{ ...own, ttlSeconds: TTL_S }]);
-    expect(heard(announced(0))).toEqual([{ ...own, ttlSeconds: 0 }]);
+    expect(heard(announced())).toEqual([{ ...own, addresses: [], ttlSeconds: TTL_S }]);
+    expect(heard(announced(0))).toEqual([{ ...own, addresses: [], ttlSeconds: 0 }]);
     expect(heard(announced(TTL_S, { ...own, site: '', inventory: '' }))).toHaveLength(1);
+  });
+
+  it('N6 names the addresses of its own host', () => {
+    const ours = announcementOf(own, KEY, ['10.0.0.7', 'fd00::7'], TTL_S, NOW);
+    const others = announcementOf({ ...own, peerId: 'other' }, 'of-another-site', ['fd00::8'], TTL_S, NOW);
+    expect(heard([...others, ...ours])).toEqual([{ ...own, addresses: ['fd00::7'], ttlSeconds: TTL_S }]);
   });
 
   it.each([

@@ -26,7 +26,7 @@ expectNoLeaks();
 function joined(siteKey: string, port: number, logger: Logger = silentLogger) {
   const book = new PeerBook();
   const network = new LocalNetwork({
-    ...{ siteKey, interfaceAddress: '127.0.0.1', logger },
+    ...{ siteKey, interfaceAddress: '127.0.0.1', host: '127.0.0.1', logger },
     onPeers: (urls) => book.set('mdns', urls),
   });
   network.start({ peerId: randomUUID(), port, site: 'test', inventory: '' });

@@ -15,8 +15,14 @@ describe('how a worker finds other hosts', () => {
   });
 
   it('N6 looks on all interfaces, or on the one that is named', () => {
-    expect(read({ ...KEY, HAULIER_SERVE_BIND: '0.0.0.0' }).localNetwork).toEqual({ interfaceAddress: undefined });
-    expect(read({ ...KEY, HAULIER_MDNS: '127.0.0.1' }).localNetwork).toEqual({ interfaceAddress: '127.0.0.1' });
+    expect(read({ ...KEY, HAULIER_SERVE_BIND: '0.0.0.0' }).localNetwork).toEqual({
+      interfaceAddress: undefined,
+      host: '0.0.0.0',
+    });
+    expect(read({ ...KEY, HAULIER_MDNS: '127.0.0.1' }).localNetwork).toEqual({
+      interfaceAddress: '127.0.0.1',
+      host: '127.0.0.1',
+    });
   });
 
   it('L26 refuses an interface without a key, and what is no interface', () => {
