@@ -47,6 +47,7 @@ export class LocalNetwork {
   readonly #options: LocalNetworkOptions;
   readonly #hosts = new Map<string, Heard>();
   readonly #timers: NodeJS.Timeout[] = [];
+  /** By interface; that of IPv4 has all of them. */
   readonly #sockets = new Map<string, MulticastDNS>();
   /** Sockets that cannot be had: they are not tried again. */
   readonly #failed = new Set<string>();
@@ -90,7 +91,8 @@ export class LocalNetwork {
     socket.on('error', (error: Error) => {
       if (!this.#sockets.delete(name)) return;
       this.#failed.add(name);
-      logger.warn({ reason: messageOf(error) }, 'mDNS cannot be used: other hosts are not found in the local network');
+      const facts = { reason: messageOf(error), interface: name };
+      logger.warn(facts, 'mDNS cannot be used: other hosts are not found in the local network');
       socket.destroy();
     });
     socket.on('query', ({ questions = [] }) => this.#answer(questions));

@@ -21,14 +21,14 @@ const isForIPv6 = ({ host, interfaceAddress }: Reach): boolean => isIPv6(host) &
  * One socket for IPv4, which follows the interfaces by itself, and for IPv6 one for each interface that there is now: a socket sends to the
  * group of one interface.
  *
- * @returns what opens each, by a name
+ * @returns what opens each, by the interface
  */
 export function multicastSockets(reach: Reach): ReadonlyMap<string, () => MulticastDNS> {
   const { interfaceAddress } = reach;
   const one = interfaceAddress === undefined ? {} : { interface: interfaceAddress, bind: '0.0.0.0' };
   const names = isForIPv6(reach) ? ipv6Interfaces() : [];
   return new Map([
-    ...(isForIPv4(reach) ? [['', () => makeMdns(one)] as const] : []),
+    ...(isForIPv4(reach) ? [[interfaceAddress ?? '0.0.0.0', () => makeMdns(one)] as const] : []),
     ...names.map((name) => [name, () => ipv6Socket(name)] as const),
   ]);
 }

@@ -19,7 +19,7 @@ export interface SendPace {
 
 /** Bytes of one read and write. Larger ones leave the cache of the processor and are slower (docs/research/performance.md). */
 const BLOCK_BYTES = 256 * KIB;
-/** Answers at once that have two such blocks each; further ones have the halves of one, so that many clients need less memory. */
+/** Answers at once that read one block while the other is sent; further ones have one, because others are sent while they read. */
 const ANSWERS_WITH_TWO = 16;
 /** Of content that is not proven yet, these last bytes wait for the proof. */
 const HELD_BYTES = 64 * KIB;
@@ -28,27 +28,17 @@ const MAX_SPARE_BLOCKS = 32;
 const spare: Buffer[] = [];
 let answers = 0;
 
-/** Two buffers that take turns, and the blocks that they are made of. */
-interface Buffers {
-  readonly pair: readonly [Buffer, Buffer];
-  readonly blocks: readonly Buffer[];
-}
-
-/** @param length bytes that are to be sent */
-function takeBuffers(length: number): Buffers {
-  const bytes = Math.min(length, answers <= ANSWERS_WITH_TWO ? BLOCK_BYTES : BLOCK_BYTES / 2);
-  if (bytes > BLOCK_BYTES / 2) {
-    const pair = [takeBlock(), takeBlock()] as const;
-    return { pair: [pair[0].subarray(0, bytes), pair[1].subarray(0, bytes)], blocks: pair };
-  }
-  const block = bytes === BLOCK_BYTES / 2 ? takeBlock() : Buffer.allocUnsafe(2 * bytes);
-  return { pair: [block.subarray(0, bytes), block.subarray(bytes)], blocks: [block] };
+/** @returns what is read into, in turns. @param length bytes that are to be sent */
+function takeBuffers(length: number): readonly Buffer[] {
+  if (length <= BLOCK_BYTES / 2) return [Buffer.allocUnsafe(length)];
+  return length > BLOCK_BYTES && answers <= ANSWERS_WITH_TWO ? [takeBlock(), takeBlock()] : [takeBlock()];
 }
 
 const takeBlock = (): Buffer => spare.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
 
-function giveBack({ blocks }: Buffers): void {
-  for (const block of blocks) if (block.length === BLOCK_BYTES && spare.length < MAX_SPARE_BLOCKS) spare.push(block);
+function giveBack(buffers: readonly Buffer[]): void {
+  for (const buffer of buffers)
+    if (buffer.length === BLOCK_BYTES && spare.length < MAX_SPARE_BLOCKS) spare.push(buffer);
 }
 
 /** The client is gone, or sends no more. */
@@ -57,8 +47,8 @@ export class ClientGone extends Error {
 }
 
 /**
- * Sends one run of bytes, reading the next block while the last one is sent. The end of content that is not proven yet is held back
- * until it is.
+ * Sends one run of bytes; where few clients are served, the next block is read while the last one is sent. The end of content that is not
+ * proven yet is held back until it is.
  *
  * @throws ClientGone; what `read` and the proof reject with: then the caller breaks the connection
  */
@@ -90,17 +80,17 @@ async function sendProven(
   { pace }: SendPace,
 ): Promise<void> {
   const buffers = takeBuffers(end - start);
-  let [reading, sending] = buffers.pair;
   let sent: Promise<void> | undefined;
-  for (let at = start; at < end;) {
-    const bytes = await content.read(reading.subarray(0, end - at), at);
+  for (let at = start, turn = 0; at < end; turn += 1) {
+    const buffer = buffers[turn % buffers.length]!;
+    if (buffers.length === 1) await sent;
+    const bytes = await content.read(buffer.subarray(0, end - at), at);
     if (bytes === 0) throw new Error(`content ends at byte ${at}, before byte ${end}`);
     await pace?.(bytes);
     await sent;
-    sent = write(response, reading.subarray(0, bytes));
+    sent = write(response, buffer.subarray(0, bytes));
     // It may fail while the next block is read: it is awaited after that.
     sent.catch(() => undefined);
-    [reading, sending] = [sending, reading];
     at += bytes;
   }
   await sent;
