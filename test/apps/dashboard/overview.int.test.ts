@@ -93,13 +93,12 @@ describe('the overview', () => {
     const card = page.getByRole('region', { name: 'Layer ipfs' }).getByRole('article', { name: slow.url });
     await becomes(() => factOf(card, 'Time of a try in 1 h, p50 / p95'), /^[1-9][\d.]* s \/ [1-9][\d.]* s$/);
     expect(await factOf(card, 'Success, 1 h / 24 h')).toBe('100 % / 100 %');
-    expect(await factOf(card, 'Breaker')).toBe('closed at 1 worker');
+    await becomes(() => factOf(card, 'Breaker'), /^closed at 1 worker$/);
 
     slow.rules.unshift({ path: FILES[1]!.cid, fault: { do: 'status', status: 429, retryAfterS: RETRY_AFTER_S } });
-    const second = await bring(FILES[1]!);
-    await becomes(() => factOf(card, 'Asked to wait'), /^(9|10)m \d\ds \(Retry-After\)$/);
+    await bring(FILES[1]!);
+    await becomes(() => factOf(card, 'Asked to wait'), /^\d+m \d\ds \(Retry-After\)$/);
     await card.getByText(/^Last failure: .*429/).waitFor();
-    await system.client.cancelDownload(second);
   });
 
   it('says how old it is when nothing answers any more, and stops saying so when something does', async () => {

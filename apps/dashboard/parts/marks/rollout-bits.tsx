@@ -46,7 +46,11 @@ export const etaMsOf = ({ bytes, isFinal }: Rollout): number | undefined =>
     ? undefined
     : ((bytes.total - bytes.done) / bytes.perSecond) * 1000;
 
-export const tookText = ({ startedAt, endedAt }: Rollout, nowMs: number): string =>
-  startedAt === null ? '–' : durationText((endedAt === null ? nowMs : Date.parse(endedAt)) - Date.parse(startedAt));
+export function tookText({ startedAt, endedAt }: Rollout, nowMs: number): string {
+  if (startedAt === null) return '–';
+  const end = endedAt === null ? nowMs : Date.parse(endedAt);
+  // The clock of the page ticks every few seconds, so that it may be behind the start.
+  return durationText(Math.max(0, end - Date.parse(startedAt)));
+}
 
 export const failedOf = ({ counts }: Pick<Rollout, 'counts'>): number => counts.failed + counts.timedOut;
