@@ -18,7 +18,7 @@ export interface FollowedPeersOptions {
   readonly peerAt: (url: string, asked: () => Promise<void>) => Peer;
   /** Called when a peer that answered before did not answer several times in a row. */
   readonly onAway?: ((url: string) => void) | undefined;
-  /** Called when a peer has more pieces than before. */
+  /** Called when a peer has more pieces than before, or is less busy. */
   readonly onMore?: (() => void) | undefined;
   readonly logger: Logger;
 }

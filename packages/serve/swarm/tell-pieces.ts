@@ -30,6 +30,8 @@ export function tellPieces({ response }: Exchange, { file, slots, isOffered, hea
   let batch: NodeJS.Timeout | undefined;
   const tell = (): void => {
     batch = undefined;
+    // It may have ended and not be closed yet.
+    if (response.writableEnded) return;
     const map = mapOf(file).toString();
     response.write(`${map} ${slots.load}\n`);
     if (map === 'all' || !isOffered()) response.end();

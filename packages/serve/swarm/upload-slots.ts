@@ -1,5 +1,6 @@
 import { WaitQueue } from '#core/async/wait-queue';
 import { MeasuredSlots } from '#core/swarm/measured-slots';
+import { FIRST_SLOTS } from '#core/swarm/origin-slots';
 
 /** Uploads at once at most; on a link that two of them fill, more make each slower, and no piece is complete sooner. */
 const MOST_ACTIVE = 12;
@@ -13,9 +14,9 @@ export class UploadSlots {
   readonly #listeners = new Set<() => void>();
   #active = 0;
 
-  /** Uploads that run or wait. */
+  /** Uploads that run or wait, counted as if there were two slots: below two, one more does not wait. */
   get load(): number {
-    return this.#active + this.#waiting.length;
+    return Math.max(0, this.#active + this.#waiting.length - (this.#measured.slots - FIRST_SLOTS.slots));
   }
 
   /** Calls the function when the load has changed. @returns ends that */

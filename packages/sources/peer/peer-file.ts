@@ -108,7 +108,7 @@ export class PeerFile {
   /**
    * Follows the pieces of a file that the peer is fetching, until its answer ends; a peer of an older release answers once.
    *
-   * @param onMore called after each line by which the peer has more than before
+   * @param onMore called after each line by which the peer has more than before, or is less busy
    * @throws SourceError when it is away, or refuses to say
    */
   follow(signal: AbortSignal, onMore: () => void): Promise<void> {
@@ -156,13 +156,13 @@ export class PeerFile {
     this.learn(headers);
   }
 
-  /** @returns whether the peer has more than before */
+  /** @returns whether the peer has more than before, or is less busy */
   #learnLine(line: string): boolean {
     const [text = '', load] = line.split(' ');
-    const before = this.grewAt;
+    const before = { grewAt: this.grewAt, load: this.load };
     this.#learnLoad(load);
     this.#learnMap(text);
-    return this.grewAt !== before;
+    return this.grewAt !== before.grewAt || this.load < before.load;
   }
 
   #learnLoad(text: string | undefined): void {
