@@ -15,7 +15,7 @@ import {
   type MdnsRecord,
 } from './host-record.ts';
 import { addressOfSender, announcedAddresses, multicastSockets, type Reach } from './multicast-sockets.ts';
-import { urlAt } from './urls-of-server.ts';
+import { serverUrl } from './urls-of-server.ts';
 
 export interface LocalNetworkOptions extends Reach {
   /** The secret that the hosts of the site share: announcements without it are not heard. */
@@ -168,6 +168,6 @@ export class LocalNetwork {
   }
 
   #tell(): void {
-    this.#options.onPeers([...this.#hosts.values()].map(({ address, port }) => urlAt(address, port)).sort());
+    this.#options.onPeers([...this.#hosts.values()].map(({ address, port }) => serverUrl(address, port)).sort());
   }
 }

@@ -18,16 +18,16 @@ const MOST_URLS = 8;
  */
 export function urlsOfServer({ host, port }: ServerAddress, apiUrl: string): string[] {
   const isHere = isLoopback(new URL(apiUrl).hostname.replace(/^\[|\]$/g, ''));
-  if (isLoopback(host)) return isHere ? [urlAt(host, port)] : [];
+  if (isLoopback(host)) return isHere ? [serverUrl(host, port)] : [];
   const isAny = host === '0.0.0.0' || host === '::';
   const addresses = isAny ? addressesOfHost(host === '::') : [host];
   return (addresses.length === 0 && isHere ? ['127.0.0.1'] : addresses)
-    .map((address) => urlAt(address, port))
+    .map((address) => serverUrl(address, port))
     .slice(0, MOST_URLS);
 }
 
 /** @param address without brackets */
-export const urlAt = (address: string, port: number): string =>
+export const serverUrl = (address: string, port: number): string =>
   `http://${isIPv6(address) ? `[${address}]` : address}:${port}`;
 
 /** Addresses of the interfaces that other machines may reach; link-local ones need an interface and are left out. */
