@@ -99,7 +99,7 @@ function registerLimit(app: App, deps: Dependencies): void {
         operationId: 'setSiteLimit',
         summary: 'Set how fast bytes may enter a site',
         description:
-          'Enrolled hosts of the site that fetch from outside have equal parts of it. They are told with their announces, so within two seconds. ' +
+          'Enrolled hosts of the site that fetch from outside have equal parts of it. They are told with their announces, within a few seconds. ' +
           'What hosts of the site give each other does not count.',
         body: SiteLimitBody,
         response: { 200: Site, ...problems(400) },

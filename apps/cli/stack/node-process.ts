@@ -56,8 +56,6 @@ export async function startNodeProcess(options: {
     signal: signal as NodeJS.Signals | null,
   }));
   const messages: unknown[] = [];
-  // Each question that waits for its answer listens, and a fleet asks for all of its workers at once.
-  child.setMaxListeners(0);
   child.on('message', (message) => messages.push(message));
   // Workers that start together ask at the same time, and each question listens for its own answer.
   child.setMaxListeners(0);

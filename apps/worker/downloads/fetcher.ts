@@ -58,17 +58,17 @@ export function createFetcher({ config, limits, sourcesOf, swarm, health, places
       const layers = job.layers?.map(layerOfName) ?? config.layers;
       const joined = layers.includes('peer') ? joinSwarm(swarm, job, cid) : undefined;
       const ended = tellUntold(swarm, joined);
-      await joined?.start();
-      const share = joined?.share;
-      const own = sourcesOf(job);
-      const sources = [...own, ...peersOf(share)];
-      onSources?.((name) => [...own, ...peersOf(share)].find((source) => source.name === name));
-      onOffered?.(() => joined?.withdraw());
-      const common = commonOptions({ config, limits, health, places, joined }, job, throttle);
-      const dagProfile = cid === undefined ? ('unixfs-v1-2025' as const) : undefined;
-      const related = await withTables(tables, relatedTo);
-      const all = { ...hooks, ...common, sources, layers, tables, share, dagProfile, related };
       try {
+        await joined?.start();
+        const share = joined?.share;
+        const own = sourcesOf(job);
+        const sources = [...own, ...peersOf(share)];
+        onSources?.((name) => [...own, ...peersOf(share)].find((source) => source.name === name));
+        onOffered?.(() => joined?.withdraw());
+        const common = commonOptions({ config, limits, health, places, joined }, job, throttle);
+        const dagProfile = cid === undefined ? ('unixfs-v1-2025' as const) : undefined;
+        const related = await withTables(tables, relatedTo);
+        const all = { ...hooks, ...common, sources, layers, tables, share, dagProfile, related };
         return await obtain({ ...job.file, cid }, all);
       } finally {
         joined?.stop();

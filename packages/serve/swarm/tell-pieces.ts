@@ -26,26 +26,37 @@ const MOST_UNREAD_BYTES = 64 * 1024;
  * many uploads run or wait. Ends when the file is complete or not fetched any more, and after a minute.
  */
 export function tellPieces({ response }: Exchange, { file, slots, isOffered, headers }: Telling): void {
+  // A client that left before has closed its response, and that is not said again.
+  if (response.destroyed) return;
   response.writeHead(200, { ...headers, 'content-type': 'text/plain; charset=utf-8' });
   let batch: NodeJS.Timeout | undefined;
+  const ends: (() => void)[] = [];
+  const stop = (): void => {
+    clearTimeout(batch);
+    for (const end of ends.splice(0)) end();
+  };
+  // The client may read its last lines much later: nothing is written after them.
+  const finish = (): void => {
+    stop();
+    response.end();
+  };
   const tell = (): void => {
     batch = undefined;
     // It may have ended and not be closed yet.
     if (response.writableEnded) return;
     const map = mapOf(file).toString();
     response.write(`${map} ${slots.load}\n`);
-    if (map === 'all' || !isOffered()) response.end();
+    if (map === 'all' || !isOffered()) finish();
     else if (response.writableLength > MOST_UNREAD_BYTES) response.destroy();
   };
   const tellSoon = (): void => void (batch ??= setTimeout(tell, BATCH_MS));
-  const ends = [
+  ends.push(
     file.onMore(tellSoon),
     slots.onChange(tellSoon),
     clearing(setInterval(tell, REPEAT_MS)),
-    clearing(setTimeout(() => response.end(), LONGEST_MS)),
-    () => clearTimeout(batch),
-  ];
-  response.once('close', () => ends.forEach((end) => end()));
+    clearing(setTimeout(finish, LONGEST_MS)),
+  );
+  response.once('close', stop);
   tell();
 }
 

@@ -1,6 +1,6 @@
 import { PieceMap } from '#core/swarm/piece-map';
 import { SourceError } from '#core/failure';
-import { MINUTE_MS, SECOND_MS } from '#core/units';
+import { MIB, MINUTE_MS, SECOND_MS } from '#core/units';
 import { statusError } from '#http/http-error';
 import type { Http } from '#http/pool';
 import type { HttpRequest, HttpResponse } from '#http/request';
@@ -36,6 +36,8 @@ const FOLLOW_TIMEOUTS = { ...TIMEOUTS, lowSpeedBytesPerSecond: 0 };
 const FOLLOW_HEADER = 'swarm-follow';
 /** Longest line: a map of the most pieces that a file has, and a number. */
 const MOST_LINE_CHARS = 4096;
+/** Longest answer: twice what a peer sends in the minute after which it ends. */
+const MOST_FOLLOW_BYTES = 8 * MIB;
 /** A host that is only late so often in a row is away; one late answer may be that of a busy host. */
 const AWAY_AFTER = 2;
 /** A peer far slower than the others counts as one without the file for so long. */
@@ -119,7 +121,11 @@ export class PeerFile {
         this.#answered(response);
         return response.status === 200;
       };
+      let bytes = 0;
       const data = (chunk: Uint8Array): void => {
+        bytes += chunk.length;
+        if (bytes > MOST_FOLLOW_BYTES)
+          throw new SourceError('bad-response', this.name, 'it tells its pieces without end');
         const line = lastLine(chunk);
         if (line !== undefined && this.#learnLine(line)) onMore();
       };

@@ -84,8 +84,5 @@ WITH failed AS MATERIALIZED (SELECT * FROM failed_downloads), texts AS MATERIALI
 INSERT INTO download_failures (download_id, host, model, version, reason, source, message, at)
 SELECT f.download_id, f.host, f.model, f.version, f.reason, f.source, t.message, f.at FROM failed f JOIN texts t USING (unnamed);
 
--- Nothing counts downloads by status any more.
-DROP INDEX downloads_status_count_idx;
-
 -- An index answers alone only for pages that vacuum has seen since they changed; by default it comes after a fifth of all rows changed.
 ALTER TABLE downloads SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.02);

@@ -1,0 +1,54 @@
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { describe, expect, it } from '@jest/globals';
+import { MIB } from '#core/units';
+import type { Exchange } from '#serve/http/exchange';
+import type { GrowingLeaves } from '#serve/swarm/growing-files';
+import { tellPieces } from '#serve/swarm/tell-pieces';
+import { UploadSlots } from '#serve/swarm/upload-slots';
+import { dagOf } from '../../../helpers/swarm-kit.ts';
+import { bytesOf } from '../../../helpers/transfer-kit.ts';
+
+const { table } = dagOf(bytesOf(2 * MIB, 'told'));
+
+/** A response whose client reads nothing. */
+function unread() {
+  const response = new ServerResponse(new IncomingMessage(new Socket()));
+  const errors: unknown[] = [];
+  response.on('error', (error) => errors.push(error));
+  return { response, errors };
+}
+
+function told(response: ServerResponse, isOffered: () => boolean) {
+  const listeners = new Set<() => void>();
+  const onMore = (listener: () => void) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  };
+  const file = { table, isDone: () => false, onMore } as unknown as GrowingLeaves;
+  const slots = new UploadSlots();
+  tellPieces({ response } as Exchange, { file, slots, isOffered, headers: {} });
+  return { listeners, slots };
+}
+
+describe('what a host tells of its pieces', () => {
+  it('L06 ends once for a client that does not read, and nothing is written after the end', async () => {
+    const { response, errors } = unread();
+    let isOffered = true;
+    const { listeners, slots } = told(response, () => isOffered);
+    isOffered = false;
+    for (const listener of listeners) listener();
+    const free = await slots.take(new AbortController().signal);
+    // Longer than lines are repeated.
+    await pause(1200);
+    expect([response.writableEnded, listeners.size, errors]).toEqual([true, 0, []]);
+    free?.();
+  });
+
+  it('L06 is not begun for a client that has left', () => {
+    const { response } = unread();
+    response.destroy();
+    expect(told(response, () => true).listeners.size).toBe(0);
+  });
+});
