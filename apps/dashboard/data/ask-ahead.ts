@@ -1,6 +1,6 @@
 import { chartQuery } from './charts.ts';
 import { queryClient } from './query-client.ts';
-import { activeRollouts, fleetStatus, finishedRollouts, health, hostFacets, summary } from './questions.ts';
+import { activeRollouts, finishedRollouts, health, hostFacets, summary, systemStatus } from './questions.ts';
 import { sessionQuery, wasSignedIn } from './visit.ts';
 
 /** The charts of the overview. */
@@ -12,7 +12,7 @@ export const OVERVIEW_HEALTH_WINDOW = '1h';
 /** What the overview asks. Charts come first, because their summaries are the largest texts; a browser sends six requests at a time. */
 const OVERVIEW = [
   ...OVERVIEW_CHARTS.map((chart) => chartQuery(chart, OVERVIEW_WINDOW)),
-  ...[fleetStatus, hostFacets(), activeRollouts, summary(OVERVIEW_WINDOW)],
+  ...[systemStatus, hostFacets(), activeRollouts, summary(OVERVIEW_WINDOW)],
   ...[health(OVERVIEW_HEALTH_WINDOW), finishedRollouts],
 ];
 

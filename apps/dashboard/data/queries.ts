@@ -15,7 +15,7 @@ export const useLive = <Answer>(
 ): UseQueryResult<Answer> =>
   useQuery({ queryKey: key, queryFn: ask, enabled, refetchInterval: pollEvery }) as UseQueryResult<Answer>;
 
-export const useStatus = () => useLive(questions.fleetStatus.queryKey, questions.fleetStatus.queryFn);
+export const useStatus = () => useLive(questions.systemStatus.queryKey, questions.systemStatus.queryFn);
 export const useModels = () => useLive(['models'], () => api.listModels());
 export const useHostFacets = (selector?: string, q?: string) => {
   const { queryKey, queryFn } = questions.hostFacets(selector, q);

@@ -15,7 +15,7 @@ const rollouts = (name: string, state: readonly RolloutState[], limit: number) =
   queryFn: () => api.listRollouts({ state, limit }),
 });
 
-export const fleetStatus = { queryKey: ['status'], queryFn: () => api.getStatus() };
+export const systemStatus = { queryKey: ['status'], queryFn: () => api.getStatus() };
 export const activeRollouts = rollouts(
   'active',
   ROLLOUT_STATES.filter((state) => !isFinalRollout(state)),

@@ -86,9 +86,9 @@ describe('the overview', () => {
       const { downloads } = await system.client.createDownloads({ files, host: HOST, layers: ['ipfs'] });
       return downloads[0]!.id;
     };
-    const page = await tabs.open(admin, '/');
     await system.awaitDownload(await bring(FILES[0]!), ({ status }) => status === 'success');
-    // The first gateway does not have the file: the layer is no longer healthy, and the overview says so without a reload.
+    const page = await tabs.open(admin, '/');
+    // The first gateway does not have the file: the layer is no longer healthy, and the overview says so.
     await page.getByRole('listitem').filter({ hasText: 'Layer ipfs is' }).getByRole('link').click();
     const card = page.getByRole('region', { name: 'Layer ipfs' }).getByRole('article', { name: slow.url });
     await becomes(() => factOf(card, 'Time of a try in 1 h, p50 / p95'), /^[1-9][\d.]* s \/ [1-9][\d.]* s$/);
