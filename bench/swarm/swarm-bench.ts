@@ -88,7 +88,7 @@ async function warmUp(lab: SwarmLab, { hosts }: LabPlan, signal: AbortSignal): P
   const { facts } = await endSpread(await beginSpread(lab, file, good, signal), {
     bytesPerSecond: LINK_BYTES_PER_SECOND,
   });
-  if (facts?.['unfinished'] !== 0) throw new Error('a host of the bench cannot fetch a file: see home/logs of --dir');
+  if (facts?.['unfinished'] !== 0) throw new Error('a host of the bench did not get its first file');
 }
 
 function groupsOf(parts: CaseParts, refusal: string | undefined, hasOthers: boolean): Group[] {
