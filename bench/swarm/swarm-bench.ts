@@ -9,6 +9,7 @@ import { chosenCases, type CaseParts } from './cases.ts';
 import { EQUAL_GOALS, equalVariants, hostsOf, LINK_BYTES_PER_SECOND } from './equal-links.ts';
 import { refusalOfNamespaces } from './links/namespaces.ts';
 import { plainVariant, SITES, SITES_GOALS, sitesPlan, UNLED, UNLED_GOALS, unledPlan } from './other-networks.ts';
+import { beginSpread, endSpread } from './spread.ts';
 import { openSwarmLab, type LabPlan, type SwarmLab } from './swarm-lab.ts';
 import { aria2Versions, runAria2 } from './torrent/aria2.ts';
 
@@ -67,6 +68,7 @@ async function runRound(
   signal.throwIfAborted();
   const lab = await openSwarmLab(plan, { dir, say, signal });
   try {
+    await warmUp(lab, plan, signal);
     const chosen = variants(lab, parts);
     say(`round ${parts.round}/${rounds}`);
     const level = async (): Promise<void> => undefined;
@@ -77,6 +79,16 @@ async function runRound(
   } finally {
     await lab.close();
   }
+}
+
+/** Brings a small file to all hosts: the start of the workers is not measured. Hosts that answer wrongly would be known by it. */
+async function warmUp(lab: SwarmLab, { hosts }: LabPlan, signal: AbortSignal): Promise<void> {
+  const file = await lab.origin.make({ seed: 'warm-up', sizeBytes: 4 * MIB });
+  const good = hosts.filter(({ answers }) => answers === undefined).map(({ name }) => name);
+  const { facts } = await endSpread(await beginSpread(lab, file, good, signal), {
+    bytesPerSecond: LINK_BYTES_PER_SECOND,
+  });
+  if (facts?.['unfinished'] !== 0) throw new Error('a host of the bench did not get its first file');
 }
 
 function groupsOf(parts: CaseParts, refusal: string | undefined, hasOthers: boolean): Group[] {

@@ -53,8 +53,6 @@ export interface SwarmLab {
   processOf(host: string): NodeProcess;
   /** Starts the origin again, at its address and without files. */
   restartOrigin(): Promise<void>;
-  /** Starts the worker of a host again after it was killed. */
-  restart(host: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -92,20 +90,15 @@ async function startAll(
   closes.push(() => origin.stop());
   const workers = plan.hosts.map((host) => workerOf(host, plan, { network, originUrl: origin.url, folder }));
   const stack = await startFleet(plan, options, { folder, network, workers }, closes);
-  const running = new Map(stack.workers.map((worker) => [worker.name, worker]));
   return {
     ...{ folder, network, close },
     client: createClient({ baseUrl: stack.apiUrl, token: TOKEN }),
     get origin() {
       return origin;
     },
-    get processes() {
-      return [stack.api, ...running.values()];
-    },
-    processOf: (host) => running.get(host)!,
+    processes: [stack.api, ...stack.workers],
+    processOf: (host) => stack.workers.find(({ name }) => name === host)!,
     restartOrigin: async () => void (origin = await startOrigin(order, network.launcherOf(ORIGIN))),
-    restart: async (host) =>
-      void running.set(host, await stack.startWorker(workers.find(({ name }) => name === host)!)),
   };
 }
 
