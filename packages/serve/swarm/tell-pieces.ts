@@ -42,8 +42,6 @@ export function tellPieces({ response }: Exchange, { file, slots, isOffered, hea
   };
   const tell = (): void => {
     batch = undefined;
-    // It may have ended and not be closed yet.
-    if (response.writableEnded) return;
     const map = mapOf(file).toString();
     response.write(`${map} ${slots.load}\n`);
     if (map === 'all' || !isOffered()) finish();
