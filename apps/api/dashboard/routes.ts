@@ -114,6 +114,8 @@ function withAsks(page: string): string {
 async function isSignedIn(request: FastifyRequest, sessions: Sessions): Promise<boolean> {
   const cookie = readSessionCookie(request, sessions.limits.withoutTls);
   if (cookie === undefined) return false;
-  const caller = await sessions.authenticate(cookie).catch(() => undefined);
+  const caller = await sessions.authenticate(cookie).catch((err: unknown) => {
+    request.log.warn({ err }, 'the session was not read: the page comes without its questions');
+  });
   return caller !== undefined;
 }

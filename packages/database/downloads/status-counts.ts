@@ -11,10 +11,12 @@ export async function countDownloads({ pool }: Database): Promise<Partial<Record
 /** Fewer noted changes are added up in no time. */
 const MOST_CHANGES = 1000;
 
-/** Every row that is taken away is part of a new one, so that the sums stay the same, also beside another process. */
+/** Every row that is taken away is part of a new one, so that the sums stay the same; rows that another process takes are left to it. */
 const ADD_UP_SQL = `
-  WITH taken AS (
-    DELETE FROM download_counts WHERE (SELECT count(*) FROM download_counts) > $1 RETURNING status, change
+  WITH free AS (
+    SELECT ctid FROM download_counts WHERE (SELECT count(*) FROM download_counts) > $1 FOR UPDATE SKIP LOCKED
+  ), taken AS (
+    DELETE FROM download_counts c USING free f WHERE c.ctid = f.ctid RETURNING c.status, c.change
   )
   INSERT INTO download_counts (status, change) SELECT status, sum(change) FROM taken GROUP BY status`;
 

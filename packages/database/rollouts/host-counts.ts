@@ -26,12 +26,14 @@ export async function hostGroups({ pool }: Database, rolloutIds: readonly string
 /** Fewer noted changes of a rollout are added up in no time. */
 const MOST_CHANGES = 200;
 
-/** Every row that is taken away is part of a new one, so that the sums stay the same, also beside another process. */
+/** Every row that is taken away is part of a new one, so that the sums stay the same; rows that another process takes are left to it. */
 const ADD_UP_SQL = `
   WITH long AS (
     SELECT c.rollout_id FROM rollout_host_counts c GROUP BY c.rollout_id HAVING count(*) > $1
+  ), free AS (
+    SELECT c.ctid FROM rollout_host_counts c JOIN long l ON l.rollout_id = c.rollout_id FOR UPDATE OF c SKIP LOCKED
   ), taken AS (
-    DELETE FROM rollout_host_counts c USING long l WHERE c.rollout_id = l.rollout_id RETURNING c.*
+    DELETE FROM rollout_host_counts c USING free f WHERE c.ctid = f.ctid RETURNING c.*
   )
   INSERT INTO rollout_host_counts
   SELECT t.rollout_id, t.state, t.is_late, t.is_timed_out, t.already_present, sum(t.hosts), sum(t.bytes), sum(t.total_bytes), sum(t.bytes_per_second)

@@ -22,7 +22,8 @@ const ADVISORY_LOCK = 72707369;
 const TURN_TIMEOUT_MS = 120_000;
 /** How long a change may wait for a table: other statements queue up behind it meanwhile. */
 const LOCK_TIMEOUT_MS = 3_000;
-const LOCK_NOT_AVAILABLE = '55P03';
+/** lock_not_available and deadlock_detected: the same change may succeed a moment later. */
+const TRY_AGAIN: readonly (string | undefined)[] = ['55P03', '40P01'];
 const MAX_RUNS = 10;
 const PAUSE_MS = 1_000;
 
@@ -117,7 +118,7 @@ async function applyNextPatiently(
       });
       return name;
     } catch (err) {
-      if (name === undefined || sqlStateOf(err) !== LOCK_NOT_AVAILABLE || run >= MAX_RUNS) throw err;
+      if (name === undefined || !TRY_AGAIN.includes(sqlStateOf(err)) || run >= MAX_RUNS) throw err;
       logger.warn({ migration: name, run }, 'migration waits for a lock');
       await pause(PAUSE_MS);
     }

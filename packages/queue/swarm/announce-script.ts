@@ -25,13 +25,13 @@ local function hear(record, said, isNew)
   end
 end
 
--- What came from the origin since the last announce; of a transfer that began since then all of it.
+-- What came from the origin since the last announce; of a transfer that began since then all of it. No host is believed more than two copies at once.
 local function tell(record, said)
   if not said.originBytes then return end
   local boot, before = (redis.call('HGET', base .. ':told', host) or ''):match('^(.*) (%d+)$')
   before = boot == said.boot and tonumber(before) or 0
   if said.originBytes < before then before = 0 end
-  if said.originBytes > before then count(record, 'o', said.originBytes - before) end
+  if said.originBytes > before then count(record, 'o', math.min(said.originBytes - before, 2 * request.sizeBytes)) end
   redis.call('HSET', base .. ':told', host, said.boot .. ' ' .. string.format('%.0f', said.originBytes))
 end
 
