@@ -8,6 +8,15 @@ import { LeasedFrom, Piece } from './swarm.ts';
 
 export const BOTTLENECKS = ['origin', 'site-link', 'slowest-host', 'disk', 'uploads'] as const;
 
+/** What entered one site. */
+export const SwarmSite = z.strictObject({
+  site: z.string(),
+  hosts: Count,
+  copies: z
+    .number()
+    .describe('what came from the origin, and by lease from other sites, divided by the length of the file'),
+});
+
 /** Files of versions that have this content. */
 const Files = z
   .array(z.strictObject({ model: z.string(), version: z.string(), path: z.string() }))
@@ -53,15 +62,7 @@ export const SwarmView = z
       .describe('how many pieces so many hosts have; ascending by hosts'),
     rarest: z.array(z.strictObject({ piece: Piece, holders: Count })).describe('at most 10'),
     originCopies: z.number().describe('bytes that hosts took from the origin, divided by the length of the file'),
-    sites: z.array(
-      z.strictObject({
-        site: z.string(),
-        hosts: Count,
-        copies: z
-          .number()
-          .describe('what came from the origin, and by lease from other sites, divided by the length of the file'),
-      }),
-    ),
+    sites: z.array(SwarmSite),
     elapsedMs: Count.describe(
       'from the first announce to the end of the last host that has the file; to now while one fetches it',
     ),

@@ -1,3 +1,4 @@
+import { setTimeout as rest } from 'node:timers/promises';
 import { exponentialMs } from '#core/async/exponential-pause';
 import type { Logger } from '#core/logger';
 
@@ -79,3 +80,21 @@ export function createLoop(options: LoopOptions): Loop {
     },
   };
 }
+
+/**
+ * A round for work that takes the longer the more hosts there are: it rests afterwards, so that at most a fifth of the time is spent on such rounds.
+ * A nudge does not shorten the rest.
+ *
+ * @param everyMs pause of the loop, milliseconds, which counts as rest
+ * @param longestRestMs longest rest within a round, milliseconds
+ */
+export const restingRound =
+  (work: () => Promise<void>, everyMs: number, longestRestMs: number): LoopOptions['round'] =>
+  async (signal) => {
+    const startedAt = performance.now();
+    await work();
+    const restMs = Math.min(longestRestMs, 4 * (performance.now() - startedAt) - everyMs);
+    // Only the stop of the loop ends it sooner.
+    if (restMs > 0) await rest(restMs, undefined, { signal }).catch(() => undefined);
+    return false;
+  };

@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { mapConcurrently } from '#core/async/map-concurrently';
 import type { RolloutStep } from '#core/rollout/next-steps';
 import type { RolloutEvent, RolloutState } from '#core/rollout/rollout-state';
@@ -9,7 +8,7 @@ import type { EndedDownload } from '#database/rollouts/end-downloads';
 import type { RolloutRow } from '#database/rollouts/rollout-row';
 import type { Database } from '#database/sql/connect';
 import { publishOrders, withdrawActivations } from '#queue/commands/host-orders';
-import { createLoop, type Loop } from '../background/loop.ts';
+import { createLoop, restingRound, type Loop } from '../background/loop.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { stopJob } from '../downloads/stop-job.ts';
 import { createLaterMembers } from './later-members.ts';
@@ -55,14 +54,7 @@ export function createConductor(deps: ConductDeps): Loop {
     name: 'conductor',
     everyMs: EVERY_MS,
     log: deps.log,
-    round: async (signal) => {
-      const startedAt = performance.now();
-      await conductAll(deps, memory);
-      // At most a fifth of the time is spent on rounds, however many hosts there are.
-      const restMs = Math.min(LONGEST_REST_MS, 4 * (performance.now() - startedAt) - EVERY_MS);
-      if (restMs > 0) await pause(restMs, undefined, { signal }).catch(() => undefined);
-      return false;
-    },
+    round: restingRound(() => conductAll(deps, memory), EVERY_MS, LONGEST_REST_MS),
   });
 }
 

@@ -1,11 +1,10 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { canonicalCid } from '#content/cid/canonical-cid';
 import { mapConcurrently } from '#core/async/map-concurrently';
 import { SECOND_MS } from '#core/units';
 import { keepSwarms, sharedFiles, type RolloutSwarmRow } from '#database/rollouts/rollout-swarms';
 import { mayFollowSwarms } from '#queue/swarm/list-swarms';
 import { readSwarmSums, type SwarmSums } from '#queue/swarm/read-swarm';
-import { createLoop, type Loop } from '../background/loop.ts';
+import { createLoop, restingRound, type Loop } from '../background/loop.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { swarmTimes } from './swarm-times.ts';
 
@@ -16,20 +15,13 @@ const READ_AT_ONCE = 8;
 type FollowDeps = Pick<Dependencies, 'database' | 'queues' | 'prefix' | 'changes' | 'now' | 'log'>;
 
 /** Keeps with each rollout how its hosts share files. Several processes may run it: one at a time looks. */
-export const createSwarmFollower = (deps: FollowDeps): Loop =>
-  createLoop({
-    name: 'rollout-swarms',
-    everyMs: EVERY_MS,
-    log: deps.log,
-    round: async (signal) => {
-      const startedAt = performance.now();
-      if (await mayFollowSwarms(deps.queues.redis, deps.prefix, EVERY_MS / 2)) await followOnce(deps);
-      // At most a fifth of the time is spent on rounds, however many hosts there are.
-      const restMs = Math.min(LONGEST_REST_MS, 4 * (performance.now() - startedAt) - EVERY_MS);
-      if (restMs > 0) await pause(restMs, undefined, { signal }).catch(() => undefined);
-      return false;
-    },
-  });
+export function createSwarmFollower(deps: FollowDeps): Loop {
+  const followInTurn = async (): Promise<void> => {
+    if (await mayFollowSwarms(deps.queues.redis, deps.prefix, EVERY_MS / 2)) await followOnce(deps);
+  };
+  const round = restingRound(followInTurn, EVERY_MS, LONGEST_REST_MS);
+  return createLoop({ name: 'rollout-swarms', everyMs: EVERY_MS, log: deps.log, round });
+}
 
 /** One look at the swarms of all rollouts that go on or have just ended. @throws Error while Postgres or Redis is away */
 export async function followOnce({ database, queues: { redis }, prefix, changes, now }: FollowDeps): Promise<void> {

@@ -29,7 +29,7 @@ export class MeasuredSlots {
     this.#begin(nowMs);
   }
 
-  /** Slots were free: what is measured begins anew. */
+  /** A slot was free, so the rate says nothing of how many slots are right: the next `ended` begins to measure again. */
   idle(): void {
     this.#beganAtMs = undefined;
   }

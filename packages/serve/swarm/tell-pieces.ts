@@ -6,7 +6,7 @@ import type { UploadSlots } from './upload-slots.ts';
 export interface Telling {
   readonly file: GrowingLeaves;
   readonly slots: UploadSlots;
-  /** The host still fetches the file, and whoever asks may see it. */
+  /** This host still fetches the file, and the host that asks may read it. */
   readonly isOffered: () => boolean;
   /** Of the answer. */
   readonly headers: Headers;

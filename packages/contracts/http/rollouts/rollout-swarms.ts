@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { BOTTLENECKS } from '../../swarm-view.ts';
+import { BOTTLENECKS, SwarmSite } from '../../swarm-view.ts';
 import { Count, Moment } from '../parameters.ts';
 
 const RolloutSwarm = z.strictObject({
@@ -9,15 +9,7 @@ const RolloutSwarm = z.strictObject({
   hosts: Count.describe('of the rollout, that fetched the file while they announced it'),
   doneHosts: Count.describe('of them, that have the whole file'),
   originCopies: z.number().describe('bytes that they took from the origin, divided by the length of the file'),
-  sites: z.array(
-    z.strictObject({
-      site: z.string(),
-      hosts: Count,
-      copies: z
-        .number()
-        .describe('what came from the origin, and by lease from other sites, divided by the length of the file'),
-    }),
-  ),
+  sites: z.array(SwarmSite),
   elapsedMs: Count.describe('from the first announce to the end of the last host that has the file'),
   boundMs: z.number().nullable().describe('least possible time at the measured rates; null before a rate is known'),
   timesBound: z.number().nullable(),
