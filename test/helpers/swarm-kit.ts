@@ -160,9 +160,14 @@ export async function swarmHost(
     }) {
       const { cid, table, innerBlocks } = dag;
       const now = (): number => performance.now() * haste;
-      const pace = new PeerPace(now);
+      const paces = { near: new PeerPace(now), far: new PeerPace(now) };
       const peerAt = (url: string, asked: () => Promise<void>) => {
-        const peer = new PeerFile({ http, url, cid, siteKey, onAbsent, pace, onSlow: () => onSlow?.(url) }, now);
+        const ofTracker = leases && {
+          mayTake: (piece: number) => leases.mayTake(url, piece),
+          isFar: () => leases.isFar(url),
+        };
+        const told = { onAbsent, paces, onSlow: () => onSlow?.(url) };
+        const peer = new PeerFile({ http, url, cid, siteKey, ...ofTracker, ...told }, now);
         return { file: peer, source: guarded({ gates, health })(peerSource(http, peer, asked)) };
       };
       let withdraw = (): void => undefined;

@@ -12,6 +12,8 @@ import type { Announcer } from './announcer.ts';
 
 /** Hosts that one host is told of: most of its own site, and some of all, so that no part of the swarm is cut off. */
 const PEERS = { near: 17, far: 7 };
+/** Beside them those that have what was leased just now. */
+const OF_LEASES = { near: 0, far: 0 };
 
 export interface FileAnnounce {
   readonly announcer: Announcer;
@@ -42,7 +44,7 @@ export async function announceFile(deps: TrackerDeps, announce: FileAnnounce): P
   return {
     cid: file.cid,
     leases: answer.leases.map(({ id, piece, from, endsInMs }) => ({ id, piece, from, endsInMs })),
-    peers: peersOf(heard, announcer.site),
+    peers: peersOf([...answer.peers, ...heard.peers], announcer.site),
     wait: wait === 'hidden' && isQuarantined ? 'quarantined' : wait,
   };
 }
@@ -77,7 +79,7 @@ async function lease(
   const sight = { ...heard, copies, leases: heard.leases.length, want, has: map.has, pieceBytes: map.pieceBytes };
   const plan = planLeases(sight, Math.random);
   if (typeof plan === 'string') return { answer: heard, wait: plan };
-  const answer = (await ask({ plan: { ...plan, round: heard.round.number } })) ?? heard;
+  const answer = (await ask({ plan, peers: OF_LEASES })) ?? heard;
   return { answer, wait: answer.leases.length < want ? reasonOf(sight) : null };
 }
 
@@ -86,7 +88,7 @@ const copyBytes = ({ originCopies }: FetchableFile, sizeBytes: number): number =
   Math.min(Number.MAX_SAFE_INTEGER, (originCopies - 1) * sizeBytes);
 
 /** Hosts of the own site first. */
-const peersOf = ({ peers }: SwarmAnswer, ownSite: string): AnsweredFile['peers'] =>
-  [...peers]
+const peersOf = (peers: SwarmAnswer['peers'], ownSite: string): AnsweredFile['peers'] =>
+  [...new Map(peers.map((peer) => [peer.host, peer])).values()]
     .sort((a, b) => Number(b.site === ownSite) - Number(a.site === ownSite))
     .map(({ host, urls, site, map }) => ({ host, urls: [...urls], site, have: map.toString() }));

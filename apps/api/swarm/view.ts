@@ -35,12 +35,13 @@ export function swarmView(cid: string, swarm: SwarmState, files: SwarmView['file
   };
 }
 
+/** No host can fetch from it. */
 const isHidden = ({ urls, hiddenUntil }: SwarmRecord): boolean => urls === '' || hiddenUntil !== undefined;
 
 const hostView = (host: string, record: SwarmRecord, map: PieceMap): SwarmView['hosts'][number] => ({
   ...{ host, site: record.site, state: record.state, diskBound: record.diskBound },
   ...{ heldPieces: map.heldCount, have: map.toString(), leases: Object.keys(record.leases).length },
-  isHidden: isHidden(record),
+  isHidden: isHidden(record) || record.hiddenFarUntil !== undefined,
   beganAt: momentOf(new Date(record.began)),
   doneAt: momentOrNull(record.done === undefined ? null : new Date(record.done)),
   ...{ downBytesPerSecond: record.down, upBytesPerSecond: record.up },

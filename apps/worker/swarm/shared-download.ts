@@ -45,7 +45,7 @@ export class SharedDownload {
   readonly #options: SharedDownloadOptions;
   /** Hosts that may have this file. */
   readonly #book = new PeerBook();
-  readonly #pace = new PeerPace(() => performance.now());
+  readonly #paces = { near: new PeerPace(() => performance.now()), far: new PeerPace(() => performance.now()) };
   readonly #unfollow: () => void;
   #tracked: TrackedFile | undefined;
   #withdraw: () => void = () => undefined;
@@ -126,9 +126,13 @@ export class SharedDownload {
       get state() {
         return tracked()?.state ?? 'away';
       },
+      get getsNone() {
+        return tracked()?.getsNone ?? false;
+      },
       get isAlone() {
         return tracked()?.isAlone ?? false;
       },
+      isFar: (url) => tracked()?.isFar(url) ?? false,
       mayAsk: (piece) => tracked()?.mayAsk(piece) ?? false,
       mayTake: (url, piece) => tracked()?.mayTake(url, piece) ?? true,
     };
@@ -139,13 +143,11 @@ export class SharedDownload {
     const onAbsent = (piece: number): void => this.#tracked?.fault(url, piece, 'absent');
     const onSlow = (): void => this.#tracked?.fault(url, 0, 'unreachable');
     const token = (): string | undefined => tracker?.token;
-    const options = { http, url, cid: this.#cid, siteKey, token, onAbsent, pace: this.#pace, onSlow };
+    const { origin } = new URL(url);
+    const isFar = (): boolean => this.isFar(origin);
+    const mayTake = (piece: number): boolean => this.#tracked?.mayTake(url, piece) ?? true;
+    const options = { http, url, cid: this.#cid, siteKey, token, mayTake, isFar, onAbsent, paces: this.#paces, onSlow };
     const file = new PeerFile(options, () => performance.now());
-    const source = peerSource(http, file, asked);
-    const holds: Source['holds'] = (range) => {
-      if (!source.holds!(range)) return false;
-      return this.#tracked?.mayTake(url, file.map!.pieceAt(range.start)) ?? true;
-    };
-    return { file, source: guard({ ...source, holds }) };
+    return { file, source: guard(peerSource(http, file, asked)) };
   }
 }

@@ -4,6 +4,7 @@ import { PieceMap } from '#core/swarm/piece-map';
 import { SECOND_MS } from '#core/units';
 import type { PeerFault, PieceLeases } from '#fetch/swarm/host-share';
 import type { HeldFile } from '#transfer/report/transfer-options';
+import { NamedHosts } from './named-hosts.ts';
 
 type Announced = AnnounceInput['files'][number];
 type Report = NonNullable<Announced['leases']>[number];
@@ -35,7 +36,7 @@ const REST_MS = 2 * SECOND_MS;
 const MOST_BLAME = 64;
 
 /** For these reasons a host gets no lease, and other hosts do not bring it all pieces: it divides the file without the tracker. */
-const NOT_LED: ReadonlySet<AnsweredFile['wait']> = new Set<AnsweredFile['wait']>(['hidden', 'quarantined', 'foreign']);
+const NOT_LED: ReadonlySet<AnsweredFile['wait']> = new Set<AnsweredFile['wait']>(['quarantined', 'foreign']);
 
 interface HeldLease extends SwarmLease {
   readonly untilMs: number;
@@ -47,8 +48,7 @@ export class TrackedFile implements PieceLeases {
   readonly #options: TrackedFileOptions;
   readonly #beganAt: number;
   readonly #blame = new Map<string, Blame>();
-  /** Where other hosts are, by the address of their server. */
-  readonly #hosts = new Map<string, { readonly host: string; readonly site: string }>();
+  readonly #hosts = new NamedHosts();
   readonly #awaiting: (() => void)[] = [];
   #site = '';
   #leases: readonly HeldLease[] = [];
@@ -56,7 +56,7 @@ export class TrackedFile implements PieceLeases {
   #phase: Announced['state'] = 'leeching';
   #answeredAt: number | undefined;
   #isRefused = false;
-  #isLed = true;
+  #wait: AnsweredFile['wait'] = null;
   /** Answers in a row that named no other host. */
   #aloneAnswers = 0;
   #want = FIRST_WANT;
@@ -80,7 +80,11 @@ export class TrackedFile implements PieceLeases {
     if (this.#isRefused) return 'away';
     const now = this.#options.now();
     if (this.#answeredAt === undefined) return now - this.#beganAt < FIRST_MS ? 'asking' : 'away';
-    return this.#isLed && now - this.#answeredAt < AWAY_MS ? 'known' : 'away';
+    return !NOT_LED.has(this.#wait) && now - this.#answeredAt < AWAY_MS ? 'known' : 'away';
+  }
+
+  get getsNone(): boolean {
+    return this.#wait === 'hidden';
   }
 
   mayAsk = (piece: number): boolean => this.isAlone || this.#mayFetch(piece, 'origin');
@@ -97,13 +101,14 @@ export class TrackedFile implements PieceLeases {
 
   /** The piece may come from a host at this address: of the own site, or by a lease. */
   mayTake(url: string, piece: number): boolean {
-    const host = this.#hosts.get(url);
+    const host = this.#hosts.at(url);
     return this.state !== 'known' || host === undefined || host.site === this.#site || this.#mayFetch(piece, 'site');
   }
 
   /** The host at this address is of another site. */
   isFar(origin: string): boolean {
-    return [...this.#hosts].some(([url, { site }]) => site !== this.#site && new URL(url).origin === origin);
+    const host = this.#hosts.ofOrigin(origin);
+    return host !== undefined && host.site !== this.#site;
   }
 
   /** Resolves with the first answer, or when it takes too long. */
@@ -147,9 +152,10 @@ export class TrackedFile implements PieceLeases {
   }
 
   fault(url: string, piece: number, reason: PeerFault): void {
-    const host = this.#hosts.get(url)?.host;
-    if (host === undefined || this.#blame.size >= MOST_BLAME) return;
-    this.#blame.set(`${host} ${piece} ${reason}`, { host, piece, reason });
+    const host = this.#hosts.at(url)?.host;
+    if (host === undefined) return;
+    if (reason === 'unreachable') this.#hosts.drop(host);
+    if (this.#blame.size < MOST_BLAME) this.#blame.set(`${host} ${piece} ${reason}`, { host, piece, reason });
   }
 
   /** It begins or has ended, or a leased piece is here: the tracker should know at once. */
@@ -178,13 +184,11 @@ export class TrackedFile implements PieceLeases {
     const now = this.#options.now();
     for (const { host, piece, reason } of sent.blame ?? []) this.#blame.delete(`${host} ${piece} ${reason}`);
     [this.#answeredAt, this.#site, this.#isRefused] = [now, site, false];
-    this.#isLed = !NOT_LED.has(answer.wait);
+    this.#wait = answer.wait;
     this.#aloneAnswers = answer.peers.length === 0 ? this.#aloneAnswers + 1 : 0;
     this.#leases = answer.leases.map((lease) => ({ ...lease, untilMs: now + lease.endsInMs }));
-    this.#hosts.clear();
-    for (const { host, urls, site: theirs } of answer.peers)
-      for (const url of urls) this.#hosts.set(url, { host, site: theirs });
-    this.#options.onAnswer([...this.#hosts.keys()]);
+    this.#hosts.take(answer.peers, (peer) => this.#isToGive(peer), now);
+    this.#options.onAnswer(this.#hosts.urls);
     this.#release();
   }
 
@@ -192,6 +196,14 @@ export class TrackedFile implements PieceLeases {
   refused(): void {
     this.#isRefused = true;
     this.#release();
+  }
+
+  /** It has a piece that this host leases from other sites. */
+  #isToGive({ site, have }: AnsweredFile['peers'][number]): boolean {
+    const wanted = this.#leases.filter(({ from }) => from === 'site');
+    if (wanted.length === 0 || site === this.#site) return false;
+    const map = PieceMap.parse(have, this.#options.sizeBytes);
+    return map !== undefined && wanted.some(({ piece }) => map.has(piece));
   }
 
   #release(): void {
@@ -217,9 +229,15 @@ export class TrackedFile implements PieceLeases {
     if (this.#held !== undefined && pauseMs === undefined) return { ...report, status: 'failed' };
     if (pauseMs !== undefined && pauseMs > REST_MS)
       return { ...report, status: 'failed', retryAfterMs: Math.ceil(pauseMs) };
-    const { pieceBytes } = have;
-    const bytes = Math.min(pieceBytes, this.#options.sizeBytes - piece * pieceBytes) - this.#missingBytes(piece);
-    return { ...report, status: 'held', bytes: Math.max(0, bytes) };
+    return { ...report, status: 'held', bytes: this.#arrivedBytes(piece, have.pieceBytes) };
+  }
+
+  /** Of a piece. Those of a leaf that is not complete count too: on a slow link one leaf takes longer than a lease may stand still. */
+  #arrivedBytes(piece: number, pieceBytes: number): number {
+    const start = piece * pieceBytes;
+    const end = Math.min(start + pieceBytes, this.#options.sizeBytes);
+    const whole = Math.max(0, end - start - this.#missingBytes(piece));
+    return Math.min(end - start, whole + (this.#held?.begunBytes({ start, end }) ?? 0));
   }
 
   /** Bytes of the leaves of a piece that are not here yet; infinite before the file is laid out. */

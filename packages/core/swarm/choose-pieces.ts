@@ -24,7 +24,7 @@ export interface PieceCounts {
  * so that one copy leaves the origin and one enters each site. Ties are random, so that hosts that ask at the same time are given different pieces.
  *
  * @param has whether the asking host has a piece
- * @param most choices that are returned at most
+ * @param most choices of each kind that are returned at most: however many pieces no host has, those of other sites come in meanwhile
  * @param random from 0 up to 1
  */
 export function choosePieces(
@@ -41,5 +41,7 @@ export function choosePieces(
     found.push({ piece, from, holders: holders[piece]!, tie: random() });
   }
   found.sort((a, b) => a.holders - b.holders || a.tie - b.tie);
-  return found.slice(0, most).map(({ piece, from }) => ({ piece, from }));
+  return (['origin', 'site'] as const)
+    .flatMap((kind) => found.filter(({ from }) => from === kind).slice(0, most))
+    .map(({ piece, from }) => ({ piece, from }));
 }

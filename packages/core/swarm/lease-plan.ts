@@ -1,6 +1,6 @@
-import { choosePieces, type PieceChoice, type PieceCounts } from './choose-pieces.ts';
+import { choosePieces, type LeaseFrom, type PieceChoice, type PieceCounts } from './choose-pieces.ts';
 import { leaseMs } from './lease-time.ts';
-import { FIRST_SLOTS, nextSlots, shareOfSlots, type OriginSlots } from './origin-slots.ts';
+import { nextSlots, shareOfSlots, type OriginSlots } from './origin-slots.ts';
 
 /** A swarm as one host sees it, when it wants leases. */
 export interface SwarmSight {
@@ -11,8 +11,11 @@ export interface SwarmSight {
   readonly want: number;
   /** Other hosts cannot fetch from it. */
   readonly isHidden: boolean;
-  /** Hosts that fetch the file and that others can fetch from. */
+  /** Hosts of other sites cannot fetch from it. */
+  readonly isHiddenFar: boolean;
+  /** Hosts that fetch the file and that all others can fetch from; those of the site that its hosts can fetch from. */
   readonly leechers: number;
+  readonly siteLeechers: number;
   readonly counts: PieceCounts;
   /** The origin wants to be left alone. */
   readonly isPaused: boolean;
@@ -20,29 +23,39 @@ export interface SwarmSight {
   readonly averageMs: number | undefined;
   /** Bytes that may leave the origin although other sites have them, and those that did or are leased; undefined: none. */
   readonly copies?: { readonly mostBytes: number; readonly copiedBytes: number } | undefined;
-  /** Undefined before the first round. */
-  readonly slots: OriginSlots | undefined;
-  /** Leases that ended with their piece in the present round, and the sum of their times. */
-  readonly round: { readonly leases: number; readonly totalMs: number };
+  /** Of the leases on the origin, and of those on pieces of other sites that hosts of this site hold. */
+  readonly rounds: Readonly<Record<LeaseFrom, LeaseRound>>;
+}
+
+/** Leases of one kind while their number is measured. */
+export interface LeaseRound {
+  readonly number: string;
+  readonly slots: OriginSlots;
+  /** Leases that ended with their piece in this round, and the sum of their times. */
+  readonly leases: number;
+  readonly totalMs: number;
 }
 
 /** What to lease to the host, the most urgent first; the tracker leases those that are still free then. */
 export interface LeasePlan {
   readonly pieces: readonly PieceChoice[];
-  /** Leases that the host may hold, and how many of them on the origin. */
+  /** Leases that the host may hold, and how many of them of each kind. */
   readonly most: number;
-  readonly share: number;
-  /** Leases on the origin that all hosts may hold. */
-  readonly slots: number;
+  readonly share: Readonly<Record<LeaseFrom, number>>;
+  /** Leases on the origin that all hosts may hold, and leases on pieces of other sites that hosts of this site may hold. */
+  readonly slots: Readonly<Record<LeaseFrom, number>>;
   /** What may leave the origin although other sites have it; bytes. */
   readonly copyBytes: number;
-  /** Begins the next round with this; undefined while the present one lasts. */
-  readonly next: OriginSlots | undefined;
+  /** Rounds that begin: the number of the one that they follow, and their slots. */
+  readonly next: readonly { readonly from: LeaseFrom; readonly round: string; readonly slots: OriginSlots }[];
   readonly leaseMs: number;
 }
 
 /** Why a host gets fewer leases than it wants. */
 export type WaitReason = 'leased' | 'held' | 'paused' | 'hidden';
+
+/** Pieces that enter a site from other sites at once: they wait at hosts that upload to their own site too. */
+const MOST_SITE_SLOTS = 8;
 
 /** More pieces than a host wants: other hosts may be given some of them first. */
 const spare = (want: number): number => 4 * want + 16;
@@ -52,17 +65,31 @@ const spare = (want: number): number => 4 * want + 16;
  * @returns why there is nothing to lease, where that is so
  */
 export function planLeases(sight: SwarmSight, random: () => number): LeasePlan | WaitReason {
-  const { has, want, counts, round, slots: now = FIRST_SLOTS } = sight;
-  // What it fetched would have to leave the origin again; but alone it has to fetch.
-  if (sight.isHidden && sight.leechers > 0) return 'hidden';
-  const pieces = copied(choosePieces(has, counts, spare(want), random), sight);
+  const { has, want, counts, rounds, leechers, siteLeechers } = sight;
+  // What it fetched, each other host would have to fetch again; but alone it has to fetch.
+  if (sight.isHidden && siteLeechers > 0) return 'hidden';
+  const chosen = copied(choosePieces(has, counts, spare(want), random), sight);
+  const isForOthers = leechers > 0 && (sight.isHidden || sight.isHiddenFar);
+  const pieces = isForOthers ? chosen.filter(({ from }) => from === 'site') : chosen;
   if (pieces.length === 0) return reasonOf(sight);
   if (sight.isPaused && pieces.every(({ from }) => from === 'origin')) return 'paused';
-  const next = round.leases >= now.slots ? nextSlots(now, round.leases, round.totalMs) : undefined;
-  const { slots } = next ?? now;
-  const share = shareOfSlots(slots, sight.leechers);
-  const copyBytes = sight.copies?.mostBytes ?? 0;
-  return { pieces, most: want, share, slots, copyBytes, next, leaseMs: leaseMs(sight) };
+  const now = { origin: nextOf(rounds.origin, Infinity), site: nextOf(rounds.site, MOST_SITE_SLOTS) };
+  const slots = { origin: now.origin.slots, site: now.site.slots };
+  return {
+    ...{ pieces, slots, most: want, copyBytes: sight.copies?.mostBytes ?? 0, leaseMs: leaseMs(sight) },
+    share: { origin: shareOfSlots(slots.origin, leechers), site: shareOfSlots(slots.site, siteLeechers) },
+    next: (['origin', 'site'] as const).flatMap((from) => {
+      const { number: round, slots: before } = rounds[from];
+      return now[from] === before ? [] : [{ from, round, slots: now[from] }];
+    }),
+  };
+}
+
+/** The same slots while the round lasts. */
+function nextOf({ slots, leases, totalMs }: LeaseRound, most: number): OriginSlots {
+  if (leases < slots.slots) return slots;
+  const next = nextSlots(slots, leases, totalMs);
+  return next.slots <= most ? next : { ...slots, rounds: slots.rounds + 1 };
 }
 
 /** Takes pieces that other sites have from the origin, while further copies may leave it. */

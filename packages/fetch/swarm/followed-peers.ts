@@ -161,9 +161,10 @@ export class FollowedPeers {
     return first;
   }
 
-  #pauseAfter({ map }: PeerFile, absences: number): number {
-    if (map === undefined) return exponentialMs(ASK_ABSENT_MS, Math.max(1, absences - OFTEN), ASK_ABSENT_MAX_MS);
-    const growingMs = Math.max(ASK_EVERY_MS, ASK_EVERY_MS_PER_PEER * this.#byUrl.size);
+  #pauseAfter({ map, toldEveryMs }: PeerFile, absences: number): number {
+    const absentMs = Math.max(ASK_ABSENT_MS, toldEveryMs);
+    if (map === undefined) return exponentialMs(absentMs, Math.max(1, absences - OFTEN), ASK_ABSENT_MAX_MS);
+    const growingMs = Math.max(ASK_EVERY_MS, toldEveryMs, ASK_EVERY_MS_PER_PEER * this.#byUrl.size);
     return map.isComplete ? ASK_COMPLETE_MS : growingMs;
   }
 

@@ -21,6 +21,10 @@ export interface PieceLeases {
   mayAsk(piece: number): boolean;
   /** This host may fetch the piece from the host at this address. */
   mayTake(url: string, piece: number): boolean;
+  /** The host at this address is of another site. */
+  isFar(url: string): boolean;
+  /** This host is given nothing to fetch, because others cannot fetch from it: they are to bring every piece. */
+  readonly getsNone: boolean;
   /** No other host takes part: this host may ask the origin for every piece. */
   readonly isAlone: boolean;
 }
@@ -78,6 +82,7 @@ interface View {
 export class HostShare implements FileShare {
   readonly turns = peerTurns({
     peers: () => this.#peers.files,
+    isFar: (url) => this.#options.leases?.isFar(url) ?? false,
     holders: () => this.#viewed().holders,
     pieceOf: (leaf) => this.#pieceOf(leaf),
     // A time in which nothing arrives does not make the next request more patient.
@@ -100,6 +105,8 @@ export class HostShare implements FileShare {
   #doneLeaves = 0;
   /** When the last whole piece had arrived, and how many leaves there were then. */
   #moved = { atMs: 0, leaves: 0 };
+  /** It is given nothing to fetch, and others did not bring it. */
+  #helpsItself = false;
 
   constructor(options: HostShareOptions) {
     this.#options = options;
@@ -193,7 +200,9 @@ export class HostShare implements FileShare {
   /** A tracker says which host fetches what, or is about to. */
   get #isLed(): boolean {
     const { leases } = this.#options;
-    return leases !== undefined && leases.state !== 'away' && this.#now() - this.#moved.atMs <= LED_PATIENCE_MS;
+    if (leases === undefined || leases.state === 'away') return false;
+    this.#helpsItself = leases.getsNone && (this.#helpsItself || this.#isStuck(2));
+    return !this.#helpsItself && this.#now() - this.#moved.atMs <= LED_PATIENCE_MS;
   }
 
   #isLongRefused(leaf: number): boolean {

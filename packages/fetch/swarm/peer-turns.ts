@@ -4,7 +4,9 @@ import type { PeerFile } from '#sources/peer/peer-file';
 import type { PeerTurns } from '#transfer/report/transfer-options';
 
 export interface PeerTurnsOptions {
-  readonly peers: () => readonly Pick<PeerFile, 'name' | 'load'>[];
+  readonly peers: () => readonly Pick<PeerFile, 'name' | 'url' | 'load'>[];
+  /** Whether the peer at this address is of another site. */
+  readonly isFar: (url: string) => boolean;
   /** Peers that have each piece. */
   readonly holders: () => ArrayLike<number>;
   readonly pieceOf: (leaf: number) => number;
@@ -27,7 +29,7 @@ export interface MeasuredTurns extends PeerTurns {
 }
 
 /** How a host asks the peers of one file: few requests at once, to the least busy peers, for the rarest pieces. */
-export function peerTurns({ peers, holders, pieceOf, pieceMs }: PeerTurnsOptions): MeasuredTurns {
+export function peerTurns({ peers, isFar, holders, pieceOf, pieceMs }: PeerTurnsOptions): MeasuredTurns {
   const [ties, measured]: [number[], MeasuredSlots] = [[], new MeasuredSlots(MOST_REQUESTS)];
   return {
     get mostRequests() {
@@ -36,6 +38,7 @@ export function peerTurns({ peers, holders, pieceOf, pieceMs }: PeerTurnsOptions
     arrived: (nowMs) => measured.ended(nowMs),
     mostBusy: MOST_BUSY,
     busyness: (source) => peers().find(({ name }) => name === source)?.load ?? 0,
+    isFar: (source) => peers().some(({ name, url }) => name === source && isFar(url)),
     rarity: (leaf) => {
       const piece = pieceOf(leaf);
       return (holders()[piece] ?? 0) + (ties[piece] ??= Math.random());

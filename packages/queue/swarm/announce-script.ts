@@ -13,7 +13,7 @@ local function hear(record, said, isNew)
         if report.retryMs > 0 and kind == 'o' then
           redis.call('HSET', base .. ':stats', 'pausedUntil', now + math.min(report.retryMs, limits.pauseMs))
         end
-      elseif report.bytes > lease.bytes then
+      elseif report.bytes ~= lease.bytes then
         lease.bytes, lease.moved = report.bytes, now
       elseif now - lease.moved > limits.stallMs then
         free(kind, site, piece, false)
@@ -35,25 +35,41 @@ local function tell(record, said)
   redis.call('HSET', base .. ':told', host, said.boot .. ' ' .. string.format('%.0f', said.originBytes))
 end
 
--- A lease on a copy goes on when a host of another site has the piece.
+-- A lease goes on when a host of another site has the piece and cannot give it, or the lease is one on a copy.
 local function isOver(record, kind, piece, holder)
   local other = known(holder)
-  local lease = other and other.leases[kind .. ':' .. piece]
-  return not (lease and lease.copy) or other.site == record.site
+  if not other or other.site == record.site then return true end
+  local lease = other.leases[kind .. ':' .. piece]
+  return record.counts == true and not (lease and lease.copy)
+end
+
+-- What two hosts of its site cannot fetch from is no use to anybody; what others cannot reach still serves its site.
+local function countsFor(record)
+  if record.urls == '' or record.hiddenUntil then return false end
+  return not record.hiddenFarUntil or 'site'
 end
 
 local function blame(name)
   local record = name ~= host and known(name)
   if not record then return end
   record.blame[host] = now
-  local count = 0
+  local all, near = 0, 0
   for reporter, at in pairs(record.blame) do
-    if now - at > limits.reportMs or not known(reporter) then record.blame[reporter] = nil else count = count + 1 end
+    local other = now - at <= limits.reportMs and known(reporter)
+    if not other then
+      record.blame[reporter] = nil
+    else
+      all = all + 1
+      if other.site == record.site then near = near + 1 end
+    end
   end
-  if count < math.min(limits.neededReports, redis.call('HLEN', base .. ':hosts') - 1) then return end
-  record.hiddenUntil = now + limits.reportMs
-  show(name, record, redis.call('HGET', base .. ':maps', name), false)
-  redis.call('SREM', base .. ':leechers', name)
+  local mates = redis.call('SCARD', base .. ':in:' .. record.site) - 1
+  if mates > 0 and near >= math.min(limits.neededReports, mates) then
+    record.hiddenUntil = now + limits.reportMs
+  elseif all >= math.min(limits.neededReports, redis.call('HLEN', base .. ':hosts') - 1) then
+    record.hiddenFarUntil = now + limits.reportMs
+  end
+  show(name, record, redis.call('HGET', base .. ':maps', name), countsFor(record))
 end
 
 local function enter(said)
@@ -76,7 +92,9 @@ local function enter(said)
   if said.state == 'leeching' then record.diskBound = said.diskBound end
   record.leeched = record.leeched or said.state == 'leeching'
   if said.state == 'seeding' and not record.done then record.done = now end
-  if record.hiddenUntil and record.hiddenUntil <= now then record.hiddenUntil, record.blame = nil, {} end
+  for _, time in ipairs({ 'hiddenUntil', 'hiddenFarUntil' }) do
+    if record[time] and record[time] <= now then record[time], record.blame = nil, {} end
+  end
   redis.call('HSET', base .. ':hosts', host, '{}')
   redis.call('ZADD', base .. ':gone', now + said.goneMs, host)
   redis.call('SADD', base .. ':sites', record.site)
@@ -92,8 +110,7 @@ local function announce(said)
   end
   local record, isNew = enter(said)
   tell(record, said)
-  local counts = said.urls ~= '' and not record.hiddenUntil
-  redis.call(counts and said.state == 'leeching' and 'SADD' or 'SREM', base .. ':leechers', host)
+  local counts = countsFor(record)
   show(host, record, said.map, counts)
   for _, kind in ipairs(counts and { 'o', 's' } or {}) do
     for piece, holder in pairs(leased(kind, record.site)) do
@@ -115,45 +132,76 @@ local function mayCopy(record, wish, piece)
   return copied + request.pieceBytes <= wish.copyBytes and holders(':held:' .. record.site, piece) == 0
 end
 
+-- Each site has a link of its own to the origin, so sites have equal parts of the leases on it.
+local function siteMayAsk(record, slots)
+  local fetching, held = 0, 0
+  for _, site in ipairs(redis.call('SMEMBERS', base .. ':sites')) do
+    if redis.call('SCARD', base .. ':leechers:' .. site) > 0 then fetching = fetching + 1 end
+  end
+  for _, holder in pairs(fetching > 1 and leased('o') or {}) do
+    if known(holder) and known(holder).site == record.site then held = held + 1 end
+  end
+  return held < math.max(1, math.ceil(slots / math.max(1, fetching)))
+end
+
 local function grant(wish)
   local record = known(host)
   if not record then return end
-  if wish.round and (redis.call('HGET', base .. ':stats', 'round') or '0') == wish.round then
-    redis.call('HSET', base .. ':stats', 'round', wish.round + 1, 'roundAt', now, 'roundLeases', 0, 'roundMs', 0, 'slots', wish.slotsJson)
+  for _, next in ipairs(wish.next) do
+    local round = ofRound('round', next.kind, record.site)
+    if (redis.call('HGET', base .. ':stats', round) or '0') == next.round then
+      redis.call('HSET', base .. ':stats', round, next.round + 1, ofRound('slots', next.kind, record.site), next.slotsJson)
+      beginRound(next.kind, record.site)
+    end
   end
-  local all, own = 0, 0
+  local all, own = 0, { o = 0, s = 0 }
   for key in pairs(record.leases) do
     all = all + 1
-    if key:sub(1, 1) == 'o' then own = own + 1 end
+    own[key:sub(1, 1)] = own[key:sub(1, 1)] + 1
   end
   local isPaused = now < tonumber(redis.call('HGET', base .. ':stats', 'pausedUntil') or 0)
   for _, choice in ipairs(wish.pieces) do
     local kind, piece = choice.kind, choice.piece
     local isOrigin = kind == 'o'
-    local isFree = all < wish.most and redis.call('HEXISTS', leases(kind, record.site), piece) == 0
-      and redis.call('HLEN', leases(kind, record.site)) < (isOrigin and wish.slots or limits.siteSlots)
+    local isFree = all < wish.most and own[kind] < wish.share[kind] and redis.call('HEXISTS', leases(kind, record.site), piece) == 0
+      and redis.call('HLEN', leases(kind, record.site)) < wish.slots[kind]
     local isCopy = isOrigin and holders(':held', piece) > 0
-    if isFree and isOrigin then isFree = own < wish.share and not isPaused and (not isCopy or mayCopy(record, wish, piece)) end
+    if isFree and isOrigin then isFree = not isPaused and siteMayAsk(record, wish.slots.o) and (not isCopy or mayCopy(record, wish, piece)) end
     if isFree and not isOrigin then
       isFree = holders(':held', piece) > 0 and holders(':held:' .. record.site, piece) == 0
         and redis.call('HEXISTS', leases('o'), piece) == 0
     end
     if isFree then
       give(record, kind, piece, kind .. piece .. '.' .. string.format('%.0f', now), isCopy)
-      all = all + 1
-      if isOrigin then own = own + 1 end
+      all, own[kind] = all + 1, own[kind] + 1
     end
   end
 end
 
+-- A host of another site that has the piece, not always one of the same site.
+local function farHolder(record, piece)
+  local sites = redis.call('SMEMBERS', base .. ':sites')
+  for i = 1, #sites do
+    local site = sites[(now + i) % #sites + 1]
+    local name = site ~= record.site and redis.call('HGET', base .. ':who:' .. site, piece)
+    local other = name and known(name)
+    local has = other and other.counts == true and other.site == site and redis.call('HGET', base .. ':maps', name):byte(piece + 1) == 49
+    if has then return name end
+  end
+end
+
+-- Hosts to fetch from: those that have what this one leases from other sites, and some by chance, of its site and of all.
 local function peers(wanted)
-  local record, told, found = known(host), { [host] = true }, {}
+  local record, told, found, leased = known(host), { [host] = true }, {}, {}
   if not record then return found end
+  for key in pairs(record.leases) do
+    if key:sub(1, 1) == 's' then leased[#leased + 1] = farHolder(record, tonumber(key:sub(3))) end
+  end
   local near = redis.call('SRANDMEMBER', base .. ':in:' .. record.site, wanted.near)
-  for _, names in ipairs({ near, redis.call('HRANDFIELD', base .. ':hosts', wanted.far) }) do
+  for _, names in ipairs({ leased, near, redis.call('HRANDFIELD', base .. ':hosts', wanted.far) }) do
     for _, name in ipairs(names) do
       local other = not told[name] and known(name)
-      if other and other.counts then
+      if other and (other.counts == true or other.counts and other.site == record.site) then
         for _, word in ipairs({ name, other.site, other.urls, redis.call('HGET', base .. ':maps', name) }) do found[#found + 1] = word end
       end
       told[name] = true
@@ -179,7 +227,7 @@ local function keep()
   redis.call('ZADD', KEYS[2], now, request.sizeBytes)
   local names = { ':hosts', ':maps', ':gone', ':held', ':sites', ':leechers', ':leases:o', ':ends', ':told', ':stats' }
   for _, site in ipairs(redis.call('SMEMBERS', base .. ':sites')) do
-    for _, name in ipairs({ ':held:', ':in:', ':leases:s:' }) do names[#names + 1] = name .. site end
+    for _, name in ipairs({ ':held:', ':who:', ':in:', ':leechers:', ':leases:s:' }) do names[#names + 1] = name .. site end
   end
   for _, name in ipairs(names) do redis.call('PEXPIRE', base .. name, limits.keptMs) end
   redis.call('PEXPIRE', KEYS[2], limits.keptMs)
@@ -194,7 +242,8 @@ keep()
 if not record then return {} end
 local wants = request.counts
 return {
-  string.format('%.0f', now), cjson.encode(record), redis.call('HGETALL', base .. ':stats'), redis.call('SCARD', base .. ':leechers'), others,
+  string.format('%.0f', now), cjson.encode(record), redis.call('HGETALL', base .. ':stats'),
+  redis.call('SCARD', base .. ':leechers'), redis.call('SCARD', base .. ':leechers:' .. record.site), others,
   wants and redis.call('HKEYS', leases('o')) or {}, wants and redis.call('HKEYS', leases('s', record.site)) or {},
   wants and counted(':held') or {}, wants and counted(':held:' .. record.site) or {},
 }

@@ -1,6 +1,7 @@
 import type { LeaseFrom } from '#core/swarm/choose-pieces';
 import type { LeasePlan } from '#core/swarm/lease-plan';
 import { leaseMs, LEASE_STALL_MS, NEEDED_REPORTS, PAUSE_MS, REPORT_MS } from '#core/swarm/lease-time';
+import { FIRST_SLOTS } from '#core/swarm/origin-slots';
 import { PieceMap } from '#core/swarm/piece-map';
 import { HOUR_MS } from '#core/units';
 import type { RedisClient } from '../connection.ts';
@@ -52,7 +53,7 @@ export interface HostAnnounce {
 export interface SwarmAsk {
   readonly host: string;
   readonly announce?: HostAnnounce | undefined;
-  readonly plan?: (LeasePlan & { readonly round: string }) | undefined;
+  readonly plan?: LeasePlan | undefined;
   /** Other hosts to name: of the own site, and of all. */
   readonly peers?: { readonly near: number; readonly far: number } | undefined;
   /** Whether the answer tells how often each piece is there. */
@@ -65,11 +66,12 @@ const LIMITS = {
   pauseMs: PAUSE_MS,
   reportMs: REPORT_MS,
   neededReports: NEEDED_REPORTS,
-  /** Pieces that enter one site from other sites at once. */
-  siteSlots: 8,
+  firstSlots: FIRST_SLOTS.slots,
   /** A swarm that no host announces to is forgotten after this. */
   keptMs: HOUR_MS,
 };
+
+const byKind = ({ origin, site }: Readonly<Record<LeaseFrom, number>>) => ({ o: origin, s: site });
 
 const kindOf = (from: LeaseFrom): 'o' | 's' => (from === 'origin' ? 'o' : 's');
 
@@ -97,9 +99,13 @@ export async function askSwarm(
       reports: announce.reports.map(({ from, ...report }) => ({ ...report, kind: kindOf(from) })),
     },
     wish: plan && {
-      ...{ most: plan.most, share: plan.share, slots: plan.slots, copyBytes: plan.copyBytes },
+      ...{ most: plan.most, share: byKind(plan.share), slots: byKind(plan.slots), copyBytes: plan.copyBytes },
       pieces: plan.pieces.map(({ piece, from }) => ({ piece, kind: kindOf(from) })),
-      ...(plan.next && { round: plan.round, slotsJson: JSON.stringify(plan.next) }),
+      next: plan.next.map(({ from, round, slots }) => ({
+        kind: kindOf(from),
+        round,
+        slotsJson: JSON.stringify(slots),
+      })),
     },
   };
   const keys = [swarmKey(prefix, file.cid, file.sizeBytes), swarmSizesKey(prefix, file.cid)] as const;

@@ -5,8 +5,9 @@
  *   :maps      hash   host → its pieces, `0` or `1` each
  *   :gone      zset   host → when it counts as gone
  *   :held      u16[]  how many hosts have each piece; `:held:SITE` those of a site
+ *   :who:SITE  hash   piece → the host of the site that got it last, of those that other sites can fetch from
  *   :in:SITE   set    hosts of a site; `:sites` the sites
- *   :leechers  set    hosts that fetch the file and that others can fetch from
+ *   :leechers  set    hosts that fetch the file and that others can fetch from; `:leechers:SITE` those that hosts of their site can fetch from
  *   :leases:o  hash   piece → the host that may ask the origin for it; `:leases:s:SITE` the one that may fetch it from other sites
  *   :ends      zset   lease → when it ends
  *   :told      hash   host → its start, and what it said that it took from the origin since then
@@ -42,32 +43,40 @@ end
 
 local function holders(key, piece) return redis.call('BITFIELD', base .. key, 'GET', 'u16', '#' .. piece)[1] end
 
-local function add(site, pieces, step)
+local function add(key, pieces, step)
   for first = 1, #pieces, 500 do
     local changes = { 'OVERFLOW', 'SAT' }
     for i = first, math.min(#pieces, first + 499) do
       for _, word in ipairs({ 'INCRBY', 'u16', '#' .. pieces[i], step }) do changes[#changes + 1] = word end
     end
-    redis.call('BITFIELD', base .. ':held', unpack(changes))
-    redis.call('BITFIELD', base .. ':held:' .. site, unpack(changes))
+    redis.call('BITFIELD', base .. key, unpack(changes))
   end
 end
 
--- Counts the pieces of a host, or none of them.
-local function show(name, record, map, counts)
-  local before = record.counts and redis.call('HGET', base .. ':maps', name) or ''
-  local after = counts and map or ''
+-- Returns the pieces that are counted more often than before.
+local function recount(key, before, after)
   local more, less = {}, {}
-  if before ~= after then
-    for i = 1, math.max(#before, #after) do
-      local was, is = before:byte(i) == 49, after:byte(i) == 49
-      if is and not was then more[#more + 1] = i - 1 elseif was and not is then less[#less + 1] = i - 1 end
-    end
+  if before == after then return more end
+  for i = 1, math.max(#before, #after) do
+    local was, is = before:byte(i) == 49, after:byte(i) == 49
+    if is and not was then more[#more + 1] = i - 1 elseif was and not is then less[#less + 1] = i - 1 end
   end
-  add(record.site, more, 1)
-  add(record.site, less, -1)
+  add(key, more, 1)
+  add(key, less, -1)
+  return more
+end
+
+-- Counts the pieces of a host: for all (true), for its site alone ('site'), or none of them (false).
+local function show(name, record, map, counts)
+  local before = redis.call('HGET', base .. ':maps', name) or ''
+  recount(':held:' .. record.site, record.counts and before or '', counts and map or '')
+  local more = recount(':held', record.counts == true and before or '', counts == true and map or '')
+  for _, piece in ipairs(more) do redis.call('HSET', base .. ':who:' .. record.site, piece, name) end
   record.counts = counts
   redis.call('HSET', base .. ':maps', name, map)
+  local fetches = counts and record.state == 'leeching'
+  redis.call(fetches and counts == true and 'SADD' or 'SREM', base .. ':leechers', name)
+  redis.call(fetches and 'SADD' or 'SREM', base .. ':leechers:' .. record.site, name)
 end
 
 -- What enters the site of a host: for all, and for its rollout.
@@ -88,16 +97,25 @@ local function count(record, kind, bytes)
   end
 end
 
-local function measure(record, lease, kind)
+local function ofRound(name, kind, site) return kind == 'o' and name or name .. '@' .. site end
+
+local function beginRound(kind, site)
+  local function named(name) return ofRound(name, kind, site) end
+  redis.call('HSET', base .. ':stats', named('roundAt'), now, named('roundLeases'), 0, named('roundMs'), 0)
+end
+
+local function measure(record, lease, kind, site)
   local took = now - lease.at
   record.own = record.own and 0.7 * record.own + 0.3 * took or took
   local average = tonumber(redis.call('HGET', base .. ':stats', 'pieceMs'))
   redis.call('HSET', base .. ':stats', 'pieceMs', average and 0.7 * average + 0.3 * took or took)
-  if kind ~= 'o' then return end
-  redis.call('HSET', base .. ':stats', 'originAt', now, 'origin-at:' .. record.rollout, now)
-  if lease.at < tonumber(redis.call('HGET', base .. ':stats', 'roundAt') or 0) then return end
-  redis.call('HINCRBY', base .. ':stats', 'roundLeases', 1)
-  redis.call('HINCRBY', base .. ':stats', 'roundMs', took)
+  if kind == 'o' then redis.call('HSET', base .. ':stats', 'originAt', now, 'origin-at:' .. record.rollout, now) end
+  -- While fewer leases are held than may be, their times do not say how many are right: the round begins again.
+  local slots = redis.call('HGET', base .. ':stats', ofRound('slots', kind, site))
+  if redis.call('HLEN', leases(kind, site)) + 1 < (slots and cjson.decode(slots).slots or limits.firstSlots) then beginRound(kind, site) return end
+  if lease.at < tonumber(redis.call('HGET', base .. ':stats', ofRound('roundAt', kind, site)) or 0) then return end
+  redis.call('HINCRBY', base .. ':stats', ofRound('roundLeases', kind, site), 1)
+  redis.call('HINCRBY', base .. ':stats', ofRound('roundMs', kind, site), took)
 end
 
 local function free(kind, site, piece, isDone)
@@ -113,7 +131,7 @@ local function free(kind, site, piece, isDone)
   -- What a host says of the origin counts more: it has bytes without a lease in it.
   if kind ~= 'o' or redis.call('HEXISTS', base .. ':told', holder) == 0 then count(record, kind, bytes) end
   if lease.copy then redis.call('HINCRBY', base .. ':stats', 'copied:' .. lease.copy, bytes - request.pieceBytes) end
-  if isDone then measure(record, lease, kind) end
+  if isDone then measure(record, lease, kind, site) end
 end
 
 -- isCopy: another host has the piece. The whole piece counts as copied until the lease has ended.
@@ -146,20 +164,29 @@ local function remove(name)
   show(name, record, redis.call('HGET', base .. ':maps', name) or '', false)
   redis.call('HDEL', base .. ':hosts', name)
   redis.call('HDEL', base .. ':maps', name)
-  redis.call('SREM', base .. ':leechers', name)
   redis.call('SREM', base .. ':in:' .. record.site, name)
   if redis.call('SCARD', base .. ':in:' .. record.site) == 0 then
     redis.call('SREM', base .. ':sites', record.site)
-    redis.call('DEL', base .. ':held:' .. record.site)
+    redis.call('DEL', base .. ':held:' .. record.site, base .. ':who:' .. record.site)
   end
   records[name] = false
+end
+
+-- Another host would begin with nothing: one that has more than half of the piece, and still gets more, has as long again. Once.
+local function goesOn(kind, site, piece)
+  local record = known(redis.call('HGET', leases(kind, site), piece) or '')
+  local lease = record and record.leases[kind .. ':' .. piece]
+  if not lease or lease.longer or 2 * lease.bytes < request.pieceBytes or now - lease.moved > limits.stallMs then return false end
+  lease.longer, lease.ends = true, now + (now - lease.at)
+  redis.call('ZADD', base .. ':ends', lease.ends, kind .. ':' .. piece .. ':' .. site)
+  return true
 end
 
 local function removeOld()
   for _, name in ipairs(redis.call('ZRANGEBYSCORE', base .. ':gone', '-inf', now, 'LIMIT', 0, 100)) do remove(name) end
   for _, lease in ipairs(redis.call('ZRANGEBYSCORE', base .. ':ends', '-inf', now)) do
     local kind, piece, site = lease:match('^(%a):(%d+):(.*)$')
-    free(kind, site, piece, false)
+    if not goesOn(kind, site, piece) then free(kind, site, piece, false) end
   end
 end
 `;

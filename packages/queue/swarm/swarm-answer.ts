@@ -1,5 +1,6 @@
 import type { LeaseFrom, PieceCounts } from '#core/swarm/choose-pieces';
-import type { OriginSlots } from '#core/swarm/origin-slots';
+import type { LeaseRound } from '#core/swarm/lease-plan';
+import { FIRST_SLOTS, type OriginSlots } from '#core/swarm/origin-slots';
 import { PieceMap } from '#core/swarm/piece-map';
 import { parseJson } from '#core/text/parse-json';
 
@@ -21,7 +22,10 @@ export interface SwarmRecord {
   readonly diskBound: boolean;
   /** The rollout that it fetched the file for; empty: none. */
   readonly rollout: string;
+  /** Hosts of its own site could not fetch from it; then no host can. */
   readonly hiddenUntil?: number;
+  /** Hosts of other sites could not fetch from it. */
+  readonly hiddenFarUntil?: number;
   /** Average time of its leases; milliseconds. */
   readonly own?: number;
   /** By `o:` or `s:` and the piece. */
@@ -49,45 +53,53 @@ export interface NamedPeer {
 export interface SwarmAnswer {
   readonly leases: readonly HeldLease[];
   readonly isHidden: boolean;
+  readonly isHiddenFar: boolean;
   readonly ownMs: number | undefined;
   readonly averageMs: number | undefined;
   readonly leechers: number;
+  readonly siteLeechers: number;
   readonly peers: readonly NamedPeer[];
   readonly counts: PieceCounts;
   readonly isPaused: boolean;
-  readonly slots: OriginSlots | undefined;
+  /** Of the leases on the origin, and of those of the site of this host. */
+  readonly rounds: Readonly<Record<LeaseFrom, LeaseRound>>;
   /** What left the origin, or is leased, although other sites had it: for the rollout of this host. */
   readonly copiedBytes: number;
-  /** Number of the present round, and what ended in it. */
-  readonly round: { readonly number: string; readonly leases: number; readonly totalMs: number };
 }
 
 type Reply = readonly [
-  ...[now: string, record: string, stats: string[], leechers: number, peers: string[]],
+  ...[now: string, record: string, stats: string[], leechers: number, siteLeechers: number, peers: string[]],
   ...[originLeases: string[], siteLeases: string[], holders: number[], siteHolders: number[]],
 ];
 
 /** Reads what `ANNOUNCE_SCRIPT` answers; undefined for a host that is not in the swarm. */
 export function readAnswer(reply: unknown, sizeBytes: number): SwarmAnswer | undefined {
   if ((reply as unknown[]).length === 0) return undefined;
-  const [nowText, json, flat, leechers, peers, originLeases, siteLeases, holders, siteHolders] = reply as Reply;
+  const [nowText, json, flat, leechers, siteLeechers, peers, ...pieces] = reply as Reply;
+  const [originLeases, siteLeases, holders, siteHolders] = pieces;
   const nowMs = Number(nowText);
   const record = parseJson(json) as SwarmRecord;
   const stats = statsOf(flat);
   return {
     leases: leasesOf(record, nowMs),
     isHidden: record.urls === '' || record.hiddenUntil !== undefined,
+    isHiddenFar: record.hiddenFarUntil !== undefined,
     ownMs: record.own,
     averageMs: stats.pieceMs === undefined ? undefined : Number(stats.pieceMs),
-    leechers,
+    ...{ leechers, siteLeechers },
     peers: peersOf(peers, sizeBytes),
     counts: { holders, siteHolders, originLeases: numbersOf(originLeases), siteLeases: numbersOf(siteLeases) },
     isPaused: Number(stats.pausedUntil ?? 0) > nowMs,
-    slots: stats.slots === undefined ? undefined : (parseJson(stats.slots) as OriginSlots),
+    rounds: { origin: roundOf(stats, ''), site: roundOf(stats, `@${record.site}`) },
     copiedBytes: Number(stats[`copied:${record.rollout}`] ?? 0),
-    round: {
-      ...{ number: stats.round ?? '0', leases: Number(stats.roundLeases ?? 0), totalMs: Number(stats.roundMs ?? 0) },
-    },
+  };
+}
+
+function roundOf(stats: Record<string, string | undefined>, of: string): LeaseRound {
+  const [slots, leases = '0', totalMs = '0'] = ['slots', 'roundLeases', 'roundMs'].map((name) => stats[name + of]);
+  return {
+    ...{ number: stats[`round${of}`] ?? '0', leases: Number(leases), totalMs: Number(totalMs) },
+    slots: slots === undefined ? FIRST_SLOTS : (parseJson(slots) as OriginSlots),
   };
 }
 

@@ -77,9 +77,9 @@ export async function answerSwarm(exchange: Exchange, question: SwarmQuestion): 
 function answerHave(exchange: Exchange, held: Held, headers: Headers, question: SwarmQuestion): void {
   const { growing: file, cid } = held;
   const { growing, slots, reader } = question;
-  if (file === undefined || headerOf(exchange, 'swarm-follow') === undefined || isHead(exchange))
-    return answerNothing(exchange, 204, headers);
-  tellPieces(exchange, { file, slots, headers, isOffered: () => growing.get(cid, reader) === file });
+  const everyMs = Number(headerOf(exchange, 'swarm-follow'));
+  if (file === undefined || !(everyMs > 0) || isHead(exchange)) return answerNothing(exchange, 204, headers);
+  tellPieces(exchange, { file, slots, everyMs, headers, isOffered: () => growing.get(cid, reader) === file });
 }
 
 /** A node of the DAG of one file: a host that may fetch the file needs its leaf table first. */

@@ -6,6 +6,8 @@ import type { UploadSlots } from './upload-slots.ts';
 export interface Telling {
   readonly file: GrowingLeaves;
   readonly slots: UploadSlots;
+  /** The other host wants a line at most this often; milliseconds. */
+  readonly everyMs: number;
   /** This host still fetches the file, and the host that asks may read it. */
   readonly isOffered: () => boolean;
   /** Of the answer. */
@@ -23,12 +25,13 @@ const MOST_UNREAD_BYTES = 64 * 1024;
 
 /**
  * Answers with a line whenever this host has more pieces of a growing file, or begins or ends an upload: the pieces, as in `Swarm-Have`, a space, and how
- * many uploads run or wait. Ends when the file is complete or not fetched any more, and after a minute.
+ * many uploads run or wait. Changes soon after each other are told together. Ends when the file is complete or not fetched any more, and after a minute.
  */
-export function tellPieces({ response }: Exchange, { file, slots, isOffered, headers }: Telling): void {
+export function tellPieces({ response }: Exchange, { file, slots, everyMs, isOffered, headers }: Telling): void {
   // A client that left before has closed its response, and that is not said again.
   if (response.destroyed) return;
   response.writeHead(200, { ...headers, 'content-type': 'text/plain; charset=utf-8' });
+  const batchMs = Math.min(REPEAT_MS, Math.max(BATCH_MS, everyMs));
   let batch: NodeJS.Timeout | undefined;
   const ends: (() => void)[] = [];
   const stop = (): void => {
@@ -47,7 +50,7 @@ export function tellPieces({ response }: Exchange, { file, slots, isOffered, hea
     if (map === 'all' || !isOffered()) finish();
     else if (response.writableLength > MOST_UNREAD_BYTES) response.destroy();
   };
-  const tellSoon = (): void => void (batch ??= setTimeout(tell, BATCH_MS));
+  const tellSoon = (): void => void (batch ??= setTimeout(tell, batchMs));
   ends.push(
     file.onMore(tellSoon),
     slots.onChange(tellSoon),

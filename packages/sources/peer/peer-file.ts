@@ -20,10 +20,14 @@ export interface PeerOptions {
   readonly siteKey?: string | undefined;
   /** A token of the API that names the file; undefined while there is none. */
   readonly token?: (() => string | undefined) | undefined;
+  /** Whether this host may take a piece from it now; undefined: each one. */
+  readonly mayTake?: ((piece: number) => boolean) | undefined;
+  /** Whether it is of another site. */
+  readonly isFar?: (() => boolean) | undefined;
   /** Called when the peer refuses a piece that it says it has. */
   readonly onAbsent?: ((piece: number) => void) | undefined;
-  /** Shared by the peers of the file; undefined: a slow one is not left. */
-  readonly pace?: PeerPace | undefined;
+  /** Of the peers of its site, and of other sites, whose links are slower than a local network. Undefined: a slow one is not left. */
+  readonly paces?: { readonly near: PeerPace; readonly far: PeerPace } | undefined;
   /** Called when the peer gives far less than the others, and is not asked for a while. */
   readonly onSlow?: (() => void) | undefined;
 }
@@ -32,8 +36,10 @@ export interface PeerOptions {
 const TIMEOUTS = { headersMs: 3 * SECOND_MS, stallMs: 3 * SECOND_MS };
 /** A peer that is followed sends a short line each second. */
 const FOLLOW_TIMEOUTS = { ...TIMEOUTS, lowSpeedBytesPerSecond: 0 };
-/** Asks a peer to go on telling its pieces. */
+/** Asks a peer to go on telling its pieces, with a line at most once in so many milliseconds. */
 const FOLLOW_HEADER = 'swarm-follow';
+const NEAR_MS = 50;
+const FAR_MS = SECOND_MS;
 /** Longest line: a map of the most pieces that a file has, and a number. */
 const MOST_LINE_CHARS = 4096;
 /** Longest answer: twice what a peer sends in the minute after which it ends. */
@@ -80,7 +86,23 @@ export class PeerFile {
   }
 
   get pace(): PeerPace | undefined {
-    return this.#options.pace;
+    return this.#options.paces?.[this.#isFar ? 'far' : 'near'];
+  }
+
+  /** How often it has to tell its pieces at most; milliseconds. What hosts of other sites tell goes over the link that pieces need. */
+  get toldEveryMs(): number {
+    return this.#isFar ? FAR_MS : NEAR_MS;
+  }
+
+  get #isFar(): boolean {
+    return this.#options.isFar?.() === true;
+  }
+
+  /** Whether it has the piece at this position of the file, and this host may take it. */
+  offers(position: number): boolean {
+    const { map } = this;
+    const piece = map?.pieceAt(position);
+    return piece !== undefined && map!.has(piece) && (this.#options.mayTake?.(piece) ?? true);
   }
 
   /** @param path without a query @returns the request for it */
@@ -129,7 +151,11 @@ export class PeerFile {
         const line = lastLine(chunk);
         if (line !== undefined && this.#learnLine(line)) onMore();
       };
-      const request = { ...ask, headers: { ...headers, [FOLLOW_HEADER]: '1' }, timeouts: FOLLOW_TIMEOUTS };
+      const request = {
+        ...ask,
+        headers: { ...headers, [FOLLOW_HEADER]: String(this.toldEveryMs) },
+        timeouts: FOLLOW_TIMEOUTS,
+      };
       const { status, headers: said } = await http.request(request, { head, data }, signal);
       if (![200, 204, 404].includes(status)) throw statusError(this.name, status, said, http.now());
     });

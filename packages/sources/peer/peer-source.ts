@@ -41,7 +41,7 @@ export function peerSource(http: Http, peer: PeerFile, asked: () => Promise<void
     origin: new URL(peer.url).origin,
     cid: peer.cid,
     capabilities: () => ({ range: true, blocks: true, maxConnections: MAX_CONNECTIONS }),
-    holds: ({ start }) => peer.map?.has(peer.map.pieceAt(start)) ?? false,
+    holds: ({ start }) => peer.offers(start),
     async read(request, sink, signal) {
       const get = {
         ...peer.at(`/swarm/${peer.cid}`),

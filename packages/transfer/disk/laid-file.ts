@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import type { ByteRange } from '#core/bytes/byte-range';
 import type { DigestedFile } from '#content/digest/file-digester';
 import { StorageError } from '#core/failure';
 import { reserveDisk, type DiskReservation } from './disk-reservation.ts';
@@ -214,6 +215,7 @@ function shareOut(parts: RunParts, board: SpanBoard, writer: LeafWriter, onMore:
     bytesFrom,
     isRefused,
     ...originFacts(parts),
+    begunBytes: (part: ByteRange) => board.begunBytes(part),
     diskWaitMs: () => writer.waitedMs,
     onMore,
   };

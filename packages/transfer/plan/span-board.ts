@@ -1,3 +1,4 @@
+import type { ByteRange } from '#core/bytes/byte-range';
 import type { Grid } from './grid.ts';
 
 const FREE = 0;
@@ -11,6 +12,8 @@ export interface Claim {
   readonly first: number;
   next: number;
   end: number;
+  /** Position in the file that the bytes of its response have reached. */
+  arrivedTo: number;
   /** Another try is fetching the same units. */
   readonly duplicate: boolean;
   /** The claim whose far half became this one. */
@@ -232,8 +235,22 @@ export class SpanBoard {
     return true;
   }
 
+  /** The source may not be asked any more for what the claim fetches next. */
+  isWithdrawn = ({ next, end, source }: Claim): boolean =>
+    next < end && this.#isOffered !== undefined && !this.#isOffered(next, source);
+
   remainingBytes(claim: Claim): number {
     return claim.next >= claim.end ? 0 : this.grid.end(claim.end - 1) - this.grid.start(claim.next);
+  }
+
+  /** Bytes that have arrived of units that begin in this part of the file and are not complete. */
+  begunBytes({ start, end }: ByteRange): number {
+    let bytes = 0;
+    for (const { next, arrivedTo } of this.#claims) {
+      const from = next < this.grid.count ? this.grid.start(next) : end;
+      if (from >= start && from < end) bytes += Math.max(0, Math.min(arrivedTo, end) - from);
+    }
+    return bytes;
   }
 
   #nextFor(source: number): number | undefined {
@@ -266,7 +283,8 @@ export class SpanBoard {
   }
 
   #begin(source: number, first: number, end: number, duplicate: boolean, takenFrom?: Claim): Claim {
-    const claim: Claim = { source, first, next: first, end, duplicate, takenFrom, givenUp: new Set() };
+    const arrivedTo = this.grid.start(first);
+    const claim: Claim = { source, first, next: first, end, arrivedTo, duplicate, takenFrom, givenUp: new Set() };
     this.#claims.add(claim);
     this.#hold(claim, first, end);
     return claim;

@@ -109,9 +109,11 @@ function shareOfRunning(state: SourceState, { ground, joined, running, share, no
   const { board } = ground;
   const usual = median(joined.flatMap((one) => one.usualRate ?? []));
   const leastAgeMs = leastAgeOf(share);
+  const isFar = share?.turns.isFar(state.source.name) === true;
+  const since = ({ startedAt, meter }: SourceTry): number => now - (isFar ? meter.lastByteAt : startedAt);
   for (const run of running) {
     const { claim } = run;
-    if (claim === undefined || run.mode === 'blocks' || now - run.startedAt < leastAgeMs) continue;
+    if (claim === undefined || run.mode === 'blocks' || since(run) < leastAgeMs) continue;
     // A further connection of the same source also takes its share of a long span, which was planned for one connection.
     const isOwn = run.state === state;
     if (isOwn && !hasRanges(state)) continue;

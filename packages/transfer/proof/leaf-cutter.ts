@@ -66,6 +66,7 @@ export class LeafCutter {
       this.#position += length;
       if (this.#position === this.#board.grid.end(this.#unit)) this.#leave();
     }
+    this.#claim.arrivedTo = this.#position;
   }
 
   /** Writes verified bytes without waiting for a full block; the beginning of an unfinished unit moves to the next block. */

@@ -35,6 +35,8 @@ export interface HeldFile {
   readonly originPauseMs: () => number | undefined;
   /** Bytes that sources outside of this machine that are no peers sent in this transfer; wasted ones count when their try has ended. */
   readonly originBytes: () => number;
+  /** Bytes that have arrived of leaves that begin in this part of the file and are not complete. */
+  readonly begunBytes: (part: ByteRange) => number;
   /** Milliseconds that streams of this transfer had to wait for the disk. */
   readonly diskWaitMs: () => number;
   /** Calls the function when more leaves are on the disk. @returns ends that */
@@ -57,6 +59,8 @@ export interface PeerTurns {
   readonly mostBusy: number;
   /** The leaf with the least number is fetched first: it is there the fewest times. Different hosts order equal leaves differently. */
   rarity(leaf: number): number;
+  /** The peer is of another site: its answers share one link with all that enters this site, so a second request for the same bytes gains nothing. */
+  isFar(source: string): boolean;
   /** A request that takes longer than this may be repeated at another peer. */
   readonly patienceMs: number;
 }

@@ -5,11 +5,16 @@ import { SpanEnded } from '../proof/leaf-cutter.ts';
 import type { SourceState } from './source-state.ts';
 import type { SourceTry } from './source-try.ts';
 
-/** Ends the responses of which other tries brought everything that was still to come. */
+/** Ends the responses of which other tries brought everything that was still to come, and requests that wait at a host which is not to be asked any more. */
 export function endNeedless(running: readonly SourceTry[], board: SpanBoard | undefined): void {
-  for (const { mode, claim, controller } of running)
-    if (mode === 'range' && claim !== undefined && board?.isNeedless(claim) === true) controller.abort(new SpanEnded());
+  for (const run of running) {
+    const { mode, claim, controller } = run;
+    if (mode !== 'range' || claim === undefined || board === undefined) continue;
+    if (board.isNeedless(claim) || (isUnanswered(run) && board.isWithdrawn(claim))) controller.abort(new SpanEnded());
+  }
 }
+
+const isUnanswered = ({ bytes, state }: SourceTry): boolean => bytes === 0 && state.source.holds !== undefined;
 
 /** Aborts the tries of a source that has been far below its usual rate for a while, if another source can continue. */
 export function abortWhenTooSlow(

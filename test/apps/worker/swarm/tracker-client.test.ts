@@ -36,6 +36,7 @@ describe('what a host tells a tracker', () => {
 
   const held: HeldFile = {
     ...{ path: '/none', table, isDone: (leaf) => done.has(leaf), bytesFrom: () => 0, isRefused: () => false },
+    begunBytes: () => 0,
     originPauseMs: () => originPauseMs,
     originBytes: () => originBytes,
     diskWaitMs: () => diskWaitMs,
@@ -214,7 +215,7 @@ describe('what a host tells a tracker', () => {
     expect(announced).toHaveLength(1);
   });
 
-  it.each(['hidden', 'quarantined', 'foreign'] as const)('N6 goes on without leases when it is %s', async (wait) => {
+  it.each(['quarantined', 'foreign'] as const)('N6 goes on without leases when it is %s', async (wait) => {
     answer = () => answerOf({ wait });
     const file = track();
     await pass(100);

@@ -28,6 +28,13 @@ describe('pieces that a host is leased', () => {
     ]);
   });
 
+  it('L11 names pieces of other sites beside however many that no host has', () => {
+    const holders = [...Array<number>(99).fill(0), 1];
+    const chosen = choosePieces(lacksAll, countsOf(holders, Array(100).fill(0)), 2, seeded(1));
+    expect(chosen.map(({ from }) => from)).toEqual(['origin', 'origin', 'site']);
+    expect(chosen[2]).toEqual({ piece: 99, from: 'site' });
+  });
+
   it('gives hosts that ask at the same moment different pieces', () => {
     const first = Array.from({ length: 20 }, (_, n) =>
       choosePieces(lacksAll, countsOf(Array(128).fill(0)), 1, seeded(n)),
@@ -47,7 +54,8 @@ describe('pieces that a host is leased', () => {
         const leases = { originLeases: marked('origin'), siteLeases: marked('site') };
         const counts = countsOf(holders, siteHolders, leases);
         const chosen = choosePieces((index) => pieces[index]!.has, counts, most, seeded(seed));
-        expect(chosen.length).toBeLessThanOrEqual(most);
+        for (const kind of ['origin', 'site'])
+          expect(chosen.filter(({ from }) => from === kind).length).toBeLessThanOrEqual(most);
         expect(new Set(chosen.map((choice) => choice.piece)).size).toBe(chosen.length);
         for (const choice of chosen) {
           const { has, near, far, origin, site } = pieces[choice.piece]!;

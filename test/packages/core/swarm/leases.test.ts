@@ -1,15 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { planLeases, type LeasePlan, type SwarmSight } from '#core/swarm/lease-plan';
+import { planLeases, type LeasePlan, type LeaseRound, type SwarmSight } from '#core/swarm/lease-plan';
 import { leaseMs } from '#core/swarm/lease-time';
 import { FIRST_SLOTS, nextSlots, shareOfSlots, type OriginSlots } from '#core/swarm/origin-slots';
 import { MIB } from '#core/units';
 import { seeded } from './simulator.ts';
 
 const NONE: ReadonlySet<number> = new Set();
+const FIRST: LeaseRound = { number: '0', slots: FIRST_SLOTS, leases: 0, totalMs: 0 };
 const SIGHT: SwarmSight = {
-  ...{ has: () => false, pieceBytes: MIB, leases: 0, want: 4, isHidden: false, leechers: 1, isPaused: false },
-  ...{ ownMs: undefined, averageMs: undefined, slots: undefined, round: { leases: 0, totalMs: 0 } },
+  ...{ has: () => false, pieceBytes: MIB, leases: 0, want: 4, isHidden: false, isHiddenFar: false, isPaused: false },
+  ...{ leechers: 1, siteLeechers: 1, ownMs: undefined, averageMs: undefined, rounds: { origin: FIRST, site: FIRST } },
   counts: { holders: [0, 0, 0], siteHolders: [0, 0, 0], originLeases: NONE, siteLeases: NONE },
 };
 const plan = (change: Partial<SwarmSight>) => planLeases({ ...SIGHT, ...change }, seeded(3));
@@ -29,15 +30,28 @@ describe('the time of a lease', () => {
 
 describe('a plan of leases', () => {
   it('L11 gives every host an equal part of the leases on the origin', () => {
-    expect(plan({ leechers: 1 })).toMatchObject({ share: 2, slots: 2, most: 4, next: undefined });
-    expect(plan({ leechers: 20 })).toMatchObject({ share: 1, slots: 2 });
+    const slots = { origin: 2, site: 2 };
+    expect(plan({ leechers: 1 })).toMatchObject({ share: { origin: 2, site: 2 }, slots, most: 4, next: [] });
+    expect(plan({ leechers: 20 })).toMatchObject({ share: { origin: 1, site: 2 }, slots });
+    expect(plan({ leechers: 20, siteLeechers: 10 })).toMatchObject({ share: { origin: 1, site: 1 }, slots });
     expect(shareOfSlots(64, 20)).toBe(4);
     expect(shareOfSlots(2, 0)).toBe(2);
   });
 
   it('L14 gives a host that others cannot fetch from nothing while another one can fetch', () => {
-    expect(plan({ isHidden: true, leechers: 1 })).toBe('hidden');
-    expect(plan({ isHidden: true, leechers: 0 })).toMatchObject({ share: 2 });
+    expect(plan({ isHidden: true })).toBe('hidden');
+    expect(plan({ isHidden: true, siteLeechers: 0, leechers: 0 })).toMatchObject({ share: { origin: 2 } });
+  });
+
+  it('L14 gives a host that other sites cannot fetch from only what they have, while they can fetch', () => {
+    const pieces = { counts: counts([1, 0, 1], [0, 0, 1]) };
+    const ofSite = { pieces: [{ piece: 0, from: 'site' }] };
+    expect(plan({ isHiddenFar: true, ...pieces })).toMatchObject(ofSite);
+    expect(plan({ isHidden: true, siteLeechers: 0, ...pieces })).toMatchObject(ofSite);
+    expect(plan({ isHiddenFar: true })).toBe('leased');
+    expect(plan({ isHiddenFar: true, leechers: 0, ...pieces })).toMatchObject({
+      pieces: [{ from: 'origin' }, { from: 'site' }],
+    });
   });
 
   it('L16 pauses what the origin is asked for, not what other sites have', () => {
@@ -54,11 +68,21 @@ describe('a plan of leases', () => {
   });
 
   it('begins the next round when as many leases ended as there may be', () => {
-    const round = { leases: 2, totalMs: 2000 };
-    expect((plan({ round }) as LeasePlan).next).toEqual({ ...FIRST_SLOTS, rounds: FIRST_SLOTS.rounds - 1 });
-    const ended = plan({ round, slots: { ...FIRST_SLOTS, rounds: 0 } }) as LeasePlan;
-    expect(ended.next).toEqual({ slots: 3, before: 2, rate: 0.002, rounds: 0 });
-    expect(ended.slots).toBe(3);
+    const over = { ...FIRST, leases: 2, totalMs: 2000 };
+    const goesOn = { slots: { ...FIRST_SLOTS, rounds: FIRST_SLOTS.rounds - 1 }, round: '0' };
+    expect(plan({ rounds: { origin: over, site: FIRST } })).toMatchObject({ next: [{ from: 'origin', ...goesOn }] });
+    expect(plan({ rounds: { origin: FIRST, site: over } })).toMatchObject({ next: [{ from: 'site', ...goesOn }] });
+    const onTrial = { ...over, number: '7', slots: { ...FIRST_SLOTS, rounds: 0 } };
+    const ended = plan({ rounds: { origin: onTrial, site: FIRST } });
+    const slots = { slots: 3, before: 2, rate: 0.002, rounds: 0 };
+    expect(ended).toMatchObject({ next: [{ from: 'origin', round: '7', slots }], slots: { origin: 3, site: 2 } });
+  });
+
+  it('L11 bounds the pieces that enter a site at once, however much more they bring', () => {
+    const slots = { slots: 8, before: 0, rate: 0.001, rounds: 0 };
+    const over = { ...FIRST, slots, leases: 8, totalMs: 80 };
+    const found = plan({ rounds: { origin: over, site: over } });
+    expect(found).toMatchObject({ slots: { origin: 12, site: 8 }, next: [{ from: 'origin' }, { from: 'site' }] });
   });
 });
 

@@ -71,7 +71,14 @@ describe('hosts with bad peers', () => {
     const drip = kept(await oddPeer(answerWith(bytes, 'all', 'drip', dripping)));
     const slow = new Set<string>();
     // The tracker leases what only hosts have that others complain about.
-    const leases: PieceLeases = { state: 'known', isAlone: false, mayAsk: () => slow.size > 0, mayTake: () => true };
+    const leases: PieceLeases = {
+      state: 'known',
+      getsNone: false,
+      isFar: () => false,
+      isAlone: false,
+      mayAsk: () => slow.size > 0,
+      mayTake: () => true,
+    };
     const origin = kept(await slowOrigin(bytes, 100 * MIB));
     const one = kept(await swarmHost());
     const obtained = await one.fetch({

@@ -2,7 +2,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { ExhaustedError } from '#core/failure';
 import { KIB, MIB } from '#core/units';
-import type { PieceLeases } from '#fetch/swarm/host-share';
 import { PeerBook } from '#fetch/swarm/peer-book';
 import { expectNoLeaks } from '../../../helpers/leaks.ts';
 import { dagOf, oddPeer, slowOrigin, swarmHost, type SwarmHost } from '../../../helpers/swarm-kit.ts';
@@ -187,36 +186,6 @@ describe('hosts that fetch one file at the same time', () => {
     const obtained = await one.fetch({ bytes, dag, peers: book, haste: SLOW_TO_DOUBT });
     expect(obtained.digests.sha256).toBe(sha256);
     expect(obtained.sources.map((source) => source.bytes)).toEqual([0, bytes.length]);
-  });
-
-  it('N6 ask the origin for the pieces that a tracker leases to them, once, and each other for the rest', async () => {
-    const origin = await originOf(bytes, 8 * MIB);
-    const hosts = [await host(), await host()];
-    const leasesOf = (index: number): PieceLeases => ({
-      ...{ state: 'known', isAlone: false, mayAsk: (piece) => piece % 2 === index, mayTake: () => true },
-    });
-    const all = await Promise.all(
-      hosts.map((one, index) =>
-        one.fetch({ bytes, dag, origin: origin.url, peers: others(hosts, one), leases: leasesOf(index) }),
-      ),
-    );
-    expect(all.map(({ digests }) => digests.sha256)).toEqual([sha256, sha256]);
-    expect(origin.sent() / bytes.length).toBeLessThan(1.05);
-  });
-
-  it('N6 ask the origin for leased pieces that only hosts of other sites have', async () => {
-    const origin = await originOf(bytes, 100 * MIB);
-    const far = await peerThat((request, response) => sendPart(bytes, request, response));
-    const one = await host();
-    const leases: PieceLeases = { state: 'known', isAlone: false, mayAsk: () => true, mayTake: () => false };
-    const obtained = await one.fetch({ bytes, dag, origin: origin.url, peers: [far.url], leases });
-    expect([obtained.digests.sha256, origin.sent() > 0]).toEqual([sha256, true]);
-  });
-
-  it('N6 fail when a tracker leases them nothing, and neither a peer nor an origin is left', async () => {
-    const leases: PieceLeases = { state: 'known', isAlone: false, mayAsk: () => false, mayTake: () => true };
-    const one = await host();
-    await expect(one.fetch({ bytes, dag, peers: [], leases })).rejects.toThrow(ExhaustedError);
   });
 
   it('L05 ask another source at once for a leaf that a peer sent wrong, and the peer for the rest', async () => {

@@ -39,13 +39,12 @@ export class AnnouncingHost {
     };
     const sight = { ...heard!, copies, leases: heard!.leases.length, want, has: map.has, pieceBytes: map.pieceBytes };
     const plan = planLeases(sight, Math.random);
-    const round = heard!.round.number;
     const answer =
       typeof plan === 'string'
         ? heard!
-        : (await this.#ask({ plan: { ...plan, round, leaseMs: this.leaseMs ?? plan.leaseMs } }))!;
+        : (await this.#ask({ plan: { ...plan, leaseMs: this.leaseMs ?? plan.leaseMs }, peers: { near: 0, far: 0 } }))!;
     this.leases = answer.leases;
-    return { ...heard!, ...answer, peers: heard!.peers, counts: heard!.counts };
+    return { ...heard!, ...answer, peers: [...answer.peers, ...heard!.peers], counts: heard!.counts };
   }
 
   /** The pieces of all leases arrive. */

@@ -43,6 +43,7 @@ function offer(leaves: readonly number[], model: string | null = null): () => vo
     isDone: (leaf) => done.has(leaf),
     bytesFrom: () => 0,
     isRefused: () => false,
+    begunBytes: () => 0,
     originPauseMs: () => 0,
     originBytes: () => 0,
     diskWaitMs: () => 0,

@@ -28,7 +28,7 @@ function told(response: ServerResponse, isOffered: () => boolean) {
   };
   const file = { table, isDone: () => false, onMore } as unknown as GrowingLeaves;
   const slots = new UploadSlots();
-  tellPieces({ response } as Exchange, { file, slots, isOffered, headers: {} });
+  tellPieces({ response } as Exchange, { file, slots, everyMs: 50, isOffered, headers: {} });
   return { listeners, slots };
 }
 

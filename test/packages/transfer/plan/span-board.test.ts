@@ -55,6 +55,20 @@ describe('the board, when a source lacks some units', () => {
 });
 
 describe('the board, when hosts divide a file', () => {
+  it('L12 counts what has arrived of units that are not complete, by the part of the file that they begin in', () => {
+    const board = new SpanBoard(pieceGrid(40, 4));
+    const [one, two] = [board.claim(0, 8)!, board.claim(1, 8)!];
+    const begun = () => [0, 8, 16].map((start) => board.begunBytes({ start, end: start + 8 }));
+    expect(begun()).toEqual([0, 0, 0]);
+    [one.arrivedTo, two.arrivedTo] = [3, 9];
+    expect(begun()).toEqual([3, 1, 0]);
+    [one.next, one.arrivedTo] = [1, 6];
+    expect(begun()).toEqual([2, 1, 0]);
+    board.release(one);
+    two.next = 4;
+    expect(begun()).toEqual([0, 0, 0]);
+  });
+
   it('N6 begins a claim with the free unit of the least rank that the source may send', () => {
     const board = boardOf();
     board.limitTo((unit) => unit !== 7);
