@@ -30,7 +30,8 @@ function told(response: ServerResponse, isOffered: () => boolean) {
   };
   const file = { table, isDone: () => false, onMore } as unknown as GrowingLeaves;
   const slots = new UploadSlots();
-  tellPieces({ response } as Exchange, { file, slots, isOffered, headers: {} });
+  const { signal: stopping } = new AbortController();
+  tellPieces({ response, stopping } as Exchange, { file, slots, isOffered, headers: {} });
   return { listeners, slots };
 }
 
