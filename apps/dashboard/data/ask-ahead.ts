@@ -2,7 +2,7 @@ import { ACTIVE_ROLLOUTS, OVERVIEW_ASKS } from '#contracts/http/overview-asks';
 import { chartQuery } from './charts.ts';
 import { queryClient } from './query-client.ts';
 import { activeRollouts, finishedRollouts, health, hostFacets, summary, systemStatus } from './questions.ts';
-import { sessionQuery, wasSignedIn } from './visit.ts';
+import { sessionQuery, wasSignedIn } from './session/visit.ts';
 
 /** The question of the pages that leads to an address. */
 function questionOf(ask: (typeof OVERVIEW_ASKS)[number]) {

@@ -3,7 +3,7 @@ import type { Site } from '#contracts/http/sites';
 import { parseBytes } from '#core/units';
 import { api } from '../../data/api.ts';
 import { useLive } from '../../data/queries.ts';
-import { useMay } from '../../data/session.ts';
+import { useMay } from '../../data/session/session.ts';
 import { ConfirmButton, DialogForm, FormDialog, useAct } from '../../parts/dialogs.tsx';
 import { TextField } from '../../parts/fields.tsx';
 import { EmptyState } from '../../parts/page.tsx';
