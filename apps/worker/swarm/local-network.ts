@@ -96,7 +96,7 @@ export class LocalNetwork {
       if (this.#failed.has(name)) return;
       this.#failed.add(name);
       const facts = { reason: messageOf(error), interface: name };
-      logger.warn(facts, 'mDNS cannot be used: other hosts are not found in the local network until it can');
+      logger.warn(facts, 'mDNS cannot be used: other hosts are not found in the local network until it can be');
     });
     socket.on('ready', () => {
       if (this.#failed.delete(name)) logger.info({ interface: name }, 'mDNS can be used now');

@@ -1,5 +1,6 @@
 import { useState } from 'react';
 import type { Site } from '#contracts/http/sites';
+import { messageOf } from '#core/error-facts';
 import { parseBytes } from '#core/units';
 import { api } from '../../data/api.ts';
 import { useLive } from '../../data/queries.ts';
@@ -97,6 +98,6 @@ function bytesPerSecondOf(text: string): number {
   try {
     return parseBytes(text.replace(/\/s$/, ''));
   } catch (error) {
-    throw new RangeError(`Bytes per second: ${(error as Error).message}`, { cause: error });
+    throw new RangeError(`Bytes per second: ${messageOf(error)}`, { cause: error });
   }
 }
