@@ -202,8 +202,9 @@ async function writeRows(parts: Parts, what: string): Promise<void> {
 
 const nameOf = (parts: Pick<Parts, 'run'>, what: string): string => `${what}-${(parts.run += 1)}`;
 
+/** Also what triggers count of the rows: a truncation does not fire them. */
 const clearRows = async ({ pool }: Database): Promise<void> =>
-  void (await pool.query('TRUNCATE downloads, file_specs'));
+  void (await pool.query('TRUNCATE downloads, file_specs, download_counts, download_failures'));
 
 /** Jobs of earlier runs would slow down the next one. The epoch stays, so that no API takes it for a loss. */
 async function emptyQueues({ redis: { url }, prefix }: QueueLab): Promise<void> {

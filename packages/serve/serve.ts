@@ -51,7 +51,8 @@ export interface ServeOptions {
   readonly logger?: Logger | undefined;
 }
 
-export type ServeHandler = (request: IncomingMessage, response: ServerResponse) => void;
+/** @param stopping aborts when the server stops */
+export type ServeHandler = (request: IncomingMessage, response: ServerResponse, stopping: AbortSignal) => void;
 
 type Route = (exchange: Exchange) => Promise<void> | void;
 
@@ -68,13 +69,16 @@ export function createServe(options: ServeOptions): ServeHandler {
   const { pace: paceOfAll } = clientLimits({ bytesPerSecond: options.totalBytesPerSecond })('all');
   const admitsPage = pageOrigins(options.origins ?? []);
   const routeOf = routes(options);
-  return (request, response) => {
+  return (request, response, stopping) => {
     const startedAt = performance.now();
     // A browser asks first, without the token that it sends then.
     if (admitsPage(request, response)) return;
     const visitor = visitorOf(request);
     const client = limitOf(visitor.key);
-    const exchange = exchangeOf(request, response, visitor.isTrusted, both(client.pace, paceOfAll));
+    const exchange = {
+      ...exchangeOf(request, response),
+      ...{ isTrusted: visitor.isTrusted, pace: both(client.pace, paceOfAll), stopping },
+    };
     const { kind, answer } = routeOf(exchange);
     if (onServed !== undefined) observe(exchange, kind, startedAt, onServed);
     const waitMs = client.request();
@@ -95,16 +99,14 @@ const both = (one: Exchange['pace'], all: Exchange['pace']): Exchange['pace'] =>
 function exchangeOf(
   request: IncomingMessage,
   response: ServerResponse,
-  isTrusted: boolean,
-  pace: Exchange['pace'],
-): Exchange {
+): Omit<Exchange, 'isTrusted' | 'pace' | 'stopping'> {
   const target = request.url ?? '/';
   const end = target.indexOf('?');
   const path = (end < 0 ? target : target.slice(0, end)).replace(/\/{2,}/g, '/');
   const query = new URLSearchParams(end < 0 ? '' : target.slice(end + 1));
   const scheme = 'encrypted' in request.socket ? 'https' : 'http';
   const host = request.headers.host ?? `${request.socket.localAddress}:${request.socket.localPort}`;
-  return { request, response, path, query, origin: `${scheme}://${host}`, isTrusted, pace };
+  return { request, response, path, query, origin: `${scheme}://${host}` };
 }
 
 function routes(options: ServeOptions): (exchange: Exchange) => { kind: ServedKind; answer: Route } {

@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { codeOf } from '#core/error-facts';
@@ -8,7 +8,7 @@ import type { ServeHandler } from './serve.ts';
 export interface ServeServer {
   /** Resolves when it listens. @returns where */
   start(): Promise<{ readonly host: string; readonly port: number }>;
-  /** Ends idle connections at once and answers after a pause. Safe twice and before start. */
+  /** Ends idle connections and answers without an end at once, and others after a pause. Safe twice and before start. */
   stop(): Promise<void>;
 }
 
@@ -34,24 +34,32 @@ const STOP_MS = SECOND_MS;
 
 /** A server of a handler; it starts nothing by itself. */
 export function serveServer({ host, port, handler, onStop }: ServeServerOptions): ServeServer {
-  const server = createServer({ noDelay: true, keepAlive: true }, handler);
+  const stopping = new AbortController();
+  // Any number of hosts follows at once.
+  setMaxListeners(0, stopping.signal);
+  const server = createServer({ noDelay: true, keepAlive: true }, (request, response) => {
+    // The connection of an answer that ends during a stop is not idle yet when the stop ends idle ones.
+    response.once('finish', () => {
+      if (stopping.signal.aborted) request.socket.destroySoon();
+    });
+    handler(request, response, stopping.signal);
+  });
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.requestTimeout = 2 * HEADERS_TIMEOUT_MS;
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.maxConnections = MAX_CONNECTIONS;
   server.setTimeout(IDLE_MS);
-  let stopped = false;
   return {
     async start() {
       await listen(server, host, port);
       // A stop that came in between found nothing to close.
-      if (stopped) server.close();
+      if (stopping.signal.aborted) server.close();
       const address = server.address() as AddressInfo;
       return { host: address.address, port: address.port };
     },
     async stop() {
-      if (!stopped) onStop?.();
-      stopped = true;
+      if (!stopping.signal.aborted) onStop?.();
+      stopping.abort();
       if (!server.listening) return;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();

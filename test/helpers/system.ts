@@ -28,6 +28,10 @@ export interface SystemOptions {
   readonly env?: Record<string, string>;
   /** Further ones for the worker of one host. */
   readonly envOf?: (host: string) => Record<string, string>;
+  /** Words in front of the command of a worker, such as those that put it on a host of a network. */
+  readonly launcherOf?: (host: string) => readonly string[];
+  /** Address of the API; default: `127.0.0.1`. */
+  readonly bind?: string;
   /** For the API. */
   readonly apiEnv?: Record<string, string>;
 }
@@ -78,14 +82,17 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   });
   const env = { PATH: process.env['PATH'], HOME: home, HAULIER_REDIS_PREFIX: prefix, HAULIER_ADMIN_TOKEN: token };
   const databaseUrl = options.databaseUrl ?? testDatabase!.url;
+  const { bind = '127.0.0.1', launcherOf = () => [] } = options;
   const stack = await startStack({
     home,
     distDir: DIST,
     databaseUrl,
     redisUrl,
-    bind: '127.0.0.1',
+    bind,
     port: 0,
-    workers: hosts.map((host) => ({ name: `worker-${host || 'pool'}`, env: workerEnv(host) })),
+    workers: hosts.map((host) => ({
+      ...{ name: `worker-${host || 'pool'}`, env: workerEnv(host), launcher: launcherOf(host) },
+    })),
     enrol: options.enrol ?? false,
     env: { ...env, ...options.apiEnv },
     report: () => undefined,
@@ -93,10 +100,15 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   const client = takingUnknownHosts(createClient({ baseUrl: stack.apiUrl, token }));
   const started: NodeProcess[] = [];
   const logPath = (name: string): string => join(home, 'logs', `${name}.log`);
-  const start = async (name: string, app: string, more: NodeJS.ProcessEnv): Promise<NodeProcess> => {
+  const start = async (
+    name: string,
+    app: string,
+    more: NodeJS.ProcessEnv,
+    launcher: readonly string[] = [],
+  ): Promise<NodeProcess> => {
     const script = join(DIST, 'apps', app, 'main.js');
     const all = { ...env, REDIS_URL: redisUrl, ...more };
-    const child = await startNodeProcess({ name, script, env: all, logPath: logPath(name) });
+    const child = await startNodeProcess({ name, script, launcher, env: all, logPath: logPath(name) });
     started.push(child);
     return child;
   };
@@ -109,12 +121,13 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     homeOf,
     services: { databaseUrl, redisUrl, prefix },
     logOf: (name) => readFile(logPath(name), 'utf8'),
-    startWorker: (host, more) => start(`worker-${host || 'pool'}`, 'worker', { ...workerEnv(host), ...more }),
+    startWorker: (host, more) =>
+      start(`worker-${host || 'pool'}`, 'worker', { ...workerEnv(host), ...more }, launcherOf(host)),
     startApi: (port = Number(new URL(stack.apiUrl).port)) =>
       start('api', 'api', {
         HAULIER_HOME: home,
         DATABASE_URL: databaseUrl,
-        HAULIER_BIND: '127.0.0.1',
+        HAULIER_BIND: bind,
         HAULIER_PORT: String(port),
         ...options.apiEnv,
       }),

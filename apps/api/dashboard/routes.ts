@@ -2,7 +2,7 @@ import fastifyStatic from '@fastify/static';
 import type { FastifyRequest } from 'fastify';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isFinalRollout, ROLLOUT_STATES } from '#core/rollout/rollout-state';
+import { OVERVIEW_ASKS } from '#contracts/http/overview-asks';
 import { readSessionCookie } from '../access/users/session-cookie.ts';
 import type { Sessions } from '../access/users/sessions.ts';
 import type { App } from '../server/app-type.ts';
@@ -39,25 +39,6 @@ const CSP = [
   "form-action 'none'",
   "frame-ancestors 'none'",
 ].join('; ');
-
-const statesOf = (isFinal: boolean): string =>
-  ROLLOUT_STATES.filter((state) => isFinalRollout(state) === isFinal).join('%2C');
-
-/**
- * What the overview asks (apps/dashboard/data/ask-ahead.ts), in its order: a browser asks it while it reads the page, and the script finds the
- * answers there.
- */
-const OVERVIEW_ASKS = [
-  '/api/me',
-  '/api/metrics/query?chart=bytes_per_second&window=24h',
-  '/api/metrics/query?chart=time_to_ready&window=24h',
-  '/api/status',
-  '/api/host-facets',
-  `/api/rollouts?state=${statesOf(false)}&limit=50`,
-  '/api/metrics/summary?window=24h',
-  '/api/metrics/health?window=1h',
-  `/api/rollouts?state=${statesOf(true)}&limit=10`,
-];
 
 const YEAR_S = 365 * 24 * 60 * 60;
 
@@ -104,9 +85,12 @@ export async function registerDashboard(app: App, folder: string, sessions: Sess
 
 /** The page with a link for each question; the links come last, so that scripts and styles are loaded first. */
 function withAsks(page: string): string {
-  const links = OVERVIEW_ASKS.map(
-    (path) => `<link rel="preload" as="fetch" crossorigin href="${path.replaceAll('&', '&amp;')}">`,
-  );
+  const links = OVERVIEW_ASKS.map(({ path, query }) => {
+    const values = new URLSearchParams();
+    for (const [name, value] of Object.entries(query)) values.set(name, String(value));
+    const href = values.size === 0 ? path : `${path}?${values}`;
+    return `<link rel="preload" as="fetch" crossorigin href="${href.replaceAll('&', '&amp;')}">`;
+  });
   return page.replace('</head>', `${links.join('\n')}</head>`);
 }
 

@@ -1,5 +1,5 @@
 import type { Chart } from '#contracts/http/metrics';
-import { csvText } from '../data/csv.ts';
+import { csvText } from '../data/export/csv.ts';
 
 /** @returns the address of a file with one row a slot; raw numbers in the unit of the series, empty where nothing was measured */
 export function csvOf({ times, series }: Pick<Chart, 'times' | 'series'>): string {

@@ -1,4 +1,4 @@
-import { isFinalRollout, ROLLOUT_STATES, type RolloutState } from '#core/rollout/rollout-state';
+import { ACTIVE_ROLLOUTS, FINISHED_ROLLOUTS } from '#contracts/http/overview-asks';
 import { MINUTE_MS } from '#core/units';
 import { api } from './api.ts';
 
@@ -7,21 +7,15 @@ import { api } from './api.ts';
  * live events name (data/live.ts).
  */
 
-const SHOWN_FINISHED = 10;
-const SHOWN_ACTIVE = 50;
-
-const rollouts = (name: string, state: readonly RolloutState[], limit: number) => ({
-  queryKey: ['rollouts', name],
-  queryFn: () => api.listRollouts({ state, limit }),
-});
-
 export const systemStatus = { queryKey: ['status'], queryFn: () => api.getStatus() };
-export const activeRollouts = rollouts(
-  'active',
-  ROLLOUT_STATES.filter((state) => !isFinalRollout(state)),
-  SHOWN_ACTIVE,
-);
-export const finishedRollouts = rollouts('finished', ROLLOUT_STATES.filter(isFinalRollout), SHOWN_FINISHED);
+export const activeRollouts = {
+  queryKey: ['rollouts', 'active'],
+  queryFn: () => api.listRollouts(ACTIVE_ROLLOUTS),
+};
+export const finishedRollouts = {
+  queryKey: ['rollouts', 'finished'],
+  queryFn: () => api.listRollouts(FINISHED_ROLLOUTS),
+};
 
 export const hostFacets = (selector?: string, q?: string) => ({
   queryKey: ['hosts', 'facets', selector, q],

@@ -2,7 +2,7 @@ import { useMemo, useState } from 'react';
 import type { AuditEntry } from '#contracts/http/access/audit';
 import { parseDuration } from '#core/units';
 import { api } from '../data/api.ts';
-import { AUDIT_FORMATS, auditFile, type AuditFormat } from '../data/audit-export.ts';
+import { AUDIT_FORMATS, auditFile, type AuditFormat } from '../data/export/audit-export.ts';
 import { useLive } from '../data/queries.ts';
 import { DataTable } from '../parts/tables/data-table.tsx';
 import { FormDialog, useAct } from '../parts/dialogs.tsx';

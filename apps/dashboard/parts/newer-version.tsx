@@ -2,7 +2,7 @@ import { useState } from 'react';
 import { Link } from 'react-router';
 import type { ModelDetail } from '#contracts/http/models';
 import { api } from '../data/api.ts';
-import { useMay } from '../data/session.ts';
+import { useMay } from '../data/session/session.ts';
 import { CommandLine } from './text/copy.tsx';
 import { ActButton } from './dialogs.tsx';
 import { Icon } from './text/icon.tsx';

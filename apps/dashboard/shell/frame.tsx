@@ -2,7 +2,7 @@ import { lazy, Suspense } from 'react';
 import { Link, NavLink, Outlet, ScrollRestoration, useLocation } from 'react-router';
 import { useLiveEvents } from '../data/live.ts';
 import type { Me } from '#contracts/http/access/session';
-import { isUser, useSession } from '../data/session.ts';
+import { isUser, useSession } from '../data/session/session.ts';
 import { Icon } from '../parts/text/icon.tsx';
 import { Skeleton } from '../parts/page.tsx';
 import { ProblemBox } from '../parts/problem.tsx';

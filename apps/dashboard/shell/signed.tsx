@@ -1,5 +1,5 @@
 import { Navigate, useSearchParams } from 'react-router';
-import { nextPage } from '../data/next-page.ts';
+import { nextPage } from '../data/session/next-page.ts';
 
 /** Where the sign-in page leads to: a page of ours alone, because the address may come from elsewhere. */
 export function Signed() {

@@ -1,6 +1,6 @@
 import { Menu } from '@base-ui/react/menu';
 import { api } from '../data/api.ts';
-import { forgetVisit } from '../data/visit.ts';
+import { forgetVisit } from '../data/session/visit.ts';
 import type { Me } from '#contracts/http/access/session';
 import { Icon } from '../parts/text/icon.tsx';
 import { setPreferences, usePreferences } from './preferences.ts';

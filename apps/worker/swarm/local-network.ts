@@ -49,7 +49,7 @@ export class LocalNetwork {
   readonly #timers: NodeJS.Timeout[] = [];
   /** By interface; that of IPv4 has all of them. */
   readonly #sockets = new Map<string, MulticastDNS>();
-  /** Sockets that cannot be had: they are not tried again. */
+  /** Interfaces whose socket could not be had at the last look: a warning was logged. */
   readonly #failed = new Set<string>();
   #own: HostRecord | undefined;
   #spokeAt = -Infinity;
@@ -67,16 +67,17 @@ export class LocalNetwork {
     this.#timers.push(setInterval(() => this.#followInterfaces(), FOLLOW_MS).unref());
   }
 
-  /** Interfaces come and go, also after the start of a host. */
+  /** Interfaces come and go, also after the start of a host. A socket that could not be had is tried again. */
   #followInterfaces(): void {
     const wanted = multicastSockets(this.#options);
+    for (const name of this.#failed) if (!wanted.has(name)) this.#failed.delete(name);
     for (const [name, socket] of this.#sockets) {
       if (wanted.has(name)) continue;
       this.#sockets.delete(name);
       socket.destroy();
     }
     for (const [name, open] of wanted) {
-      if (this.#sockets.has(name) || this.#failed.has(name)) continue;
+      if (this.#sockets.has(name)) continue;
       const socket = open();
       this.#listen(name, socket);
       socket.query(QUESTION);
@@ -89,11 +90,16 @@ export class LocalNetwork {
     this.#sockets.set(name, socket);
     socket.on('warning', (error: Error) => logger.debug({ reason: messageOf(error) }, 'a packet of mDNS is left out'));
     socket.on('error', (error: Error) => {
-      if (!this.#sockets.delete(name)) return;
+      if (this.#sockets.get(name) !== socket) return;
+      this.#sockets.delete(name);
+      socket.destroy();
+      if (this.#failed.has(name)) return;
       this.#failed.add(name);
       const facts = { reason: messageOf(error), interface: name };
-      logger.warn(facts, 'mDNS cannot be used: other hosts are not found in the local network');
-      socket.destroy();
+      logger.warn(facts, 'mDNS cannot be used: other hosts are not found in the local network until it can be');
+    });
+    socket.on('ready', () => {
+      if (this.#failed.delete(name)) logger.info({ interface: name }, 'mDNS can be used now');
     });
     socket.on('query', ({ questions = [] }) => this.#answer(questions));
     socket.on('response', (packet, from) => this.#hear(packet, from));

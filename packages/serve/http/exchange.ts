@@ -13,6 +13,8 @@ export interface Exchange {
   readonly isTrusted: boolean;
   /** Waits until that many bytes may be sent to this client. */
   readonly pace: ((bytes: number) => Promise<void>) | undefined;
+  /** Aborts when the server stops: an answer without an end of its own ends then. */
+  readonly stopping: AbortSignal;
 }
 
 export type Headers = Readonly<Record<string, string | number>>;

@@ -11,6 +11,7 @@ import { ClientGone, sendRange, write } from '../http/send-content.ts';
 import { heldEnd, mapOf, verifiedLeaves, type GrowingFiles, type GrowingLeaves } from './growing-files.ts';
 import { tellPieces } from './tell-pieces.ts';
 import type { UploadSlots } from './upload-slots.ts';
+import type { UploadReader } from './upload.ts';
 
 export interface SwarmParts {
   /** Names this server to other hosts: two addresses with one name are one host. */
@@ -35,7 +36,7 @@ interface Held {
   readonly sha256: string | undefined;
 }
 
-/** A host that takes no byte for so long loses its slot. */
+/** A host that takes nothing for so long is left, also while no other host waits. */
 const IDLE_MS = 20 * SECOND_MS;
 const RETRY_S = 1;
 /** Bytes of one write: a client with a low rate gets some of a leaf before it takes the connection for dead. */
@@ -129,7 +130,7 @@ async function answerInTurn(
   const gone = new AbortController();
   // The request itself closes as soon as it is read; only the response tells when the client leaves.
   response.once('close', () => gone.abort(new ClientGone('the client closed the connection')));
-  const free = await question.slots.take(gone.signal);
+  const free = await question.slots.take(readerOf(exchange), gone.signal);
   if (free === undefined)
     return answerText(exchange, 503, 'all slots are taken', { ...answer.headers, 'retry-after': RETRY_S });
   try {
@@ -139,6 +140,12 @@ async function answerInTurn(
     free();
   }
 }
+
+const readerOf = ({ request: { socket }, response }: Exchange): UploadReader => ({
+  takenBytes: () => socket.bytesWritten - socket.writableLength,
+  isAwaited: () => socket.writableLength > 0,
+  breakOff: () => response.destroy(),
+});
 
 async function sendHeld(
   exchange: Exchange,
@@ -180,7 +187,7 @@ async function sendBytes(
     }
 }
 
-/** Breaks a connection on which nothing moves, so that a client that does not read keeps no slot. */
+/** Breaks a connection on which nothing moves: its client is gone without a word. */
 function watchIdle({ request: { socket }, response }: Exchange): NodeJS.Timeout {
   let last = socket.bytesWritten;
   return setInterval(() => {

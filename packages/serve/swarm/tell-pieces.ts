@@ -25,9 +25,13 @@ const MOST_UNREAD_BYTES = 64 * 1024;
 
 /**
  * Answers with a line whenever this host has more pieces of a growing file, or begins or ends an upload: the pieces, as in `Swarm-Have`, a space, and how
- * many uploads run or wait. Changes soon after each other are told together. Ends when the file is complete or not fetched any more, and after a minute.
+ * many uploads run or wait. Changes soon after each other are told together. Ends when the file is complete or not fetched any more, when the server stops, and after a
+ * minute.
  */
-export function tellPieces({ response }: Exchange, { file, slots, everyMs, isOffered, headers }: Telling): void {
+export function tellPieces(
+  { response, stopping }: Exchange,
+  { file, slots, everyMs, isOffered, headers }: Telling,
+): void {
   // A client that left before has closed its response, and that is not said again.
   if (response.destroyed) return;
   response.writeHead(200, { ...headers, 'content-type': 'text/plain; charset=utf-8' });
@@ -47,7 +51,7 @@ export function tellPieces({ response }: Exchange, { file, slots, everyMs, isOff
     batch = undefined;
     const map = mapOf(file).toString();
     response.write(`${map} ${slots.load}\n`);
-    if (map === 'all' || !isOffered()) finish();
+    if (map === 'all' || !isOffered() || stopping.aborted) finish();
     else if (response.writableLength > MOST_UNREAD_BYTES) response.destroy();
   };
   const tellSoon = (): void => void (batch ??= setTimeout(tell, batchMs));
@@ -56,7 +60,9 @@ export function tellPieces({ response }: Exchange, { file, slots, everyMs, isOff
     slots.onChange(tellSoon),
     clearing(setInterval(tell, REPEAT_MS)),
     clearing(setTimeout(finish, LONGEST_MS)),
+    () => stopping.removeEventListener('abort', finish),
   );
+  stopping.addEventListener('abort', finish);
   response.once('close', stop);
   tell();
 }

@@ -171,7 +171,15 @@ describe('the dashboard', () => {
     await ensureAdmin();
     const session = await tabs.signIn('vera');
     for (const path of [
-      ...['/rollouts', '/hosts/gpu-001', '/models/sample', '/downloads', '/rollouts/new?model=sample', '/sources'],
+      ...[
+        '/rollouts',
+        '/hosts/gpu-001',
+        '/models/sample',
+        '/downloads',
+        '/rollouts/new?model=sample',
+        '/sources',
+        '/swarms',
+      ],
     ]) {
       const page = await tabs.open(session, path);
       await settled(page);
@@ -466,6 +474,35 @@ describe('the dashboard', () => {
     await stop();
   });
 
+  it('EX2 lets an operator set the limit of a site, says what is wrong with one, and takes it away', async () => {
+    await ensureAdmin();
+    const page = await tabs.open(await tabs.signIn('olga'), '/swarms');
+    const row = page.getByRole('row').filter({ has: page.getByRole('rowheader', { name: 'eu-1', exact: true }) });
+    await row.getByRole('button', { name: 'Set limit' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Set limit of eu-1?' });
+    const send = async (text: string): Promise<void> => {
+      await dialog.getByLabel('Bytes per second').fill(text);
+      await dialog.getByRole('button', { name: 'Set limit' }).click();
+    };
+    await send('fast');
+    await dialog.getByRole('alert').filter({ hasText: 'Bytes per second: "fast" is not a size' }).waitFor();
+    await send('0');
+    await dialog.getByRole('alert').filter({ hasText: 'bytesPerSecond' }).waitFor();
+    expect(await findingsOf(page)).toEqual([]);
+    await send('25MB/s');
+    await dialog.waitFor({ state: 'detached' });
+    await row.getByText('25.0 MB/s').waitFor();
+    await row.getByText('by olga').waitFor();
+    const limit = async () => (await system.client.listSites()).find(({ site }) => site === 'eu-1')!.limit;
+    expect(await limit()).toMatchObject({ bytesPerSecond: 25_000_000, setBy: 'olga' });
+    await row.getByRole('button', { name: 'Remove limit' }).click();
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Remove limit' }).click();
+    await row.getByText('none').waitFor();
+    expect(await limit()).toBeNull();
+    // A limit of 0 is the one request that was refused.
+    expect(tabs.faults.splice(0)).toEqual([expect.stringContaining('400')]);
+  });
+
   it('says so when no host gives a file any more', async () => {
     const page = await open('/swarms/bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy');
     await page.getByText('No host fetches or gives this file now.').waitFor();
@@ -522,4 +559,4 @@ describe('the dashboard', () => {
 });
 
 /** Words of the buttons that change something. */
-const ACTS = /Start|Retry|Pause|Resume|Cancel|Drain|Pin|Verify|Edit|Check|Disable|Test|Order/;
+const ACTS = /Start|Retry|Pause|Resume|Cancel|Drain|Pin|Verify|Edit|Check|Disable|Test|Order|limit/;

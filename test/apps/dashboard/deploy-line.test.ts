@@ -7,7 +7,7 @@ import {
   EMPTY_FORM,
   rolloutRequestOf,
   type RolloutForm,
-} from '../../../apps/dashboard/data/deploy-line.ts';
+} from '../../../apps/dashboard/data/forms/deploy-line.ts';
 import { deployRequest, type DeployOptions } from '../../../apps/cli/rollout/deploy-request.ts';
 
 const FORMS: readonly Partial<RolloutForm>[] = [

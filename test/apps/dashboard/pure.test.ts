@@ -4,10 +4,10 @@ import type { AuditEntry } from '#contracts/http/access/audit';
 import type { Chart, MetricChart } from '#contracts/http/metrics';
 import { csvOf } from '../../../apps/dashboard/charts/csv.ts';
 import { meanOf, wholeBefore, wholeOf } from '../../../apps/dashboard/charts/period-before.ts';
-import { auditFile } from '../../../apps/dashboard/data/audit-export.ts';
-import { hostFilterOf, selectorOf } from '../../../apps/dashboard/data/host-filter.ts';
-import { parseLabelChanges, parseLabelLines } from '../../../apps/dashboard/data/label-lines.ts';
-import { nextPage } from '../../../apps/dashboard/data/next-page.ts';
+import { auditFile } from '../../../apps/dashboard/data/export/audit-export.ts';
+import { hostFilterOf, selectorOf } from '../../../apps/dashboard/data/forms/host-filter.ts';
+import { parseLabelChanges, parseLabelLines } from '../../../apps/dashboard/data/forms/label-lines.ts';
+import { nextPage } from '../../../apps/dashboard/data/session/next-page.ts';
 
 describe('the page that follows after signing in', () => {
   const origin = 'https://haulier.example';

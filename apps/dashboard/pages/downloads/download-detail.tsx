@@ -3,7 +3,7 @@ import type { DownloadDetail, Try } from '#contracts/http/downloads';
 import { isFinal } from '#core/download-status';
 import { api } from '../../data/api.ts';
 import { useLive } from '../../data/queries.ts';
-import { useMay } from '../../data/session.ts';
+import { useMay } from '../../data/session/session.ts';
 import { ShortCode } from '../../parts/text/copy.tsx';
 import { DataTable, type Column } from '../../parts/tables/data-table.tsx';
 import { ActButton, ConfirmButton } from '../../parts/dialogs.tsx';

@@ -5,7 +5,7 @@ import { DOWNLOAD_STATUSES, type DownloadStatus } from '#core/download-status';
 import type { CreateBulkActionBody } from '#contracts/http/bulk-actions';
 import { api } from '../../data/api.ts';
 import { useLive, useModels } from '../../data/queries.ts';
-import { useMay } from '../../data/session.ts';
+import { useMay } from '../../data/session/session.ts';
 import { ConfirmButton } from '../../parts/dialogs.tsx';
 import { DownloadTable } from '../../parts/tables/download-table.tsx';
 import { FilterBar, useFilters } from '../../parts/tables/filters.tsx';

@@ -2,7 +2,7 @@ import { useState, type ReactNode } from 'react';
 import type { HostFilter } from '#client/overview-client';
 import type { HostActionInput, HostActionResult } from '#contracts/http/hosts';
 import { api } from '../../data/api.ts';
-import { parseLabelChanges } from '../../data/label-lines.ts';
+import { parseLabelChanges } from '../../data/forms/label-lines.ts';
 import { useLive } from '../../data/queries.ts';
 import { ConfirmButton, DialogForm, FormDialog, useAct } from '../../parts/dialogs.tsx';
 import { ProblemBox } from '../../parts/problem.tsx';

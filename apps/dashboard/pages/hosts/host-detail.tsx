@@ -1,10 +1,10 @@
 import { useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
-import { parseLabelLines } from '../../data/label-lines.ts';
+import { parseLabelLines } from '../../data/forms/label-lines.ts';
 import type { HostDetail } from '#contracts/http/status';
 import { api } from '../../data/api.ts';
 import { useLive } from '../../data/queries.ts';
-import { useMay } from '../../data/session.ts';
+import { useMay } from '../../data/session/session.ts';
 import { DataTable } from '../../parts/tables/data-table.tsx';
 import { ActButton, ConfirmButton, DialogForm, FormDialog, useAct } from '../../parts/dialogs.tsx';
 import { DownloadTable } from '../../parts/tables/download-table.tsx';

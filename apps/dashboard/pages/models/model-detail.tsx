@@ -2,7 +2,7 @@ import { Link, useParams } from 'react-router';
 import type { ModelCoverage, ModelDetail, VersionSummary } from '#contracts/http/models';
 import { api } from '../../data/api.ts';
 import { useLive } from '../../data/queries.ts';
-import { useMay } from '../../data/session.ts';
+import { useMay } from '../../data/session/session.ts';
 import { ShortCode } from '../../parts/text/copy.tsx';
 import { DataTable } from '../../parts/tables/data-table.tsx';
 import { ActButton, ConfirmButton } from '../../parts/dialogs.tsx';

@@ -1,6 +1,6 @@
 import { Link } from 'react-router';
 import type { Rollout } from '#contracts/http/rollouts/rollout';
-import { OVERVIEW_CHARTS, OVERVIEW_HEALTH_WINDOW, OVERVIEW_WINDOW } from '../../data/ask-ahead.ts';
+import { OVERVIEW_CHARTS, OVERVIEW_HEALTH_WINDOW, OVERVIEW_WINDOW } from '#contracts/http/overview-asks';
 import {
   useActiveRollouts,
   useFinishedRollouts,

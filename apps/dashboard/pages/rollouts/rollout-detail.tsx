@@ -2,7 +2,7 @@ import { Link, useParams } from 'react-router';
 import type { Rollout } from '#contracts/http/rollouts/rollout';
 import { api } from '../../data/api.ts';
 import { useLive } from '../../data/queries.ts';
-import { useMay } from '../../data/session.ts';
+import { useMay } from '../../data/session/session.ts';
 import { ActButton, ConfirmButton } from '../../parts/dialogs.tsx';
 import { bytesText, countText, durationText, rateText, several, useNow, When } from '../../parts/text/format.tsx';
 import { Milestones } from '../../parts/marks/milestones.tsx';

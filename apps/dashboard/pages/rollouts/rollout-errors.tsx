@@ -2,7 +2,7 @@ import { Link } from 'react-router';
 import type { Rollout } from '#contracts/http/rollouts/rollout';
 import { api } from '../../data/api.ts';
 import { useLive } from '../../data/queries.ts';
-import { useMay } from '../../data/session.ts';
+import { useMay } from '../../data/session/session.ts';
 import { DataTable } from '../../parts/tables/data-table.tsx';
 import { ConfirmButton } from '../../parts/dialogs.tsx';
 import { countText, several, When } from '../../parts/text/format.tsx';

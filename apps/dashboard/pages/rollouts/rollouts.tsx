@@ -2,7 +2,7 @@ import { Link } from 'react-router';
 import { isFinalRollout, ROLLOUT_STATES } from '#core/rollout/rollout-state';
 import { api } from '../../data/api.ts';
 import { useLive, useModels } from '../../data/queries.ts';
-import { useMay } from '../../data/session.ts';
+import { useMay } from '../../data/session/session.ts';
 import { DataTable } from '../../parts/tables/data-table.tsx';
 import { FilterBar, useFilters } from '../../parts/tables/filters.tsx';
 import { countText, several, useNow, When } from '../../parts/text/format.tsx';

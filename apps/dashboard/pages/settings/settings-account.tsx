@@ -1,5 +1,5 @@
 import { useState, type FormEvent } from 'react';
-import { isUser } from '../../data/session.ts';
+import { isUser } from '../../data/session/session.ts';
 import { api } from '../../data/api.ts';
 import { useLive } from '../../data/queries.ts';
 import type { Me } from '#contracts/http/access/session';

@@ -1,4 +1,4 @@
-import { useMay, useSession } from '../../data/session.ts';
+import { useMay, useSession } from '../../data/session/session.ts';
 import { PageHead, Skeleton } from '../../parts/page.tsx';
 import { Tabs, useTab } from '../../parts/tabs.tsx';
 import { AboutTab } from './settings-about.tsx';

@@ -1,7 +1,7 @@
 import { useState, type ReactNode, type Ref } from 'react';
 import type { ListedSource } from '#contracts/http/sources';
 import { api } from '../../data/api.ts';
-import { useMay } from '../../data/session.ts';
+import { useMay } from '../../data/session/session.ts';
 import { ActButton, DialogForm, FormDialog, useAct } from '../../parts/dialogs.tsx';
 import { TextField } from '../../parts/fields.tsx';
 import { bytesText, countText, durationText, percentText, rateText, several, When } from '../../parts/text/format.tsx';

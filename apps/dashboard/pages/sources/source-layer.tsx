@@ -4,7 +4,7 @@ import type { SourceOrderView } from '#contracts/http/source-orders';
 import type { ListedSource } from '#contracts/http/sources';
 import type { LayerName } from '#core/layer';
 import { api } from '../../data/api.ts';
-import { useMay } from '../../data/session.ts';
+import { useMay } from '../../data/session/session.ts';
 import { useAct } from '../../parts/dialogs.tsx';
 import { ProblemBox } from '../../parts/problem.tsx';
 import { Icon } from '../../parts/text/icon.tsx';

@@ -7,6 +7,7 @@ import { ProblemBox } from '../../parts/problem.tsx';
 import { DataTable } from '../../parts/tables/data-table.tsx';
 import { bytesText, countText, several, When } from '../../parts/text/format.tsx';
 import { copiesText, fileTitle, swarmPath } from '../../parts/text/swarm-words.ts';
+import { SiteLimits } from './site-limits.tsx';
 
 const EVERY_MS = 5 * SECOND_MS;
 const MOST = 200;
@@ -56,6 +57,7 @@ export function Swarms() {
           />
         </Section>
       )}
+      <SiteLimits />
     </>
   );
 }

@@ -78,16 +78,19 @@ describe(`hosts of a local network${whyNot === undefined ? '' : `: skipped, ${wh
     expect(origin.sent() / bytes.length).toBeLessThanOrEqual(1.3);
   });
 
-  test('L27 are told in the log when the port of mDNS cannot be shared, and work on', async () => {
+  test('L27 are told once in the log that the port of mDNS cannot be shared, and find each other when it can', async () => {
     const taken = createSocket('udp4');
     const isTaken = await new Promise<boolean>((resolve) =>
       taken.once('error', () => resolve(false)).bind(5353, '0.0.0.0', () => resolve(true)),
     );
     if (!isTaken) return;
-    stops.push(() => new Promise<void>((resolve) => taken.close(resolve)));
-    const warned = new Promise<unknown>((resolve) => {
-      joined(randomUUID(), 7435, { ...silentLogger, warn: resolve });
-    });
-    expect(await warned).toMatchObject({ reason: expect.stringContaining('EADDRINUSE') });
+    const [key, told]: [string, unknown[]] = [randomUUID(), []];
+    const logger = { ...silentLogger, warn: (facts: unknown) => told.push(facts), info: () => told.push('works') };
+    const [a, b] = [joined(key, 7435, logger), joined(key, 7436)];
+    await until(() => told.length > 0, { what: 'the warning' });
+    expect(told).toMatchObject([{ reason: expect.stringContaining('EADDRINUSE'), interface: '127.0.0.1' }]);
+    await new Promise<void>((resolve) => taken.close(resolve));
+    await until(() => a.book.urls.length > 0 && b.book.urls.length > 0, { what: 'both know each other' });
+    expect(told.slice(1)).toEqual(['works']);
   });
 });

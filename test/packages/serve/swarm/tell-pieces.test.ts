@@ -20,6 +20,8 @@ function unread() {
   return { response, errors };
 }
 
+const anyReader = { takenBytes: () => 0, isAwaited: () => false, breakOff: () => undefined };
+
 function told(response: ServerResponse, isOffered: () => boolean) {
   const listeners = new Set<() => void>();
   const onMore = (listener: () => void) => {
@@ -28,7 +30,8 @@ function told(response: ServerResponse, isOffered: () => boolean) {
   };
   const file = { table, isDone: () => false, onMore } as unknown as GrowingLeaves;
   const slots = new UploadSlots();
-  tellPieces({ response } as Exchange, { file, slots, everyMs: 50, isOffered, headers: {} });
+  const { signal: stopping } = new AbortController();
+  tellPieces({ response, stopping } as Exchange, { file, slots, everyMs: 50, isOffered, headers: {} });
   return { listeners, slots };
 }
 
@@ -39,7 +42,7 @@ describe('what a host tells of its pieces', () => {
     const { listeners, slots } = told(response, () => isOffered);
     isOffered = false;
     for (const listener of listeners) listener();
-    const free = await slots.take(new AbortController().signal);
+    const free = await slots.take(anyReader, new AbortController().signal);
     // Longer than lines are repeated.
     await pause(1200);
     expect([response.writableEnded, listeners.size, errors]).toEqual([true, 0, []]);

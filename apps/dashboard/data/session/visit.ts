@@ -1,7 +1,7 @@
 import { ApiError } from '#client/api-error';
 import type { Me } from '#contracts/http/access/session';
-import { api } from './api.ts';
-import { SESSION_KEY } from './query-client.ts';
+import { api } from '../api.ts';
+import { SESSION_KEY } from '../query-client.ts';
 
 export type Visit =
   /** `hadSession`: this browser had a session at its last visit, and most likely has it still. */

@@ -1,0 +1,44 @@
+import { once } from 'node:events';
+import { Agent, request, type IncomingMessage } from 'node:http';
+import { expect, it } from '@jest/globals';
+import { MIB } from '#core/units';
+import { GrowingFiles } from '#serve/swarm/growing-files';
+import { dagOf } from '../../../helpers/swarm-kit.ts';
+import { bytesOf } from '../../../helpers/transfer-kit.ts';
+import { cleansUp, served } from '../serve-kit.ts';
+
+cleansUp();
+const FOLLOWERS = 20;
+
+it('N6 a server that stops ends what it tells to hosts that follow it, and waits for none of them', async () => {
+  const { cid, table } = dagOf(bytesOf(2 * MIB, 'followed'));
+  const growing = new GrowingFiles();
+  const server = await served({ growing });
+  let listeners = 0;
+  growing.offer({
+    ...{ path: '/none', table, model: null, isDone: () => false, bytesFrom: () => 0, isRefused: () => false },
+    ...{ originPauseMs: () => 0, originBytes: () => 0, begunBytes: () => 0, diskWaitMs: () => 0 },
+    onMore: () => {
+      listeners += 1;
+      return () => (listeners -= 1);
+    },
+  });
+  // Such connections stay open after an answer, unless the server ends them.
+  const agent = new Agent({ keepAlive: true });
+  const follow = async (): Promise<IncomingMessage> => {
+    const asked = request(`${server.url}/swarm/${cid}/have`, { agent, headers: { 'swarm-follow': '1' } });
+    asked.end();
+    const [response] = (await once(asked, 'response')) as [IncomingMessage];
+    return response;
+  };
+  const responses = await Promise.all(Array.from({ length: FOLLOWERS }, follow));
+  expect(listeners).toBe(FOLLOWERS);
+  const ends = responses.map((response) => once(response.resume(), 'end'));
+  const startedAt = performance.now();
+  await server.stop();
+  // Answers that do not end by themselves have a second.
+  expect(performance.now() - startedAt).toBeLessThan(700);
+  await Promise.all(ends);
+  expect(responses.every(({ complete }) => complete)).toBe(true);
+  expect(listeners).toBe(0);
+});
