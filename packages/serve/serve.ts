@@ -102,7 +102,8 @@ function exchangeOf(
   const end = target.indexOf('?');
   const path = (end < 0 ? target : target.slice(0, end)).replace(/\/{2,}/g, '/');
   const query = new URLSearchParams(end < 0 ? '' : target.slice(end + 1));
-  const scheme = 'encrypted' in request.socket ? 'https' : 'http';
+  // TLS is the work of a proxy: behind one, links that clients follow must lead to the proxy.
+  const scheme = /^https\b/i.test(`${request.headers['x-forwarded-proto']}`) ? 'https' : 'http';
   const host = request.headers.host ?? `${request.socket.localAddress}:${request.socket.localPort}`;
   return { request, response, path, query, origin: `${scheme}://${host}`, isTrusted, pace };
 }
@@ -146,7 +147,8 @@ function routes(options: ServeOptions): (exchange: Exchange) => { kind: ServedKi
     if (path.startsWith('/swarm/')) return { kind: 'swarm', answer: swarm };
     const asked = hubRequest(path);
     if (asked !== undefined) return { kind: asked.ask === 'file' ? 'hub-file' : 'hub-api', answer: hub(asked) };
-    if (path === '/') return { kind: 'other', answer: async () => answerIndex(exchange, await catalogue()) };
+    if (path === '/')
+      return { kind: 'other', answer: async () => answerIndex(exchange, await catalogue(), pull?.allow ?? []) };
     if (path === '/metrics' && metrics !== undefined) return { kind: 'other', answer: metricsRoute(metrics) };
     return { kind: 'other', answer: () => answerText(exchange, 404, 'there is nothing at this address') };
   };

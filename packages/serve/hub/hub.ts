@@ -17,6 +17,10 @@ export interface HubParts extends RevisionParts, FileParts {}
  * @see docs/rules/huggingface.md
  */
 export async function answerHub(exchange: Exchange, asked: HubRequest, parts: HubParts): Promise<void> {
+  const { method } = exchange.request;
+  // A client that uploads must not take a file that it is sent for its success.
+  if (asked.ask !== 'paths-info' && method !== 'GET' && method !== 'HEAD')
+    return refuse(exchange, 405, undefined, `${method} is not served: GET and HEAD are`, { allow: 'GET, HEAD' });
   if (asked.ask === 'whoami') return refuse(exchange, 401, undefined, 'there are no users here');
   const found = await findRevision(asked, parts);
   if ('refused' in found) return refuseRevision(exchange, asked, found.refused);

@@ -81,6 +81,7 @@ describe('a server that may fetch', () => {
       ...{ id: 'acme/tiny', sha: COMMIT },
       siblings: [{ rfilename: 'config.json' }, { rfilename: 'onnx/model.onnx' }],
     });
+    expect(jsonOf(await ask(url))).toMatchObject({ models: [], fetches: ['acme/*'] });
     expect(bytesAsked(hub)).toBe(0);
   });
 
