@@ -4,6 +4,7 @@ import type { CidParts } from '#content/cid/cid-bytes';
 import { StorageError, VerifyError } from '#core/failure';
 import { silentLogger, type Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
+import { serverUrl } from '#os/addresses';
 import type { Store } from '#store/open-store';
 import { clientLimits, type ClientLimits } from './access/client-limits.ts';
 import { pageOrigins } from './access/page-origins.ts';
@@ -92,6 +93,14 @@ const both = (one: Exchange['pace'], all: Exchange['pace']): Exchange['pace'] =>
         await all(bytes);
       };
 
+/** A name or an address, and a port. */
+const HOST = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i;
+
+/** For clients that name no host, as HTTP/1.0 allows, or none that a URL can have. */
+function ownHost({ socket: { localAddress = '', localPort } }: IncomingMessage): string {
+  return new URL(serverUrl(localAddress.replace(/^::ffff:(?=\d+\.)/i, ''), localPort!)).host;
+}
+
 function exchangeOf(
   request: IncomingMessage,
   response: ServerResponse,
@@ -104,8 +113,16 @@ function exchangeOf(
   const query = new URLSearchParams(end < 0 ? '' : target.slice(end + 1));
   // TLS is the work of a proxy: behind one, links that clients follow must lead to the proxy.
   const scheme = /^https\b/i.test(`${request.headers['x-forwarded-proto']}`) ? 'https' : 'http';
-  const host = request.headers.host ?? `${request.socket.localAddress}:${request.socket.localPort}`;
-  return { request, response, path, query, origin: `${scheme}://${host}`, isTrusted, pace };
+  const { host = '' } = request.headers;
+  return {
+    request,
+    response,
+    path,
+    query,
+    origin: `${scheme}://${HOST.test(host) ? host : ownHost(request)}`,
+    isTrusted,
+    pace,
+  };
 }
 
 function routes(options: ServeOptions): (exchange: Exchange) => { kind: ServedKind; answer: Route } {

@@ -1,7 +1,5 @@
-import { networkInterfaces } from 'node:os';
-
-/** Addresses that listen on every interface of the machine. */
-const ALL = new Set(['0.0.0.0', '::']);
+import { addressesOfHost, isEveryInterface } from '#os/addresses';
+import { isLoopback } from '../serve-settings.ts';
 
 /**
  * Whether this endpoint of a hub is the server itself: it would ask itself for what it does not have. It is named so where `HF_ENDPOINT`, which
@@ -17,10 +15,6 @@ export function isOwnEndpoint(
   const url = new URL(endpoint);
   if (url.protocol !== 'http:' || Number(url.port || 80) !== port) return false;
   const address = url.hostname.replace(/^\[|\]$/g, '');
-  const isAny = ALL.has(host);
-  if (address === 'localhost') return isAny || host === '127.0.0.1' || host === '::1';
-  return address === host || (isAny && addressesOfMachine().has(address));
+  if (isEveryInterface(host)) return isLoopback(address) || addressesOfHost(true).includes(address);
+  return address === host || (address === 'localhost' && isLoopback(host));
 }
-
-const addressesOfMachine = (): Set<string> =>
-  new Set(Object.values(networkInterfaces()).flatMap((all = []) => all.map(({ address }) => address)));

@@ -26,6 +26,18 @@ describe('a request behind a proxy', () => {
   });
 });
 
+describe('a request that names no host', () => {
+  it.each([undefined, 'not a host', '[::1'])('EX5 is answered with the address of the server, for %j', async (host) => {
+    const url = `${server.url}/api/models/acme/tiny/tree/main?limit=1`;
+    const { headers } = await ask(url, { headers: host === undefined ? {} : { host } });
+    expect(headers.link).toContain(`<${server.url}/api/`);
+    const providers = await ask(`${server.url}/routing/v1/providers/bafkqaaa`, {
+      headers: host === undefined ? {} : { host },
+    });
+    expect(providers.status).toBe(200);
+  });
+});
+
 describe('a request that would change something', () => {
   it.each([
     ['PUT', '/acme/tiny/resolve/main/a.json'],

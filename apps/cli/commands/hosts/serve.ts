@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { isIPv6 } from 'node:net';
 import { messageOf } from '#core/error-facts';
 import { silentLogger, type Logger } from '#core/logger';
 import { bindAddress, servedRepo, wholeNumber } from '#core/settings/setting-kinds';
 import { createServeMetrics } from '#metrics/serve-metrics';
+import { addressesOfHost, isEveryInterface, serverUrl } from '#os/addresses';
 import { parseAddressPolicy } from '#http/address/address-policy';
 import { createHttp, type Http } from '#http/pool';
 import { isOwnEndpoint } from '#serve/pull/own-endpoint';
@@ -66,7 +66,7 @@ export async function serve(options: ServeCommandOptions, context: CommandContex
     });
     if (pull !== undefined) refuseOwnEndpoint(upstream.hfEndpoint, at);
     sweep?.start();
-    context.stdout.write(greeting(home, `http://${isIPv6(at.host) ? `[${at.host}]` : at.host}:${at.port}`));
+    context.stdout.write(greeting(home, serverUrl(shownAddress(at.host), at.port)));
     await untilAborted(context.signal);
   } finally {
     sweep?.stop();
@@ -127,6 +127,10 @@ const warningsTo = ({ stderr }: CommandContext): Logger => ({
     stderr.write(`warning: ${event}${about === '' ? '' : ` (${about})`}${why}\n`);
   },
 });
+
+/** Clients cannot ask a server at the address that stands for all interfaces. */
+const shownAddress = (bind: string): string =>
+  isEveryInterface(bind) ? (addressesOfHost(bind === '::')[0] ?? 'localhost') : bind;
 
 const greeting = (home: string, url: string): string =>
   [

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { silentLogger, type Logger } from '#core/logger';
 import { parseAddressPolicy } from '#http/address/address-policy';
 import { createHttp } from '#http/pool';
+import { freePort } from '#os/port';
 import type { ServeSettings } from '#serve/serve-settings';
 import { MetricsServer } from '../../../../apps/worker/metrics-server.ts';
 import { storeServer, type StoreServer } from '../../../../apps/worker/serve/store-server.ts';
@@ -68,11 +69,7 @@ describe('the store of a worker', () => {
   });
 
   it('EX5 is served, with an error in the log where HF_ENDPOINT is the server itself', async () => {
-    const other = createServer().listen(0, '127.0.0.1');
-    await once(other, 'listening');
-    const { port } = other.address() as AddressInfo;
-    other.close();
-    await once(other, 'close');
+    const port = await freePort();
     const said = await serverWith({ port }, `http://localhost:${port}`);
     expect(said.map(({ event }) => event)).toEqual([
       'serves its store to standard clients',

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { HOUR_MS } from '#core/units';
+import { freePort } from '#os/port';
 import { runCommand } from '../../../../helpers/command.ts';
 import { until } from '../../../../helpers/until.ts';
 import { ask, cleansUp, hubView, publishBytes } from '../../../../packages/serve/serve-kit.ts';
@@ -30,16 +31,6 @@ async function askOnce(home: string, options: ServeCommandOptions, path: string)
     },
   });
   return { end, answer: await answer! };
-}
-
-/** A port that is free for now. */
-async function freePort(): Promise<number> {
-  const other = createServer().listen(0, '127.0.0.1');
-  await once(other, 'listening');
-  const { port } = other.address() as AddressInfo;
-  other.close();
-  await once(other, 'close');
-  return port;
 }
 
 describe('haulier serve', () => {
@@ -81,6 +72,17 @@ describe('haulier serve', () => {
     });
     other.close();
     expect([code, message]).toEqual([2, expect.stringContaining(`port ${port} of 127.0.0.1`)]);
+  });
+
+  it('EX5 says an address that clients can use, where it listens on all of them', async () => {
+    const { paths } = await temporaryStore();
+    const stop = new AbortController();
+    const { stdout } = await runCommand((context) => serve({ port: '0', bind: '0.0.0.0' }, context), {
+      env: { HAULIER_HOME: paths.home, HAULIER_SERVE_NETWORKS: '127.0.0.0/8' },
+      signal: stop.signal,
+      onStdout: () => stop.abort('SIGINT'),
+    });
+    expect(stdout).toMatch(/HF_ENDPOINT=http:\/\/(?!0\.0\.0\.0)[\w.]+:\d+/);
   });
 
   it('EX5 refuses to ask itself for what it does not have', async () => {
