@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CidParts } from '#content/cid/cid-bytes';
+import { BoundedMap } from '#core/bounded-map';
 import { StorageError, VerifyError } from '#core/failure';
 import { silentLogger, type Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
@@ -64,7 +65,8 @@ type Route = (exchange: Exchange) => Promise<void> | void;
  */
 export function createServe(options: ServeOptions): ServeHandler {
   const { logger = silentLogger, onServed } = options;
-  const visitorOf = visitors(options.access ?? { tokens: [], networks: [] });
+  const onWrongClock = clockWarnings(logger);
+  const visitorOf = visitors({ tokens: [], networks: [], ...options.access, onWrongClock });
   const limitOf = clientLimits(options.limits ?? {});
   const { pace: paceOfAll } = clientLimits({ bytesPerSecond: options.totalBytesPerSecond })('all');
   const admitsPage = pageOrigins(options.origins ?? []);
@@ -81,6 +83,20 @@ export function createServe(options: ServeOptions): ServeHandler {
     const waitMs = client.request();
     const run: Route = !visitor.mayRead ? refuseStranger : waitMs > 0 ? tooMany(waitMs) : answer;
     void (async () => run(exchange))().catch((error: unknown) => endBroken(exchange, error, logger));
+  };
+}
+
+/** Warns once of each host whose clock is wrong: its requests are refused. */
+function clockWarnings(logger: Logger): (address: string, aheadMs: number) => void {
+  const told = new BoundedMap<true>({ capacity: 1_000 });
+  return (address, aheadMs) => {
+    if (told.get(address) !== undefined) return;
+    told.set(address, true);
+    const aheadSeconds = Math.round(aheadMs / SECOND_MS);
+    logger.warn(
+      { address, aheadSeconds },
+      'a host of the site is refused: its clock and the clock of this host differ',
+    );
   };
 }
 

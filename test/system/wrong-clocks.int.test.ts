@@ -51,7 +51,6 @@ describe('enrolled workers whose clocks are an hour wrong', () => {
     const sent = origin.requests
       .filter(({ path }) => path.includes(cid))
       .reduce((sum, { bytesSent }) => sum + bytesSent, 0);
-    if (process.env['SHOW']) for (const h of HOSTS) console.log(h, (await system.logOf(`worker-${h}`)).slice(-1500));
     expect(sent / file.content.size).toBeLessThanOrEqual(1.1);
   });
 });
