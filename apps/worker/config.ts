@@ -10,6 +10,8 @@ import { homeFolder } from '#os/home-folder';
 import { readSettings, unknownSettings, type Environment, type SettingValues } from '#os/settings';
 import type { TracingSettings } from '#tracing/open-tracing';
 import { serveSettings, type ServeSettings } from '#serve/serve-settings';
+import type { SweepLimits } from '#store/upkeep/sweep-plan';
+import { sweepLimits } from '#store/upkeep/sweep-settings';
 import type { GatewayData } from '#sources/gateway/gateways';
 import { readCommands } from './commands-data.ts';
 import { readEnrolment, redisUrlOf, type Enrolment } from './enrolment/enrolment-file.ts';
@@ -65,14 +67,8 @@ export interface WorkerConfig {
   readonly sourceLimits: ReadonlyMap<string, number>;
   /** No byte for this long is a timeout; milliseconds. */
   readonly stallTimeoutMs: number;
-  readonly storeWarnBytes: number;
-  readonly storeMaxBytes: number | undefined;
-  readonly sweep: {
-    readonly everyMs: number;
-    readonly quarantineMs: number;
-    readonly partialsMs: number;
-    readonly versionsMs: number;
-  };
+  /** When the store is cleaned, and what may be deleted. */
+  readonly sweep: Partial<SweepLimits> & { readonly everyMs: number };
   /** Most bytes per second that a check of the store reads. */
   readonly verifyBytesPerSecond: number;
   /** Where and to whom the store is served; undefined: not at all. */
@@ -199,14 +195,7 @@ const toConfig = (values: Values): Omit<WorkerConfig, keyof Place | OfFiles> => 
   limitBytesPerSecond: values.HAULIER_LIMIT_RATE,
   sourceLimits: new Map(values.HAULIER_SOURCE_LIMITS),
   stallTimeoutMs: values.HAULIER_STALL_TIMEOUT,
-  storeWarnBytes: values.HAULIER_STORE_WARN_BYTES,
-  storeMaxBytes: values.HAULIER_STORE_MAX_BYTES,
-  sweep: {
-    everyMs: values.HAULIER_STORE_SWEEP_EVERY,
-    quarantineMs: values.HAULIER_STORE_KEEP_QUARANTINE,
-    partialsMs: values.HAULIER_STORE_KEEP_PARTIALS,
-    versionsMs: values.HAULIER_STORE_KEEP_VERSIONS,
-  },
+  sweep: { everyMs: values.HAULIER_STORE_SWEEP_EVERY, ...sweepLimits(values) },
   verifyBytesPerSecond: values.HAULIER_VERIFY_RATE,
   proxy: { http: values.HTTP_PROXY, https: values.HTTPS_PROXY, noProxy: values.NO_PROXY },
   logLevel: values.HAULIER_LOG_LEVEL,

@@ -36,7 +36,7 @@ export function signPeerToken(privateKey: string, claims: PeerClaims): string {
 
 /**
  * @param publicKey 32 bytes in base64url
- * @param nowMs wall clock
+ * @param nowMs wall clock of the API
  * @returns undefined for a token that has another signature, has ended, or ends later than any that is given
  * @throws Error for a public key that is none
  */
@@ -47,6 +47,13 @@ export function readPeerToken(publicKey: string, token: string, nowMs: number): 
   if (!verify(null, signedBytes(text), key, Buffer.from(signature, 'base64url'))) return undefined;
   const claims = parseJson(Buffer.from(text, 'base64url').toString()) as PeerClaims;
   return claims.untilMs > nowMs && claims.untilMs <= nowMs + PEER_TOKEN_MS + SKEW_MS ? claims : undefined;
+}
+
+/** @returns when a token ends, by the wall clock of the API in milliseconds; its signature is not checked: undefined for a text that is no token */
+export function endOfPeerToken(token: string): number | undefined {
+  const text = /^([\w-]+)\./.exec(token)?.[1] ?? '';
+  const { untilMs } = Object(parseJson(Buffer.from(text, 'base64url').toString())) as Partial<PeerClaims>;
+  return Number.isSafeInteger(untilMs) ? untilMs : undefined;
 }
 
 const signedBytes = (text: string): Buffer => Buffer.from(CONTEXT + text);

@@ -18,16 +18,32 @@ export function signForSite(key: string, method: string, path: string, nowMs: nu
   return `${seconds}.${macOf(key, method, path, seconds).toString('hex')}`;
 }
 
+export interface SiteRequest {
+  readonly method: string;
+  /** Of the URL, without the query. */
+  readonly path: string;
+  readonly header: string;
+}
+
 /** Whether a request was signed with the key of the site within the last minutes. */
-export function isSignedForSite(
+export function isSignedForSite(key: string, request: SiteRequest, nowMs: number): boolean {
+  const aheadMs = siteClockAheadMs(key, request, nowMs);
+  return aheadMs !== undefined && isNearClock(aheadMs);
+}
+
+/** Whether the clock of a sender is near enough to this one. */
+export const isNearClock = (aheadMs: number): boolean => Math.abs(aheadMs) <= SKEW_MS;
+
+/** @returns how far the time of a signature is ahead of this clock, in milliseconds; undefined for one that is not by the key of the site */
+export function siteClockAheadMs(
   key: string,
-  { method, path, header }: { readonly method: string; readonly path: string; readonly header: string },
+  { method, path, header }: SiteRequest,
   nowMs: number,
-): boolean {
+): number | undefined {
   const [, seconds, hex] = /^(\d{1,12})\.([0-9a-f]{64})$/.exec(header) ?? [];
-  if (seconds === undefined || hex === undefined) return false;
-  if (Math.abs(Number(seconds) * SECOND_MS - nowMs) > SKEW_MS) return false;
-  return timingSafeEqual(macOf(key, method, path, Number(seconds)), Buffer.from(hex, 'hex'));
+  if (seconds === undefined || hex === undefined) return undefined;
+  const isRight = timingSafeEqual(macOf(key, method, path, Number(seconds)), Buffer.from(hex, 'hex'));
+  return isRight ? Number(seconds) * SECOND_MS - nowMs : undefined;
 }
 
 const macOf = (key: string, method: string, path: string, seconds: number): Buffer =>

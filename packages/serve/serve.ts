@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CidParts } from '#content/cid/cid-bytes';
+import { BoundedMap } from '#core/bounded-map';
 import { StorageError, VerifyError } from '#core/failure';
 import { silentLogger, type Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
+import { serverUrl } from '#os/addresses';
 import type { Store } from '#store/open-store';
 import { clientLimits, type ClientLimits } from './access/client-limits.ts';
 import { pageOrigins } from './access/page-origins.ts';
@@ -64,7 +66,8 @@ type Route = (exchange: Exchange) => Promise<void> | void;
  */
 export function createServe(options: ServeOptions): ServeHandler {
   const { logger = silentLogger, onServed } = options;
-  const visitorOf = visitors(options.access ?? { tokens: [], networks: [] });
+  const onWrongClock = clockWarnings(logger);
+  const visitorOf = visitors({ tokens: [], networks: [], ...options.access, onWrongClock });
   const limitOf = clientLimits(options.limits ?? {});
   const { pace: paceOfAll } = clientLimits({ bytesPerSecond: options.totalBytesPerSecond })('all');
   const admitsPage = pageOrigins(options.origins ?? []);
@@ -87,6 +90,20 @@ export function createServe(options: ServeOptions): ServeHandler {
   };
 }
 
+/** Warns once of each host whose clock is wrong: its requests are refused. */
+function clockWarnings(logger: Logger): (address: string, aheadMs: number) => void {
+  const told = new BoundedMap<true>({ capacity: 1_000 });
+  return (address, aheadMs) => {
+    if (told.get(address) !== undefined) return;
+    told.set(address, true);
+    const aheadSeconds = Math.round(aheadMs / SECOND_MS);
+    logger.warn(
+      { address, aheadSeconds },
+      'a host of the site is refused: its clock and the clock of this host differ',
+    );
+  };
+}
+
 /** Waits for the limit of the client and for that of all together. */
 const both = (one: Exchange['pace'], all: Exchange['pace']): Exchange['pace'] =>
   one === undefined || all === undefined
@@ -96,6 +113,14 @@ const both = (one: Exchange['pace'], all: Exchange['pace']): Exchange['pace'] =>
         await all(bytes);
       };
 
+/** A name or an address, and a port. */
+const HOST = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i;
+
+/** For clients that name no host, as HTTP/1.0 allows, or none that a URL can have. */
+function ownHost({ socket: { localAddress = '', localPort } }: IncomingMessage): string {
+  return new URL(serverUrl(localAddress.replace(/^::ffff:(?=\d+\.)/i, ''), localPort!)).host;
+}
+
 function exchangeOf(
   request: IncomingMessage,
   response: ServerResponse,
@@ -104,9 +129,11 @@ function exchangeOf(
   const end = target.indexOf('?');
   const path = (end < 0 ? target : target.slice(0, end)).replace(/\/{2,}/g, '/');
   const query = new URLSearchParams(end < 0 ? '' : target.slice(end + 1));
-  const scheme = 'encrypted' in request.socket ? 'https' : 'http';
-  const host = request.headers.host ?? `${request.socket.localAddress}:${request.socket.localPort}`;
-  return { request, response, path, query, origin: `${scheme}://${host}` };
+  // TLS is the work of a proxy: behind one, links that clients follow must lead to the proxy.
+  const scheme = /^https\b/i.test(`${request.headers['x-forwarded-proto']}`) ? 'https' : 'http';
+  const { host = '' } = request.headers;
+  const origin = `${scheme}://${HOST.test(host) ? host : ownHost(request)}`;
+  return { request, response, path, query, origin };
 }
 
 function routes(options: ServeOptions): (exchange: Exchange) => { kind: ServedKind; answer: Route } {
@@ -148,7 +175,8 @@ function routes(options: ServeOptions): (exchange: Exchange) => { kind: ServedKi
     if (path.startsWith('/swarm/')) return { kind: 'swarm', answer: swarm };
     const asked = hubRequest(path);
     if (asked !== undefined) return { kind: asked.ask === 'file' ? 'hub-file' : 'hub-api', answer: hub(asked) };
-    if (path === '/') return { kind: 'other', answer: async () => answerIndex(exchange, await catalogue()) };
+    if (path === '/')
+      return { kind: 'other', answer: async () => answerIndex(exchange, await catalogue(), pull?.allow ?? []) };
     if (path === '/metrics' && metrics !== undefined) return { kind: 'other', answer: metricsRoute(metrics) };
     return { kind: 'other', answer: () => answerText(exchange, 404, 'there is nothing at this address') };
   };

@@ -20,6 +20,7 @@ import { systemClock } from '#os/clock';
 import type { StoreNotice } from '#store/context';
 import type { Store } from '#store/open-store';
 import { pacer } from '#store/upkeep/rolling-verify';
+import { StoreSweep } from '#store/upkeep/store-sweep';
 import type { WorkerConfig } from '../config.ts';
 import { readHostFacts } from './host-facts.ts';
 import type { HeldIdentity } from '../worker-identity.ts';
@@ -27,7 +28,6 @@ import { activate } from './activate.ts';
 import { checkVersion } from './check-version.ts';
 import { InventoryReporter } from './inventory-reporter.ts';
 import { StaleWatch } from './stale-watch.ts';
-import { StoreSweep } from './store-sweep.ts';
 import { VersionAnswers } from './version-answers.ts';
 
 export interface MaintenanceDeps {
@@ -66,7 +66,8 @@ export function createMaintenance(deps: MaintenanceDeps): Maintenance {
   const { inventory, orders } = createReporting(deps);
   const rolling = store.rollingVerify();
   const views = store.viewWatch({ onRecordsLost: () => inventory?.nudge(true) });
-  const sweep = new StoreSweep({ store, config, onSwept: () => inventory?.nudge(), logger });
+  const { everyMs, ...limits } = config.sweep;
+  const sweep = new StoreSweep({ store, limits, everyMs, onSwept: () => inventory?.nudge(), logger });
   const answers = new VersionAnswers(join(config.home, 'worker', 'version-answers.json'));
   const stale = createStaleWatch(deps, answers);
   const onCheck = (job: CheckVersionJob, signal: AbortSignal): Promise<void> => check(deps, answers, job, signal);

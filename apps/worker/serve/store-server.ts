@@ -2,6 +2,7 @@ import { messageOf } from '#core/error-facts';
 import type { Logger } from '#core/logger';
 import type { Http } from '#http/pool';
 import type { AccessRules } from '#serve/access/readers';
+import { isOwnEndpoint } from '#serve/pull/own-endpoint';
 import type { Upstream } from '#serve/pull/pull-files';
 import { pullThrough } from '#serve/pull/pull-through';
 import { createServe, type ServeOptions } from '#serve/serve';
@@ -47,7 +48,11 @@ export function storeServer(
     async start() {
       try {
         const at = await server?.start();
-        if (at !== undefined) logger.info(at, 'serves its store to standard clients');
+        if (at === undefined) return undefined;
+        logger.info(at, 'serves its store to standard clients');
+        const { endpoint } = config.huggingFace;
+        if (isOwnEndpoint(endpoint, at))
+          logger.error({ endpoint }, 'HF_ENDPOINT is this server itself: nothing can be fetched from the hub');
         return at;
       } catch (error) {
         const { host, port = null } = settings!;

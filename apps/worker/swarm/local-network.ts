@@ -4,6 +4,7 @@ import type { MulticastDNS, ResponsePacket } from 'multicast-dns';
 import { messageOf } from '#core/error-facts';
 import type { Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
+import { serverUrl } from '#os/addresses';
 import {
   ALL_SERVICES,
   announcementOf,
@@ -15,7 +16,6 @@ import {
   type MdnsRecord,
 } from './host-record.ts';
 import { addressOfSender, announcedAddresses, multicastSockets, type Reach } from './multicast-sockets.ts';
-import { serverUrl } from './urls-of-server.ts';
 
 export interface LocalNetworkOptions extends Reach {
   /** The secret that the hosts of the site share: announcements without it are not heard. */

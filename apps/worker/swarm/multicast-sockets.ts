@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram';
 import { BlockList, isIP, isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import makeMdns, { type MulticastDNS } from 'multicast-dns';
-import { addressesOfHost } from './urls-of-server.ts';
+import { addressesOfHost } from '#os/addresses';
 
 /** Where a host is looked for, and how others reach it. */
 export interface Reach {

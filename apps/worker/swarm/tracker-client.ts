@@ -5,7 +5,7 @@ import { BoundedMap } from '#core/bounded-map';
 import { exponentialMs, jitteredMs } from '#core/async/exponential-pause';
 import type { Logger } from '#core/logger';
 import { MINUTE_MS, SECOND_MS } from '#core/units';
-import { readPeerToken, type PeerClaims } from '#http/peer-token';
+import { endOfPeerToken, readPeerToken, type PeerClaims } from '#http/peer-token';
 import { TransferRates } from './transfer-rates.ts';
 import { TrackedFile, type TrackedFileOptions } from './tracked-file.ts';
 
@@ -42,6 +42,8 @@ const REFUSALS = new Set([400, 401, 403, 404, 405]);
 /** A key that does not fit a token may be an old one; it is asked for again, but not at each request. */
 const KEY_AGAIN_MS = MINUTE_MS;
 const KEY_FIRST_MS = 5 * SECOND_MS;
+/** Such a difference between the clock of this host and that of the API is told once: certificates and keys of sites need right clocks. */
+const WRONG_CLOCK_MS = 2 * MINUTE_MS;
 /** Tokens of other hosts whose signature was checked; each of their requests shows one. */
 const MOST_READ = 1024;
 
@@ -63,6 +65,9 @@ export class TrackerClient {
   #token: { readonly text: string; readonly untilMs: number } | undefined;
   #key: string | undefined;
   #keyAskedAt = -Infinity;
+  /** Wall clock of the API at a monotonic time, by its last answer; undefined before. Tokens end by that clock. */
+  #apiClock: { readonly wallMs: number; readonly atMs: number } | undefined;
+  #hasToldClock = false;
   #read = new BoundedMap<PeerClaims>({ capacity: MOST_READ });
 
   constructor(options: TrackerClientOptions) {
@@ -128,13 +133,30 @@ export class TrackerClient {
   /** @returns root CIDs that the host with this token may fetch; undefined for a token that is none */
   allowedBy = (token: string): readonly string[] | undefined => {
     const known = this.#read.get(token);
-    if (known !== undefined && known.untilMs > Date.now()) return known.cids;
-    const claims = this.#key === undefined ? undefined : readPeerToken(this.#key, token, Date.now());
+    const wallMs = this.#apiNow();
+    if (known !== undefined && known.untilMs > wallMs) return known.cids;
+    const claims = this.#key === undefined ? undefined : readPeerToken(this.#key, token, wallMs);
     if (claims !== undefined) this.#read.set(token, claims);
     const againMs = this.#key === undefined ? KEY_FIRST_MS : KEY_AGAIN_MS;
     if (claims === undefined && this.#now() - this.#keyAskedAt > againMs) void this.#askKey();
     return claims?.cids;
   };
+
+  /** The wall clock of this host may be wrong. */
+  #apiNow(): number {
+    return this.#apiClock === undefined ? Date.now() : this.#apiClock.wallMs + this.#now() - this.#apiClock.atMs;
+  }
+
+  #setApiClock({ token, tokenEndsInMs }: Announced): void {
+    const endMs = token === null ? undefined : endOfPeerToken(token);
+    if (endMs === undefined) return;
+    this.#apiClock = { wallMs: endMs - tokenEndsInMs, atMs: this.#now() };
+    const aheadMs = Date.now() - this.#apiClock.wallMs;
+    if (this.#hasToldClock || Math.abs(aheadMs) < WRONG_CLOCK_MS) return;
+    this.#hasToldClock = true;
+    const aheadSeconds = Math.round(aheadMs / SECOND_MS);
+    this.#options.logger.warn({ aheadSeconds }, 'the clock of this host is not that of the API: set one of them right');
+  }
 
   #tick(): void {
     const now = this.#now();
@@ -183,6 +205,7 @@ export class TrackerClient {
     const now = this.#now();
     this.#failures = 0;
     this.#options.onLimit?.(answer.limits?.outsideBytesPerSecond ?? undefined);
+    this.#setApiClock(answer);
     this.#token = answer.token === null ? undefined : { text: answer.token, untilMs: now + answer.tokenEndsInMs };
     for (const { file, sent } of files) {
       const own = answer.files.find(({ cid }) => cid === file.cid);

@@ -1,5 +1,4 @@
-import { isIPv6 } from 'node:net';
-import { networkInterfaces } from 'node:os';
+import { addressesOfHost, isEveryInterface, serverUrl } from '#os/addresses';
 import { isLoopback } from '#serve/serve-settings';
 
 export interface ServerAddress {
@@ -19,22 +18,8 @@ const MOST_URLS = 8;
 export function urlsOfServer({ host, port }: ServerAddress, apiUrl: string): string[] {
   const isHere = isLoopback(new URL(apiUrl).hostname.replace(/^\[|\]$/g, ''));
   if (isLoopback(host)) return isHere ? [serverUrl(host, port)] : [];
-  const isAny = host === '0.0.0.0' || host === '::';
-  const addresses = isAny ? addressesOfHost(host === '::') : [host];
+  const addresses = isEveryInterface(host) ? addressesOfHost(host === '::') : [host];
   return (addresses.length === 0 && isHere ? ['127.0.0.1'] : addresses)
     .map((address) => serverUrl(address, port))
     .slice(0, MOST_URLS);
 }
-
-/** @param address without brackets */
-export const serverUrl = (address: string, port: number): string =>
-  `http://${isIPv6(address) ? `[${address}]` : address}:${port}`;
-
-/** Addresses of the interfaces that other machines may reach; link-local ones need an interface and are left out. */
-export const addressesOfHost = (hasIPv6: boolean): string[] =>
-  Object.values(networkInterfaces())
-    .flatMap((addresses = []) => addresses)
-    .filter(
-      ({ address, family, internal }) => !internal && (family === 'IPv4' || (hasIPv6 && !/^fe80:/i.test(address))),
-    )
-    .map(({ address }) => address);

@@ -379,7 +379,7 @@ export const SETTINGS = {
   },
   HAULIER_STORE_SWEEP_EVERY: {
     kind: timerDuration,
-    readBy: ['worker'],
+    readBy: ['worker', 'cli'],
     default: '1h',
     meaning: 'how often the store is cleaned',
   },

@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP } from 'node:net';
 import { PEER_HEADER } from '#http/peer-token';
-import { isSignedForSite, SITE_HEADER } from '#http/site-signature';
+import { isNearClock, SITE_HEADER, siteClockAheadMs } from '#http/site-signature';
 
 export interface AccessRules {
   /** Any one of them, as `Authorization: Bearer`, makes a reader trusted. */
@@ -11,6 +11,8 @@ export interface AccessRules {
   readonly networks: readonly string[];
   /** Requests that are signed with it come from hosts of the same site: their senders are trusted. */
   readonly siteKey?: string | undefined;
+  /** Called when a request is signed with the key of the site at a time that is too far from this clock. @param aheadMs of the sender's clock */
+  readonly onWrongClock?: ((address: string, aheadMs: number) => void) | undefined;
   /** Root CIDs of the files that the holder of a token of the API may fetch from other hosts; undefined for a token that is none. */
   readonly allowedBy?: ((peerToken: string) => readonly string[] | undefined) | undefined;
 }
@@ -29,11 +31,18 @@ export interface Visitor {
  *
  * @throws RangeError for a network that is none
  */
-export function visitors({ tokens, networks, siteKey, allowedBy }: AccessRules): (request: IncomingMessage) => Visitor {
+export function visitors({
+  tokens,
+  networks,
+  siteKey,
+  allowedBy,
+  onWrongClock,
+}: AccessRules): (request: IncomingMessage) => Visitor {
   const known = tokens.map(digestOf);
   const list = blockListOf(networks);
   const isFree = tokens.length === 0 && networks.length === 0;
-  const isOtherHost = (request: IncomingMessage): boolean => isFromSite(siteKey, request) || isPeer(allowedBy, request);
+  const isOtherHost = (request: IncomingMessage): boolean =>
+    isFromSite(siteKey, request, onWrongClock) || isPeer(allowedBy, request);
   return (request) => {
     const token = /^Bearer\s+(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
     const digest = token === undefined ? undefined : digestOf(token);
@@ -46,10 +55,17 @@ export function visitors({ tokens, networks, siteKey, allowedBy }: AccessRules):
   };
 }
 
-function isFromSite(siteKey: string | undefined, { headers, method = 'GET', url = '/' }: IncomingMessage): boolean {
+function isFromSite(
+  siteKey: string | undefined,
+  { headers, method = 'GET', url = '/', socket }: IncomingMessage,
+  onWrongClock: AccessRules['onWrongClock'],
+): boolean {
   const header = headers[SITE_HEADER];
   if (siteKey === undefined || typeof header !== 'string') return false;
-  return isSignedForSite(siteKey, { method, path: url.split('?')[0]!, header }, Date.now());
+  const aheadMs = siteClockAheadMs(siteKey, { method, path: url.split('?')[0]!, header }, Date.now());
+  if (aheadMs === undefined || isNearClock(aheadMs)) return aheadMs !== undefined;
+  onWrongClock?.(plainAddress(socket.remoteAddress ?? ''), aheadMs);
+  return false;
 }
 
 /** Such a token opens the files that it names, below `/swarm/`, and nothing else. */

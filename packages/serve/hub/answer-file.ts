@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { ExhaustedError } from '#core/failure';
 import { SECOND_MS } from '#core/units';
 import type { Contents } from '../blocks/contents.ts';
 import type { Reader } from '../blocks/held-blocks.ts';
@@ -11,7 +12,7 @@ import type { PullFiles } from '../pull/pull-files.ts';
 import type { FoundRevision } from './find-revision.ts';
 import { fileName } from './hub-answers.ts';
 import type { RepoFile } from './hub-repo.ts';
-import { refuse } from './refuse.ts';
+import { refuse, refuseGated } from './refuse.ts';
 
 export interface FileParts {
   readonly contents: Contents;
@@ -44,11 +45,11 @@ export async function answerFile(
   // A 404 would say that the repository has no such file; clients go on without it then.
   if (seen === undefined && !found.isMirrored)
     return unavailable(exchange, `${path} is damaged here, and not fetched again yet`);
-  const needsNoBytes = isHead(exchange) || file.sizeBytes === 0;
-  const content = needsNoBytes ? described(file) : await opened(parts, found, file, seen?.sha256);
-  if (content === undefined) return unavailable(exchange, `${path} cannot be fetched now`);
+  const needsBytes = !isHead(exchange) && file.sizeBytes > 0;
+  const content = needsBytes ? await opened(parts, found, file, seen?.sha256) : described(file);
+  if (typeof content !== 'object') return withoutContent(exchange, content, found.repo.name, path);
   try {
-    await answerContent(exchange, content, answerOf(file, commit, seen?.digests.git));
+    await answerContent(exchange, content, answerOf(file, commit, seen));
   } finally {
     await content.close?.();
   }
@@ -66,16 +67,21 @@ async function lookAt({ contents, reader }: FileParts, file: RepoFile): Promise<
 const unavailable = (exchange: Exchange, message: string): void =>
   refuse(exchange, 503, undefined, message, { 'retry-after': 30 });
 
+function withoutContent(exchange: Exchange, why: 'gated' | undefined, repo: string, path: string): void {
+  if (why === 'gated') refuseGated(exchange, repo);
+  else unavailable(exchange, `${path} cannot be fetched now`);
+}
+
 /** Enough for an answer without a body. */
 const described = ({ sizeBytes }: RepoFile): Closable => ({ sizeBytes, proofOf: () => undefined, read: async () => 0 });
 
-/** @returns undefined when the file cannot be had */
+/** @returns undefined when the file cannot be had; `gated` when the hub describes it and keeps its bytes from this server */
 async function opened(
   { contents, files }: FileParts,
   { repo, revision }: FoundRevision,
   file: RepoFile,
   sha256: string | undefined,
-): Promise<Closable | undefined> {
+): Promise<Closable | 'gated' | undefined> {
   if (sha256 !== undefined) return contents.open(sha256);
   const { path, sizeBytes, git } = file;
   const source = {
@@ -91,11 +97,16 @@ async function opened(
     growing.started.then(() => growing.hasFailed),
     wait(FIRST_BYTE_MS, false, { ref: false }),
   ]);
-  return hasFailed ? undefined : growing.reader();
+  if (!hasFailed) return growing.reader();
+  return isGated(growing.failure) ? 'gated' : undefined;
 }
 
-function answerOf(file: RepoFile, commit: string, knownGit: string | undefined) {
-  const { etag, isLarge } = fileName(file, knownGit);
+const isGated = (error: unknown): boolean =>
+  error instanceof ExhaustedError &&
+  error.failures.some(({ kind, message }) => kind === 'forbidden' && /gated/.test(message));
+
+function answerOf(file: RepoFile, commit: string, seen: SeenBlob | undefined) {
+  const { etag, isLarge } = fileName(file, seen?.digests.git);
   const linked = isLarge ? { 'x-linked-etag': `"${etag}"`, 'x-linked-size': file.sizeBytes } : {};
   return {
     etag: `"${etag}"`,

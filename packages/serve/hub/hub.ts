@@ -6,7 +6,7 @@ import { findRevision, type FoundRevision, type RefusedRevision, type RevisionPa
 import { fileEntry, fileName, infoOf, treeEntries, type TreeEntry } from './hub-answers.ts';
 import type { RepoFile, RepoRevision } from './hub-repo.ts';
 import type { HubRequest } from './hub-request.ts';
-import { refuse } from './refuse.ts';
+import { refuse, refuseGated } from './refuse.ts';
 
 export interface HubParts extends RevisionParts, FileParts {}
 
@@ -17,6 +17,10 @@ export interface HubParts extends RevisionParts, FileParts {}
  * @see docs/rules/huggingface.md
  */
 export async function answerHub(exchange: Exchange, asked: HubRequest, parts: HubParts): Promise<void> {
+  const { method } = exchange.request;
+  // A client that uploads must not take a file that it is sent for its success.
+  if (asked.ask !== 'paths-info' && method !== 'GET' && method !== 'HEAD')
+    return refuse(exchange, 405, undefined, `${method} is not served: GET and HEAD are`, { allow: 'GET, HEAD' });
   if (asked.ask === 'whoami') return refuse(exchange, 401, undefined, 'there are no users here');
   const found = await findRevision(asked, parts);
   if ('refused' in found) return refuseRevision(exchange, asked, found.refused);
@@ -48,12 +52,7 @@ function refuseRevision(
     case 'RevisionNotFound':
       return refuse(exchange, 404, refused, `${name} has no such revision here`);
     case 'GatedRepo':
-      return refuse(
-        exchange,
-        403,
-        refused,
-        `${name} is gated: accept its terms on the hub, for the token of this server`,
-      );
+      return refuseGated(exchange, name);
     case 'RepoNotFound':
       return refuse(exchange, exchange.isTrusted ? 404 : 401, refused, `${name} is not here`);
   }

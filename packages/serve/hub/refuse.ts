@@ -15,3 +15,7 @@ export function refuse(
   const coded = code === undefined ? named : { ...named, 'x-error-code': code };
   answerJson(exchange, status, { error: message }, { ...coded, 'cache-control': 'no-store', ...headers });
 }
+
+/** Refuses a file or a description of a repository whose terms the owner of this server has not accepted. */
+export const refuseGated = (exchange: Exchange, repo: string): void =>
+  refuse(exchange, 403, 'GatedRepo', `${repo} is gated: accept its terms on the hub, for the token of this server`);

@@ -51,6 +51,11 @@ export class GrowingFile {
     return typeof this.#ended === 'object';
   }
 
+  /** Why the file cannot be had; undefined while it may come, and when it is here. */
+  get failure(): unknown {
+    return typeof this.#ended === 'object' ? this.#ended.error : undefined;
+  }
+
   /** All bytes before this position are on the disk, in the file of this path. */
   advance(path: string, frontierBytes: number): void {
     this.#path = path;

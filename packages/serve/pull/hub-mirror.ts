@@ -69,13 +69,14 @@ export function hubMirror(options: HubMirrorOptions): HubMirror {
 
   const ask = async (repo: RepoName, key: string, revision: string): Promise<MirrorAnswer> => {
     try {
-      const found = await askHub(repo, revision, options.upstream, (commit) => known(key, commit));
+      const found = await askHub(repo, revision, options.upstream, waitMs, (commit) => known(key, commit));
       await keep(key, revision, { found, askedAt: now() });
       return { is: 'known', revision: found };
     } catch (error) {
       const refusal = refusalOf(error);
       if (refusal !== undefined) {
-        const answer = { is: 'refused', what: refusal } as const;
+        const answer = await refusedAnswer(refusal, () => fromBefore(key, revision));
+        if (!refusal.isNamed) options.logger.warn({ err: error, repo: repo.name, revision }, 'the hub refuses');
         return refusals.set(`${key}@${revision}`, { answer, askedAt: now() }).answer;
       }
       options.logger.warn({ err: error, repo: repo.name, revision }, 'the hub does not answer');
@@ -130,7 +131,7 @@ function mirrorMemory({ folder, logger }: HubMirrorOptions) {
 
 /** @returns how long the hub is left alone; 0 for an answer that says nothing about other repositories */
 function awayMsOf(error: unknown): number {
-  if (!(error instanceof SourceError)) return Object(error).name === 'TimeoutError' ? AWAY_MS : 0;
+  if (!(error instanceof SourceError)) return 0;
   if (!NO_ANSWER.has(error.kind)) return 0;
   return Math.min(Math.max(error.retryAfterMs ?? 0, AWAY_MS), MAX_AWAY_MS);
 }
@@ -141,16 +142,28 @@ async function askHub(
   { type, name }: RepoName,
   revision: string,
   { http, hfEndpoint: endpoint, hfToken: token }: Upstream,
+  askMs: number,
   known: (commit: string) => Promise<MirrorRevision | undefined>,
 ): Promise<MirrorRevision> {
   const at = (one: string): HubRepo => {
     const repo = { http, endpoint, token, repo: name, repoType: type, revision: one };
     return { ...repo, trusted: true };
   };
-  const { commit } = await hubRevision(at(revision), AbortSignal.timeout(ASK_MS));
+  const { commit } = await inTime(askMs, (signal) => hubRevision(at(revision), signal));
   const before = await known(commit);
   if (before !== undefined) return before;
-  return { commit, files: (await hubTree(at(commit), AbortSignal.timeout(LIST_MS))).flatMap(fileOf) };
+  return { commit, files: (await inTime(LIST_MS, (signal) => hubTree(at(commit), signal))).flatMap(fileOf) };
+}
+
+/** Asks the hub. @throws SourceError of the kind `timed-out` when the answer is not complete in time */
+async function inTime<Answer>(ms: number, asked: (signal: AbortSignal) => Promise<Answer>): Promise<Answer> {
+  const signal = AbortSignal.timeout(ms);
+  try {
+    return await asked(signal);
+  } catch (cause) {
+    if (!signal.aborted) throw cause;
+    throw new SourceError('timed-out', 'hub', `no complete answer within ${ms / SECOND_MS} s`, { cause });
+  }
 }
 
 /** What nothing proves, and a path that leaves its folder, are not served. */
@@ -159,9 +172,26 @@ function fileOf({ path, sizeBytes, sha256, gitSha1 }: HubEntry): MirrorFile[] {
   return [{ path, sizeBytes, ...(sha256 === undefined ? { git: gitSha1 } : { sha256 }) }];
 }
 
-function refusalOf(error: unknown): 'RepoNotFound' | 'RevisionNotFound' | 'GatedRepo' | undefined {
+interface Refusal {
+  readonly what: 'RepoNotFound' | 'RevisionNotFound' | 'GatedRepo';
+  /** The hub named the reason (`X-Error-Code`). Without it the answer may be that of a proxy, or about a token that has ended. */
+  readonly isNamed: boolean;
+}
+
+function refusalOf(error: unknown): Refusal | undefined {
   if (!(error instanceof SourceError)) return undefined;
-  if (error.kind === 'missing') return /no such revision/.test(error.message) ? 'RevisionNotFound' : 'RepoNotFound';
-  if (error.kind !== 'forbidden') return undefined;
-  return /gated/.test(error.message) ? 'GatedRepo' : 'RepoNotFound';
+  const { kind, message, namesReason: isNamed } = error;
+  if (kind === 'missing')
+    return { what: /no such revision/.test(message) ? 'RevisionNotFound' : 'RepoNotFound', isNamed };
+  if (kind !== 'forbidden') return undefined;
+  return { what: /gated/.test(message) ? 'GatedRepo' : 'RepoNotFound', isNamed };
+}
+
+/** A refusal without a reason takes nothing away that the hub described before. */
+async function refusedAnswer(
+  { what, isNamed }: Refusal,
+  fromBefore: () => Promise<MirrorAnswer>,
+): Promise<MirrorAnswer> {
+  const before = isNamed ? undefined : await fromBefore();
+  return before?.is === 'known' ? before : { is: 'refused', what };
 }

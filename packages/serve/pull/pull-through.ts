@@ -7,6 +7,8 @@ import { pullFiles, type PullFiles, type Upstream } from './pull-files.ts';
 
 /** What is asked for and not here is fetched, verified, published, and sent while it arrives. */
 export interface PullThrough {
+  /** What may be fetched, as it was configured. */
+  readonly allow: readonly string[];
   readonly hub: HubMirror;
   readonly files: PullFiles;
   readonly cids: PullCids;
@@ -36,5 +38,5 @@ export function pullThrough({
   const files = pullFiles(store, upstream, logger);
   const hub = hubMirror({ allow, upstream, logger, folder: join(store.paths.home, 'hub') });
   const cids = pullCids({ store, files, allow, logger });
-  return { hub, files, cids, stop: () => files.stop() };
+  return { allow, hub, files, cids, stop: () => files.stop() };
 }

@@ -46,7 +46,7 @@ describe('configuration of the worker', () => {
       layers: ['peer', 'ipfs'],
       limitBytesPerSecond: 50 * 1024 * 1024,
       stallTimeoutMs: 5_000,
-      storeMaxBytes: 1e10,
+      sweep: { hardLimitBytes: 1e10 },
       host: undefined,
       labels: { gpu: 'true', 'example.com/site': 'eu-1', empty: '' },
     });

@@ -37,7 +37,7 @@ interface MirroredOptions {
 }
 
 /** Clients wait less long than the list takes. */
-const SLOW: MirroredOptions = { waitMs: 100, headersMs: 30_000 };
+const SLOW: MirroredOptions = { waitMs: 500, headersMs: 30_000 };
 
 /** A mirror of a hub that fails as told, and a clock of its own. */
 async function mirrored(
@@ -71,6 +71,15 @@ describe('a hub that gives no answer', () => {
     pass(14_999);
     expect(await mirror.revision(TINY, 'main')).toEqual({ is: 'away' });
     pass(1);
+    expect(await mirror.revision(TINY, 'main')).toMatchObject(KNOWN);
+  });
+
+  it('EX5 F21 that hangs for longer than clients wait is asked once in 15 seconds, too', async () => {
+    const { hub, mirror, pass } = await mirrored([{ fault: { do: 'hang' } }], SLOW);
+    for (const repo of [TINY, TINY, OTHER]) expect(await mirror.revision(repo, 'main')).toEqual({ is: 'away' });
+    expect(hub.requests.length).toBe(1);
+    hub.rules.splice(0);
+    pass(15_000);
     expect(await mirror.revision(TINY, 'main')).toMatchObject(KNOWN);
   });
 
@@ -110,10 +119,34 @@ describe('a hub that gives no answer', () => {
   });
 
   it('EX5 F21 whose list takes longer than clients wait is asked once, and the list is there for the next client', async () => {
-    const { hub, mirror } = await mirrored([{ path: /tree/, fault: { do: 'delay', ms: 500 } }], SLOW);
+    const { hub, mirror } = await mirrored([{ path: /tree/, fault: { do: 'delay', ms: 1_500 } }], SLOW);
     for (const name of ['main', 'main']) expect(await mirror.revision(TINY, name)).toEqual({ is: 'away' });
     const isKnown = async (): Promise<boolean> => (await mirror.revision(TINY, 'main')).is === 'known';
     await until(isKnown, { timeoutMs: 10_000, what: 'the list has arrived' });
     expect(hub.requests.filter(({ path }) => path.includes('tree')).length).toBe(1);
+  });
+});
+
+describe('a hub that refuses', () => {
+  it.each([401, 403, 404])(
+    'EX5 F22 with %s and no reason takes away nothing that it described before',
+    async (status) => {
+      const { hub, mirror, pass } = await mirrored();
+      await mirror.revision(TINY, 'main');
+      hub.rules.push({ fault: { do: 'status', status } });
+      pass(60_000);
+      const asked = hub.requests.length;
+      for (const name of ['main', 'main']) expect(await mirror.revision(TINY, name)).toMatchObject(KNOWN);
+      expect(await mirror.revision(OTHER, 'main')).toEqual({ is: 'refused', what: 'RepoNotFound' });
+      expect(hub.requests.length).toBe(asked + 2);
+    },
+  );
+
+  it('EX5 F22 and says that the repository is gated now, is believed', async () => {
+    const { hub, mirror, pass } = await mirrored();
+    await mirror.revision(TINY, 'main');
+    hub.rules.push({ fault: { do: 'status', status: 403, headers: { 'x-error-code': 'GatedRepo' } } });
+    pass(60_000);
+    expect(await mirror.revision(TINY, 'main')).toEqual({ is: 'refused', what: 'GatedRepo' });
   });
 });

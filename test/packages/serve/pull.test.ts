@@ -81,6 +81,7 @@ describe('a server that may fetch', () => {
       ...{ id: 'acme/tiny', sha: COMMIT },
       siblings: [{ rfilename: 'config.json' }, { rfilename: 'onnx/model.onnx' }],
     });
+    expect(jsonOf(await ask(url))).toMatchObject({ models: [], fetches: ['acme/*'] });
     expect(bytesAsked(hub)).toBe(0);
   });
 
@@ -114,6 +115,15 @@ describe('a server that may fetch', () => {
       expect(body.length).toBeLessThan(WEIGHTS.length);
     }
     expect(await store.look(sha256Of(WEIGHTS))).toBeUndefined();
+  });
+
+  it('EX5 F23 says that a file is gated where the hub describes it and refuses its bytes', async () => {
+    const gated = { do: 'status', status: 403, headers: { 'x-error-code': 'GatedRepo' } } as const;
+    const hub = await startOrigin({ repos: { 'acme/tiny': REPO } }, [], { rules: [{ path: /resolve/, fault: gated }] });
+    open.push(() => hub.close());
+    const { url } = await mirrorOf(hub);
+    const { status, headers } = await ask(`${url}/acme/tiny/resolve/main/onnx/model.onnx`);
+    expect([status, headers['x-error-code']]).toEqual([403, 'GatedRepo']);
   });
 
   it('EX5 breaks off for a client that had bytes which were wrong, and gives the right ones to the next', async () => {

@@ -1,18 +1,21 @@
 import { existsSync } from 'node:fs';
-import { isIPv6 } from 'node:net';
 import { messageOf } from '#core/error-facts';
 import { silentLogger, type Logger } from '#core/logger';
 import { bindAddress, servedRepo, wholeNumber } from '#core/settings/setting-kinds';
 import { createServeMetrics } from '#metrics/serve-metrics';
+import { addressesOfHost, isEveryInterface, serverUrl } from '#os/addresses';
 import { parseAddressPolicy } from '#http/address/address-policy';
 import { createHttp, type Http } from '#http/pool';
+import { isOwnEndpoint } from '#serve/pull/own-endpoint';
 import type { Upstream } from '#serve/pull/pull-files';
 import { pullThrough } from '#serve/pull/pull-through';
 import { createServe } from '#serve/serve';
 import { serveServer } from '#serve/server';
 import { SERVE_SETTING_NAMES, serveSettings, type ServeSettings } from '#serve/serve-settings';
 import { storePaths } from '#store/layout';
-import { openStore } from '#store/open-store';
+import { openStore, type Store } from '#store/open-store';
+import { StoreSweep } from '#store/upkeep/store-sweep';
+import { SWEEP_SETTING_NAMES, sweepLimits } from '#store/upkeep/sweep-settings';
 import { cliErrorOf, usageOf } from '../../cli-error-of.ts';
 import type { CommandContext } from '../../context.ts';
 import { CliError, EXIT } from '../../exit-code.ts';
@@ -38,13 +41,20 @@ export async function serve(options: ServeCommandOptions, context: CommandContex
   const { host, port, allow, ...settings } = settingsOf(options, context.env);
   const home = haulierHome(context.env);
   if (allow.length === 0 && !existsSync(storePaths(home).version))
-    throw new CliError(EXIT.usage, `${home} holds no store: set HAULIER_HOME to the folder that the worker has`);
+    throw new CliError(
+      EXIT.usage,
+      `${home} holds no store: set HAULIER_HOME to the folder that the worker has, install models with "haulier bundle install", ` +
+        'or fetch what clients ask for with --allow',
+    );
   const store = await openStore({ home }).catch((error: unknown) => {
     throw cliErrorOf(error);
   });
+  const logger = warningsTo(context);
+  const sweep = allow.length === 0 ? undefined : sweepOf(store, logger, context.env);
   const metrics = createServeMetrics();
   const http = httpOf(context.env);
-  const pull = pullThrough({ store, allow, upstream: upstreamOf(http, context.env), logger: warningsTo(context) });
+  const upstream = upstreamOf(http, context.env);
+  const pull = pullThrough({ store, allow, upstream, logger });
   const handler = createServe({ ...settings, store, pull, metrics: metrics.expose, onServed: metrics.count });
   const server = serveServer({ host, port, handler, onStop: pull?.stop });
   try {
@@ -54,12 +64,29 @@ export async function serve(options: ServeCommandOptions, context: CommandContex
         `cannot listen on port ${port ?? 7430} of ${host} (${messageOf(error)}): set --bind and --port, or 0 for a free port`,
       );
     });
-    context.stdout.write(greeting(home, `http://${isIPv6(at.host) ? `[${at.host}]` : at.host}:${at.port}`));
+    if (pull !== undefined) refuseOwnEndpoint(upstream.hfEndpoint, at);
+    sweep?.start();
+    context.stdout.write(greeting(home, serverUrl(shownAddress(at.host), at.port)));
     await untilAborted(context.signal);
   } finally {
+    sweep?.stop();
     await server.stop();
     http.close();
   }
+}
+
+/** What was fetched for clients must not fill the disk: no worker may look after this store. */
+function sweepOf(store: Store, logger: Logger, env: NodeJS.ProcessEnv): StoreSweep {
+  const values = settingsFrom(env, 'HAULIER_STORE_SWEEP_EVERY', ...SWEEP_SETTING_NAMES);
+  return new StoreSweep({ store, logger, limits: sweepLimits(values), everyMs: values.HAULIER_STORE_SWEEP_EVERY });
+}
+
+function refuseOwnEndpoint(endpoint: string, at: { readonly host: string; readonly port: number }): void {
+  if (isOwnEndpoint(endpoint, at))
+    throw new CliError(
+      EXIT.usage,
+      `HF_ENDPOINT is "${endpoint}", which is this server itself: set it for clients alone, and here to the hub that is asked, or not at all`,
+    );
 }
 
 /** Options of the command line count before settings of the environment. */
@@ -94,10 +121,16 @@ const upstreamOf = (http: Http, env: NodeJS.ProcessEnv): Upstream => ({
 const warningsTo = ({ stderr }: CommandContext): Logger => ({
   ...silentLogger,
   warn: (fields, event) => {
-    const { err } = fields as { readonly err?: unknown };
-    stderr.write(`warning: ${event}${err === undefined ? '' : `: ${messageOf(err)}`}\n`);
+    const { err, repo, revision, path, cid } = fields as Readonly<Record<string, unknown>>;
+    const about = [repo, revision, path, cid].filter((name) => name !== undefined).join(' ');
+    const why = err === undefined ? '' : `: ${messageOf(err)}`;
+    stderr.write(`warning: ${event}${about === '' ? '' : ` (${about})`}${why}\n`);
   },
 });
+
+/** Clients cannot ask a server at the address that stands for all interfaces. */
+const shownAddress = (bind: string): string =>
+  isEveryInterface(bind) ? (addressesOfHost(bind === '::')[0] ?? 'localhost') : bind;
 
 const greeting = (home: string, url: string): string =>
   [

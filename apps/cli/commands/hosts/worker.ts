@@ -7,7 +7,8 @@ import { formatBytes } from '#core/units';
 import { filesOf, type ModelRecords } from '#store/models/model-records';
 import { storePaths } from '#store/layout';
 import { openStore, type Store } from '#store/open-store';
-import type { SweepAction, SweepLimits } from '#store/upkeep/sweep-plan';
+import type { SweepAction } from '#store/upkeep/sweep-plan';
+import { SWEEP_SETTING_NAMES, sweepLimits } from '#store/upkeep/sweep-settings';
 import type { VerifyReport } from '#store/upkeep/verify';
 import { cliErrorOf } from '../../cli-error-of.ts';
 import type { CommandContext } from '../../context.ts';
@@ -78,7 +79,7 @@ export async function workerGc(
   context: CommandContext,
 ): Promise<void> {
   const dryRun = options.dryRun ?? false;
-  const limits = limitsOf(context.env);
+  const limits = sweepLimits(settingsFrom(context.env, ...SWEEP_SETTING_NAMES));
   const store = await hostStore(context);
   const report = await store.sweep({ ...limits, dryRun }).catch(refusedByDisk);
   const actions = dryRun ? report.actions : report.done;
@@ -143,26 +144,6 @@ const usesOf = (records: ModelRecords, sha256: string): string[] =>
   [...filesOf(records)]
     .filter(({ file }) => file.sha256 === sha256)
     .map(({ model, version, path }) => `${model}@${version}/${path}`);
-
-/** The limits of the worker of this host (docs/guide/configuration.md). */
-function limitsOf(env: NodeJS.ProcessEnv): Partial<SweepLimits> {
-  const settings = settingsFrom(
-    env,
-    'HAULIER_STORE_KEEP_QUARANTINE',
-    'HAULIER_STORE_KEEP_PARTIALS',
-    'HAULIER_STORE_KEEP_VERSIONS',
-    'HAULIER_STORE_WARN_BYTES',
-    'HAULIER_STORE_MAX_BYTES',
-  );
-  const { HAULIER_STORE_MAX_BYTES: hardLimitBytes } = settings;
-  return {
-    quarantineMs: settings.HAULIER_STORE_KEEP_QUARANTINE,
-    temporaryMs: settings.HAULIER_STORE_KEEP_PARTIALS,
-    versionMs: settings.HAULIER_STORE_KEEP_VERSIONS,
-    warnBytes: settings.HAULIER_STORE_WARN_BYTES,
-    ...(hardLimitBytes === undefined ? {} : { hardLimitBytes }),
-  };
-}
 
 function whatOf(action: SweepAction): string {
   switch (action.delete) {

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { silentLogger, type Logger } from '#core/logger';
 import { parseAddressPolicy } from '#http/address/address-policy';
 import { createHttp } from '#http/pool';
+import { freePort } from '#os/port';
 import type { ServeSettings } from '#serve/serve-settings';
 import { MetricsServer } from '../../../../apps/worker/metrics-server.ts';
 import { storeServer, type StoreServer } from '../../../../apps/worker/serve/store-server.ts';
@@ -23,7 +24,7 @@ interface Said {
   readonly event: string;
 }
 
-async function serverWith(serve: Partial<ServeSettings> | undefined) {
+async function serverWith(serve: Partial<ServeSettings> | undefined, endpoint = 'http://127.0.0.1:9') {
   const store = await temporaryStore();
   await publishBytes(store, Buffer.from('{}'), { view: hubView('config.json') });
   const http = createHttp({ addressPolicy: parseAddressPolicy([]) });
@@ -33,7 +34,7 @@ async function serverWith(serve: Partial<ServeSettings> | undefined) {
   const settings = { host: '127.0.0.1', port: 0, access: { tokens: [], networks: [] }, allow: [], ...serve };
   const config = {
     serve: serve === undefined ? undefined : settings,
-    huggingFace: { endpoint: 'http://127.0.0.1:9', token: undefined },
+    huggingFace: { endpoint, token: undefined },
     ipfsGateways: [],
   };
   const metrics = new MetricsServer({
@@ -65,6 +66,15 @@ describe('the store of a worker', () => {
     open.push(() => other.close());
     const said = await serverWith({ port: (other.address() as AddressInfo).port });
     expect(said).toMatchObject([{ event: 'serves nothing: the address cannot be had' }]);
+  });
+
+  it('EX5 is served, with an error in the log where HF_ENDPOINT is the server itself', async () => {
+    const port = await freePort();
+    const said = await serverWith({ port }, `http://localhost:${port}`);
+    expect(said.map(({ event }) => event)).toEqual([
+      'serves its store to standard clients',
+      'HF_ENDPOINT is this server itself: nothing can be fetched from the hub',
+    ]);
   });
 
   it('EX5 is not served where it is switched off', async () => {

@@ -1,9 +1,14 @@
 import { createServer } from 'node:http';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { utimes } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { HOUR_MS } from '#core/units';
+import { freePort } from '#os/port';
 import { runCommand } from '../../../../helpers/command.ts';
+import { until } from '../../../../helpers/until.ts';
 import { ask, cleansUp, hubView, publishBytes } from '../../../../packages/serve/serve-kit.ts';
 import { temporaryFolder, temporaryStore } from '../../../../packages/store/temp-store.ts';
 import { serve, type ServeCommandOptions } from '../../../../../apps/cli/commands/hosts/serve.ts';
@@ -50,7 +55,7 @@ describe('haulier serve', () => {
     [{ bind: '0.0.0.0' }, /HAULIER_SERVE_BIND is "0\.0\.0\.0".*HAULIER_SERVE_NETWORKS/],
     [{ port: '99999' }, /--port is "99999": write a port/],
     [{ repo: ['nonsense'] }, /--repo is "nonsense": write a repository and a model/],
-    [{ port: '0' }, /holds no store: set HAULIER_HOME/],
+    [{ port: '0' }, /holds no store: set HAULIER_HOME.*bundle install.*--allow/],
   ])('EX5 refuses %j with a sentence', async (options, message) => {
     const env = { HAULIER_HOME: join(await temporaryFolder(), 'none') };
     const { code, message: said } = await runCommand((context) => serve(options, context), { env });
@@ -67,5 +72,41 @@ describe('haulier serve', () => {
     });
     other.close();
     expect([code, message]).toEqual([2, expect.stringContaining(`port ${port} of 127.0.0.1`)]);
+  });
+
+  it('EX5 says an address that clients can use, where it listens on all of them', async () => {
+    const { paths } = await temporaryStore();
+    const stop = new AbortController();
+    const { stdout } = await runCommand((context) => serve({ port: '0', bind: '0.0.0.0' }, context), {
+      env: { HAULIER_HOME: paths.home, HAULIER_SERVE_NETWORKS: '127.0.0.0/8' },
+      signal: stop.signal,
+      onStdout: () => stop.abort('SIGINT'),
+    });
+    expect(stdout).toMatch(/HF_ENDPOINT=http:\/\/(?!0\.0\.0\.0)[\w.]+:\d+/);
+  });
+
+  it('EX5 refuses to ask itself for what it does not have', async () => {
+    const port = await freePort();
+    const { code, message } = await runCommand((context) => serve({ port: `${port}`, allow: ['acme/*'] }, context), {
+      env: { HAULIER_HOME: await temporaryFolder(), HF_ENDPOINT: `http://localhost:${port}` },
+    });
+    const said = `HF_ENDPOINT is "http://localhost:${port}", which is this server itself`;
+    expect([code, message]).toEqual([2, expect.stringContaining(said)]);
+  });
+
+  it('EX5 evicts what was fetched for clients when the store is over its limit', async () => {
+    const store = await temporaryStore();
+    const { sha256 } = await publishBytes(store, CONFIG);
+    const { path } = (await store.look(sha256))!;
+    const longAgo = new Date(Date.now() - 2 * HOUR_MS);
+    await utimes(path, longAgo, longAgo);
+    const stop = new AbortController();
+    const { code } = await runCommand((context) => serve({ port: '0', allow: ['acme/*'] }, context), {
+      env: { HAULIER_HOME: store.paths.home, HAULIER_STORE_MAX_BYTES: '1B', HAULIER_STORE_SWEEP_EVERY: '100ms' },
+      signal: stop.signal,
+      onStdout: () =>
+        void until(() => !existsSync(path), { what: 'the content is gone' }).finally(() => stop.abort('SIGINT')),
+    });
+    expect([code, existsSync(path)]).toEqual([0, false]);
   });
 });

@@ -2,18 +2,14 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { silentLogger } from '#core/logger';
 import type { StoreNotice } from '#store/context';
 import type { Store } from '#store/open-store';
-import { StoreSweep } from '../../../../apps/worker/host/store-sweep.ts';
+import { StoreSweep } from '#store/upkeep/store-sweep';
 import { until } from '../../../helpers/until.ts';
 
 type Limits = Parameters<Store['sweep']>[0];
 type Report = Awaited<ReturnType<Store['sweep']>>;
 
 const OVER: StoreNotice = { notice: 'store_over_limit', sha256: null, views: [], message: 'over' };
-const CONFIG = {
-  sweep: { everyMs: 1, quarantineMs: 7, partialsMs: 2, versionsMs: 90 },
-  storeWarnBytes: 100,
-  storeMaxBytes: 200,
-};
+const LIMITS = { quarantineMs: 7, temporaryMs: 2, versionMs: 90, warnBytes: 100, hardLimitBytes: 200 };
 
 const running: StoreSweep[] = [];
 afterEach(() => running.splice(0).forEach((one) => one.stop()));
@@ -32,17 +28,18 @@ function sweeping(reports: readonly (Partial<Report> | Error)[]) {
       return { actions: [], done: [], storeBytes: 0, warning: undefined, ...report };
     },
   };
-  const sweep = new StoreSweep({ store, config: CONFIG, onSwept: () => (swept += 1), logger: silentLogger });
+  const onSwept = (): void => void (swept += 1);
+  const sweep = new StoreSweep({ store, limits: LIMITS, everyMs: 1, onSwept, logger: silentLogger });
   running.push(sweep);
   sweep.start();
   return { asked, told, swept: () => swept };
 }
 
-describe('the sweep of a worker', () => {
-  it('VE5 runs again and again by the limits of the configuration, also after one that failed', async () => {
+describe('a store that is swept', () => {
+  it('VE5 runs again and again by its limits, also after one that failed', async () => {
     const { asked } = sweeping([new Error('disk'), {}]);
     await until(() => asked.length >= 3, { what: 'three sweeps' });
-    expect(asked[0]).toEqual({ quarantineMs: 7, temporaryMs: 2, versionMs: 90, warnBytes: 100, hardLimitBytes: 200 });
+    expect(asked[0]).toEqual(LIMITS);
   });
 
   it('VE5 publishes one notice each time that the store goes over its limit', async () => {

@@ -1,14 +1,16 @@
 import type { Logger } from '#core/logger';
 import { MINUTE_MS } from '#core/units';
-import type { StoreNotice } from '#store/context';
-import type { Store } from '#store/open-store';
-import type { WorkerConfig } from '../config.ts';
+import type { StoreNotice } from '../context.ts';
+import type { Store } from '../open-store.ts';
+import type { SweepLimits } from './sweep-plan.ts';
 
 export interface StoreSweepOptions {
   readonly store: Pick<Store, 'sweep'>;
-  readonly config: Pick<WorkerConfig, 'sweep' | 'storeWarnBytes' | 'storeMaxBytes'>;
+  readonly limits: Partial<SweepLimits>;
+  /** Pause between two sweeps, in milliseconds. */
+  readonly everyMs: number;
   /** Something was deleted. */
-  readonly onSwept: () => void;
+  readonly onSwept?: (() => void) | undefined;
   readonly logger: Logger;
   /** Pause before the first sweep, so that downloads come first after a start; milliseconds. */
   readonly firstAfterMs?: number;
@@ -18,7 +20,7 @@ export interface StoreSweepOptions {
 /** Spreads the sweeps of a fleet that started together. */
 const JITTER = 0.1;
 
-/** Deletes what the host no longer needs, a while after the start and then every hour. */
+/** Deletes what the host no longer needs, a while after the start and then again and again. */
 export class StoreSweep {
   readonly #options: StoreSweepOptions;
   #timer: NodeJS.Timeout | undefined;
@@ -30,8 +32,8 @@ export class StoreSweep {
   }
 
   start(): void {
-    const { firstAfterMs = MINUTE_MS, config } = this.#options;
-    this.#sweepIn(Math.min(firstAfterMs, config.sweep.everyMs));
+    const { firstAfterMs = MINUTE_MS, everyMs } = this.#options;
+    this.#sweepIn(Math.min(firstAfterMs, everyMs));
   }
 
   /** Does not wait for a running sweep, which may end after any step. Safe twice and before start. */
@@ -52,24 +54,17 @@ export class StoreSweep {
   }
 
   async #due(): Promise<void> {
-    const { config, logger } = this.#options;
+    const { everyMs, logger } = this.#options;
     await this.#sweep().catch((err: unknown) => logger.warn({ err }, 'store could not be swept'));
-    this.#sweepIn(config.sweep.everyMs);
+    this.#sweepIn(everyMs);
   }
 
   async #sweep(): Promise<void> {
-    const { store, config, onSwept, logger } = this.#options;
-    const { quarantineMs, partialsMs, versionsMs } = config.sweep;
-    const { done, storeBytes, warning } = await store.sweep({
-      quarantineMs,
-      temporaryMs: partialsMs,
-      versionMs: versionsMs,
-      warnBytes: config.storeWarnBytes,
-      ...(config.storeMaxBytes === undefined ? {} : { hardLimitBytes: config.storeMaxBytes }),
-    });
+    const { store, limits, onSwept, logger } = this.#options;
+    const { done, storeBytes, warning } = await store.sweep(limits);
     this.#over = warning !== undefined;
     if (done.length === 0) return;
     logger.info({ deleted: done.length, storeBytes }, 'store swept');
-    onSwept();
+    onSwept?.();
   }
 }
