@@ -42,8 +42,8 @@ const TAKEN_UP_MS = 500;
 interface Followed extends Peer {
   /** Ends the questions; undefined for a peer that is not in the book any more. */
   stop: AbortController | undefined;
-  /** Unanswered questions since its last answer; undefined before the first answer. */
-  unanswered: number | undefined;
+  /** Unanswered questions since its last answer, or since it was named. */
+  unanswered: number;
   joinedAt: number;
   /** Undefined before the first answer, or refusal. */
   askedAt: number | undefined;
@@ -139,7 +139,7 @@ export class FollowedPeers {
     return {
       ...this.#options.peerAt(url, this.asked),
       stop: undefined,
-      unanswered: undefined,
+      unanswered: 0,
       joinedAt: 0,
       askedAt: undefined,
     };
@@ -182,8 +182,8 @@ export class FollowedPeers {
     } catch (error) {
       if (stop.signal.aborted) return;
       this.#options.logger.debug({ peer: file.name, err: error }, 'a peer does not say what it has');
-      if (followed.unanswered !== undefined) followed.unanswered += 1;
-      if (followed.unanswered === AWAY_AFTER) this.#options.onAway?.(file.url);
+      followed.unanswered += 1;
+      if (followed.unanswered % AWAY_AFTER === 0) this.#options.onAway?.(file.url);
     } finally {
       followed.askedAt ??= performance.now();
     }
