@@ -54,6 +54,8 @@ const LED_PATIENCE_MS = 5 * MINUTE_MS;
 const ALONE_PIECES = 4;
 /** So long after a peer sent a wrong leaf that no other peer has, the origin is asked for it: the tracker may not know yet that the piece is missing. */
 const REFUSED_MS = 3 * SECOND_MS;
+/** What several peers tell within this wakes the transfer once. */
+const WAKE_MS = 25;
 /** How long a view of the peers counts: each claim asks for it many times. */
 const VIEW_MS = 50;
 
@@ -92,6 +94,7 @@ export class HostShare implements FileShare {
   /** When a peer sent a wrong leaf first. */
   readonly #refusedAt = new Map<number, number>();
   #wake: () => void = () => undefined;
+  #waking: NodeJS.Timeout | undefined;
   #file: HeldFile | undefined;
   #pieceBytes = pieceBytesOf(0);
   #view: View | undefined;
@@ -106,7 +109,7 @@ export class HostShare implements FileShare {
     this.#now = options.now ?? (() => performance.now());
     const { book, peerAt, onFault, logger = silentLogger } = options;
     const onAway = (url: string): void => onFault?.(url, 0, 'unreachable');
-    this.#peers = new FollowedPeers({ book, peerAt, onAway, onMore: () => this.#wake(), logger });
+    this.#peers = new FollowedPeers({ book, peerAt, onAway, onMore: () => this.#wakeSoon(), logger });
   }
 
   /** Begins to ask the peers, until `stop`. */
@@ -116,6 +119,7 @@ export class HostShare implements FileShare {
 
   /** Safe twice and before start. */
   stop(): void {
+    clearTimeout(this.#waking);
     this.#peers.stop();
   }
 
@@ -126,6 +130,13 @@ export class HostShare implements FileShare {
   /** The tracker has said something new. */
   wake(): void {
     this.#wake();
+  }
+
+  #wakeSoon(): void {
+    this.#waking ??= setTimeout(() => {
+      this.#waking = undefined;
+      this.#wake();
+    }, WAKE_MS);
   }
 
   get sources(): readonly Source[] {

@@ -12,14 +12,28 @@ export interface Telling {
   readonly headers: Headers;
 }
 
-/** Pieces that arrive within this are told together. */
+/** Pieces that arrive within this are told together; also that this host is less busy. */
 const BATCH_MS = 50;
-/** A line is sent at least this often: the other host hears that this one is there, and how busy it is. */
+/** That this host is busier is told so much later: often another upload has ended by then. */
+const BUSIER_MS = 250;
+/** A line is sent at least this often: the other host hears that this one is there. */
 const REPEAT_MS = SECOND_MS;
 /** The other host asks again after this, so that its right to read is checked again. */
 const LONGEST_MS = 60 * SECOND_MS;
 /** A client that does not read its lines is not served. */
 const MOST_UNREAD_BYTES = 64 * 1024;
+
+/** The pieces of each file in this turn of the event loop: all hosts that ask are told the same. */
+const told = new WeakMap<GrowingLeaves, string>();
+
+function piecesOf(file: GrowingLeaves): string {
+  const known = told.get(file);
+  if (known !== undefined) return known;
+  const text = mapOf(file).toString();
+  told.set(file, text);
+  setImmediate(() => told.delete(file));
+  return text;
+}
 
 /**
  * Answers with a line whenever this host has more pieces of a growing file, or begins or ends an upload: the pieces, as in `Swarm-Have`, a space, and how
@@ -29,7 +43,8 @@ export function tellPieces({ response }: Exchange, { file, slots, isOffered, hea
   // A client that left before has closed its response, and that is not said again.
   if (response.destroyed) return;
   response.writeHead(200, { ...headers, 'content-type': 'text/plain; charset=utf-8' });
-  let batch: NodeJS.Timeout | undefined;
+  let last = { map: '', load: 0 };
+  let [batch, dueAt]: [NodeJS.Timeout | undefined, number] = [undefined, Infinity];
   const ends: (() => void)[] = [];
   const stop = (): void => {
     clearTimeout(batch);
@@ -41,17 +56,27 @@ export function tellPieces({ response }: Exchange, { file, slots, isOffered, hea
     response.end();
   };
   const tell = (): void => {
-    batch = undefined;
-    const map = mapOf(file).toString();
-    response.write(`${map} ${slots.load}\n`);
-    if (map === 'all' || !isOffered()) finish();
+    last = { map: piecesOf(file), load: slots.load };
+    response.write(`${last.map} ${last.load}\n`);
+    repeat.refresh();
+    if (last.map === 'all' || !isOffered()) finish();
     else if (response.writableLength > MOST_UNREAD_BYTES) response.destroy();
   };
-  const tellSoon = (): void => void (batch ??= setTimeout(tell, BATCH_MS));
+  const tellNews = (): void => {
+    dueAt = Infinity;
+    if (piecesOf(file) !== last.map || slots.load !== last.load || !isOffered()) tell();
+  };
+  const tellWithin = (ms: number): void => {
+    const at = performance.now() + ms;
+    if (at >= dueAt) return;
+    clearTimeout(batch);
+    [batch, dueAt] = [setTimeout(tellNews, ms), at];
+  };
+  const repeat = setInterval(tell, REPEAT_MS);
   ends.push(
-    file.onMore(tellSoon),
-    slots.onChange(tellSoon),
-    clearing(setInterval(tell, REPEAT_MS)),
+    file.onMore(() => tellWithin(BATCH_MS)),
+    slots.onChange(() => tellWithin(slots.load < last.load ? BATCH_MS : BUSIER_MS)),
+    clearing(repeat),
     clearing(setTimeout(finish, LONGEST_MS)),
   );
   response.once('close', stop);

@@ -20,13 +20,13 @@ function unread() {
   return { response, errors };
 }
 
-function told(response: ServerResponse, isOffered: () => boolean) {
+function told(response: ServerResponse, isOffered: () => boolean, isDone: () => boolean = () => false) {
   const listeners = new Set<() => void>();
   const onMore = (listener: () => void) => {
     listeners.add(listener);
     return () => listeners.delete(listener);
   };
-  const file = { table, isDone: () => false, onMore } as unknown as GrowingLeaves;
+  const file = { table, isDone, onMore } as unknown as GrowingLeaves;
   const slots = new UploadSlots();
   tellPieces({ response } as Exchange, { file, slots, isOffered, headers: {} });
   return { listeners, slots };
@@ -50,5 +50,47 @@ describe('what a host tells of its pieces', () => {
     const { response } = unread();
     response.destroy();
     expect(told(response, () => true).listeners.size).toBe(0);
+  });
+
+  it('tells less load at once and more load later; nothing for a change that is over by then', async () => {
+    const { response } = unread();
+    const lines: string[] = [];
+    response.write = ((line: string) => (lines.push(line.trim()), true)) as ServerResponse['write'];
+    const { slots, listeners } = told(response, () => true);
+    const none = lines.splice(0)[0]!.split(' ')[0]!;
+    const { signal } = new AbortController();
+    const brief = await slots.take(signal);
+    brief?.();
+    const first = await slots.take(signal);
+    await pause(120);
+    expect(lines.splice(0)).toEqual([]);
+    await pause(200);
+    expect(lines.splice(0)).toEqual([`${none} 1`]);
+    first?.();
+    await pause(120);
+    expect(lines.splice(0)).toEqual([`${none} 0`]);
+    // A block that completes no piece.
+    for (const listener of listeners) listener();
+    await pause(120);
+    expect(lines).toEqual([]);
+    response.emit('close');
+  });
+
+  it('tells a new piece at once, with a greater load that was to be told later', async () => {
+    const { response } = unread();
+    const lines: string[] = [];
+    response.write = ((line: string) => (lines.push(line.trim()), true)) as ServerResponse['write'];
+    let isComplete = false;
+    const { slots, listeners } = told(
+      response,
+      () => true,
+      () => isComplete,
+    );
+    lines.splice(0);
+    await slots.take(new AbortController().signal);
+    isComplete = true;
+    for (const listener of listeners) listener();
+    await pause(120);
+    expect([lines, response.writableEnded]).toEqual([['all 1'], true]);
   });
 });
