@@ -77,10 +77,9 @@ export class ReadBuffers {
 
   /** Keeps the bytes until a pause ends; the stream that gets them then is read again, and with it the socket. */
   #keepsWaiting(socket: Socket, bytes: Buffer): boolean {
-    const isRead = this.#inBody && !this.holding && socket.readableLength === 0;
     const waitingBytes = this.#waitingBytes + bytes.length;
-    const pauseMs = isRead ? this.#pauses.after(bytes.length, waitingBytes, performance.now()) : 0;
-    if (pauseMs === 0) {
+    const pauseMs = this.#inBody ? this.#pauses.after(bytes.length, waitingBytes, performance.now()) : 0;
+    if (pauseMs === 0 || this.holding || socket.readableLength > 0) {
       this.#handOn(socket);
       return false;
     }

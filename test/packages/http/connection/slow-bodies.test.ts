@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, type RequestListener, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
@@ -7,6 +8,7 @@ import { parseAddressPolicy } from '#http/address/address-policy';
 import { createHttp, type Http, type HttpTimeouts } from '#http/pool';
 import { KIB } from '#core/units';
 import { sha256Of, someBytes } from '../../../helpers/origin/origin-content.ts';
+import { LOOPBACK_TLS } from '../../../helpers/origin/origin-tls.ts';
 
 const CONTENT = someBytes(640 * KIB);
 const STEP_BYTES = 1448;
@@ -18,20 +20,26 @@ afterEach(async () => {
 
 type Send = (response: ServerResponse) => Promise<void>;
 
-async function start(send: Send, timeouts: Partial<HttpTimeouts> = {}): Promise<{ url: string; http: Http }> {
-  const server = createServer((_request, response) => {
+interface Started {
+  readonly url: string;
+  readonly http: Http;
+}
+
+async function start(secure: boolean, send: Send, timeouts: Partial<HttpTimeouts> = {}): Promise<Started> {
+  const answer: RequestListener = (_request, response) => {
     response.writeHead(200, { 'content-length': CONTENT.length });
     // The client may leave in the middle.
     send(response).catch(() => response.destroy());
-  });
+  };
+  const server = secure ? createTlsServer(LOOPBACK_TLS, answer) : createServer(answer);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const http = createHttp({ addressPolicy: parseAddressPolicy(['127.0.0.1']), timeouts });
+  const http = createHttp({ addressPolicy: parseAddressPolicy(['127.0.0.1']), timeouts, ca: LOOPBACK_TLS.cert });
   closers.push(
     () => new Promise((resolve) => server.close(resolve)),
     () => server.closeAllConnections(),
     () => http.close(),
   );
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/x`, http };
+  return { url: `http${secure ? 's' : ''}://127.0.0.1:${(server.address() as AddressInfo).port}/x`, http };
 }
 
 /** Sends packet by packet, about 1 MiB/s, up to the position. */
@@ -60,9 +68,12 @@ function consumer(take: (chunk: Uint8Array) => void | Promise<void> = () => unde
 
 const never = new AbortController().signal;
 
-describe('a body that comes packet by packet', () => {
+describe.each([
+  ['plain', false],
+  ['TLS', true],
+])('a body that comes packet by packet over %s', (_what, secure) => {
   it('is read in few and larger reads, whole and in order, however the consumer holds its chunks', async () => {
-    const { url, http } = await start(async (response) => {
+    const { url, http } = await start(secure, async (response) => {
       await drip(response, CONTENT.length);
       response.end();
     });
@@ -77,7 +88,7 @@ describe('a body that comes packet by packet', () => {
 
   it('ends as soon as its last byte is there', async () => {
     let sentAt = 0;
-    const { url, http } = await start(async (response) => {
+    const { url, http } = await start(secure, async (response) => {
       await drip(response, CONTENT.length - 100);
       sentAt = performance.now();
       response.end(CONTENT.subarray(-100));
@@ -92,7 +103,7 @@ describe('a body that comes packet by packet', () => {
 
   it('hands over all that came before the connection broke off', async () => {
     const cutAt = 400 * KIB;
-    const { url, http } = await start(async (response) => {
+    const { url, http } = await start(secure, async (response) => {
       await drip(response, cutAt);
       await pause(60);
       response.destroy();
@@ -103,7 +114,7 @@ describe('a body that comes packet by packet', () => {
   });
 
   it('that stops is given up after the time without a byte, no later', async () => {
-    const { url, http } = await start((response) => drip(response, 400 * KIB), { stallMs: 300 });
+    const { url, http } = await start(secure, (response) => drip(response, 400 * KIB), { stallMs: 300 });
     const { seen, sink } = consumer();
     let lastAt = 0;
     const data = (chunk: Uint8Array) => ((lastAt = performance.now()), sink.data(chunk));
@@ -115,7 +126,7 @@ describe('a body that comes packet by packet', () => {
   });
 
   it('is ended at once by its signal, and nothing is handed over after that', async () => {
-    const { url, http } = await start((response) => drip(response, CONTENT.length));
+    const { url, http } = await start(secure, (response) => drip(response, CONTENT.length));
     const stop = new AbortController();
     let bytes = 0;
     const { sink } = consumer((chunk) => {
