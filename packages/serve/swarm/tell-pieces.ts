@@ -12,10 +12,8 @@ export interface Telling {
   readonly headers: Headers;
 }
 
-/** Pieces that arrive within this are told together; also that this host is less busy. */
+/** What changes within this is told together. Load that is told much later sends several hosts to the same one. */
 const BATCH_MS = 50;
-/** That this host is busier is told so much later: often another upload has ended by then. */
-const BUSIER_MS = 250;
 /** A line is sent at least this often: the other host hears that this one is there. */
 const REPEAT_MS = SECOND_MS;
 /** The other host asks again after this, so that its right to read is checked again. */
@@ -44,7 +42,7 @@ export function tellPieces({ response }: Exchange, { file, slots, isOffered, hea
   if (response.destroyed) return;
   response.writeHead(200, { ...headers, 'content-type': 'text/plain; charset=utf-8' });
   let last = { map: '', load: 0 };
-  let [batch, dueAt]: [NodeJS.Timeout | undefined, number] = [undefined, Infinity];
+  let batch: NodeJS.Timeout | undefined;
   const ends: (() => void)[] = [];
   const stop = (): void => {
     clearTimeout(batch);
@@ -63,19 +61,14 @@ export function tellPieces({ response }: Exchange, { file, slots, isOffered, hea
     else if (response.writableLength > MOST_UNREAD_BYTES) response.destroy();
   };
   const tellNews = (): void => {
-    dueAt = Infinity;
+    batch = undefined;
     if (piecesOf(file) !== last.map || slots.load !== last.load || !isOffered()) tell();
   };
-  const tellWithin = (ms: number): void => {
-    const at = performance.now() + ms;
-    if (at >= dueAt) return;
-    clearTimeout(batch);
-    [batch, dueAt] = [setTimeout(tellNews, ms), at];
-  };
+  const tellSoon = (): void => void (batch ??= setTimeout(tellNews, BATCH_MS));
   const repeat = setInterval(tell, REPEAT_MS);
   ends.push(
-    file.onMore(() => tellWithin(BATCH_MS)),
-    slots.onChange(() => tellWithin(slots.load < last.load ? BATCH_MS : BUSIER_MS)),
+    file.onMore(tellSoon),
+    slots.onChange(tellSoon),
     clearing(repeat),
     clearing(setTimeout(finish, LONGEST_MS)),
   );

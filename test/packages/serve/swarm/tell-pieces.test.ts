@@ -52,7 +52,7 @@ describe('what a host tells of its pieces', () => {
     expect(told(response, () => true).listeners.size).toBe(0);
   });
 
-  it('tells less load at once and more load later; nothing for a change that is over by then', async () => {
+  it('tells a change of its load; nothing for one that is over by then, and for a block that completes no piece', async () => {
     const { response } = unread();
     const lines: string[] = [];
     response.write = ((line: string) => (lines.push(line.trim()), true)) as ServerResponse['write'];
@@ -61,22 +61,21 @@ describe('what a host tells of its pieces', () => {
     const { signal } = new AbortController();
     const brief = await slots.take(signal);
     brief?.();
-    const first = await slots.take(signal);
     await pause(120);
     expect(lines.splice(0)).toEqual([]);
-    await pause(200);
+    const first = await slots.take(signal);
+    await pause(120);
     expect(lines.splice(0)).toEqual([`${none} 1`]);
     first?.();
     await pause(120);
     expect(lines.splice(0)).toEqual([`${none} 0`]);
-    // A block that completes no piece.
     for (const listener of listeners) listener();
     await pause(120);
     expect(lines).toEqual([]);
     response.emit('close');
   });
 
-  it('tells a new piece at once, with a greater load that was to be told later', async () => {
+  it('tells a new piece and a new load in one line', async () => {
     const { response } = unread();
     const lines: string[] = [];
     response.write = ((line: string) => (lines.push(line.trim()), true)) as ServerResponse['write'];
