@@ -58,6 +58,8 @@ const LED_PATIENCE_MS = 5 * MINUTE_MS;
 const ALONE_PIECES = 4;
 /** So long after a peer sent a wrong leaf that no other peer has, the origin is asked for it: the tracker may not know yet that the piece is missing. */
 const REFUSED_MS = 3 * SECOND_MS;
+/** What peers tell wakes the transfer at once, and what they tell within this after it wakes it once more. */
+const WAKE_MS = 40;
 /** How long a view of the peers counts: each claim asks for it many times. */
 const VIEW_MS = 50;
 
@@ -97,6 +99,9 @@ export class HostShare implements FileShare {
   /** When a peer sent a wrong leaf first. */
   readonly #refusedAt = new Map<number, number>();
   #wake: () => void = () => undefined;
+  /** Runs while the peers tell things that do not wake the transfer yet. */
+  #quiet: NodeJS.Timeout | undefined;
+  #isToldMore = false;
   #file: HeldFile | undefined;
   #pieceBytes = pieceBytesOf(0);
   #view: View | undefined;
@@ -113,7 +118,7 @@ export class HostShare implements FileShare {
     this.#now = options.now ?? (() => performance.now());
     const { book, peerAt, onFault, logger = silentLogger } = options;
     const onAway = (url: string): void => onFault?.(url, 0, 'unreachable');
-    this.#peers = new FollowedPeers({ book, peerAt, onAway, onMore: () => this.#wake(), logger });
+    this.#peers = new FollowedPeers({ book, peerAt, onAway, onMore: () => this.#told(), logger });
   }
 
   /** Begins to ask the peers, until `stop`. */
@@ -123,6 +128,7 @@ export class HostShare implements FileShare {
 
   /** Safe twice and before start. */
   stop(): void {
+    clearTimeout(this.#quiet);
     this.#peers.stop();
   }
 
@@ -132,6 +138,17 @@ export class HostShare implements FileShare {
 
   /** The tracker has said something new. */
   wake(): void {
+    this.#wake();
+  }
+
+  /** A peer has more pieces than before, or is less busy. */
+  #told(): void {
+    this.#isToldMore = this.#quiet !== undefined;
+    if (this.#isToldMore) return;
+    this.#quiet = setTimeout(() => {
+      this.#quiet = undefined;
+      if (this.#isToldMore) this.#told();
+    }, WAKE_MS);
     this.#wake();
   }
 

@@ -107,9 +107,10 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     this.#before = 'end';
     this.#watch.head();
     this.#isRefused = REFUSED.has(status);
-    this.#connection.buffers.inBody = true;
+    const flattened = flat(headers);
+    this.#connection.buffers.bodyBegins(lengthOf(flattened));
     try {
-      this.#wanted = this.#consumer.head(status, flat(headers));
+      this.#wanted = this.#consumer.head(status, flattened);
     } catch (error) {
       this.#fail(error, true);
     }
@@ -119,8 +120,9 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     // A parser that is resumed within a body until close reports an empty piece.
     if (this.#settled || chunk.length === 0) return;
     this.#watch.bytes(chunk.length);
-    if (!this.#wanted) return this.#drain(chunk.length);
     const { buffers } = this.#connection;
+    buffers.bodyPassed(chunk.length);
+    if (!this.#wanted) return this.#drain(chunk.length);
     buffers.holding = true;
     try {
       const held = this.#consumer.data(chunk);
@@ -170,7 +172,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     this.#settled = true;
     this.#watch.stop();
     this.#signal.removeEventListener('abort', this.#onAbort);
-    this.#connection.buffers.inBody = false;
+    this.#connection.buffers.bodyEnds();
     if (this.#isRefused) this.#connection.destroy();
     this.#resolve(failure);
   }
@@ -184,3 +186,8 @@ const flat = (headers: Record<string, string | string[] | undefined>): ResponseH
       Array.isArray(value) ? [...new Set(value)].join(', ') : (value ?? ''),
     ]),
   );
+
+/** @returns undefined for a body in chunks, and for one that lasts until close */
+function lengthOf({ 'content-length': length }: ResponseHeaders): number | undefined {
+  return length === undefined ? undefined : Number(length);
+}

@@ -1,4 +1,5 @@
 import { HttpFailure } from '../http-error.ts';
+import { tickEvery } from './shared-ticks.ts';
 
 /** Bounds of one response; there is no total timeout, because a large file may take hours. */
 export interface ProgressTimeouts {
@@ -19,7 +20,7 @@ export class ProgressWatch {
   readonly #timeouts: ProgressTimeouts;
   readonly #onTimeout: (failure: HttpFailure) => void;
   readonly #tickMs: number;
-  #timer: NodeJS.Timeout | undefined;
+  #endTicks: (() => void) | undefined;
   #tickedAtMs = 0;
   #waitingForHead = true;
   #held = false;
@@ -38,8 +39,7 @@ export class ProgressWatch {
   /** The request was sent. */
   start(): void {
     this.#tickedAtMs = performance.now();
-    this.#timer = setInterval(() => this.#tick(), this.#tickMs);
-    this.#timer.unref();
+    this.#endTicks = tickEvery(this.#tickMs, () => this.#tick());
   }
 
   head(): void {
@@ -61,7 +61,7 @@ export class ProgressWatch {
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    this.#endTicks?.();
   }
 
   #tick(): void {

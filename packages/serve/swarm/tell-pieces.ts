@@ -14,14 +14,26 @@ export interface Telling {
   readonly headers: Headers;
 }
 
-/** Pieces that arrive within this are told together. */
+/** What changes within this is told together. Load that is told much later sends several hosts to the same one. */
 const BATCH_MS = 50;
-/** A line is sent at least this often: the other host hears that this one is there, and how busy it is. */
+/** A line is sent at least this often: the other host hears that this one is there. */
 const REPEAT_MS = SECOND_MS;
 /** The other host asks again after this, so that its right to read is checked again. */
 const LONGEST_MS = 60 * SECOND_MS;
 /** A client that does not read its lines is not served. */
 const MOST_UNREAD_BYTES = 64 * 1024;
+
+/** The pieces of each file in this turn of the event loop: all hosts that ask are told the same. */
+const told = new WeakMap<GrowingLeaves, string>();
+
+function piecesOf(file: GrowingLeaves): string {
+  const known = told.get(file);
+  if (known !== undefined) return known;
+  const text = mapOf(file).toString();
+  told.set(file, text);
+  setImmediate(() => told.delete(file));
+  return text;
+}
 
 /**
  * Answers with a line whenever this host has more pieces of a growing file, or begins or ends an upload: the pieces, as in `Swarm-Have`, a space, and how
@@ -36,6 +48,7 @@ export function tellPieces(
   if (response.destroyed) return;
   response.writeHead(200, { ...headers, 'content-type': 'text/plain; charset=utf-8' });
   const batchMs = Math.min(REPEAT_MS, Math.max(BATCH_MS, everyMs));
+  let last = { map: '', load: 0 };
   let batch: NodeJS.Timeout | undefined;
   const ends: (() => void)[] = [];
   const stop = (): void => {
@@ -48,17 +61,22 @@ export function tellPieces(
     response.end();
   };
   const tell = (): void => {
-    batch = undefined;
-    const map = mapOf(file).toString();
-    response.write(`${map} ${slots.load}\n`);
-    if (map === 'all' || !isOffered() || stopping.aborted) finish();
+    last = { map: piecesOf(file), load: slots.load };
+    response.write(`${last.map} ${last.load}\n`);
+    repeat.refresh();
+    if (last.map === 'all' || !isOffered() || stopping.aborted) finish();
     else if (response.writableLength > MOST_UNREAD_BYTES) response.destroy();
   };
-  const tellSoon = (): void => void (batch ??= setTimeout(tell, batchMs));
+  const tellNews = (): void => {
+    batch = undefined;
+    if (piecesOf(file) !== last.map || slots.load !== last.load || !isOffered()) tell();
+  };
+  const tellSoon = (): void => void (batch ??= setTimeout(tellNews, batchMs));
+  const repeat = setInterval(tell, REPEAT_MS);
   ends.push(
     file.onMore(tellSoon),
     slots.onChange(tellSoon),
-    clearing(setInterval(tell, REPEAT_MS)),
+    clearing(repeat),
     clearing(setTimeout(finish, LONGEST_MS)),
     () => stopping.removeEventListener('abort', finish),
   );

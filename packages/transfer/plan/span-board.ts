@@ -1,5 +1,6 @@
 import type { ByteRange } from '#core/bytes/byte-range';
 import type { Grid } from './grid.ts';
+import { UnitExclusions } from './unit-exclusions.ts';
 
 const FREE = 0;
 const BUSY = 1;
@@ -33,10 +34,7 @@ export class SpanBoard {
   readonly grid: Grid;
   readonly #state: Uint8Array;
   readonly #origin: Uint16Array;
-  readonly #badFrom = new Map<number, Set<number>>();
-  readonly #withheld = new Map<number, Set<number>>();
-  /** By source, the units that it probably does not have: skipped until there is nothing else to fetch from it. */
-  readonly #setAside = new Map<number, Set<number>>();
+  readonly #exclusions = new UnitExclusions();
   readonly #claims = new Set<Claim>();
   #isOffered: ((unit: number, source: number) => boolean) | undefined;
   #doneBytes = 0;
@@ -65,7 +63,7 @@ export class SpanBoard {
 
   /** Missing units of which a source sent wrong bytes. */
   get refusedUnits(): number[] {
-    return [...this.#badFrom.keys()].filter((unit) => !this.isTaken(unit));
+    return [...this.#exclusions.refused].filter((unit) => !this.isTaken(unit));
   }
 
   /** Units `[0, frontier)` are done. */
@@ -170,17 +168,14 @@ export class SpanBoard {
    * @returns how many different sources sent wrong bytes for it
    */
   exclude(unit: number, source: number): number {
-    const bad = this.#badFrom.get(unit) ?? new Set<number>();
-    bad.add(source);
-    this.#badFrom.set(unit, bad);
+    const sources = this.#exclusions.sentWrong(unit, source);
     this.#free(unit, unit + 1);
-    return bad.size;
+    return sources;
   }
 
   /** The source does not have the unit; it is not asked for the unit again. */
   withhold(unit: number, source: number): void {
-    const missing = this.#withheld.get(unit) ?? new Set<number>();
-    this.#withheld.set(unit, missing.add(source));
+    this.#exclusions.withheld(unit, source);
     this.#free(unit, unit + 1);
   }
 
@@ -189,13 +184,11 @@ export class SpanBoard {
    * requested from it now stay claimed.
    */
   setAside(first: number, end: number, source: number): void {
-    const aside = this.#setAside.get(source) ?? new Set<number>();
-    this.#setAside.set(source, aside);
     const own = [...this.#claims].filter((claim) => claim.source === source && claim.next < claim.end);
     const asked = new Set(own.filter((claim) => !this.passesOver(claim, claim.next)).map(({ next }) => next));
     for (let unit = first; unit < end; unit += 1) {
       if (asked.has(unit) || this.isTaken(unit) || this.isExcluded(unit, source)) continue;
-      aside.add(unit);
+      this.#exclusions.setAside(unit, source);
       for (const claim of own) if (claim.next <= unit && unit < claim.end) claim.givenUp.add(unit);
     }
     this.#free(first, end);
@@ -203,15 +196,10 @@ export class SpanBoard {
 
   /** Makes set-aside units available to the source again. @returns false when none of them is wanted */
   readmit(source: number): boolean {
-    const aside = this.#setAside.get(source);
-    this.#setAside.delete(source);
-    return aside !== undefined && [...aside].some((unit) => this.#isWantedFrom(source, unit));
+    return [...this.#exclusions.readmit(source)].some((unit) => this.#isWantedFrom(source, unit));
   }
 
-  isExcluded = (unit: number, source: number): boolean =>
-    (this.#badFrom.get(unit)?.has(source) ?? false) ||
-    (this.#withheld.get(unit)?.has(source) ?? false) ||
-    (this.#setAside.get(source)?.has(unit) ?? false);
+  isExcluded = (unit: number, source: number): boolean => this.#exclusions.has(unit, source);
 
   /** Whether the claim does not fetch the unit, although it lies in its range. */
   passesOver = (claim: Claim, unit: number): boolean =>

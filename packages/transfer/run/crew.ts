@@ -1,11 +1,11 @@
 import { SourceError } from '#core/failure';
-import type { Layer } from '#core/layer';
 import type { Decision } from '#core/policy';
 import { judgeBadLeaf } from '../proof/bad-leaf.ts';
 import { adjustConnections } from '../plan/connections.ts';
 import type { CrewOptions } from './crew-options.ts';
 import { abortWhenTooSlow, endNeedless } from './end-tries.ts';
 import { readFromStart } from './first-byte-reads.ts';
+import { JoinedSources } from './joined-sources.ts';
 import { SpanEnded } from '../proof/leaf-cutter.ts';
 import { asksEachPart, missesBlock } from '../plan/missing-parts.ts';
 import { chooseMode, findsOtherWay } from '../plan/other-way.ts';
@@ -29,7 +29,7 @@ interface RunningTry {
 export class Crew {
   readonly #options: CrewOptions;
   readonly #running = new Set<RunningTry>();
-  #joinedLayers: number;
+  readonly #joined: JoinedSources;
   #isUnsizedDone = false;
   #isOver = false;
   #resolve: () => void = () => undefined;
@@ -40,7 +40,7 @@ export class Crew {
   constructor(options: CrewOptions) {
     this.#options = options;
     for (const state of options.states) chooseMode(state, this.#ground?.board);
-    this.#joinedLayers = options.joinsAllLayers ? options.layers.length : 1;
+    this.#joined = new JoinedSources(options);
   }
 
   get #ground(): Ground | undefined {
@@ -113,8 +113,8 @@ export class Crew {
     if (this.#isDone()) return this.#end();
     this.#startAll();
     if (this.#running.size > 0) return;
-    if (this.#hasPausedWork()) this.#wakeWhenPausesEnd();
-    else if (this.#ground !== undefined && asksEachPart(this.#ground.board, this.#joined())) this.#pump();
+    if (this.#joined.hasWork(this.#ground?.board)) this.#wakeWhenPausesEnd();
+    else if (this.#ground !== undefined && asksEachPart(this.#ground.board, this.#joined.all)) this.#pump();
     else if (!this.#isAwaitingDisk() && !this.#isAwaitingPeers())
       this.fail(exhausted(this.#options.what, this.#options.states, this.#ground?.board.refusedUnits));
   }
@@ -128,9 +128,9 @@ export class Crew {
   /** The next layer joins when no source of an earlier layer is active or paused. */
   #startAll(): void {
     do {
-      for (const state of this.#joined()) if (!this.#takesTurns(state)) this.#startTries(state);
+      for (const state of this.#joined.all) if (!this.#takesTurns(state)) this.#startTries(state);
       this.#startAtPeers();
-    } while (this.#needsNextLayer() && this.#joinNextLayer());
+    } while (this.#needsNextLayer() && this.#joined.joinNextLayer());
   }
 
   /** It is a peer of a host that divides the file with others. */
@@ -144,12 +144,10 @@ export class Crew {
     for (let next = choose(); next !== undefined; next = choose()) this.#start(next.state, next.claim);
   }
 
-  /** Peers do not count where hosts divide a file: they are asked beside every layer. */
   #needsNextLayer(): boolean {
-    const counts = ({ source }: SourceState): boolean =>
-      this.#options.share === undefined || source.holds === undefined;
-    if ([...this.#running].some(({ run }) => counts(run.state))) return false;
-    return !this.#hasPausedWork(counts) && !this.#isHeldBack();
+    const { isOfLayer } = this.#joined;
+    if ([...this.#running].some(({ run }) => isOfLayer(run.state))) return false;
+    return !this.#joined.hasWork(this.#ground?.board, isOfLayer) && !this.#isHeldBack();
   }
 
   /** Peers fetch the missing units at this moment; each tick looks again. */
@@ -159,36 +157,14 @@ export class Crew {
 
   /** A source of the joined layers waits only because other hosts have their turn. */
   #isHeldBack(): boolean {
-    return this.#isAwaitingPeers() && this.#joined().some(({ source }) => source.holds === undefined);
+    return this.#isAwaitingPeers() && this.#joined.all.some(({ source }) => source.holds === undefined);
   }
 
   /** All sources are paused: sleep until the first pause ends. */
   #wakeWhenPausesEnd(): void {
-    const now = this.#options.now();
-    const pauses = this.#joined().flatMap(({ pausedUntil }) => (pausedUntil > now ? pausedUntil - now : []));
+    const pauseMs = this.#joined.firstPauseMs(this.#options.now());
     clearTimeout(this.#wake);
-    if (pauses.length > 0) this.#wake = setTimeout(() => this.#pump(), Math.max(1, Math.ceil(Math.min(...pauses))));
-  }
-
-  #joined(): SourceState[] {
-    const { layers, share, states } = this.#options;
-    const joined = layers.slice(0, this.#joinedLayers);
-    // Hosts that divide a file exchange their parts from the beginning.
-    const hasJoined = (layer: Layer): boolean => joined.includes(layer) || (layer === 'peer' && share !== undefined);
-    return states.filter((state) => !state.isLeft && hasJoined(state.source.layer));
-  }
-
-  #joinNextLayer(): boolean {
-    if (this.#joinedLayers >= this.#options.layers.length) return false;
-    this.#joinedLayers += 1;
-    return true;
-  }
-
-  /** A source has work to do, now or after its pause. */
-  #hasPausedWork(counts: (state: SourceState) => boolean = () => true): boolean {
-    return this.#joined().some(
-      (state) => counts(state) && (this.#ground === undefined || this.#ground.board.hasWorkFor(state.index)),
-    );
+    if (pauseMs !== undefined) this.#wake = setTimeout(() => this.#pump(), pauseMs);
   }
 
   /** Every missing unit is being written. */
@@ -218,7 +194,7 @@ export class Crew {
   #situation(ground: Ground): WorkSituation {
     return {
       ground,
-      joined: this.#joined(),
+      joined: this.#joined.all,
       running: [...this.#running].map(({ run }) => run),
       isProvable: this.#options.isProvable,
       share: this.#options.share,
@@ -289,7 +265,7 @@ export class Crew {
     const { state } = run;
     const { layer } = state.source;
     return this.#options.consequences.afterFailure(state, error, {
-      otherSources: this.#joined().filter((one) => one !== state && one.source.layer === layer).length,
+      otherSources: this.#joined.all.filter((one) => one !== state && one.source.layer === layer).length,
       hasOtherLayer: this.#options.states.some((one) => !one.isLeft && one.source.layer !== layer),
       isProvenByLeaves: this.#ground?.board.grid.table !== undefined,
     });
@@ -300,10 +276,10 @@ export class Crew {
     const running = [...this.#running].map(({ run }) => run);
     for (const run of running) run.tick(now);
     endNeedless(running, this.#ground?.board);
-    for (const state of this.#joined()) {
+    for (const state of this.#joined.all) {
       state.sample(now);
       if (this.#options.isProvable) adjustConnections(state, this.#running, now, this.#options.connections);
-      abortWhenTooSlow(state, this.#joined(), running, now);
+      abortWhenTooSlow(state, this.#joined.all, running, now);
     }
     this.#options.onTick();
     this.#pump();

@@ -22,13 +22,13 @@ function unread() {
 
 const anyReader = { takenBytes: () => 0, isAwaited: () => false, breakOff: () => undefined };
 
-function told(response: ServerResponse, isOffered: () => boolean) {
+function told(response: ServerResponse, isOffered: () => boolean, isDone: () => boolean = () => false) {
   const listeners = new Set<() => void>();
   const onMore = (listener: () => void) => {
     listeners.add(listener);
     return () => listeners.delete(listener);
   };
-  const file = { table, isDone: () => false, onMore } as unknown as GrowingLeaves;
+  const file = { table, isDone, onMore } as unknown as GrowingLeaves;
   const slots = new UploadSlots();
   const { signal: stopping } = new AbortController();
   tellPieces({ response, stopping } as Exchange, { file, slots, everyMs: 50, isOffered, headers: {} });
@@ -53,5 +53,46 @@ describe('what a host tells of its pieces', () => {
     const { response } = unread();
     response.destroy();
     expect(told(response, () => true).listeners.size).toBe(0);
+  });
+
+  it('tells a change of its load; nothing for one that is over by then, and for a block that completes no piece', async () => {
+    const { response } = unread();
+    const lines: string[] = [];
+    response.write = ((line: string) => (lines.push(line.trim()), true)) as ServerResponse['write'];
+    const { slots, listeners } = told(response, () => true);
+    const none = lines.splice(0)[0]!.split(' ')[0]!;
+    const { signal } = new AbortController();
+    const brief = await slots.take(signal);
+    brief?.();
+    await pause(120);
+    expect(lines.splice(0)).toEqual([]);
+    const first = await slots.take(signal);
+    await pause(120);
+    expect(lines.splice(0)).toEqual([`${none} 1`]);
+    first?.();
+    await pause(120);
+    expect(lines.splice(0)).toEqual([`${none} 0`]);
+    for (const listener of listeners) listener();
+    await pause(120);
+    expect(lines).toEqual([]);
+    response.emit('close');
+  });
+
+  it('tells a new piece and a new load in one line', async () => {
+    const { response } = unread();
+    const lines: string[] = [];
+    response.write = ((line: string) => (lines.push(line.trim()), true)) as ServerResponse['write'];
+    let isComplete = false;
+    const { slots, listeners } = told(
+      response,
+      () => true,
+      () => isComplete,
+    );
+    lines.splice(0);
+    await slots.take(new AbortController().signal);
+    isComplete = true;
+    for (const listener of listeners) listener();
+    await pause(120);
+    expect([lines, response.writableEnded]).toEqual([['all 1'], true]);
   });
 });
