@@ -62,11 +62,11 @@ describe('what a host tells of its pieces', () => {
     const { slots, listeners } = told(response, () => true);
     const none = lines.splice(0)[0]!.split(' ')[0]!;
     const { signal } = new AbortController();
-    const brief = await slots.take(signal);
+    const brief = await slots.take(anyReader, signal);
     brief?.();
     await pause(120);
     expect(lines.splice(0)).toEqual([]);
-    const first = await slots.take(signal);
+    const first = await slots.take(anyReader, signal);
     await pause(120);
     expect(lines.splice(0)).toEqual([`${none} 1`]);
     first?.();
@@ -89,7 +89,7 @@ describe('what a host tells of its pieces', () => {
       () => isComplete,
     );
     lines.splice(0);
-    await slots.take(new AbortController().signal);
+    await slots.take(anyReader, new AbortController().signal);
     isComplete = true;
     for (const listener of listeners) listener();
     await pause(120);
