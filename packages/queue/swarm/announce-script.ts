@@ -144,6 +144,16 @@ local function siteMayAsk(record, slots)
   return held < math.max(1, math.ceil(slots / math.max(1, fetching)))
 end
 
+-- The next piece does more at a host of the site that has had fewer of them: it uploads what others lack. Where several wait, one of them asks again soon.
+local function goesBehind(wishing)
+  redis.call('ZREMRANGEBYSCORE', wishing, '-inf', now - limits.wishMs)
+  local behind, own = 0, tonumber(redis.call('ZSCORE', base .. ':given', host) or 0)
+  for _, other in ipairs(redis.call('ZRANDMEMBER', wishing, limits.wishes)) do
+    if tonumber(redis.call('ZSCORE', base .. ':given', other) or 0) < own then behind = behind + 1 end
+  end
+  return 2 * behind >= limits.wishes
+end
+
 local function grant(wish)
   local record = known(host)
   if not record then return end
@@ -159,6 +169,8 @@ local function grant(wish)
     all = all + 1
     own[key:sub(1, 1)] = own[key:sub(1, 1)] + 1
   end
+  local wishing = base .. ':wish:' .. record.site
+  local wishes, waits = false, goesBehind(wishing)
   local isPaused = now < tonumber(redis.call('HGET', base .. ':stats', 'pausedUntil') or 0)
   for _, choice in ipairs(wish.pieces) do
     local kind, piece = choice.kind, choice.piece
@@ -166,7 +178,8 @@ local function grant(wish)
     local isFree = all < wish.most and own[kind] < wish.share[kind] and redis.call('HEXISTS', leases(kind, record.site), piece) == 0
       and redis.call('HLEN', leases(kind, record.site)) < wish.slots[kind]
     local isCopy = isOrigin and holders(':held', piece) > 0
-    if isFree and isOrigin then isFree = not isPaused and siteMayAsk(record, wish.slots.o) and (not isCopy or mayCopy(record, wish, piece)) end
+    wishes = wishes or isOrigin and not isPaused
+    if isFree and isOrigin then isFree = not isPaused and not waits and siteMayAsk(record, wish.slots.o) and (not isCopy or mayCopy(record, wish, piece)) end
     if isFree and not isOrigin then
       isFree = holders(':held', piece) > 0 and holders(':held:' .. record.site, piece) == 0
         and redis.call('HEXISTS', leases('o'), piece) == 0
@@ -176,6 +189,8 @@ local function grant(wish)
       all, own[kind] = all + 1, own[kind] + 1
     end
   end
+  redis.call('ZREM', wishing, host)
+  if wishes and own.o == 0 then redis.call('ZADD', wishing, now, host) end
 end
 
 -- A host of another site that has the piece, not always one of the same site.
@@ -225,9 +240,9 @@ local function keep()
   end
   redis.call('HSETNX', base .. ':stats', 'began', now)
   redis.call('ZADD', KEYS[2], now, request.sizeBytes)
-  local names = { ':hosts', ':maps', ':gone', ':held', ':sites', ':leechers', ':leases:o', ':ends', ':told', ':stats' }
+  local names = { ':hosts', ':maps', ':gone', ':held', ':sites', ':leechers', ':leases:o', ':ends', ':given', ':told', ':stats' }
   for _, site in ipairs(redis.call('SMEMBERS', base .. ':sites')) do
-    for _, name in ipairs({ ':held:', ':who:', ':in:', ':leechers:', ':leases:s:' }) do names[#names + 1] = name .. site end
+    for _, name in ipairs({ ':held:', ':who:', ':wish:', ':in:', ':leechers:', ':leases:s:' }) do names[#names + 1] = name .. site end
   end
   for _, name in ipairs(names) do redis.call('PEXPIRE', base .. name, limits.keptMs) end
   redis.call('PEXPIRE', KEYS[2], limits.keptMs)

@@ -1,9 +1,16 @@
 import type { LeaseFrom } from '#core/swarm/choose-pieces';
 import type { LeasePlan } from '#core/swarm/lease-plan';
-import { leaseMs, LEASE_STALL_MS, NEEDED_REPORTS, PAUSE_MS, REPORT_MS } from '#core/swarm/lease-time';
+import {
+  leaseMs,
+  LEASE_STALL_MS,
+  LEECHING_INTERVAL_MS,
+  NEEDED_REPORTS,
+  PAUSE_MS,
+  REPORT_MS,
+} from '#core/swarm/lease-time';
 import { FIRST_SLOTS } from '#core/swarm/origin-slots';
 import { PieceMap } from '#core/swarm/piece-map';
-import { HOUR_MS } from '#core/units';
+import { HOUR_MS, SECOND_MS } from '#core/units';
 import type { RedisClient } from '../connection.ts';
 import { swarmKey, swarmSizesKey } from '../keys.ts';
 import { ANNOUNCE_SCRIPT } from './announce-script.ts';
@@ -67,6 +74,9 @@ const LIMITS = {
   reportMs: REPORT_MS,
   neededReports: NEEDED_REPORTS,
   firstSlots: FIRST_SLOTS.slots,
+  /** Hosts that want leases and got none are looked at by so many; they ask again within an interval. */
+  wishes: 8,
+  wishMs: LEECHING_INTERVAL_MS + SECOND_MS / 2,
   /** A swarm that no host announces to is forgotten after this. */
   keptMs: HOUR_MS,
 };

@@ -8,6 +8,7 @@
  *   :who:SITE  hash   piece → the host of the site that got it last, of those that other sites can fetch from
  *   :in:SITE   set    hosts of a site; `:sites` the sites
  *   :leechers  set    hosts that fetch the file and that others can fetch from; `:leechers:SITE` those that hosts of their site can fetch from
+ *   :wish:SITE zset   host → when it wanted a lease on the origin and got none; `:given` how many leases on it each host has had
  *   :leases:o  hash   piece → the host that may ask the origin for it; `:leases:s:SITE` the one that may fetch it from other sites
  *   :ends      zset   lease → when it ends
  *   :told      hash   host → its start, and what it said that it took from the origin since then
@@ -143,6 +144,7 @@ local function give(record, kind, piece, id, isCopy)
   redis.call('ZADD', base .. ':ends', now + request.leaseMs, kind .. ':' .. piece .. ':' .. (kind == 'o' and '' or record.site))
   for _, name in ipairs(inflows(record)) do redis.call('HSETNX', base .. ':stats', name .. '@from', now) end
   if kind ~= 'o' then return end
+  redis.call('ZINCRBY', base .. ':given', 1, host)
   redis.call('HSETNX', base .. ':stats', 'originFrom', now)
   redis.call('HSETNX', base .. ':stats', 'origin-from:' .. record.rollout, now)
 end
@@ -164,6 +166,7 @@ local function remove(name)
   show(name, record, redis.call('HGET', base .. ':maps', name) or '', false)
   redis.call('HDEL', base .. ':hosts', name)
   redis.call('HDEL', base .. ':maps', name)
+  for _, key in ipairs({ ':wish:' .. record.site, ':given' }) do redis.call('ZREM', base .. key, name) end
   redis.call('SREM', base .. ':in:' .. record.site, name)
   if redis.call('SCARD', base .. ':in:' .. record.site) == 0 then
     redis.call('SREM', base .. ':sites', record.site)
