@@ -155,6 +155,10 @@ const AnsweredFile = z.object({
   cid: z.string(),
   leases: z.array(Lease).describe('all that the host holds now; one that is not here has ended'),
   peers: z.array(SwarmPeer).describe('to fetch from; those of the own site first'),
+  leave: z
+    .array(z.string())
+    .default([])
+    .describe('hosts to fetch nothing from now, because others could not, or got wrong bytes; some of them'),
   wait: z
     .enum(WAIT_REASONS)
     .nullable()

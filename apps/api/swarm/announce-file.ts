@@ -39,11 +39,12 @@ export async function announceFile(deps: TrackerDeps, announce: FileAnnounce): P
     peers: isLeeching ? PEERS : undefined,
     counts: isLeeching && file.want > 0,
   });
-  if (heard === undefined) return { cid: file.cid, leases: [], peers: [], wait: null };
+  if (heard === undefined) return { cid: file.cid, leases: [], peers: [], leave: [], wait: null };
   const { answer, wait } = isLeeching ? await lease(ask, heard, { file, map, allowed }) : { answer: heard, wait: null };
   return {
     cid: file.cid,
     leases: answer.leases.map(({ id, piece, from, endsInMs }) => ({ id, piece, from, endsInMs })),
+    leave: heard.unseen.filter((host) => host !== announcer.host),
     peers: peersOf([...answer.peers, ...heard.peers], announcer.site),
     wait: wait === 'hidden' && isQuarantined ? 'quarantined' : wait,
   };

@@ -120,4 +120,4 @@ export class Tracker {
   }
 }
 
-const foreign = ({ cid }: AnnouncedFile): AnsweredFile => ({ cid, leases: [], peers: [], wait: 'foreign' });
+const foreign = ({ cid }: AnnouncedFile): AnsweredFile => ({ cid, leases: [], peers: [], leave: [], wait: 'foreign' });

@@ -40,9 +40,9 @@ export class NamedHosts {
     this.#index();
   }
 
-  /** This host cannot fetch from it. */
-  drop(name: string): void {
-    this.#known.delete(name);
+  /** Nothing is to be fetched from them. */
+  drop(names: readonly string[]): void {
+    for (const name of names) this.#known.delete(name);
     this.#index();
   }
 

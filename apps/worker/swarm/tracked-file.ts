@@ -154,7 +154,7 @@ export class TrackedFile implements PieceLeases {
   fault(url: string, piece: number, reason: PeerFault): void {
     const host = this.#hosts.at(url)?.host;
     if (host === undefined) return;
-    if (reason === 'unreachable') this.#hosts.drop(host);
+    if (reason !== 'absent') this.#hosts.drop([host]);
     if (this.#blame.size < MOST_BLAME) this.#blame.set(`${host} ${piece} ${reason}`, { host, piece, reason });
   }
 
@@ -187,6 +187,7 @@ export class TrackedFile implements PieceLeases {
     this.#wait = answer.wait;
     this.#aloneAnswers = answer.peers.length === 0 ? this.#aloneAnswers + 1 : 0;
     this.#leases = answer.leases.map((lease) => ({ ...lease, untilMs: now + lease.endsInMs }));
+    this.#hosts.drop(answer.leave);
     this.#hosts.take(answer.peers, (peer) => this.#isToGive(peer), now);
     this.#options.onAnswer(this.#hosts.urls);
     this.#release();

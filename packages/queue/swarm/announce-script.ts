@@ -240,7 +240,7 @@ local function keep()
   end
   redis.call('HSETNX', base .. ':stats', 'began', now)
   redis.call('ZADD', KEYS[2], now, request.sizeBytes)
-  local names = { ':hosts', ':maps', ':gone', ':held', ':sites', ':leechers', ':leases:o', ':ends', ':given', ':told', ':stats' }
+  local names = { ':hosts', ':maps', ':gone', ':held', ':sites', ':leechers', ':leases:o', ':ends', ':unseen', ':given', ':told', ':stats' }
   for _, site in ipairs(redis.call('SMEMBERS', base .. ':sites')) do
     for _, name in ipairs({ ':held:', ':who:', ':wish:', ':in:', ':leechers:', ':leases:s:' }) do names[#names + 1] = name .. site end
   end
@@ -261,6 +261,7 @@ return {
   redis.call('SCARD', base .. ':leechers'), redis.call('SCARD', base .. ':leechers:' .. record.site), others,
   wants and redis.call('HKEYS', leases('o')) or {}, wants and redis.call('HKEYS', leases('s', record.site)) or {},
   wants and counted(':held') or {}, wants and counted(':held:' .. record.site) or {},
+  request.peers and redis.call('SRANDMEMBER', base .. ':unseen', limits.unseen) or {},
 }
 `;
 

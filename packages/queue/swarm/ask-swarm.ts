@@ -74,6 +74,8 @@ const LIMITS = {
   reportMs: REPORT_MS,
   neededReports: NEEDED_REPORTS,
   firstSlots: FIRST_SLOTS.slots,
+  /** Hosts that nothing is to be fetched from, of those that one answer names. */
+  unseen: 32,
   /** Hosts that want leases and got none are looked at by so many; they ask again within an interval. */
   wishes: 8,
   wishMs: LEECHING_INTERVAL_MS + SECOND_MS / 2,

@@ -7,6 +7,7 @@
  *   :held      u16[]  how many hosts have each piece; `:held:SITE` those of a site
  *   :who:SITE  hash   piece → the host of the site that got it last, of those that other sites can fetch from
  *   :in:SITE   set    hosts of a site; `:sites` the sites
+ *   :unseen    set    hosts that no host is to fetch from
  *   :leechers  set    hosts that fetch the file and that others can fetch from; `:leechers:SITE` those that hosts of their site can fetch from
  *   :wish:SITE zset   host → when it wanted a lease on the origin and got none; `:given` how many leases on it each host has had
  *   :leases:o  hash   piece → the host that may ask the origin for it; `:leases:s:SITE` the one that may fetch it from other sites
@@ -75,6 +76,7 @@ local function show(name, record, map, counts)
   for _, piece in ipairs(more) do redis.call('HSET', base .. ':who:' .. record.site, piece, name) end
   record.counts = counts
   redis.call('HSET', base .. ':maps', name, map)
+  redis.call(counts and 'SREM' or 'SADD', base .. ':unseen', name)
   local fetches = counts and record.state == 'leeching'
   redis.call(fetches and counts == true and 'SADD' or 'SREM', base .. ':leechers', name)
   redis.call(fetches and 'SADD' or 'SREM', base .. ':leechers:' .. record.site, name)
@@ -166,6 +168,7 @@ local function remove(name)
   show(name, record, redis.call('HGET', base .. ':maps', name) or '', false)
   redis.call('HDEL', base .. ':hosts', name)
   redis.call('HDEL', base .. ':maps', name)
+  redis.call('SREM', base .. ':unseen', name)
   for _, key in ipairs({ ':wish:' .. record.site, ':given' }) do redis.call('ZREM', base .. key, name) end
   redis.call('SREM', base .. ':in:' .. record.site, name)
   if redis.call('SCARD', base .. ':in:' .. record.site) == 0 then

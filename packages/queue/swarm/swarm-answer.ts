@@ -59,6 +59,8 @@ export interface SwarmAnswer {
   readonly leechers: number;
   readonly siteLeechers: number;
   readonly peers: readonly NamedPeer[];
+  /** Hosts that nothing is to be fetched from; some of them. */
+  readonly unseen: readonly string[];
   readonly counts: PieceCounts;
   readonly isPaused: boolean;
   /** Of the leases on the origin, and of those of the site of this host. */
@@ -70,13 +72,14 @@ export interface SwarmAnswer {
 type Reply = readonly [
   ...[now: string, record: string, stats: string[], leechers: number, siteLeechers: number, peers: string[]],
   ...[originLeases: string[], siteLeases: string[], holders: number[], siteHolders: number[]],
+  ...[unseen: string[]],
 ];
 
 /** Reads what `ANNOUNCE_SCRIPT` answers; undefined for a host that is not in the swarm. */
 export function readAnswer(reply: unknown, sizeBytes: number): SwarmAnswer | undefined {
   if ((reply as unknown[]).length === 0) return undefined;
   const [nowText, json, flat, leechers, siteLeechers, peers, ...pieces] = reply as Reply;
-  const [originLeases, siteLeases, holders, siteHolders] = pieces;
+  const [originLeases, siteLeases, holders, siteHolders, unseen] = pieces;
   const nowMs = Number(nowText);
   const record = parseJson(json) as SwarmRecord;
   const stats = statsOf(flat);
@@ -87,6 +90,7 @@ export function readAnswer(reply: unknown, sizeBytes: number): SwarmAnswer | und
     ownMs: record.own,
     averageMs: stats.pieceMs === undefined ? undefined : Number(stats.pieceMs),
     ...{ leechers, siteLeechers },
+    unseen,
     peers: peersOf(peers, sizeBytes),
     counts: { holders, siteHolders, originLeases: numbersOf(originLeases), siteLeases: numbersOf(siteLeases) },
     isPaused: Number(stats.pausedUntil ?? 0) > nowMs,

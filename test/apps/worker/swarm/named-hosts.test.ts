@@ -34,7 +34,7 @@ describe('hosts that a tracker named', () => {
   it('N6 are forgotten when they cannot be fetched from, and when they were not named for two minutes', () => {
     const known = new NamedHosts();
     known.take(peers(1, 3), never, 0);
-    known.drop('host-1');
+    known.drop(['host-1']);
     expect(known.at('http://10.0.0.1:7430/')).toBeUndefined();
     known.take([peer(2)], never, 100_000);
     known.take([], never, 130_000);

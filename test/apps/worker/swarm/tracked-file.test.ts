@@ -16,7 +16,7 @@ function tracked() {
   const options = { cid, named: cid, sizeBytes: bytes.length, now: () => now };
   const file = new TrackedFile({ ...options, onAnswer: (given) => void urls.splice(0, Infinity, ...given) });
   const answer = (part: Partial<AnsweredFile>): void =>
-    file.answered({ cid, leases: [], peers: [], wait: null, ...part }, 'near', file.announced());
+    file.answered({ cid, leases: [], peers: [], leave: [], wait: null, ...part }, 'near', file.announced());
   return { file, urls, answer, pass: (ms: number) => void (now += ms) };
 }
 
@@ -77,5 +77,15 @@ describe('one file at the tracker', () => {
     pass(2000);
     answer({ peers: [peer('b', 'near')] });
     expect(urls).toEqual(['http://a:7430', 'http://b:7430']);
+  });
+
+  it('L14 leaves hosts that sent it wrong bytes, and those that the tracker says are to be left', () => {
+    const { file, answer, urls } = tracked();
+    const peers = ['a', 'b', 'c'].map((name) => peer(name, 'near'));
+    answer({ peers });
+    file.fault('http://a:7430', 0, 'wrong-bytes');
+    file.fault('http://b:7430', 0, 'absent');
+    answer({ peers: peers.slice(1, 2), leave: ['c'] });
+    expect(urls).toEqual(['http://b:7430']);
   });
 });

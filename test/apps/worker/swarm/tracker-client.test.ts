@@ -20,7 +20,7 @@ const peerAt = (host: string, site = 'eu-1') => ({ host, urls: [`http://${host}:
 
 const answerOf = (file: Partial<AnsweredFile>, more: Partial<Announced> = {}): Announced => ({
   ...{ intervalMs: 2000, site: 'eu-1', token: 'token', tokenEndsInMs: 60_000 },
-  files: [{ cid, leases: [], peers: [peerAt('host-b')], wait: null, ...file }],
+  files: [{ cid, leases: [], peers: [peerAt('host-b')], leave: [], wait: null, ...file }],
   ...more,
 });
 

@@ -4,7 +4,7 @@ import { type TestRedis, testRedis } from '../../../helpers/redis.ts';
 import { until } from '../../../helpers/until.ts';
 import { AnnouncingHost, fileOf } from './swarm-kit.ts';
 
-describe('hosts of several sites', () => {
+describe('hosts of one site, and of several', () => {
   let test: TestRedis;
 
   beforeEach(() => {
@@ -30,6 +30,35 @@ describe('hosts of several sites', () => {
     for (const host of [...north, south, ...north]) await host.announce({ reports: host.reports('held', 1) });
     expect(north.flatMap(fromOf)).toEqual(['origin']);
     expect(fromOf(south)).toEqual(['origin']);
+  });
+
+  it('L11 take turns with the origin: a host that had fewer pieces comes first, where several wait', async () => {
+    const hosts = [1, 2, 3, 4, 5, 6].map((number) => hostOf('north', number, 20));
+    for (const host of hosts) host.want = 1;
+    for (const host of hosts) await host.announce();
+    expect(hosts.map(({ leases }) => leases.length)).toEqual([1, 1, 0, 0, 0, 0]);
+    const [first, , third] = hosts;
+    await first!.finish();
+    expect(first!.leases).toEqual([]);
+    await third!.announce();
+    expect(third!.leases).toHaveLength(1);
+    // Three wait now, and the host goes on.
+    await first!.announce();
+    expect(first!.leases).toEqual([]);
+    await hosts[1]!.finish();
+    expect(hosts[1]!.leases).toHaveLength(1);
+  });
+
+  it('L11 do not wait for hosts of another site that want pieces', async () => {
+    const [north, ...south] = [
+      hostOf('north', 1, 20),
+      ...[1, 2, 3, 4, 5, 6].map((number) => hostOf('south', number, 20)),
+    ];
+    for (const host of [north!, ...south]) host.want = 1;
+    await north!.announce();
+    for (const host of south) await host.announce();
+    await north!.finish();
+    expect(fromOf(north!)).toEqual(['origin']);
   });
 
   it('L11 fetch from each other while many pieces are with no host yet', async () => {
