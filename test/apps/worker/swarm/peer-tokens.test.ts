@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { silentLogger } from '#core/logger';
-import { HOUR_MS, MINUTE_MS } from '#core/units';
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from '#core/units';
 import { endOfPeerToken, makePeerTokenKey, publicHalfOf, signPeerToken } from '#http/peer-token';
 import { TrackerClient } from '../../../../apps/worker/swarm/tracker-client.ts';
 import { until } from '../../../helpers/until.ts';
@@ -38,7 +38,7 @@ describe('tokens of other hosts', () => {
       const { tracker, tokenFor, told } = await hostAhead(ms);
       const token = tokenFor('host-b', 5 * MINUTE_MS);
       expect([tracker.allowedBy(token), tracker.allowedBy(token)]).toEqual([['bafy'], ['bafy']]);
-      expect(tracker.allowedBy(tokenFor('host-b', -1))).toBeUndefined();
+      expect(tracker.allowedBy(tokenFor('host-b', -SECOND_MS))).toBeUndefined();
       expect(tracker.allowedBy(tokenFor('host-b', HOUR_MS))).toBeUndefined();
       expect(told).toEqual(ms === 0 ? [] : [{ aheadSeconds: ms / 1000 }]);
     },
