@@ -148,9 +148,16 @@ async function removeStale(): Promise<void> {
   const { stdout: namespaces } = await run('ip', ['netns', 'list']);
   for (const [name = ''] of namespaces.split('\n').map((line) => line.split(' ')))
     if (isStale(NAMESPACE.exec(name)?.[1])) await removed(['netns', 'delete', name]);
-  const { stdout: links } = await run('ip', ['-brief', 'link', 'show', 'type', 'bridge']);
-  for (const [name = ''] of links.split('\n').map((line) => line.split(' ')))
-    if (isStale(INTERFACE.exec(name)?.[1])) await removed(['link', 'delete', name]);
+  const gone = new Set<string | undefined>();
+  for (const type of ['veth', 'bridge']) {
+    const { stdout: links } = await run('ip', ['-brief', 'link', 'show', 'type', type]);
+    // The two ends of a link between sites: the second one goes with the first.
+    for (const [name = '', other] of links.split('\n').map((line) => line.split(' ')[0]!.split('@'))) {
+      if (gone.has(name) || !isStale(INTERFACE.exec(name)?.[1])) continue;
+      await removed(['link', 'delete', name]);
+      gone.add(other);
+    }
+  }
 }
 
 function isStale(pid: string | undefined): boolean {
