@@ -56,6 +56,8 @@ export interface System {
   awaitReady(apiUrl?: string): Promise<void>;
   /** SIGKILL, and waits until it is gone. */
   kill(child: NodeProcess): Promise<void>;
+  /** Waits until so many hosts have a worker that reported. */
+  awaitHosts(count: number): Promise<void>;
   /** Waits until the download satisfies the condition. */
   awaitDownload(
     id: string,
@@ -137,6 +139,13 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     kill: async (child) => {
       process.kill(child.pid, 'SIGKILL');
       await child.ended;
+    },
+    awaitHosts: async (count) => {
+      const reported = async () => (await client.listHosts()).filter(({ workerVersion }) => workerVersion);
+      await until(async () => (await reported()).length === count, {
+        what: `${count} hosts reported`,
+        timeoutMs: 90_000,
+      });
     },
     awaitDownload: async (id, condition, timeoutMs = 180_000) => {
       let latest: DownloadDetail | undefined;

@@ -5,7 +5,6 @@ import { wholeContent } from '../helpers/origin/origin-content.ts';
 import { startOrigin, type Origin } from '../helpers/origin/origin.ts';
 import { sampleFile } from '../helpers/sample-file.ts';
 import { startSystem, type System } from '../helpers/system.ts';
-import { until } from '../helpers/until.ts';
 
 /** Runs in a process of Node before its program. */
 const first = (code: string): string => `--import=data:text/javascript,${encodeURIComponent(code)}`;
@@ -49,9 +48,7 @@ describe.each(CASES)('%s enrolled workers %s', (id, _, options, mostCopies) => {
     const env = { HAULIER_SERVE_TOKENS: 'of-clients', HAULIER_ALLOW_ADDRESSES: '127.0.0.0/8' };
     const envOf = (host: string) => ({ NODE_OPTIONS: options[host] ?? '' });
     system = await startSystem({ enrol: true, hosts: HOSTS, origin, env, envOf });
-    const areThere = async () =>
-      (await system.client.listHosts()).filter(({ workerVersion }) => workerVersion).length === HOSTS.length;
-    await until(areThere, { what: 'all hosts reported', timeoutMs: 90_000 });
+    await system.awaitHosts(HOSTS.length);
   });
   afterAll(async () => {
     await system.stop();

@@ -37,9 +37,7 @@ describe('enrolled workers, of which some answer wrongly', () => {
       BAD[host] === undefined ? {} : { NODE_OPTIONS: `--import=${BAD_ANSWERS}`, BENCH_ANSWERS: BAD[host] };
     const apiEnv = { HAULIER_SILENT_AFTER: '5s', HAULIER_SWEEP_EVERY: '500ms' };
     system = await startSystem({ enrol: true, hosts: HOSTS, origin, env, envOf, apiEnv });
-    const areThere = async () =>
-      (await system.client.listHosts()).filter(({ workerVersion }) => workerVersion).length === HOSTS.length;
-    await until(areThere, { what: 'all hosts reported', timeoutMs: 90_000 });
+    await system.awaitHosts(HOSTS.length);
   });
   afterAll(async () => {
     await system.stop();

@@ -55,9 +55,7 @@ describe(`enrolled workers of two sites whose links break${whyNot === undefined 
       apiEnv: { HAULIER_WORKER_REDIS_URL: redisAt },
     });
     closes.push(() => system.stop());
-    const areThere = async () =>
-      (await system.client.listHosts()).filter(({ workerVersion }) => workerVersion).length === HOSTS.length;
-    await until(areThere, { what: 'all hosts reported', timeoutMs: 90_000 });
+    await system.awaitHosts(HOSTS.length);
   });
   afterAll(async () => {
     for (const close of closes.reverse()) await close();

@@ -43,9 +43,7 @@ describe('enrolled workers that fetch one file', () => {
     };
     const apiEnv = { HAULIER_SILENT_AFTER: '5s', HAULIER_SWEEP_EVERY: '500ms' };
     system = await startSystem({ enrol: true, hosts: HOSTS, origin, redisUrl: server.url, env, apiEnv });
-    const areThere = async () =>
-      (await system.client.listHosts()).filter(({ workerVersion }) => workerVersion).length === HOSTS.length;
-    await until(areThere, { what: 'all hosts reported', timeoutMs: 90_000 });
+    await system.awaitHosts(HOSTS.length);
   });
   afterAll(async () => {
     await system.stop();

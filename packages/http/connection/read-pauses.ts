@@ -22,7 +22,7 @@ export class ReadPauses {
   #pauseMs = 0;
 
   /**
-   * A body begins. The rate of the one before it on the connection counts until it is measured anew.
+   * Call it when a body begins. Until its rate is measured, pauses are as long as in the body before it on the connection.
    *
    * @param lengthBytes undefined where it is not known
    * @param now monotonic milliseconds, also below
