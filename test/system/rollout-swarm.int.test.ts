@@ -30,9 +30,7 @@ describe('a rollout to enrolled workers of two sites', () => {
     const env = { HAULIER_SERVE_TOKENS: 'of-clients', HAULIER_ALLOW_ADDRESSES: '127.0.0.0/8' };
     system = await startSystem({ enrol: true, hosts: HOSTS, origin, env });
     const { client } = system;
-    const areThere = async () =>
-      (await client.listHosts()).filter(({ workerVersion }) => workerVersion).length === HOSTS.length;
-    await until(areThere, { what: 'all hosts reported', timeoutMs: 90_000 });
+    await system.awaitHosts(HOSTS.length);
     for (const [host, site] of SITES) await client.labelHost(host, { site });
     const labelledAt = Date.now();
     for (const { name, file, dag } of made) {
