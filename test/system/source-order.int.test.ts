@@ -2,22 +2,18 @@ import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { KIB } from '#core/units';
 import { makeBlocks } from '../helpers/dag/dag.ts';
-import { wholeContent } from '../helpers/origin/origin-content.ts';
+import { sha256Of } from '../helpers/origin/origin-content.ts';
 import { startOrigin, type Origin } from '../helpers/origin/origin.ts';
-import { sampleFile } from '../helpers/sample-file.ts';
 import { startSystem, type System } from '../helpers/system.ts';
 import { until } from '../helpers/until.ts';
 
 describe('the order of sources that an admin sets', () => {
-  const files = Array.from({ length: 100 }, (_, index) => {
-    const file = sampleFile(`${index}.bin`, 10 * KIB);
-    return { ...file, cid: makeBlocks(wholeContent(file.content), { profile: 'unixfs-v1-2025' }).cid };
-  });
+  /** What both gateways have, by CID; grows while they run. */
+  const ipfs: Record<string, Buffer> = {};
   let gateways: Origin[];
   let system: System;
 
   beforeAll(async () => {
-    const ipfs = Object.fromEntries(files.map(({ cid, content }) => [cid, content]));
     gateways = await Promise.all([startOrigin({ ipfs }), startOrigin({ ipfs })]);
     system = await startSystem({
       env: {
@@ -41,9 +37,12 @@ describe('the order of sources that an admin sets', () => {
     );
   /** Brings a file that is not there yet. @returns how often each gateway was asked for it */
   async function bringNext(): Promise<number[]> {
-    const { path, cid, sha256, content } = files.pop()!;
-    const request = { files: [{ path, cid, sha256, sizeBytes: content.size }], host: 'host-a' };
-    const { downloads } = await system.client.createDownloads(request);
+    const path = `${Object.keys(ipfs).length}.bin`;
+    const content = Buffer.alloc(10 * KIB, path);
+    const { cid } = makeBlocks(content, { profile: 'unixfs-v1-2025' });
+    ipfs[cid] = content;
+    const files = [{ path, cid, sha256: sha256Of(content), sizeBytes: content.byteLength }];
+    const { downloads } = await system.client.createDownloads({ files, host: 'host-a' });
     await system.awaitDownload(downloads[0]!.id, ({ status }) => status === 'success');
     return askedFor(cid);
   }
