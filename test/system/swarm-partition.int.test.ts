@@ -1,20 +1,22 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { MIB } from '#core/units';
+import { MIB, MINUTE_MS } from '#core/units';
 import { forward, type Forward } from '../../bench/swarm/links/forward.ts';
 import { openNamespaces, refusalOfNamespaces } from '../../bench/swarm/links/namespaces.ts';
 import type { Network } from '../../bench/swarm/links/network.ts';
 import { makeBlocks } from '../helpers/dag/dag.ts';
 import { wholeContent } from '../helpers/origin/origin-content.ts';
 import { startOrigin, type Origin } from '../helpers/origin/origin.ts';
+import { changeNetwork } from '../helpers/machine-network.ts';
 import { sampleFile, sha256OfFile } from '../helpers/sample-file.ts';
 import { testRedisUrl } from '../helpers/services.ts';
 import { startSystem, type System } from '../helpers/system.ts';
 import { until } from '../helpers/until.ts';
 import { blobsOf } from './store-contents.ts';
 
-const whyNot = await refusalOfNamespaces();
+const release = await changeNetwork();
+const whyNot = await refusalOfNamespaces().finally(release);
 const test = whyNot === undefined ? it : it.skip;
 
 const NEAR = ['near-1', 'near-2'];
@@ -23,6 +25,8 @@ const HOSTS = [...NEAR, ...FAR];
 const siteOf = (host: string): string => host.split('-')[0]!;
 const LINK = { bytesPerSecond: 8 * MIB };
 const SIZE = 16 * MIB + 3;
+/** Tests in a browser may run until then. */
+const MOST_WAIT_MS = 10 * MINUTE_MS;
 
 describe(`enrolled workers of two sites whose links break${whyNot === undefined ? '' : `: skipped, ${whyNot}`}`, () => {
   const made = ['apart', 'alone'].map((name) => {
@@ -37,6 +41,7 @@ describe(`enrolled workers of two sites whose links break${whyNot === undefined 
 
   beforeAll(async () => {
     if (whyNot !== undefined) return;
+    closes.push(await changeNetwork());
     const sites = ['near', 'far'].map((name) => ({ name, ...LINK }));
     network = await openNamespaces({ hosts: HOSTS.map((name) => ({ name, site: siteOf(name), ...LINK })), sites });
     closes.push(() => network.close());
@@ -56,7 +61,7 @@ describe(`enrolled workers of two sites whose links break${whyNot === undefined 
     });
     closes.push(() => system.stop());
     await system.awaitHosts(HOSTS.length);
-  });
+  }, MOST_WAIT_MS);
   afterAll(async () => {
     for (const close of closes.reverse()) await close();
   });

@@ -8,14 +8,25 @@ import { ensureSetupCode } from '../../../apps/api/access/users/setup-code.ts';
 import { silentLogger } from '#core/logger';
 import { MIB } from '#core/units';
 import { connect, type Database } from '#database/sql/connect';
-import { openBrowser, type TestBrowser } from '../../../bench/dashboard/browser.ts';
+import type { TestBrowser } from '../../../bench/dashboard/browser.ts';
 import { startOrigin, type Origin } from '../../helpers/origin/origin.ts';
 import { sampleFile, sampleManifest, type SampleFile } from '../../helpers/sample-file.ts';
 import { startSystem, type System } from '../../helpers/system.ts';
 import { until } from '../../helpers/until.ts';
 import { hubOf } from '../../system/hub-of.ts';
 import { AnnouncingHost } from './announcing-host.ts';
-import { findingsOf, firstLoad, goTo, PASSWORD, settled, shows, tabsOf, tooWide, type Visitor } from './tabs.ts';
+import {
+  findingsOf,
+  firstLoad,
+  goTo,
+  openUndisturbedBrowser,
+  PASSWORD,
+  settled,
+  shows,
+  tabsOf,
+  tooWide,
+  type Visitor,
+} from './tabs.ts';
 
 const HOSTS = ['gpu-001', 'gpu-002', 'gpu-003'];
 /** Gateways beside the origin, which no file is asked of. */
@@ -41,7 +52,7 @@ describe('the dashboard', () => {
         env: { HAULIER_LABELS: 'gpu=true,site=eu-1', IPFS_GATEWAYS: [origin.url, ...GATEWAYS].join(',') },
         apiEnv: { HAULIER_ALLOW_ADDRESSES: `127.0.0.1:${origin.port}` },
       }),
-      openBrowser(),
+      openUndisturbedBrowser(),
     ]);
     await until(async () => (await system.client.listHosts('gpu=true')).length === HOSTS.length, {
       what: 'all hosts report',

@@ -1,14 +1,14 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Locator, Request } from 'playwright-core';
 import { KIB, MINUTE_MS } from '#core/units';
-import { openBrowser, type TestBrowser } from '../../../bench/dashboard/browser.ts';
+import type { TestBrowser } from '../../../bench/dashboard/browser.ts';
 import { makeBlocks } from '../../helpers/dag/dag.ts';
 import { wholeContent } from '../../helpers/origin/origin-content.ts';
 import { startOrigin, type Origin } from '../../helpers/origin/origin.ts';
 import { sampleFile } from '../../helpers/sample-file.ts';
 import { startSystem, type System } from '../../helpers/system.ts';
 import { until } from '../../helpers/until.ts';
-import { PASSWORD, settled, tabsOf, type Visitor } from './tabs.ts';
+import { openUndisturbedBrowser, PASSWORD, settled, tabsOf, type Visitor } from './tabs.ts';
 
 const HOST = 'gpu-001';
 /** Of the slow gateway, before each answer. */
@@ -38,7 +38,7 @@ describe('the overview', () => {
           HAULIER_ALLOW_ADDRESSES: [empty, slow].map(({ port }) => `127.0.0.1:${port}`).join(','),
         },
       }),
-      openBrowser(),
+      openUndisturbedBrowser(),
     ]);
     await system.client.createUser({ name: 'ada', role: 'admin', password: PASSWORD });
     admin = await tabs.signIn('ada');

@@ -4,6 +4,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { expect } from '@jest/globals';
 import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core';
+import { openBrowser, type TestBrowser } from '../../../bench/dashboard/browser.ts';
+import { keepNetwork } from '../../helpers/machine-network.ts';
 import { until } from '../../helpers/until.ts';
 
 /** Of each wait for the page: its machine may have other work. */
@@ -26,6 +28,16 @@ export interface Tabs {
   signIn(name: string): Promise<Visitor>;
   /** Closes every tab. */
   closeAll(): Promise<void>;
+}
+
+/** A browser on a network that stays as it is while it runs. */
+export async function openUndisturbedBrowser(): Promise<TestBrowser> {
+  const release = await keepNetwork();
+  const { browser, close } = await openBrowser().catch(async (error: unknown) => {
+    await release();
+    throw error;
+  });
+  return { browser, close: () => close().finally(release) };
 }
 
 export function tabsOf(browser: () => Browser, url: () => string): Tabs {
