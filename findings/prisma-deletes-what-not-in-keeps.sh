@@ -1,6 +1,6 @@
 #!/bin/sh
 # What: `deleteMany({ where: { NOT: { id: { in: keep } } } })` of Prisma deletes all rows, those to keep too, once the list is longer than one statement
-#       takes (999 values with SQLite; with PostgreSQL, tried apart from this script, 32,766). Prisma cuts the list of `in` into several statements,
+#       takes (here 1,500 values with SQLite; apart from this script seen with 40,000 in PostgreSQL). Prisma cuts the list of `in` into several statements,
 #       also below a `NOT`, and each of them spares its own part only. `findMany` with the same filter gives rows that the filter leaves out, and
 #       gives rows twice; an `OR` beside a long `in` gives a row once for each part. `notIn`, which means the same, is refused instead (P2029,
 #       "query parameter limit"). With a shorter list all are right.

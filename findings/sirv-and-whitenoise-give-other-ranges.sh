@@ -2,7 +2,7 @@
 # What: two well-used static servers read valid ranges otherwise. sirv (of `vite preview` and SvelteKit) takes a last byte of 0 for "no end" and the missing
 #       start of `bytes=-8` for 0: `bytes=0-0`, with which many clients ask for the size, gives the whole file, and "the last eight bytes" gives the
 #       first nine. RemoteZip, which reads the end first, says then of a valid zip that it is none. WhiteNoise (of Django) refuses each range of one
-#       byte with 416, although it gives two: `curl -C -` ends with code 0 on a file that lacks its last byte, and it never comes.
+#       byte with 416, although it gives two: `curl -C -` ends with code 0 on a file that lacks its last byte, as if it were complete.
 # Versions: sirv 3.0.2 of npm; whitenoise 6.12.0, remotezip 0.12.6, requests 2.34.2 of PyPI; Node (20 or later), curl and Python (3.11) of the machine.
 # Exits 1 when one of them behaves otherwise.
 set -eu

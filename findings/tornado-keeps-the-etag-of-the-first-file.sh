@@ -1,7 +1,7 @@
 #!/bin/sh
 # What: Tornado's StaticFileHandler hashes a file when it is first asked for, and gives that strong ETag as long as the process lives, also when another file
-#       has the name by then: the new bytes come under the old ETag, beside a new Last-Modified, and whoever has the old file and asks with
-#       `If-None-Match` gets 304. A client that compares the ETag before it goes on is misled: undici's RetryAgent joins two files, without an error.
+#       has the name by then: the new bytes come under the old ETag, beside a new Last-Modified, and a request with the
+#       `If-None-Match` of the old file gets 304. A client that compares the ETag before it goes on is misled: undici's RetryAgent joins two files, without an error.
 # Versions: tornado 6.6.1 of PyPI, undici 7.30.2 of npm; Node (20 or later) and Python (3.11) of the machine.
 # Exits 1 when it behaves otherwise.
 set -eu
