@@ -11,7 +11,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 python3 -m venv venv
-venv/bin/pip install --quiet --disable-pip-version-check onnx==1.23.2 numpy==2.2.6
+venv/bin/pip install --quiet --disable-pip-version-check --no-compile onnx==1.23.2 numpy==2.2.6
 cat >run.py <<'PY'
 import os
 import sys

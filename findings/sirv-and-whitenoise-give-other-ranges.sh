@@ -11,7 +11,7 @@ servers=
 trap '[ -z "$servers" ] || kill $servers; rm -rf "$folder"' EXIT
 cd "$folder"
 python3 -m venv venv
-venv/bin/pip install --quiet --disable-pip-version-check whitenoise==6.12.0 remotezip==0.12.6 requests==2.34.2
+venv/bin/pip install --quiet --disable-pip-version-check --no-compile whitenoise==6.12.0 remotezip==0.12.6 requests==2.34.2
 echo '{"private":true,"type":"module"}' >package.json
 npm install --no-audit --no-fund --silent --ignore-scripts sirv@3.0.2
 mkdir www

@@ -10,7 +10,7 @@ server=
 trap '[ -z "$server" ] || kill "$server"; rm -rf "$folder"' EXIT
 cd "$folder"
 python3 -m venv venv
-venv/bin/pip install --quiet --disable-pip-version-check tornado==6.6.1
+venv/bin/pip install --quiet --disable-pip-version-check --no-compile tornado==6.6.1
 echo '{"private":true,"type":"module"}' >package.json
 npm install --no-audit --no-fund --silent --ignore-scripts undici@7.30.2
 mkdir files
