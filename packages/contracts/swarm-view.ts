@@ -29,7 +29,7 @@ const SwarmHost = z.strictObject({
   heldPieces: Count,
   have: z.string().describe('as in the header `Swarm-Have`'),
   leases: Count,
-  isHidden: z.boolean().describe('other hosts, or those of other sites, could not fetch from it'),
+  isHidden: z.boolean().describe('other hosts, or those of all other sites, could not fetch from it'),
   beganAt: Moment,
   doneAt: Moment.nullable().describe('when it was first seen to have the whole file'),
   downBytesPerSecond: z.number().describe('the most that it reported'),

@@ -41,7 +41,7 @@ const isHidden = ({ urls, hiddenUntil }: SwarmRecord): boolean => urls === '' ||
 const hostView = (host: string, record: SwarmRecord, map: PieceMap): SwarmView['hosts'][number] => ({
   ...{ host, site: record.site, state: record.state, diskBound: record.diskBound },
   ...{ heldPieces: map.heldCount, have: map.toString(), leases: Object.keys(record.leases).length },
-  isHidden: isHidden(record) || record.hiddenFarUntil !== undefined,
+  isHidden: isHidden(record) || record.hiddenFar === true,
   beganAt: momentOf(new Date(record.began)),
   doneAt: momentOrNull(record.done === undefined ? null : new Date(record.done)),
   ...{ downBytesPerSecond: record.down, upBytesPerSecond: record.up },

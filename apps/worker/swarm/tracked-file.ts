@@ -18,6 +18,8 @@ export interface TrackedFileOptions {
   readonly sizeBytes: number;
   /** Called with the addresses of other hosts, after each answer. */
   readonly onAnswer: (urls: readonly string[]) => void;
+  /** Called when there may be news: the file begins or has ended, or leaves arrived while this host has leases. */
+  readonly onNews: () => void;
   /** Monotonic milliseconds. */
   readonly now: () => number;
 }
@@ -53,6 +55,7 @@ export class TrackedFile implements PieceLeases {
   #site = '';
   #leases: readonly HeldLease[] = [];
   #held: HeldFile | undefined;
+  #unlisten: () => void = () => undefined;
   #phase: Announced['state'] = 'leeching';
   #answeredAt: number | undefined;
   #isRefused = false;
@@ -128,6 +131,11 @@ export class TrackedFile implements PieceLeases {
     [this.#held, this.#hasChanged] = [held, true];
     this.#doneBytes = doneBytesOf(held);
     this.#diskWaitMs = held.diskWaitMs();
+    this.#unlisten();
+    this.#unlisten = held.onMore(() => {
+      if (this.#leases.length > 0) this.#options.onNews();
+    });
+    this.#options.onNews();
   }
 
   /** Bytes that arrived since the last call. */
@@ -149,6 +157,8 @@ export class TrackedFile implements PieceLeases {
     this.#originBytes = this.#held?.originBytes() ?? this.#originBytes;
     [this.#held, this.#hasChanged] = [undefined, true];
     this.#phase = isHere ? 'seeding' : 'gone';
+    this.#unlisten();
+    this.#options.onNews();
   }
 
   fault(url: string, piece: number, reason: PeerFault): void {

@@ -21,7 +21,8 @@ export interface TrackerClientOptions {
   readonly now?: (() => number) | undefined;
 }
 
-const TICK_MS = 25;
+/** What happens within this is looked at together: a file is laid out right after it is tracked, and leaves come one after another. */
+const NEWS_MS = 25;
 /** What should be known is told at once, and not more often than this. */
 const LEAST_PAUSE_MS = 250;
 /** A host that fetches a file and knows no other one looks once after the shorter time, and then this often, whether one has come. */
@@ -54,7 +55,10 @@ export class TrackerClient {
   readonly #now: () => number;
   readonly #files = new Map<string, TrackedFile>();
   readonly #stopping = new AbortController();
+  #isStarted = false;
   #timer: NodeJS.Timeout | undefined;
+  /** When the timer ends; infinite while there is none. */
+  #looksAt = Infinity;
   #urls: readonly string[] = [];
   #running: Promise<void> | undefined;
   #announcedAt = -Infinity;
@@ -78,15 +82,16 @@ export class TrackerClient {
   /** Begins to announce. @param urls of the server of this host; none: other hosts cannot reach it */
   start(urls: readonly string[]): void {
     this.#urls = urls;
-    this.#timer = setInterval(() => this.#tick(), TICK_MS).unref();
+    this.#isStarted = true;
+    this.#lookBy(this.#dueAt);
     void this.#askKey();
   }
 
   /** Tells that this host gives nothing any more. Safe twice and before start. */
   async stop(): Promise<void> {
-    if (this.#timer === undefined) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    if (!this.#isStarted) return;
+    this.#isStarted = false;
+    clearTimeout(this.#timer);
     const late = setTimeout(() => this.#stopping.abort(), STOP_MS);
     await this.#running;
     if (this.#files.size > 0 && this.#failures === 0) {
@@ -98,12 +103,13 @@ export class TrackerClient {
   }
 
   /** Begins to announce a file that this host fetches. */
-  track(options: Omit<TrackedFileOptions, 'now'>): TrackedFile {
-    const file = new TrackedFile({ ...options, now: this.#now });
+  track(options: Omit<TrackedFileOptions, 'now' | 'onNews'>): TrackedFile {
+    const file = new TrackedFile({ ...options, now: this.#now, onNews: () => this.#heard() });
     this.#files.delete(options.cid);
     this.#files.set(options.cid, file);
     if (this.#failures === 0) this.#dueAt = 0;
     else file.refused();
+    this.#heard();
     return file;
   }
 
@@ -111,6 +117,7 @@ export class TrackerClient {
   fetches(): () => void {
     this.#fetching += 1;
     if (this.#failures === 0) this.#dueAt = 0;
+    this.#heard();
     return () => void (this.#fetching -= 1);
   }
 
@@ -158,17 +165,30 @@ export class TrackerClient {
     this.#options.logger.warn({ aheadSeconds }, 'the clock of this host is not that of the API: set one of them right');
   }
 
-  #tick(): void {
-    const now = this.#now();
-    if (
-      this.#running !== undefined ||
-      this.#files.size + this.#fetching === 0 ||
-      now - this.#announcedAt < LEAST_PAUSE_MS
-    )
-      return;
+  /** Something happened that the tracker may have to know. */
+  #heard(): void {
+    this.#lookBy(this.#failures === 0 ? this.#now() + NEWS_MS : this.#dueAt);
+  }
+
+  /** Looks at that time or before whether there is something to tell; while an announce runs, at its end. */
+  #lookBy(time: number): void {
+    const at = Math.max(time, this.#announcedAt + LEAST_PAUSE_MS);
+    if (!this.#isStarted || this.#running !== undefined || at >= this.#looksAt) return;
+    clearTimeout(this.#timer);
+    this.#looksAt = at;
+    this.#timer = setTimeout(() => this.#look(), Math.max(0, Math.ceil(at - this.#now()))).unref();
+  }
+
+  #look(): void {
+    this.#looksAt = Infinity;
+    if (!this.#isStarted || this.#files.size + this.#fetching === 0) return;
     const hasNews = this.#failures === 0 && [...this.#files.values()].some((file) => file.hasNews);
-    if (now < this.#dueAt && !hasNews) return;
-    this.#running = this.#announce().finally(() => (this.#running = undefined));
+    const at = Math.max(hasNews ? 0 : this.#dueAt, this.#announcedAt + LEAST_PAUSE_MS);
+    if (this.#now() < at) return this.#lookBy(at);
+    this.#running = this.#announce().finally(() => {
+      this.#running = undefined;
+      this.#look();
+    });
   }
 
   /** Never rejects: without the tracker the hosts go on by themselves. */

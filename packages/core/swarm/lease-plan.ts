@@ -11,9 +11,9 @@ export interface SwarmSight {
   readonly want: number;
   /** Other hosts cannot fetch from it. */
   readonly isHidden: boolean;
-  /** Hosts of other sites cannot fetch from it. */
+  /** No host of another site can fetch from it. */
   readonly isHiddenFar: boolean;
-  /** Hosts that fetch the file and that all others can fetch from; those of the site that its hosts can fetch from. */
+  /** Hosts that fetch the file and that hosts of some other site can fetch from; those of the site that its hosts can fetch from. */
   readonly leechers: number;
   readonly siteLeechers: number;
   readonly counts: PieceCounts;

@@ -96,6 +96,8 @@ export class HostShare implements FileShare {
   readonly #owners = new Map<string, string>();
   /** What each peer gave, and when it gave the last of it. */
   readonly #given = new Map<PeerFile, { readonly bytes: number; readonly atMs: number; isIdle: boolean }>();
+  /** Pieces that the tracker gives to other hosts, as it was found in this turn of the event loop: each of their leaves is asked for. */
+  readonly #denied = new Set<number>();
   /** When a peer sent a wrong leaf first. */
   readonly #refusedAt = new Map<number, number>();
   #wake: () => void = () => undefined;
@@ -138,6 +140,7 @@ export class HostShare implements FileShare {
 
   /** The tracker has said something new. */
   wake(): void {
+    this.#denied.clear();
     this.#wake();
   }
 
@@ -158,6 +161,7 @@ export class HostShare implements FileShare {
 
   begin(file: HeldFile): void {
     this.#file = file;
+    this.#denied.clear();
     this.#pieceBytes = pieceBytesOf(file.table.sizeBytes);
     this.#beganAt = this.#now();
     this.#beganLeaves = this.#doneLeaves = countDone(file);
@@ -168,6 +172,12 @@ export class HostShare implements FileShare {
   }
 
   mayAsk({ start }: ByteRange, leaf: number): boolean {
+    const piece = Math.floor(start / this.#pieceBytes);
+    const isDenied = this.#denied.has(piece) && !this.#refusedAt.has(leaf);
+    return !isDenied && this.#mayAskFor(piece, leaf);
+  }
+
+  #mayAskFor(piece: number, leaf: number): boolean {
     const file = this.#file;
     if (!this.#peers.hasAsked || file === undefined) return false;
     const view = this.#viewed();
@@ -175,8 +185,6 @@ export class HostShare implements FileShare {
     // Peers that the tracker does not know are worth more than an origin.
     const isLed = this.#isLed && !(this.#options.leases!.isAlone && live.length > 0);
     if (!isLed && (live.length === 0 || view.isStuck)) return true;
-    const piece = Math.floor(start / this.#pieceBytes);
-    // Asked for each missing leaf: what is seldom true comes first.
     if (isLed && !this.#mayAskAsLed(piece, leaf)) return false;
     const mayTake = (url: string): boolean => this.#options.leases?.mayTake(url, piece) ?? true;
     const mayGive = ({ name, url }: PeerFile): boolean => !file.isRefused(name, leaf) && mayTake(url);
@@ -184,8 +192,12 @@ export class HostShare implements FileShare {
     return !isHeld && (isLed || this.#isOwn(piece, view, mayGive));
   }
 
-  #mayAskAsLed = (piece: number, leaf: number): boolean =>
-    this.#options.leases!.mayAsk(piece) || this.#isLongRefused(leaf);
+  #mayAskAsLed(piece: number, leaf: number): boolean {
+    if (this.#options.leases!.mayAsk(piece)) return true;
+    if (this.#denied.size === 0) queueMicrotask(() => this.#denied.clear());
+    this.#denied.add(piece);
+    return this.#isLongRefused(leaf);
+  }
 
   /** Without a tracker the piece falls to this host: by its name, or because the host that it falls to sent wrong bytes. */
   #isOwn(piece: number, { live, members }: View, mayGive: (peer: PeerFile) => boolean): boolean {

@@ -4,11 +4,11 @@
  *   :hosts     hash   host → what is known of it, as JSON; its leases too
  *   :maps      hash   host → its pieces, `0` or `1` each
  *   :gone      zset   host → when it counts as gone
- *   :held      u16[]  how many hosts have each piece; `:held:SITE` those of a site
- *   :who:SITE  hash   piece → the host of the site that got it last, of those that other sites can fetch from
+ *   :held      u16[]  how many hosts have each piece; `:held:SITE` those of a site; `:hidden:SITE` those of other sites that are hidden from the site
+ *   :who:SITE  hash   piece → the host of the site that got it last, of those that all other sites can fetch from, else the first one
  *   :in:SITE   set    hosts of a site; `:sites` the sites
  *   :unseen    set    hosts that no host is to fetch from
- *   :leechers  set    hosts that fetch the file and that others can fetch from; `:leechers:SITE` those that hosts of their site can fetch from
+ *   :leechers  set    hosts that fetch the file and that hosts of some other site can fetch from; `:leechers:SITE` those that hosts of their site can fetch from
  *   :wish:SITE zset   host → when it wanted a lease on the origin and got none; `:given` how many leases on it each host has had
  *   :leases:o  hash   piece → the host that may ask the origin for it; `:leases:s:SITE` the one that may fetch it from other sites
  *   :ends      zset   lease → when it ends
@@ -68,17 +68,45 @@ local function recount(key, before, after)
   return more
 end
 
--- Counts the pieces of a host: for all (true), for its site alone ('site'), or none of them (false).
+-- No host of another site can fetch from it.
+local function isHiddenFar(record)
+  local others = 0
+  for _, site in ipairs(record.hiddenFrom and redis.call('SMEMBERS', base .. ':sites') or {}) do
+    if site ~= record.site then
+      if not record.hiddenFrom[site] then return false end
+      others = others + 1
+    end
+  end
+  return others > 0
+end
+
+local function isHiddenFrom(record, site) return record.hiddenFrom and record.hiddenFrom[site] end
+
+-- How many hosts have a piece, as hosts of a site see it.
+local function seen(site, piece) return math.max(0, holders(':held', piece) - holders(':hidden:' .. site, piece)) end
+
+-- Counts the pieces of a host, or none of them, and takes them away for the sites that it is hidden from.
 local function show(name, record, map, counts)
-  local before = redis.call('HGET', base .. ':maps', name) or ''
-  recount(':held:' .. record.site, record.counts and before or '', counts and map or '')
-  local more = recount(':held', record.counts == true and before or '', counts == true and map or '')
-  for _, piece in ipairs(more) do redis.call('HSET', base .. ':who:' .. record.site, piece, name) end
+  local before = record.counts and redis.call('HGET', base .. ':maps', name) or ''
+  local after = counts and map or ''
+  recount(':held:' .. record.site, before, after)
+  local more = recount(':held', before, after)
+  local was, is = record.countsFrom or {}, counts and record.hiddenFrom or {}
+  for site in pairs(was) do recount(':hidden:' .. site, before, is[site] and after or '') end
+  local countsFrom = {}
+  for site in pairs(is) do
+    if not was[site] then recount(':hidden:' .. site, '', after) end
+    countsFrom[site] = true
+  end
+  record.countsFrom = next(countsFrom) and countsFrom
+  record.hiddenFar = isHiddenFar(record)
+  local put = next(is) and 'HSETNX' or 'HSET'
+  for _, piece in ipairs(more) do redis.call(put, base .. ':who:' .. record.site, piece, name) end
   record.counts = counts
   redis.call('HSET', base .. ':maps', name, map)
   redis.call(counts and 'SREM' or 'SADD', base .. ':unseen', name)
   local fetches = counts and record.state == 'leeching'
-  redis.call(fetches and counts == true and 'SADD' or 'SREM', base .. ':leechers', name)
+  redis.call(fetches and not record.hiddenFar and 'SADD' or 'SREM', base .. ':leechers', name)
   redis.call(fetches and 'SADD' or 'SREM', base .. ':leechers:' .. record.site, name)
 end
 

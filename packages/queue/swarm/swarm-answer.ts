@@ -24,8 +24,8 @@ export interface SwarmRecord {
   readonly rollout: string;
   /** Hosts of its own site could not fetch from it; then no host can. */
   readonly hiddenUntil?: number;
-  /** Hosts of other sites could not fetch from it. */
-  readonly hiddenFarUntil?: number;
+  /** No host of another site can fetch from it. */
+  readonly hiddenFar?: boolean;
   /** Average time of its leases; milliseconds. */
   readonly own?: number;
   /** By `o:` or `s:` and the piece. */
@@ -86,7 +86,7 @@ export function readAnswer(reply: unknown, sizeBytes: number): SwarmAnswer | und
   return {
     leases: leasesOf(record, nowMs),
     isHidden: record.urls === '' || record.hiddenUntil !== undefined,
-    isHiddenFar: record.hiddenFarUntil !== undefined,
+    isHiddenFar: record.hiddenFar === true,
     ownMs: record.own,
     averageMs: stats.pieceMs === undefined ? undefined : Number(stats.pieceMs),
     ...{ leechers, siteLeechers },

@@ -9,7 +9,7 @@ import { MINUTE_MS, SECOND_MS } from '#core/units';
 import { hubRevision, hubTree, type HubEntry, type HubRepo } from '#sources/hub/hub-api';
 import { repoKey } from '../hub/hub-repo.ts';
 import type { RepoName } from '../hub/hub-request.ts';
-import { mirrorFiles, type MirrorFile, type MirrorRevision } from './mirror-files.ts';
+import { mirrorFiles, type MirrorFile, type MirrorFilesOptions, type MirrorRevision } from './mirror-files.ts';
 import type { Upstream } from './pull-files.ts';
 
 /**
@@ -34,6 +34,8 @@ export interface HubMirrorOptions {
   readonly upstream: Upstream;
   /** Folder of what is remembered. */
   readonly folder: string;
+  /** Whether the store has the content of a file; what the hub said of its repository is not deleted then. */
+  readonly isHere: MirrorFilesOptions['isHere'];
   readonly logger: Logger;
   readonly now?: (() => number) | undefined;
   /** Longest wait of a client for an answer of the hub, in milliseconds; default 8,000. */
@@ -105,13 +107,15 @@ export function hubMirror(options: HubMirrorOptions): HubMirror {
 }
 
 /** What the hub said: in memory, and on the disk for when it is away. */
-function mirrorMemory({ folder, logger }: HubMirrorOptions) {
+function mirrorMemory({ folder, isHere, logger, now = Date.now }: HubMirrorOptions) {
   const revisions = new BoundedMap<MirrorRevision>({ capacity: 200 });
   const refs = new BoundedMap<Ref>({ capacity: 10_000 });
-  const disk = mirrorFiles(folder, logger);
+  const disk = mirrorFiles({ folder, isHere, logger, now });
   const known = async (key: string, commit: string): Promise<MirrorRevision | undefined> => {
     const found = revisions.get(`${key}@${commit}`) ?? (await disk.revision(key, commit));
-    return found && revisions.set(`${key}@${commit}`, found);
+    if (found === undefined) return undefined;
+    await disk.noteUse('commit', key, commit);
+    return revisions.set(`${key}@${commit}`, found);
   };
   return {
     refs,
@@ -124,6 +128,7 @@ function mirrorMemory({ folder, logger }: HubMirrorOptions) {
     async fromBefore(key: string, revision: string): Promise<MirrorAnswer> {
       const commit = refs.peek(`${key}@${revision}`)?.commit ?? (await disk.commitOf(key, revision));
       const kept = commit === undefined ? undefined : await known(key, commit);
+      if (kept !== undefined) await disk.noteUse('ref', key, revision);
       return kept === undefined ? { is: 'away' } : { is: 'known', revision: kept };
     },
   };

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { silentLogger, type Logger } from '#core/logger';
 import type { Store } from '#store/open-store';
 import { hubMirror, type HubMirror } from './hub-mirror.ts';
+import type { MirrorFile } from './mirror-files.ts';
 import { pullCids, type PullCids } from './pull-cids.ts';
 import { pullFiles, type PullFiles, type Upstream } from './pull-files.ts';
 
@@ -36,7 +37,13 @@ export function pullThrough({
 }: PullThroughOptions): PullThrough | undefined {
   if (allow.length === 0) return undefined;
   const files = pullFiles(store, upstream, logger);
-  const hub = hubMirror({ allow, upstream, logger, folder: join(store.paths.home, 'hub') });
+  const folder = join(store.paths.home, 'hub');
+  const hub = hubMirror({ allow, upstream, logger, folder, isHere: (file) => isHere(store, file) });
   const cids = pullCids({ store, files, allow, logger });
   return { allow, hub, files, cids, stop: () => files.stop() };
+}
+
+async function isHere(store: Store, { sha256, git }: MirrorFile): Promise<boolean> {
+  const content = sha256 ?? (await store.contentOf({ digests: { git } }));
+  return content !== undefined && (await store.look(content)) !== undefined;
 }

@@ -52,7 +52,8 @@ async function mirrored(
   );
   let now = 1_000_000;
   const upstream = { http, hfEndpoint: hub.url, gateways: [] };
-  const options = { allow: ['acme/*'], upstream, logger: silentLogger, now: () => now, waitMs };
+  const rest = { logger: silentLogger, now: () => now, waitMs, isHere: async () => false };
+  const options = { allow: ['acme/*'], upstream, ...rest };
   const mirror = hubMirror({ ...options, folder: folder ?? (await temporaryFolder()) });
   return { hub, mirror, pass: (ms) => void (now += ms) };
 }

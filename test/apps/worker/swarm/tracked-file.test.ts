@@ -13,7 +13,7 @@ const { cid, table } = dagOf(bytes);
 function tracked() {
   const urls: string[] = [];
   let now = 0;
-  const options = { cid, named: cid, sizeBytes: bytes.length, now: () => now };
+  const options = { cid, named: cid, sizeBytes: bytes.length, now: () => now, onNews: () => undefined };
   const file = new TrackedFile({ ...options, onAnswer: (given) => void urls.splice(0, Infinity, ...given) });
   const answer = (part: Partial<AnsweredFile>): void =>
     file.answered({ cid, leases: [], peers: [], leave: [], wait: null, ...part }, 'near', file.announced());

@@ -1,165 +1,107 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { ApiError, UnreachableError } from '#client/api-error';
-import type { AnnounceInput, Announced, AnsweredFile, SwarmLease } from '#contracts/swarm';
 import { PieceMap } from '#core/swarm/piece-map';
-import { silentLogger } from '#core/logger';
 import { MIB } from '#core/units';
-import type { HeldFile } from '#transfer/report/transfer-options';
-import { TrackerClient } from '../../../../apps/worker/swarm/tracker-client.ts';
-import { dagOf } from '../../../helpers/swarm-kit.ts';
-import { bytesOf } from '../../../helpers/transfer-kit.ts';
-
-const bytes = bytesOf(8 * MIB, 'tracked');
-const { cid, table } = dagOf(bytes);
-const LEAVES_OF_A_PIECE = 4;
-
-const lease = (piece: number, from: SwarmLease['from'] = 'origin'): SwarmLease => ({
-  ...{ id: `${from}-${piece}`, piece, from, endsInMs: 10_000 },
-});
-const peerAt = (host: string, site = 'eu-1') => ({ host, urls: [`http://${host}:7430`], site, have: 'AA' });
-
-const answerOf = (file: Partial<AnsweredFile>, more: Partial<Announced> = {}): Announced => ({
-  ...{ intervalMs: 2000, site: 'eu-1', token: 'token', tokenEndsInMs: 60_000 },
-  files: [{ cid, leases: [], peers: [peerAt('host-b')], leave: [], wait: null, ...file }],
-  ...more,
-});
+import { answerOf, bytes, cid, lease, pass, peerAt, TellingHost } from './tracker-kit.ts';
 
 describe('what a host tells a tracker', () => {
-  let announced: AnnounceInput[];
-  let limits: (number | undefined)[];
-  let answer: () => Announced;
-  let tracker: TrackerClient;
-  const done = new Set<number>();
-  let originPauseMs: number | undefined;
-  let originBytes = 0;
-  let diskWaitMs = 0;
-
-  const held: HeldFile = {
-    ...{ path: '/none', table, isDone: (leaf) => done.has(leaf), bytesFrom: () => 0, isRefused: () => false },
-    begunBytes: () => 0,
-    originPauseMs: () => originPauseMs,
-    originBytes: () => originBytes,
-    diskWaitMs: () => diskWaitMs,
-    onMore: () => () => undefined,
-  };
-  const complete = (piece: number): void => {
-    for (let leaf = 0; leaf < LEAVES_OF_A_PIECE; leaf += 1) done.add(LEAVES_OF_A_PIECE * piece + leaf);
-  };
-  const track = (onAnswer: (urls: readonly string[]) => void = () => undefined) => {
-    const file = tracker.track({ cid, named: cid, sizeBytes: bytes.length, onAnswer });
-    file.begin(held);
-    return file;
-  };
-  const pass = (ms: number): Promise<void> => jest.advanceTimersByTimeAsync(ms);
+  let host: TellingHost;
 
   beforeEach(() => {
     jest.useFakeTimers();
-    [announced, originPauseMs, limits] = [[], 0, []];
-    [originBytes, diskWaitMs] = [0, 0];
-    done.clear();
-    answer = () => answerOf({});
-    const client = {
-      announce: async (body: AnnounceInput) => {
-        announced.push(body);
-        return answer();
-      },
-      getSwarmKey: async () => ({ publicKey: 'key' }),
-    };
-    const onLimit = (limit: number | undefined) => void limits.push(limit);
-    tracker = new TrackerClient({ client, host: 'host-a', boot: 'boot-1', onLimit, logger: silentLogger });
-    tracker.start(['http://10.0.0.1:7430']);
+    host = new TellingHost();
   });
   afterEach(async () => {
-    await tracker.stop();
+    await host.tracker.stop();
     jest.useRealTimers();
   });
 
   it('N6 says at once what it fetches, and asks the origin for leased pieces alone', async () => {
-    answer = () => answerOf({ leases: [lease(3)] });
-    const file = track();
+    host.answer = () => answerOf({ leases: [lease(3)] });
+    const file = host.track();
     expect([file.state, file.mayAsk(3)]).toEqual(['asking', false]);
     await pass(100);
-    expect(announced[0]).toMatchObject({ host: 'host-a', boot: 'boot-1', urls: ['http://10.0.0.1:7430'] });
-    expect(announced[0]!.files[0]).toMatchObject({ cid, sizeBytes: bytes.length, state: 'leeching', want: 4 });
+    expect(host.announced[0]).toMatchObject({ host: 'host-a', boot: 'boot-1', urls: ['http://10.0.0.1:7430'] });
+    expect(host.announced[0]!.files[0]).toMatchObject({ cid, sizeBytes: bytes.length, state: 'leeching', want: 4 });
     expect(file.state).toBe('known');
     expect([2, 3, 4].map(file.mayAsk)).toEqual([false, true, false]);
   });
 
   it('N6 asks for leases as soon as the file is laid out', async () => {
-    const file = tracker.track({ cid, named: cid, sizeBytes: bytes.length, onAnswer: () => undefined });
+    const file = host.tracker.track({ cid, named: cid, sizeBytes: bytes.length, onAnswer: () => undefined });
     await pass(100);
-    expect(announced[0]!.files[0]).toMatchObject({ state: 'leeching', want: 0 });
-    file.begin(held);
+    expect(host.announced[0]!.files[0]).toMatchObject({ state: 'leeching', want: 0 });
+    file.begin(host.held);
     await pass(300);
-    expect(announced[1]!.files[0]).toMatchObject({ want: 4 });
+    expect(host.announced[1]!.files[0]).toMatchObject({ want: 4 });
   });
 
   it('tells what it took from the origin, and that it waits for its disk while it does so for more than half of the time', async () => {
-    track();
+    host.track();
     await pass(2100);
-    expect(announced.at(-1)).toMatchObject({ diskBound: false, files: [{ originBytes: 0 }] });
-    [originBytes, diskWaitMs] = [5 * MIB, 3000];
+    expect(host.announced.at(-1)).toMatchObject({ diskBound: false, files: [{ originBytes: 0 }] });
+    [host.originBytes, host.diskWaitMs] = [5 * MIB, 3000];
     await pass(2000);
-    expect(announced.at(-1)).toMatchObject({ diskBound: true, files: [{ originBytes: 5 * MIB }] });
+    expect(host.announced.at(-1)).toMatchObject({ diskBound: true, files: [{ originBytes: 5 * MIB }] });
     await pass(20_000);
-    expect(announced.at(-1)).toMatchObject({ diskBound: false });
+    expect(host.announced.at(-1)).toMatchObject({ diskBound: false });
   });
 
   it('EX2 passes the part of the host in the limit of its site on, and takes it back', async () => {
-    answer = () => answerOf({}, { limits: { outsideBytesPerSecond: 5000 } });
-    track();
+    host.answer = () => answerOf({}, { limits: { outsideBytesPerSecond: 5000 } });
+    host.track();
     await pass(100);
-    expect(limits).toEqual([5000]);
-    answer = () => answerOf({}, { limits: { outsideBytesPerSecond: null } });
+    expect(host.limits).toEqual([5000]);
+    host.answer = () => answerOf({}, { limits: { outsideBytesPerSecond: null } });
     await pass(2000);
-    expect(limits).toEqual([5000, undefined]);
+    expect(host.limits).toEqual([5000, undefined]);
   });
 
   it('EX2 announces while it fetches files that others do not learn of, and no longer', async () => {
-    answer = () => ({ ...answerOf({}), files: [] });
-    const end = tracker.fetches();
+    host.answer = () => ({ ...answerOf({}), files: [] });
+    const end = host.tracker.fetches();
     await pass(100);
-    expect(announced).toEqual([expect.objectContaining({ isFetching: true, files: [] })]);
+    expect(host.announced).toEqual([expect.objectContaining({ isFetching: true, files: [] })]);
     await pass(2000);
-    expect(announced).toHaveLength(2);
+    expect(host.announced).toHaveLength(2);
     end();
     await pass(10_000);
-    expect(announced).toHaveLength(2);
+    expect(host.announced).toHaveLength(2);
   });
 
   it('N6 tells of a piece that is here at once, and of the others every two seconds', async () => {
-    answer = () => answerOf({ leases: [lease(3)] });
-    track();
+    host.answer = () => answerOf({ leases: [lease(3)] });
+    host.track();
     await pass(1900);
-    expect(announced).toHaveLength(1);
-    complete(3);
-    answer = () => answerOf({ leases: [lease(5)] });
+    expect(host.announced).toHaveLength(1);
+    host.complete(3);
+    host.answer = () => answerOf({ leases: [lease(5)] });
     await pass(300);
-    expect(announced).toHaveLength(2);
-    expect(announced[1]!.files[0]).toMatchObject({ leases: [{ id: 'origin-3', status: 'done' }] });
-    expect(PieceMap.parse(announced[1]!.files[0]!.have, bytes.length)!.has(3)).toBe(true);
+    expect(host.announced).toHaveLength(2);
+    expect(host.announced[1]!.files[0]).toMatchObject({ leases: [{ id: 'origin-3', status: 'done' }] });
+    expect(PieceMap.parse(host.announced[1]!.files[0]!.have, bytes.length)!.has(3)).toBe(true);
     await pass(2000);
-    expect(announced[2]!.files[0]).toMatchObject({ leases: [{ id: 'origin-5', status: 'held', bytes: 0 }] });
+    expect(host.announced[2]!.files[0]).toMatchObject({ leases: [{ id: 'origin-5', status: 'held', bytes: 0 }] });
   });
 
   it('N6 gives a lease back while the origin wants no request, and says for how long', async () => {
-    answer = () => answerOf({ leases: [lease(3)] });
-    track();
+    host.answer = () => answerOf({ leases: [lease(3)] });
+    host.track();
     await pass(100);
-    originPauseMs = 30_000;
+    host.originPauseMs = 30_000;
     await pass(2000);
-    expect(announced[1]!.files[0]!.leases).toEqual([
+    expect(host.announced[1]!.files[0]!.leases).toEqual([
       expect.objectContaining({ status: 'failed', retryAfterMs: 30_000 }),
     ]);
-    originPauseMs = undefined;
+    host.originPauseMs = undefined;
     await pass(2000);
-    expect(announced[2]!.files[0]).toMatchObject({ leases: [{ status: 'failed' }], want: 0 });
+    expect(host.announced[2]!.files[0]).toMatchObject({ leases: [{ status: 'failed' }], want: 0 });
   });
 
   it('N6 passes the addresses of other hosts on, and takes pieces of other sites by lease alone', async () => {
-    answer = () => answerOf({ peers: [peerAt('near'), peerAt('far', 'us-1')], leases: [lease(2, 'site')] });
+    host.answer = () => answerOf({ peers: [peerAt('near'), peerAt('far', 'us-1')], leases: [lease(2, 'site')] });
     const seen: (readonly string[])[] = [];
-    const file = track((urls) => seen.push(urls));
+    const file = host.track((urls) => seen.push(urls));
     await pass(100);
     expect(seen).toEqual([['http://near:7430', 'http://far:7430']]);
     const may = [1, 2].map((piece) => [
@@ -173,88 +115,88 @@ describe('what a host tells a tracker', () => {
   });
 
   it('L05 L06 tells once of a host that sent wrong bytes, or does not answer', async () => {
-    const file = track();
+    const file = host.track();
     await pass(100);
     file.fault('http://host-b:7430', 4, 'wrong-bytes');
     file.fault('http://host-b:7430', 4, 'wrong-bytes');
     file.fault('http://unknown:7430', 4, 'wrong-bytes');
     await pass(2000);
-    expect(announced[1]!.files[0]!.blame).toEqual([{ host: 'host-b', piece: 4, reason: 'wrong-bytes' }]);
+    expect(host.announced[1]!.files[0]!.blame).toEqual([{ host: 'host-b', piece: 4, reason: 'wrong-bytes' }]);
     await pass(2000);
-    expect(announced[2]!.files[0]!.blame).toEqual([]);
+    expect(host.announced[2]!.files[0]!.blame).toEqual([]);
   });
 
   it('L28 N6 lets the hosts divide the file by themselves while the tracker does not answer', async () => {
-    const file = track();
+    const file = host.track();
     await pass(100);
-    answer = () => {
+    host.answer = () => {
       throw new UnreachableError('http://api', 'refused');
     };
     await pass(4000);
     expect(file.state).toBe('known');
     await pass(4000);
     expect(file.state).toBe('away');
-    answer = () => answerOf({});
+    host.answer = () => answerOf({});
     await pass(30_000);
     expect(file.state).toBe('known');
   });
 
   it('N6 does not wait at an API that has no tracker', async () => {
-    answer = () => {
+    host.answer = () => {
       throw new ApiError(404, undefined, 'no such route');
     };
-    const file = track();
+    const file = host.track();
     const first = file.first();
     await pass(200);
     await first;
     expect(file.state).toBe('away');
-    const later = track();
+    const later = host.track();
     await later.first();
     expect(later.state).toBe('away');
     await pass(60_000);
-    expect(announced).toHaveLength(1);
+    expect(host.announced).toHaveLength(1);
   });
 
   it.each(['quarantined', 'foreign'] as const)('N6 goes on without leases when it is %s', async (wait) => {
-    answer = () => answerOf({ wait });
-    const file = track();
+    host.answer = () => answerOf({ wait });
+    const file = host.track();
     await pass(100);
     expect(file.state).toBe('away');
   });
 
   it('N6 asks the origin for everything while it is alone, and looks often whether another host has come', async () => {
-    answer = () => answerOf({ peers: [] });
-    const file = track();
+    host.answer = () => answerOf({ peers: [] });
+    const file = host.track();
     await pass(100);
     expect([file.isAlone, file.mayAsk(7)]).toEqual([false, false]);
     await pass(400);
-    expect([file.isAlone, file.mayAsk(7), announced.length]).toEqual([true, true, 2]);
-    answer = () => answerOf({ leases: [lease(1)] });
+    expect([file.isAlone, file.mayAsk(7), host.announced.length]).toEqual([true, true, 2]);
+    host.answer = () => answerOf({ leases: [lease(1)] });
     await pass(1100);
     expect([file.isAlone, file.mayAsk(7), file.mayAsk(1)]).toEqual([false, false, true]);
   });
 
   it('N6 goes on to give a file that it has, and ends with what it does not have', async () => {
-    const file = track();
+    const file = host.track();
     await pass(100);
     file.end(true);
-    answer = () => answerOf({}, { intervalMs: 30_000 });
+    host.answer = () => answerOf({}, { intervalMs: 30_000 });
     await pass(300);
-    expect(announced.at(-1)!.files[0]).toMatchObject({ state: 'seeding', have: 'all', want: 0 });
+    expect(host.announced.at(-1)!.files[0]).toMatchObject({ state: 'seeding', have: 'all', want: 0 });
     file.end(false);
     await pass(300);
-    expect(announced.at(-1)!.files[0]).toMatchObject({ state: 'gone' });
-    const before = announced.length;
+    expect(host.announced.at(-1)!.files[0]).toMatchObject({ state: 'gone' });
+    const before = host.announced.length;
     await pass(60_000);
-    expect(announced).toHaveLength(before);
+    expect(host.announced).toHaveLength(before);
   });
 
   it('L08 shows its token until that ends', async () => {
-    answer = () => answerOf({}, { intervalMs: 120_000 });
-    track();
+    host.answer = () => answerOf({}, { intervalMs: 120_000 });
+    host.track();
     await pass(100);
-    expect(tracker.token).toBe('token');
+    expect(host.tracker.token).toBe('token');
     await pass(61_000);
-    expect(tracker.token).toBeUndefined();
+    expect(host.tracker.token).toBeUndefined();
   });
 });

@@ -110,6 +110,32 @@ describe('hosts of one site, and of several', () => {
     );
   });
 
+  it('L14 hide a host from the sites that report it alone: a third site still fetches from it', async () => {
+    const [north, west] = [hostOf('north', 1, 2), hostOf('west', 1, 2)];
+    const south = [hostOf('south', 1, 2), hostOf('south', 2, 2)];
+    for (const host of [north, west, ...south]) host.want = 0;
+    north.map.add(0);
+    for (const host of [north, west, ...south]) await host.announce();
+    for (const host of south) await host.announce({ blame: ['north-1'] });
+    expect((await south[0]!.announce()).counts.holders).toEqual([0, 0]);
+    expect(await north.announce()).toMatchObject({ isHiddenFar: false });
+    north.map.add(1);
+    await north.announce();
+    const seen = await west.announce();
+    expect(seen.counts.holders).toEqual([1, 1]);
+    expect(seen.peers.map(({ host }) => host)).toContain('north-1');
+    expect((await south[0]!.announce()).counts.holders).toEqual([0, 0]);
+    [south[0]!.want, west.want] = [1, 1];
+    expect((await south[0]!.announce()).leases).toMatchObject([{ from: 'origin' }]);
+    expect((await west.announce()).leases).toMatchObject([{ from: 'site' }]);
+    // The only host of a site is believed by itself, for that site.
+    await west.announce({ blame: ['north-1'] });
+    expect((await west.announce()).counts.holders).toEqual([0, 0]);
+    expect(await north.announce()).toMatchObject({ isHiddenFar: true });
+    await north.leave();
+    expect((await west.announce()).counts.holders).toEqual([0, 0]);
+  });
+
   it('L14 hide a host from all when two of its own site cannot fetch from it', async () => {
     const hosts = [hostOf('north', 1), hostOf('north', 2), hostOf('north', 3), hostOf('south', 1)];
     for (const host of hosts) await host.announce();
