@@ -68,9 +68,7 @@ export class Tracker {
     );
     for (const file of body.files) if (allowed.has(file.cid)) await this.#strike(announcer, file);
     await this.#note(body.files.filter(({ cid, state }) => allowed.has(cid) && state !== 'gone'));
-    const asked = quarantined ? [] : body.originPauses;
-    const originPauses =
-      isLeeching || asked.length > 0 ? await shareOriginPauses(queues.redis, prefix, asked) : undefined;
+    const originPauses = await this.#pauses(isLeeching, quarantined ? [] : body.originPauses);
     const limits = { outsideBytesPerSecond: await partOfSite(this.#deps, announcer, body, files) };
     const token = allowed.size === 0 ? undefined : await this.#tokenOf(announcer.host, [...allowed.keys()].sort());
     const tokenEndsInMs = token === undefined ? 0 : token.untilMs - this.#deps.now().getTime();
@@ -80,6 +78,12 @@ export class Tracker {
   /** @returns 32 bytes in base64url, with which hosts check peer tokens */
   async publicKey(): Promise<string> {
     return publicHalfOf(await this.#privateKey());
+  }
+
+  /** Pauses that origins asked hosts for; nothing for a host that neither fetches nor was asked for one. */
+  async #pauses(isLeeching: boolean, asked: AnnounceBody['originPauses']): Promise<Announced['originPauses']> {
+    if (!isLeeching && asked.length === 0) return undefined;
+    return shareOriginPauses(this.#deps.queues.redis, this.#deps.prefix, asked);
   }
 
   #privateKey(): Promise<string> {

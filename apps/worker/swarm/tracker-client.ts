@@ -196,8 +196,7 @@ export class TrackerClient {
   #look(): void {
     this.#looksAt = Infinity;
     if (!this.#isStarted || (this.#files.size + this.#fetching === 0 && !this.#hasPause)) return;
-    const isTold = !this.#hasPause && ![...this.#files.values()].some((file) => file.hasNews);
-    const hasNews = this.#failures === 0 && !isTold;
+    const hasNews = this.#failures === 0 && (this.#hasPause || [...this.#files.values()].some((file) => file.hasNews));
     const at = Math.max(hasNews ? 0 : this.#dueAt, this.#announcedAt + LEAST_PAUSE_MS);
     if (this.#now() < at) return this.#lookBy(at);
     this.#running = this.#announce().finally(() => {

@@ -29,7 +29,7 @@ describe('pauses that origins asked for', () => {
     withHealth(
       health,
       () => nowMs,
-    )({ ...scripted([error], ORIGIN), layer })
+    )({ ...scripted([error], ORIGIN), layer, bucket: error.bucket })
       .read({}, { head: () => undefined, write: () => undefined }, new AbortController().signal)
       .catch((caught: unknown) => caught);
 
