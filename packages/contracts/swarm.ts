@@ -98,7 +98,7 @@ export type AnnouncedFile = z.infer<typeof AnnouncedFile>;
 export const MAX_PAUSES = 16;
 
 /** A pause that an origin asked a host for, and that all hosts keep. */
-const OriginPause = z.object({
+export const SharedPause = z.object({
   origin: z
     .url({ protocol: /^https?$/, error: 'write scheme, host and port, such as https://hub.example' })
     .max(300)
@@ -139,7 +139,7 @@ export const AnnounceBody = z
       .default(false)
       .describe('it fetches files that are not announced, from outside of its site'),
     originPauses: z
-      .array(OriginPause)
+      .array(SharedPause)
       .max(MAX_PAUSES, `at most ${MAX_PAUSES} pauses at once`)
       .default([])
       .describe(
@@ -218,7 +218,7 @@ export const Announced = z
       })
       .optional(),
     originPauses: z
-      .array(OriginPause)
+      .array(SharedPause)
       .optional()
       .describe('servers that asked some host of the fleet for a pause: no host sends them a request until it ends'),
     files: z.array(AnsweredFile),

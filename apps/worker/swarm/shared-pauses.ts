@@ -1,4 +1,4 @@
-import { MAX_PAUSES } from '#contracts/swarm';
+import { MAX_PAUSES, SharedPause } from '#contracts/swarm';
 import type { Logger } from '#core/logger';
 import type { OriginPause } from '#core/origin-pause';
 import { MINUTE_MS, SECOND_MS } from '#core/units';
@@ -30,7 +30,7 @@ export class SharedPauses {
   get own(): OriginPause[] {
     return this.#health.asked
       .list()
-      .filter(({ origin, ms }) => ms >= LEAST_MS && this.#isShared(origin))
+      .filter((pause) => pause.ms >= LEAST_MS && this.#isShared(pause))
       .slice(0, MAX_PAUSES);
   }
 
@@ -43,14 +43,16 @@ export class SharedPauses {
     }
   }
 
-  /** Calls the function when an origin asks this host for a pause. @returns ends that */
+  /** Calls the function when an origin asks this host for a pause, and there is one to share. @returns ends that */
   onMore(listener: () => void): () => void {
-    return this.#health.asked.onMore(listener);
+    return this.#health.asked.onMore(() => {
+      if (this.own.length > 0) listener();
+    });
   }
 
-  /** A server of the loopback network is another one on each machine. */
-  #isShared(origin: string): boolean {
-    return URL.canParse(origin) && (this.#hasOneMachine || !isLoopback(hostOf(origin)));
+  /** A server of the loopback network is another one on each machine. Servers name their rate limits, and the API refuses a name that is too long. */
+  #isShared(pause: OriginPause): boolean {
+    return SharedPause.safeParse(pause).success && (this.#hasOneMachine || !isLoopback(hostOf(pause.origin)));
   }
 }
 

@@ -11,8 +11,8 @@ import { TrackerClient } from '../../../../apps/worker/swarm/tracker-client.ts';
 const HUB = 'https://hub.example';
 const API = 'https://api.example';
 
-const asked = (retryAfterMs: number): SourceError =>
-  new SourceError('throttled', 'hub', 'too many requests', { httpStatus: 429, retryAfterMs });
+const asked = (retryAfterMs: number, bucket?: string): SourceError =>
+  new SourceError('throttled', 'hub', 'too many requests', { httpStatus: 429, retryAfterMs, bucket });
 
 describe('the pauses of origins that a host shares', () => {
   it('L16 are those of servers that other hosts ask too', () => {
@@ -20,6 +20,8 @@ describe('the pauses of origins that a host shares', () => {
     for (const origin of [HUB, 'http://127.0.0.1:9000', 'http://[::1]:9000', 'file'])
       health.asked.note(origin, asked(MINUTE_MS));
     health.asked.note('https://soon.example', asked(SECOND_MS));
+    // An announce that the API refuses would end the swarm for this host.
+    health.asked.note('https://odd.example', asked(MINUTE_MS, 'b'.repeat(101)));
     const origins = (apiUrl: string) =>
       new SharedPauses(health, apiUrl, silentLogger).own.map(({ origin }) => origin).sort();
     expect(origins(API)).toEqual([HUB]);
@@ -77,6 +79,7 @@ describe('a tracker client of a host that an origin asks for a pause', () => {
   });
 
   it('L16 tells it soon, also while it fetches nothing any more, and once', async () => {
+    health.asked.note('https://soon.example', asked(SECOND_MS));
     await pass(5000);
     expect(announced).toEqual([]);
     health.asked.note(HUB, asked(MINUTE_MS));
