@@ -1,12 +1,11 @@
 import { z } from 'zod';
+import { BOTTLENECKS } from '#core/swarm/swarm-bound';
 import { Count, Limit, Moment } from './http/parameters.ts';
 import { LeasedFrom, Piece } from './swarm.ts';
 
 /*
  * Swarms as people see them: one file, and all of them.
  */
-
-export const BOTTLENECKS = ['origin', 'site-link', 'slowest-host', 'disk', 'uploads'] as const;
 
 /** What entered one site. */
 export const SwarmSite = z.strictObject({

@@ -41,7 +41,7 @@ const LeaseReport = z.object({
     'of the piece that have arrived; a held lease on which nothing arrives is taken back',
   ),
   retryAfterMs: Count.optional().describe(
-    'with `failed`: the origin wants no request for so long, and no host sends one',
+    'with `failed`: the pause that the origin asked for; no host is given a lease on it meanwhile',
   ),
 });
 
@@ -72,7 +72,7 @@ const AnnouncedFile = z
       .default([])
       .describe('every lease that the host was given and has not ended'),
     originBytes: Count.optional().describe(
-      'what sources that are no hosts sent for it in this transfer, with what was of no use; left out: its leases are counted instead',
+      'bytes that sources other than hosts sent for it in this transfer, wasted ones included; left out: its leases are counted instead',
     ),
     blame: z.array(Blame).max(MAX_REPORTS).default([]),
   })
@@ -93,6 +93,24 @@ const AnnouncedFile = z
   });
 
 export type AnnouncedFile = z.infer<typeof AnnouncedFile>;
+
+/** Pauses of one announce. */
+export const MAX_PAUSES = 16;
+
+/** A pause that an origin asked a host for, and that all hosts keep. */
+export const SharedPause = z.object({
+  origin: z
+    .url({ protocol: /^https?$/, error: 'write scheme, host and port, such as https://hub.example' })
+    .max(300)
+    .describe('scheme, host and port of a server that is no host of the fleet'),
+  bucket: z
+    .string()
+    .min(1)
+    .max(100)
+    .optional()
+    .describe('the rate limit of the server that is used up; left out: the pause holds for every request'),
+  ms: Count.describe('milliseconds that are left of it'),
+});
 
 const Rate = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
 
@@ -120,6 +138,13 @@ export const AnnounceBody = z
       .boolean()
       .default(false)
       .describe('it fetches files that are not announced, from outside of its site'),
+    originPauses: z
+      .array(SharedPause)
+      .max(MAX_PAUSES, `at most ${MAX_PAUSES} pauses at once`)
+      .default([])
+      .describe(
+        'pauses that servers asked this host for, by 429 or 503 with `Retry-After`; those of its own machine are left out',
+      ),
     files: z.array(AnnouncedFile).max(MAX_FILES, `at most ${MAX_FILES} files at once`),
   })
   .refine(({ files }) => new Set(files.map(({ cid }) => cid)).size === files.length, {
@@ -163,7 +188,7 @@ const AnsweredFile = z.object({
     .enum(WAIT_REASONS)
     .nullable()
     .describe(
-      'null: it has as many leases as it wants. `leased`: other hosts fetch what no host has, or as much of it as the origin is asked for at once. `held`: hosts have all pieces. `paused`: the origin wants to be left alone. ' +
+      'null: it has as many leases as it wants. `leased`: other hosts fetch what no host has, or as much of it as the origin is asked for at once. `held`: hosts have all pieces. `paused`: the origin asked for a pause. ' +
         '`hidden`: other hosts cannot fetch from it, so it gets its pieces from them. `quarantined`: it sent wrong bytes. ' +
         '`foreign`: no download of this file names the host',
     ),
@@ -192,6 +217,10 @@ export const Announced = z
           .describe('the part of the host in the limit of its site, for all that comes from outside; null: no limit'),
       })
       .optional(),
+    originPauses: z
+      .array(SharedPause)
+      .optional()
+      .describe('servers that asked some host of the fleet for a pause: no host sends them a request until it ends'),
     files: z.array(AnsweredFile),
   })
   .meta({ id: 'Announced' });

@@ -122,6 +122,9 @@ export const swarmSizesKey = (prefix: string, cid: string): string => `${taggedP
 /** A sorted set of swarms, each a root CID and a length, by the time when hosts last announced to it. */
 export const swarmListKey = (prefix: string): string => `${taggedPrefix(prefix, 'swarms')}:swarms`;
 
+/** A sorted set of the origins that asked some host for a pause, by the time when it ends. */
+export const originPausesKey = (prefix: string): string => `${taggedPrefix(prefix, 'swarms')}:origin-pauses`;
+
 /** A sorted set of the hosts of a site that fetch from outside of it, by the time until which that counts. */
 export const siteHostsKey = (prefix: string, site: string): string =>
   `${taggedPrefix(prefix, `site-${site}`)}:swarm-hosts`;

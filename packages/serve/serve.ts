@@ -232,7 +232,7 @@ function endBroken(exchange: Exchange, error: unknown, logger: Logger): void {
     return;
   }
   const isDisk = error instanceof StorageError || error instanceof VerifyError;
-  answerText(exchange, isDisk ? 503 : 500, isDisk ? 'the disk does not give it' : 'an error of the server', {
+  answerText(exchange, isDisk ? 503 : 500, isDisk ? 'it cannot be read from the disk now' : 'the server failed', {
     ...(isDisk && { 'retry-after': 30 }),
   });
 }

@@ -6,6 +6,7 @@ import { SECOND_MS } from '#core/units';
 import { ensureSetting } from '#database/sql/setting-queries';
 import { makePeerTokenKey, PEER_TOKEN_MS, publicHalfOf, signPeerToken } from '#http/peer-token';
 import { noteSwarms } from '#queue/swarm/list-swarms';
+import { shareOriginPauses } from '#queue/swarm/origin-pauses';
 import { isQuarantined, strike } from '#queue/swarm/quarantine';
 import { recordLocalWrite } from '../access/audit/audit-writes.ts';
 import type { Dependencies } from '../dependencies.ts';
@@ -67,15 +68,22 @@ export class Tracker {
     );
     for (const file of body.files) if (allowed.has(file.cid)) await this.#strike(announcer, file);
     await this.#note(body.files.filter(({ cid, state }) => allowed.has(cid) && state !== 'gone'));
+    const originPauses = await this.#pauses(isLeeching, quarantined ? [] : body.originPauses);
     const limits = { outsideBytesPerSecond: await partOfSite(this.#deps, announcer, body, files) };
     const token = allowed.size === 0 ? undefined : await this.#tokenOf(announcer.host, [...allowed.keys()].sort());
     const tokenEndsInMs = token === undefined ? 0 : token.untilMs - this.#deps.now().getTime();
-    return { intervalMs, site: announcer.site, token: token?.text ?? null, tokenEndsInMs, limits, files };
+    return { intervalMs, site: announcer.site, token: token?.text ?? null, tokenEndsInMs, limits, originPauses, files };
   }
 
   /** @returns 32 bytes in base64url, with which hosts check peer tokens */
   async publicKey(): Promise<string> {
     return publicHalfOf(await this.#privateKey());
+  }
+
+  /** Pauses that origins asked hosts for; nothing for a host that neither fetches nor was asked for one. */
+  async #pauses(isLeeching: boolean, asked: AnnounceBody['originPauses']): Promise<Announced['originPauses']> {
+    if (!isLeeching && asked.length === 0) return undefined;
+    return shareOriginPauses(this.#deps.queues.redis, this.#deps.prefix, asked);
   }
 
   #privateKey(): Promise<string> {

@@ -1,4 +1,5 @@
 import type { SwarmView } from '#contracts/swarm-view';
+import { swarmProgress } from '#core/swarm/swarm-progress';
 import { clipEnd } from '../terminal/cells.ts';
 import { redrawnBlock, resolveMode, type ProgressEnvironment, type ProgressStream } from '../terminal/progress.ts';
 import { swarmLine, swarmLines } from './swarm-text.ts';
@@ -29,10 +30,8 @@ export function swarmDisplay(
   let shown = -1;
   return {
     update(view) {
-      const held = view.hosts.reduce((sum, { heldPieces }) => sum + heldPieces, 0);
-      const isDone = view.hosts.every(({ state }) => state === 'seeding');
-      const percent = Math.floor((100 * held) / Math.max(1, view.pieces * view.hosts.length));
-      const step = Math.floor(percent / PLAIN_STEP_PERCENT) + (isDone ? 1 : 0);
+      const { percent, doneHosts } = swarmProgress(view);
+      const step = Math.floor(percent / PLAIN_STEP_PERCENT) + (doneHosts === view.hosts.length ? 1 : 0);
       if (step <= shown) return;
       shown = step;
       stream.write(`${swarmLine(view)}\n`);

@@ -1,5 +1,7 @@
 import type { SwarmView } from '#contracts/swarm-view';
 import { PieceMap } from '#core/swarm/piece-map';
+import { BOTTLENECK_TEXT } from '#core/swarm/swarm-bound';
+import { swarmProgress } from '#core/swarm/swarm-progress';
 import { formatBytes, formatDuration } from '#core/units';
 import { formatTable } from '../terminal/table.ts';
 
@@ -22,24 +24,14 @@ const LEAST_MAP_CELLS = 12;
 /** Cells of the columns beside the map. */
 const OTHER_CELLS = 60;
 
-/** What limits a swarm, in words. */
-export const BOTTLENECK = {
-  origin: 'the origin',
-  'site-link': 'the link of a site',
-  'slowest-host': 'the slowest host',
-  disk: 'the disk of a host',
-  uploads: 'what hosts give each other',
-} as const;
-
 /** One line: how far the swarm is, and what it costs. */
-export function swarmLine({ hosts, pieces, originCopies, elapsedMs, timesBound, bottleneck }: SwarmView): string {
-  const held = hosts.reduce((sum, { heldPieces }) => sum + heldPieces, 0);
-  const percent = Math.floor((100 * held) / Math.max(1, pieces * hosts.length));
-  const done = hosts.filter(({ state }) => state === 'seeding').length;
+export function swarmLine(view: SwarmView): string {
+  const { hosts, originCopies, elapsedMs, timesBound, bottleneck } = view;
+  const { percent, doneHosts } = swarmProgress(view);
   const bound = timesBound === null ? '' : `, ${timesBound.toFixed(2)} x the bound`;
-  const limit = bottleneck === null ? '' : `, limited by ${BOTTLENECK[bottleneck]}`;
+  const limit = bottleneck === null ? '' : `, limited by ${BOTTLENECK_TEXT[bottleneck]}`;
   return (
-    `${percent}% of all pieces, ${done} of ${hosts.length} hosts have the file, ${originCopies.toFixed(2)} copies from the origin, ` +
+    `${percent}% of all pieces, ${doneHosts} of ${hosts.length} hosts have the file, ${originCopies.toFixed(2)} copies from the origin, ` +
     `${formatDuration(elapsedMs)}${bound}${limit}`
   );
 }

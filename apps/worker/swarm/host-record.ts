@@ -6,7 +6,7 @@ import { isSignedForSite, signForSite } from '#http/site-signature';
 export const SERVICE = '_haulier._tcp.local';
 /** The question for all types of services (RFC 6763 section 9). */
 export const ALL_SERVICES = '_services._dns-sd._udp.local';
-/** What is known of a host is forgotten after this long without a word of it; it announces itself more often. */
+/** A host that was not heard for this long is forgotten; hosts announce themselves more often. Seconds. */
 export const TTL_S = 120;
 
 export type MdnsRecord = ResponseOutgoingPacket['answers'][number];

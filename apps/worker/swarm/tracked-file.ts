@@ -32,8 +32,8 @@ const FIRST_MS = 1500;
 const FIRST_WANT = 4;
 /** So many answers without another host show that there is none. */
 const ALONE_ANSWERS = 2;
-/** An origin that rests for longer than this is told to the tracker, so that no host asks it meanwhile. */
-const REST_MS = 2 * SECOND_MS;
+/** A longer pause of the origin ends the lease, and the tracker leases no piece of the origin until then. */
+const LEAST_PAUSE_MS = 2 * SECOND_MS;
 /** Reports of one announce. */
 const MOST_BLAME = 64;
 
@@ -238,7 +238,7 @@ export class TrackedFile implements PieceLeases {
     if (this.#phase !== 'leeching') return { ...report, status: 'released' };
     const pauseMs = from === 'origin' ? this.#held?.originPauseMs() : 0;
     if (this.#held !== undefined && pauseMs === undefined) return { ...report, status: 'failed' };
-    if (pauseMs !== undefined && pauseMs > REST_MS)
+    if (pauseMs !== undefined && pauseMs > LEAST_PAUSE_MS)
       return { ...report, status: 'failed', retryAfterMs: Math.ceil(pauseMs) };
     return { ...report, status: 'held', bytes: this.#arrivedBytes(piece, have.pieceBytes) };
   }

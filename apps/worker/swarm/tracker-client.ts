@@ -6,6 +6,7 @@ import { exponentialMs, jitteredMs } from '#core/async/exponential-pause';
 import type { Logger } from '#core/logger';
 import { MINUTE_MS, SECOND_MS } from '#core/units';
 import { endOfPeerToken, readPeerToken, type PeerClaims } from '#http/peer-token';
+import type { SharedPauses } from './shared-pauses.ts';
 import { TransferRates } from './transfer-rates.ts';
 import { TrackedFile, type TrackedFileOptions } from './tracked-file.ts';
 
@@ -16,6 +17,8 @@ export interface TrackerClientOptions {
   readonly boot: string;
   /** Called with the part of this host in the limit of its site, after each answer; bytes per second, undefined: no limit. */
   readonly onLimit?: ((bytesPerSecond: number | undefined) => void) | undefined;
+  /** Pauses of origins that are told and taken with each announce. */
+  readonly pauses?: Pick<SharedPauses, 'own' | 'keep' | 'onMore'> | undefined;
   readonly logger: Logger;
   /** Monotonic milliseconds. */
   readonly now?: (() => number) | undefined;
@@ -66,6 +69,9 @@ export class TrackerClient {
   #failures = 0;
   /** Files that are fetched and not announced. */
   #fetching = 0;
+  /** An origin asked this host for a pause, and the API does not know it yet. */
+  #hasPause = false;
+  #unfollowPauses: () => void = () => undefined;
   #token: { readonly text: string; readonly untilMs: number } | undefined;
   #key: string | undefined;
   #keyAskedAt = -Infinity;
@@ -84,6 +90,7 @@ export class TrackerClient {
     this.#urls = urls;
     this.#isStarted = true;
     this.#lookBy(this.#dueAt);
+    this.#unfollowPauses = this.#options.pauses?.onMore(() => this.#heardPause()) ?? this.#unfollowPauses;
     void this.#askKey();
   }
 
@@ -92,6 +99,7 @@ export class TrackerClient {
     if (!this.#isStarted) return;
     this.#isStarted = false;
     clearTimeout(this.#timer);
+    this.#unfollowPauses();
     const late = setTimeout(() => this.#stopping.abort(), STOP_MS);
     await this.#running;
     if (this.#files.size > 0 && this.#failures === 0) {
@@ -170,6 +178,12 @@ export class TrackerClient {
     this.#lookBy(this.#failures === 0 ? this.#now() + NEWS_MS : this.#dueAt);
   }
 
+  /** Hosts that fetch from the same origin should know it, also when this one fetches nothing any more. */
+  #heardPause(): void {
+    this.#hasPause = true;
+    this.#heard();
+  }
+
   /** Looks at that time or before whether there is something to tell; while an announce runs, at its end. */
   #lookBy(time: number): void {
     const at = Math.max(time, this.#announcedAt + LEAST_PAUSE_MS);
@@ -181,8 +195,8 @@ export class TrackerClient {
 
   #look(): void {
     this.#looksAt = Infinity;
-    if (!this.#isStarted || this.#files.size + this.#fetching === 0) return;
-    const hasNews = this.#failures === 0 && [...this.#files.values()].some((file) => file.hasNews);
+    if (!this.#isStarted || (this.#files.size + this.#fetching === 0 && !this.#hasPause)) return;
+    const hasNews = this.#failures === 0 && (this.#hasPause || [...this.#files.values()].some((file) => file.hasNews));
     const at = Math.max(hasNews ? 0 : this.#dueAt, this.#announcedAt + LEAST_PAUSE_MS);
     if (this.#now() < at) return this.#lookBy(at);
     this.#running = this.#announce().finally(() => {
@@ -195,14 +209,15 @@ export class TrackerClient {
   async #announce(): Promise<void> {
     this.#announcedAt = this.#now();
     this.#dueAt = Infinity;
-    const { host, boot, client, logger } = this.#options;
+    this.#hasPause = false;
+    const { host, boot, client, pauses, logger } = this.#options;
     const files = this.#chosen().map((file) => ({ file, sent: file.announced() }));
     for (const { file } of files) this.rates.took(file.arrivedBytes());
     const waitedMs = files.map(({ file }) => file.diskWaitedMs());
     this.rates.waited(Math.max(0, ...waitedMs));
     const body: AnnounceInput = {
       ...{ host, boot, urls: [...this.#urls], rate: this.rates.now(), files: files.map(({ sent }) => sent) },
-      ...{ diskBound: this.rates.isDiskBound(), isFetching: this.#fetching > 0 },
+      ...{ diskBound: this.rates.isDiskBound(), isFetching: this.#fetching > 0, originPauses: pauses?.own ?? [] },
     };
     try {
       const answer = await client.announce(body, this.#stopping.signal);
@@ -225,6 +240,7 @@ export class TrackerClient {
     const now = this.#now();
     this.#failures = 0;
     this.#options.onLimit?.(answer.limits?.outsideBytesPerSecond ?? undefined);
+    this.#options.pauses?.keep(answer.originPauses ?? []);
     this.#setApiClock(answer);
     this.#token = answer.token === null ? undefined : { text: answer.token, untilMs: now + answer.tokenEndsInMs };
     for (const { file, sent } of files) {
@@ -239,6 +255,7 @@ export class TrackerClient {
   #missed(error: unknown): void {
     const now = this.#now();
     this.#failures += 1;
+    this.#hasPause ||= (this.#options.pauses?.own.length ?? 0) > 0;
     const retryMs = jitteredMs(exponentialMs(FIRST_RETRY_MS, this.#failures, LONGEST_RETRY_MS), Math.random());
     const isRefused = error instanceof ApiError && REFUSALS.has(error.status);
     if (isRefused) for (const file of this.#files.values()) file.refused();

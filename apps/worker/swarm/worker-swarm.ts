@@ -11,6 +11,7 @@ import { guarded, type Guards } from '#sources/make-sources';
 import type { Store } from '#store/open-store';
 import { LocalNetwork } from './local-network.ts';
 import { isTracked, SharedDownload } from './shared-download.ts';
+import { SharedPauses } from './shared-pauses.ts';
 import type { SwarmConfig } from './swarm-config.ts';
 import { TrackerClient } from './tracker-client.ts';
 import { urlsOfServer, type ServerAddress } from './urls-of-server.ts';
@@ -60,6 +61,7 @@ export function workerSwarm(config: SwarmConfig, options: WorkerSwarmOptions): W
     new TrackerClient({
       ...{ client: clientOf(config.tracker), host: config.tracker.host, boot: bootId, logger },
       onLimit: options.onSiteLimit,
+      pauses: new SharedPauses(health, config.tracker.apiUrl, logger),
     });
   const isHere = async (cid: string): Promise<boolean> => (await store.contentOf({ cid, digests: {} })) !== undefined;
   const checkSeeds = async (): Promise<void> => {

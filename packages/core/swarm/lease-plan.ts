@@ -17,7 +17,7 @@ export interface SwarmSight {
   readonly leechers: number;
   readonly siteLeechers: number;
   readonly counts: PieceCounts;
-  /** The origin wants to be left alone. */
+  /** The origin asked for a pause that has not ended. */
   readonly isPaused: boolean;
   readonly ownMs: number | undefined;
   readonly averageMs: number | undefined;

@@ -14,7 +14,7 @@ export const REPORT_MS = MINUTE_MS;
 /** How long a host that sent wrong bytes takes no part in any swarm, and how long reports about that count. */
 export const QUARANTINE_MS = 10 * MINUTE_MS;
 
-/** An origin that refuses requests is left alone for at most this long at once, whatever a host says. */
+/** Longest pause of an origin that one report of a host makes. */
 export const PAUSE_MS = 5 * MINUTE_MS;
 
 const LEAST_LEASE_MS = 3 * SECOND_MS;

@@ -1,7 +1,18 @@
 import { SECOND_MS } from '../units.ts';
 
-/** What holds a swarm up. */
-export type Bottleneck = 'origin' | 'site-link' | 'slowest-host' | 'disk' | 'uploads';
+/** What may limit a swarm. */
+export const BOTTLENECKS = ['origin', 'site-link', 'slowest-host', 'disk', 'uploads'] as const;
+
+export type Bottleneck = (typeof BOTTLENECKS)[number];
+
+/** What limits a swarm, for people. */
+export const BOTTLENECK_TEXT: Readonly<Record<Bottleneck, string>> = {
+  origin: 'the origin',
+  'site-link': 'the link of a site',
+  'slowest-host': 'the slowest host',
+  disk: 'the disk of a host',
+  uploads: 'what hosts give each other',
+};
 
 /** Rates are in bytes per second; 0 is one that was not measured. */
 export interface SwarmRates {

@@ -52,7 +52,7 @@ export interface HostShareOptions {
 /** Twice the time of a piece at the measured rate, within these bounds, is the time in which a host is expected to get one. */
 const LEAST_WAIT_MS = 3 * SECOND_MS;
 const MOST_WAIT_MS = 30 * SECOND_MS;
-/** A tracker is relied on for so long without a whole piece: other hosts may be slow, and an origin may have to rest. */
+/** A tracker is relied on for so long without a whole piece: other hosts may be slow, and an origin may be paused. */
 const LED_PATIENCE_MS = 5 * MINUTE_MS;
 /** Pieces of one request of a host without peers: requests that are under way when another host joins bring a second copy of what they ask for. */
 const ALONE_PIECES = 4;

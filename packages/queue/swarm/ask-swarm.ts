@@ -29,7 +29,7 @@ export interface ReportedLease {
   readonly from: LeaseFrom;
   readonly status: 'held' | 'done' | 'released' | 'failed';
   readonly bytes: number;
-  /** How long the origin wants to be left alone; 0 where it did not say. */
+  /** Milliseconds of the pause that the origin asked for; 0 without one. */
   readonly retryMs: number;
 }
 

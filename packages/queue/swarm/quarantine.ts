@@ -13,7 +13,7 @@ redis.call('DEL', KEYS[1])
 return redis.call('SET', KEYS[2], 1, 'PX', ARGV[2], 'NX') and 1 or 0`;
 
 /**
- * Notes that a host says that another one sent wrong bytes. Two hosts have to say so within ten minutes; one liar alone cannot do it.
+ * Notes that a host says that another one sent wrong bytes. Two hosts have to say so within ten minutes, so that no single host can quarantine another.
  *
  * @returns whether this report quarantined it
  */

@@ -26,7 +26,7 @@ export interface Visitor {
 }
 
 /**
- * Says who may read. Without any rule everyone may who reaches the server. A token that is none of ours is ignored: clients of hubs
+ * Decides which clients may read. Without any rule every client may. A token that is not one of this server is ignored: clients of hubs
  * send the token of the hub everywhere.
  *
  * @throws RangeError for a network that is none

@@ -22,7 +22,7 @@ export interface HeldBlocks {
   get(cid: CidParts, reader: Reader, root?: string): Promise<Uint8Array | undefined>;
 }
 
-/** Who asks. */
+/** What one client may read. */
 export interface Reader {
   /** Showed a token of this server. */
   readonly isTrusted: boolean;

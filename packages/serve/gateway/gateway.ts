@@ -42,13 +42,13 @@ export async function answerGateway(exchange: Exchange, parts: GatewayParts): Pr
     const place = await placeOfPulled(exchange, seen, asked, found.cid);
     return answerGrowing(exchange, found.file, { place, cid: found.cid });
   }
-  if (!('cid' in found)) return answerMissing(exchange, isNoEntry(found));
+  if (!('cid' in found)) return answerMissing(exchange, found.is);
   const place = placeOf(exchange, found);
   if (asked.wanted.as === 'raw') return answerRaw(exchange, seen, found, place);
   if (asked.wanted.as === 'file') return answerEntity(exchange, seen, asked, found, place);
   const blocks = blocksBelow(exchange, seen, asked.root);
   const endBlock = await blocks.get(found.cid);
-  if (endBlock === undefined) return answerMissing(exchange, false);
+  if (endBlock === undefined) return answerMissing(exchange, 'not-here');
   const { wanted } = asked;
   return answerCar(exchange, blocks, {
     ...{ place, endBlock, wish: wanted.car, pathBlocks: found.pathBlocks },
@@ -126,16 +126,20 @@ const placeOf = (exchange: Exchange, { roots }: Pick<ResolvedPath, 'roots'>): Pl
 const onlyIfCached = (exchange: Exchange): boolean =>
   /(^|[\s,])only-if-cached\b/.test(headerOf(exchange, 'cache-control') ?? '');
 
-/** `only-if-cached` asks whether it is here, and has a code of its own for no. */
-function answerMissing(exchange: Exchange, noEntry: boolean): void {
-  if (noEntry) answerText(exchange, 404, 'the directory has no such name');
-  else if (onlyIfCached(exchange)) answerText(exchange, 412, 'it is not here');
-  else answerText(exchange, 404, 'it is not here');
+const MISSING = {
+  'no-entry': 'the directory has no such name',
+  'not-here': 'it is not here',
+  'not-whole': 'the folder is not whole here',
+} as const;
+
+/** A client that asks for what is here alone (`only-if-cached`) gets a status of its own. A name that the directory does not have is missing everywhere. */
+function answerMissing(exchange: Exchange, what: keyof typeof MISSING): void {
+  answerText(exchange, what !== 'no-entry' && onlyIfCached(exchange) ? 412 : 404, MISSING[what]);
 }
 
 async function answerRaw(exchange: Exchange, parts: GatewayParts, { cid }: ResolvedPath, place: Place): Promise<void> {
   const block = await parts.blocks.get(cid);
-  if (block === undefined) return answerMissing(exchange, false);
+  if (block === undefined) return answerMissing(exchange, 'not-here');
   const name = exchange.query.get('filename') ?? `${place.roots.at(-1)}.bin`;
   const etag = `"${place.roots.at(-1)}.raw"`;
   const headers = { ...immutableHeaders(place), 'content-disposition': contentDisposition('attachment', name) };
@@ -159,7 +163,7 @@ async function answerEntity(
   if (!(await isDirectory(below.blocks, cid))) return fileOrMissing(exchange, below, cid, shown);
   if (!asked.endsWithSlash) return redirectToFolder(exchange, place);
   const entries = await entriesHere(below.blocks, cid);
-  if (entries === undefined) return answerText(exchange, 404, 'the folder is not whole here');
+  if (entries === undefined) return answerMissing(exchange, 'not-whole');
   const folder = { ...place, ipfsPath: `${place.ipfsPath}/` };
   if (!entries.some(({ name }) => name === INDEX_NAME)) return answerFolder(exchange, folder, entries);
   const index = { ...asked, names: [...asked.names, INDEX_NAME] };
@@ -170,10 +174,10 @@ async function answerEntity(
 async function answerIndex(exchange: Exchange, parts: GatewayParts, asked: Asked, shown: ShownFile): Promise<void> {
   const found = await findOrPull(exchange, parts, asked);
   if ('file' in found) return answerGrowing(exchange, found.file, shown);
-  if (!('cid' in found)) return answerMissing(exchange, isNoEntry(found));
+  if (!('cid' in found)) return answerMissing(exchange, found.is);
   return fileOrMissing(exchange, parts, found.cid, shown);
 }
 
 async function fileOrMissing(exchange: Exchange, parts: GatewayParts, cid: CidParts, shown: ShownFile): Promise<void> {
-  if (!(await answerShownFile(exchange, parts, cid, shown))) answerMissing(exchange, false);
+  if (!(await answerShownFile(exchange, parts, cid, shown))) answerMissing(exchange, 'not-here');
 }

@@ -9,7 +9,7 @@ export interface Exchange {
   readonly query: URLSearchParams;
   /** `http://host:port` by which the client reached the server. */
   readonly origin: string;
-  /** Who asks may read private models. */
+  /** The client may read private models. */
   readonly isTrusted: boolean;
   /** Waits until that many bytes may be sent to this client. */
   readonly pace: ((bytes: number) => Promise<void>) | undefined;

@@ -6,7 +6,7 @@ import { KIB } from '#core/units';
 /** Content that is read by position. */
 export interface Readable {
   readonly sizeBytes: number;
-  /** @returns how many bytes were read; fewer than asked for at a disk's pleasure, 0 only behind the end */
+  /** @returns how many bytes were read; it may be fewer than asked for, and is 0 only behind the end */
   read(buffer: Uint8Array, position: number): Promise<number>;
   /** Undefined where these bytes are proven; else resolves when they are, and rejects when they turn out to be others. */
   proofOf(range: ByteRange): Promise<void> | undefined;

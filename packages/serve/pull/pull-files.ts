@@ -27,7 +27,7 @@ export interface Upstream {
 
 export interface PullFiles {
   /**
-   * Begins to fetch a file, or joins those who wait for it.
+   * Begins to fetch a file, or joins the transfer that runs.
    *
    * @param built leaf table of its CID, where it has one
    */
@@ -42,7 +42,7 @@ const LAYERS: readonly Layer[] = ['ipfs', 'origin'];
 /** A partial that was given back is kept for the next request. */
 const KEEP_MS = 24 * 3600 * 1000;
 
-/** Fetches files by the ordinary chain and publishes them: one transfer for all who ask, in this process and beside it. */
+/** Fetches files by the ordinary chain and publishes them: one transfer for all clients, of this process and of others of this host. */
 export function pullFiles(store: Store, upstream: Upstream, logger: Logger): PullFiles {
   const running = new Map<string, GrowingFile>();
   const stopped = new AbortController();

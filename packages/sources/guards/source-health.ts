@@ -3,6 +3,7 @@ import { BoundedMap } from '#core/bounded-map';
 import type { OriginalFailure, SourceFailureKind } from '#core/failure';
 import { SourceError } from '#core/failure';
 import { KIB, MINUTE_MS, SECOND_MS } from '#core/units';
+import { AskedPauses } from './asked-pauses.ts';
 
 /**
  * State of a circuit breaker:
@@ -83,6 +84,8 @@ interface Switch {
 
 /** Health of every origin, shared by all transfers of a process. */
 export class SourceHealth {
+  /** Pauses that servers asked for; those of peers are not among them. */
+  readonly asked: AskedPauses;
   #disabled: ReadonlyMap<string, Switch> = new Map();
   /** A paused origin is remembered longer than one that is not. */
   readonly #records: BoundedMap<OriginRecord>;
@@ -92,6 +95,7 @@ export class SourceHealth {
 
   constructor(options: SourceHealthOptions = {}) {
     this.#now = options.now ?? (() => performance.now());
+    this.asked = new AskedPauses(this.#now);
     this.#failuresToOpen = options.failuresToOpen ?? 5;
     this.#cooldownMs = options.cooldownMs ?? 10 * SECOND_MS;
     this.#records = new BoundedMap({

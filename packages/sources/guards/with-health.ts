@@ -14,7 +14,7 @@ export type OnFirstByte = (source: Source, ms: number) => void;
 export const withHealth =
   (health: SourceHealth, now: () => number = () => performance.now(), onFirstByte?: OnFirstByte) =>
   (inner: Source): Source => {
-    const { origin, name, bucket, readBlock } = inner;
+    const { origin, name, layer, bucket, readBlock } = inner;
     const watch = async <T>(work: () => Promise<T>, bytes = () => 0): Promise<T> => {
       health.admit(origin, name, bucket);
       try {
@@ -23,6 +23,8 @@ export const withHealth =
         return result;
       } catch (error) {
         health.failed(origin, error instanceof SourceError ? error : { kind: 'aborted' }, bytes());
+        // The pause of a peer is about one host that asks it.
+        if (error instanceof SourceError && layer !== 'peer') health.asked.note(origin, error);
         throw error;
       }
     };

@@ -147,6 +147,27 @@ describe('CAR', () => {
     expect((await ask(carUrl(zeros.cid))).body.length).toBeLessThan(2 * MIB);
   });
 
+  it('EX5 follows the parameters of the URL before the Accept header', async () => {
+    const headers = { accept: 'application/vnd.ipld.car;version=2;order=bfs;dups=y' };
+    const query = '&car-version=1&car-order=dfs&car-dups=n';
+    const car = await ask(carUrl(model.cid, query), { headers });
+    expect(car.headers['content-type']).toBe('application/vnd.ipld.car; version=1; order=dfs; dups=n');
+    expect((await ask(carUrl(model.cid), { headers })).status).toBe(400);
+  });
+
+  it.each([
+    ['&car-order=bfs', 400],
+    ['&car-order=unk', 200],
+    ['&car-version=2', 400],
+    ['&dag-scope=some', 400],
+    ['&entity-bytes=5:1', 400],
+    ['&entity-bytes=first', 400],
+  ])('EX5 that is asked for with %s is a %d', async (query, status) => {
+    const car = await ask(carUrl(model.cid, query));
+    expect(car.status).toBe(status);
+    if (status === 200) expect(car.headers['content-type']).toContain('order=dfs');
+  });
+
   it('EX5 of a path begins with the blocks of the path and names its end', async () => {
     const folder = await folderCid();
     const blocks = await decodeCar((await ask(carUrl(`${folder}/onnx/model.onnx`))).body);

@@ -65,6 +65,14 @@ describe('files of a repository', () => {
     expect(headers['x-xet-hash']).toBeUndefined();
   });
 
+  it('EX5 are a 200 to If-None-Match: hf-hub would keep the old commit of a branch after a 304', async () => {
+    const headers = { 'if-none-match': `"${sha256Of(WEIGHTS)}"` };
+    for (const method of ['HEAD', 'GET']) {
+      const answer = await ask(file('onnx/model.onnx'), { method, headers });
+      expect([method, answer.status, answer.headers['x-repo-commit']]).toEqual([method, 200, HUB_COMMIT]);
+    }
+  });
+
   it.each([
     ['bytes=0-0', 'bytes 0-0', WEIGHTS.subarray(0, 1)],
     ['bytes=3145728-', 'bytes 3145728-3145732', WEIGHTS.subarray(3145728)],

@@ -1,6 +1,9 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { CODEC } from '#content/cid/cid-bytes';
+import { tryParseCid } from '#content/cid/cid';
+import { CODEC, decodeCid } from '#content/cid/cid-bytes';
 import { decodeCar } from '#content/dag/car';
+import { decodeUnixfsNode } from '#content/dag/unixfs-node';
+import { blockName } from '#content/dag/verified-blocks';
 import { parseAddressPolicy } from '#http/address/address-policy';
 import { createHttp } from '#http/pool';
 import { pullThrough } from '#serve/pull/pull-through';
@@ -30,6 +33,15 @@ const BOMB = Array.from({ length: 30 }).reduce<TestDag>(
   (dag) => makeDirectory([...'ab'].map((name) => ({ name, dag }))),
   makeDirectory([]),
 );
+
+/** The blocks of a DAG, each once: parents before children, and all below a child before the next one. */
+function depthFirst({ cid, blocks }: TestDag, into = new Set<string>()): string[] {
+  if (into.has(cid)) return [...into];
+  into.add(cid);
+  const { links } = tryParseCid(cid)!.codec === CODEC.dagPb ? decodeUnixfsNode(blocks.get(cid)!) : { links: [] };
+  for (const { hash } of links) depthFirst({ cid: blockName(decodeCid(hash)), blocks }, into);
+  return [...into];
+}
 
 interface Mirror {
   readonly url: string;
@@ -69,6 +81,19 @@ describe('a sharded folder that may be fetched', () => {
     expect((await ask(fileBelow(url, 'none'))).status).toBe(404);
   });
 
+  it('EX5 is a 412 where only the cache is asked and some of its shards are not here', async () => {
+    const { url, gateway } = await mirrorOfFolder();
+    const headers = { 'cache-control': 'only-if-cached' };
+    expect((await ask(below(url, 'data/'), { headers })).status).toBe(412);
+    await ask(fileBelow(url, NAMES[7]!));
+    const asked = gateway.requests.length;
+    const list = await ask(below(url, 'data/'), { headers });
+    expect([list.status, list.body.toString()]).toEqual([412, 'the folder is not whole here\n']);
+    expect(gateway.requests).toHaveLength(asked);
+    await ask(below(url, 'data/'));
+    expect((await ask(below(url, 'data/'), { headers })).status).toBe(200);
+  });
+
   it('EX5 gives a CAR of the folder alone with all its shards', async () => {
     const { url } = await mirrorOfFolder();
     const { status, body } = await ask(below(url, 'data?format=car&dag-scope=entity'));
@@ -78,11 +103,12 @@ describe('a sharded folder that may be fetched', () => {
     expect([status, [...blocks.keys()].sort()]).toEqual([200, shards.sort()]);
   });
 
-  it('EX5 gives a CAR of all that is in it, file after file', async () => {
+  it('EX5 gives a CAR of all that is in it, depth first', async () => {
     const { url } = await mirrorOfFolder();
     const { status, isBroken, body } = await ask(`${url}/ipfs/${FOLDER.cid}?format=car`);
     const blocks = await decodeCar(body);
-    expect([status, isBroken, [...blocks.keys()].sort()]).toEqual([200, false, [...FOLDER.blocks.keys()].sort()]);
+    expect([status, isBroken, [...blocks.keys()]]).toEqual([200, false, depthFirst(FOLDER)]);
+    expect(blocks.size).toBe(FOLDER.blocks.size);
   });
 
   it('EX5 gives a CAR with each directory once, however many paths lead to it', async () => {

@@ -1,12 +1,13 @@
 import { Link } from 'react-router';
 import type { Rollout } from '#contracts/http/rollouts/rollout';
+import { BOTTLENECK_TEXT } from '#core/swarm/swarm-bound';
 import { api } from '../../data/api.ts';
 import { useLive } from '../../data/queries.ts';
 import { EmptyState, Skeleton } from '../../parts/page.tsx';
 import { ProblemBox } from '../../parts/problem.tsx';
 import { DataTable } from '../../parts/tables/data-table.tsx';
 import { bytesText, countText, durationText } from '../../parts/text/format.tsx';
-import { copiesText, fileTitle, LIMITED_BY, swarmPath } from '../../parts/text/swarm-words.ts';
+import { copiesText, fileTitle, swarmPath } from '../../parts/text/swarm-words.ts';
 
 /** How hosts fetched the files of a rollout from each other; the numbers stay when the swarms are gone. */
 export function RolloutSwarmsTab({ rollout: { id } }: { readonly rollout: Rollout }) {
@@ -55,7 +56,7 @@ export function RolloutSwarmsTab({ rollout: { id } }: { readonly rollout: Rollou
         {
           key: 'limit',
           head: 'Limited by',
-          cell: ({ bottleneck }) => (bottleneck === null ? '–' : LIMITED_BY[bottleneck]),
+          cell: ({ bottleneck }) => (bottleneck === null ? '–' : BOTTLENECK_TEXT[bottleneck]),
         },
       ]}
     />

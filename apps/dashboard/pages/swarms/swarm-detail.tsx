@@ -3,6 +3,8 @@ import { Fragment } from 'react';
 import { Link, useParams } from 'react-router';
 import { ApiError } from '#client/api-error';
 import type { SwarmView } from '#contracts/swarm-view';
+import { BOTTLENECK_TEXT } from '#core/swarm/swarm-bound';
+import { swarmProgress } from '#core/swarm/swarm-progress';
 import { SECOND_MS } from '#core/units';
 import { api } from '../../data/api.ts';
 import { StackedBar } from '../../parts/marks/progress-bar.tsx';
@@ -11,7 +13,7 @@ import { EmptyState, Facts, PageHead, Section, Skeleton } from '../../parts/page
 import { ProblemBox } from '../../parts/problem.tsx';
 import { ShortCode } from '../../parts/text/copy.tsx';
 import { bytesText, countText, durationText, several } from '../../parts/text/format.tsx';
-import { copiesText, fileTitle, LIMITED_BY } from '../../parts/text/swarm-words.ts';
+import { copiesText, fileTitle } from '../../parts/text/swarm-words.ts';
 import { SwarmHosts, SwarmLeases } from './swarm-tables.tsx';
 
 /** A big swarm is a long answer. */
@@ -84,20 +86,18 @@ const Head = ({ view }: { readonly view: SwarmView }) => (
 );
 
 function Numbers({ view }: { readonly view: SwarmView }) {
-  const { hosts, pieces, sites, replication, rarest, leases, bottleneck } = view;
-  const done = hosts.filter(({ state }) => state === 'seeding').length;
-  const held = hosts.reduce((sum, { heldPieces }) => sum + heldPieces, 0);
-  const percent = Math.floor((100 * held) / Math.max(1, pieces * hosts.length));
+  const { hosts, sites, replication, rarest, leases, bottleneck } = view;
+  const { heldPieces, allPieces, percent, doneHosts } = swarmProgress(view);
   const few = rarest.filter(({ holders }) => holders < hosts.length);
   return (
     <Section title="How it goes">
       <StackedBar
-        of={Math.max(1, pieces * hosts.length)}
-        text={`${percent} % of all pieces are there; ${done} of ${hosts.length} hosts have the file`}
-        parts={[{ tone: 'ok', label: 'pieces that are there', count: held }]}
+        of={allPieces}
+        text={`${percent} % of all pieces are there; ${doneHosts} of ${hosts.length} hosts have the file`}
+        parts={[{ tone: 'ok', label: 'pieces that are there', count: heldPieces }]}
       />
       <p role="status">
-        {percent} % of all pieces are there; {countText(done)} of {several(hosts.length, 'host')} have the file.
+        {percent} % of all pieces are there; {countText(doneHosts)} of {several(hosts.length, 'host')} have the file.
       </p>
       <Facts
         facts={[
@@ -111,7 +111,7 @@ function Numbers({ view }: { readonly view: SwarmView }) {
           ['Time so far', durationText(view.elapsedMs)],
           ['Least possible time', durationText(view.boundMs)],
           ['Times the least', view.timesBound === null ? '–' : `${view.timesBound.toFixed(2)} ×`],
-          ['Limited by', bottleneck === null ? '–' : LIMITED_BY[bottleneck]],
+          ['Limited by', bottleneck === null ? '–' : BOTTLENECK_TEXT[bottleneck]],
           ['Leases', countText(leases.length)],
           [
             'Pieces',

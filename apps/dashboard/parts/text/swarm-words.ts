@@ -1,14 +1,5 @@
 import type { SwarmView } from '#contracts/swarm-view';
 
-/** What limits a swarm, in words. */
-export const LIMITED_BY: Readonly<Record<NonNullable<SwarmView['bottleneck']>, string>> = {
-  origin: 'the origin',
-  'site-link': 'the link of a site',
-  'slowest-host': 'the slowest host',
-  disk: 'the disk of a host',
-  uploads: 'what hosts give each other',
-};
-
 /** @param copies null where nothing is known */
 export const copiesText = (copies: number | null, allowed?: number): string =>
   copies === null ? '–' : `${copies.toFixed(2)}${allowed === undefined ? '' : ` of ${allowed}`}`;

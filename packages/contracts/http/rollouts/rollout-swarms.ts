@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { BOTTLENECKS, SwarmSite } from '../../swarm-view.ts';
+import { BOTTLENECKS } from '#core/swarm/swarm-bound';
+import { SwarmSite } from '../../swarm-view.ts';
 import { Count, Moment } from '../parameters.ts';
 
 const RolloutSwarm = z.strictObject({

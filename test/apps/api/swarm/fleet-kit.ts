@@ -66,7 +66,7 @@ export class EnrolledHost {
   async announce(
     api: TestApp,
     said: Said = {},
-  ): Promise<AnsweredFile & Pick<Announced, 'token' | 'intervalMs' | 'site' | 'limits'>> {
+  ): Promise<AnsweredFile & Pick<Announced, 'token' | 'intervalMs' | 'site' | 'limits' | 'originPauses'>> {
     const answer = await this.send(api, said);
     expect([answer.statusCode, answer.body]).toEqual([200, expect.any(String)]);
     const { files, ...rest } = answer.json<Announced>();

@@ -124,6 +124,20 @@ describe('the tracker of the API', () => {
     await empty();
   });
 
+  it('L16 tells a pause that an origin asked one host for to hosts that fetch other files, and believes no quarantined host', async () => {
+    const [first, other] = [hosts[10]!, hosts[11]!];
+    const pause = { origin: 'https://hub.example', ms: 60_000 };
+    const alone = { file: { state: 'gone' as const }, isFetching: true };
+    expect((await other.announce(api, alone)).originPauses).toEqual([]);
+    await first.announce(second, { ...alone, originPauses: [pause] });
+    const { originPauses } = await other.announce(api, alone);
+    expect(originPauses).toEqual([{ origin: pause.origin, ms: expect.any(Number) }]);
+    expect(originPauses![0]!.ms).toBeLessThanOrEqual(60_000);
+    const liar = { origin: 'https://mirror.example', ms: 60_000 };
+    await hosts[5]!.announce(api, { ...alone, originPauses: [liar] });
+    expect((await other.announce(api, alone)).originPauses).toHaveLength(1);
+  });
+
   it('L15 takes a host at its own name alone, and only for files that its downloads name', async () => {
     const [host] = await EnrolledHost.enrolMany(api, ['other'], PIECES);
     const stranger = await EnrolledHost.enrol(api, 'stranger', PIECES);
@@ -154,6 +168,11 @@ describe('the tracker of the API', () => {
       const refused = await host.send(api, { file: file as object });
       expect([refused.statusCode, refused.json<Problem>().errors?.[0]?.pointer]).toEqual([400, pointer]);
     }
+    const pause = await host.send(api, { originPauses: [{ origin: 'hub.example', ms: 1 }] });
+    expect(pause.json<Problem>().errors?.[0]).toMatchObject({
+      pointer: '/originPauses/0/origin',
+      detail: expect.stringContaining('https://hub.example'),
+    });
     const twice = await api.call('POST', '/api/swarm/announce', {}, { authorization: `Bearer ${host.token}` });
     expect(twice.statusCode).toBe(400);
   });

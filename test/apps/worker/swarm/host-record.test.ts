@@ -12,6 +12,8 @@ const KEY = 'of-this-site';
 const own: HostRecord = {
   ...{ peerId: '0c9d2f0e-2f6f-4a43-9d47-55ec0d4a0d52', port: 7430, site: 'eu-1', inventory: 'b'.repeat(64) },
 };
+/** Longest value of a label, as in Kubernetes. */
+const LONGEST_LABEL = 63;
 const NOW = Date.UTC(2026, 10, 30);
 
 const announced = (ttl = TTL_S, host = own, key = KEY): MdnsRecord[] =>
@@ -32,7 +34,8 @@ describe('the announcement of a host', () => {
   it('N6 says version, id, port, site and digest of the inventory in less than 400 bytes, and never a CID', () => {
     const text = textOf(announced());
     expect(text.map((line) => line.split('=')[0])).toEqual(['v', 'id', 'port', 'site', 'inv', 'sig']);
-    expect(text.reduce((sum, line) => sum + Buffer.byteLength(line) + 1, 0)).toBeLessThan(400);
+    const longest = textOf(announced(TTL_S, { ...own, port: 65_535, site: 's'.repeat(LONGEST_LABEL) }));
+    expect(longest.reduce((sum, line) => sum + Buffer.byteLength(line) + 1, 0)).toBeLessThan(400);
   });
 
   it('N6 is read by a host with the same key', () => {
