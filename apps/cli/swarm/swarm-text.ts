@@ -32,15 +32,17 @@ export const BOTTLENECK = {
 } as const;
 
 /** One line: how far the swarm is, and what it costs. */
-export function swarmLine({ hosts, pieces, originCopies, elapsedMs, timesBound, bottleneck }: SwarmView): string {
+export function swarmLine(view: SwarmView): string {
+  const { hosts, pieces, originCopies, originPausedMs, elapsedMs, timesBound, bottleneck } = view;
   const held = hosts.reduce((sum, { heldPieces }) => sum + heldPieces, 0);
   const percent = Math.floor((100 * held) / Math.max(1, pieces * hosts.length));
   const done = hosts.filter(({ state }) => state === 'seeding').length;
   const bound = timesBound === null ? '' : `, ${timesBound.toFixed(2)} x the bound`;
   const limit = bottleneck === null ? '' : `, limited by ${BOTTLENECK[bottleneck]}`;
+  const pause = originPausedMs > 0 ? `, the origin asked for a pause: ${formatDuration(originPausedMs)} left` : '';
   return (
     `${percent}% of all pieces, ${done} of ${hosts.length} hosts have the file, ${originCopies.toFixed(2)} copies from the origin, ` +
-    `${formatDuration(elapsedMs)}${bound}${limit}`
+    `${formatDuration(elapsedMs)}${bound}${limit}${pause}`
   );
 }
 

@@ -61,7 +61,10 @@ describe('what a conductor looks at, round by round', () => {
   it('tells within two rounds that a newer rollout has taken all hosts of an older one', async () => {
     const id = await begun(2);
     const told: string[] = [];
-    const changes: Changes = { ...kit.api.deps.changes, notify: (ids) => void told.push(...ids) };
+    const changes: Changes = {
+      ...kit.api.deps.changes,
+      notify: (ids, kind) => void (kind === 'rollouts' && told.push(...ids)),
+    };
     const newer = (await kit.post({ models: ['whisper@2'] })).json<Rollout>();
     for (let round = 0; round < 2; round += 1)
       await conductAll({ ...kit.api.deps, changes, log: silentLogger }, memory);
