@@ -1,7 +1,6 @@
 import { SourceError, type SourceFailureKind } from '#core/failure';
 import type { Logger } from '#core/logger';
 
-const NO_WORKER = 'a server of HAULIER_PEERS is no worker: write the address of a worker, with its HAULIER_SERVE_PORT';
 const SILENT =
   'a host of HAULIER_PEERS does not answer: is its worker running, and does a firewall let its port through?';
 
@@ -9,8 +8,7 @@ const SILENT =
 const ADVICE: Partial<Record<SourceFailureKind, string>> = {
   forbidden:
     'a host of HAULIER_PEERS refuses this one: give both the same HAULIER_SITE_KEY, and set their clocks right',
-  'bad-response': NO_WORKER,
-  'server-error': NO_WORKER,
+  'bad-response': 'a server of HAULIER_PEERS is no worker: write the address of a worker, with its HAULIER_SERVE_PORT',
   unreachable: SILENT,
   'timed-out': SILENT,
 };

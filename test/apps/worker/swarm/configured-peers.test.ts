@@ -17,7 +17,6 @@ describe('hosts of HAULIER_PEERS that give nothing', () => {
   it.each([
     ['forbidden', 'answered 401', 'HAULIER_SITE_KEY'],
     ['bad-response', 'answered 200', 'is no worker'],
-    ['server-error', 'answered 500', 'is no worker'],
     ['unreachable', 'connection refused', 'does not answer'],
     ['timed-out', 'no answer in 3 s', 'does not answer'],
   ] as const)('N6 are named once with what to change: %s', (kind, reason, advice) => {
@@ -31,7 +30,7 @@ describe('hosts of HAULIER_PEERS that give nothing', () => {
 
   it('N6 are not named for what is in order, and other hosts are not named at all', () => {
     const { told, advise } = advised('http://10.0.0.7:7430');
-    for (const kind of ['throttled', 'missing', 'aborted'] as const)
+    for (const kind of ['throttled', 'missing', 'aborted', 'server-error'] as const)
       advise('http://10.0.0.7:7430', new SourceError(kind, 'peer 10.0.0.7:7430', 'as it is'));
     advise('http://10.0.0.7:7430', new Error('of this program'));
     advise('http://10.0.0.9:7430', new SourceError('forbidden', 'peer 10.0.0.9:7430', 'answered 401'));
