@@ -61,6 +61,9 @@ export const SwarmView = z
       .describe('how many pieces so many hosts have; ascending by hosts'),
     rarest: z.array(z.strictObject({ piece: Piece, holders: Count })).describe('at most 10'),
     originCopies: z.number().describe('bytes that hosts took from the origin, divided by the length of the file'),
+    originPausedMs: Count.describe(
+      'how long no host is given a lease on the origin, because it asked for that; 0: not paused',
+    ),
     sites: z.array(SwarmSite),
     elapsedMs: Count.describe(
       'from the first announce to the end of the last host that has the file; to now while one fetches it',

@@ -74,6 +74,15 @@ const AnnouncedFile = z
     originBytes: Count.optional().describe(
       'bytes that sources other than hosts sent for it in this transfer, wasted ones included; left out: its leases are counted instead',
     ),
+    transfer: z
+      .object({
+        beganMs: Count.describe('milliseconds since it began'),
+        endedMs: Count.optional().describe('milliseconds since it ended'),
+      })
+      .optional()
+      .describe(
+        'with which the host fetches or fetched the file, so that a tracker that did not hear of it learns of it; left out: it had the file when it started',
+      ),
     blame: z.array(Blame).max(MAX_REPORTS).default([]),
   })
   .superRefine(({ have, sizeBytes, leases, blame }, context) => {

@@ -3,7 +3,10 @@ import { codeOf } from '#core/error-facts';
 /** What Redis says when it is up and refuses a connection, with what to change. It lasts until an operator changes it. */
 const REFUSALS: readonly (readonly [said: RegExp, advice: string])[] = [
   [/NOAUTH/, 'Redis wants a password: write it into REDIS_URL, redis://:password@host:6379'],
-  [/WRONGPASS|invalid password/, 'Redis refuses the user name or the password of REDIS_URL: correct them'],
+  [
+    /WRONGPASS|invalid password/,
+    'Redis refuses the user name or the password of REDIS_URL: correct them. An enrolled host was revoked, or enrolled again elsewhere: enrol it with a new token',
+  ],
   [/DENIED Redis is running in protected mode/, 'Redis is in protected mode: give it a password, and REDIS_URL too'],
 ];
 

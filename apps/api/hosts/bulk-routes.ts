@@ -14,7 +14,7 @@ import type { App } from '../server/app-type.ts';
 import { RequestError } from '../server/errors/request-error.ts';
 import { hostFilter } from './host-filter.ts';
 import { forget } from './life-routes.ts';
-import { isOnline } from './view.ts';
+import { isOnline, whyNotForgotten } from './view.ts';
 
 /** Each takes a transaction, and a change of a user in Redis. */
 const FORGOTTEN_AT_ONCE = 8;
@@ -79,7 +79,7 @@ async function planOf(deps: Dependencies, { action, hosts, labels }: HostActionB
   const unknown = [...new Set(names)].filter((name) => !known.has(name));
   const skipped = unknown.map((host) => ({ host, reason: 'no host has this name' }));
   const online = action === 'forget' ? found.filter((row) => isOnline(row, deps)) : [];
-  skipped.push(...online.map(({ name }) => ({ host: name, reason: 'its worker is running: stop it, then forget it' })));
+  skipped.push(...online.map((row) => ({ host: row.name, reason: whyNotForgotten(row, deps) })));
   const able = action === 'forget' ? found.filter((row) => !isOnline(row, deps)) : found;
   const changing = able.filter((row) => {
     if (action === 'drain' || action === 'undrain') return row.draining !== (action === 'drain');

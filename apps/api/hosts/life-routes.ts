@@ -11,7 +11,7 @@ import type { App } from '../server/app-type.ts';
 import { TOKEN_REQUIRED, guardedBy, problems } from '../server/describe.ts';
 import { RequestError } from '../server/errors/request-error.ts';
 import { unknownHost } from './unknown-host.ts';
-import { hostView } from './view.ts';
+import { hostView, whyNotForgotten } from './view.ts';
 
 /** Draining and forgetting hosts. */
 export function registerHostLife(app: App, deps: Dependencies): void {
@@ -76,8 +76,9 @@ export async function forget(deps: Dependencies, name: string): Promise<Forgotte
   const silentSince = new Date(now().getTime() - deps.hostOfflineAfterMs);
   const ended = await forgetHost(database, name, silentSince, now());
   if (ended === undefined) {
-    if ((await hostByName(database, name)) === undefined) throw await unknownHost(database, name);
-    throw new RequestError('host-online', `the worker of ${name} is running: stop it, then forget the host`);
+    const row = await hostByName(database, name);
+    if (row === undefined) throw await unknownHost(database, name);
+    throw new RequestError('host-online', `${row.shownName} is not forgotten: ${whyNotForgotten(row, deps)}`);
   }
   await takeAccess(deps, name);
   await mapConcurrently(ended, STOPPED_AT_ONCE, (job) => stopJob(deps, job, 'cancel'));

@@ -1,5 +1,6 @@
 import type { Host, HostDetail } from '#contracts/http/status';
 import { labelsOf } from '#core/selector/host-labels';
+import { SECOND_MS } from '#core/units';
 import { desiredOn, lostOn, type DesiredRow, type HostRow } from '#database/hosts/host-queries';
 import type { Dependencies } from '../dependencies.ts';
 import { momentOf, momentOrNull } from '../server/requests/moment.ts';
@@ -8,6 +9,16 @@ type ViewDeps = Pick<Dependencies, 'now' | 'hostOfflineAfterMs'>;
 
 export const isOnline = (row: Pick<HostRow, 'lastSeenAt'>, { now, hostOfflineAfterMs }: ViewDeps): boolean =>
   now().getTime() - row.lastSeenAt.getTime() <= hostOfflineAfterMs;
+
+/** Why a host that is online is not forgotten. Also said of a worker that has just stopped. */
+export function whyNotForgotten(
+  { lastSeenAt }: Pick<HostRow, 'lastSeenAt'>,
+  { now, hostOfflineAfterMs }: ViewDeps,
+): string {
+  const heardSeconds = Math.round((now().getTime() - lastSeenAt.getTime()) / SECOND_MS);
+  const silentSeconds = Math.ceil(hostOfflineAfterMs / SECOND_MS);
+  return `its worker is running, it was heard of ${heardSeconds} s ago: stop it, and forget it once nothing was heard of it for ${silentSeconds} s`;
+}
 
 export const hostView = (row: HostRow, deps: ViewDeps): Host => ({
   name: row.shownName,

@@ -67,7 +67,7 @@ export function createConductor(deps: ConductDeps): Loop {
 export async function conductAll(deps: ConductDeps, memory: Memory = new Map()): Promise<void> {
   const rows = await openRollouts(deps.database);
   const open = new Set(rows.map(({ id }) => id));
-  for (const id of memory.keys()) if (!open.has(id)) memory.delete(id);
+  await forgetEnded(deps, memory, open);
   const members = createLaterMembers(deps, rows);
   for (const row of rows) {
     try {
@@ -79,6 +79,19 @@ export async function conductAll(deps: ConductDeps, memory: Memory = new Map()):
     }
   }
   await withdrawOrders(deps);
+}
+
+/** A rollout may have ended in the round of another one, which took its hosts or its hold: that is told here. */
+async function forgetEnded(
+  { database, changes }: ConductDeps,
+  memory: Memory,
+  open: ReadonlySet<string>,
+): Promise<void> {
+  for (const [id, { mark }] of memory) {
+    if (open.has(id)) continue;
+    if ((await rolloutMark(database, id)) !== mark) changes.notify([id], 'rollouts');
+    memory.delete(id);
+  }
 }
 
 /** A host that is away does not show a version later that its rollout does not want there any more. */

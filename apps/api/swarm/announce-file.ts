@@ -55,7 +55,7 @@ function said(announce: FileAnnounce, map: PieceMap): HostAnnounce {
   const { downBytesPerSecond: down = 0, upBytesPerSecond: up = 0 } = body.rate ?? {};
   return {
     ...{ site: announcer.site, boot: body.boot, state: file.state, map, down, up, diskBound: body.diskBound },
-    ...{ rollout: allowed.rollout ?? '', originBytes: file.originBytes },
+    ...{ rollout: allowed.rollout ?? '', originBytes: file.originBytes, transfer: file.transfer },
     // A quarantined host may fetch, and no other host fetches from it.
     urls: isQuarantined ? [] : body.urls,
     goneMs: MISSED_INTERVALS * intervalMs + SECOND_MS,

@@ -33,10 +33,13 @@ export function swarmTimes(
     sites: [...new Set(fetching.map(({ site }) => site))].map((site) => rateOf(sites.get(site))),
     hosts: fetching,
   });
+  const isOver = elapsedMs > 0 && fetching.every(({ done }) => done !== undefined);
+  // Bytes that no lease led, and leaves that the hosts had, are in no rate. What took less time than the rates say was possible in less.
+  const boundMs = found && (isOver ? Math.min(found.boundMs, elapsedMs) : found.boundMs);
   return {
     elapsedMs,
-    boundMs: found === undefined ? null : Math.round(found.boundMs),
-    timesBound: found === undefined ? null : elapsedMs / found.boundMs,
+    boundMs: boundMs === undefined ? null : Math.round(boundMs),
+    timesBound: boundMs === undefined ? null : elapsedMs / boundMs,
     bottleneck: found?.bottleneck ?? null,
   };
 }

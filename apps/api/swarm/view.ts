@@ -25,6 +25,7 @@ export function swarmView(cid: string, swarm: SwarmState, files: SwarmView['file
     ),
     ...{ replication: replicationOf(holders), rarest: rarestOf(holders, MAX_RAREST) },
     originCopies: origin.bytes / sizeBytes,
+    originPausedMs: Math.max(0, swarm.originPausedUntil - nowMs),
     sites: sitesOf(swarm),
     ...swarmTimes(
       hosts.map(({ record }) => record),

@@ -26,13 +26,14 @@ const OTHER_CELLS = 60;
 
 /** One line: how far the swarm is, and what it costs. */
 export function swarmLine(view: SwarmView): string {
-  const { hosts, originCopies, elapsedMs, timesBound, bottleneck } = view;
+  const { hosts, originCopies, originPausedMs, elapsedMs, timesBound, bottleneck } = view;
   const { percent, doneHosts } = swarmProgress(view);
   const bound = timesBound === null ? '' : `, ${timesBound.toFixed(2)} x the bound`;
   const limit = bottleneck === null ? '' : `, limited by ${BOTTLENECK_TEXT[bottleneck]}`;
+  const pause = originPausedMs > 0 ? `, the origin asked for a pause: ${formatDuration(originPausedMs)} left` : '';
   return (
     `${percent}% of all pieces, ${doneHosts} of ${hosts.length} hosts have the file, ${originCopies.toFixed(2)} copies from the origin, ` +
-    `${formatDuration(elapsedMs)}${bound}${limit}`
+    `${formatDuration(elapsedMs)}${bound}${limit}${pause}`
   );
 }
 

@@ -32,6 +32,8 @@ export interface SharedDownloadOptions {
   readonly growing: GrowingFiles;
   readonly guard: (source: Source) => Source;
   readonly peerId: string;
+  /** Takes what a question to a host for its pieces failed with. */
+  readonly onPeerRefused: (url: string, error: unknown) => void;
   /** Whether the whole file with this CID is in the store. */
   readonly isHere: (cid: string) => Promise<boolean>;
   readonly logger: Logger;
@@ -139,14 +141,16 @@ export class SharedDownload {
   }
 
   #peerAt(url: string, asked: () => Promise<void>): Peer {
-    const { http, siteKey, tracker, guard } = this.#options;
+    const { http, siteKey, tracker, guard, onPeerRefused } = this.#options;
     const onAbsent = (piece: number): void => this.#tracked?.fault(url, piece, 'absent');
     const onSlow = (): void => this.#tracked?.fault(url, 0, 'unreachable');
     const token = (): string | undefined => tracker?.token;
     const { origin } = new URL(url);
     const isFar = (): boolean => this.isFar(origin);
     const mayTake = (piece: number): boolean => this.#tracked?.mayTake(url, piece) ?? true;
-    const options = { http, url, cid: this.#cid, siteKey, token, mayTake, isFar, onAbsent, paces: this.#paces, onSlow };
+    const onRefused = (error: unknown): void => onPeerRefused(url, error);
+    const told = { onAbsent, onSlow, onRefused };
+    const options = { http, url, cid: this.#cid, siteKey, token, mayTake, isFar, paces: this.#paces, ...told };
     const file = new PeerFile(options, () => performance.now());
     return { file, source: guard(peerSource(http, file, asked)) };
   }

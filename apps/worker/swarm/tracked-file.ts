@@ -49,6 +49,8 @@ export class TrackedFile implements PieceLeases {
   readonly cid: string;
   readonly #options: TrackedFileOptions;
   readonly #beganAt: number;
+  #endedAt: number | undefined;
+  #hasBegun = false;
   readonly #blame = new Map<string, Blame>();
   readonly #hosts = new NamedHosts();
   readonly #awaiting: (() => void)[] = [];
@@ -128,7 +130,7 @@ export class TrackedFile implements PieceLeases {
 
   /** The file is laid out. */
   begin(held: HeldFile): void {
-    [this.#held, this.#hasChanged] = [held, true];
+    [this.#held, this.#hasChanged, this.#hasBegun] = [held, true, true];
     this.#doneBytes = doneBytesOf(held);
     this.#diskWaitMs = held.diskWaitMs();
     this.#unlisten();
@@ -156,6 +158,7 @@ export class TrackedFile implements PieceLeases {
   end(isHere: boolean): void {
     this.#originBytes = this.#held?.originBytes() ?? this.#originBytes;
     [this.#held, this.#hasChanged] = [undefined, true];
+    this.#endedAt ??= this.#options.now();
     this.#phase = isHere ? 'seeding' : 'gone';
     this.#unlisten();
     this.#options.onNews();
@@ -186,7 +189,14 @@ export class TrackedFile implements PieceLeases {
       ...(named !== cid && { named }),
       want: isLeeching ? this.#want : 0,
       originBytes: this.#held?.originBytes() ?? this.#originBytes,
+      ...((this.#hasBegun || this.#phase === 'leeching') && { transfer: this.#transfer() }),
     };
+  }
+
+  #transfer(): Announced['transfer'] {
+    const now = this.#options.now();
+    const ended = this.#endedAt !== undefined && { endedMs: Math.round(now - this.#endedAt) };
+    return { beganMs: Math.round(now - this.#beganAt), ...ended };
   }
 
   /** @param sent what was announced: reports of it are not repeated */

@@ -32,7 +32,8 @@ const LEAST_PAUSE_MS = 250;
 const FIRST_LONE_MS = 300;
 const LONE_MS = SECOND_MS;
 const FIRST_RETRY_MS = SECOND_MS;
-const LONGEST_RETRY_MS = 30 * SECOND_MS;
+/** Far less than hosts ask while it answers; meanwhile they divide files by themselves, with more copies from the origin. */
+const LONGEST_RETRY_MS = 8 * SECOND_MS;
 /** An API that refuses to be the tracker of this host is asked again after this long. */
 const REFUSED_MS = 5 * MINUTE_MS;
 /** The last word is not waited for longer. */

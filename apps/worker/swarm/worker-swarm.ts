@@ -9,6 +9,7 @@ import type { Http } from '#http/pool';
 import type { GrowingFiles } from '#serve/swarm/growing-files';
 import { guarded, type Guards } from '#sources/make-sources';
 import type { Store } from '#store/open-store';
+import { adviseOnPeers } from './configured-peers.ts';
 import { LocalNetwork } from './local-network.ts';
 import { isTracked, SharedDownload } from './shared-download.ts';
 import { SharedPauses } from './shared-pauses.ts';
@@ -55,6 +56,7 @@ export function workerSwarm(config: SwarmConfig, options: WorkerSwarmOptions): W
   const { http, growing, peerId, site, bootId, store, clientOf, logger, gates, health, onFirstByte } = options;
   const [book, guard] = [new PeerBook(), guarded({ gates, health, onFirstByte })];
   book.set('configured', config.peers);
+  const onPeerRefused = adviseOnPeers(config.peers, logger);
   const network = networkOf(config, book, logger);
   const tracker =
     config.tracker &&
@@ -72,7 +74,7 @@ export function workerSwarm(config: SwarmConfig, options: WorkerSwarmOptions): W
   return {
     join: (job, given) =>
       new SharedDownload(job, canonicalCid(given), {
-        ...{ siteKey: config.siteKey, book, tracker, http, growing, guard, peerId, isHere, logger },
+        ...{ siteKey: config.siteKey, book, tracker, http, growing, guard, peerId, isHere, onPeerRefused, logger },
       }),
     fetches: () => tracker?.fetches() ?? (() => undefined),
     start(served) {

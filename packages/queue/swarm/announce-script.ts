@@ -75,7 +75,7 @@ local function blame(name)
 end
 
 local function enter(said)
-  local record, before = known(host), {}
+  local record, before, fetched = known(host), {}, said.transfer
   if record and record.site ~= said.site then
     before = record
     remove(host)
@@ -84,7 +84,7 @@ local function enter(said)
   local isNew = not record
   if record and record.boot ~= said.boot then freeAll(record) end
   if isNew then
-    record = { began = before.began or now, done = before.done, leeched = before.leeched, leases = {}, blame = {}, counts = false }
+    record = { began = before.began or fetched and now - fetched.beganMs or now, done = before.done, leeched = before.leeched, leases = {}, blame = {}, counts = false }
     record.down, record.up, record.diskBound = before.down or 0, before.up or 0, before.diskBound or false
   end
   records[host] = record
@@ -92,8 +92,8 @@ local function enter(said)
   record.down, record.up = math.max(record.down, said.down), math.max(record.up, said.up)
   record.rollout = said.rollout
   if said.state == 'leeching' then record.diskBound = said.diskBound end
-  record.leeched = record.leeched or said.state == 'leeching'
-  if said.state == 'seeding' and not record.done then record.done = now end
+  record.leeched = record.leeched or said.state == 'leeching' or fetched ~= nil
+  if said.state == 'seeding' and not record.done then record.done = now - (fetched and fetched.endedMs or 0) end
   if record.hiddenUntil and record.hiddenUntil <= now then record.hiddenUntil, record.blame = nil, {} end
   local hiddenFrom = {}
   for site, untilMs in pairs(record.hiddenFrom or {}) do

@@ -52,6 +52,8 @@ export interface HostAnnounce {
   readonly rollout?: string | undefined;
   /** What it took from sources that are no hosts in its present transfer; undefined: what its leases say counts. */
   readonly originBytes?: number | undefined;
+  /** When it began and ended to fetch the file, in milliseconds before now; undefined where it did not fetch it. */
+  readonly transfer?: { readonly beganMs: number; readonly endedMs?: number | undefined } | undefined;
   readonly reports: readonly ReportedLease[];
   /** Hosts that this one cannot fetch from. */
   readonly blame: readonly string[];

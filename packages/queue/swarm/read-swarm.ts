@@ -17,6 +17,8 @@ export interface SwarmSums {
   readonly nowMs: number;
   readonly hosts: readonly { readonly host: string; readonly record: SwarmRecord }[];
   readonly origin: Inflow;
+  /** No host is given a lease on the origin before this, by the clock of Redis, milliseconds. */
+  readonly originPausedUntil: number;
   /** What entered each site from the origin, and by lease from other sites. */
   readonly sites: ReadonlyMap<string, Inflow>;
   /** The same of the hosts that fetch the file for one rollout. */
@@ -73,6 +75,7 @@ async function sumsOf(redis: RedisClient, prefix: string, cid: string, sizeBytes
     nowMs: Number(seconds) * 1000 + Math.floor(Number(micros) / 1000),
     hosts: Object.entries(hosts).map(([host, json]) => ({ host, record: parseJson(json) as SwarmRecord })),
     origin: inflowOf(stats['originBytes'], stats['originFrom'], stats['originAt']),
+    originPausedUntil: Number(stats['pausedUntil'] ?? 0),
     sites: bySite(stats, INTO),
     ofRollout: (rollout) => ({
       origin: inflowOf(stats[`origin:${rollout}`], stats[`origin-from:${rollout}`], stats[`origin-at:${rollout}`]),

@@ -3,12 +3,19 @@ import { blockName } from '#content/dag/verified-blocks';
 import { PieceMap } from '#core/swarm/piece-map';
 import { lengthOf, type ByteRange } from '#core/bytes/byte-range';
 import { KIB, SECOND_MS } from '#core/units';
-import type { Contents, OpenContent } from '../blocks/contents.ts';
+import type { Contents } from '../blocks/contents.ts';
 import type { Reader, SeenBlocks } from '../blocks/held-blocks.ts';
 import { askedRanges, contentRange } from '../http/byte-ranges.ts';
 import { answerNothing, answerText, headerOf, isHead, type Exchange, type Headers } from '../http/exchange.ts';
 import { ClientGone, sendRange, write } from '../http/send-content.ts';
-import { heldEnd, mapOf, verifiedLeaves, type GrowingFiles, type GrowingLeaves } from './growing-files.ts';
+import {
+  heldEnd,
+  mapOf,
+  verifiedLeaves,
+  type GrowingFiles,
+  type OfferedLeaves,
+  type OpenPart,
+} from './growing-files.ts';
 import { tellPieces } from './tell-pieces.ts';
 import type { UploadSlots } from './upload-slots.ts';
 import type { UploadReader } from './upload.ts';
@@ -32,7 +39,7 @@ interface Held {
   readonly sizeBytes: number;
   readonly map: PieceMap;
   /** Undefined for a published file. */
-  readonly growing: GrowingLeaves | undefined;
+  readonly growing: OfferedLeaves | undefined;
   readonly sha256: string | undefined;
 }
 
@@ -150,36 +157,55 @@ const readerOf = ({ request: { socket }, response }: Exchange): UploadReader => 
 async function sendHeld(
   exchange: Exchange,
   { contents }: SwarmQuestion,
-  { growing, sha256, sizeBytes }: Held,
+  held: Held,
   { range, headers }: RangeAnswer,
 ): Promise<void> {
   const { response } = exchange;
-  const content = sha256 === undefined ? undefined : await contents.open(sha256);
-  if (growing === undefined && content === undefined) return answerText(exchange, 404, 'it is not here any more');
+  const opened = await openHeld(exchange, contents, held, range);
+  if (opened === undefined) return answerText(exchange, 404, 'it is not here any more');
   const guard = watchIdle(exchange);
   try {
     response.writeHead(206, {
       ...headers,
       'content-type': 'application/octet-stream',
-      'content-range': contentRange(range, sizeBytes),
+      'content-range': contentRange(range, held.sizeBytes),
       'content-length': lengthOf(range),
     });
-    if (!isHead(exchange)) await sendBytes(exchange, content, growing, range);
+    if (!isHead(exchange)) await opened.send();
     response.end();
   } finally {
     clearInterval(guard);
-    await content?.close();
+    await opened.close();
   }
 }
 
-async function sendBytes(
+interface OpenHeld {
+  send(): Promise<void>;
+  close(): Promise<void>;
+}
+
+async function openHeld(
+  exchange: Exchange,
+  contents: Contents,
+  { growing, sha256 }: Held,
+  range: ByteRange,
+): Promise<OpenHeld | undefined> {
+  const { response, pace } = exchange;
+  if (growing !== undefined) {
+    const part = await growing.open();
+    return part && { send: () => sendLeaves(exchange, part, growing, range), close: () => part.close() };
+  }
+  const content = sha256 === undefined ? undefined : await contents.open(sha256);
+  return content && { send: () => sendRange(response, content, range, { pace }), close: () => content.close() };
+}
+
+async function sendLeaves(
   { response, pace }: Exchange,
-  content: OpenContent | undefined,
-  growing: GrowingLeaves | undefined,
+  part: OpenPart,
+  file: OfferedLeaves,
   range: ByteRange,
 ): Promise<void> {
-  if (content !== undefined) return sendRange(response, content, range, { pace });
-  for await (const leaf of verifiedLeaves(growing!, range))
+  for await (const leaf of verifiedLeaves(part, file, range))
     for (let at = 0; at < leaf.length; at += BLOCK_BYTES) {
       const bytes = leaf.subarray(at, at + BLOCK_BYTES);
       await pace?.(bytes.length);

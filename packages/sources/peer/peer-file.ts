@@ -28,6 +28,8 @@ export interface PeerOptions {
   readonly onAbsent?: ((piece: number) => void) | undefined;
   /** Of the peers of its site, and of other sites, whose links are slower than a local network. Undefined: a slow one is not left. */
   readonly paces?: { readonly near: PeerPace; readonly far: PeerPace } | undefined;
+  /** Called with what a question for its pieces failed with. */
+  readonly onRefused?: ((error: unknown) => void) | undefined;
   /** Called when the peer gives far less than the others, and is not asked for a while. */
   readonly onSlow?: (() => void) | undefined;
 }
@@ -124,7 +126,10 @@ export class PeerFile {
     return this.#asking(async (ask) => {
       const { response } = await requestBytes(this.#options.http, ask, 4096, signal);
       this.#answered(response);
-      if (response.status === 204 || response.status === 404) return;
+      // A worker names itself also where it does not have the file; any other server may answer so to any path.
+      if (response.status === 204 || (response.status === 404 && response.headers['swarm-peer'] !== undefined)) return;
+      if (response.status === 404)
+        throw new SourceError('bad-response', this.name, 'answered 404, and not as a worker');
       throw statusError(this.name, response.status, response.headers, this.#options.http.now());
     });
   }
@@ -168,7 +173,10 @@ export class PeerFile {
     } catch (error) {
       this.#late += 1;
       const mayBeBusy = error instanceof SourceError && error.kind === 'timed-out' && this.#late < AWAY_AFTER;
-      if (!mayBeBusy) this.lost();
+      if (!mayBeBusy) {
+        this.lost();
+        this.#options.onRefused?.(error);
+      }
       throw error;
     }
   }

@@ -17,7 +17,7 @@ const view = (pieces: number, held: readonly (readonly number[])[], leases: Swar
     ...{ leases: 0, isHidden: false, beganAt: '2026-11-30T08:00:00.000Z', doneAt: null },
     ...{ downBytesPerSecond: 0, upBytesPerSecond: 0, diskBound: false },
   })),
-  ...{ replication: [], rarest: [], originCopies: 0, sites: [] },
+  ...{ replication: [], rarest: [], originCopies: 0, originPausedMs: 0, sites: [] },
   ...{ elapsedMs: 0, boundMs: null, timesBound: null, bottleneck: null },
 });
 

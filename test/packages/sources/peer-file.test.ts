@@ -36,3 +36,23 @@ describe('the pieces of a peer that is followed', () => {
     expect(file.map).toBeUndefined();
   });
 });
+
+describe('a server that is asked for the pieces of a file', () => {
+  it.each([
+    ['a worker that does not have the file', 404, { 'swarm-peer': 'other' }, undefined],
+    ['a server that is no worker, and has nothing there', 404, {}, 'bad-response'],
+    ['a server that is no worker, and answers anything', 200, {}, 'bad-response'],
+    ['a worker with another key', 401, {}, 'forbidden'],
+  ] as const)('N6 is told apart: %s', async (_what, status, headers, kind) => {
+    const peer = await oddPeer((_request, response) => response.writeHead(status, headers).end());
+    const http = createHttp({ addressPolicy: parseAddressPolicy(['127.0.0.0/8']) });
+    stops.push(peer.close, () => http.close());
+    const refused: unknown[] = [];
+    const onRefused = (error: unknown): void => void refused.push(error);
+    const file = new PeerFile({ http, url: peer.url, cid: 'bafy', onRefused }, () => performance.now());
+    const asked = await file.ask(new AbortController().signal).catch((error: unknown) => error);
+    if (kind === undefined) expect([asked, refused]).toEqual([undefined, []]);
+    else expect([asked, refused]).toMatchObject([{ kind }, [{ kind }]]);
+    expect(file.map).toBeUndefined();
+  });
+});

@@ -95,7 +95,9 @@ function originSentence({ origin }: AddRequest, { manifest }: ComposedManifest, 
         (isStored ? 'the files are in the store of this host' : `only ${origin.folder} has the files`) +
         `; the manifest names no source, so other hosts get ${model} from a bundle ` +
         `(haulier bundle create ${model} -o ${manifest.name}.tar, then HAULIER_BUNDLES there), ` +
-        'or from their IPFS gateways once its files are on IPFS'
+        (isStored
+          ? 'or from an IPFS gateway that has its files, such as `haulier serve` on this host (IPFS_GATEWAYS there)'
+          : 'or from their IPFS gateways once its files are on IPFS')
       );
   }
 }

@@ -51,7 +51,8 @@ function show(sites: readonly Site[], { json }: Json, { stdout }: CommandContext
     String(waitingRepairs),
     budget === null ? 'none' : `${formatBytes(budget.bytes)} in ${formatDuration(budget.windowSeconds * SECOND_MS)}`,
     budget === null ? '' : formatBytes(budget.usedBytes),
-    formatBytes(days.find(({ day }) => day === today)?.bytes ?? 0),
+    // Without a budget nothing is counted.
+    budget === null && days.length === 0 ? '' : formatBytes(days.find(({ day }) => day === today)?.bytes ?? 0),
     budget === null || budget.freeBytes > 0 ? '' : (budget.freesAt ?? ''),
     limit === null ? 'none' : `${formatBytes(limit.bytesPerSecond)}/s`,
   ]);

@@ -112,6 +112,14 @@ function Numbers({ view }: { readonly view: SwarmView }) {
           ['Least possible time', durationText(view.boundMs)],
           ['Times the least', view.timesBound === null ? '–' : `${view.timesBound.toFixed(2)} ×`],
           ['Limited by', bottleneck === null ? '–' : BOTTLENECK_TEXT[bottleneck]],
+          ...(view.originPausedMs > 0
+            ? [
+                ['Pause that the origin asked for', `${durationText(view.originPausedMs)} left`] satisfies [
+                  string,
+                  string,
+                ],
+              ]
+            : []),
           ['Leases', countText(leases.length)],
           [
             'Pieces',

@@ -86,6 +86,7 @@ describe('labels of hosts', () => {
     await api.call('POST', '/api/downloads', { files, host: 'cpu-1' });
     const online = await api.call('DELETE', '/api/hosts/cpu-1');
     expect([online.statusCode, online.json<Problem>().code]).toEqual([409, 'host-online']);
+    expect(online.json<Problem>().detail).toMatch(/heard of \d s ago: stop it, .* nothing was heard of it for 120 s/);
     await api.deps.database.pool.query(`UPDATE hosts SET last_seen_at = $1 WHERE name = 'cpu-1'`, [
       new Date(Date.now() - 10 * MINUTE_MS),
     ]);

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Rollout } from '#contracts/http/rollouts/rollout';
 import { silentLogger } from '#core/logger';
 import { MINUTE_MS, SECOND_MS } from '#core/units';
+import type { Changes } from '../../../../apps/api/live/changes.ts';
 import { conductAll, type Memory } from '../../../../apps/api/rollouts/conductor.ts';
 import { many, startRollouts, type RolloutKit } from './rollout-kit.ts';
 
@@ -54,6 +56,20 @@ describe('what a conductor looks at, round by round', () => {
     memory.set(id, { lastAt: kit.api.deps.now().getTime(), allAt: kit.api.deps.now().getTime(), mark: '' });
     await look();
     expect(await kit.namesIn(id, 'failed')).toEqual(many(2));
+  });
+
+  it('tells within two rounds that a newer rollout has taken all hosts of an older one', async () => {
+    const id = await begun(2);
+    const told: string[] = [];
+    const changes: Changes = {
+      ...kit.api.deps.changes,
+      notify: (ids, kind) => void (kind === 'rollouts' && told.push(...ids)),
+    };
+    const newer = (await kit.post({ models: ['whisper@2'] })).json<Rollout>();
+    for (let round = 0; round < 2; round += 1)
+      await conductAll({ ...kit.api.deps, changes, log: silentLogger }, memory);
+    expect((await kit.get(id)).state).toBe('superseded');
+    expect(told).toEqual([newer.id, id]);
   });
 
   it('forgets the looks at rollouts that have their verdict', async () => {

@@ -95,6 +95,25 @@ describe('how hosts of a rollout share its files', () => {
     expect((await api.call('GET', '/api/swarms?limit=0')).statusCode).toBe(400);
   });
 
+  it('N8 counts what hosts fetched while the tracker did not hear of them, with the times that they tell', async () => {
+    const took = [2.5 * MIB, PIECES * MIB];
+    for (const [index, host] of hosts.entries())
+      await host.announce(api, {
+        boot: 'second',
+        file: { originBytes: took[index], transfer: { beganMs: 60_000, endedMs: 20_000 } },
+      });
+    await followOnce(api.deps);
+    const [swarm] = (await ask<RolloutSwarms>(`/api/rollouts/${id}/swarms`)).swarms;
+    expect(swarm).toMatchObject({ hosts: 2, doneHosts: 2 });
+    // The hosts announce one after the other, so each tells its times a little later.
+    expect(swarm!.elapsedMs).toBeGreaterThanOrEqual(40_000);
+    expect(swarm!.elapsedMs).toBeLessThan(50_000);
+    expect(swarm!.sites).toEqual([
+      { site: 'eu', hosts: 1, copies: 2.5 / PIECES },
+      { site: 'us', hosts: 1, copies: 1 },
+    ]);
+  });
+
   it('refuses copies that are no whole number from 1 on, and names the field', async () => {
     for (const originCopies of [0, 1.5, -1, 'two']) {
       const refused = await api.call('POST', '/api/rollouts', { models: ['shared@1'], selector: '', originCopies });

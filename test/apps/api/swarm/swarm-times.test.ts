@@ -54,3 +54,13 @@ it('N8 knows no bound before a rate of the origin is known', () => {
     bottleneck: null,
   });
 });
+
+it('N8 knows that what a swarm needed was possible, whatever the rates say', () => {
+  const sums = { origin: within(SIZE, 10), sites: new Map() };
+  const ended = record('', { done: 13_000, down: 5 * MIB });
+  expect(swarmTimes([ended], SIZE, 99_000, sums)).toMatchObject({
+    ...{ elapsedMs: 12_000, boundMs: 12_000, timesBound: 1, bottleneck: 'slowest-host' },
+  });
+  // Another host still fetches.
+  expect(swarmTimes([ended, record('')], SIZE, 13_000, sums)).toMatchObject({ elapsedMs: 12_000, boundMs: 20_000 });
+});

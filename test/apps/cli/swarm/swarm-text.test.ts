@@ -34,7 +34,7 @@ const view = (more: Partial<SwarmView> = {}): SwarmView => ({
     { holders: 2, pieces: 12 },
   ],
   rarest: [{ piece: 12, holders: 1 }],
-  ...{ originCopies: 1.02, sites: [{ site: 'eu-1', hosts: 2, copies: 1.02 }] },
+  ...{ originCopies: 1.02, originPausedMs: 0, sites: [{ site: 'eu-1', hosts: 2, copies: 1.02 }] },
   ...{ elapsedMs: 12_300, boundMs: 11_000, timesBound: 1.118, bottleneck: 'origin' },
   ...more,
 });
@@ -43,6 +43,12 @@ describe('the picture of a swarm', () => {
   it('N8 says in one line how far it is, what the origin gave, the time against the bound, and what limits it', () => {
     expect(swarmLine(view())).toBe(
       '75% of all pieces, 1 of 2 hosts have the file, 1.02 copies from the origin, 12.3 s, 1.12 x the bound, limited by the origin',
+    );
+  });
+
+  it('N8 says how long the origin is left alone', () => {
+    expect(swarmLine(view({ originPausedMs: 9000 }))).toMatch(
+      /limited by the origin, the origin asked for a pause: 9\.0 s left$/,
     );
   });
 

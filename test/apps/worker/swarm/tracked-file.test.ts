@@ -20,6 +20,13 @@ function tracked() {
   return { file, urls, answer, pass: (ms: number) => void (now += ms) };
 }
 
+const heldFile = (more: Partial<HeldFile> = {}): HeldFile => ({
+  ...{ path: '/none', table, isDone: () => false, bytesFrom: () => 0, isRefused: () => false },
+  ...{ originPauseMs: () => 0, originBytes: () => 0, diskWaitMs: () => 0, onMore: () => () => undefined },
+  begunBytes: () => 0,
+  ...more,
+});
+
 const lease = (piece: number, from: SwarmLease['from']): SwarmLease => ({
   ...{ id: `${from}-${piece}`, piece, from, endsInMs: 10_000 },
 });
@@ -35,11 +42,12 @@ describe('one file at the tracker', () => {
     const { file, answer } = tracked();
     const done = new Set<number>();
     let begun = 0;
-    file.begin({
-      ...{ path: '/none', table, isDone: (leaf) => done.has(leaf), bytesFrom: () => 0, isRefused: () => false },
-      ...{ originPauseMs: () => 0, originBytes: () => 0, diskWaitMs: () => 0, onMore: () => () => undefined },
-      begunBytes: ({ start, end }) => (start === 3 * MIB && end === 4 * MIB ? begun : 0),
-    } satisfies HeldFile);
+    file.begin(
+      heldFile({
+        isDone: (leaf) => done.has(leaf),
+        begunBytes: ({ start, end }) => (start === 3 * MIB && end === 4 * MIB ? begun : 0),
+      }),
+    );
     answer({ leases: [lease(3, 'origin')] });
     const told = () => file.announced().leases;
     expect(told()).toEqual([expect.objectContaining({ piece: 3, status: 'held', bytes: 0 })]);
@@ -77,6 +85,20 @@ describe('one file at the tracker', () => {
     pass(2000);
     answer({ peers: [peer('b', 'near')] });
     expect(urls).toEqual(['http://a:7430', 'http://b:7430']);
+  });
+
+  it('N8 tells how long ago the transfer began and ended, and nothing of a file that the host had', () => {
+    const { file, pass } = tracked();
+    pass(1000);
+    expect(file.announced().transfer).toEqual({ beganMs: 1000 });
+    file.begin(heldFile());
+    pass(2000);
+    file.end(true);
+    pass(500);
+    expect(file.announced()).toMatchObject({ state: 'seeding', transfer: { beganMs: 3500, endedMs: 500 } });
+    const { file: seed } = tracked();
+    seed.end(true);
+    expect(seed.announced()).not.toHaveProperty('transfer');
   });
 
   it('L14 leaves hosts that sent it wrong bytes, and those that the tracker says are to be left', () => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { MINUTE_MS } from '#core/units';
 import { isQuarantined, strike } from '#queue/swarm/quarantine';
+import { readSwarm } from '#queue/swarm/read-swarm';
 import { type TestRedis, testRedis } from '../../../helpers/redis.ts';
 import { until } from '../../../helpers/until.ts';
 import { AnnouncingHost, fileOf } from './swarm-kit.ts';
@@ -79,9 +80,13 @@ describe('leases that end without their piece, and hosts that lie', () => {
   it('L16 leaves an origin alone that wants it, for all hosts', async () => {
     const [a, b] = [hostOf('a', 4), hostOf('b', 4)];
     await a.announce();
+    const known = () => readSwarm(test.redis, test.settings.prefix, fileOf(4).cid);
+    const { nowMs, originPausedUntil } = (await known())!;
+    expect(originPausedUntil).toBe(0);
     const reports = a.reports('failed').map((report) => ({ ...report, retryMs: 400 }));
     expect((await a.announce({ reports })).leases).toEqual([]);
     expect(await b.announce()).toMatchObject({ isPaused: true, leases: [] });
+    expect((await known())!.originPausedUntil).toBeGreaterThanOrEqual(nowMs + 400);
     await gets(b);
   });
 

@@ -14,6 +14,7 @@ import { bytesOf } from '../../../helpers/transfer-kit.ts';
 import { until } from '../../../helpers/until.ts';
 import { temporaryFolder } from '../../store/temp-store.ts';
 import { ask, cleansUp, publishBytes, served, type Served } from '../serve-kit.ts';
+import { growingLeaves } from './growing-leaves.ts';
 
 cleansUp();
 const bytes = bytesOf(4 * MIB, 'served to hosts');
@@ -37,22 +38,15 @@ beforeAll(async () => {
 function offer(leaves: readonly number[], model: string | null = null): () => void {
   done.clear();
   for (const leaf of leaves) done.add(leaf);
-  return growing.offer({
-    path,
-    table,
-    model,
-    isDone: (leaf) => done.has(leaf),
-    bytesFrom: () => 0,
-    isRefused: () => false,
-    begunBytes: () => 0,
-    originPauseMs: () => 0,
-    originBytes: () => 0,
-    diskWaitMs: () => 0,
-    onMore: (listener) => {
-      more.add(listener);
-      return () => more.delete(listener);
-    },
-  });
+  return growing.offer(
+    growingLeaves(path, table, {
+      ...{ model, isDone: (leaf) => done.has(leaf) },
+      onMore: (listener) => {
+        more.add(listener);
+        return () => more.delete(listener);
+      },
+    }),
+  );
 }
 
 const part = (from: number, to: number) =>

@@ -6,6 +6,7 @@ import { GrowingFiles } from '#serve/swarm/growing-files';
 import { dagOf } from '../../../helpers/swarm-kit.ts';
 import { bytesOf } from '../../../helpers/transfer-kit.ts';
 import { cleansUp, served } from '../serve-kit.ts';
+import { growingLeaves } from './growing-leaves.ts';
 
 cleansUp();
 const FOLLOWERS = 20;
@@ -15,14 +16,15 @@ it('N6 a server that stops ends what it tells to hosts that follow it, and waits
   const growing = new GrowingFiles();
   const server = await served({ growing });
   let listeners = 0;
-  growing.offer({
-    ...{ path: '/none', table, model: null, isDone: () => false, bytesFrom: () => 0, isRefused: () => false },
-    ...{ originPauseMs: () => 0, originBytes: () => 0, begunBytes: () => 0, diskWaitMs: () => 0 },
-    onMore: () => {
-      listeners += 1;
-      return () => (listeners -= 1);
-    },
-  });
+  growing.offer(
+    growingLeaves('/none', table, {
+      isDone: () => false,
+      onMore: () => {
+        listeners += 1;
+        return () => (listeners -= 1);
+      },
+    }),
+  );
   // Such connections stay open after an answer, unless the server ends them.
   const agent = new Agent({ keepAlive: true });
   const follow = async (): Promise<IncomingMessage> => {

@@ -116,7 +116,10 @@ describe('haulier model add', () => {
     await writeFile(join(home, 'm/config.json'), config);
     await writeFile(join(home, 'm/encoder.bin'), encoder);
     const { code, stderr } = await add('tiny', '--dir', 'm', '--version', '1');
-    expect([code, stderr]).toEqual([0, expect.stringContaining('the files are in the store of this host')]);
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringMatching(/the files are in the store of this host; .*`haulier serve` on this host/),
+    ]);
     expect(stderr).toContain('haulier bundle create tiny@1 -o tiny.tar');
     expect(published[0]!.manifest.files).toMatchObject([{ path: 'config.json' }, { path: 'encoder.bin' }]);
     expect(await readFile(join(home, 'store', 'models', 'tiny', 'encoder.bin'))).toEqual(encoder);
