@@ -7,6 +7,7 @@ import { openNamespaces, refusalOfNamespaces } from '../../bench/swarm/links/nam
 import type { Network } from '../../bench/swarm/links/network.ts';
 import { makeBlocks } from '../helpers/dag/dag.ts';
 import { wholeContent } from '../helpers/origin/origin-content.ts';
+import { changeAddresses } from '../helpers/network-lock.ts';
 import { startOrigin, type Origin } from '../helpers/origin/origin.ts';
 import { sampleFile, sha256OfFile } from '../helpers/sample-file.ts';
 import { testRedisUrl } from '../helpers/services.ts';
@@ -14,7 +15,7 @@ import { startSystem, type System } from '../helpers/system.ts';
 import { until } from '../helpers/until.ts';
 import { blobsOf } from './store-contents.ts';
 
-const whyNot = await refusalOfNamespaces();
+const whyNot = await changeAddresses(refusalOfNamespaces);
 const test = whyNot === undefined ? it : it.skip;
 
 const NEAR = ['near-1', 'near-2'];
@@ -38,8 +39,9 @@ describe(`enrolled workers of two sites whose links break${whyNot === undefined 
   beforeAll(async () => {
     if (whyNot !== undefined) return;
     const sites = ['near', 'far'].map((name) => ({ name, ...LINK }));
-    network = await openNamespaces({ hosts: HOSTS.map((name) => ({ name, site: siteOf(name), ...LINK })), sites });
-    closes.push(() => network.close());
+    const hosts = HOSTS.map((name) => ({ name, site: siteOf(name), ...LINK }));
+    network = await changeAddresses(() => openNamespaces({ hosts, sites }));
+    closes.push(() => changeAddresses(() => network.close()));
     const ipfs = Object.fromEntries(made.map(({ dag, content }) => [dag.cid, content]));
     const blocks = new Map(made.flatMap(({ dag }) => [...dag.blocks]));
     origin = await startOrigin({ ipfs, blocks }, [], { bytesPerSecond: MIB, host: network.gateway });

@@ -65,7 +65,7 @@ describe('enrolled workers that fetch one file', () => {
 
   async function expectAll(ids: readonly string[], file: SharedFile): Promise<void> {
     for (const id of ids) {
-      const done = await system.awaitDownload(id, ({ status }) => status === 'success' || status === 'failed', 120_000);
+      const done = await system.awaitDownload(id, ({ status }) => status === 'success' || status === 'failed');
       expect(done).toMatchObject({ status: 'success', sha256: file.sha256 });
       expect(await sha256OfFile(done.path!)).toBe(file.sha256);
     }
@@ -77,7 +77,13 @@ describe('enrolled workers that fetch one file', () => {
   it('CH6 N6 N8 ask the origin once for each piece, and the API tells who has what', async () => {
     const ids = await order(quiet);
     await untilHalf(quiet);
-    const during = await system.client.getSwarm(quiet.cid);
+    const during = await until(
+      async () => {
+        const swarm = await system.client.getSwarm(quiet.cid);
+        return swarm.hosts.length === HOSTS.length ? swarm : undefined;
+      },
+      { what: 'every host is in the swarm' },
+    );
     expect(during).toMatchObject({ pieces: 25, pieceBytes: MIB });
     expect(during.hosts.map(({ host }) => host).sort()).toEqual(HOSTS);
     await expectAll(ids, quiet);

@@ -35,6 +35,7 @@ describe('the overview', () => {
         hosts: [HOST],
         env: {
           IPFS_GATEWAYS: [empty.url, slow.url].join(','),
+          HAULIER_REPORT_EVERY: '2s',
           HAULIER_ALLOW_ADDRESSES: [empty, slow].map(({ port }) => `127.0.0.1:${port}`).join(','),
         },
       }),
