@@ -8,6 +8,7 @@ import type { Network } from '../../bench/swarm/links/network.ts';
 import { makeBlocks } from '../helpers/dag/dag.ts';
 import { wholeContent } from '../helpers/origin/origin-content.ts';
 import { changeAddresses } from '../helpers/network-lock.ts';
+import { hold } from '../helpers/origin/origin-fault.ts';
 import { startOrigin, type Origin } from '../helpers/origin/origin.ts';
 import { sampleFile, sha256OfFile } from '../helpers/sample-file.ts';
 import { testRedisUrl } from '../helpers/services.ts';
@@ -69,8 +70,15 @@ describe(`enrolled workers of two sites whose links break${whyNot === undefined 
     origin.requests.filter(({ path }) => path.includes(dag.cid)).reduce((sum, { bytesSent }) => sum + bytesSent, 0) /
     SIZE;
 
-  async function order(file: Made): Promise<ReadonlyMap<string, string>> {
+  /** @returns the downloads by host, and what lets the second half of the file leave the origin */
+  async function order(file: Made): Promise<{ ids: ReadonlyMap<string, string>; goOn: () => void }> {
     const { path, sha256, dag } = file;
+    const { fault, go } = hold(8 * MIB);
+    origin.rules.push({ path: dag.cid, fault });
+    const goOn = (): void => {
+      origin.rules.pop();
+      go();
+    };
     const files = [{ path, sha256, cid: dag.cid, sizeBytes: SIZE, sources: [] }];
     const ids = new Map<string, string>();
     for (const host of HOSTS) {
@@ -78,7 +86,7 @@ describe(`enrolled workers of two sites whose links break${whyNot === undefined 
       ids.set(host, downloads[0]!.id);
     }
     await until(() => copiesOf(file) > 0.4, { what: `${path} is on its way` });
-    return ids;
+    return { ids, goOn };
   }
 
   async function expectAll(
@@ -98,7 +106,7 @@ describe(`enrolled workers of two sites whose links break${whyNot === undefined 
 
   test('L36 finish when the sites do not reach each other any more, and reach the API and the origin', async () => {
     const file = made[0]!;
-    const ids = await order(file);
+    const { ids, goOn } = await order(file);
     const mends = await Promise.all(
       HOSTS.flatMap((host) =>
         HOSTS.filter((other) => siteOf(other) !== siteOf(host)).map((other) =>
@@ -106,6 +114,7 @@ describe(`enrolled workers of two sites whose links break${whyNot === undefined 
         ),
       ),
     );
+    goOn();
     await expectAll(ids, file);
     await Promise.all(mends.map((mend) => mend()));
     // What was missing leaves the origin for each site.
@@ -115,7 +124,7 @@ describe(`enrolled workers of two sites whose links break${whyNot === undefined 
 
   test('L36 finish when one site does not reach the API and Redis any more, and tell it later', async () => {
     const file = made[1]!;
-    const ids = await order(file);
+    const { ids, goOn } = await order(file);
     const ports = [new URL(system.apiUrl).port, String(redis.port)];
     const mends = await Promise.all(
       FAR.flatMap((host) =>
@@ -124,6 +133,7 @@ describe(`enrolled workers of two sites whose links break${whyNot === undefined 
         ),
       ),
     );
+    goOn();
     const haveIt = async (hosts: readonly string[]): Promise<boolean> => {
       const blobs = await Promise.all(hosts.map((host) => blobsOf(system.homeOf(host))));
       return blobs.every((names) => names.includes(file.sha256));

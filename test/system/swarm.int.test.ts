@@ -71,8 +71,7 @@ describe('enrolled workers that fetch one file', () => {
     }
   }
 
-  const untilHalf = (file: SharedFile) =>
-    until(() => copiesOf(file) > 0.4, { timeoutMs: 60_000, what: `${file.path} is on its way` });
+  const untilHalf = (file: SharedFile) => until(() => copiesOf(file) > 0.4, { what: `${file.path} is on its way` });
 
   it('CH6 N6 N8 ask the origin once for each piece, and the API tells who has what', async () => {
     const ids = await order(quiet);
@@ -94,7 +93,7 @@ describe('enrolled workers that fetch one file', () => {
     const ids = await order(apiGone);
     await untilHalf(apiGone);
     await system.kill(system.api);
-    await until(() => copiesOf(apiGone) >= 1, { timeoutMs: 60_000, what: 'the whole file left the origin' });
+    await until(() => copiesOf(apiGone) >= 1, { what: 'the whole file left the origin' });
     await system.startApi();
     await system.awaitReady();
     await expectAll(ids, apiGone);
