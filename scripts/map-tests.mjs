@@ -12,7 +12,7 @@ const PAGES = [
 ];
 const MAP = 'docs/generated/tests.md';
 /** After `it(`, or after the table of an `it.each(…)(`. */
-const TEST_NAME = /(?:\b(?:it|test|describe)|\))\(\s*[`'"]((?:[A-Z]{1,2}\d{1,2}\b[ ,/and]*)+)/g;
+const TEST_NAME = /(?:\b(?:it|test|describe|concurrent)|\))\(\s*[`'"]((?:[A-Z]{1,2}\d{1,2}\b[ ,/and]*)+)/g;
 /** The first text of a row of `it.each` stands in the test's name. */
 const EACH_ROW = /^\s*\[\s*['"`]((?:[A-Z]{1,2}\d{1,2}\b[ ,/and]*)+)/gm;
 const ROW = /^\| ([A-Z]{1,2}\d{1,2}) \|/gm;

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import fc from 'fast-check';
+import { fc } from '../helpers/properties.ts';
 import { describe, expect, it } from '@jest/globals';
 import { TELLING_BYTES } from '#core/bytes/first-bytes';
 import { parseAddressPolicy } from '#http/address/address-policy';

@@ -21,11 +21,15 @@ export interface CliEnd {
   readonly stderr: string;
 }
 
-/** The built command line as a child process, with nothing of this process's environment but PATH. */
+/**
+ * The built command line as a child process, with nothing of this process's environment but PATH.
+ *
+ * @returns `told`: what it wrote to stderr so far
+ */
 export function startCli(
   args: readonly string[],
   options: CliOptions = {},
-): { child: ChildProcess; ended: Promise<CliEnd> } {
+): { child: ChildProcess; ended: Promise<CliEnd>; told: () => string } {
   const child = spawn(process.execPath, [...(options.node ?? []), MAIN, ...args], {
     cwd: options.cwd ?? ROOT,
     env: { PATH: process.env['PATH'], ...options.env },
@@ -37,7 +41,9 @@ export function startCli(
     child.once('close', (code, signal) => resolve(code ?? signal!));
   });
   const ended = Promise.all([closed, text(child.stdout!), text(child.stderr!)]);
-  return { child, ended: ended.then(([code, stdout, stderr]) => ({ code, stdout, stderr })) };
+  let told = '';
+  child.stderr!.on('data', (chunk: Buffer) => (told += chunk.toString()));
+  return { child, told: () => told, ended: ended.then(([code, stdout, stderr]) => ({ code, stdout, stderr })) };
 }
 
 /** Runs the built command line to its end. */

@@ -17,7 +17,7 @@ export function expectNoLeaks(): void {
     // A socket that was destroyed is gone one turn later, so this waits a little before it complains.
     let leaked = '';
     const isClean = (): boolean => (leaked = leakedSince(before)) === '';
-    await until(isClean, { timeoutMs: 2_000, what: 'every handle is closed' }).catch(() => {
+    await until(isClean, { timeoutMs: 20_000, what: 'every handle is closed' }).catch(() => {
       throw new Error(`the tests left open: ${leaked}`);
     });
   });

@@ -142,10 +142,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     },
     awaitHosts: async (count) => {
       const reported = async () => (await client.listHosts()).filter(({ workerVersion }) => workerVersion);
-      await until(async () => (await reported()).length === count, {
-        what: `${count} hosts reported`,
-        timeoutMs: 90_000,
-      });
+      await until(async () => (await reported()).length === count, { what: `${count} hosts reported` });
     },
     awaitDownload: async (id, condition, timeoutMs = 180_000) => {
       let latest: DownloadDetail | undefined;

@@ -18,6 +18,16 @@ export function contention(): number {
 }
 
 /**
+ * How many times as long work may take as it would alone.
+ *
+ * @param contentions before and after it
+ */
+export function slack(...contentions: readonly number[]): number {
+  const most = Math.max(...contentions);
+  return most > ALONE ? 2 * most : 1;
+}
+
+/**
  * Awaits work that has to be prompt, and fails where it took longer than it may: the limit itself on a machine that does nothing
  * else, more of it where other work shares the processors.
  */
@@ -26,7 +36,6 @@ export async function expectWithin<T>(limitMs: number, work: () => Promise<T>): 
   const startedAt = performance.now();
   const result = await work();
   const tookMs = performance.now() - startedAt;
-  const factor = Math.max(before, contention());
-  expect(tookMs).toBeLessThan(limitMs * (factor > ALONE ? 2 * factor : 1));
+  expect(tookMs).toBeLessThan(limitMs * slack(before, contention()));
   return result;
 }

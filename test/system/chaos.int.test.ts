@@ -42,7 +42,7 @@ describe('crashes at random moments', () => {
     }
     await system.awaitReady();
     for (const { id, file } of downloads) {
-      const done = await system.awaitDownload(id, ({ status }) => status === 'success', 60_000);
+      const done = await system.awaitDownload(id, ({ status }) => status === 'success');
       expect(await sha256OfFile(done.path!)).toBe(files.find(({ path }) => path === file)!.sha256);
     }
     const counts = (await system.client.getStatus()).downloads;

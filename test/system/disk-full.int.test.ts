@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { MIB } from '#core/units';
+import { hold } from '../helpers/origin/origin-fault.ts';
 import { startOrigin, type Origin } from '../helpers/origin/origin.ts';
 import { sampleFile, sampleManifest, sha256OfFile, type SampleFile } from '../helpers/sample-file.ts';
 import { startSystem, type System } from '../helpers/system.ts';
@@ -37,7 +38,7 @@ onSmallDisk(`a disk that is full (needs the right to mount a tmpfs)`, () => {
   let system: System;
 
   beforeAll(async () => {
-    origin = await startOrigin(hubOf([middle, start]), [], { bytesPerSecond: MIB / 2 });
+    origin = await startOrigin(hubOf([middle, start]));
     system = await startSystem({ origin, env: { HAULIER_HOME: home } });
   });
   afterAll(async () => {
@@ -64,9 +65,13 @@ onSmallDisk(`a disk that is full (needs the right to mount a tmpfs)`, () => {
   }
 
   it('RE10 G01 G21 in the middle of a file: it pauses with the reason, and goes on by itself when space is freed', async () => {
+    const { fault, go } = hold(8 * MIB);
+    origin.rules.push({ path: middle.path, fault });
     const id = await order(middle);
-    await until(() => sentOf(middle) > 3 * MIB, { what: 'some of it is sent' });
+    await until(() => sentOf(middle) >= 8 * MIB, { what: 'half of it is sent' });
     await fill();
+    origin.rules.pop();
+    go();
     const paused = await system.awaitDownload(id, isFull);
     expect(paused.bytes).toBeGreaterThan(0);
     expect(paused.message).toMatch(/missing|no space/i);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { silentLogger } from '#core/logger';
 import { connectPatiently, disconnect, type RedisClient } from '#queue/connection';
+import { hold } from '../helpers/origin/origin-fault.ts';
 import { startOrigin, type Origin } from '../helpers/origin/origin.ts';
 import { privateRedis, type PrivateRedis } from '../helpers/redis.ts';
 import { sampleFile, sampleManifest } from '../helpers/sample-file.ts';
@@ -31,9 +32,7 @@ describe('an enrolled host', () => {
     origin = await startOrigin(hubOf([...files, ...late, ...slow]));
     system = await startSystem({ enrol: true, hosts: ['GPU-1', 'gpu-2'], origin, redisUrl: server.url });
     admin = connectPatiently({ url: server.url, prefix: '' }, 'test', silentLogger);
-    const areThere = async () =>
-      (await system.client.listHosts()).filter(({ workerVersion }) => workerVersion).length === 2;
-    await until(areThere, { what: 'both hosts reported' });
+    await system.awaitHosts(2);
   });
 
   afterAll(async () => {
@@ -65,7 +64,7 @@ describe('an enrolled host', () => {
   async function bring(name: string, host: string, some = files): Promise<string[]> {
     await system.client.publishVersion(sampleManifest(name, some));
     const { downloads } = await system.client.createDownloads({ model: name, host });
-    for (const { id } of downloads) await system.awaitDownload(id, isSuccess, 60_000);
+    for (const { id } of downloads) await system.awaitDownload(id, isSuccess);
     return downloads.map(({ id }) => id);
   }
 
@@ -87,17 +86,19 @@ describe('an enrolled host', () => {
     await bring('sample', 'gpu-1');
     await system.client.limitHost('gpu-1', { workerBytesPerSecond: 100_000 });
     await system.client.publishVersion(sampleManifest('steered', slow));
+    origin.rules.push({ path: slow[0]!.path, fault: hold(2_000_000).fault });
     const { downloads } = await system.client.createDownloads({ model: 'steered', host: 'gpu-1' });
     const { id } = downloads[0]!;
     await system.awaitDownload(id, ({ status, bytes }) => status === 'in_progress' && bytes > 0);
     await system.client.pauseDownload(id);
     await system.awaitDownload(id, ({ status }) => status === 'paused');
+    origin.rules.pop();
     await system.client.limitHost('gpu-1', { workerBytesPerSecond: null });
     await system.client.resumeDownload(id);
     for (const one of downloads) await system.awaitDownload(one.id, isSuccess);
     const absent = { path: 'absent.bin', sizeBytes: 10, sha256: 'a'.repeat(64) };
     const failing = await system.client.createDownloads({ files: [absent], host: 'gpu-1', name: 'absent' });
-    await system.awaitDownload(failing.downloads[0]!.id, ({ status }) => status === 'failed', 60_000);
+    await system.awaitDownload(failing.downloads[0]!.id, ({ status }) => status === 'failed');
     await system.client.verifyHost('gpu-1');
     await until(async () => (await system.logOf('worker-GPU-1')).includes('store verified on request'), {
       ...{ what: 'the order is carried out' },

@@ -60,7 +60,7 @@ describe.each(CASES)('%s enrolled workers %s', (id, _, options, mostCopies) => {
     const created = await Promise.all(HOSTS.map((host) => system.client.createDownloads({ files, host })));
     const isDone = ({ status }: { readonly status: string }) => status === 'success' || status === 'failed';
     for (const { downloads } of created)
-      expect(await system.awaitDownload(downloads[0]!.id, isDone, 60_000)).toMatchObject({
+      expect(await system.awaitDownload(downloads[0]!.id, isDone)).toMatchObject({
         status: 'success',
         sha256: file.sha256,
       });

@@ -40,9 +40,7 @@ describe('without any network source', () => {
   async function bring(name: string, files: readonly SampleFile[]) {
     await system.client.publishVersion(sampleManifest(name, files));
     const { downloads } = await system.client.createDownloads({ model: name, host: 'host-a' });
-    return Promise.all(
-      downloads.map(({ id }) => system.awaitDownload(id, ({ status }) => status === 'success', 60_000)),
-    );
+    return Promise.all(downloads.map(({ id }) => system.awaitDownload(id, ({ status }) => status === 'success')));
   }
 
   it('CH5 CH7 the cache and a bundle still answer', async () => {

@@ -19,7 +19,7 @@ export function orderingOf(system: System, files: readonly SampleFile[]): Orderi
       return (await system.client.createDownloads({ model: name, host })).downloads[0]!.id;
     },
     async expectWhole(id, name) {
-      const done = await system.awaitDownload(id, ({ status }) => status === 'success', 60_000);
+      const done = await system.awaitDownload(id, ({ status }) => status === 'success');
       expect(await sha256OfFile(done.path!)).toBe(named(name).sha256);
     },
   };

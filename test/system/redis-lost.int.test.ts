@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { MIB } from '#core/units';
 import { downloadQueue, eventStreamKey, jobKey, queueKey } from '#queue/keys';
+import { hold } from '../helpers/origin/origin-fault.ts';
 import { startOrigin, type Origin } from '../helpers/origin/origin.ts';
 import { privateRedis, testRedis, type PrivateRedis, type TestRedis } from '../helpers/redis.ts';
 import { sampleFile, sampleManifest, sha256OfFile, type SampleFile } from '../helpers/sample-file.ts';
@@ -36,6 +37,15 @@ describe('a Redis that loses its data', () => {
 
   const sentOf = ({ path }: SampleFile): number =>
     origin.requests.filter((one) => one.path.includes(path)).reduce((sum, { bytesSent }) => sum + bytesSent, 0);
+  /** No transfer ends before what it returns is called. */
+  const holdBack = (): (() => void) => {
+    const { fault, go } = hold(8 * MIB);
+    origin.rules.push({ fault });
+    return () => {
+      origin.rules.pop();
+      go();
+    };
+  };
   const untilMoves = (file: SampleFile) => until(() => sentOf(file) > 2 * MIB, { what: `${file.path} moves` });
 
   async function order(file: SampleFile): Promise<string> {
@@ -45,16 +55,18 @@ describe('a Redis that loses its data', () => {
   }
 
   async function expectWhole(id: string, file: SampleFile) {
-    const done = await system.awaitDownload(id, ({ status }) => status === 'success', 60_000);
+    const done = await system.awaitDownload(id, ({ status }) => status === 'success');
     expect(await sha256OfFile(done.path!)).toBe(file.sha256);
     return done;
   }
 
   it('I03 all of it in the middle of transfers: every download ends as success', async () => {
     const wanted = [named('flushed-1'), named('flushed-2')];
+    const goOn = holdBack();
     const ids = await Promise.all(wanted.map(order));
     for (const file of wanted) await untilMoves(file);
     await redis.redis.flushall();
+    goOn();
     for (const [index, file] of wanted.entries()) await expectWhole(ids[index]!, file);
     for (const file of wanted) expect(sentOf(file)).toBeLessThanOrEqual(2 * file.content.size);
     await until(async () => (await system.client.getStatus()).downloads.success === 2, { what: 'both are counted' });
@@ -62,9 +74,11 @@ describe('a Redis that loses its data', () => {
 
   it('I04 the last events: the silent row is found, and its file is not sent again', async () => {
     const file = named('silent');
+    const goOn = holdBack();
     const id = await order(file);
     await untilMoves(file);
     await system.kill(system.api);
+    goOn();
     const key = jobKey(downloadQueue(system.services.prefix, 'host-a'), `${id}.g1`);
     await until(() => redis.redis.hexists(key, 'finishedOn'), { what: 'the job is over' });
     expect(await blobsOf(system.homeOf('host-a'))).toContain(file.sha256);
@@ -79,11 +93,13 @@ describe('a Redis that loses its data', () => {
 
   it('I11 a job while a worker has it: the file arrives and the row says so', async () => {
     const file = named('robbed');
+    const goOn = holdBack();
     const id = await order(file);
     await untilMoves(file);
     const queue = queueKey(downloadQueue(system.services.prefix, 'host-a'));
     await redis.redis.del(`${queue}:${id}.g1`, `${queue}:${id}.g1:lock`);
     expect(await redis.redis.lrem(`${queue}:active`, 0, `${id}.g1`)).toBe(1);
+    goOn();
     await expectWhole(id, file);
     expect(sentOf(file)).toBeLessThanOrEqual(2 * file.content.size);
   });
@@ -138,7 +154,7 @@ describe('a Redis that is down when the others start', () => {
       [first, early],
       [second, late],
     ] as const) {
-      const done = await system.awaitDownload(id, ({ status }) => status === 'success', 60_000);
+      const done = await system.awaitDownload(id, ({ status }) => status === 'success');
       expect(await sha256OfFile(done.path!)).toBe(file.sha256);
     }
     await system.awaitReady();

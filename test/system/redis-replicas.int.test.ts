@@ -48,7 +48,7 @@ describe(`hosts that are enrolled on a Redis Cluster with replicas, ${noTls === 
   }
 
   async function expectWhole(id: string, name: string): Promise<void> {
-    const done = await system.awaitDownload(id, ({ status }) => status === 'success', 60_000);
+    const done = await system.awaitDownload(id, ({ status }) => status === 'success');
     expect(await sha256OfFile(done.path!)).toBe(named(name).sha256);
   }
 

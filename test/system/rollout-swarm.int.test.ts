@@ -56,7 +56,7 @@ describe('a rollout to enrolled workers of two sites', () => {
     const { client } = system;
     const { id } = await client.createRollout({ models: ['shared@1'], selector: '' });
     const isDone = async (): Promise<boolean> => (await client.getRollout(id)).state === 'succeeded';
-    await until(isDone, { what: 'the rollout succeeds', timeoutMs: 120_000 });
+    await until(isDone, { what: 'the rollout succeeds' });
     const ended = async () => {
       const [swarm] = (await client.listRolloutSwarms(id)).swarms;
       return swarm?.doneHosts === HOSTS.length ? swarm : undefined;
@@ -88,7 +88,7 @@ describe('a rollout to enrolled workers of two sites', () => {
     const startedAt = performance.now();
     const { id } = await client.createRollout({ models: ['limited@1'], selector: 'site=near' });
     const isDone = async (): Promise<boolean> => (await client.getRollout(id)).state === 'succeeded';
-    await until(isDone, { what: 'the rollout succeeds', timeoutMs: 120_000 });
+    await until(isDone, { what: 'the rollout succeeds' });
     // One copy enters the site, and not faster than the limit; the hosts give each other the rest.
     expect(performance.now() - startedAt).toBeGreaterThan((0.8 * 1000 * sizeBytes) / limit);
     expect(sentCopies(1)).toBeLessThan(1.5);

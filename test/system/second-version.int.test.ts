@@ -37,7 +37,7 @@ describe('a second version that has most leaves of the first one', () => {
     await system.client.publishVersion({ name: 'sample', version, files, sources: [] });
     const { downloads } = await system.client.createDownloads({ model: 'sample', version, hosts: HOSTS });
     for (const { id } of downloads) {
-      const done = await system.awaitDownload(id, ({ status }) => status === 'success' || status === 'failed', 60_000);
+      const done = await system.awaitDownload(id, ({ status }) => status === 'success' || status === 'failed');
       expect(done).toMatchObject({ status: 'success', sha256 });
       expect(await sha256OfFile(done.path!)).toBe(sha256);
     }

@@ -3,6 +3,7 @@ import type { DownloadStatus } from '#core/download-status';
 import { MIB } from '#core/units';
 import { makeBlocks } from '../helpers/dag/dag.ts';
 import { wholeContent } from '../helpers/origin/origin-content.ts';
+import { hold } from '../helpers/origin/origin-fault.ts';
 import { startOrigin, type Origin, type RecordedRequest } from '../helpers/origin/origin.ts';
 import { sampleFile, sampleManifest, sha256OfFile, type SampleFile } from '../helpers/sample-file.ts';
 import { startSystem, type System } from '../helpers/system.ts';
@@ -11,7 +12,7 @@ import { hubOf } from './hub-of.ts';
 import { blobsOf, partialsOf } from './store-contents.ts';
 import { expectWithin } from '../helpers/within.ts';
 
-/** Sent by the origin and not yet a proven leaf when the worker stops: socket buffers and one leaf per connection. */
+/** Sent by the origin and not yet a proven leaf when the worker stops. */
 const IN_FLIGHT_BYTES = 8 * MIB;
 const FINAL: readonly DownloadStatus[] = ['success', 'failed', 'cancelled'];
 
@@ -43,6 +44,10 @@ describe('commands during a transfer', () => {
   const untilSent = (file: SampleFile, bytes: number) =>
     until(() => sentOf(file) >= bytes, { what: `${bytes} bytes of ${file.path} are sent` });
 
+  /** Keeps a file from being complete while a command is on its way. */
+  const holdBack = (path: string, fromByte: number): unknown =>
+    origin.rules.push({ path, fault: hold(fromByte).fault });
+
   async function order(file: SampleFile): Promise<string> {
     const name = file.path.replace('.bin', '');
     await system.client.publishVersion(sampleManifest(name, [file]));
@@ -71,10 +76,13 @@ describe('commands during a transfer', () => {
     });
 
     it('H11 RE11 half-way', async () => {
-      const id = await order(named('half'));
-      await untilSent(named('half'), 16 * MIB);
+      const file = named('half');
+      holdBack(file.path, 16 * MIB);
+      const id = await order(file);
+      await untilSent(file, 16 * MIB);
       await system.client.cancelDownload(id);
-      await expectCancelled(id, named('half'));
+      origin.rules.pop();
+      await expectCancelled(id, file);
     });
 
     it('H11 while the whole file is verified and published: it is cancelled or there, never something between', async () => {
@@ -102,14 +110,17 @@ describe('commands during a transfer', () => {
 
   it('H13 pauses and resumes ten times, and no verified byte comes twice', async () => {
     const file = named('paused');
+    holdBack(file.path, 3 * MIB);
     const id = await order(file);
     let verified = 0;
     for (let round = 1; round <= 10; round += 1) {
-      await untilSent(file, Math.min(verified + 1.5 * MIB, file.content.size));
+      await untilSent(file, verified + 1.5 * MIB);
       await system.client.pauseDownload(id);
       const paused = await system.awaitDownload(id, ({ status }) => status === 'paused');
       expect(paused.bytes).toBeGreaterThanOrEqual(verified);
       verified = paused.bytes;
+      origin.rules.pop();
+      if (round < 10) holdBack(file.path, 3 * (round + 1) * MIB);
       await system.client.resumeDownload(id);
     }
     const done = await system.awaitDownload(id, isSuccess);
@@ -120,9 +131,11 @@ describe('commands during a transfer', () => {
   it('H03 ends at the second SIGTERM at once, and what was verified stays', async () => {
     const { content, path, sha256 } = named('stopped');
     const file = { path, sizeBytes: content.size, sha256, cid: dag.cid };
+    const heldFrom = 24 * MIB;
+    holdBack(dag.cid, heldFrom);
     const { id } = (await system.client.createDownloads({ files: [file], host: 'host-a' })).downloads[0]!;
     const sent = (): number => bytesOf(({ path: asked }) => asked.includes(dag.cid));
-    await until(() => sent() >= 16 * MIB, { what: 'half of it is sent' });
+    await system.awaitDownload(id, ({ bytes }) => bytes >= heldFrom - IN_FLIGHT_BYTES);
     const [worker] = system.workers;
     process.kill(worker!.pid, 'SIGTERM');
     // Two equal signals at once would be one to the kernel; the worker takes both kinds alike.
@@ -130,6 +143,7 @@ describe('commands during a transfer', () => {
     expect(await expectWithin(500, () => worker!.ended)).toEqual({ code: 1, signal: null });
     expect(sent()).toBeLessThan(content.size);
 
+    origin.rules.pop();
     await system.startWorker('host-a');
     const done = await system.awaitDownload(id, isSuccess);
     expect(await sha256OfFile(done.path!)).toBe(sha256);

@@ -52,7 +52,7 @@ describe('enrolled workers, of which some answer wrongly', () => {
 
   async function expectAll(ids: readonly string[], { sha256 }: SharedFile): Promise<void> {
     for (const id of ids) {
-      const done = await system.awaitDownload(id, ({ status }) => status === 'success' || status === 'failed', 60_000);
+      const done = await system.awaitDownload(id, ({ status }) => status === 'success' || status === 'failed');
       expect(done).toMatchObject({ status: 'success', sha256 });
       expect(await sha256OfFile(done.path!)).toBe(sha256);
     }

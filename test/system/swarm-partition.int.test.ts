@@ -1,22 +1,22 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { MIB, MINUTE_MS } from '#core/units';
+import { MIB } from '#core/units';
 import { forward, type Forward } from '../../bench/swarm/links/forward.ts';
 import { openNamespaces, refusalOfNamespaces } from '../../bench/swarm/links/namespaces.ts';
 import type { Network } from '../../bench/swarm/links/network.ts';
 import { makeBlocks } from '../helpers/dag/dag.ts';
 import { wholeContent } from '../helpers/origin/origin-content.ts';
+import { changeAddresses } from '../helpers/network-lock.ts';
+import { hold } from '../helpers/origin/origin-fault.ts';
 import { startOrigin, type Origin } from '../helpers/origin/origin.ts';
-import { changeNetwork } from '../helpers/machine-network.ts';
 import { sampleFile, sha256OfFile } from '../helpers/sample-file.ts';
 import { testRedisUrl } from '../helpers/services.ts';
 import { startSystem, type System } from '../helpers/system.ts';
 import { until } from '../helpers/until.ts';
 import { blobsOf } from './store-contents.ts';
 
-const release = await changeNetwork();
-const whyNot = await refusalOfNamespaces().finally(release);
+const whyNot = await changeAddresses(refusalOfNamespaces);
 const test = whyNot === undefined ? it : it.skip;
 
 const NEAR = ['near-1', 'near-2'];
@@ -25,8 +25,6 @@ const HOSTS = [...NEAR, ...FAR];
 const siteOf = (host: string): string => host.split('-')[0]!;
 const LINK = { bytesPerSecond: 8 * MIB };
 const SIZE = 16 * MIB + 3;
-/** Tests in a browser may run until then. */
-const MOST_WAIT_MS = 10 * MINUTE_MS;
 
 describe(`enrolled workers of two sites whose links break${whyNot === undefined ? '' : `: skipped, ${whyNot}`}`, () => {
   const made = ['apart', 'alone'].map((name) => {
@@ -41,10 +39,10 @@ describe(`enrolled workers of two sites whose links break${whyNot === undefined 
 
   beforeAll(async () => {
     if (whyNot !== undefined) return;
-    closes.push(await changeNetwork());
     const sites = ['near', 'far'].map((name) => ({ name, ...LINK }));
-    network = await openNamespaces({ hosts: HOSTS.map((name) => ({ name, site: siteOf(name), ...LINK })), sites });
-    closes.push(() => network.close());
+    const hosts = HOSTS.map((name) => ({ name, site: siteOf(name), ...LINK }));
+    network = await changeAddresses(() => openNamespaces({ hosts, sites }));
+    closes.push(() => changeAddresses(() => network.close()));
     const ipfs = Object.fromEntries(made.map(({ dag, content }) => [dag.cid, content]));
     const blocks = new Map(made.flatMap(({ dag }) => [...dag.blocks]));
     origin = await startOrigin({ ipfs, blocks }, [], { bytesPerSecond: MIB, host: network.gateway });
@@ -61,7 +59,7 @@ describe(`enrolled workers of two sites whose links break${whyNot === undefined 
     });
     closes.push(() => system.stop());
     await system.awaitHosts(HOSTS.length);
-  }, MOST_WAIT_MS);
+  });
   afterAll(async () => {
     for (const close of closes.reverse()) await close();
   });
@@ -72,8 +70,15 @@ describe(`enrolled workers of two sites whose links break${whyNot === undefined 
     origin.requests.filter(({ path }) => path.includes(dag.cid)).reduce((sum, { bytesSent }) => sum + bytesSent, 0) /
     SIZE;
 
-  async function order(file: Made): Promise<ReadonlyMap<string, string>> {
+  /** @returns the downloads by host, and what lets the second half of the file leave the origin */
+  async function order(file: Made): Promise<{ ids: ReadonlyMap<string, string>; goOn: () => void }> {
     const { path, sha256, dag } = file;
+    const { fault, go } = hold(8 * MIB);
+    origin.rules.push({ path: dag.cid, fault });
+    const goOn = (): void => {
+      origin.rules.pop();
+      go();
+    };
     const files = [{ path, sha256, cid: dag.cid, sizeBytes: SIZE, sources: [] }];
     const ids = new Map<string, string>();
     for (const host of HOSTS) {
@@ -81,7 +86,7 @@ describe(`enrolled workers of two sites whose links break${whyNot === undefined 
       ids.set(host, downloads[0]!.id);
     }
     await until(() => copiesOf(file) > 0.4, { what: `${path} is on its way` });
-    return ids;
+    return { ids, goOn };
   }
 
   async function expectAll(
@@ -101,7 +106,7 @@ describe(`enrolled workers of two sites whose links break${whyNot === undefined 
 
   test('L36 finish when the sites do not reach each other any more, and reach the API and the origin', async () => {
     const file = made[0]!;
-    const ids = await order(file);
+    const { ids, goOn } = await order(file);
     const mends = await Promise.all(
       HOSTS.flatMap((host) =>
         HOSTS.filter((other) => siteOf(other) !== siteOf(host)).map((other) =>
@@ -109,6 +114,7 @@ describe(`enrolled workers of two sites whose links break${whyNot === undefined 
         ),
       ),
     );
+    goOn();
     await expectAll(ids, file);
     await Promise.all(mends.map((mend) => mend()));
     // What was missing leaves the origin for each site.
@@ -118,7 +124,7 @@ describe(`enrolled workers of two sites whose links break${whyNot === undefined 
 
   test('L36 finish when one site does not reach the API and Redis any more, and tell it later', async () => {
     const file = made[1]!;
-    const ids = await order(file);
+    const { ids, goOn } = await order(file);
     const ports = [new URL(system.apiUrl).port, String(redis.port)];
     const mends = await Promise.all(
       FAR.flatMap((host) =>
@@ -127,6 +133,7 @@ describe(`enrolled workers of two sites whose links break${whyNot === undefined 
         ),
       ),
     );
+    goOn();
     const haveIt = async (hosts: readonly string[]): Promise<boolean> => {
       const blobs = await Promise.all(hosts.map((host) => blobsOf(system.homeOf(host))));
       return blobs.every((names) => names.includes(file.sha256));

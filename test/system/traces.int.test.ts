@@ -43,9 +43,9 @@ describe('a trace', () => {
     });
     const { downloads } = (await answer.json()) as DownloadRequest;
     const done = await system.awaitDownload(downloads[0]!.id, ({ status }) => status === 'success');
-    await until(() => inTrace('haulier-worker', 5).length > 0 && inTrace('haulier-api', 4).length > 0, {
-      what: 'API and worker sent their spans',
-    });
+    const isThere = (): boolean =>
+      inTrace('haulier-worker', 5).length > 0 && [2, 4].every((kind) => inTrace('haulier-api', kind).length > 0);
+    await until(isThere, { what: 'API and worker sent their spans' });
     const [request] = inTrace('haulier-api', 2);
     const [job] = inTrace('haulier-api', 4);
     const [attempt] = inTrace('haulier-worker', 5);

@@ -1,5 +1,5 @@
 import { codeOf, messageOf } from '#core/error-facts';
-import { listenOnce } from '#os/port';
+import { freePort, listenOnce } from '#os/port';
 import { CliError, EXIT } from '../exit-code.ts';
 
 /**
@@ -11,7 +11,7 @@ import { CliError, EXIT } from '../exit-code.ts';
  */
 export async function choosePort(bind: string, wanted: number): Promise<number> {
   try {
-    return await listenOnce(bind, wanted);
+    return await (wanted === 0 ? freePort(bind) : listenOnce(bind, wanted));
   } catch (cause) {
     throw new CliError(EXIT.failed, reasonOf(cause, bind, wanted), { cause });
   }

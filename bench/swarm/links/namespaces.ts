@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { messageOf } from '#core/error-facts';
 import { MIB } from '#core/units';
@@ -104,6 +105,7 @@ class Bridges implements Network {
     const name = this.#interface();
     await run('ip', ['link', 'add', name, 'type', 'bridge']);
     this.#bridges.push(name);
+    await withoutOwnAddress(name);
     await run('ip', ['link', 'set', name, 'up']);
     return name;
   }
@@ -116,6 +118,7 @@ class Bridges implements Network {
       [near, one],
       [far, other],
     ] as const) {
+      await withoutOwnAddress(end);
       await run('ip', ['link', 'set', end, 'master', bridge, 'up']);
       await run('tc', limitOf(end, bytesPerSecond));
     }
@@ -128,6 +131,7 @@ class Bridges implements Network {
     await run('ip', ['netns', 'add', namespace]);
     await run('ip', ['link', 'add', near, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace]);
     this.#ends.push(near);
+    await withoutOwnAddress(near);
     await run('ip', ['link', 'set', near, 'master', bridge, 'up']);
     await run('ip', ['-n', namespace, 'address', 'add', `${this.addressOf(name)}/16`, 'dev', 'eth0']);
     for (const one of ['lo', 'eth0']) await run('ip', ['-n', namespace, 'link', 'set', one, 'up']);
@@ -135,6 +139,11 @@ class Bridges implements Network {
     await run('tc', ['-n', namespace, ...limitOf('eth0', bytesPerSecond)]);
     await run('ip', ['netns', 'exec', namespace, 'sysctl', '-qw', CONGESTION]);
   }
+}
+
+/** Else the interface gets an IPv6 address seconds later, and browsers break off what they ask for when an address comes. */
+async function withoutOwnAddress(device: string): Promise<void> {
+  if (existsSync(`/proc/sys/net/ipv6/conf/${device}`)) await run('ip', ['link', 'set', device, 'addrgenmode', 'none']);
 }
 
 /** What the interface sends; the two ends of a link together limit both directions. */

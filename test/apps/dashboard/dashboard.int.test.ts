@@ -8,25 +8,14 @@ import { ensureSetupCode } from '../../../apps/api/access/users/setup-code.ts';
 import { silentLogger } from '#core/logger';
 import { MIB } from '#core/units';
 import { connect, type Database } from '#database/sql/connect';
-import type { TestBrowser } from '../../../bench/dashboard/browser.ts';
+import { openBrowser, type TestBrowser } from '../../../bench/dashboard/browser.ts';
 import { startOrigin, type Origin } from '../../helpers/origin/origin.ts';
 import { sampleFile, sampleManifest, type SampleFile } from '../../helpers/sample-file.ts';
 import { startSystem, type System } from '../../helpers/system.ts';
 import { until } from '../../helpers/until.ts';
 import { hubOf } from '../../system/hub-of.ts';
 import { AnnouncingHost } from './announcing-host.ts';
-import {
-  findingsOf,
-  firstLoad,
-  goTo,
-  openUndisturbedBrowser,
-  PASSWORD,
-  settled,
-  shows,
-  tabsOf,
-  tooWide,
-  type Visitor,
-} from './tabs.ts';
+import { findingsOf, firstLoad, goTo, PASSWORD, settled, shows, tabsOf, tooWide, type Visitor } from './tabs.ts';
 
 const HOSTS = ['gpu-001', 'gpu-002', 'gpu-003'];
 /** Gateways beside the origin, which no file is asked of. */
@@ -52,7 +41,7 @@ describe('the dashboard', () => {
         env: { HAULIER_LABELS: 'gpu=true,site=eu-1', IPFS_GATEWAYS: [origin.url, ...GATEWAYS].join(',') },
         apiEnv: { HAULIER_ALLOW_ADDRESSES: `127.0.0.1:${origin.port}` },
       }),
-      openUndisturbedBrowser(),
+      openBrowser(),
     ]);
     await until(async () => (await system.client.listHosts('gpu=true')).length === HOSTS.length, {
       what: 'all hosts report',
@@ -460,14 +449,13 @@ describe('the dashboard', () => {
     const file = { path: 'shared.bin', ...SHARED };
     await system.client.publishVersion({ name: 'shared', version: '1', files: [file] });
     await system.client.createDownloads({ files: [file], hosts: names });
-    await hosts[0]!.announce(SHARED, 40);
-    const stop = hosts[1]!.keepAnnouncing(SHARED, 10);
+    const stops = [hosts[0]!.keepAnnouncing(SHARED, 40), hosts[1]!.keepAnnouncing(SHARED, 10)];
     await page.getByRole('link', { name: 'shared.bin' }).click();
     await page.getByRole('heading', { level: 1, name: 'shared.bin' }).waitFor();
     await page.getByRole('img', { name: 'Pieces of 2 hosts' }).waitFor();
     await page.getByText('62 % of all pieces are there; 1 of 2 hosts have the file.').waitFor();
     // It is live: a host that joins is shown without a click.
-    await hosts[2]!.announce(SHARED, 40);
+    stops.push(hosts[2]!.keepAnnouncing(SHARED, 40));
     await page.getByRole('img', { name: 'Pieces of 3 hosts' }).waitFor();
     await page.getByRole('link', { name: 'share-3' }).waitFor();
     await page.getByRole('link', { name: 'shared@1' }).click();
@@ -482,7 +470,7 @@ describe('the dashboard', () => {
       await seen.getByRole('img', { name: 'Pieces of 3 hosts' }).waitFor();
       expect([await findingsOf(seen), await tooWide(seen)]).toEqual([[], []]);
     }
-    await stop();
+    for (const stop of stops) await stop();
   });
 
   it('EX2 lets an operator set the limit of a site, says what is wrong with one, and takes it away', async () => {

@@ -1,14 +1,14 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Locator, Request } from 'playwright-core';
 import { KIB, MINUTE_MS } from '#core/units';
-import type { TestBrowser } from '../../../bench/dashboard/browser.ts';
+import { openBrowser, type TestBrowser } from '../../../bench/dashboard/browser.ts';
 import { makeBlocks } from '../../helpers/dag/dag.ts';
 import { wholeContent } from '../../helpers/origin/origin-content.ts';
 import { startOrigin, type Origin } from '../../helpers/origin/origin.ts';
 import { sampleFile } from '../../helpers/sample-file.ts';
 import { startSystem, type System } from '../../helpers/system.ts';
 import { until } from '../../helpers/until.ts';
-import { openUndisturbedBrowser, PASSWORD, settled, tabsOf, type Visitor } from './tabs.ts';
+import { PASSWORD, settled, tabsOf, type Visitor } from './tabs.ts';
 
 const HOST = 'gpu-001';
 /** Of the slow gateway, before each answer. */
@@ -35,10 +35,11 @@ describe('the overview', () => {
         hosts: [HOST],
         env: {
           IPFS_GATEWAYS: [empty.url, slow.url].join(','),
+          HAULIER_REPORT_EVERY: '2s',
           HAULIER_ALLOW_ADDRESSES: [empty, slow].map(({ port }) => `127.0.0.1:${port}`).join(','),
         },
       }),
-      openUndisturbedBrowser(),
+      openBrowser(),
     ]);
     await system.client.createUser({ name: 'ada', role: 'admin', password: PASSWORD });
     admin = await tabs.signIn('ada');

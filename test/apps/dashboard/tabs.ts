@@ -4,8 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { expect } from '@jest/globals';
 import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core';
-import { openBrowser, type TestBrowser } from '../../../bench/dashboard/browser.ts';
-import { keepNetwork } from '../../helpers/machine-network.ts';
+import { keepAddresses } from '../../helpers/network-lock.ts';
 import { until } from '../../helpers/until.ts';
 
 /** Of each wait for the page: its machine may have other work. */
@@ -30,20 +29,12 @@ export interface Tabs {
   closeAll(): Promise<void>;
 }
 
-/** A browser on a network that stays as it is while it runs. */
-export async function openUndisturbedBrowser(): Promise<TestBrowser> {
-  const release = await keepNetwork();
-  const { browser, close } = await openBrowser().catch(async (error: unknown) => {
-    await release();
-    throw error;
-  });
-  return { browser, close: () => close().finally(release) };
-}
-
 export function tabsOf(browser: () => Browser, url: () => string): Tabs {
   const contexts: BrowserContext[] = [];
   const faults: string[] = [];
+  let letAddressesGo: Promise<() => Promise<void>> | undefined;
   const open: Tabs['open'] = async (visitor, path, options = {}) => {
+    await (letAddressesGo ??= keepAddresses());
     const context = await browser().newContext({
       viewport: { width: 1280, height: 900 },
       reducedMotion: 'reduce',
@@ -73,6 +64,9 @@ export function tabsOf(browser: () => Browser, url: () => string): Tabs {
     },
     closeAll: async () => {
       await Promise.all(contexts.splice(0).map((context) => context.close()));
+      const letGo = await letAddressesGo;
+      letAddressesGo = undefined;
+      await letGo?.();
     },
   };
 }

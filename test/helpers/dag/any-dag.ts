@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import * as dagPb from '@ipld/dag-pb';
-import fc from 'fast-check';
+import { fc } from '../properties.ts';
 import { UnixFS } from 'ipfs-unixfs';
 import { CID } from 'multiformats/cid';
 import * as Digest from 'multiformats/hashes/digest';

@@ -19,6 +19,8 @@ export type Fault =
   | { readonly do: 'cut'; readonly afterBytes: number }
   | { readonly do: 'reset'; readonly afterBytes: number }
   | { readonly do: 'stall'; readonly afterBytes: number }
+  /** Sends the bytes from a position on when the test says so. */
+  | { readonly do: 'hold'; readonly fromByte: number; readonly until: Promise<void> }
   | { readonly do: 'drip'; readonly bytesPerSecond: number }
   | { readonly do: 'flip'; readonly atByte: number }
   | { readonly do: 'zero-tail'; readonly fromByte: number }
@@ -59,4 +61,15 @@ export interface FaultRule {
   /** How many requests suffer it; default all. */
   readonly times?: number;
   readonly fault: Fault | readonly Fault[];
+}
+
+/**
+ * Keeps a file from being complete until the test says so, however fast a machine is.
+ *
+ * @param fromByte position in the file
+ */
+export function hold(fromByte: number): { readonly fault: Fault; go(): void } {
+  let go = (): void => undefined;
+  const until = new Promise<void>((resolve) => (go = resolve));
+  return { fault: { do: 'hold', fromByte, until }, go: () => go() };
 }

@@ -34,6 +34,7 @@ export interface Plan {
   endless: boolean;
   bytesPerSecond: number | undefined;
   stop: { readonly how: 'cut' | 'reset' | 'stall'; readonly afterBytes: number } | undefined;
+  hold: { readonly fromByte: number; readonly until: Promise<void> } | undefined;
 }
 
 /** Decides what an origin answers. Pure: the same request, entity and faults give the same plan. */
@@ -89,6 +90,7 @@ function whole(entity: Entity): Plan {
     endless: false,
     bytesPerSecond: undefined,
     stop: undefined,
+    hold: undefined,
   };
 }
 
@@ -161,6 +163,9 @@ const APPLY: { [D in Fault['do']]: Apply<FaultOf<D>> } = {
   },
   stall: (plan, fault) => {
     plan.stop = { how: 'stall', afterBytes: fault.afterBytes };
+  },
+  hold: (plan, { fromByte, until }) => {
+    plan.hold = { fromByte, until };
   },
   drip: (plan, fault) => {
     plan.bytesPerSecond = fault.bytesPerSecond;

@@ -49,9 +49,15 @@ async function sendBody(
   signal: AbortSignal,
 ): Promise<void> {
   const limit = plan.stop ? Math.min(plan.end, plan.start + plan.stop.afterBytes) : plan.end;
+  let { hold } = plan;
   const pace = paced(plan.bytesPerSecond);
-  for (let at = plan.start; at < limit && !response.destroyed;) {
-    const room = await pace(Math.min(SLICE_BYTES, limit - at), signal);
+  for (let at = plan.start; at < limit;) {
+    if (hold && at >= hold.fromByte) {
+      await Promise.race([hold.until, once(response, 'close')]);
+      hold = undefined;
+    }
+    const room = await pace(Math.min(SLICE_BYTES, limit - at, (hold?.fromByte ?? limit) - at), signal);
+    if (response.destroyed) break;
     const slice = damaged(plan, readContent(plan.content, at, at + room), at);
     await writeSlice(response, slice, signal);
     onBytes(slice.byteLength);

@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Origin } from './origin.ts';
+import { until } from '../until.ts';
 import { startOrigin } from './origin.ts';
+import { hold } from './origin-fault.ts';
 import { generatedContent, gitBlobSha1, sha256Of, someBytes, wholeContent } from './origin-content.ts';
 
 const origins: Origin[] = [];
@@ -37,6 +39,19 @@ describe('the fake origin', () => {
     expect(new Uint8Array(await third.arrayBuffer())[3]).toBe(someBytes(10_000)[3]! ^ 1);
     const fourth = await fetch(`${origin.url}/files/x`);
     expect(Buffer.from(await fourth.arrayBuffer())).toEqual(someBytes(10_000));
+  });
+
+  it('holds a body in the middle until the test says so', async () => {
+    const { fault, go } = hold(4000);
+    const origin = await start(someBytes(10_000), [], { rules: [{ fault }] });
+    const ask = async (range: string): Promise<Buffer> =>
+      Buffer.from(await (await fetch(`${origin.url}/files/x`, { headers: { range } })).arrayBuffer());
+    expect(await ask('bytes=0-3999')).toHaveLength(4000);
+    const parts = Promise.all([ask('bytes=1-'), ask('bytes=5000-')]);
+    const sent = (): string => origin.requests.map(({ bytesSent }) => bytesSent).join();
+    await until(() => sent() === '4000,3999,0', { what: 'what comes before the position is sent' });
+    go();
+    expect(await parts).toEqual([1, 5000].map((start) => someBytes(10_000).subarray(start)));
   });
 
   it('suffers a rule where the range covers its position', async () => {

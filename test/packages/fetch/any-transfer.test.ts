@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '../../helpers/properties.ts';
 import { obtain } from '#fetch/obtain';
 import { buildShape, dagShapes, type DagShape } from '../../helpers/dag/any-dag.ts';
 import { fakeSource, type FakeBehaviour } from '../../helpers/fake-source.ts';

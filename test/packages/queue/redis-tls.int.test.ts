@@ -71,7 +71,7 @@ describe(`a Redis that speaks TLS${whyNot === undefined ? '' : `: skipped, ${why
     const redis = connectImpatiently(settings, 'test', { ...silentLogger, error: note, warn: note });
     try {
       await until(() => logged.some((event) => event.includes(advice)), { what: `${advice} is logged` });
-      await expect(pingRedis(settings, 2_000)).rejects.toThrow(advice);
+      await expect(pingRedis(settings, 3_000)).rejects.toThrow(advice);
       expect(logged.filter((event) => event.includes(advice))).toHaveLength(1);
     } finally {
       disconnect(redis);

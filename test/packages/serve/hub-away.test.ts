@@ -123,7 +123,7 @@ describe('a hub that gives no answer', () => {
     const { hub, mirror } = await mirrored([{ path: /tree/, fault: { do: 'delay', ms: 1_500 } }], SLOW);
     for (const name of ['main', 'main']) expect(await mirror.revision(TINY, name)).toEqual({ is: 'away' });
     const isKnown = async (): Promise<boolean> => (await mirror.revision(TINY, 'main')).is === 'known';
-    await until(isKnown, { timeoutMs: 10_000, what: 'the list has arrived' });
+    await until(isKnown, { what: 'the list has arrived' });
     expect(hub.requests.filter(({ path }) => path.includes('tree')).length).toBe(1);
   });
 });

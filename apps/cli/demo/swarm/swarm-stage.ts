@@ -53,7 +53,7 @@ export async function prepareSwarm(
   await rm(join(home, 'hosts'), { recursive: true, force: true });
   const [file] = await makeDemoFiles(join(home, 'origin'), [WEIGHTS]);
   origin.publish(DEMO_COMMIT, [file!]);
-  const ports = await Promise.all(Array.from({ length: HOSTS }, freePort));
+  const ports = await Promise.all(Array.from({ length: HOSTS }, () => freePort()));
   const hosts = ports.map((port, index) => ({
     ...{ name: `swarm-${run}-${index + 1}`, url: `http://127.0.0.1:${port}`, port },
     home: join(home, 'hosts', String(index + 1)),

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect } from '@jest/globals';
 import type { Problem } from '#contracts/http/problem';
 import type { User } from '#contracts/http/access/users';
+import { steppedClock } from '../../../helpers/stepped-clock.ts';
 import { startApp, type Answer, type TestApp } from '../start-app.ts';
 import { openBrowser, type Browser } from './browser.ts';
 
@@ -23,9 +24,9 @@ export interface ApiWithUsers {
 /** Starts the API before the tests of the file. Failed sign-ins of a test are forgotten, so that they do not slow down the next one. */
 export function startApiWithUsers(): ApiWithUsers {
   let api: TestApp;
-  let skewMs = 0;
+  const clock = steppedClock();
   beforeAll(async () => {
-    api = await startApp({ now: () => new Date(Date.now() + skewMs) });
+    api = await startApp({ now: clock.now });
   });
   afterAll(() => api.stop());
   beforeEach(async () => {
@@ -34,7 +35,7 @@ export function startApiWithUsers(): ApiWithUsers {
   const asAdmin = () => ({ authorization: `Bearer ${api.tokens.admin}` });
   return {
     api: () => api,
-    later: (ms) => void (skewMs += ms),
+    later: clock.pass,
     asAdmin,
     async makeUser(name, role) {
       const made = await api.call('POST', '/api/users', { name, role, password: PASSWORD }, asAdmin());

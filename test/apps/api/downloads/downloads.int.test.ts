@@ -4,6 +4,7 @@ import type { DownloadDetail, DownloadList, DownloadRequest } from '#contracts/h
 import type { Problem } from '#contracts/http/problem';
 import { startApp } from '../start-app.ts';
 import type { TestApp } from '../start-app.ts';
+import { until } from '../../../helpers/until.ts';
 import { expectWithin } from '../../../helpers/within.ts';
 
 let api: TestApp;
@@ -95,11 +96,18 @@ describe('POST /api/downloads', () => {
         api.deps.changes.notify(found.rows.map(({ id }) => id));
       }
     })();
-    const again = await create({ files: [file('asked')], host: 'gpu-3' });
+    // The moment is a tenth of a second: on a busy machine the answer of a worker may come after it.
+    const again = await until(
+      async () => {
+        const [download] = (await create({ files: [file('asked')], host: 'gpu-3' })).downloads;
+        return download!.status === 'success' ? download : undefined;
+      },
+      { what: 'an answer with the event of the worker' },
+    );
     stop.abort();
     await answering;
-    expect(again.downloads[0]).toMatchObject({ status: 'success', outcome: 'cache_hit' });
-    expect(again.downloads[0]!.id).not.toBe(first.id);
+    expect(again.outcome).toBe('cache_hit');
+    expect(again.id).not.toBe(first.id);
   });
 
   it('links to more downloads than an answer shows', async () => {

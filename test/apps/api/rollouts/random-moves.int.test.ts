@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '../../../helpers/properties.ts';
 import { many, startRollouts, type RolloutKit } from './rollout-kit.ts';
 
 const HOSTS = many(6);

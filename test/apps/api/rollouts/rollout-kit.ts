@@ -7,6 +7,7 @@ import { ROLLOUT_EVENTS, ROLLOUT_STATES, nextRolloutState } from '#core/rollout/
 import { silentLogger } from '#core/logger';
 import { conductAll } from '../../../../apps/api/rollouts/conductor.ts';
 import { recordBatches } from '../../../../apps/api/background/recorder.ts';
+import { steppedClock } from '../../../helpers/stepped-clock.ts';
 import { startApp, type Answer, type TestApp, type TestAppOptions } from '../start-app.ts';
 
 /** The API with a clock that a test moves, and hosts that do what a test says. */
@@ -67,8 +68,8 @@ export const many = (count: number, prefix = 'gpu-'): string[] =>
   Array.from({ length: count }, (_, index) => `${prefix}${String(index).padStart(3, '0')}`);
 
 export async function startRollouts(options: Omit<TestAppOptions, 'now'> = {}): Promise<RolloutKit> {
-  const clock = { skewMs: 0 };
-  const api = await startApp({ ...options, now: () => new Date(Date.now() + clock.skewMs) });
+  const clock = steppedClock();
+  const api = await startApp({ ...options, now: clock.now });
   const { database, now } = api.deps;
   for (const sql of WATCH_SQL) await database.pool.query(sql);
   for (const version of ['1', '2']) {
@@ -87,9 +88,7 @@ export async function startRollouts(options: Omit<TestAppOptions, 'now'> = {}): 
     api.call('POST', `/api/rollouts${query}`, { models: ['whisper@1'], selector: 'gpu=true', ...body }, headers);
   return {
     api,
-    pass: (ms) => {
-      clock.skewMs += ms;
-    },
+    pass: clock.pass,
     report: async (names, labels = { gpu: 'true' }, timeZone = 'UTC') => {
       const at = now().getTime();
       const facts = { arch: 'x64', os: 'linux', memoryBytes: 1e9, gpus: 0, timeZone };

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '../../../helpers/properties.ts';
 
 /** A JSON schema of the document, as far as requests use it. */
 interface Schema {

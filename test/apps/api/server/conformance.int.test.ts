@@ -1,6 +1,6 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
-import fc from 'fast-check';
+import { fc } from '../../../helpers/properties.ts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startApp, type Answer, type TestApp } from '../start-app.ts';
 import { anyBody, anyQuery, type ApiDocument, type Operation } from './any-request.ts';

@@ -16,8 +16,8 @@ const HOSTS = 10_000;
 const LOOKS = 5;
 /** The board opens the queues of so many hosts by itself; those of the pool and of maintenance come on top. */
 const MOST_QUEUES = 50 + 2;
-/** Of Redis, for each queue that is shown, at each look; what its scripts call is counted too. */
-const MOST_COMMANDS_A_QUEUE = 20;
+/** Of Redis, for each queue that is shown, at each look; what its scripts call is counted too, and what the API does meanwhile. */
+const MOST_COMMANDS_A_QUEUE = 40;
 
 /** What the board can be told to do, as its library names it. */
 const acts = appRoutes.api.flatMap(({ method, route }) =>

@@ -212,10 +212,11 @@ describe('several API processes', () => {
     await kit.sender.stop();
     const { id } = await kit.add(['webhook.test']);
     const { messageId } = await test(id);
-    const options = { perWebhook: 8, forMs: 300, without: [] };
+    const options = { perWebhook: 8, forMs: MINUTE_MS, without: [] };
     const [died] = await claimDeliveries(database, options, now());
     expect(await claimDeliveries(database, options, now())).toEqual([]);
     expect(died).toMatchObject({ eventId: messageId, attempts: 0 });
+    kit.pass(MINUTE_MS + 1);
     kit.startSender();
     await kit.awaitDelivery(id, ({ state }) => state === 'delivered');
     expect((await kit.messages(1))[0]!.id).toBe(messageId);

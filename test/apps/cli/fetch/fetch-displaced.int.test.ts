@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { MIB } from '#core/units';
 import { runCli, startCli } from '../../../helpers/cli.ts';
 import { makeBlocks } from '../../../helpers/dag/dag.ts';
@@ -15,71 +15,80 @@ const bytes = someBytes(8 * MIB, 'displaced');
 const sha256 = sha256Of(bytes);
 const dag = makeBlocks(bytes);
 
-describe('a fetch that stands still and is taken for gone', () => {
-  let home: string;
-  let origin: Origin;
-
-  beforeEach(async () => {
-    home = await mkdtemp(join(tmpdir(), 'haulier-displaced-'));
-    origin = await startOrigin({ files: { 'model.bin': bytes }, ipfs: { [dag.cid]: bytes }, blocks: dag.blocks });
+/** A folder and an origin of their own: the tests run side by side, as each of them waits until a process is taken for gone. */
+async function inPlace(
+  work: (place: { readonly home: string; readonly origin: Origin; readonly start: Start }) => Promise<void>,
+): Promise<void> {
+  const home = await mkdtemp(join(tmpdir(), 'haulier-displaced-'));
+  const origin = await startOrigin({
+    ...{ files: { 'model.bin': bytes }, ipfs: { [dag.cid]: bytes }, blocks: dag.blocks },
   });
-
-  afterEach(async () => {
+  const start: Start = (args) => {
+    const what = [dag.cid, '--gateway', origin.url, '-o', 'm', '--progress', 'json'];
+    const { child, ended, told } = startCli(['fetch', ...what, ...args], { cwd: home });
+    const doneBytes = (): number => Number([...told().matchAll(/"doneBytes":(\d+)/g)].at(-1)?.[1] ?? 0);
+    const hasTarget = async (): Promise<boolean> =>
+      (await readFile(join(home, '.m.haulier-part.lease'), 'utf8')).includes(`"pid":${child.pid},`);
+    return { child, ended, doneBytes, hasTarget };
+  };
+  try {
+    await work({ home, origin, start });
+  } finally {
     await origin.close();
     await rm(home, { recursive: true, force: true });
-  });
+  }
+}
 
-  const start = (args: readonly string[]) => {
-    const what = [dag.cid, '--gateway', origin.url, '-o', 'm', '--progress', 'json'];
-    const { child, ended } = startCli(['fetch', ...what, ...args], { cwd: home });
-    let told = '';
-    child.stderr!.on('data', (data: Buffer) => (told += data.toString()));
-    const doneBytes = (): number => Number([...told.matchAll(/"doneBytes":(\d+)/g)].at(-1)?.[1] ?? 0);
-    return { child, ended, doneBytes };
-  };
-  const isHeldBy = async (pid: number | undefined): Promise<boolean> =>
-    (await readFile(join(home, '.m.haulier-part.lease'), 'utf8')).includes(`"pid":${pid},`);
+type Start = (args: readonly string[]) => Pick<ReturnType<typeof startCli>, 'child' | 'ended'> & {
+  doneBytes(): number;
+  hasTarget(): Promise<boolean>;
+};
 
-  it.each([
+describe('a fetch that stands still and is taken for gone', () => {
+  it.concurrent.each([
     ['before its first byte, while its successor works', 0, false],
     ['with bytes, while its successor works', MIB, false],
     ['with bytes, after its successor is done', MIB, true],
-  ])('H05 HD7 ends as busy when it wakes up %s, and touches nothing of it', async (_what, stopAtBytes, wakesLate) => {
-    if (stopAtBytes === 0) origin.rules.push({ fault: { do: 'hang' }, times: 1 });
-    const silent = start(['--limit-rate', '1M']);
-    await until(() => isHeldBy(silent.child.pid), { what: 'it has the target' });
-    await until(() => silent.doneBytes() >= stopAtBytes, { what: 'it has its bytes' });
-    silent.child.kill('SIGSTOP');
-    origin.rules.length = 0;
+  ])('H05 HD7 ends as busy when it wakes up %s, and touches nothing of it', (_what, stopAtBytes, wakesLate) =>
+    inPlace(async ({ home, origin, start }) => {
+      if (stopAtBytes === 0) origin.rules.push({ fault: { do: 'hang' }, times: 1 });
+      const silent = start(['--limit-rate', '1M']);
+      await until(silent.hasTarget, { what: 'it has the target' });
+      await until(() => silent.doneBytes() >= stopAtBytes, { what: 'it has its bytes' });
+      silent.child.kill('SIGSTOP');
+      origin.rules.length = 0;
 
-    const heir = start(wakesLate ? [] : ['--limit-rate', '2M']);
-    await until(() => isHeldBy(heir.child.pid), { what: 'it was taken for gone' });
-    if (wakesLate) await heir.ended;
-    else await until(() => heir.doneBytes() >= 3 * MIB, { what: 'its successor works' });
-    silent.child.kill('SIGCONT');
+      const heir = start(wakesLate ? [] : ['--limit-rate', '2M']);
+      await until(heir.hasTarget, { what: 'it was taken for gone' });
+      if (wakesLate) await heir.ended;
+      else await until(() => heir.doneBytes() >= 3 * MIB, { what: 'its successor works' });
+      silent.child.kill('SIGCONT');
 
-    const { code, stderr } = await silent.ended;
-    expect(code).toBe(1);
-    expect(stderr).toMatch(/^error: .*(taken over|lease is gone)/m);
-    expect((await heir.ended).code).toBe(0);
-    expect(await sha256OfFile(join(home, 'm'))).toBe(sha256);
-    expect(await readdir(home)).toEqual(['m']);
-  });
+      const { code, stderr } = await silent.ended;
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/^error: .*(taken over|lease is gone)/m);
+      expect((await heir.ended).code).toBe(0);
+      expect(await sha256OfFile(join(home, 'm'))).toBe(sha256);
+      expect(await readdir(home)).toEqual(['m']);
+    }),
+  );
 
-  it('H05 RE1 keeps its bytes for its successor, also where only a digest proves them', async () => {
-    const args = ['fetch', `${origin.url}/files/model.bin`, '--sha256', sha256, '-o', 'm'];
-    const silent = startCli([...args, '--limit-rate', '1M', '--progress', 'json'], { cwd: home });
-    await until(() => readdir(home).then((names) => names.some((name) => name.endsWith('.part.journal'))), {
-      what: 'its first checkpoint',
-    });
-    silent.child.kill('SIGSTOP');
-    const again = await runCli([...args, '--json'], { cwd: home });
-    const report = JSON.parse(again.stdout) as { resumedBytes: number; sources: { bytes: number }[] };
-    expect(report.resumedBytes).toBeGreaterThan(0);
-    expect(report.sources.reduce((sum, source) => sum + source.bytes, 0)).toBe(bytes.length - report.resumedBytes);
-    silent.child.kill('SIGKILL');
-    await silent.ended;
-    expect(existsSync(join(home, 'm'))).toBe(true);
-    expect(await readdir(home)).toEqual(['m']);
-  });
+  it.concurrent('H05 RE1 keeps its bytes for its successor, also where only a digest proves them', () =>
+    inPlace(async ({ home, origin }) => {
+      const args = ['fetch', `${origin.url}/files/model.bin`, '--sha256', sha256, '-o', 'm'];
+      const silent = startCli([...args, '--limit-rate', '1M', '--progress', 'json'], { cwd: home });
+      await until(() => readdir(home).then((names) => names.some((name) => name.endsWith('.part.journal'))), {
+        what: 'its first checkpoint',
+      });
+      silent.child.kill('SIGSTOP');
+      const again = await runCli([...args, '--json'], { cwd: home });
+      const report = JSON.parse(again.stdout) as { resumedBytes: number; sources: { bytes: number }[] };
+      expect(report.resumedBytes).toBeGreaterThan(0);
+      expect(report.sources.reduce((sum, source) => sum + source.bytes, 0)).toBe(bytes.length - report.resumedBytes);
+      silent.child.kill('SIGKILL');
+      await silent.ended;
+      expect(existsSync(join(home, 'm'))).toBe(true);
+      expect(await readdir(home)).toEqual(['m']);
+    }),
+  );
 });

@@ -7,6 +7,7 @@ import { runCli, startCli, type CliEnd, type CliOptions } from '../../../helpers
 import { makeBlocks, makeDirectory } from '../../../helpers/dag/dag.ts';
 import { makeHamt } from '../../../helpers/dag/hamt.ts';
 import { sha256Of, someBytes } from '../../../helpers/origin/origin-content.ts';
+import { hold } from '../../../helpers/origin/origin-fault.ts';
 import { startOrigin, type Origin } from '../../../helpers/origin/origin.ts';
 import { until } from '../../../helpers/until.ts';
 
@@ -197,27 +198,18 @@ describe('haulier fetch of several files', () => {
 
     it('continues with the missing files after an interruption', async () => {
       const big = someBytes(8 * MIB, 'big');
-      const slow = await startOrigin({ files: { a: config, b: big } }, [], { bytesPerSecond: 4 * MIB });
+      const { fault } = hold(6 * MIB);
+      const slow = await startOrigin({ files: { a: config, b: big } }, [], { rules: [{ path: '/files/b', fault }] });
       try {
         await writeFile(join(home, 'list'), `${sha256Of(config)}  a\n${sha256Of(big)}  b\n`);
-        const args = [
-          'fetch',
-          '-i',
-          'list',
-          '--base-url',
-          `${slow.url}/files`,
-          '-o',
-          'dir',
-          '--json',
-          '--progress',
-          'none',
-        ];
-        const { child, ended } = startCli(args, options());
-        await until(() => slow.requests.some(({ path, bytesSent }) => path === '/files/b' && bytesSent > 2 * MIB), {
-          what: 'part of the second file is sent',
-        });
+        const args = ['fetch', '-i', 'list', '--base-url', `${slow.url}/files`, '-o', 'dir', '--json'];
+        const { child, ended, told } = startCli([...args, '--progress', 'json'], options());
+        const isUnderWay = (): boolean =>
+          [...told().matchAll(/"doneBytes":(\d+)/g)].some(([, bytes]) => Number(bytes) > 2 * MIB);
+        await until(isUnderWay, { what: 'part of the second file is there' });
         child.kill('SIGTERM');
         const first = await ended;
+        slow.rules.pop();
         expect(first).toMatchObject({
           code: 143,
           stderr: expect.stringContaining('the same command continues from here'),

@@ -120,9 +120,9 @@ describe('the options of haulier fetch', () => {
     origin.rules.push({ path: '/files/model.bin', fault: { do: 'stall', afterBytes: MIB } });
     origin.serve({ files: { 'model.bin': bytes, b: bytes } });
     const args = [url(), '--mirror', `${origin.url}/files/b`, '--sha256', sha256, '--connections', '1', '--json'];
-    const { code, stdout } = await fetch([...args, '--stall-timeout', '300ms']);
+    const { code, stdout } = await fetch([...args, '--stall-timeout', '2s']);
     expect(code).toBe(0);
-    expect((JSON.parse(stdout) as { errors: string[] }).errors.join()).toMatch(/model\.bin: .*300 ms/);
+    expect((JSON.parse(stdout) as { errors: string[] }).errors.join()).toMatch(/model\.bin: .*2000 ms/);
   });
 
   it('--strategy parallel asks all layers at once, ordered the next one only when the first is exhausted', async () => {

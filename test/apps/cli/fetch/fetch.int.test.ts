@@ -12,6 +12,7 @@ import { makeBlocks } from '../../../helpers/dag/dag.ts';
 import { sha256Of, someBytes } from '../../../helpers/origin/origin-content.ts';
 import { startOrigin, type Origin } from '../../../helpers/origin/origin.ts';
 import { sha256OfFile } from '../../../helpers/sample-file.ts';
+import { hold } from '../../../helpers/origin/origin-fault.ts';
 import { until } from '../../../helpers/until.ts';
 
 const bytes = someBytes(8 * MIB, 'cli');
@@ -160,14 +161,18 @@ describe('haulier fetch', () => {
   });
 
   it('H05 waits for the same command and finds what that one fetched', async () => {
+    const { fault, go } = hold(MIB);
+    origin.rules.push({ fault });
     const args = ['fetch', url(), '--sha256', sha256, '-o', 'm', '--json'];
-    const first = startCli([...args, '--limit-rate', '2M'], { cwd: home });
+    const first = startCli(args, { cwd: home });
     await until(() => existsSync(join(home, '.m.haulier-part.lease')), { what: 'the first one has the partial' });
-    const second = await runCli([...args, '--progress', 'plain'], { cwd: home });
-    expect((await first.ended).code).toBe(0);
-    expect(second.code).toBe(0);
-    expect(second.stderr).toMatch(/waiting for process \d+ on .+, which fetches to the same path/);
-    expect(JSON.parse(second.stdout)).toMatchObject({ outcome: 'cache_hit', sources: [] });
+    const second = startCli([...args, '--progress', 'plain'], { cwd: home });
+    const waits = /waiting for process \d+ on .+, which fetches to the same path/;
+    await until(() => waits.test(second.told()), { what: 'the second one waits' });
+    go();
+    const [{ code }, end] = [await first.ended, await second.ended];
+    expect([code, end.code]).toEqual([0, 0]);
+    expect(JSON.parse(end.stdout)).toMatchObject({ outcome: 'cache_hit', sources: [] });
     expect(await readdir(home)).toEqual(['m']);
   });
 
@@ -189,10 +194,8 @@ describe('haulier fetch', () => {
   it('shows within a few seconds what the fetch waits for', async () => {
     origin.rules.push({ fault: { do: 'hang' } });
     const args = ['fetch', dag.cid, '--gateway', origin.url, '-o', 'm', '--progress', 'plain'];
-    const { child, ended } = startCli([...args, '--json'], { cwd: home });
-    let told = '';
-    child.stderr!.on('data', (data: Buffer) => (told += data.toString()));
-    await until(() => told.includes('looking for the file'), { what: 'it says so' });
+    const { child, ended, told } = startCli([...args, '--json'], { cwd: home });
+    await until(() => told().includes('looking for the file'), { what: 'it says so' });
     child.kill('SIGINT');
     const { code, stdout } = await ended;
     expect([code, JSON.parse(stdout)]).toMatchObject([
@@ -218,10 +221,8 @@ describe('haulier fetch', () => {
     ['SIGTERM', 143],
   ] as const)('K24 RE1 ends with its code after %s, and the same command continues', async (signal, code) => {
     const args = ['fetch', dag.cid, '--gateway', origin.url, '-o', 'm'];
-    const { child, ended } = startCli([...args, '--limit-rate', '2M', '--progress', 'json'], { cwd: home });
-    let told = '';
-    child.stderr!.on('data', (data: Buffer) => (told += data.toString()));
-    const doneBytes = (): number[] => [...told.matchAll(/"doneBytes":(\d+)/g)].map((match) => Number(match[1]));
+    const { child, ended, told } = startCli([...args, '--limit-rate', '2M', '--progress', 'json'], { cwd: home });
+    const doneBytes = (): number[] => [...told().matchAll(/"doneBytes":(\d+)/g)].map((match) => Number(match[1]));
     await until(() => doneBytes().some((bytes) => bytes > MIB), { what: 'some leaves are proven' });
     child.kill(signal);
     const stopped = await ended;

@@ -142,7 +142,7 @@ describe('haulier deploy', () => {
 
   it('ends with 124 at its --timeout, with the id and the state in its document and its outputs, and the rollout goes on', async () => {
     const outputs = join(folder, 'outputs');
-    const { code, stdout, message } = await deployed({ timeout: '300ms', json: true, outputs });
+    const { code, stdout, message } = await deployed({ timeout: '2s', json: true, outputs });
     const id = await theRollout();
     expect(code).toBe(124);
     expect(JSON.parse(stdout)).toMatchObject({
@@ -171,7 +171,7 @@ describe('haulier deploy', () => {
 
   it('N10 ends with 6 when the API stays away, and 3 without a token', async () => {
     const away = { HAULIER_URL: 'http://127.0.0.1:9' };
-    expect(await deployed({ maxDisconnect: '300ms' }, away)).toMatchObject({
+    expect(await deployed({ maxDisconnect: '1s' }, away)).toMatchObject({
       code: 6,
       stderr: expect.stringContaining('trying again'),
     });

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '../../../helpers/properties.ts';
 import { bases } from 'multiformats/basics';
 import { CID } from 'multiformats/cid';
 import * as Digest from 'multiformats/hashes/digest';

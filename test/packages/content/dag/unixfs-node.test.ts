@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import * as dagPb from '@ipld/dag-pb';
-import fc from 'fast-check';
+import { fc } from '../../../helpers/properties.ts';
 import { UnixFS } from 'ipfs-unixfs';
 import { ByteReader, encodeVarint } from '#content/cid/byte-reader';
 import { decodeUnixfsNode } from '#content/dag/unixfs-node';

@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '../../../helpers/properties.ts';
 import { MIB } from '#core/units';
 import { createDagBuilder } from '#content/dag/dag-builder';
 import { compareDigests, digestFile, startDigests } from '#content/digest/digests';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '../../../helpers/properties.ts';
 import { blockMatches } from '#content/cid/cid-bytes';
 import { hashFunction, loadHash } from '#content/digest/multihash';
 

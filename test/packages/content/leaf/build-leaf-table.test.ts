@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '../../../helpers/properties.ts';
 import { buildLeafTable } from '#content/leaf/build-leaf-table';
 import type { FetchBlock } from '#content/dag/verified-blocks';
 import { build, counted, expectProves, leafOf, NOBODY } from '../../../helpers/dag/dag-checks.ts';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '../../../helpers/properties.ts';
 import { CID } from 'multiformats/cid';
 import { leafBytesAt, leafCid, unwrapLeafBlock, verifyLeaf, wrapLeaf } from '#content/leaf/leaf-block';
 import type { LeafTable } from '#content/leaf/leaf-table';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '../../../helpers/properties.ts';
 import { nextSteps, type RolloutSnapshot, type RolloutStep } from '#core/rollout/next-steps';
 import type { RolloutPolicy } from '#core/rollout/rollout-spec';
 import { isFinalRollout } from '#core/rollout/rollout-state';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '../../../helpers/properties.ts';
 import { choosePieces, type PieceCounts } from '#core/swarm/choose-pieces';
 import { seeded } from './simulator.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '../../../helpers/properties.ts';
 import { planLeases, type LeasePlan, type LeaseRound, type SwarmSight } from '#core/swarm/lease-plan';
 import { leaseMs } from '#core/swarm/lease-time';
 import { FIRST_SLOTS, nextSlots, shareOfSlots, type OriginSlots } from '#core/swarm/origin-slots';

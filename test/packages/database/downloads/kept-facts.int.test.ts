@@ -3,7 +3,7 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '../../../helpers/properties.ts';
 import { DOWNLOAD_STATUSES } from '#core/download-status';
 import { silentLogger } from '#core/logger';
 import { downloadErrorGroups, type ErrorGroupFilter } from '#database/downloads/error-groups';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import fc from 'fast-check';
+import { fc } from '../../../helpers/properties.ts';
 import { DOWNLOAD_EVENTS, DOWNLOAD_STATUSES, nextStatus } from '#core/download-status';
 import type { Database } from '#database/sql/connect';
 import { cancelDownload, pauseDownload, resumeDownload } from '#database/downloads/download-actions';

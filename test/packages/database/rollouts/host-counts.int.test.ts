@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '../../../helpers/properties.ts';
 import { ROLLOUT_HOST_STATES } from '#core/rollout/host-state';
 import { addUpHostCounts, hostGroups } from '#database/rollouts/host-counts';
 import type { Database } from '#database/sql/connect';

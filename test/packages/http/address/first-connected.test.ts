@@ -94,7 +94,7 @@ describe('connecting to a name with several addresses', () => {
       ['2001:db8::3', 'silent'],
       ['192.0.2.1', { answersAfterMs: 1 }],
     ]);
-    await run();
+    await run(undefined, undefined, 1000);
     expect(begun).toEqual(['2001:db8::1', '192.0.2.1']);
   });
 

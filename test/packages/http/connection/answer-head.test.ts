@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '../../../helpers/properties.ts';
 import { AnswerHead } from '#http/connection/answer-head';
 
 /** What the parser sees of a response that arrives in these pieces. */

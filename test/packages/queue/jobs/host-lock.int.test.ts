@@ -28,7 +28,7 @@ describe('the lock of a host', () => {
       ...{ redis: redis.redis, prefix: redis.settings.prefix, host: 'gpu-1', identity, machine: 'machine-a' },
       ...{ onLost: () => undefined, onRefused: () => undefined, logger: silentLogger },
       ...more,
-      timings: { expiryMs: 600, renewEveryMs: 150, lookEveryMs: 20, ...more.timings },
+      timings: { expiryMs: 10_000, renewEveryMs: 150, lookEveryMs: 20, ...more.timings },
     });
     made.push(lock);
     return lock;
@@ -72,7 +72,7 @@ describe('the lock of a host', () => {
   });
 
   it('N42 goes to a worker with another home when the one that died does not renew it', async () => {
-    await lockOf(worker(), { timings: { renewEveryMs: HOUR_MS } }).take();
+    await lockOf(worker(), { timings: { expiryMs: 600, renewEveryMs: HOUR_MS } }).take();
     const next = worker();
     await lockOf(next, { timings: { renewEveryMs: HOUR_MS } }).take();
     expect(await holder()).toBe(next.bootId);

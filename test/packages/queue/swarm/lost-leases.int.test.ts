@@ -6,6 +6,9 @@ import { type TestRedis, testRedis } from '../../../helpers/redis.ts';
 import { until } from '../../../helpers/until.ts';
 import { AnnouncingHost, fileOf } from './swarm-kit.ts';
 
+/** Time enough for a look before it, on a busy machine too. */
+const SOON_MS = 2_000;
+
 describe('leases that end without their piece, and hosts that lie', () => {
   let test: TestRedis;
   const hostOf = (name: string, pieces = 1): AnnouncingHost => new AnnouncingHost(test, name, fileOf(pieces));
@@ -19,7 +22,7 @@ describe('leases that end without their piece, and hosts that lie', () => {
 
   it('L12 gives a lease to another host at its deadline, by the clock of Redis', async () => {
     const [slow, other] = [hostOf('slow'), hostOf('other')];
-    slow.leaseMs = 300;
+    slow.leaseMs = SOON_MS;
     expect((await slow.announce()).leases).toHaveLength(1);
     expect((await other.announce()).leases).toEqual([]);
     await gets(other);
@@ -28,7 +31,7 @@ describe('leases that end without their piece, and hosts that lie', () => {
 
   it('L12 gives the lease of a host that is not heard of, or that left, to another one', async () => {
     const [away, other] = [hostOf('away'), hostOf('other')];
-    away.goneMs = 300;
+    away.goneMs = SOON_MS;
     await away.announce();
     expect((await other.announce()).leases).toEqual([]);
     await gets(other);
@@ -83,10 +86,10 @@ describe('leases that end without their piece, and hosts that lie', () => {
     const known = () => readSwarm(test.redis, test.settings.prefix, fileOf(4).cid);
     const { nowMs, originPausedUntil } = (await known())!;
     expect(originPausedUntil).toBe(0);
-    const reports = a.reports('failed').map((report) => ({ ...report, retryMs: 400 }));
+    const reports = a.reports('failed').map((report) => ({ ...report, retryMs: SOON_MS }));
     expect((await a.announce({ reports })).leases).toEqual([]);
     expect(await b.announce()).toMatchObject({ isPaused: true, leases: [] });
-    expect((await known())!.originPausedUntil).toBeGreaterThanOrEqual(nowMs + 400);
+    expect((await known())!.originPausedUntil).toBeGreaterThanOrEqual(nowMs + SOON_MS);
     await gets(b);
   });
 

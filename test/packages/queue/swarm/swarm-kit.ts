@@ -3,7 +3,10 @@ import { PieceMap } from '#core/swarm/piece-map';
 import { MIB, MINUTE_MS } from '#core/units';
 import { askSwarm, type HostAnnounce, type ReportedLease, type SwarmFile } from '#queue/swarm/ask-swarm';
 import type { HeldLease, SwarmAnswer } from '#queue/swarm/swarm-answer';
+import { seededRandom } from '../../../../bench/soak/random.ts';
 import type { TestRedis } from '../../../helpers/redis.ts';
+
+const random = seededRandom(20_261_130);
 
 /** A host that announces one file, with a clock and limits that a test may change. */
 export class AnnouncingHost {
@@ -38,7 +41,7 @@ export class AnnouncingHost {
       copiedBytes: heard!.copiedBytes,
     };
     const sight = { ...heard!, copies, leases: heard!.leases.length, want, has: map.has, pieceBytes: map.pieceBytes };
-    const plan = planLeases(sight, Math.random);
+    const plan = planLeases(sight, random);
     const answer =
       typeof plan === 'string'
         ? heard!

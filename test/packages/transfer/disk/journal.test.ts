@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '../../../helpers/properties.ts';
 import { describe, expect, it } from '@jest/globals';
 import { decodeJournal, encodeJournal, NO_NAME, type Journal } from '#transfer/disk/journal';
 

@@ -1,5 +1,5 @@
 import { copyFile, readFile, stat, truncate, writeFile } from 'node:fs/promises';
-import fc from 'fast-check';
+import { fc } from '../../../helpers/properties.ts';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { KIB, MIB } from '#core/units';
 import { decodeJournal, encodeJournal } from '#transfer/disk/journal';

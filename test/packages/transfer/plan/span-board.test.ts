@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '../../../helpers/properties.ts';
 import { describe, expect, it } from '@jest/globals';
 import { pieceGrid } from '#transfer/plan/grid';
 import { SpanBoard, type Claim } from '#transfer/plan/span-board';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '../../../helpers/properties.ts';
 import { describe, expect, it } from '@jest/globals';
 import type { Grid } from '#transfer/plan/grid';
 import { LeafCutter, SpanEnded } from '#transfer/proof/leaf-cutter';

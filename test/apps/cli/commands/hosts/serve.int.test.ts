@@ -31,7 +31,7 @@ async function readSome(url: string): Promise<void> {
 async function urlOf({ stdout }: ChildProcess): Promise<string> {
   let said = '';
   stdout!.on('data', (text: Buffer) => (said += text.toString()));
-  await until(() => said.includes('what is served'), { timeoutMs: 30_000, what: 'it serves' });
+  await until(() => said.includes('what is served'), { what: 'it serves' });
   return /HF_ENDPOINT=(\S+)/.exec(said)![1]!;
 }
 
