@@ -6,6 +6,7 @@ import { parseJson } from '#core/text/parse-json';
 import { nodeFiles } from '#os/file-calls';
 import { ifPresent } from '#os/if-present';
 import { writeAtomically } from '#os/write-file';
+import type { HubAbout } from '#sources/hub/hub-api';
 
 /** One file of a mirrored repository. */
 export interface MirrorFile {
@@ -20,6 +21,8 @@ export interface MirrorFile {
 export interface MirrorRevision {
   readonly commit: string;
   readonly files: readonly MirrorFile[];
+  /** Undefined where it was kept by a version that did not ask. */
+  readonly about?: HubAbout | undefined;
 }
 
 const COMMIT = /^[0-9a-f]{40}$/;
