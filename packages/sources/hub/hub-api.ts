@@ -71,11 +71,13 @@ export async function hubRevision(repo: HubRepo, signal: AbortSignal): Promise<H
 }
 
 function aboutOf({ tags, ...rest }: Readonly<Record<string, unknown>>): HubAbout {
-  const texts = ['pipeline_tag', 'library_name', 'lastModified', 'createdAt'].flatMap((name) =>
-    typeof rest[name] === 'string' ? [[name, rest[name]]] : [],
-  );
+  const of = (names: readonly string[], isRight: (text: string) => boolean): object => {
+    const right = names.filter((name) => typeof rest[name] === 'string' && isRight(rest[name]));
+    return Object.fromEntries(right.map((name) => [name, rest[name]]));
+  };
+  const dates = of(['lastModified', 'createdAt'], (text) => !Number.isNaN(Date.parse(text)));
   const isList = Array.isArray(tags) && tags.every((tag) => typeof tag === 'string');
-  return { ...Object.fromEntries(texts), ...(isList && { tags }) };
+  return { ...of(['pipeline_tag', 'library_name'], () => true), ...dates, ...(isList && { tags }) };
 }
 
 function siblingPath(sibling: unknown): string[] {
