@@ -18,9 +18,10 @@ import { answerGateway } from './gateway/gateway.ts';
 import { answerHub } from './hub/hub.ts';
 import type { RepoAlias } from './hub/hub-repo.ts';
 import { hubRequest, type HubRequest } from './hub/hub-request.ts';
-import { answerText, type Exchange } from './http/exchange.ts';
+import { answerText, isHead, type Exchange } from './http/exchange.ts';
 import { ClientGone } from './http/send-content.ts';
 import { answerIndex } from './index-page.ts';
+import { answerNotServed } from './not-served.ts';
 import { answerProviders } from './routing/providers.ts';
 import type { PullThrough } from './pull/pull-through.ts';
 import type { ServedKind, ServedRequest } from './served.ts';
@@ -175,10 +176,11 @@ function routes(options: ServeOptions): (exchange: Exchange) => { kind: ServedKi
     if (path.startsWith('/swarm/')) return { kind: 'swarm', answer: swarm };
     const asked = hubRequest(path);
     if (asked !== undefined) return { kind: asked.ask === 'file' ? 'hub-file' : 'hub-api', answer: hub(asked) };
-    if (path === '/')
+    const isRead = exchange.request.method === 'GET' || isHead(exchange);
+    if (path === '/' && isRead)
       return { kind: 'other', answer: async () => answerIndex(exchange, await catalogue(), pull?.allow ?? []) };
-    if (path === '/metrics' && metrics !== undefined) return { kind: 'other', answer: metricsRoute(metrics) };
-    return { kind: 'other', answer: () => answerText(exchange, 404, 'there is nothing at this address') };
+    if (path === '/metrics' && isRead && metrics !== undefined) return { kind: 'other', answer: metricsRoute(metrics) };
+    return { kind: 'other', answer: answerNotServed };
   };
 }
 

@@ -12,8 +12,14 @@ export function redirectToFolder(exchange: Exchange, place: Place): void {
   answerText(exchange, 301, `it is a folder: ${location}`, { ...immutableHeaders(place), location });
 }
 
+/** One line of a list. */
+export interface ListedEntry extends DirectoryEntry {
+  /** Known to be a folder. Its link ends with a slash: programs that copy folders take any other link for a file. */
+  readonly isFolder: boolean;
+}
+
 /** Answers with the list of a folder. @param place whose path ends with a slash */
-export function answerFolder(exchange: Exchange, place: Place, entries: readonly DirectoryEntry[]): void {
+export function answerFolder(exchange: Exchange, place: Place, entries: readonly ListedEntry[]): void {
   const page = Buffer.from(pageOf(place, entries));
   const etag = `"DirIndex-${createHash('sha256').update(page).digest('hex').slice(0, 16)}_CID-${place.roots.at(-1)}"`;
   const headers = {
@@ -27,11 +33,11 @@ export function answerFolder(exchange: Exchange, place: Place, entries: readonly
   answerBytes(exchange, 200, page, headers);
 }
 
-function pageOf({ ipfsPath, roots }: Place, entries: readonly DirectoryEntry[]): string {
+function pageOf({ ipfsPath, roots }: Place, entries: readonly ListedEntry[]): string {
   const title = escaped(`Index of ${decodeURIComponent(ipfsPath)}`);
-  const rows = entries.map(({ name, cid, tsize }) => {
+  const rows = entries.map(({ name, cid, tsize, isFolder }) => {
     const hash = blockName(cid);
-    const target = `${ipfsPath}${encodeURIComponent(name)}`;
+    const target = `${ipfsPath}${encodeURIComponent(name)}${isFolder ? '/' : ''}`;
     return (
       `<tr><td><a href="${escaped(target)}">${escaped(name)}</a></td>` +
       `<td><a class="ipfs-hash" translate="no" href="/ipfs/${hash}?filename=${encodeURIComponent(name)}">${hash}</a></td>` +

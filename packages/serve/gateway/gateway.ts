@@ -1,6 +1,9 @@
 import { tryParseCid, type ParsedCid } from '#content/cid/cid';
 import type { CidParts } from '#content/cid/cid-bytes';
+import type { DirectoryEntry } from '#content/dag/directory-node';
 import { blockName } from '#content/dag/verified-blocks';
+import { mapConcurrently } from '#core/async/map-concurrently';
+import { SECOND_MS } from '#core/units';
 import type { Contents } from '../blocks/contents.ts';
 import type { Reader, SeenBlocks } from '../blocks/held-blocks.ts';
 import { answerContent } from '../http/answer-content.ts';
@@ -11,7 +14,7 @@ import { answerCar } from './answer-car.ts';
 import { answerShownFile, answerGrowing, inMemory, type ShownFile } from './answer-entity.ts';
 import { askedOf, type Asked } from './asked.ts';
 import { contentDisposition, immutableHeaders, type Place } from './gateway-headers.ts';
-import { answerFolder, redirectToFolder } from './answer-folder.ts';
+import { answerFolder, redirectToFolder, type ListedEntry } from './answer-folder.ts';
 import { entriesHere, isDirectory, resolveHere, type ResolvedPath, type UnresolvedPath } from './resolve.ts';
 
 export interface GatewayParts {
@@ -147,6 +150,11 @@ async function answerRaw(exchange: Exchange, parts: GatewayParts, { cid }: Resol
   await answerContent(exchange, inMemory(block), { etag, headers, contentType: 'application/vnd.ipld.raw' });
 }
 
+/** Nodes of a list that are looked at together. */
+const NODES_AT_ONCE = 8;
+/** For the nodes of a list that have to be fetched: clients give up after ten seconds. */
+const LIST_MS = 5 * SECOND_MS;
+
 /** Page that stands for the folder that has it. */
 const INDEX_NAME = 'index.html';
 
@@ -165,9 +173,28 @@ async function answerEntity(
   const entries = await entriesHere(below.blocks, cid);
   if (entries === undefined) return answerMissing(exchange, 'not-whole');
   const folder = { ...place, ipfsPath: `${place.ipfsPath}/` };
-  if (!entries.some(({ name }) => name === INDEX_NAME)) return answerFolder(exchange, folder, entries);
+  if (!entries.some(({ name }) => name === INDEX_NAME))
+    return answerFolder(exchange, folder, await listed(exchange, parts, asked.root, entries));
   const index = { ...asked, names: [...asked.names, INDEX_NAME] };
   return answerIndex(exchange, parts, index, { ...shown, place: folder, name: INDEX_NAME });
+}
+
+/** Tells folders from files by their nodes; what is not known in time counts as a file, whose address leads on to the folder. */
+function listed(
+  exchange: Exchange,
+  { blocks, pull }: GatewayParts,
+  root: ParsedCid,
+  entries: readonly DirectoryEntry[],
+): Promise<ListedEntry[]> {
+  const mayPull = pull?.allows(root) === true && !onlyIfCached(exchange);
+  const signal = AbortSignal.timeout(LIST_MS);
+  const nodes: SeenBlocks = {
+    get: async (cid) => (await blocks.get(cid)) ?? (mayPull ? pull.nodeOf(cid, signal) : undefined),
+  };
+  return mapConcurrently(entries, NODES_AT_ONCE, async (entry) => ({
+    ...entry,
+    isFolder: await isDirectory(nodes, entry.cid),
+  }));
 }
 
 /** Answers a folder with the page in it. */

@@ -70,9 +70,9 @@ export async function resolveHere(
 /** Whether the node is a directory of either kind. */
 export async function isDirectory(blocks: SeenBlocks, cid: CidParts): Promise<boolean> {
   if (cid.codec !== CODEC.dagPb) return false;
-  const block = await blocks.get(cid);
-  if (block === undefined) return false;
   try {
+    const block = await blocks.get(cid);
+    if (block === undefined) return false;
     const where = blockName(cid);
     const only = { blocks: new Map<string, Uint8Array>(), get: async () => block };
     directoryNode(where, await readNode(cid, where, only));

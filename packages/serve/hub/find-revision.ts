@@ -64,13 +64,16 @@ function ownRevision(
   };
 }
 
-function mirrored(repo: RepoName, { commit, files }: MirrorRevision): FoundRevision {
+/** Clients need a date, also where the hub tells none. */
+const NO_DATE = new Date(0).toISOString();
+
+function mirrored(repo: RepoName, { commit, files, about }: MirrorRevision): FoundRevision {
   const named = files.map(
     ({ path, sizeBytes, sha256, git }) => [path, { path, sizeBytes, sha256, git, isGone: false }] as const,
   );
   return {
     repo,
-    revision: { commit, files: new Map(named), isWhole: true, modifiedAt: new Date(0).toISOString() },
+    revision: { commit, files: new Map(named), isWhole: true, modifiedAt: about?.lastModified ?? NO_DATE, about },
     isPrivate: false,
     refs: new Map([['main', commit]]),
     isMirrored: true,

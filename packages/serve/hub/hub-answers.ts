@@ -94,6 +94,6 @@ export function infoOf(
     ...{ _id: revision.commit.slice(0, 24), id: name, modelId: name, author, sha: revision.commit },
     ...{ private: isPrivate, gated: false, disabled: false, siblings },
     ...{ lastModified: revision.modifiedAt, createdAt: revision.modifiedAt },
-    ...{ tags: [], downloads: 0, likes: 0, spaces: [] },
+    ...{ tags: [], downloads: 0, likes: 0, spaces: [], ...revision.about },
   };
 }

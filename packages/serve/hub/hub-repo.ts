@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { HubRepoType } from '#core/text/hub-name';
+import type { HubAbout } from '#sources/hub/hub-api';
 import type { FileRecord, ModelRecord, ModelRecords, VersionRecord } from '#store/models/model-records';
 
 /** One file as a repository of a hub shows it. */
@@ -22,6 +23,8 @@ export interface RepoRevision {
   readonly isWhole: boolean;
   /** ISO 8601. */
   readonly modifiedAt: string;
+  /** What a mirrored hub says of it. */
+  readonly about?: HubAbout | undefined;
 }
 
 export interface HubRepository {

@@ -6,7 +6,7 @@ import { findRevision, type FoundRevision, type RefusedRevision, type RevisionPa
 import { fileEntry, fileName, infoOf, treeEntries, type TreeEntry } from './hub-answers.ts';
 import type { RepoFile, RepoRevision } from './hub-repo.ts';
 import type { HubRequest } from './hub-request.ts';
-import { refuse, refuseGated } from './refuse.ts';
+import { refuse, refuseGated, refuseMethod } from './refuse.ts';
 
 export interface HubParts extends RevisionParts, FileParts {}
 
@@ -18,9 +18,7 @@ export interface HubParts extends RevisionParts, FileParts {}
  */
 export async function answerHub(exchange: Exchange, asked: HubRequest, parts: HubParts): Promise<void> {
   const { method } = exchange.request;
-  // A client that uploads must not take a file that it is sent for its success.
-  if (asked.ask !== 'paths-info' && method !== 'GET' && method !== 'HEAD')
-    return refuse(exchange, 405, undefined, `${method} is not served: GET and HEAD are`, { allow: 'GET, HEAD' });
+  if (asked.ask !== 'paths-info' && method !== 'GET' && method !== 'HEAD') return refuseMethod(exchange);
   if (asked.ask === 'whoami') return refuse(exchange, 401, undefined, 'there are no users here');
   const found = await findRevision(asked, parts);
   if ('refused' in found) return refuseRevision(exchange, asked, found.refused);
@@ -69,13 +67,21 @@ const refsOf = ({ refs }: FoundRevision): object => {
       'tags',
       [...refs].filter((ref) => !isMain(ref)),
     ),
+    // Clients that ask for pull requests fail without the list.
+    pullRequests: [],
   };
 };
 
 /** The usual choice of clients where the tag names none. */
 const USUAL_QUANTIZATION = 'q4_k_m';
 
+/** Types of the manifests that clients of registries of images want, such as Ollama. */
+const IMAGE_MANIFEST = /application\/vnd\.(?:docker|oci)\./;
+
 function answerGguf(exchange: Exchange, { files, commit }: RepoRevision, tag: string): void {
+  // They take any other object for an image without layers, and report success.
+  if (IMAGE_MANIFEST.test(headerOf(exchange, 'accept') ?? ''))
+    return refuse(exchange, 406, undefined, 'manifests of images are not served: download the GGUF file by its name');
   const found = [...files.values()].filter(({ path }) => path.endsWith('.gguf'));
   const named = (text: string): RepoFile | undefined =>
     found.find(({ path }) => path.toLowerCase().includes(text.toLowerCase()));

@@ -19,3 +19,9 @@ export function refuse(
 /** Refuses a file or a description of a repository whose terms the owner of this server has not accepted. */
 export const refuseGated = (exchange: Exchange, repo: string): void =>
   refuse(exchange, 403, 'GatedRepo', `${repo} is gated: accept its terms on the hub, for the token of this server`);
+
+/** Refuses what would change something: a client that uploads must not take the answer to a GET for its success. */
+export const refuseMethod = (exchange: Exchange): void =>
+  refuse(exchange, 405, undefined, `${exchange.request.method} is not served: this server gives files and takes none`, {
+    allow: 'GET, HEAD',
+  });

@@ -154,10 +154,11 @@ async function askHub(
     const repo = { http, endpoint, token, repo: name, repoType: type, revision: one };
     return { ...repo, trusted: true };
   };
-  const { commit } = await inTime(askMs, (signal) => hubRevision(at(revision), signal));
+  const { commit, about } = await inTime(askMs, (signal) => hubRevision(at(revision), signal));
   const before = await known(commit);
   if (before !== undefined) return before;
-  return { commit, files: (await inTime(LIST_MS, (signal) => hubTree(at(commit), signal))).flatMap(fileOf) };
+  const entries = await inTime(LIST_MS, (signal) => hubTree(at(commit), signal));
+  return { commit, files: entries.flatMap(fileOf), about };
 }
 
 /** Asks the hub. @throws SourceError of the kind `timed-out` when the answer is not complete in time */

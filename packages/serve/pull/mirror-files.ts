@@ -8,6 +8,7 @@ import { HOUR_MS, MINUTE_MS } from '#core/units';
 import { nodeFiles } from '#os/file-calls';
 import { ifPresent } from '#os/if-present';
 import { writeAtomically } from '#os/write-file';
+import type { HubAbout } from '#sources/hub/hub-api';
 import { MIRROR_LIMITS, pruneMirror, type MirrorLimits } from './prune-mirror.ts';
 
 /** One file of a mirrored repository. */
@@ -23,6 +24,8 @@ export interface MirrorFile {
 export interface MirrorRevision {
   readonly commit: string;
   readonly files: readonly MirrorFile[];
+  /** Undefined where it was kept by a version that did not ask. */
+  readonly about?: HubAbout | undefined;
 }
 
 export interface MirrorFilesOptions {

@@ -4,11 +4,12 @@ import type { CidParts } from '#content/cid/cid-bytes';
 import { encodeCar } from '#content/dag/car';
 import { decodeUnixfsNode, UNIXFS_TYPE } from '#content/dag/unixfs-node';
 import { listDirectory, resolvePath } from '#content/dag/resolve-path';
-import { blockName, type FetchBlock } from '#content/dag/verified-blocks';
+import { blockName, verifiedBlocks, type FetchBlock } from '#content/dag/verified-blocks';
 import { buildLeafTable } from '#content/leaf/build-leaf-table';
 import { ExhaustedError, SourceError, VerifyError } from '#core/failure';
 import type { Logger } from '#core/logger';
 import { DEFAULT_BUDGETS } from '#core/policy';
+import { MIB } from '#core/units';
 import { blockFetcher } from '#fetch/block-fetcher';
 import type { Store } from '#store/open-store';
 import { GrowingBlocks } from './growing-blocks.ts';
@@ -37,6 +38,12 @@ export interface PullCids {
   offers(cid: CidParts): boolean;
   /** Follows the names by blocks of the gateways, keeps the nodes on the way, and begins to fetch the file at the end. */
   pull(root: ParsedCid, names: readonly string[]): Promise<PulledEntry>;
+  /**
+   * One node below an allowed root, for the list that names it; that of a directory is kept.
+   *
+   * @returns undefined when it cannot be had before the signal
+   */
+  nodeOf(cid: CidParts, signal: AbortSignal): Promise<Uint8Array | undefined>;
   /** A block of a file that is being fetched, as soon as it is there. @returns undefined for any other block */
   blockOf(cid: CidParts): Promise<Uint8Array | undefined>;
 }
@@ -53,19 +60,15 @@ export function pullCids({ store, files, allow, logger }: PullCidsOptions): Pull
   const allowed = new Set(allow.filter((text) => tryParseCid(text) !== undefined).map(canonicalCid));
   const running = new Map<string, Promise<PulledEntry>>();
   const growing = new GrowingBlocks();
-  /** A directory that is here whole has this block among its others already. */
-  const keepEach = async (nodes: ReadonlyMap<string, Uint8Array>): Promise<void> => {
-    for (const [cid, block] of nodes)
-      if ((await store.readLeaves(cid)).inner === undefined)
-        await store.writeLeaves(cid, { inner: encodeCar(cid, new Map([[cid, block]])) });
-  };
   const pull = async (root: ParsedCid, names: readonly string[]): Promise<PulledEntry> => {
     const fetchBlock = gatewayFetch(files);
     const onTheWay = new Map<string, Uint8Array>();
     const atEnd = new Map<string, Uint8Array>();
     const fetchAtEnd = recording(fetchBlock, atEnd);
     try {
-      const cid = await resolvePath(root.cid, names, recording(fetchBlock, onTheWay)).finally(() => keepEach(onTheWay));
+      const cid = await resolvePath(root.cid, names, recording(fetchBlock, onTheWay)).finally(() =>
+        keepEach(store, onTheWay),
+      );
       const isLink = (): boolean => isSymbolicLink(atEnd.get(cid));
       const built = await buildLeafTable(cid, fetchAtEnd).catch(unlessNode(isLink));
       if (built === undefined) {
@@ -89,6 +92,12 @@ export function pullCids({ store, files, allow, logger }: PullCidsOptions): Pull
     allows: ({ cid }) => allowed.has(cid),
     offers: (cid) => allowed.has(blockName(cid)) || growing.has(cid),
     blockOf: (cid) => growing.get(cid),
+    async nodeOf(cid, signal) {
+      const node = await fetchedNode(files, cid, signal);
+      if (node !== undefined && FOLDERS.has(decodeUnixfsNode(node).type))
+        await keepEach(store, new Map([[blockName(cid), node]]));
+      return node;
+    },
     pull(root, names) {
       const key = [root.cid, ...names].join('/');
       const joined = running.get(key) ?? pull(root, names).finally(() => running.delete(key));
@@ -96,6 +105,29 @@ export function pullCids({ store, files, allow, logger }: PullCidsOptions): Pull
       return joined;
     },
   };
+}
+
+/** A directory that is here whole has this block among its others already. */
+async function keepEach(store: Store, nodes: ReadonlyMap<string, Uint8Array>): Promise<void> {
+  for (const [cid, block] of nodes)
+    if ((await store.readLeaves(cid)).inner === undefined)
+      await store.writeLeaves(cid, { inner: encodeCar(cid, new Map([[cid, block]])) });
+}
+
+const MAX_NODE_BYTES = 8 * MIB;
+const FOLDERS: ReadonlySet<number> = new Set([UNIXFS_TYPE.directory, UNIXFS_TYPE.hamt]);
+
+/** @returns undefined when it is no node, or cannot be had before the signal */
+async function fetchedNode(files: PullFiles, cid: CidParts, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  const limits = { maxBlockBytes: MAX_NODE_BYTES, maxTotalBytes: MAX_NODE_BYTES, signal };
+  try {
+    const node = await verifiedBlocks(gatewayFetch(files), limits).get(cid, blockName(cid));
+    decodeUnixfsNode(node);
+    return node;
+  } catch (error) {
+    if (!isKnown(error) && !signal.aborted) throw error;
+    return undefined;
+  }
 }
 
 const isOfDirectory = (error: unknown): boolean => error instanceof VerifyError && error.kind === 'is-directory';

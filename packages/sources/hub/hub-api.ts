@@ -43,6 +43,17 @@ export interface HubRevision {
   readonly commit: string;
   /** Names of its files, if the hub sends them too; not checked, may be hostile. */
   readonly paths: readonly string[] | undefined;
+  readonly about: HubAbout;
+}
+
+/** What a hub says of a repository that its clients go by. Nothing proves it, and nothing here depends on it. */
+export interface HubAbout {
+  /** The task that the model is for, such as `text-generation`. */
+  readonly pipeline_tag?: string;
+  readonly library_name?: string;
+  readonly tags?: readonly string[];
+  readonly lastModified?: string;
+  readonly createdAt?: string;
 }
 
 /**
@@ -52,10 +63,21 @@ export interface HubRevision {
  */
 export async function hubRevision(repo: HubRepo, signal: AbortSignal): Promise<HubRevision> {
   const { value } = await ask(repo, hubApiUrl(repo, 'revision'), signal);
-  const { sha, siblings } = Object(value) as { sha?: unknown; siblings?: unknown };
+  const { sha, siblings, ...rest } = Object(value) as Readonly<Record<string, unknown>>;
   if (typeof sha !== 'string' || !/^[0-9a-f]{40}$/.test(sha))
     throw new SourceError('bad-response', sourceOf(repo), 'names no commit for this revision');
-  return { commit: sha, paths: Array.isArray(siblings) ? siblings.flatMap(siblingPath) : undefined };
+  const paths = Array.isArray(siblings) ? siblings.flatMap(siblingPath) : undefined;
+  return { commit: sha, paths, about: aboutOf(rest) };
+}
+
+function aboutOf({ tags, ...rest }: Readonly<Record<string, unknown>>): HubAbout {
+  const of = (names: readonly string[], isRight: (text: string) => boolean): object => {
+    const right = names.filter((name) => typeof rest[name] === 'string' && isRight(rest[name]));
+    return Object.fromEntries(right.map((name) => [name, rest[name]]));
+  };
+  const dates = of(['lastModified', 'createdAt'], (text) => !Number.isNaN(Date.parse(text)));
+  const isList = Array.isArray(tags) && tags.every((tag) => typeof tag === 'string');
+  return { ...of(['pipeline_tag', 'library_name'], () => true), ...dates, ...(isList && { tags }) };
 }
 
 function siblingPath(sibling: unknown): string[] {

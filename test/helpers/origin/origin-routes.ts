@@ -11,6 +11,8 @@ export interface ServedRepo {
   /** Branches and tags besides `main`, to commits. */
   readonly revisions?: Readonly<Record<string, string>>;
   readonly gated?: boolean;
+  /** Further fields of its description. */
+  readonly about?: object;
   /** Files with at least this many bytes are LFS files: sha256 ETag, X-Linked headers, tree with `lfs`. Default 1024. */
   readonly lfsFromBytes?: number;
 }
@@ -142,7 +144,15 @@ function apiEntity(path: string, url: URL, served: Served | Content, options: Ro
   if (!commit) return refused(404, '{"error":"Invalid rev id"}', { 'x-error-code': 'RevisionNotFound' });
   if (match[3] === 'tree') return treePage(repo, commit, url, match[5], options.treePageSize ?? 1000);
   const siblings = Object.keys(repo.files).map((rfilename) => ({ rfilename }));
-  return json({ id: match[2], sha: commit, siblings, private: false, gated: repo.gated ?? false, tags: [] });
+  return json({
+    id: match[2],
+    sha: commit,
+    siblings,
+    private: false,
+    gated: repo.gated ?? false,
+    tags: [],
+    ...repo.about,
+  });
 }
 
 function treePage(repo: ServedRepo, commit: string, url: URL, under: string | undefined, pageSize: number): Entity {

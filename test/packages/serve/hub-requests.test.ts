@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { ask, cleansUp, hubView, jsonOf, publishBytes, served, type Served } from './serve-kit.ts';
+import { ask, cleansUp, hubView, jsonOf, publishBytes, served, type Answer, type Served } from './serve-kit.ts';
 
 cleansUp();
 
@@ -46,5 +46,45 @@ describe('a request that would change something', () => {
   ])('EX5 is refused: %s %s', async (method, path) => {
     const { status, headers } = await ask(`${server.url}${path}`, { method });
     expect([status, headers.allow]).toEqual([405, 'GET, HEAD']);
+  });
+});
+
+describe('a client that asks for what is not served', () => {
+  const asks = (path: string, method = 'GET', headers: Record<string, string> = {}): Promise<Answer> =>
+    ask(`${server.url}${path}`, { method, headers });
+
+  it.each([
+    ['git', 'GET', '/acme/tiny/info/refs?service=git-upload-pack', /^git is not served here: /],
+    ['git', 'POST', '/datasets/acme/rows.git/git-upload-pack', /^git is not served here: /],
+    ['git-lfs', 'POST', '/acme/tiny.git/info/lfs/objects/batch', /^{"message":"git-lfs is not served here: /],
+    ['git-lfs', 'GET', '/acme/tiny.git/info/lfs/locks', /^{"message":"git-lfs is not served here: /],
+  ])('EX5 is told so in the words that %s shows: %s %s', async (_, method, path, text) => {
+    const { status, body } = await asks(path, method);
+    expect([status, body.toString()]).toEqual([501, expect.stringMatching(text)]);
+  });
+
+  it.each(['/api/repos/create', '/api/models/acme/tiny/preupload/main', '/api/models/acme/tiny/commit/main', '/'])(
+    'EX5 is told that nothing is taken: POST %s',
+    async (path) => {
+      const { status, headers } = await asks(path, 'POST');
+      expect([status, headers.allow]).toEqual([405, 'GET, HEAD']);
+      expect(headers['x-error-message']).toBe('POST is not served: this server gives files and takes none');
+    },
+  );
+
+  it.each(['/api/models?search=tiny', '/api/models/acme/tiny/commits/main', '/api/v1/models/acme/tiny/repo'])(
+    'EX5 is told which part of a hub is not served: %s',
+    async (path) => {
+      const answer = await asks(path);
+      const error = `${path.split('?')[0]} is not served here: files and descriptions of repositories are`;
+      expect([answer.status, jsonOf(answer), answer.headers['x-error-code']]).toEqual([404, { error }, undefined]);
+    },
+  );
+
+  it('EX5 gets no list of GGUF files in the place of a manifest of an image', async () => {
+    const accept = 'application/vnd.docker.distribution.manifest.v2+json';
+    const { status, body } = await asks('/v2/acme/tiny/manifests/latest', 'GET', { accept });
+    expect([status, body.toString()]).toEqual([406, expect.stringContaining('manifests of images are not served')]);
+    expect((await asks('/v2/acme/tiny/manifests/latest')).status).toBe(404);
   });
 });

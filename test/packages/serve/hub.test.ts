@@ -182,7 +182,8 @@ describe('descriptions of a repository', () => {
   });
 
   it('EX5 tell branches and tags with commits', async () => {
-    expect(jsonOf(await ask(`${server.url}/api/models/acme/tiny/refs`))).toMatchObject({
+    expect(jsonOf(await ask(`${server.url}/api/models/acme/tiny/refs?include_prs=1`))).toMatchObject({
+      pullRequests: [],
       branches: [{ name: 'main', ref: 'refs/heads/main', targetCommit: HUB_COMMIT }],
       tags: [{ name: '1', targetCommit: HUB_COMMIT }],
     });

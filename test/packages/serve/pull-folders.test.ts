@@ -138,6 +138,13 @@ const SITE = makeDirectory([
   { name: 'näme &', dag: makeDirectory([{ name: 'page', dag: makeDirectory([{ name: 'index.html', dag: PAGE }]) }]) },
 ]);
 
+const TREE = makeDirectory([
+  { name: 'file', dag: PAGE },
+  { name: 'folder', dag: makeDirectory([{ name: 'page', dag: PAGE }]) },
+  { name: 'sharded', dag: SHARDED },
+]);
+const LEAVES = [...PAGE.blocks.keys()].filter((cid) => cid !== PAGE.cid);
+
 describe('a folder with pages and links that may be fetched', () => {
   const at = (url: string, path: string): string => `${url}/ipfs/${SITE.cid}/${path}`;
 
@@ -165,6 +172,17 @@ describe('a folder with pages and links that may be fetched', () => {
     expect(below).toContain(`<a href="/ipfs/${SITE.cid}/n%C3%A4me%20%26">näme &amp;</a>`);
     expect(below).toContain(`<a href="/ipfs/${SITE.cid}/n%C3%A4me%20%26/..">..</a>`);
     expect((await ask(at(url, ''))).body.toString()).not.toContain('>..<');
+  });
+
+  it('EX5 is listed with a slash behind folders alone, without a leaf of the files, and when the gateway is gone', async () => {
+    const { url, gateway } = await mirrorOfFolder(TREE);
+    const list = await ask(`${url}/ipfs/${TREE.cid}/`);
+    const links = (text: string): string[] => [...text.matchAll(/<a href="([^"?]*)">/g)].map(([, link]) => link!);
+    const expected = ['', '/file', '/folder/', '/sharded/'].map((name) => `/ipfs/${TREE.cid}${name}`);
+    expect(links(list.body.toString())).toEqual(expected);
+    expect(gateway.requests.some(({ path }) => LEAVES.some((leaf) => path.includes(leaf)))).toBe(false);
+    await gateway.close();
+    expect((await ask(`${url}/ipfs/${TREE.cid}/`)).body.equals(list.body)).toBe(true);
   });
 
   it('EX5 gives the target of a symbolic link, and follows none', async () => {
