@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { MIB } from '#core/units';
+import { MIB, MINUTE_MS } from '#core/units';
 import { forward, type Forward } from '../../bench/swarm/links/forward.ts';
 import { openNamespaces, refusalOfNamespaces } from '../../bench/swarm/links/namespaces.ts';
 import type { Network } from '../../bench/swarm/links/network.ts';
@@ -25,6 +25,8 @@ const HOSTS = [...NEAR, ...FAR];
 const siteOf = (host: string): string => host.split('-')[0]!;
 const LINK = { bytesPerSecond: 8 * MIB };
 const SIZE = 16 * MIB + 3;
+/** The network is changed between two tests of a browser. */
+const MOST_WAIT_MS = 10 * MINUTE_MS;
 
 describe(`enrolled workers of two sites whose links break${whyNot === undefined ? '' : `: skipped, ${whyNot}`}`, () => {
   const made = ['apart', 'alone'].map((name) => {
@@ -59,10 +61,10 @@ describe(`enrolled workers of two sites whose links break${whyNot === undefined 
     });
     closes.push(() => system.stop());
     await system.awaitHosts(HOSTS.length);
-  });
+  }, MOST_WAIT_MS);
   afterAll(async () => {
     for (const close of closes.reverse()) await close();
-  });
+  }, MOST_WAIT_MS);
 
   type Made = (typeof made)[number];
   /** Bytes of the file and of its leaves that the origin sent, in copies. */
