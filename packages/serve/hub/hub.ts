@@ -56,20 +56,16 @@ function refuseRevision(
   }
 }
 
+/** Revisions that are neither the main branch nor a whole reference are told as tags. */
 const refsOf = ({ refs }: FoundRevision): object => {
-  const of = (kind: 'heads' | 'tags', names: readonly (readonly [string, string])[]): object[] =>
-    names.map(([name, targetCommit]) => ({ name, ref: `refs/${kind}/${name}`, targetCommit }));
-  const isMain = ([name]: readonly [string, string]): boolean => name === 'main';
-  return {
-    branches: of('heads', [...refs].filter(isMain)),
-    converts: [],
-    tags: of(
-      'tags',
-      [...refs].filter((ref) => !isMain(ref)),
-    ),
-    // Clients that ask for pull requests fail without the list.
-    pullRequests: [],
-  };
+  const listed = [...refs].map(([revision, targetCommit]) => {
+    const [, kind = revision === 'main' ? 'heads' : 'tags', name = revision] =
+      /^refs\/(pr|convert)\/(.+)$/.exec(revision) ?? [];
+    return { kind, shown: { name, ref: `refs/${kind}/${name}`, targetCommit } };
+  });
+  const of = (wanted: string): object[] => listed.filter(({ kind }) => kind === wanted).map(({ shown }) => shown);
+  // Clients that ask for pull requests fail without the list.
+  return { branches: of('heads'), converts: of('convert'), tags: of('tags'), pullRequests: of('pr') };
 };
 
 /** The usual choice of clients where the tag names none. */

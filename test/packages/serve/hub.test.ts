@@ -190,6 +190,18 @@ describe('descriptions of a repository', () => {
   });
 
   it.each([
+    ['refs/pr/3', 'pullRequests', '3'],
+    ['refs/convert/onnx', 'converts', 'onnx'],
+  ])('EX5 tell the revision %s among its %s', async (revision, kind, name) => {
+    const { store, url } = await served();
+    const view = hubView('a.bin');
+    const sources = [{ kind: 'huggingface' as const, repo: 'acme/tiny', revision, path: 'a.bin' }];
+    await publishBytes(store, Buffer.from('a'), { view: { ...view, sources } });
+    const answer = jsonOf(await ask(`${url}/api/models/acme/tiny/refs`)) as Record<string, unknown>;
+    expect(answer[kind]).toEqual([{ name, ref: revision, targetCommit: expect.stringMatching(/^[0-9a-f]{40}$/) }]);
+  });
+
+  it.each([
     ['latest', 'm-Q4_K_M.gguf'],
     ['Q8_0', 'm-Q8_0.gguf'],
     ['q4_k_m', 'm-Q4_K_M.gguf'],
