@@ -90,10 +90,10 @@ describe('what is kept of the answers of a hub', () => {
     const { folder, keep, pass } = await folderOf({});
     await keep('first');
     await writeFile(join(folder, '.ref-1.json.0.tmp'), '');
-    pass(HOUR_MS + 1);
+    pass(2 * HOUR_MS);
     const writing = join(folder, '.ref-2.json.0.tmp');
     await writeFile(writing, '');
-    await utimes(writing, new Date(), new Date(Date.now() + HOUR_MS));
+    await utimes(writing, new Date(), new Date(Date.now() + 2 * HOUR_MS));
     await keep('second');
     const temporary = async (): Promise<string[]> => (await readdir(folder)).filter((name) => name.endsWith('.tmp'));
     await until(async () => (await temporary()).length === 1, { what: 'the old one is deleted' });
