@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-const INSTALL_MS = 120_000;
+const INSTALL_MS = 240_000;
 
 /** A folder beside this file with a package.json and a lock file of its own, so that heavy packages stay out of the main one. */
 export const interopFolder = (name: string): string => fileURLToPath(new URL(`${name}/`, import.meta.url));

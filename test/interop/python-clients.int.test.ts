@@ -4,42 +4,31 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MIB } from '#core/units';
 import { testCacheDir } from '../helpers/services.ts';
-import { cleansUp, hubView, HUB_COMMIT, numbered, publishBytes, served } from '../packages/serve/serve-kit.ts';
+import { cleansUp, HUB_COMMIT, numbered, served, servedMirror, type Served } from '../packages/serve/serve-kit.ts';
 import { sha256Of } from '../packages/store/temp-store.ts';
+import { NO_HUB, publishModel, TINY_FILES } from './clients-kit.ts';
 import { pythonClients, type PythonClients } from './python-clients.ts';
 
 cleansUp();
 
-const TOKENIZER = {
-  ...{ version: '1.0', truncation: null, padding: null, added_tokens: [], normalizer: null },
-  ...{ pre_tokenizer: { type: 'Whitespace' }, post_processor: null, decoder: null },
-  model: { type: 'WordLevel', vocab: { '[UNK]': 0, hello: 1, world: 2 }, unk_token: '[UNK]' },
-};
-const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
 const FILES: Readonly<Record<string, Buffer>> = {
-  'config.json': json({ model_type: 'bert', hidden_size: 8, num_attention_heads: 2, num_hidden_layers: 1 }),
-  'tokenizer.json': json(TOKENIZER),
-  'tokenizer_config.json': json({ tokenizer_class: 'PreTrainedTokenizerFast', unk_token: '[UNK]' }),
+  ...TINY_FILES,
   'empty.txt': Buffer.alloc(0),
   'onnx/model.onnx': numbered(11 * MIB + 3),
   'a name+with signs ä.txt': Buffer.from('signs'),
 };
 const sums = (paths = Object.keys(FILES)) => Object.fromEntries(paths.map((path) => [path, sha256Of(FILES[path]!)]));
+const SECRET = Buffer.from('{"secret":true}');
 const TOKEN = 'token-of-this-server';
 
-let url: string;
+let server: Served;
 let folder: string;
 
 beforeAll(async () => {
   const access = { tokens: [TOKEN], networks: ['127.0.0.0/8'] };
-  const server = await served({ access, privateModels: ['secret'] });
-  ({ url } = server);
-  const versionFileCount = Object.keys(FILES).length;
-  for (const [path, bytes] of Object.entries(FILES))
-    await publishBytes(server.store, bytes, { view: hubView(path, { versionFileCount }) });
-  const secret = [{ kind: 'huggingface', repo: 'acme/secret', revision: HUB_COMMIT, path: 'config.json' }] as const;
-  const view = { ...hubView('config.json'), model: 'secret', sources: secret };
-  await publishBytes(server.store, Buffer.from('{"secret":true}'), { view });
+  server = await served({ access, privateModels: ['secret*'] });
+  await publishModel(server.store, 'tiny', FILES);
+  await publishModel(server.store, 'secret', { 'config.json': SECRET });
   folder = await mkdtemp(join(tmpdir(), 'haulier-python-'));
 });
 
@@ -87,7 +76,7 @@ describe.each([
   test('EX5 F15 reads a private model with a token of the server', async () => {
     const token = { HF_TOKEN: TOKEN, HUGGING_FACE_HUB_TOKEN: TOKEN };
     const got = await clients.call(['file', 'acme/secret'], { ...env(), ...token });
-    expect(got).toEqual({ sha256: sha256Of(Buffer.from('{"secret":true}')) });
+    expect(got).toEqual({ sha256: sha256Of(SECRET) });
   });
 });
 
@@ -106,11 +95,50 @@ describe('what comes with the newest client', () => {
   });
 });
 
+describe('an unmodified datasets 5.2.0', () => {
+  const { test, env } = clientTest(newest, 'datasets');
+  const numbers = ['one', 'two', 'three'].map((text, index) => ({ number: index + 1, text }));
+  let parquet: Buffer;
+
+  beforeAll(async () => {
+    if (newest.whyNot !== undefined) return;
+    const path = join(folder, 'train.parquet');
+    await newest.call(['write_parquet', path], env());
+    parquet = await readFile(path);
+    for (const name of ['rows', 'secret-rows'])
+      await publishModel(server.store, name, { 'data/train.parquet': parquet }, 'dataset');
+  });
+
+  test('EX5 F15 loads a dataset, whole and as a stream, also while the hub of a mirror is away', async () => {
+    const mirror = await servedMirror(NO_HUB, server.store);
+    for (const { url } of [server, mirror]) {
+      const home = { HF_ENDPOINT: url, HF_HOME: join(folder, `datasets-${new URL(url).port}`) };
+      expect(await newest.call(['dataset', 'acme/rows'], home)).toEqual({
+        whole: { train: numbers },
+        stream: { train: numbers },
+        files: { 'data/train.parquet': sha256Of(parquet) },
+      });
+    }
+  });
+
+  test('EX5 F15 raises its own exception for a private dataset and for a wrong revision', async () => {
+    const wrong = [
+      ['dataset', 'acme/secret-rows'],
+      ['dataset', 'acme/rows', 'none'],
+    ];
+    const error = { error: expect.arrayContaining(['DatasetNotFoundError']) };
+    expect(await newest.calls(wrong, env())).toMatchObject([
+      { ...error, message: expect.stringContaining('cannot be accessed') },
+      { ...error, message: expect.stringContaining("Revision 'none' doesn't exist") },
+    ]);
+  });
+});
+
 /** Tests that are skipped with words where the clients cannot be had; each client has a cache of its own. */
 function clientTest({ whyNot }: PythonClients, name: string) {
   if (whyNot !== undefined) it.skip(`skipped, ${whyNot}`, () => undefined);
   return {
     test: whyNot === undefined ? it : it.skip,
-    env: () => ({ HF_ENDPOINT: url, HF_HOME: join(folder, name) }),
+    env: () => ({ HF_ENDPOINT: server.url, HF_HOME: join(folder, name) }),
   };
 }

@@ -10,13 +10,17 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { messageOf } from '#core/error-facts';
 import { MIB } from '#core/units';
 import { findProgram, type Program } from '#embedded/find-program';
-import { parseAddressPolicy } from '#http/address/address-policy';
-import { createHttp } from '#http/pool';
-import { pullThrough } from '#serve/pull/pull-through';
 import { startOrigin } from '../helpers/origin/origin.ts';
 import { testCacheDir } from '../helpers/services.ts';
-import { cleansUp, hubView, HUB_COMMIT, numbered, publishBytes, served } from '../packages/serve/serve-kit.ts';
-import { temporaryStore } from '../packages/store/temp-store.ts';
+import {
+  cleansUp,
+  hubView,
+  HUB_COMMIT,
+  numbered,
+  publishBytes,
+  served,
+  servedMirror,
+} from '../packages/serve/serve-kit.ts';
 
 cleansUp();
 
@@ -70,15 +74,8 @@ async function warm(): Promise<string[]> {
 /** A server that has to fetch it while it is asked, from a hub that takes its time. */
 async function cold(): Promise<string[]> {
   const hub = await startOrigin({ repos: { 'acme/tiny': HUB_FILES } }, [], { bytesPerSecond: 8 * MIB });
-  const store = await temporaryStore();
-  const http = createHttp({ addressPolicy: parseAddressPolicy([]) });
-  const pull = pullThrough({ store, allow: ['acme/*'], upstream: { http, hfEndpoint: hub.url, gateways: [] } })!;
-  open.push(
-    () => hub.close(),
-    () => http.close(),
-    () => pull.stop(),
-  );
-  const { url } = await served({ store, pull });
+  open.push(() => hub.close());
+  const { url } = await servedMirror(hub.url);
   return [`${url}/acme/tiny/resolve/main/model.bin?download=true`];
 }
 

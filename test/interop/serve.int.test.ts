@@ -8,15 +8,14 @@ import { MIB } from '#core/units';
 import {
   ask,
   cleansUp,
-  hubView,
   HUB_COMMIT,
   numbered,
-  publishBytes,
   served,
   type Published,
   type Served,
 } from '../packages/serve/serve-kit.ts';
 import { sha256Of } from '../packages/store/temp-store.ts';
+import { publishModel } from './clients-kit.ts';
 import { install, interopFolder } from './installed.ts';
 
 const run = promisify(execFile);
@@ -40,11 +39,7 @@ let model: Published;
 
 beforeAll(async () => {
   server = await served();
-  const versionFileCount = Object.keys(FILES).length;
-  for (const [path, bytes] of Object.entries(FILES)) {
-    const published = await publishBytes(server.store, bytes, { view: hubView(path, { versionFileCount }) });
-    if (path === 'onnx/model.onnx') model = published;
-  }
+  model = (await publishModel(server.store, 'tiny', FILES))['onnx/model.onnx']!;
   folder = await mkdtemp(join(tmpdir(), 'haulier-serve-'));
 });
 

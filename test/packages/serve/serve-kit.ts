@@ -2,6 +2,9 @@ import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { encodeCar } from '#content/dag/car';
 import { createDagBuilder, type BuiltDag, type DagProfile } from '#content/dag/dag-builder';
 import { encodeLeafTable } from '#content/leaf/leaf-table-file';
+import { parseAddressPolicy } from '#http/address/address-policy';
+import { createHttp } from '#http/pool';
+import { pullThrough } from '#serve/pull/pull-through';
 import { createServe, type ServeOptions } from '#serve/serve';
 import { serveServer } from '#serve/server';
 import type { ViewRequest } from '#store/models/model-views';
@@ -16,7 +19,7 @@ export interface Served {
   readonly stop: () => Promise<void>;
 }
 
-const open: (() => Promise<void>)[] = [];
+const open: (() => Promise<void> | void)[] = [];
 
 /** Serves a store, a new one unless one is given, on a free port of this machine. */
 export async function served(options: Partial<ServeOptions> = {}): Promise<Served> {
@@ -25,6 +28,19 @@ export async function served(options: Partial<ServeOptions> = {}): Promise<Serve
   const { port } = await server.start();
   open.push(() => server.stop());
   return { store, url: `http://127.0.0.1:${port}`, stop: () => server.stop() };
+}
+
+/** Serves a store, a new one unless one is given, as a mirror of a hub: it may fetch `acme/*`. */
+export async function servedMirror(hfEndpoint: string, given?: Store): Promise<Served> {
+  const store = given ?? (await temporaryStore());
+  const http = createHttp({ addressPolicy: parseAddressPolicy([]) });
+  const pull = pullThrough({ store, allow: ['acme/*'], upstream: { http, hfEndpoint, gateways: [] } })!;
+  const server = await served({ store, pull });
+  open.push(
+    () => pull.stop(),
+    () => http.close(),
+  );
+  return server;
 }
 
 /** Stops what the tests of a file serve and removes their stores; nothing may stay open. Call it first in the file. */

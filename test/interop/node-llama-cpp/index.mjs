@@ -1,0 +1,1 @@
+export { createModelDownloader } from 'node-llama-cpp';
