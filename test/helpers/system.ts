@@ -30,8 +30,8 @@ export interface SystemOptions {
   readonly envOf?: (host: string) => Record<string, string>;
   /** Words in front of the command of a worker, such as those that put it on a host of a network. */
   readonly launcherOf?: (host: string) => readonly string[];
-  /** Address of the API; default: `127.0.0.1`. */
-  readonly bind?: string;
+  /** Port of the API; default: a free one. */
+  readonly port?: number;
   /** For the API. */
   readonly apiEnv?: Record<string, string>;
 }
@@ -84,14 +84,14 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   });
   const env = { PATH: process.env['PATH'], HOME: home, HAULIER_REDIS_PREFIX: prefix, HAULIER_ADMIN_TOKEN: token };
   const databaseUrl = options.databaseUrl ?? testDatabase!.url;
-  const { bind = '127.0.0.1', launcherOf = () => [] } = options;
+  const { launcherOf = () => [] } = options;
   const stack = await startStack({
     home,
     distDir: DIST,
     databaseUrl,
     redisUrl,
-    bind,
-    port: 0,
+    bind: '127.0.0.1',
+    port: options.port ?? 0,
     workers: hosts.map((host) => ({
       ...{ name: `worker-${host || 'pool'}`, env: workerEnv(host), launcher: launcherOf(host) },
     })),
@@ -129,7 +129,6 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       start('api', 'api', {
         HAULIER_HOME: home,
         DATABASE_URL: databaseUrl,
-        HAULIER_BIND: bind,
         HAULIER_PORT: String(port),
         ...options.apiEnv,
       }),

@@ -56,10 +56,13 @@ describe('the attempts of a download', () => {
     expect(row.lastAttemptAt!.toISOString()).toBe(failed.lastAttemptAt);
     expect(row.lastAttemptAt!.getTime()).toBeGreaterThan(row.startedAt!.getTime());
 
+    const { fault, go } = hold(MIB);
+    origin.rules[0] = { path: THROTTLED.path, fault };
     await system.client.resumeDownload(id);
     const again = await system.awaitDownload(id, ({ attempts }) => attempts > 3);
     expect(again).toMatchObject({ attempts: 6 - again.attemptsLeft, error: null });
     origin.rules.pop();
+    go();
     const done = await system.awaitDownload(id, ({ status }) => status === 'success');
     expect(await sha256OfFile(done.path!)).toBe(file.sha256);
     expect(done.attempts).toBeLessThanOrEqual(6);

@@ -9,7 +9,7 @@ import { until } from '../helpers/until.ts';
 
 describe('an origin that asks one host of a fleet to come later', () => {
   const refused = sampleFile('refused.bin', MIB, 'refused');
-  const slow = sampleFile('slow.bin', 4 * MIB, 'slow');
+  const slow = sampleFile('slow.bin', 64 * MIB, 'slow');
   const wanted = sampleFile('wanted.bin', 4 * MIB, 'wanted');
   const dag = makeBlocks(wholeContent(wanted.content), { profile: 'unixfs-v1-2025' });
   let origin: Origin;
@@ -45,11 +45,11 @@ describe('an origin that asks one host of a fleet to come later', () => {
   it('L16 is asked by no host for any file until then', async () => {
     // A host learns of pauses while it fetches something.
     await order('told', slow, other);
-    await until(() => other.requests.length > 0, { what: 'a host fetches from another server', timeoutMs: 60_000 });
+    await until(() => other.requests.length > 0, { what: 'a host fetches from another server' });
     const first = await order('asked', refused, origin);
     await system.awaitDownload(first, ({ status }) => status === 'paused');
     const isTold = async () => (await system.logOf('worker-told')).includes('it asked another host of the fleet');
-    await until(isTold, { what: 'the other host was told', timeoutMs: 60_000 });
+    await until(isTold, { what: 'the other host was told' });
     const second = await order('told', wanted, undefined, dag.cid);
     const waiting = await system.awaitDownload(second, ({ status }) => status === 'paused' || status === 'success');
     expect(waiting).toMatchObject({ status: 'paused' });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { MIB } from '#core/units';
 import { downloadQueue, eventStreamKey, queueKey } from '#queue/keys';
+import { hold } from '../helpers/origin/origin-fault.ts';
 import { startOrigin, type Origin } from '../helpers/origin/origin.ts';
 import { startRedisCluster, type RedisCluster } from '../helpers/redis-cluster.ts';
 import { sampleFile } from '../helpers/sample-file.ts';
@@ -63,6 +64,8 @@ describe('the system on a Redis Cluster', () => {
   });
 
   it('I31 a lost shard: its hosts wait, the others go on, and nothing is lost when it returns', async () => {
+    const { fault, go } = hold(2 * MIB);
+    origin.rules.push({ path: 'moving.bin', fault });
     const moving = await order('moving', onVictim);
     await system.awaitDownload(moving, ({ status }) => status === 'in_progress');
     await cluster.kill(victim);
@@ -72,6 +75,8 @@ describe('the system on a Redis Cluster', () => {
     await expectWhole(others, 'others');
     expect((await system.client.getDownload(waits)).status).toBe('pending');
     expect((await fetch(`${system.apiUrl}/readyz`)).status).toBe(200);
+    origin.rules.pop();
+    go();
     await cluster.bringBack(victim);
     await expectWhole(moving, 'moving');
     await expectWhole(waits, 'while-away');

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { MIB } from '#core/units';
 import { downloadQueue, eventStreamKey, queueKey } from '#queue/keys';
+import { hold } from '../helpers/origin/origin-fault.ts';
 import { startOrigin, type Origin } from '../helpers/origin/origin.ts';
 import { startReplicatedCluster, type ReplicatedCluster } from '../helpers/redis-cluster.ts';
 import { whyNoTls } from '../helpers/redis-server.ts';
@@ -67,11 +68,15 @@ describe(`hosts that are enrolled on a Redis Cluster with replicas, ${noTls === 
   });
 
   it('I34 N44 the master of their queue and of the events dies: its replica takes over, and nothing is lost', async () => {
+    const { fault, go } = hold(2 * MIB);
+    origin.rules.push({ path: 'moving.bin', fault });
     const moving = await order('moving', host);
     await system.awaitDownload(moving, ({ status }) => status === 'in_progress');
     const queued = await order('queued', absent);
     await system.awaitDownload(queued, ({ reason }) => reason !== 'not_queued_yet');
     await cluster.failOver(victim);
+    origin.rules.pop();
+    go();
     await expectWhole(moving, 'moving');
     await expectWhole(await order('after', host), 'after');
 

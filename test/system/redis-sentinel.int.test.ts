@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, it } from '@jest/globals';
 import { MIB } from '#core/units';
+import { hold } from '../helpers/origin/origin-fault.ts';
 import { startOrigin, type Origin } from '../helpers/origin/origin.ts';
 import { startRedisWithSentinels, type RedisWithSentinels } from '../helpers/redis-sentinel.ts';
 import { sampleFile } from '../helpers/sample-file.ts';
@@ -29,11 +30,15 @@ describe('the system on a Redis that Sentinels watch', () => {
   });
 
   it('I33 the master dies: its replica takes over, transfers go on and nothing that was queued is lost', async () => {
+    const { fault, go } = hold(2 * MIB);
+    origin.rules.push({ path: 'moving.bin', fault });
     const moving = await order('moving', 'host-a');
     await system.awaitDownload(moving, ({ status }) => status === 'in_progress');
     const queued = await order('queued', 'host-b');
     await system.awaitDownload(queued, ({ reason }) => reason !== 'not_queued_yet');
     await redis.failOver();
+    origin.rules.pop();
+    go();
     await expectWhole(moving, 'moving');
     await system.startWorker('host-b');
     await expectWhole(queued, 'queued');

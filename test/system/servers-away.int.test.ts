@@ -58,7 +58,7 @@ describe('a server that goes away for ten seconds while a file moves', () => {
   };
 
   const expectWhole = async (id: string): Promise<void> => {
-    const done = await system.awaitDownload(id, (download) => download.status === 'success', 90_000);
+    const done = await system.awaitDownload(id, (download) => download.status === 'success');
     expect(await sha256OfFile(done.path!)).toBe(file.sha256);
   };
 

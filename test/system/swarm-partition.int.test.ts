@@ -1,13 +1,14 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { MIB, MINUTE_MS } from '#core/units';
-import { forward, type Forward } from '../../bench/swarm/links/forward.ts';
+import { MIB } from '#core/units';
+import { freePort } from '#os/port';
+import { forwardFrom, type Forward } from '../../bench/swarm/links/forward.ts';
 import { openNamespaces, refusalOfNamespaces } from '../../bench/swarm/links/namespaces.ts';
 import type { Network } from '../../bench/swarm/links/network.ts';
 import { makeBlocks } from '../helpers/dag/dag.ts';
+import { listenThere } from '../helpers/link/listen-there.ts';
 import { wholeContent } from '../helpers/origin/origin-content.ts';
-import { changeAddresses } from '../helpers/network-lock.ts';
 import { hold } from '../helpers/origin/origin-fault.ts';
 import { startOrigin, type Origin } from '../helpers/origin/origin.ts';
 import { sampleFile, sha256OfFile } from '../helpers/sample-file.ts';
@@ -16,7 +17,7 @@ import { startSystem, type System } from '../helpers/system.ts';
 import { until } from '../helpers/until.ts';
 import { blobsOf } from './store-contents.ts';
 
-const whyNot = await changeAddresses(refusalOfNamespaces);
+const whyNot = await refusalOfNamespaces({ isApart: true });
 const test = whyNot === undefined ? it : it.skip;
 
 const NEAR = ['near-1', 'near-2'];
@@ -27,8 +28,6 @@ const LINK = { bytesPerSecond: 8 * MIB };
 /** Of 1 MiB, and a short one. */
 const PIECES = 16;
 const SIZE = PIECES * MIB + 3;
-/** The network is changed between two tests of a browser. */
-const MOST_WAIT_MS = 10 * MINUTE_MS;
 
 describe(`enrolled workers of two sites whose links break${whyNot === undefined ? '' : `: skipped, ${whyNot}`}`, () => {
   const made = ['apart', 'alone'].map((name) => {
@@ -38,35 +37,49 @@ describe(`enrolled workers of two sites whose links break${whyNot === undefined 
   const closes: (() => Promise<void>)[] = [];
   let network: Network;
   let origin: Origin;
+  let api: Forward;
   let redis: Forward;
   let system: System;
+
+  /** Makes a port of this machine one of the gateway. */
+  async function reachable(port: number): Promise<Forward> {
+    const forward = forwardFrom(await listenThere(network.gatewayLauncher, network.gateway), port);
+    closes.push(() => forward.close());
+    return forward;
+  }
 
   beforeAll(async () => {
     if (whyNot !== undefined) return;
     const sites = ['near', 'far'].map((name) => ({ name, ...LINK }));
     const hosts = HOSTS.map((name) => ({ name, site: siteOf(name), ...LINK }));
-    network = await changeAddresses(() => openNamespaces({ hosts, sites }));
-    closes.push(() => changeAddresses(() => network.close()));
+    network = await openNamespaces({ hosts, sites, isApart: true });
+    closes.push(() => network.close());
     const ipfs = Object.fromEntries(made.map(({ dag, content }) => [dag.cid, content]));
     const blocks = new Map(made.flatMap(({ dag }) => [...dag.blocks]));
-    origin = await startOrigin({ ipfs, blocks }, [], { bytesPerSecond: MIB, host: network.gateway });
+    origin = await startOrigin({ ipfs, blocks }, [], { bytesPerSecond: MIB });
     closes.push(() => origin.close());
-    redis = await forward(network.gateway, Number(new URL(testRedisUrl()).port));
-    closes.push(() => redis.close());
-    const redisAt = `redis://${network.gateway}:${redis.port}`;
+    const port = await freePort();
+    api = await reachable(port);
+    redis = await reachable(Number(new URL(testRedisUrl()).port));
+    const at = ({ port: reached }: Forward): string => `//${network.gateway}:${reached}`;
+    const [originUrl, redisUrl] = [`http:${at(await reachable(origin.port))}`, `redis:${at(redis)}`];
     system = await startSystem({
-      ...{ enrol: true, hosts: HOSTS, origin, bind: network.gateway },
-      launcherOf: (host) => network.launcherOf(host),
-      env: { REDIS_URL: redisAt, HAULIER_SERVE_TOKENS: 'of-clients', HAULIER_ALLOW_ADDRESSES: network.block },
+      ...{ enrol: true, hosts: HOSTS, port },
+      // The API gives the workers its own address on this machine, which leads nowhere from their namespaces.
+      launcherOf: (host) => [...network.launcherOf(host), 'env', `HAULIER_URL=http:${at(api)}`],
+      env: {
+        ...{ REDIS_URL: redisUrl, IPFS_GATEWAYS: originUrl, HF_ENDPOINT: originUrl },
+        ...{ HAULIER_SERVE_TOKENS: 'of-clients', HAULIER_ALLOW_ADDRESSES: network.block },
+      },
       envOf: (host) => ({ HAULIER_SERVE_BIND: network.addressOf(host), HAULIER_LABELS: `site=${siteOf(host)}` }),
-      apiEnv: { HAULIER_WORKER_REDIS_URL: redisAt },
+      apiEnv: { HAULIER_WORKER_REDIS_URL: redisUrl },
     });
     closes.push(() => system.stop());
     await system.awaitHosts(HOSTS.length);
-  }, MOST_WAIT_MS);
+  });
   afterAll(async () => {
     for (const close of closes.reverse()) await close();
-  }, MOST_WAIT_MS);
+  });
 
   type Made = (typeof made)[number];
   /** Bytes of the file and of its leaves that the origin sent, in copies. */
@@ -131,7 +144,7 @@ describe(`enrolled workers of two sites whose links break${whyNot === undefined 
   test('L36 finish when one site does not reach the API and Redis any more, and tell it later', async () => {
     const file = made[1]!;
     const { ids, goOn } = await order(file);
-    const ports = [new URL(system.apiUrl).port, String(redis.port)];
+    const ports = [api, redis].map(({ port }) => String(port));
     const mends = await Promise.all(
       FAR.flatMap((host) =>
         ports.map((port) =>

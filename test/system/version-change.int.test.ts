@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { MIB } from '#core/units';
+import { hold } from '../helpers/origin/origin-fault.ts';
 import { startOrigin, type Origin } from '../helpers/origin/origin.ts';
 import { sampleFile, sampleManifest, sha256OfFile, type SampleFile } from '../helpers/sample-file.ts';
 import { startSystem, type System } from '../helpers/system.ts';
@@ -30,9 +31,9 @@ describe('a new version on a host that has an older one', () => {
   const shownDigests = (): Promise<string[]> => Promise.all(old.map(({ path }) => sha256OfFile(shown(path))));
   const digestsOf = (of: readonly SampleFile[]): string[] => of.map(({ sha256 }) => sha256);
 
-  async function order(version: string, of: readonly SampleFile[], more: object = {}): Promise<Map<string, string>> {
+  async function order(version: string, of: readonly SampleFile[]): Promise<Map<string, string>> {
     await system.client.publishVersion(sampleManifest('sample', of, version));
-    const { downloads } = await system.client.createDownloads({ model: 'sample', host: 'host-a', ...more });
+    const { downloads } = await system.client.createDownloads({ model: 'sample', host: 'host-a' });
     return new Map(downloads.map(({ id, file }) => [file, id]));
   }
 
@@ -66,7 +67,8 @@ describe('a new version on a host that has an older one', () => {
 
   it('VE6 RE11 is complete without a file that was cancelled', async () => {
     origin.serve(hubOf(next));
-    const ids = await order('2', next, { limitBytesPerSecond: 50_000 });
+    origin.rules.push({ path: 'model.bin', fault: hold(MIB).fault });
+    const ids = await order('2', next);
     await system.awaitDownload(ids.get('config.json')!, ({ status }) => status === 'success');
     expect(await shownDigests()).toEqual(digestsOf(old));
     await system.client.cancelDownload(ids.get('model.bin')!);

@@ -1,4 +1,4 @@
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 
 /** A port of another address that leads to one of the loopback network. */
 export interface Forward {
@@ -8,8 +8,15 @@ export interface Forward {
 
 /** Makes a server that listens on the loopback network alone reachable from the hosts of a network. */
 export async function forward(address: string, toPort: number): Promise<Forward> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, address, resolve));
+  return forwardFrom(server, toPort);
+}
+
+/** @param server listens */
+export function forwardFrom(server: Server, toPort: number): Forward {
   const open = new Set<Socket>();
-  const server = createServer((near) => {
+  server.on('connection', (near: Socket) => {
     const far = connect(toPort, '127.0.0.1');
     for (const [one, other] of [
       [near, far],
@@ -25,7 +32,6 @@ export async function forward(address: string, toPort: number): Promise<Forward>
       one.pipe(other);
     }
   });
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, address, resolve));
   return {
     port: (server.address() as { port: number }).port,
     close: () => {

@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { messageOf } from '#core/error-facts';
 import { MIB } from '#core/units';
@@ -18,10 +17,10 @@ const CONGESTION = 'net.ipv4.tcp_congestion_control=reno';
 /**
  * Why no network can be made here, in one sentence; undefined where it can: as root on Linux, with `ip` and `tc` of iproute2.
  */
-export async function refusalOfNamespaces(): Promise<string | undefined> {
+export async function refusalOfNamespaces({ isApart = false } = {}): Promise<string | undefined> {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'network namespaces need root on Linux';
   try {
-    const network = await openNamespaces({ hosts: [{ name: 'probe', bytesPerSecond: MIB }] });
+    const network = await openNamespaces({ hosts: [{ name: 'probe', bytesPerSecond: MIB }], isApart });
     await network.close();
     return undefined;
   } catch (error) {
@@ -30,14 +29,14 @@ export async function refusalOfNamespaces(): Promise<string | undefined> {
 }
 
 /**
- * Gives each host a network namespace, with a link to a bridge that its rate limits in both directions. What this process is
- * stays in the namespace where it is, at the bridge.
+ * Gives each host a network namespace, with a link to a bridge that its rate limits in both directions. The bridge is in the
+ * namespace of this process, or in one of its own.
  *
  * @throws Error of `ip` or `tc`; nothing stays behind then
  */
 export async function openNamespaces(plan: NetworkPlan): Promise<Network> {
   await removeStale();
-  const network = new Bridges();
+  const network = new Bridges(plan.isApart ? namespaceOf('hub') : undefined);
   try {
     await network.build(plan);
     return network;
@@ -50,14 +49,22 @@ export async function openNamespaces(plan: NetworkPlan): Promise<Network> {
 /** Interfaces of this process so far: each has a name of its own. */
 let made = 0;
 
+const namespaceOf = (host: string): string => `haulier-${process.pid}-${host}`;
+
 class Bridges implements Network {
   readonly kind = 'namespaces';
+  /** Namespace of the bridges; undefined: that of this process. */
+  readonly #hub: string | undefined;
   /** Two benches of one machine differ. */
   readonly #prefix = `10.${64 + (process.pid % 128)}`;
   readonly #addresses = new Map<string, string>();
   readonly #bridges: string[] = [];
   /** Ends of links that are at a bridge. */
   readonly #ends: string[] = [];
+
+  constructor(hub: string | undefined) {
+    this.#hub = hub;
+  }
 
   get gateway(): string {
     return `${this.#prefix}.0.1`;
@@ -71,13 +78,18 @@ class Bridges implements Network {
     return this.#addresses.get(host)!;
   }
 
+  get gatewayLauncher(): readonly string[] {
+    return this.#hub === undefined ? [] : ['ip', 'netns', 'exec', this.#hub];
+  }
+
   launcherOf(host: string): readonly string[] {
-    return ['ip', 'netns', 'exec', this.#namespaceOf(host)];
+    return ['ip', 'netns', 'exec', namespaceOf(host)];
   }
 
   async build({ hosts, sites = [] }: NetworkPlan): Promise<void> {
+    if (this.#hub !== undefined) await run('ip', ['netns', 'add', this.#hub]);
     const middle = await this.#bridge();
-    await run('ip', ['address', 'add', `${this.gateway}/16`, 'dev', middle]);
+    await this.#ip('address', 'add', `${this.gateway}/16`, 'dev', middle);
     const bridgeOf = new Map<string | undefined, string>([[undefined, middle]]);
     for (const { name, bytesPerSecond } of sites) {
       const bridge = await this.#bridge();
@@ -89,12 +101,19 @@ class Bridges implements Network {
 
   async close(): Promise<void> {
     // A namespace takes its end with it a moment after it was removed.
-    for (const end of this.#ends) await removed(['link', 'delete', end]);
-    for (const host of this.#addresses.keys()) await removed(['netns', 'delete', this.#namespaceOf(host)]);
-    for (const bridge of this.#bridges) await removed(['link', 'delete', bridge]);
+    for (const end of this.#ends) await removed([...this.#at, 'link', 'delete', end]);
+    for (const host of this.#addresses.keys()) await removed(['netns', 'delete', namespaceOf(host)]);
+    for (const bridge of this.#bridges) await removed([...this.#at, 'link', 'delete', bridge]);
+    if (this.#hub !== undefined) await removed(['netns', 'delete', this.#hub]);
   }
 
-  #namespaceOf = (host: string): string => `haulier-${process.pid}-${host}`;
+  /** Words of `ip` and `tc` that name the namespace of the bridges. */
+  get #at(): readonly string[] {
+    return this.#hub === undefined ? [] : ['-n', this.#hub];
+  }
+
+  #ip = (...words: readonly string[]): Promise<unknown> => run('ip', [...this.#at, ...words]);
+  #limit = (device: string, rate: number): Promise<unknown> => run('tc', [...this.#at, ...limitOf(device, rate)]);
 
   #interface(): string {
     made += 1;
@@ -103,47 +122,39 @@ class Bridges implements Network {
 
   async #bridge(): Promise<string> {
     const name = this.#interface();
-    await run('ip', ['link', 'add', name, 'type', 'bridge']);
+    await this.#ip('link', 'add', name, 'type', 'bridge');
     this.#bridges.push(name);
-    await withoutOwnAddress(name);
-    await run('ip', ['link', 'set', name, 'up']);
+    await this.#ip('link', 'set', name, 'up');
     return name;
   }
 
   async #connect(one: string, other: string, bytesPerSecond: number): Promise<void> {
     const [near, far] = [this.#interface(), this.#interface()];
-    await run('ip', ['link', 'add', near, 'type', 'veth', 'peer', 'name', far]);
+    await this.#ip('link', 'add', near, 'type', 'veth', 'peer', 'name', far);
     this.#ends.push(near);
     for (const [end, bridge] of [
       [near, one],
       [far, other],
     ] as const) {
-      await withoutOwnAddress(end);
-      await run('ip', ['link', 'set', end, 'master', bridge, 'up']);
-      await run('tc', limitOf(end, bytesPerSecond));
+      await this.#ip('link', 'set', end, 'master', bridge, 'up');
+      await this.#limit(end, bytesPerSecond);
     }
   }
 
   async #attach({ name, bytesPerSecond }: LinkedHost, bridge: string): Promise<void> {
-    const [namespace, near] = [this.#namespaceOf(name), this.#interface()];
+    const [namespace, near] = [namespaceOf(name), this.#interface()];
     const count = this.#addresses.size;
     this.#addresses.set(name, `${this.#prefix}.${1 + Math.floor(count / 200)}.${1 + (count % 200)}`);
     await run('ip', ['netns', 'add', namespace]);
-    await run('ip', ['link', 'add', near, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace]);
+    await this.#ip('link', 'add', near, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace);
     this.#ends.push(near);
-    await withoutOwnAddress(near);
-    await run('ip', ['link', 'set', near, 'master', bridge, 'up']);
+    await this.#ip('link', 'set', near, 'master', bridge, 'up');
     await run('ip', ['-n', namespace, 'address', 'add', `${this.addressOf(name)}/16`, 'dev', 'eth0']);
     for (const one of ['lo', 'eth0']) await run('ip', ['-n', namespace, 'link', 'set', one, 'up']);
-    await run('tc', limitOf(near, bytesPerSecond));
+    await this.#limit(near, bytesPerSecond);
     await run('tc', ['-n', namespace, ...limitOf('eth0', bytesPerSecond)]);
     await run('ip', ['netns', 'exec', namespace, 'sysctl', '-qw', CONGESTION]);
   }
-}
-
-/** Else the interface gets an IPv6 address seconds later, and browsers break off what they ask for when an address comes. */
-async function withoutOwnAddress(device: string): Promise<void> {
-  if (existsSync(`/proc/sys/net/ipv6/conf/${device}`)) await run('ip', ['link', 'set', device, 'addrgenmode', 'none']);
 }
 
 /** What the interface sends; the two ends of a link together limit both directions. */

@@ -15,6 +15,8 @@ export interface LinkedSite {
 export interface NetworkPlan {
   readonly hosts: readonly LinkedHost[];
   readonly sites?: readonly LinkedSite[] | undefined;
+  /** The gateway is in a namespace of its own, so that no address of this machine changes. Default: in that of this process. */
+  readonly isApart?: boolean;
 }
 
 /** Hosts with links of limited rates on this machine. */
@@ -23,6 +25,8 @@ export interface Network {
   readonly kind: 'namespaces' | 'buckets';
   /** Where programs that are not on a host listen, so that hosts reach them. */
   readonly gateway: string;
+  /** Words in front of a command that runs where the gateway is. */
+  readonly gatewayLauncher: readonly string[];
   /** Addresses of all hosts, as a block. */
   readonly block: string;
   addressOf(host: string): string;
@@ -35,6 +39,7 @@ export interface Network {
 export const bucketNetwork = (): Network => ({
   kind: 'buckets',
   gateway: '127.0.0.1',
+  gatewayLauncher: [],
   block: '127.0.0.0/8',
   addressOf: () => '127.0.0.1',
   launcherOf: () => [],

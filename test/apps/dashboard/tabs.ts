@@ -4,7 +4,6 @@ import { isDeepStrictEqual } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { expect } from '@jest/globals';
 import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core';
-import { keepAddresses } from '../../helpers/network-lock.ts';
 import { until } from '../../helpers/until.ts';
 
 /** Of each wait for the page: its machine may have other work. */
@@ -32,9 +31,7 @@ export interface Tabs {
 export function tabsOf(browser: () => Browser, url: () => string): Tabs {
   const contexts: BrowserContext[] = [];
   const faults: string[] = [];
-  let letAddressesGo: Promise<() => Promise<void>> | undefined;
   const open: Tabs['open'] = async (visitor, path, options = {}) => {
-    await (letAddressesGo ??= keepAddresses());
     const context = await browser().newContext({
       viewport: { width: 1280, height: 900 },
       reducedMotion: 'reduce',
@@ -64,9 +61,6 @@ export function tabsOf(browser: () => Browser, url: () => string): Tabs {
     },
     closeAll: async () => {
       await Promise.all(contexts.splice(0).map((context) => context.close()));
-      const letGo = await letAddressesGo;
-      letAddressesGo = undefined;
-      await letGo?.();
     },
   };
 }
