@@ -2,7 +2,7 @@
 # What: `getAll()` of the blockstores of Helia gives the blocks under other CIDs than those of `put()`. They keep the multihash alone and make up the rest:
 #       MemoryBlockstore calls each block raw, FsBlockstore calls each a CIDv0, which means dag-pb, the raw leaves too, and it throws at the first block
 #       whose hash is not SHA-256. A CAR of what `getAll()` gives is written without an error, and its root is not in it. A CAR of the same
-#       blocks under the CIDs of `put()` gives the file, and `get()` finds each block under any CID with its hash.
+#       blocks under the CIDs of `put()` gives the file.
 # Versions: blockstore-core 7.0.1, blockstore-fs 4.0.1, @ipld/car 5.4.7, ipfs-unixfs-importer 17.1.1, ipfs-unixfs-exporter 16.2.2, multiformats 14.0.5 of npm;
 #       Node of the machine (20 or later).
 # Exits 1 when one of them behaves otherwise.

@@ -1,8 +1,8 @@
 #!/bin/sh
 # What: the Blob that `fs.openAsBlob()` of Node gives has the size of its file modulo 4 GiB, without an error: 5 for a file of 4 GiB and five bytes, 0 for one of
 #       4 GiB. `slice()` goes by that size, so a program that sends a file in parts, as uploads to S3 and hubs do, sends five bytes and is done; a slice
-#       of what lies behind is empty. `stream()` of the same Blob does not end there and gives the bytes of the file. A Blob that is made
-#       of other Blobs may be longer: only the size of the file is handed to JavaScript as a number of 32 bits.
+#       of what lies behind is empty. `stream()` of the same Blob does not end there and gives the bytes of the file. The reason is that Node hands
+#       the size to JavaScript as an unsigned number of 32 bits.
 # Versions: node 20.20.2, 24.21.0 and 26.10.0 of npm; Linux x64. The file is 4 GiB of zeros that the file system need not store, and a few bytes.
 # Exits 1 when one of them behaves otherwise.
 set -eu

@@ -3,7 +3,8 @@
 #       time the next one is asked for. Where it left the filter (a worker that goes through the waiting rows and sets each to done), `skip: 1` skips
 #       the first row that is still wanted: one is lost at each page. Where it was deleted, the next page is empty, which looks like the
 #       end. The statement is `id >= (SELECT id … WHERE id = cursor) … OFFSET 1`. `where: { id: { gt: last } }` gives all rows each time.
-# Versions: prisma, @prisma/client and @prisma/adapter-libsql 7.10.0 of npm; Node of the machine (20.19 or later); Linux.
+# Versions: prisma, @prisma/client and @prisma/adapter-libsql 7.10.0 of npm; Node of the machine (20.19 or later); Linux. Apart from this script seen with
+#       the same counts with @prisma/adapter-pg 7.10.0 and PostgreSQL 18.6.
 # Exits 1 when it behaves otherwise.
 set -eu
 folder=$(mktemp -d)
