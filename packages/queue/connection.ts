@@ -14,6 +14,7 @@ export interface RedisSettings {
 
 export type RedisClient = Redis | Cluster;
 
+/** Also what rejects a command whose connection ends before the reply: ioredis never settles one that it does not send again. */
 const API_COMMAND_TIMEOUT_MS = 2 * SECOND_MS;
 /** How long a cluster may take to say which node has which slots. */
 const SLOTS_TIMEOUT_MS = 2 * SECOND_MS;
