@@ -12,6 +12,12 @@ export function answerNotServed(exchange: Exchange): void {
     return answerText(exchange, 501, `git is not served here: ${USE_A_HUB_CLIENT}`);
   if (/\/info\/lfs\//.test(path))
     return answerJson(exchange, 501, { message: `git-lfs is not served here: ${USE_A_HUB_CLIENT}` });
+  if (/^\/ipns(?:\/|$)/.test(path))
+    return answerText(
+      exchange,
+      501,
+      'names of IPNS and DNSLink are not served: ask for the CID of the content, /ipfs/CID',
+    );
   if (method !== 'GET' && !isHead(exchange)) return refuseMethod(exchange);
   if (path.startsWith('/api/'))
     return refuse(exchange, 404, undefined, `${path} is not served here: files and descriptions of repositories are`);

@@ -20,6 +20,7 @@ import type { RepoAlias } from './hub/hub-repo.ts';
 import { hubRequest, type HubRequest } from './hub/hub-request.ts';
 import { answerText, isHead, type Exchange } from './http/exchange.ts';
 import { ClientGone } from './http/send-content.ts';
+import { wrongBytes } from './http/wrong-bytes.ts';
 import { answerIndex } from './index-page.ts';
 import { answerNotServed } from './not-served.ts';
 import { answerProviders } from './routing/providers.ts';
@@ -71,6 +72,7 @@ export function createServe(options: ServeOptions): ServeHandler {
   const visitorOf = visitors({ tokens: [], networks: [], ...options.access, onWrongClock });
   const limitOf = clientLimits(options.limits ?? {});
   const { pace: paceOfAll } = clientLimits({ bytesPerSecond: options.totalBytesPerSecond })('all');
+  const wrongBytesOf = wrongBytes();
   const admitsPage = pageOrigins(options.origins ?? []);
   const routeOf = routes(options);
   return (request, response, stopping) => {
@@ -81,7 +83,8 @@ export function createServe(options: ServeOptions): ServeHandler {
     const client = limitOf(visitor.key);
     const exchange = {
       ...exchangeOf(request, response),
-      ...{ isTrusted: visitor.isTrusted, pace: both(client.pace, paceOfAll), stopping },
+      ...{ isTrusted: visitor.isTrusted, pace: both(client.pace, paceOfAll), stopping, startedAt },
+      wrongBytes: wrongBytesOf(visitor.key),
     };
     const { kind, answer } = routeOf(exchange);
     if (onServed !== undefined) observe(exchange, kind, startedAt, onServed);
@@ -125,10 +128,11 @@ function ownHost({ socket: { localAddress = '', localPort } }: IncomingMessage):
 function exchangeOf(
   request: IncomingMessage,
   response: ServerResponse,
-): Omit<Exchange, 'isTrusted' | 'pace' | 'stopping'> {
-  const target = request.url ?? '/';
+): Pick<Exchange, 'request' | 'response' | 'path' | 'query' | 'origin'> {
+  // A server must accept the whole URL as well, as clients send it to a proxy.
+  const target = (request.url ?? '/').replace(/^https?:\/\/[^/?]*/i, '');
   const end = target.indexOf('?');
-  const path = (end < 0 ? target : target.slice(0, end)).replace(/\/{2,}/g, '/');
+  const path = (end < 0 ? target : target.slice(0, end)).replace(/\/{2,}/g, '/') || '/';
   const query = new URLSearchParams(end < 0 ? '' : target.slice(end + 1));
   // TLS is the work of a proxy: behind one, links that clients follow must lead to the proxy.
   const scheme = /^https\b/i.test(`${request.headers['x-forwarded-proto']}`) ? 'https' : 'http';
@@ -227,10 +231,12 @@ function observe(
 
 /** An answer that has begun cannot become an error: the client notices the broken connection. */
 function endBroken(exchange: Exchange, error: unknown, logger: Logger): void {
-  const { response, path } = exchange;
+  const { request, response, path } = exchange;
   if (!(error instanceof ClientGone)) logger.warn({ err: error, path }, 'answer broke off');
   if (response.headersSent || error instanceof ClientGone) {
-    response.destroy();
+    // Without chunks, the end of the connection is the end of the content: only a reset tells that it broke off.
+    if (request.httpVersionMinor === 0) request.socket.resetAndDestroy();
+    else response.destroy();
     return;
   }
   const isDisk = error instanceof StorageError || error instanceof VerifyError;

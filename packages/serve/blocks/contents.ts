@@ -36,7 +36,7 @@ export interface Contents {
 const TOUCH_EVERY_MS = HOUR_MS;
 
 /** Ranges up to this length are proven by the leaves they touch, where the leaves are known; longer ones with the whole content. */
-const PROVEN_BY_LEAVES_BYTES = 16 * MIB;
+export const PROVEN_BY_LEAVES_BYTES = 16 * MIB;
 
 /**
  * Opens published contents by their SHA-256. What was not hashed since the start of the process is proven beside its first response:
@@ -77,7 +77,12 @@ function proofsOf(
   };
 }
 
-async function leavesAreRight(content: OpenContent, table: LeafTable, range: ByteRange): Promise<boolean> {
+/** Whether the leaves that the range touches are those of the table. @throws what reading rejects with */
+export async function leavesAreRight(
+  content: Pick<Readable, 'read' | 'sizeBytes'>,
+  table: LeafTable,
+  range: ByteRange,
+): Promise<boolean> {
   if (table.sizeBytes !== content.sizeBytes) return false;
   await loadHash(table.hashCode);
   for (let leaf = leafAt(table, range.start); leaf < table.count && table.starts[leaf]! < range.end; leaf += 1) {

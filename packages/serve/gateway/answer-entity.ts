@@ -4,13 +4,14 @@ import { blockName } from '#content/dag/verified-blocks';
 import { IDENTITY } from '#content/digest/multihash';
 import { VerifyError } from '#core/failure';
 import { answerContent } from '../http/answer-content.ts';
+import { contentDisposition } from '../http/content-disposition.ts';
 import { contentTypeOf } from '../http/content-type.ts';
 import { matchesNone } from '../http/entity-tags.ts';
 import { answerNothing, answerText, headerOf, type Exchange, type Headers } from '../http/exchange.ts';
-import type { Readable } from '../http/send-content.ts';
-import type { GrowingFile } from '../pull/growing-file.ts';
+import { withoutBytes, type Readable } from '../http/send-content.ts';
+import type { DescribedFile, PulledFile } from '../pull/pull-cids.ts';
 import type { GatewayParts } from './gateway.ts';
-import { contentDisposition, immutableHeaders, type Place } from './gateway-headers.ts';
+import { immutableHeaders, type Place } from './gateway-headers.ts';
 
 /** A file as one answer shows it. */
 export interface ShownFile {
@@ -42,11 +43,18 @@ export async function answerShownFile(
   return true;
 }
 
-/** Answers with the bytes of a file as they arrive. */
-export async function answerGrowing(exchange: Exchange, file: GrowingFile, shown: ShownFile): Promise<void> {
+/** Answers with the bytes of a file as they arrive; a HEAD by what its nodes say. */
+export async function answerPulled(
+  exchange: Exchange,
+  pulled: PulledFile | DescribedFile,
+  shown: ShownFile,
+): Promise<void> {
   if (answeredAsKnown(exchange, shown)) return;
-  await file.started;
-  if (file.hasFailed) return answerText(exchange, 504, 'it cannot be fetched now', { 'retry-after': 30 });
+  if (pulled.is === 'described')
+    return answerContent(exchange, withoutBytes(pulled.sizeBytes), factsOf(exchange, shown));
+  const { file } = pulled;
+  if ((await file.answerable(exchange.startedAt)) === 'failed')
+    return answerText(exchange, 504, 'it cannot be fetched now', { 'retry-after': 30 });
   const content = file.reader();
   try {
     await answerShown(exchange, content, shown);

@@ -52,31 +52,64 @@ export function askedOf(exchange: Exchange): Asked | AskedWrongly {
   return { root, names: below, endsWithSlash: exchange.path.endsWith('/'), wanted };
 }
 
-const RAW_TYPES = ['application/vnd.ipld.raw'];
-const CAR_TYPES = ['application/vnd.ipld.car'];
+const RAW_TYPE = 'application/vnd.ipld.raw';
+const CAR_TYPE = 'application/vnd.ipld.car';
 
 function wantedOf(exchange: Exchange): Wanted | AskedWrongly {
   const format = exchange.query.get('format');
   const accept = headerOf(exchange, 'accept') ?? '';
   if (format === 'raw') return { as: 'raw' };
-  if (format === 'car') return carWish(exchange, accept);
-  if (format !== null) return { status: 406, why: `format=${format} is not served: raw and car are` };
   const types = acceptedTypes(accept);
-  if (types.some((type) => RAW_TYPES.includes(type))) return { as: 'raw' };
-  if (types.some((type) => CAR_TYPES.includes(type))) return carWish(exchange, accept);
-  const refused = types.length > 0 && types.every((type) => /^application\/vnd\.ip/.test(type));
-  return refused ? { status: 406, why: `${types.join(', ')} is not served` } : { as: 'file' };
+  if (format === 'car')
+    return carWish(
+      exchange,
+      types.find(({ type }) => type === CAR_TYPE),
+    );
+  if (format !== null) return { status: 406, why: `format=${format} is not served: raw and car are` };
+  const [best] = types.filter(({ type }) => type === RAW_TYPE || type === CAR_TYPE);
+  const isPreferred = best !== undefined && types.every(({ quality }) => quality <= best.quality);
+  if (isPreferred) return best.type === RAW_TYPE ? { as: 'raw' } : carWish(exchange, best);
+  const refused = types.length > 0 && types.every(({ type }) => /^application\/vnd\.ip/.test(type));
+  return refused ? { status: 406, why: `${types.map(({ type }) => type).join(', ')} is not served` } : { as: 'file' };
 }
 
-const acceptedTypes = (accept: string): string[] =>
-  accept
-    .split(',')
-    .map((type) => type.split(';')[0]!.trim().toLowerCase())
-    .filter((type) => type !== '');
+interface AcceptedType {
+  /** In lower case. */
+  readonly type: string;
+  /** By name, in lower case; without quotes. */
+  readonly parameters: ReadonlyMap<string, string>;
+  /** 0 to 1. */
+  readonly quality: number;
+}
 
-function carWish(exchange: Exchange, accept: string): Wanted | AskedWrongly {
+/** The types of an `Accept` header, the most wanted first; of equal ones a raw block before others. @see RFC 9110 section 12.5.1 */
+function acceptedTypes(accept: string): readonly AcceptedType[] {
+  const types = accept.split(',').map((text): AcceptedType => {
+    const [type = '', ...rest] = text.split(';').map((part) => part.trim());
+    const parameters = new Map(rest.map((part) => parameterOf(part)));
+    return { type: type.toLowerCase(), parameters, quality: qualityOf(parameters.get('q')) };
+  });
+  const rank = ({ type }: AcceptedType): number => Number(type !== RAW_TYPE);
+  return types
+    .filter(({ type, quality }) => type !== '' && quality > 0)
+    .sort((a, b) => b.quality - a.quality || rank(a) - rank(b));
+}
+
+function parameterOf(text: string): readonly [string, string] {
+  const [name = '', value = ''] = text.split('=');
+  return [name.trim().toLowerCase(), value.trim().replace(/^"(.*)"$/, '$1')];
+}
+
+/** What is no number counts as if it was not there. */
+function qualityOf(text: string | undefined): number {
+  const quality = text === undefined || text === '' ? 1 : Number(text);
+  return quality >= 0 && quality <= 1 ? quality : 1;
+}
+
+/** @param accepted the type of CARs in the header, where it is named there */
+function carWish(exchange: Exchange, accepted: AcceptedType | undefined): Wanted | AskedWrongly {
   const parameter = (inUrl: string, inHeader: string): string | undefined =>
-    exchange.query.get(inUrl) ?? carParameter(accept, inHeader);
+    exchange.query.get(inUrl) ?? accepted?.parameters.get(inHeader);
   const version = parameter('car-version', 'version') ?? '1';
   if (version !== '1') return { status: 400, why: `version ${version} of CAR is not served: 1 is` };
   const order = parameter('car-order', 'order') ?? 'dfs';
@@ -89,9 +122,6 @@ function carWish(exchange: Exchange, accept: string): Wanted | AskedWrongly {
 /** A client that says that it takes any order is given the one that there is. */
 const ORDERS = new Set(['dfs', 'unk']);
 const SCOPES: ReadonlySet<string> = new Set<DagScope>(['block', 'entity', 'all']);
-
-const carParameter = (accept: string, name: string): string | undefined =>
-  new RegExp(`application/vnd\\.ipld\\.car[^,]*;\\s*${name}=([\\w-]+)`).exec(accept)?.[1];
 
 /** Bytes of an entity mean the entity, not all that is below it. */
 function dagPart({ query }: Exchange): Omit<CarWish, 'dups'> | AskedWrongly {

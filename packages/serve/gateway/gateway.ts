@@ -7,13 +7,14 @@ import { SECOND_MS } from '#core/units';
 import type { Contents } from '../blocks/contents.ts';
 import type { Reader, SeenBlocks } from '../blocks/held-blocks.ts';
 import { answerContent } from '../http/answer-content.ts';
+import { contentDisposition } from '../http/content-disposition.ts';
 import { matchesNone } from '../http/entity-tags.ts';
-import { answerNothing, answerText, headerOf, type Exchange } from '../http/exchange.ts';
-import type { PullCids, PulledFile } from '../pull/pull-cids.ts';
+import { answerNothing, answerText, headerOf, isHead, type Exchange } from '../http/exchange.ts';
+import type { DescribedFile, PullCids, PulledFile } from '../pull/pull-cids.ts';
 import { answerCar } from './answer-car.ts';
-import { answerShownFile, answerGrowing, inMemory, type ShownFile } from './answer-entity.ts';
+import { answerPulled, answerShownFile, inMemory, type ShownFile } from './answer-entity.ts';
 import { askedOf, type Asked } from './asked.ts';
-import { contentDisposition, immutableHeaders, type Place } from './gateway-headers.ts';
+import { immutableHeaders, type Place } from './gateway-headers.ts';
 import { answerFolder, redirectToFolder, type ListedEntry } from './answer-folder.ts';
 import { entriesHere, isDirectory, resolveHere, type ResolvedPath, type UnresolvedPath } from './resolve.ts';
 
@@ -41,9 +42,9 @@ export async function answerGateway(exchange: Exchange, parts: GatewayParts): Pr
   // A file is sent as it arrives; where blocks are wanted, each is sent when it is there.
   const seen = asked.wanted.as === 'file' ? parts : { ...parts, blocks: withGrowing(exchange, parts) };
   const found = await findOrPull(exchange, seen, asked);
-  if ('file' in found) {
+  if (isPulled(found)) {
     const place = await placeOfPulled(exchange, seen, asked, found.cid);
-    return answerGrowing(exchange, found.file, { place, cid: found.cid });
+    return answerPulled(exchange, found, { place, cid: found.cid });
   }
   if (!('cid' in found)) return answerMissing(exchange, found.is);
   const place = placeOf(exchange, found);
@@ -84,7 +85,7 @@ async function findOrPull(
   exchange: Exchange,
   parts: GatewayParts,
   asked: Asked,
-): Promise<ResolvedPath | UnresolvedPath | PulledFile> {
+): Promise<ResolvedPath | UnresolvedPath | PulledFile | DescribedFile> {
   const { blocks } = parts;
   const found = await resolveHere(blocks, asked.root, asked.names);
   const isHere = 'cid' in found && (await blocks.get(found.cid)) !== undefined;
@@ -92,22 +93,25 @@ async function findOrPull(
   return (await pulled(exchange, parts, asked)) ?? resolveHere(blocks, asked.root, asked.names);
 }
 
+const isPulled = (found: object): found is PulledFile | DescribedFile =>
+  'is' in found && (found.is === 'file' || found.is === 'described');
+
 const isNoEntry = (found: ResolvedPath | UnresolvedPath): boolean => 'is' in found && found.is === 'no-entry';
 
 /**
  * Begins to fetch what the path leads to, where that is allowed.
  *
- * @returns the file as it arrives, for a client that takes its bytes; undefined for one that takes blocks, and when everything is here that
+ * @returns the file as it arrives, for a client that takes its bytes, and what is known of it for a HEAD; undefined for one that takes blocks, and when everything is here that
  *   can be had
  */
 async function pulled(
   exchange: Exchange,
   { pull }: GatewayParts,
   { root, names, wanted }: Asked,
-): Promise<PulledFile | undefined> {
+): Promise<PulledFile | DescribedFile | undefined> {
   if (pull?.allows(root) !== true || onlyIfCached(exchange)) return undefined;
-  const entry = await pull.pull(root, names);
-  return entry.is === 'file' && wanted.as === 'file' ? entry : undefined;
+  const entry = await pull.pull(root, names, isHead(exchange) && wanted.as === 'file' ? 'facts' : 'bytes');
+  return wanted.as === 'file' && isPulled(entry) ? entry : undefined;
 }
 
 /** The way to a file that is being fetched, as far as its nodes are here. */
@@ -200,7 +204,7 @@ function listed(
 /** Answers a folder with the page in it. */
 async function answerIndex(exchange: Exchange, parts: GatewayParts, asked: Asked, shown: ShownFile): Promise<void> {
   const found = await findOrPull(exchange, parts, asked);
-  if ('file' in found) return answerGrowing(exchange, found.file, shown);
+  if (isPulled(found)) return answerPulled(exchange, found, shown);
   if (!('cid' in found)) return answerMissing(exchange, found.is);
   return fileOrMissing(exchange, parts, found.cid, shown);
 }

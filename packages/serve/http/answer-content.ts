@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { lengthOf, type ByteRange } from '#core/bytes/byte-range';
-import { askedRanges, contentRange } from './byte-ranges.ts';
+import { askedRanges, contentRange, type AskedRanges } from './byte-ranges.ts';
 import { mayServeRange } from './entity-tags.ts';
-import { answerNothing, headerOf, isHead, type Exchange, type Headers } from './exchange.ts';
-import { sendRange, sumOf, write, type Readable } from './send-content.ts';
+import { answerNothing, answerText, headerOf, isHead, type Exchange, type Headers } from './exchange.ts';
+import { sendRange, sumOf, write, type Readable, type SendRangeOptions } from './send-content.ts';
 
 export interface ContentAnswer {
   /** With its quotes. */
@@ -24,7 +24,9 @@ export async function answerContent(exchange: Exchange, content: Readable, answe
   const common = { ...answer.headers, etag: answer.etag, 'accept-ranges': 'bytes' };
   // Ranges are defined for GET alone.
   const isRanged = !isHead(exchange) && mayServeRange(headerOf(exchange, 'if-range'), answer.etag);
-  const asked = askedRanges(isRanged ? headerOf(exchange, 'range') : undefined, sizeBytes);
+  const wanted = askedRanges(isRanged ? headerOf(exchange, 'range') : undefined, sizeBytes);
+  const asked = withoutWrong(exchange, wanted, answer, sizeBytes);
+  if (asked === 'continues-wrong') return refuseToContinue(exchange);
   const typed = { ...common, 'content-type': answer.contentType };
   // JavaScript clients of hubs read the length of an empty file from this header, and fail on a 416.
   if (sizeBytes === 0) return answerEmpty(exchange, typed, asked.is !== 'whole');
@@ -43,9 +45,38 @@ export async function answerContent(exchange: Exchange, content: Readable, answe
     ...partial,
     'content-length': lengthOf(range),
   });
-  if (!isHead(exchange)) await sendAll(exchange, content, range);
+  if (!isHead(exchange)) await sendAll(exchange, content, range, answer);
   exchange.response.end();
 }
+
+/**
+ * A client that continues bytes which turned out to be wrong would complete a wrong file. One that sent `If-Range` takes the whole content
+ * instead and begins again; others would append it.
+ */
+function withoutWrong(
+  exchange: Exchange,
+  asked: AskedRanges,
+  answer: ContentAnswer,
+  sizeBytes: number,
+): AskedRanges | 'continues-wrong' {
+  const { etag } = answer;
+  const { wrongBytes } = exchange;
+  if (isHead(exchange) || asked.is === 'unsatisfiable' || checksDigest(exchange, answer)) return asked;
+  const whole = [{ start: 0, end: sizeBytes }];
+  if (!wrongBytes.areContinuedBy(etag, asked.is === 'ranges' ? asked.ranges : whole)) return asked;
+  return headerOf(exchange, 'if-range') === undefined ? 'continues-wrong' : { is: 'whole' };
+}
+
+/** The client asks for the digest of the whole content, and is told it: aria2 does, and takes no file that has another one. */
+const checksDigest = (exchange: Exchange, { headers }: ContentAnswer): boolean =>
+  'digest' in headers && headerOf(exchange, 'want-digest') !== undefined;
+
+const CONTINUES_WRONG =
+  'the bytes before this range that you were sent turned out to be wrong: delete the partial file and download all of it';
+
+/** Not a 416, which programs such as curl take for a file that is complete; and not a 503, which they ask again. */
+const refuseToContinue = (exchange: Exchange): void =>
+  answerText(exchange, 409, CONTINUES_WRONG, { 'x-error-message': CONTINUES_WRONG });
 
 function answerEmpty(exchange: Exchange, headers: Headers, hasRange: boolean): void {
   const range = hasRange ? { 'content-range': 'bytes */0' } : {};
@@ -53,17 +84,26 @@ function answerEmpty(exchange: Exchange, headers: Headers, hasRange: boolean): v
 }
 
 /** Headers go out before the first byte is read, so that a client that waits for a cold disk sees them. */
-async function sendAll({ response, pace }: Exchange, content: Readable, range: ByteRange): Promise<void> {
+async function sendAll(exchange: Exchange, content: Readable, range: ByteRange, answer: ContentAnswer): Promise<void> {
+  const { response } = exchange;
   response.flushHeaders();
-  await sendRange(response, content, range, { pace });
+  await sendRange(response, content, range, sendOptions(exchange, answer));
 }
+
+const sendOptions = (exchange: Exchange, answer: ContentAnswer): SendRangeOptions => ({
+  pace: exchange.pace,
+  onWrong: (sent) => {
+    if (!checksDigest(exchange, answer)) exchange.wrongBytes.note(answer.etag, sent);
+  },
+});
 
 async function answerSeveral(
   exchange: Exchange,
   content: Readable,
   ranges: readonly ByteRange[],
-  { etag, contentType, headers }: ContentAnswer,
+  answer: ContentAnswer,
 ): Promise<void> {
+  const { etag, contentType, headers } = answer;
   const boundary = `haulier-${randomBytes(12).toString('hex')}`;
   const heads = ranges.map((range, index) =>
     Buffer.from(
@@ -82,7 +122,7 @@ async function answerSeveral(
   });
   for (const [index, range] of ranges.entries()) {
     await write(exchange.response, heads[index]!);
-    await sendRange(exchange.response, content, range, { pace: exchange.pace });
+    await sendRange(exchange.response, content, range, sendOptions(exchange, answer));
   }
   await write(exchange.response, tail);
   exchange.response.end();

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { WrongBytes } from './wrong-bytes.ts';
 
 /** One request and its response, as every part of the server sees it. */
 export interface Exchange {
@@ -13,6 +14,10 @@ export interface Exchange {
   readonly isTrusted: boolean;
   /** Waits until that many bytes may be sent to this client. */
   readonly pace: ((bytes: number) => Promise<void>) | undefined;
+  /** What this client was sent before and turned out to be wrong. */
+  readonly wrongBytes: WrongBytes;
+  /** When the request arrived; milliseconds of `performance.now()`. */
+  readonly startedAt: number;
   /** Aborts when the server stops: an answer without an end of its own ends then. */
   readonly stopping: AbortSignal;
 }

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { ByteRange } from '#core/bytes/byte-range';
 import { lengthOf } from '#core/bytes/byte-range';
+import { VerifyError } from '#core/failure';
 import { KIB } from '#core/units';
 
 /** Content that is read by position. */
@@ -8,13 +9,25 @@ export interface Readable {
   readonly sizeBytes: number;
   /** @returns how many bytes were read; it may be fewer than asked for, and is 0 only behind the end */
   read(buffer: Uint8Array, position: number): Promise<number>;
-  /** Undefined where these bytes are proven; else resolves when they are, and rejects when they turn out to be others. */
+  /**
+   * Undefined where these bytes are proven; else resolves when they are, and rejects when they cannot be proven: with a VerifyError when
+   * they turned out to be others.
+   */
   proofOf(range: ByteRange): Promise<void> | undefined;
 }
 
-export interface SendPace {
+/** Enough for an answer without a body. */
+export const withoutBytes = (sizeBytes: number): Readable => ({
+  sizeBytes,
+  proofOf: () => undefined,
+  read: async () => 0,
+});
+
+export interface SendRangeOptions {
   /** Waits until that many bytes may be sent to this client. */
   readonly pace?: ((bytes: number) => Promise<void>) | undefined;
+  /** Called when bytes that may have been sent turned out to be wrong, also when the client is gone. */
+  readonly onWrong?: ((sent: ByteRange) => void) | undefined;
 }
 
 /** Bytes of one read and write. Larger ones leave the cache of the processor and are slower (docs/research/performance.md). */
@@ -56,12 +69,14 @@ export async function sendRange(
   response: ServerResponse,
   content: Readable,
   range: ByteRange,
-  options: SendPace = {},
+  options: SendRangeOptions = {},
 ): Promise<void> {
   const proof = content.proofOf(range);
-  // The client may be gone before it is awaited.
-  proof?.catch(() => undefined);
   const free = proof === undefined ? range.end : Math.max(range.start, range.end - HELD_BYTES);
+  // The client may be gone before it is awaited, and come back for the rest.
+  proof?.catch((error: unknown) => {
+    if (error instanceof VerifyError) options.onWrong?.({ start: range.start, end: free });
+  });
   answers += 1;
   try {
     await sendProven(response, content, { start: range.start, end: free }, options);
@@ -77,7 +92,7 @@ async function sendProven(
   response: ServerResponse,
   content: Readable,
   { start, end }: ByteRange,
-  { pace }: SendPace,
+  { pace }: SendRangeOptions,
 ): Promise<void> {
   const buffers = takeBuffers(end - start);
   let sent: Promise<void> | undefined;

@@ -1,12 +1,11 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { ExhaustedError } from '#core/failure';
-import { SECOND_MS } from '#core/units';
 import type { Contents } from '../blocks/contents.ts';
 import type { Reader } from '../blocks/held-blocks.ts';
 import { answerContent } from '../http/answer-content.ts';
+import { contentDisposition } from '../http/content-disposition.ts';
 import { contentTypeOf } from '../http/content-type.ts';
 import { isHead, type Exchange, type Headers } from '../http/exchange.ts';
-import type { Readable } from '../http/send-content.ts';
+import { withoutBytes, type Readable } from '../http/send-content.ts';
 import type { SeenBlob } from '#store/blobs/look';
 import type { PullFiles } from '../pull/pull-files.ts';
 import type { FoundRevision } from './find-revision.ts';
@@ -19,9 +18,6 @@ export interface FileParts {
   readonly reader: Reader;
   readonly files: PullFiles | undefined;
 }
-
-/** Longest wait for the first byte of a file that is fetched, before the headers are sent: clients give up after ten seconds. */
-const FIRST_BYTE_MS = 8 * SECOND_MS;
 
 type Closable = Readable & { close?(): Promise<void> };
 
@@ -39,14 +35,16 @@ export async function answerFile(
 ): Promise<void> {
   const { commit, files } = found.revision;
   const file = files.get(path);
-  const seen = file && (await lookAt(parts, file));
+  const seen = file && (await lookAt(parts, file, found.isMirrored));
   if (file === undefined || seen === 'hidden')
     return refuse(exchange, 404, 'EntryNotFound', `${path} is not here`, { 'x-repo-commit': commit });
   // A 404 would say that the repository has no such file; clients go on without it then.
   if (seen === undefined && !found.isMirrored)
     return unavailable(exchange, `${path} is damaged here, and not fetched again yet`);
   const needsBytes = !isHead(exchange) && file.sizeBytes > 0;
-  const content = needsBytes ? await opened(parts, found, file, seen?.sha256) : described(file);
+  const content: Closable | 'gated' | undefined = needsBytes
+    ? await opened(parts, found, { file, sha256: seen?.sha256, startedAt: exchange.startedAt })
+    : withoutBytes(file.sizeBytes);
   if (typeof content !== 'object') return withoutContent(exchange, content, found.repo.name, path);
   try {
     await answerContent(exchange, content, answerOf(file, commit, seen));
@@ -55,11 +53,18 @@ export async function answerFile(
   }
 }
 
-/** What the store has of the file: undefined for nothing usable, `hidden` for what this reader may not read. */
-async function lookAt({ contents, reader }: FileParts, file: RepoFile): Promise<SeenBlob | 'hidden' | undefined> {
+/**
+ * What the store has of the file: undefined for nothing usable, `hidden` for what this reader may not read. All may read what a repository of
+ * the hub has, also where a private model has the same file.
+ */
+async function lookAt(
+  { contents, reader }: FileParts,
+  file: RepoFile,
+  isMirrored: boolean,
+): Promise<SeenBlob | 'hidden' | undefined> {
   const sha256 = file.sha256 ?? (await contents.ofDigests({ git: file.git }));
   if (sha256 === undefined) return undefined;
-  if (!reader.mayReadContent(sha256)) return 'hidden';
+  if (!isMirrored && !reader.mayReadContent(sha256)) return 'hidden';
   const seen = await contents.look(sha256);
   return seen?.sizeBytes === file.sizeBytes && !file.isGone ? seen : undefined;
 }
@@ -72,15 +77,19 @@ function withoutContent(exchange: Exchange, why: 'gated' | undefined, repo: stri
   else unavailable(exchange, `${path} cannot be fetched now`);
 }
 
-/** Enough for an answer without a body. */
-const described = ({ sizeBytes }: RepoFile): Closable => ({ sizeBytes, proofOf: () => undefined, read: async () => 0 });
+interface WantedFile {
+  readonly file: RepoFile;
+  /** Of the content in the store; undefined where it is to be fetched. */
+  readonly sha256: string | undefined;
+  /** When the request arrived, by `performance.now()`. */
+  readonly startedAt: number;
+}
 
 /** @returns undefined when the file cannot be had; `gated` when the hub describes it and keeps its bytes from this server */
 async function opened(
   { contents, files }: FileParts,
   { repo, revision }: FoundRevision,
-  file: RepoFile,
-  sha256: string | undefined,
+  { file, sha256, startedAt }: WantedFile,
 ): Promise<Closable | 'gated' | undefined> {
   if (sha256 !== undefined) return contents.open(sha256);
   const { path, sizeBytes, git } = file;
@@ -93,11 +102,7 @@ async function opened(
   } as const;
   const digests = file.sha256 === undefined ? { git } : { sha256: file.sha256 };
   const growing = files!.pull({ path, sizeBytes, digests, sources: [source] });
-  const hasFailed = await Promise.race([
-    growing.started.then(() => growing.hasFailed),
-    wait(FIRST_BYTE_MS, false, { ref: false }),
-  ]);
-  if (!hasFailed) return growing.reader();
+  if ((await growing.answerable(startedAt)) === 'readable') return growing.reader();
   return isGated(growing.failure) ? 'gated' : undefined;
 }
 
@@ -116,7 +121,7 @@ function answerOf(file: RepoFile, commit: string, seen: SeenBlob | undefined) {
       ...digestHeaders(file.sha256),
       'x-repo-commit': commit,
       'x-content-type-options': 'nosniff',
-      'content-disposition': `attachment; filename="${asciiName(file.path)}"`,
+      'content-disposition': contentDisposition('attachment', file.path.split('/').at(-1)!),
       'cache-control': 'no-cache',
     },
   };
@@ -128,9 +133,3 @@ function digestHeaders(sha256: string | undefined): Headers {
   const base64 = Buffer.from(sha256, 'hex').toString('base64');
   return { 'repr-digest': `sha-256=:${base64}:`, digest: `SHA-256=${base64}` };
 }
-
-const asciiName = (path: string): string =>
-  path
-    .split('/')
-    .at(-1)!
-    .replace(/[^\x20-\x7e]|["\\]/g, '_');

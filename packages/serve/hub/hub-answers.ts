@@ -41,34 +41,33 @@ const gitBlobOf = (text: string): string =>
     .digest('hex');
 
 /**
- * Entries below a folder, in the order of their paths.
+ * Paths below a folder, in their order, each with its file; undefined for that of a folder.
  *
  * @param folder `''` is the whole repository
  * @returns undefined when there is no such folder
  */
-export function treeEntries(
+export function treePaths(
   revision: RepoRevision,
   folder: string,
   isRecursive: boolean,
-  entryOf: (file: RepoFile) => TreeEntry,
-): readonly TreeEntry[] | undefined {
+): readonly (readonly [path: string, file: RepoFile | undefined])[] | undefined {
   const prefix = folder === '' ? '' : `${folder}/`;
-  const entries = new Map<string, TreeEntry>();
+  const entries = new Map<string, RepoFile | undefined>();
   for (const file of revision.files.values()) {
     if (!file.path.startsWith(prefix)) continue;
     const names = file.path.slice(prefix.length).split('/');
     for (let depth = 1; depth < names.length && (isRecursive || depth === 1); depth += 1)
-      addFolder(entries, prefix + names.slice(0, depth).join('/'));
-    if (isRecursive || names.length === 1) entries.set(file.path, entryOf(file));
+      entries.set(prefix + names.slice(0, depth).join('/'), undefined);
+    if (isRecursive || names.length === 1) entries.set(file.path, file);
   }
   if (entries.size === 0 && folder !== '') return undefined;
-  return [...entries.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+  return [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-function addFolder(entries: Map<string, TreeEntry>, path: string): void {
-  if (entries.has(path)) return;
-  entries.set(path, { type: 'directory', path, size: 0, oid: createHash('sha1').update(path).digest('hex') });
-}
+export const folderEntry = (path: string): TreeEntry => ({
+  ...{ type: 'directory', path, size: 0 },
+  oid: createHash('sha1').update(path).digest('hex'),
+});
 
 /** The description of a repository at one commit; clients of all ages need each of the fields that stand before `tags`. */
 export function infoOf(

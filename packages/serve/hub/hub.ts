@@ -3,7 +3,7 @@ import { answerJson, headerOf, type Exchange, type Headers } from '../http/excha
 import { readBody } from '../http/read-body.ts';
 import { answerFile, type FileParts } from './answer-file.ts';
 import { findRevision, type FoundRevision, type RefusedRevision, type RevisionParts } from './find-revision.ts';
-import { fileEntry, fileName, infoOf, treeEntries, type TreeEntry } from './hub-answers.ts';
+import { fileEntry, fileName, folderEntry, infoOf, treePaths, type TreeEntry } from './hub-answers.ts';
 import type { RepoFile, RepoRevision } from './hub-repo.ts';
 import type { HubRequest } from './hub-request.ts';
 import { refuse, refuseGated, refuseMethod } from './refuse.ts';
@@ -87,18 +87,22 @@ function answerGguf(exchange: Exchange, { files, commit }: RepoRevision, tag: st
   answerJson(exchange, 200, { ggufFile: { rfilename: file.path, size: file.sizeBytes } });
 }
 
-/** The digests that the store knows decide how a file is named. */
-async function entriesOf({ contents }: HubParts, { files }: RepoRevision): Promise<(file: RepoFile) => TreeEntry> {
+/** The digests that the store knows decide how a file is named. They are read from the disk, so of the files that are told alone. */
+async function entriesOf({ contents }: HubParts, files: Iterable<RepoFile>): Promise<(file: RepoFile) => TreeEntry> {
   const git = new Map<string, string | undefined>();
-  for (const { sha256 } of files.values())
-    if (sha256 !== undefined) git.set(sha256, (await contents.look(sha256))?.digests.git);
+  for (const { sha256 } of files) if (sha256 !== undefined) git.set(sha256, (await contents.look(sha256))?.digests.git);
   return (file) => fileEntry(file, fileName(file, file.sha256 && git.get(file.sha256)));
 }
 
 async function answerInfo(exchange: Exchange, parts: HubParts, found: FoundRevision): Promise<void> {
   const { repo, revision, isPrivate } = found;
   const wantsBlobs = isYes(exchange.query.get('blobs'));
-  const info = infoOf(repo.name, revision, isPrivate, wantsBlobs ? await entriesOf(parts, revision) : undefined);
+  const info = infoOf(
+    repo.name,
+    revision,
+    isPrivate,
+    wantsBlobs ? await entriesOf(parts, revision.files.values()) : undefined,
+  );
   answerJson(exchange, 200, info);
 }
 
@@ -109,7 +113,7 @@ const PAGE_ENTRIES = 1_000;
 
 async function answerTree(exchange: Exchange, parts: HubParts, revision: RepoRevision, path: string): Promise<void> {
   const { query } = exchange;
-  const entries = treeEntries(revision, path, isYes(query.get('recursive')), await entriesOf(parts, revision));
+  const entries = treePaths(revision, path, isYes(query.get('recursive')));
   const commit = { 'x-repo-commit': revision.commit };
   if (entries === undefined) return refuse(exchange, 404, 'EntryNotFound', `${path} is no folder here`, commit);
   const limit = Number(query.get('limit') ?? PAGE_ENTRIES);
@@ -118,8 +122,20 @@ async function answerTree(exchange: Exchange, parts: HubParts, revision: RepoRev
   const start = cursor === null ? 0 : Number(cursor);
   if (!Number.isSafeInteger(start) || start < 0)
     return refuse(exchange, 400, undefined, `cursor ${JSON.stringify(cursor)} is none of this server`);
-  const page = entries.slice(start, start + count);
+  const shown = entries.slice(start, start + count);
+  const page = await entriesAt(parts, shown);
   answerJson(exchange, 200, page, { ...commit, ...nextPage(exchange, start + page.length, entries.length) });
+}
+
+async function entriesAt(
+  parts: HubParts,
+  paths: NonNullable<ReturnType<typeof treePaths>>,
+): Promise<readonly TreeEntry[]> {
+  const entryOf = await entriesOf(
+    parts,
+    paths.flatMap(([, file]) => file ?? []),
+  );
+  return paths.map(([path, file]) => (file === undefined ? folderEntry(path) : entryOf(file)));
 }
 
 /** The address of the next page, absolute: two clients take a relative one for the end. */
@@ -136,11 +152,17 @@ async function answerPathsInfo(exchange: Exchange, parts: HubParts, revision: Re
   const body = await readBody(exchange);
   const wanted = body === undefined ? undefined : wantedPaths(headerOf(exchange, 'content-type') ?? '', body);
   if (wanted === undefined)
-    return refuse(exchange, 400, undefined, 'send {"paths": ["…"]} as JSON, or paths=… as a form, in at most 1 MiB');
-  const entries = treeEntries(revision, '', true, await entriesOf(parts, revision)) ?? [];
-  const byPath = new Map(entries.map((entry) => [entry.path, entry]));
+    return refuse(
+      exchange,
+      400,
+      undefined,
+      'send {"paths": ["config.json"]} as JSON, or paths=config.json as a form, in at most 1 MiB',
+    );
+  const asked = new Set(wanted.paths.map((path) => path.replace(/\/+$/, '')));
+  const paths = (treePaths(revision, '', true) ?? []).filter(([path]) => asked.has(path));
+  const byPath = new Map((await entriesAt(parts, paths)).map((entry) => [entry.path, entry]));
   const lastCommit = { id: revision.commit, title: '', date: revision.modifiedAt };
-  const found = wanted.paths.flatMap((path) => byPath.get(path.replace(/\/+$/, '')) ?? []);
+  const found = [...asked].flatMap((path) => byPath.get(path) ?? []);
   answerJson(exchange, 200, wanted.expand ? found.map((entry) => ({ ...entry, lastCommit })) : found);
 }
 

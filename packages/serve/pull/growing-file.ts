@@ -1,8 +1,12 @@
 import { open, stat, type FileHandle } from 'node:fs/promises';
-import type { ByteRange } from '#core/bytes/byte-range';
+import { setTimeout as wait } from 'node:timers/promises';
+import { lengthOf, type ByteRange } from '#core/bytes/byte-range';
+import type { LeafTable } from '#content/leaf/leaf-table';
 import { codeOf } from '#core/error-facts';
-import { StorageError } from '#core/failure';
+import { ExhaustedError, StorageError, VerifyError } from '#core/failure';
+import { SECOND_MS } from '#core/units';
 import type { FileOperations, OpenFile } from '#transfer/disk/file-operations';
+import { leavesAreRight, PROVEN_BY_LEAVES_BYTES } from '../blocks/contents.ts';
 import type { Readable } from '../http/send-content.ts';
 
 /** A file that is being fetched, as the clients that wait for it read it. */
@@ -10,14 +14,25 @@ export interface GrowingContent extends Readable {
   close(): Promise<void>;
 }
 
+/** Clients give up after ten seconds without an answer; headers are sent before, also when there is no byte yet. */
+const FIRST_BYTE_MS = 8 * SECOND_MS;
+
 interface Waiting {
   readonly position: number;
   readonly wake: () => void;
 }
 
-/** Bytes that were read before they were proven must not have been written again since. */
-class Rewritten extends Error {
-  override readonly name = 'Rewritten';
+interface ReaderState {
+  readEnd: number;
+  /** Bytes that it had were written again. */
+  isSpoilt: boolean;
+  /** Its client may come back for the rest when the reader is closed, so what it had matters until the file is proven. */
+  isUnproven: boolean;
+}
+
+interface OpenReader {
+  readonly handle: FileHandle;
+  readonly inode: number;
 }
 
 /**
@@ -33,10 +48,13 @@ export class GrowingFile {
   readonly done: Promise<void>;
   #settle!: { resolve: () => void; reject: (error: unknown) => void };
   readonly #waiting = new Set<Waiting>();
-  readonly #readers = new Set<{ readEnd: number; isSpoilt: boolean }>();
+  readonly #readers = new Set<ReaderState>();
+  readonly #table: LeafTable | undefined;
 
-  constructor(sizeBytes: number) {
+  /** @param table leaves of the file, by which a part of it is proven before all of it is here */
+  constructor(sizeBytes: number, table?: LeafTable) {
     this.sizeBytes = sizeBytes;
+    this.#table = table;
     this.done = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
     // Every client may be gone by then.
     this.done.catch(() => undefined);
@@ -45,6 +63,13 @@ export class GrowingFile {
   /** Resolves when the first byte can be read, or the transfer has ended in some way. */
   get started(): Promise<void> {
     return this.#isReadable(0) ? Promise.resolve() : this.#until(0);
+  }
+
+  /** Waits for the first byte, but not for longer than clients wait for an answer. @param askedAt when the request arrived, by `performance.now()` */
+  async answerable(askedAt: number): Promise<'readable' | 'failed'> {
+    const waitMs = Math.max(0, FIRST_BYTE_MS - (performance.now() - askedAt));
+    await Promise.race([this.started, wait(waitMs, undefined, { ref: false })]);
+    return this.hasFailed ? 'failed' : 'readable';
   }
 
   get hasFailed(): boolean {
@@ -88,59 +113,80 @@ export class GrowingFile {
 
   /** Opens it for one client. */
   reader(): GrowingContent {
-    const state = { readEnd: 0, isSpoilt: false };
+    const state = { readEnd: 0, isSpoilt: false, isUnproven: false };
     this.#readers.add(state);
-    let handle: Promise<FileHandle> | undefined;
+    let opened: Promise<OpenReader> | undefined;
     return {
       sizeBytes: this.sizeBytes,
-      proofOf: (range) => this.#proofOf(range, state, () => handle),
+      proofOf: (range) => this.#proofOf(range, state, () => opened),
       read: async (buffer, position) => {
         while (!this.#isReadable(position)) await this.#until(position);
         if (typeof this.#ended === 'object') throw this.#ended.error;
-        handle ??= this.#open();
+        opened ??= this.#open();
         const length = Math.min(buffer.length, this.#frontier - position);
         state.readEnd = Math.max(state.readEnd, position + length);
         try {
-          return (await (await handle).read(buffer, 0, length, position)).bytesRead;
+          const { handle } = await opened;
+          return (await handle.read(buffer, 0, length, position)).bytesRead;
         } catch (error) {
           throw StorageError.from(error, this.#path!);
         }
       },
       close: async () => {
-        this.#readers.delete(state);
-        await (await handle)?.close();
+        if (!state.isUnproven) this.#readers.delete(state);
+        await (await opened)?.handle.close();
       },
     };
   }
 
-  async #open(): Promise<FileHandle> {
+  async #open(): Promise<OpenReader> {
     const path = this.#path!;
     try {
-      return await open(path, 'r');
+      return await openReader(path);
     } catch (error) {
       const isStill = this.#ended !== undefined && this.#path === path;
       if (codeOf(error) !== 'ENOENT' || isStill) throw StorageError.from(error, path);
       // All of it is here, and it is being given its final name.
       await this.done;
-      return open(this.#path!, 'r');
+      return openReader(this.#path!);
     }
   }
 
   /**
-   * Nothing is proven before the whole file is. One byte alone is given at once: clients ask for it to learn the size, and a file of one
-   * byte is proven with it.
+   * A short range is proven by its leaves, where they are known; anything else when the whole file is. The first byte alone is given at once:
+   * clients ask for it to learn the size. A file of one byte is proven with it.
    */
   #proofOf(
     range: ByteRange,
-    state: { readonly isSpoilt: boolean },
-    handleOf: () => Promise<FileHandle> | undefined,
+    state: ReaderState,
+    openedOf: () => Promise<OpenReader> | undefined,
   ): Promise<void> | undefined {
-    if (range.end - range.start === 1 && this.sizeBytes > 1) return undefined;
-    return this.done.then(async () => {
-      const handle = await handleOf();
-      const isOther = handle !== undefined && (await handle.stat()).ino !== (await stat(this.#path!)).ino;
-      if (state.isSpoilt || isOther) throw new Rewritten('bytes that were sent already turned out to be wrong');
-    });
+    if (range.start === 0 && range.end === 1 && this.sizeBytes > 1) return undefined;
+    state.isUnproven = true;
+    const whole = (): Promise<void> => this.#wholeProof(state, openedOf);
+    const table = this.#table;
+    if (table === undefined || lengthOf(range) > PROVEN_BY_LEAVES_BYTES) return whole();
+    return this.#hasRightLeaves(table, range).then((right) => (right && !state.isSpoilt ? undefined : whole()));
+  }
+
+  async #wholeProof(state: ReaderState, openedOf: () => Promise<OpenReader> | undefined): Promise<void> {
+    try {
+      await this.done;
+    } catch (error) {
+      throw this.#table === undefined && isOfWrongBytes(error) ? wrongBytes(error) : error;
+    }
+    const opened = await openedOf();
+    const isOther = opened !== undefined && opened.inode !== (await stat(this.#path!)).ino;
+    if (state.isSpoilt || isOther) throw wrongBytes(undefined);
+  }
+
+  async #hasRightLeaves(table: LeafTable, range: ByteRange): Promise<boolean> {
+    const content = this.reader();
+    try {
+      return await leavesAreRight(content, table, range);
+    } finally {
+      await content.close();
+    }
   }
 
   #isReadable(position: number): boolean {
@@ -178,3 +224,16 @@ export class GrowingFile {
     for (const reader of this.#readers) if (position < reader.readEnd) reader.isSpoilt = true;
   }
 }
+
+async function openReader(path: string): Promise<OpenReader> {
+  const handle = await open(path, 'r');
+  return { handle, inode: (await handle.stat()).ino };
+}
+
+const wrongBytes = (cause: unknown): VerifyError =>
+  new VerifyError('wrong-digest', 'bytes that were sent already turned out to be wrong', { cause });
+
+/** A file that cannot be had now may still be the one that its beginning is of. */
+const isOfWrongBytes = (error: unknown): boolean =>
+  error instanceof VerifyError ||
+  (error instanceof ExhaustedError && error.failures.some(({ kind }) => kind === 'digest-mismatch'));

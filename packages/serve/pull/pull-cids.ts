@@ -24,9 +24,18 @@ export interface PulledFile {
   readonly file: GrowingFile;
 }
 
+/** A file of which the nodes alone were fetched. */
+export interface DescribedFile {
+  readonly is: 'described';
+  /** Canonical. */
+  readonly cid: string;
+  readonly sizeBytes: number;
+}
+
 /** What a path below an allowed CID leads to at the gateways. */
 export type PulledEntry =
   | PulledFile
+  | DescribedFile
   /** Its nodes, all shards of it, are in the store now, or the block of a symbolic link; or the path ends at a directory without such a name. */
   | { readonly is: 'directory' }
   | { readonly is: 'unobtainable' };
@@ -36,8 +45,12 @@ export interface PullCids {
   allows(root: ParsedCid): boolean;
   /** Whether this block can be had here: it is an allowed root, or of a file that is being fetched. */
   offers(cid: CidParts): boolean;
-  /** Follows the names by blocks of the gateways, keeps the nodes on the way, and begins to fetch the file at the end. */
-  pull(root: ParsedCid, names: readonly string[]): Promise<PulledEntry>;
+  /**
+   * Follows the names by blocks of the gateways, keeps the nodes on the way, and begins to fetch the file at the end.
+   *
+   * @param what `facts` fetches no bytes of the file; default `bytes`
+   */
+  pull(root: ParsedCid, names: readonly string[], what?: 'bytes' | 'facts'): Promise<PulledEntry>;
   /**
    * One node below an allowed root, for the list that names it; that of a directory is kept.
    *
@@ -60,7 +73,7 @@ export function pullCids({ store, files, allow, logger }: PullCidsOptions): Pull
   const allowed = new Set(allow.filter((text) => tryParseCid(text) !== undefined).map(canonicalCid));
   const running = new Map<string, Promise<PulledEntry>>();
   const growing = new GrowingBlocks();
-  const pull = async (root: ParsedCid, names: readonly string[]): Promise<PulledEntry> => {
+  const pull = async (root: ParsedCid, names: readonly string[], what: 'bytes' | 'facts'): Promise<PulledEntry> => {
     const fetchBlock = gatewayFetch(files);
     const onTheWay = new Map<string, Uint8Array>();
     const atEnd = new Map<string, Uint8Array>();
@@ -76,8 +89,8 @@ export function pullCids({ store, files, allow, logger }: PullCidsOptions): Pull
         await store.writeLeaves(cid, { inner: encodeCar(cid, atEnd) });
         return { is: 'directory' };
       }
-      const path = names.at(-1) ?? cid;
-      const spec = { path, cid, sizeBytes: built.table.sizeBytes, digests: {}, sources: [] };
+      if (what === 'facts') return { is: 'described', cid, sizeBytes: built.table.sizeBytes };
+      const spec = { path: names.at(-1) ?? cid, cid, sizeBytes: built.table.sizeBytes, digests: {}, sources: [] };
       const file = files.pull(spec, built);
       growing.add(cid, built, file);
       return { is: 'file', cid, file };
@@ -98,9 +111,9 @@ export function pullCids({ store, files, allow, logger }: PullCidsOptions): Pull
         await keepEach(store, new Map([[blockName(cid), node]]));
       return node;
     },
-    pull(root, names) {
-      const key = [root.cid, ...names].join('/');
-      const joined = running.get(key) ?? pull(root, names).finally(() => running.delete(key));
+    pull(root, names, what = 'bytes') {
+      const key = [what, root.cid, ...names].join('/');
+      const joined = running.get(key) ?? pull(root, names, what).finally(() => running.delete(key));
       running.set(key, joined);
       return joined;
     },

@@ -70,7 +70,7 @@ export function pullFiles(store: Store, upstream: Upstream, logger: Logger): Pul
       const key = contentKey(file);
       const joined = running.get(key);
       if (joined !== undefined) return joined;
-      const growing = new GrowingFile(file.sizeBytes);
+      const growing = new GrowingFile(file.sizeBytes, built?.table);
       running.set(key, growing);
       bring(file, growing, built)
         .then(

@@ -26,6 +26,16 @@ describe('readers', () => {
     expect(visitor(from(address, authorization))).toMatchObject({ mayRead, isTrusted });
   });
 
+  it('EX5 are counted by their token, and by their address where they have none: behind a proxy tokens tell them apart', () => {
+    const known = visitors({ tokens: ['one', 'two'], networks: ['10.0.0.0/8'] });
+    const keyOf = (address: string, token?: string): string => known(from(address, token && `Bearer ${token}`)).key;
+    const [one, two, none] = [keyOf('10.0.0.1', 'one'), keyOf('10.0.0.1', 'two'), keyOf('10.0.0.1')];
+    expect(new Set([one, two, none, keyOf('10.0.0.2')]).size).toBe(4);
+    expect(keyOf('203.0.113.9', 'one')).toBe(one);
+    // An unknown token would be a new client with each request.
+    expect(keyOf('10.0.0.1', 'hf_of_a_hub')).toBe(none);
+  });
+
   it('EX5 are all who reach the server, where nothing is said', () => {
     const everyone = visitors({ tokens: [], networks: [] });
     expect(everyone(from('203.0.113.9'))).toMatchObject({ mayRead: true, isTrusted: false });

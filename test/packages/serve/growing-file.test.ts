@@ -1,6 +1,8 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
+import { VerifyError } from '#core/failure';
 import { GrowingFile } from '#serve/pull/growing-file';
 import { nodeFileOperations } from '#transfer/disk/file-operations';
 import { temporaryFolder } from '../store/temp-store.ts';
@@ -82,6 +84,46 @@ describe('a file that is fetched while clients read it', () => {
     file.publish(join(folder, 'other'));
     await expect(reader.proofOf(WHOLE)).rejects.toThrow('turned out to be wrong');
     await reader.close();
+  });
+
+  it('EX5 F17 remembers what a reader had that was closed before the proof', async () => {
+    const { path, file, disk, publish } = await growing();
+    const [early, late] = [file.reader(), file.reader()];
+    await disk.write(Buffer.from('wrong'), 0);
+    file.advance(path, 5);
+    await early.read(Buffer.alloc(3), 0);
+    const ofEarly = early.proofOf(WHOLE);
+    await early.close();
+    await disk.write(BYTES, 0);
+    file.advance(path, 10);
+    await late.read(Buffer.alloc(10), 0);
+    const ofLate = late.proofOf(WHOLE);
+    await late.close();
+    await publish();
+    await expect(ofEarly).rejects.toThrow(VerifyError);
+    await expect(ofLate).resolves.toBeUndefined();
+  });
+
+  it('EX5 F17 proves no other byte than the first one before all are here: a client may ask for the last one alone', async () => {
+    const { file, disk } = await growing();
+    const reader = file.reader();
+    expect(reader.proofOf({ start: 0, end: 1 })).toBeUndefined();
+    for (const start of [1, 9]) {
+      const proof = reader.proofOf({ start, end: start + 1 });
+      expect(proof).toBeInstanceOf(Promise);
+      proof!.catch(() => undefined);
+    }
+    file.fail(new VerifyError('wrong-digest', 'another file'));
+    await Promise.all([reader.close(), disk.close()]);
+  });
+
+  it('EX5 is answered without a byte where the client has waited long enough', async () => {
+    const { file, disk } = await growing();
+    const answer = file.answerable(performance.now() - 8_000);
+    expect(await Promise.race([answer, pause(4_000, 'late', { ref: false })])).toBe('readable');
+    file.fail(new Error('no source'));
+    expect(await file.answerable(performance.now())).toBe('failed');
+    await disk.close();
   });
 
   it('EX5 tells all readers when it cannot be had', async () => {

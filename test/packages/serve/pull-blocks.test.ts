@@ -8,6 +8,7 @@ import { createHttp } from '#http/pool';
 import { pullThrough } from '#serve/pull/pull-through';
 import { fromBlocks, makeBlocks } from '../../helpers/dag/dag.ts';
 import type { FaultRule } from '../../helpers/origin/origin-fault.ts';
+import { hold } from '../../helpers/origin/origin-fault.ts';
 import { startOrigin, type Origin } from '../../helpers/origin/origin.ts';
 import { sha256Of, temporaryStore } from '../store/temp-store.ts';
 import { ask, cleansUp, numbered, served, type Served } from './serve-kit.ts';
@@ -73,6 +74,16 @@ describe.each(PROFILES)('blocks of a file of %s that is being fetched', (profile
     const parts = [first.value!];
     for (let next = await reader.read(); !next.done; next = await reader.read()) parts.push(next.value);
     expect([...(await decodeCar(Buffer.concat(parts))).keys()].sort()).toEqual([...dag.blocks.keys()].sort());
+  });
+
+  it('EX5 F17 prove a range of the file before all of it is here', async () => {
+    const { fault, go } = hold(WEIGHTS.length - 10);
+    const mirror = await slowMirror(dag, [{ fault }]);
+    const range = 'bytes=1000000-2999999';
+    const { status, body } = await ask(`${mirror.url}/ipfs/${dag.cid}`, { headers: { range } });
+    expect([status, body.equals(WEIGHTS.subarray(1_000_000, 3_000_000))]).toEqual([206, true]);
+    expect(await mirror.store.look(sha256Of(WEIGHTS))).toBeUndefined();
+    go();
   });
 
   it('EX5 F17 are not found, and a CAR breaks off, when the file cannot be had', async () => {

@@ -236,6 +236,16 @@ describe('a gateway that may fetch', () => {
     expect((await ask(`${url}/ipfs/${folder}/none`)).status).toBe(404);
   });
 
+  it('EX5 answers a HEAD by the nodes of a file, without a byte of its content', async () => {
+    const { url, cid, folder, sentBytes } = await gatewayMirror((root, file) => [root, file]);
+    for (const path of [cid, `${folder}/onnx/model.onnx`]) {
+      const { status, headers } = await ask(`${url}/ipfs/${path}`, { method: 'HEAD' });
+      const facts = [status, headers['content-length'], headers.etag];
+      expect(facts).toEqual([200, `${WEIGHTS.length}`, `"${cid}"`]);
+    }
+    expect(sentBytes()).toBeLessThan(10_000);
+  });
+
   it('EX5 fetches nothing for a client that asks what is cached', async () => {
     const { url, cid, sentBytes } = await gatewayMirror((_, file) => [file]);
     const headers = { 'cache-control': 'only-if-cached' };
