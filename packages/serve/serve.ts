@@ -18,7 +18,7 @@ import { answerGateway } from './gateway/gateway.ts';
 import { answerHub } from './hub/hub.ts';
 import type { RepoAlias } from './hub/hub-repo.ts';
 import { hubRequest, type HubRequest } from './hub/hub-request.ts';
-import { answerText, isHead, type Exchange } from './http/exchange.ts';
+import { answerText, isHead, SOON, type Exchange } from './http/exchange.ts';
 import { ClientGone } from './http/send-content.ts';
 import { wrongBytes } from './http/wrong-bytes.ts';
 import { answerIndex } from './index-page.ts';
@@ -241,6 +241,6 @@ function endBroken(exchange: Exchange, error: unknown, logger: Logger): void {
   }
   const isDisk = error instanceof StorageError || error instanceof VerifyError;
   answerText(exchange, isDisk ? 503 : 500, isDisk ? 'it cannot be read from the disk now' : 'the server failed', {
-    ...(isDisk && { 'retry-after': 30 }),
+    ...(isDisk && SOON),
   });
 }

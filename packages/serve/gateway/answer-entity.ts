@@ -7,7 +7,7 @@ import { answerContent } from '../http/answer-content.ts';
 import { contentDisposition } from '../http/content-disposition.ts';
 import { contentTypeOf } from '../http/content-type.ts';
 import { matchesNone } from '../http/entity-tags.ts';
-import { answerNothing, answerText, headerOf, type Exchange, type Headers } from '../http/exchange.ts';
+import { answerNothing, answerText, headerOf, SOON, type Exchange, type Headers } from '../http/exchange.ts';
 import { withoutBytes, type Readable } from '../http/send-content.ts';
 import type { DescribedFile, PulledFile } from '../pull/pull-cids.ts';
 import type { GatewayParts } from './gateway.ts';
@@ -54,7 +54,7 @@ export async function answerPulled(
     return answerContent(exchange, withoutBytes(pulled.sizeBytes), factsOf(exchange, shown));
   const { file } = pulled;
   if ((await file.answerable(exchange.startedAt)) === 'failed')
-    return answerText(exchange, 504, 'it cannot be fetched now', { 'retry-after': 30 });
+    return answerText(exchange, 504, 'it cannot be fetched now', SOON);
   const content = file.reader();
   try {
     await answerShown(exchange, content, shown);

@@ -24,6 +24,9 @@ export interface Exchange {
 
 export type Headers = Readonly<Record<string, string | number>>;
 
+/** For what may be right soon. huggingface_hub 2 waits for this long, and a second, five times before its user sees why. */
+export const SOON: Headers = { 'retry-after': 5 };
+
 export const isHead = ({ request }: Exchange): boolean => request.method === 'HEAD';
 
 /** A header of the request; of a repeated one the values are joined. */

@@ -4,7 +4,7 @@ import type { Reader } from '../blocks/held-blocks.ts';
 import { answerContent } from '../http/answer-content.ts';
 import { contentDisposition } from '../http/content-disposition.ts';
 import { contentTypeOf } from '../http/content-type.ts';
-import { isHead, type Exchange, type Headers } from '../http/exchange.ts';
+import { isHead, SOON, type Exchange, type Headers } from '../http/exchange.ts';
 import { withoutBytes, type Readable } from '../http/send-content.ts';
 import type { SeenBlob } from '#store/blobs/look';
 import type { PullFiles } from '../pull/pull-files.ts';
@@ -69,8 +69,7 @@ async function lookAt(
   return seen?.sizeBytes === file.sizeBytes && !file.isGone ? seen : undefined;
 }
 
-const unavailable = (exchange: Exchange, message: string): void =>
-  refuse(exchange, 503, undefined, message, { 'retry-after': 30 });
+const unavailable = (exchange: Exchange, message: string): void => refuse(exchange, 503, undefined, message, SOON);
 
 function withoutContent(exchange: Exchange, why: 'gated' | undefined, repo: string, path: string): void {
   if (why === 'gated') refuseGated(exchange, repo);

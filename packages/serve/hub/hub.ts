@@ -1,5 +1,5 @@
 import { parseJson } from '#core/text/parse-json';
-import { answerJson, headerOf, type Exchange, type Headers } from '../http/exchange.ts';
+import { answerJson, headerOf, SOON, type Exchange, type Headers } from '../http/exchange.ts';
 import { readBody } from '../http/read-body.ts';
 import { answerFile, type FileParts } from './answer-file.ts';
 import { findRevision, type FoundRevision, type RefusedRevision, type RevisionParts } from './find-revision.ts';
@@ -46,7 +46,7 @@ function refuseRevision(
   const { name } = asked.repo;
   switch (refused) {
     case 'hub-away':
-      return refuse(exchange, 503, undefined, 'the hub does not answer', { 'retry-after': 30 });
+      return refuse(exchange, 503, undefined, 'the hub does not answer', SOON);
     case 'RevisionNotFound':
       return refuse(exchange, 404, refused, `${name} has no such revision here`);
     case 'GatedRepo':
