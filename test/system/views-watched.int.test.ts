@@ -19,7 +19,7 @@ describe('a published file that another program touches while the worker runs', 
 
   beforeAll(async () => {
     origin = await startOrigin(hubOf([file, config]));
-    system = await startSystem({ origin, apiEnv: { HAULIER_SWEEP_EVERY: '500ms' } });
+    system = await startSystem({ origin });
     await system.client.publishVersion(sampleManifest('sample', [file, config]));
     const { downloads } = await system.client.createDownloads({ model: 'sample', host: 'host-a' });
     for (const one of downloads) await system.awaitDownload(one.id, ({ status }) => status === 'success');
