@@ -31,7 +31,6 @@ const FILES = 16;
 const small = await testFile(3 * MIB + 5);
 for (let n = 0; n < FILES; n += 1) await writeFile(join(root, `small-${n}.bin`), small.bytes);
 
-const PATIENCE = { connectMs: 10_000, headersMs: 10_000, stallMs: 10_000, lowSpeedMs: 10_000 };
 const whyNot = await whyNoNginx();
 const test = whyNot === '' ? it : it.skip;
 const servers: Nginx[] = [];
@@ -71,7 +70,7 @@ const refusalsIn = ({ tries }: Pick<ObtainRun, 'tries'>): TryRecord[] => tries.f
 describe(`nginx that limits connections${whyNot}`, () => {
   const fetched = async (nginx: Nginx): Promise<ObtainRun> => {
     const health = new SourceHealth();
-    const run = await bench.obtain({ file, mirrors: [`${nginx.url}/${file.name}`], timeouts: PATIENCE, health });
+    const run = await bench.obtain({ file, mirrors: [`${nginx.url}/${file.name}`], health });
     expect(health.of(nginx.url)).toMatchObject({ state: 'closed', waitMs: 0, successRate: 1 });
     expect(run.result).toMatchObject({ verified: 'digest', wastedBytes: 0 });
     return run;
@@ -97,7 +96,7 @@ describe(`nginx that limits connections${whyNot}`, () => {
 
   test('A40 is final when every connection is refused with 403', async () => {
     const nginx = await limiting('location / { return 403; }');
-    const run = await bench.obtain({ file, mirrors: [`${nginx.url}/${file.name}`], timeouts: PATIENCE });
+    const run = await bench.obtain({ file, mirrors: [`${nginx.url}/${file.name}`] });
     expect(run.error).toMatchObject({ name: 'ExhaustedError', mayPass: false });
     expect(run.tries).toHaveLength(1);
   });
@@ -119,7 +118,7 @@ describe(`nginx that limits connections${whyNot}`, () => {
     const zone = 'limit_req_zone $binary_remote_addr zone=perip:1m rate=2r/s;';
     const nginx = await limiting('limit_req zone=perip;\nlimit_req_status 429;', zone);
     const mirrors = [`${nginx.url}/${file.name}`];
-    const run = await bench.obtain({ file, mirrors, timeouts: PATIENCE, options: { budgets: DEFAULT_BUDGETS } });
+    const run = await bench.obtain({ file, mirrors, options: { budgets: DEFAULT_BUDGETS } });
     expect(run.result).toMatchObject({ verified: 'digest', wastedBytes: 0 });
   });
 });
@@ -132,7 +131,7 @@ interface Shared {
 
 /** Sixteen transfers of one worker at the same time. */
 async function together(nginx: Nginx, shared: Shared): Promise<{ error: unknown; tries: TryRecord[] }[]> {
-  const http = createHttp({ addressPolicy: parseAddressPolicy(['127.0.0.0/8']), timeouts: PATIENCE });
+  const http = createHttp({ addressPolicy: parseAddressPolicy(['127.0.0.0/8']) });
   try {
     return await Promise.all(Array.from({ length: FILES }, (_, n) => one(nginx, n, http, shared)));
   } finally {

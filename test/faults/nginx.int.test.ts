@@ -24,7 +24,6 @@ await writeFile(join(root, 'ipfs', file.cid), file.bytes);
 
 const { nginx, whyNot } = await have();
 const test = nginx === undefined ? it.skip : it;
-const PATIENCE = { headersMs: 10_000, stallMs: 10_000, lowSpeedMs: 10_000 };
 
 /** nginx itself, or why this machine cannot have it. */
 async function have(): Promise<{ nginx: Nginx | undefined; whyNot: string }> {
@@ -45,7 +44,7 @@ describe(`nginx as an honest origin${whyNot}`, () => {
   const mirrorUrl = (): string => `${nginx!.url}/${file.name}`;
 
   test('CH3 gives a file by ranges over few connections', async () => {
-    const run = await bench.obtain({ file, mirrors: [mirrorUrl()], timeouts: PATIENCE });
+    const run = await bench.obtain({ file, mirrors: [mirrorUrl()] });
     expect(run.error).toBeUndefined();
     expect(run.result).toMatchObject({ verified: 'digest', wastedBytes: 0 });
     expect(run.tries.length).toBeGreaterThan(1);
@@ -54,7 +53,7 @@ describe(`nginx as an honest origin${whyNot}`, () => {
 
   test('RE1 RE2 continues where another origin broke off', async () => {
     await bench.interruptedAt(10 * MIB, { file, mirrors: [''] });
-    const run = await bench.obtain({ file, mirrors: [mirrorUrl()], timeouts: PATIENCE });
+    const run = await bench.obtain({ file, mirrors: [mirrorUrl()] });
     expect(run.result).toMatchObject({ verified: 'digest', resumedBytes: 10 * MIB, wastedBytes: 0 });
   });
 
@@ -64,7 +63,6 @@ describe(`nginx as an honest origin${whyNot}`, () => {
       file,
       gateways: [liar],
       mirrors: [mirrorUrl()],
-      timeouts: PATIENCE,
       options: { strategy: 'parallel' },
     });
     expect(run.result).toMatchObject({ verified: 'leaves' });
@@ -72,10 +70,10 @@ describe(`nginx as an honest origin${whyNot}`, () => {
   });
 
   test('HR19 A11 answers 404 and 416 as RFC 9110 says, and we take them for what they are', async () => {
-    const missing = await bench.obtain({ file, mirrors: [`${nginx!.url}/none`], timeouts: PATIENCE });
+    const missing = await bench.obtain({ file, mirrors: [`${nginx!.url}/none`] });
     expect(missing.error).toMatchObject({ name: 'ExhaustedError', mayPass: false });
     const longer = { sizeBytes: file.bytes.length + MIB };
-    const wrong = await bench.obtain({ file, mirrors: [mirrorUrl()], identity: longer, timeouts: PATIENCE });
+    const wrong = await bench.obtain({ file, mirrors: [mirrorUrl()], identity: longer });
     expect(wrong.tries[0]?.failure).toMatchObject({ kind: 'size-mismatch' });
     const http = createHttp({ addressPolicy: parseAddressPolicy(['127.0.0.0/8']) });
     const beyond = { start: file.bytes.length + 5, end: file.bytes.length + MIB };
@@ -94,13 +92,12 @@ describe(`nginx as an honest origin${whyNot}`, () => {
     const secure = await startNginx({ root, workDir: join(folder, 'tls'), cacheDir: testCacheDir(), tls });
     try {
       const mirrors = [`${secure.url}/${file.name}`];
-      const stranger = await bench.obtain({ file, mirrors, timeouts: PATIENCE });
+      const stranger = await bench.obtain({ file, mirrors });
       expect(stranger.error).toMatchObject({ name: 'ExhaustedError', message: expect.stringMatching(/certificate/) });
       await bench.interruptedAt(10 * MIB, { file, mirrors: [''] });
       const run = await bench.obtain({
         file,
         mirrors,
-        timeouts: { ...PATIENCE, tlsMs: 5_000 },
         http: { ca: LOOPBACK_TLS.cert },
       });
       expect(run.result).toMatchObject({ verified: 'digest', resumedBytes: 10 * MIB, wastedBytes: 0 });

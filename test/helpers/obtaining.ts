@@ -7,6 +7,7 @@ import type { LeafTable } from '#content/leaf/leaf-table';
 import type { FileSpec, SourceSpec } from '#core/file-spec';
 import { LAYERS } from '#core/layer';
 import { silentLogger, type Logger } from '#core/logger';
+import { MINUTE_MS } from '#core/units';
 import { parseAddressPolicy } from '#http/address/address-policy';
 import { createHttp, type HttpOptions, type HttpTimeouts } from '#http/pool';
 import { OriginGates } from '#sources/guards/limited';
@@ -99,14 +100,10 @@ export interface Obtaining {
   interruptedAt(position: number, request: ObtainRequest): Promise<ObtainRun>;
 }
 
-/** Patience of tests: long enough for a busy machine, short enough not to be noticed. */
-const QUICK: HttpTimeouts = {
-  lookupMs: 300,
-  connectMs: 300,
-  tlsMs: 300,
-  headersMs: 250,
-  stallMs: 250,
-  lowSpeedMs: 250,
+/** On a busy machine origins are slow too: a test of sources that are late says how long it waits for them. */
+const PATIENT: HttpTimeouts = {
+  ...{ lookupMs: MINUTE_MS, connectMs: MINUTE_MS, tlsMs: MINUTE_MS },
+  ...{ headersMs: MINUTE_MS, stallMs: MINUTE_MS, lowSpeedMs: MINUTE_MS },
   lowSpeedBytesPerSecond: 1024,
 };
 
@@ -168,7 +165,7 @@ export function obtaining(): Obtaining {
 async function run(request: ObtainRequest, partialPath: string, closers: (() => unknown)[]): Promise<ObtainRun> {
   const http = createHttp({
     addressPolicy: parseAddressPolicy(['127.0.0.0/8', '::1']),
-    timeouts: { ...QUICK, ...request.timeouts },
+    timeouts: { ...PATIENT, ...request.timeouts },
     ...request.http,
   });
   closers.push(() => http.close());

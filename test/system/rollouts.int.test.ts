@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { silentLogger } from '#core/logger';
 import { MIB } from '#core/units';
 import { connect } from '#database/sql/connect';
@@ -20,35 +20,43 @@ describe('rollouts with real workers', () => {
     sampleFile('model.bin', 2 * MIB, `model ${seed}`),
     sampleFile('config.json', 3000, `config ${seed}`),
   ];
-  const [first, second] = [files('1'), files('2')];
   let origin: Origin;
   let system: System;
-
   let folder: string;
-  beforeEach(async () => {
+  /** Of this test, and the files of its two versions. */
+  let model = 'sample-0';
+  let first: SampleFile[];
+  let second: SampleFile[];
+
+  beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'haulier-commands-'));
     const note = `require('node:fs').appendFileSync(${JSON.stringify(join(folder, 'notes'))}, process.env.HAULIER_VERSION + '\\n')`;
     const commands = { note: { run: [process.execPath, '-e', note] }, refuse: { run: ['/bin/false'] } };
     await writeFile(join(folder, 'commands.json'), JSON.stringify({ commands }));
-    origin = await startOrigin(hubOf(first));
+    origin = await startOrigin(hubOf([]));
     const env = { HAULIER_LABELS: 'gpu=true', HAULIER_COMMANDS: join(folder, 'commands.json') };
     system = await startSystem({ origin, hosts: HOSTS, env });
     await until(async () => (await system.client.listHosts('gpu=true')).length === 3, { what: 'all hosts report' });
-    await system.client.publishVersion(sampleManifest('sample', first, '1'));
   });
-  afterEach(async () => {
+  beforeEach(async () => {
+    model = `sample-${Number(model.split('-')[1]) + 1}`;
+    [first, second] = [files(`${model} 1`), files(`${model} 2`)];
+    origin.serve(hubOf(first));
+    await system.client.publishVersion(sampleManifest(model, first, '1'));
+  });
+  afterAll(async () => {
     await system.stop();
     await origin.close();
     await rm(folder, { recursive: true, force: true });
   });
 
   const deploy = (version: string, ...more: string[]) => {
-    const args = ['deploy', `sample@${version}`, '--hosts', 'gpu=true', '--wait', '--json', ...more];
+    const args = ['deploy', `${model}@${version}`, '--hosts', 'gpu=true', '--wait', '--json', ...more];
     const { child, ended } = startCli(args, { env: { HAULIER_URL: system.apiUrl, HAULIER_TOKEN: system.token } });
     return { child, ended: ended.then(({ code, stdout, stderr }) => ({ code, stderr, document: JSON.parse(stdout) })) };
   };
   const shown = (host: string, path: string): Promise<string> =>
-    sha256OfFile(join(system.homeOf(host), 'models', 'sample', path));
+    sha256OfFile(join(system.homeOf(host), 'models', model, path));
   const expectEverywhere = async (wanted: readonly SampleFile[]): Promise<void> => {
     for (const host of HOSTS) for (const { path, sha256 } of wanted) expect(await shown(host, path)).toBe(sha256);
   };
@@ -70,7 +78,7 @@ describe('rollouts with real workers', () => {
     expect(events.sort()).toEqual(['canary', 'wave-2', 'wave-3']);
 
     origin.serve(hubOf(second));
-    await system.client.publishVersion(sampleManifest('sample', second, '2'));
+    await system.client.publishVersion(sampleManifest(model, second, '2'));
     expect((await deploy('2').ended).code).toBe(0);
     await expectEverywhere(second);
 
@@ -84,7 +92,7 @@ describe('rollouts with real workers', () => {
   it('store a version without showing it, then show it everywhere without a byte and run the allowed command', async () => {
     expect((await deploy('1').ended).code).toBe(0);
     origin.serve(hubOf(second));
-    await system.client.publishVersion(sampleManifest('sample', second, '2'));
+    await system.client.publishVersion(sampleManifest(model, second, '2'));
     expect((await deploy('2', '--mode', 'download').ended).code).toBe(0);
     await expectEverywhere(first);
 
@@ -107,6 +115,7 @@ describe('rollouts with real workers', () => {
 
   it('N01 N10 go on while their API is killed and another one runs, and a waiting command stays with them', async () => {
     origin.rules.push({ path: 'model.bin', fault: { do: 'drip', bytesPerSecond: 600_000 } });
+    const earlier = (await system.client.listRollouts()).rollouts.length;
     const ending = deploy('1', '--canary', '1', '--max-disconnect', '60s');
     const id = await theRollout();
     await until(async () => (await system.client.getRollout(id)).counts.running > 0, { what: 'the canary runs' });
@@ -118,8 +127,9 @@ describe('rollouts with real workers', () => {
     const { code, document } = await ending.ended;
     expect([code, document]).toMatchObject([0, { id, counts: { succeeded: 3 } }]);
     const { rollouts } = await system.client.listRollouts();
-    expect(rollouts).toHaveLength(1);
+    expect(rollouts).toHaveLength(earlier + 1);
     await expectEverywhere(first);
+    origin.rules.pop();
   });
 
   it('N05 wait for a host that is offline, and give it the version when it returns', async () => {

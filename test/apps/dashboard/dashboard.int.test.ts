@@ -169,7 +169,7 @@ describe('the dashboard', () => {
 
   it('shows a viewer everything, and nothing that acts', async () => {
     await ensureAdmin();
-    const session = await tabs.signIn('vera');
+    const page = await tabs.open(await tabs.signIn('vera'), '/');
     for (const path of [
       ...[
         '/rollouts',
@@ -181,8 +181,7 @@ describe('the dashboard', () => {
         '/swarms',
       ],
     ]) {
-      const page = await tabs.open(session, path);
-      await settled(page);
+      await goTo(page, path);
       const buttons = page.getByRole('main').getByRole('button', { disabled: false });
       const acts = (await buttons.allTextContents()).filter((text) => ACTS.test(text));
       expect([path, acts]).toEqual([path, []]);

@@ -24,10 +24,11 @@ const open = async (...args: Parameters<typeof startOrigin>): Promise<Origin> =>
   return origin;
 };
 
+/** Of requests that must end before anything comes. */
 const FAST = { headersMs: 150, stallMs: 150, lowSpeedMs: 300, connectMs: 200, lookupMs: 200, tlsMs: 200 };
 
 function client(options: HttpOptions = {}): Http {
-  const http = createHttp({ addressPolicy: parseAddressPolicy(['127.0.0.0/8']), timeouts: FAST, ...options });
+  const http = createHttp({ addressPolicy: parseAddressPolicy(['127.0.0.0/8']), ...options });
   closers.push(() => http.close());
   return http;
 }
@@ -82,12 +83,12 @@ describe('a request', () => {
 
   it('C01 HT6 says timed-out when the body stalls', async () => {
     const origin = await open(someBytes(100_000), [{ do: 'stall', afterBytes: 10 }]);
-    await expect(ask(client(), `${origin.url}/files/x`)).rejects.toMatchObject({ kind: 'timed-out' });
+    await expect(ask(client({ timeouts: FAST }), `${origin.url}/files/x`)).rejects.toMatchObject({ kind: 'timed-out' });
   });
 
   it('C05 HT7 says timed-out when no header comes in time, and waits until then', async () => {
     const origin = await open(someBytes(10), [{ do: 'hang' }, { do: 'delay', ms: 60 }]);
-    await expect(ask(client(), `${origin.url}/files/x`)).rejects.toMatchObject({ kind: 'timed-out' });
+    await expect(ask(client({ timeouts: FAST }), `${origin.url}/files/x`)).rejects.toMatchObject({ kind: 'timed-out' });
     expect((await ask(client(), `${origin.url}/files/x`)).bytes).toBe(10);
   });
 
@@ -125,7 +126,7 @@ describe('a request', () => {
 
   it('says aborted when stopped before, while connecting and in the body', async () => {
     const origin = await open(someBytes(10_000_000), [{ do: 'none' }, { do: 'stall', afterBytes: 1000 }]);
-    const http = client({ timeouts: { ...FAST, stallMs: 60_000 } });
+    const http = client();
     await expect(ask(http, `${origin.url}/files/x`, {}, AbortSignal.abort())).rejects.toMatchObject({
       kind: 'aborted',
     });
@@ -212,12 +213,12 @@ describe('a request', () => {
     await once(silent, 'listening');
     closers.push(() => silent.close());
     const { port } = silent.address() as AddressInfo;
-    const deaf = client({ resolve: () => new Promise(() => undefined) });
+    const deaf = client({ timeouts: FAST, resolve: () => new Promise(() => undefined) });
     await expect(ask(deaf, 'http://gateway.example/')).rejects.toMatchObject({
       kind: 'unreachable',
       message: expect.stringContaining('DNS'),
     });
-    await expect(ask(client(), `https://127.0.0.1:${port}/`)).rejects.toMatchObject({
+    await expect(ask(client({ timeouts: FAST }), `https://127.0.0.1:${port}/`)).rejects.toMatchObject({
       kind: 'unreachable',
       message: expect.stringContaining('TLS'),
     });

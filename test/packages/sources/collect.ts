@@ -35,7 +35,8 @@ export async function collect(
   return { head, bytes: Buffer.concat(chunks), error };
 }
 
-const QUICK = { headersMs: 150, stallMs: 150, lowSpeedMs: 300, connectMs: 300, lookupMs: 300, tlsMs: 300 };
+/** On a busy machine an answer of this process itself comes late, too. */
+const QUICK = { headersMs: 1000, stallMs: 1000, lowSpeedMs: 1000, connectMs: 1000, lookupMs: 1000, tlsMs: 1000 };
 
 /** A client for origins on loopback that loses patience soon. */
 export const quickHttp = (options: HttpOptions = {}): Http =>

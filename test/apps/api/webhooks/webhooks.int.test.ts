@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Problem } from '#contracts/http/problem';
 import type { WebhookList } from '#contracts/http/webhooks';
 import { claimDeliveries } from '#database/webhooks/claim-deliveries';
@@ -7,10 +7,10 @@ import { sendMessage } from '../../../../apps/api/webhooks/send-message.ts';
 import { startWebhooks, type WebhookKit } from './webhook-kit.ts';
 
 let kit: WebhookKit;
-beforeEach(async () => {
+beforeAll(async () => {
   kit = await startWebhooks();
 });
-afterEach(() => kit.stop());
+afterAll(() => kit.stop());
 
 describe('webhooks', () => {
   it('are for admins alone, and show their secret once', async () => {

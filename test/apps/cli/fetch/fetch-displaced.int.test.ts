@@ -7,6 +7,7 @@ import { MIB } from '#core/units';
 import { runCli, startCli } from '../../../helpers/cli.ts';
 import { makeBlocks } from '../../../helpers/dag/dag.ts';
 import { sha256Of, someBytes } from '../../../helpers/origin/origin-content.ts';
+import { hold } from '../../../helpers/origin/origin-fault.ts';
 import { startOrigin, type Origin } from '../../../helpers/origin/origin.ts';
 import { sha256OfFile } from '../../../helpers/sample-file.ts';
 import { until } from '../../../helpers/until.ts';
@@ -51,8 +52,8 @@ describe('a fetch that stands still and is taken for gone', () => {
     ['with bytes, after its successor is done', MIB, true],
   ])('H05 HD7 ends as busy when it wakes up %s, and touches nothing of it', (_what, stopAtBytes, wakesLate) =>
     inPlace(async ({ home, origin, start }) => {
-      if (stopAtBytes === 0) origin.rules.push({ fault: { do: 'hang' }, times: 1 });
-      const silent = start(['--limit-rate', '1M']);
+      origin.rules.push({ fault: stopAtBytes === 0 ? { do: 'hang' } : hold(4 * MIB).fault });
+      const silent = start([]);
       await until(silent.hasTarget, { what: 'it has the target' });
       await until(() => silent.doneBytes() >= stopAtBytes, { what: 'it has its bytes' });
       silent.child.kill('SIGSTOP');
@@ -76,11 +77,13 @@ describe('a fetch that stands still and is taken for gone', () => {
   it.concurrent('H05 RE1 keeps its bytes for its successor, also where only a digest proves them', () =>
     inPlace(async ({ home, origin }) => {
       const args = ['fetch', `${origin.url}/files/model.bin`, '--sha256', sha256, '-o', 'm'];
+      origin.rules.push({ fault: hold(7 * MIB).fault });
       const silent = startCli([...args, '--limit-rate', '1M', '--progress', 'json'], { cwd: home });
       await until(() => readdir(home).then((names) => names.some((name) => name.endsWith('.part.journal'))), {
         what: 'its first checkpoint',
       });
       silent.child.kill('SIGSTOP');
+      origin.rules.pop();
       const again = await runCli([...args, '--json'], { cwd: home });
       const report = JSON.parse(again.stdout) as { resumedBytes: number; sources: { bytes: number }[] };
       expect(report.resumedBytes).toBeGreaterThan(0);

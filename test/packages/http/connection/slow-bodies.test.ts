@@ -93,12 +93,13 @@ describe.each([
       sentAt = performance.now();
       response.end(CONTENT.subarray(-100));
     });
-    const lateMs: number[] = [];
-    for (let round = 0; round < 3; round += 1) {
+    // Other work of the machine may make one late, and a pause between reads makes all of them late.
+    let leastMs = Infinity;
+    for (let round = 0; round < 20 && leastMs >= 15; round += 1) {
       await http.request({ url, source: 'test' }, consumer().sink, never);
-      lateMs.push(performance.now() - sentAt);
+      leastMs = Math.min(leastMs, performance.now() - sentAt);
     }
-    expect(Math.min(...lateMs)).toBeLessThan(15);
+    expect(leastMs).toBeLessThan(15);
   });
 
   it('hands over all that came before the connection broke off', async () => {
@@ -114,14 +115,14 @@ describe.each([
   });
 
   it('that stops is given up after the time without a byte, no later', async () => {
-    const { url, http } = await start(secure, (response) => drip(response, 400 * KIB), { stallMs: 300 });
+    const { url, http } = await start(secure, (response) => drip(response, 400 * KIB), { stallMs: 1500 });
     const { seen, sink } = consumer();
     let lastAt = 0;
     const data = (chunk: Uint8Array) => ((lastAt = performance.now()), sink.data(chunk));
     await expect(http.request({ url, source: 'test' }, { ...sink, data }, never)).rejects.toMatchObject({
       kind: 'timed-out',
     });
-    expect(performance.now() - lastAt).toBeGreaterThan(290);
+    expect(performance.now() - lastAt).toBeGreaterThan(1490);
     expect(seen.chunks.reduce((sum, length) => sum + length, 0)).toBe(400 * KIB);
   });
 
