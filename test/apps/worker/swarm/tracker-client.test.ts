@@ -59,7 +59,7 @@ describe('what a host tells a tracker', () => {
 
   it('EX2 announces while it fetches files that others do not learn of, and no longer', async () => {
     host.answer = () => ({ ...answerOf({}), files: [] });
-    const end = host.tracker.fetches();
+    const { end } = host.tracker.fetches();
     await pass(100);
     expect(host.announced).toEqual([expect.objectContaining({ isFetching: true, files: [] })]);
     await pass(2000);

@@ -93,6 +93,21 @@ describe('leases that end without their piece, and hosts that lie', () => {
     await gets(b);
   });
 
+  it('L16 leaves an origin alone that wanted it before any lease, as long as the longest pause that a host tells', async () => {
+    const [a, b, c] = [hostOf('a', 4), hostOf('b', 4), hostOf('c', 4)];
+    const known = async () => (await readSwarm(test.redis, test.settings.prefix, fileOf(4).cid))!;
+    expect(await a.announce({ originPauseMs: SOON_MS })).toMatchObject({ isPaused: true, leases: [] });
+    const { nowMs, originPausedUntil } = await known();
+    expect(originPausedUntil - nowMs).toBeGreaterThan(0);
+    await b.announce({ originPauseMs: 1 });
+    expect((await known()).originPausedUntil).toBe(originPausedUntil);
+    // Its sources are paused for longer than it waits for them.
+    await c.announce();
+    await c.leave({ originPauseMs: 2 * SOON_MS });
+    expect((await known()).originPausedUntil).toBeGreaterThan(originPausedUntil);
+    await gets(b);
+  });
+
   it('L13 knows everything again after one round of announces when Redis lost it', async () => {
     const [a, b] = [hostOf('a', 8), hostOf('b', 8)];
     await a.announce();
