@@ -76,7 +76,7 @@ export class SharedDownload {
    */
   async start(originPauseMs?: TrackedFileOptions['originPauseMs']): Promise<void> {
     this.#originPauseMs = originPauseMs;
-    await this.#tracked?.first();
+    await this.#askTracker();
     this.share.start();
   }
 
@@ -113,6 +113,7 @@ export class SharedDownload {
     const { tracker } = this.#options;
     if (tracker === undefined || !isTracked(this.#cid, sizeBytes)) return;
     const onAnswer = (urls: readonly string[]): void => {
+      this.#book.set('other files', []);
       this.#book.set('tracker', urls);
       this.share.wake();
     };
@@ -121,9 +122,18 @@ export class SharedDownload {
     this.#tracked = tracker.track({ cid: this.#cid, named, sizeBytes, onAnswer, originPauseMs });
   }
 
+  /** Hosts that do not reach the API begin at about the same time, so those that are known from other files may fetch this one too. */
+  async #askTracker(): Promise<void> {
+    await this.#tracked?.first();
+    if (this.#tracked?.isAnswered === false) this.#book.set('other files', this.#options.tracker!.nearUrls);
+  }
+
   #begin(file: HeldFile): void {
     const { growing } = this.#options;
-    if (this.#tracked === undefined) this.#track(file.table.sizeBytes);
+    if (this.#tracked === undefined) {
+      this.#track(file.table.sizeBytes);
+      void this.#askTracker();
+    }
     this.#tracked?.begin(file);
     this.#withdraw();
     this.#withdraw = growing.offer({ ...file, model: this.#job.model?.name ?? null });

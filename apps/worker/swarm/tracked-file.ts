@@ -125,6 +125,16 @@ export class TrackedFile implements PieceLeases {
     return host !== undefined && host.site !== this.#site;
   }
 
+  /** The tracker has said something of it. */
+  get isAnswered(): boolean {
+    return this.#answeredAt !== undefined;
+  }
+
+  /** Addresses of the hosts of the own site that it is fetched from, or would be. */
+  get nearUrls(): readonly string[] {
+    return this.#hosts.urlsOf(this.#site);
+  }
+
   /** Resolves with the first answer, or when it takes too long. */
   first(): Promise<void> {
     if (this.#answeredAt !== undefined || this.#isRefused) return Promise.resolve();

@@ -44,6 +44,8 @@ const REFUSED_MS = 5 * MINUTE_MS;
 const STOP_MS = SECOND_MS;
 /** Files that the host has and gives; the least recently fetched are not told any more. */
 const MOST_SEEDS = 32;
+/** Hosts that are asked for a file which the tracker does not say anything of. */
+const MOST_NEAR = 32;
 /** Files of one announce. */
 const MOST_FILES = 64;
 /** The API has no tracker, or not for this host. */
@@ -157,6 +159,11 @@ export class TrackerClient {
   /** Files that are announced as complete. */
   get seeds(): readonly TrackedFile[] {
     return [...this.#files.values()].filter(({ phase }) => phase === 'seeding');
+  }
+
+  /** Addresses of hosts of the own site that are known from any file. */
+  get nearUrls(): readonly string[] {
+    return [...new Set([...this.#files.values()].flatMap((file) => file.nearUrls))].slice(0, MOST_NEAR);
   }
 
   /** What shows other hosts that this one may fetch the files; undefined where none is given. */

@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { AuditList } from '#contracts/http/access/audit';
+import type { DownloadRequest } from '#contracts/http/downloads';
 import type { Problem } from '#contracts/http/problem';
 import type { SwarmKey } from '#contracts/swarm';
 import type { SwarmView } from '#contracts/swarm-view';
 import { MIB } from '#core/units';
 import { readPeerToken } from '#http/peer-token';
+import { makeBlocks } from '../../../helpers/dag/dag.ts';
+import { bytesOf } from '../../../helpers/transfer-kit.ts';
 import { until } from '../../../helpers/until.ts';
 import { startApp, type TestApp } from '../start-app.ts';
 import { CID, EnrolledHost, NAMED } from './fleet-kit.ts';
@@ -79,6 +82,26 @@ describe('the tracker of the API', () => {
     const authorization = `Bearer ${hosts[1]!.token}`;
     const key = (await second.call('GET', '/api/swarm/key', undefined, { authorization })).json<SwarmKey>();
     expect(readPeerToken(key.publicKey, answer.token!, Date.now())).toMatchObject({ host: 'gpu-0', cids: [CID] });
+  });
+
+  it('L28 gives a token for files too that the host is to fetch, in case the API is away when it begins, and for no others', async () => {
+    const [next, cancelled, ofOther] = ['next', 'cancelled', 'of another host'].map(
+      (text) => makeBlocks(bytesOf(10, text), { profile: 'unixfs-v1-2025' }).cid,
+    );
+    const order = async (host: string, cid: string): Promise<string> => {
+      const files = [{ path: cid, cid, sizeBytes: MIB }];
+      const { downloads } = (await api.call('POST', '/api/downloads', { files, host })).json<DownloadRequest>();
+      return downloads[0]!.id;
+    };
+    const [host] = await EnrolledHost.enrolMany(api, ['queued'], PIECES);
+    await order('queued', next!);
+    await api.call('POST', `/api/downloads/${await order('queued', cancelled!)}/cancel`);
+    await order('gpu-0', ofOther!);
+    const { token } = await host!.announce(api, { file: { want: 0 } });
+    const authorization = `Bearer ${host!.token}`;
+    const { publicKey } = (await api.call('GET', '/api/swarm/key', undefined, { authorization })).json<SwarmKey>();
+    expect(readPeerToken(publicKey, token!, Date.now())!.cids).toEqual([CID, next!].sort());
+    await host!.announce(api, { file: { state: 'gone' } });
   });
 
   it('L13 goes on after Redis was emptied in the middle: one round, and no lease is given twice', async () => {
