@@ -84,6 +84,17 @@ describe('the tracker of the API', () => {
     expect(readPeerToken(key.publicKey, answer.token!, Date.now())).toMatchObject({ host: 'gpu-0', cids: [CID] });
   });
 
+  it('L16 leases nothing from an origin that a host says is paused before it has a lease, and shows how long that lasts', async () => {
+    await empty();
+    const [host] = await EnrolledHost.enrolMany(api, ['patient'], PIECES);
+    expect(await host!.announce(api, { file: { originPauseMs: 1000 } })).toMatchObject({ leases: [], wait: 'paused' });
+    const { originPausedMs } = await view();
+    expect(originPausedMs).toBeGreaterThan(0);
+    expect(originPausedMs).toBeLessThanOrEqual(1000);
+    await until(async () => (await host!.announce(second)).leases.length > 0, { what: 'the pause has ended' });
+    await host!.announce(api, { file: { state: 'gone' } });
+  });
+
   it('L28 gives a token for files too that the host is to fetch, in case the API is away when it begins, and for no others', async () => {
     const [next, cancelled, ofOther] = ['next', 'cancelled', 'of another host'].map(
       (text) => makeBlocks(bytesOf(10, text), { profile: 'unixfs-v1-2025' }).cid,

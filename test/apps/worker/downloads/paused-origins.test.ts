@@ -44,7 +44,7 @@ describe('a worker that begins a file of servers that asked other hosts for a pa
   const isPaused = ({ url }: Origin, ms: number): void =>
     health.coolDown(url, ms, undefined, { kind: 'throttled', message: 'it asked another host of the fleet' });
 
-  function fetch(cid: string | undefined, swarm: FetcherDeps['swarm']) {
+  function fetch(cid: string | undefined, swarm: FetcherDeps['swarm'], partial = 'partial') {
     const layers = ['origin', 'peer'] as const;
     const shared = { gateways: [], hfEndpoint: 'http://hub.invalid', layers, http, health, logger: silentLogger };
     const fetcher = createFetcher({
@@ -61,20 +61,26 @@ describe('a worker that begins a file of servers that asked other hosts for a pa
     const sources = [first!, second!].map(({ url }) => ({ kind: 'mirror' as const, url: `${url}/files/model.bin` }));
     const file = { path: 'model.bin', sizeBytes: bytes.length, digests: { sha256: sha256Of(bytes) }, sources };
     return fetcher.fetch(aJob({ file: { ...file, cid } }), {
-      ...{ partialPath: join(bench.folder, 'partial'), salvage: [], signal: undefined, onTry: undefined },
+      ...{ partialPath: join(bench.folder, partial), salvage: [], signal: undefined, onTry: undefined },
       ...{ logger: silentLogger, throttle: createThrottle(undefined), onProgress: undefined },
     });
   }
 
   it('L16 asks none of them for a file that no other host learns of, before it knows the pauses', async () => {
-    let ended = 0;
-    const mayBegin = new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
-      for (const origin of [first!, second!]) isPaused(origin, 2 * MINUTE_MS);
+    let [ended, begin] = [0, (): void => undefined];
+    const swarmOf = (mayBegin: Promise<void>): FetcherDeps['swarm'] => ({
+      join: notShared,
+      fetches: () => ({ mayBegin, end: () => void (ended += 1) }),
     });
-    const swarm = { join: notShared, fetches: () => ({ mayBegin, end: () => void (ended += 1) }) };
-    await expect(fetch(undefined, swarm)).rejects.toThrow('is paused, because of "it asked another host of the fleet"');
-    expect([...first!.requests, ...second!.requests]).toEqual([]);
-    expect(ended).toBe(1);
+    const waiting = fetch(undefined, swarmOf(new Promise((resolve) => (begin = resolve))), 'waiting');
+    // Another file that may begin is fetched from start to end meanwhile.
+    await fetch(undefined, swarmOf(Promise.resolve()), 'other');
+    expect(first!.requests).toHaveLength(1);
+    for (const origin of [first!, second!]) isPaused(origin, 2 * MINUTE_MS);
+    begin();
+    await expect(waiting).rejects.toThrow('is paused, because of "it asked another host of the fleet"');
+    expect([...first!.requests, ...second!.requests]).toHaveLength(1);
+    expect(ended).toBe(2);
   });
 
   it('L16 tells the swarm how long all of them are paused, without those that it does not ask any more', async () => {

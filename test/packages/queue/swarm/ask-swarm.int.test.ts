@@ -48,6 +48,13 @@ describe('the swarm of a file in Redis', () => {
     expect((await held())!.origin.bytes).toBe(FILE.sizeBytes);
   });
 
+  it('L11 leases a piece to one of two hosts that are about to get it at the same moment', async () => {
+    const [a, b] = ['a', 'b'].map((name) => new AnnouncingHost(test, name, fileOf(1)));
+    // Both are told that it is free before either of them takes it.
+    await Promise.all([a!.announce(), b!.announce()]);
+    expect([...a!.leases, ...b!.leases]).toHaveLength(1);
+  });
+
   it('L11 fetches one copy into each site', async () => {
     const [here, there, beside] = [hostOf('a', 'eu'), hostOf('b', 'us'), hostOf('c', 'us')];
     await here.announce();

@@ -72,6 +72,27 @@ describe('leases that end without their piece, and hosts that lie', () => {
     expect((await d.announce()).leases.length).toBeGreaterThan(0);
   });
 
+  it('L11 ends no later lease of a piece when what was said of an earlier one is said again', async () => {
+    const a = hostOf('a');
+    await a.announce();
+    const reports = a.reports('failed');
+    const clockMs = async (): Promise<number> => {
+      const [seconds, micros] = (await test.redis.time()).map(Number);
+      return 1000 * seconds! + Math.floor(micros! / 1000);
+    };
+    /** The name of a lease has the millisecond in which it began. */
+    const later = async (): Promise<void> => {
+      const ms = await clockMs();
+      await until(async () => (await clockMs()) > ms, { what: 'the next millisecond' });
+    };
+    const ids = async (): Promise<string[]> => (await a.announce({ reports })).leases.map(({ id }) => id);
+    await later();
+    const again = await ids();
+    expect(again).not.toEqual(reports.map(({ id }) => id));
+    await later();
+    expect(await ids()).toEqual(again);
+  });
+
   it('L12 ends the leases of a worker that started again', async () => {
     const [a, b] = [hostOf('a'), hostOf('b')];
     await a.announce();
