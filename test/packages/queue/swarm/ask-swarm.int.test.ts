@@ -55,6 +55,18 @@ describe('the swarm of a file in Redis', () => {
     expect([...a!.leases, ...b!.leases]).toHaveLength(1);
   });
 
+  it('L11 leases no piece of another site to a host when another one of its site has just got it', async () => {
+    const [far, here, beside] = ['far', 'here', 'beside'].map((name) =>
+      Object.assign(new AnnouncingHost(test, name, fileOf(1)), { site: name === 'far' ? 'eu' : 'us' }),
+    );
+    far!.map.add(0);
+    await far!.announce();
+    beside!.map.add(0);
+    // It is told that no host of its site has the piece, before the other one says that it has it.
+    const [answer] = await Promise.all([here!.announce(), beside!.announce()]);
+    expect([answer!.counts.siteHolders, here!.leases]).toEqual([[0], []]);
+  });
+
   it('L11 fetches one copy into each site', async () => {
     const [here, there, beside] = [hostOf('a', 'eu'), hostOf('b', 'us'), hostOf('c', 'us')];
     await here.announce();
