@@ -88,7 +88,7 @@ export function createWorker(
   tellNotices(storeNotices, maintenance, publish);
   const handling = { handler, onUnhandledFailure: tellUnhandledFailure(publish), logger };
   const consumer = new JobConsumer({ ...handling, redis, prefix, identity, host, pool, concurrency });
-  const server = storeServer(config, store, http, toldOf(metrics, swarm), withTokens(shares, swarm), logger);
+  const server = storeServer(config, store, http, toldOf(metrics, swarm), withTokens(shares, swarm, sources), logger);
   const hostLock = lockOfHost(config, identity, redis, { publish: append, onHostLost }, logger);
   const start = async (isStopped: () => boolean): Promise<void> => {
     commands.start();
@@ -152,7 +152,11 @@ function openSwarm(
   return { guarded, swarm: workerSwarm(swarm, options) };
 }
 
-const withTokens = (shares: ReturnType<typeof sharedFiles>, { allowedBy }: WorkerSwarm) => ({ ...shares, allowedBy });
+const withTokens = (
+  shares: ReturnType<typeof sharedFiles>,
+  { allowedBy }: WorkerSwarm,
+  guards: ReturnType<typeof knownSources>,
+) => ({ ...shares, allowedBy, guards });
 
 /** What the server of this host tells of its answers. */
 const toldOf = (

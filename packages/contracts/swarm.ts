@@ -74,6 +74,9 @@ const AnnouncedFile = z
     originBytes: Count.optional().describe(
       'bytes that sources other than hosts sent for it in this transfer, wasted ones included; left out: its leases are counted instead',
     ),
+    originPauseMs: Count.optional().describe(
+      'how long every source of the file but hosts still has a pause that it asked a host of the fleet for; left out: one of them may be asked',
+    ),
     transfer: z
       .object({
         beganMs: Count.describe('milliseconds since it began'),

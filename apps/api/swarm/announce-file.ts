@@ -56,6 +56,7 @@ function said(announce: FileAnnounce, map: PieceMap): HostAnnounce {
   return {
     ...{ site: announcer.site, boot: body.boot, state: file.state, map, down, up, diskBound: body.diskBound },
     ...{ rollout: allowed.rollout ?? '', originBytes: file.originBytes, transfer: file.transfer },
+    originPauseMs: isQuarantined ? undefined : file.originPauseMs,
     // A quarantined host may fetch, and no other host fetches from it.
     urls: isQuarantined ? [] : body.urls,
     goneMs: MISSED_INTERVALS * intervalMs + SECOND_MS,

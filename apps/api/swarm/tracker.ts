@@ -1,8 +1,10 @@
+import { canonicalCid } from '#content/cid/canonical-cid';
 import type { AnnounceBody, AnnouncedFile, Announced, AnsweredFile } from '#contracts/swarm';
 import { BoundedMap } from '#core/bounded-map';
 import { LEECHING_INTERVAL_MS, QUARANTINE_MS, SEEDING_INTERVAL_MS } from '#core/swarm/lease-time';
 import { hostKey } from '#core/text/host-name';
 import { SECOND_MS } from '#core/units';
+import { awaitedCids } from '#database/hosts/swarm-hosts';
 import { ensureSetting } from '#database/sql/setting-queries';
 import { makePeerTokenKey, PEER_TOKEN_MS, publicHalfOf, signPeerToken } from '#http/peer-token';
 import { noteSwarms } from '#queue/swarm/list-swarms';
@@ -23,13 +25,15 @@ const NOTED_EVERY_MS = 5 * SECOND_MS;
 const MAX_NOTED = 10_000;
 /** A token is given again while it is good for at least this long. */
 const LEAST_LEFT_MS = PEER_TOKEN_MS / 2;
+/** Files that a token is good for beside those that are announced: while this API is away, hosts show it to each other for files that they begin. */
+const MOST_AWAITED = 32;
 /** Tokens that are remembered; a host has one at a time. */
 const MOST_GIVEN = 4096;
 
 interface GivenToken {
   readonly text: string;
   /** CIDs that it names. */
-  readonly names: string;
+  readonly cids: readonly string[];
   /** Wall clock, milliseconds. */
   readonly untilMs: number;
 }
@@ -70,7 +74,7 @@ export class Tracker {
     await this.#note(body.files.filter(({ cid, state }) => allowed.has(cid) && state !== 'gone'));
     const originPauses = await this.#pauses(isLeeching, quarantined ? [] : body.originPauses);
     const limits = { outsideBytesPerSecond: await partOfSite(this.#deps, announcer, body, files) };
-    const token = allowed.size === 0 ? undefined : await this.#tokenOf(announcer.host, [...allowed.keys()].sort());
+    const token = allowed.size === 0 ? undefined : await this.#tokenOf(announcer.host, [...allowed.keys()]);
     const tokenEndsInMs = token === undefined ? 0 : token.untilMs - this.#deps.now().getTime();
     return { intervalMs, site: announcer.site, token: token?.text ?? null, tokenEndsInMs, limits, originPauses, files };
   }
@@ -95,14 +99,17 @@ export class Tracker {
     return this.#key;
   }
 
-  /** The same token for some minutes: hosts check the signature of each token once. */
-  async #tokenOf(host: string, cids: readonly string[]): Promise<GivenToken> {
-    const [now, names] = [this.#deps.now().getTime(), cids.join(' ')];
+  /** The same token for some minutes: hosts check the signature of each token once. @param announced files that the host may fetch */
+  async #tokenOf(host: string, announced: readonly string[]): Promise<GivenToken> {
+    const { database, now } = this.#deps;
     const given = this.#given.get(host);
-    if (given?.names === names && given.untilMs - now > LEAST_LEFT_MS) return given;
-    const untilMs = now + PEER_TOKEN_MS;
+    const isGood = given !== undefined && given.untilMs - now().getTime() > LEAST_LEFT_MS;
+    if (isGood && announced.every((cid) => given.cids.includes(cid))) return given;
+    const awaited = await awaitedCids(database, host, MOST_AWAITED);
+    const cids = [...new Set([...announced, ...awaited.map(canonicalCid)])].sort();
+    const untilMs = now().getTime() + PEER_TOKEN_MS;
     const text = signPeerToken(await this.#privateKey(), { host, cids, untilMs });
-    return this.#given.set(host, { text, names, untilMs });
+    return this.#given.set(host, { text, cids, untilMs });
   }
 
   async #note(files: readonly AnnouncedFile[]): Promise<void> {

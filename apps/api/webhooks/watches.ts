@@ -6,7 +6,7 @@ import { notePresence } from '#database/hosts/note-presence';
 import { forgetEvents } from '#database/webhooks/delivery-queries';
 import { createLoop, type Loop } from '../background/loop.ts';
 import type { Dependencies } from '../dependencies.ts';
-import { allSources } from '../sources/all-sources.ts';
+import { allSources, type SourceDeps } from '../sources/all-sources.ts';
 import { sourceChanged } from '../sources/view.ts';
 
 type WatchDeps = Pick<Dependencies, 'database' | 'changes' | 'now' | 'log' | 'hostOfflineAfterMs'>;
@@ -53,16 +53,17 @@ async function judgeHosts({ database, changes, log, hostOfflineAfterMs }: WatchD
 }
 
 /** Notes sources that degrade and recover. */
-export const createSourceWatch = ({ database, changes, now, log }: WatchDeps): Loop =>
+export const createSourceWatch = (deps: WatchDeps & SourceDeps): Loop =>
   createLoop({
     name: 'source-watch',
     everyMs: SOURCES_EVERY_MS,
-    log,
+    log: deps.log,
     round: async () => {
+      const { database, now, log } = deps;
       const at = now();
       await noteLayers(database, new Date(at.getTime() - DAY_MS), at);
       const changed = await noteSources(database, new Date(at.getTime() - SOURCES_WINDOW_MS), at);
-      if (changed.length > 0) await tellSources({ database, changes, now }, changed);
+      if (changed.length > 0) await tellSources(deps, changed);
       for (const { state, ...source } of changed)
         if (state === 'degraded') log.warn(source, 'source is degraded');
         else log.info(source, 'source recovered');
@@ -71,7 +72,7 @@ export const createSourceWatch = ({ database, changes, now, log }: WatchDeps): L
   });
 
 async function tellSources(
-  deps: Pick<WatchDeps, 'database' | 'changes' | 'now'>,
+  deps: SourceDeps & Pick<WatchDeps, 'changes'>,
   changed: readonly ChangedSource[],
 ): Promise<void> {
   const isChanged = ({ origin }: ListedSource): boolean => changed.some(({ source }) => source.startsWith(origin));

@@ -57,11 +57,11 @@ export function createFetcher({ config, limits, sourcesOf, swarm, health, places
       const cid = job.file.cid ?? (await keptCid(tables, leavesOf));
       const layers = job.layers?.map(layerOfName) ?? config.layers;
       const joined = layers.includes('peer') ? joinSwarm(swarm, job, cid) : undefined;
-      const ended = tellUntold(swarm, joined);
+      const part = takesPart(swarm, joined);
       try {
-        await joined?.start();
-        const share = joined?.share;
         const own = sourcesOf(job);
+        await part.begin((isLeft) => commonPauseMs(own, health, isLeft));
+        const share = joined?.share;
         const sources = [...own, ...peersOf(share)];
         onSources?.((name) => [...own, ...peersOf(share)].find((source) => source.name === name));
         onOffered?.(() => joined?.withdraw());
@@ -71,16 +71,40 @@ export function createFetcher({ config, limits, sourcesOf, swarm, health, places
         const all = { ...hooks, ...common, sources, layers, tables, share, dagProfile, related };
         return await obtain({ ...job.file, cid }, all);
       } finally {
-        joined?.stop();
-        ended();
+        part.end();
       }
     },
   };
 }
 
-/** A download that the tracker does not learn of counts in the limit of the site all the same. @returns call it at its end */
-const tellUntold = (swarm: FetcherDeps['swarm'], joined: SharedDownload | undefined): (() => void) =>
-  (joined?.isTold === true ? undefined : swarm?.fetches()) ?? (() => undefined);
+/** What the other hosts of the fleet know of a transfer. One that the tracker does not learn of counts in the limit of the site all the same. */
+function takesPart(swarm: FetcherDeps['swarm'], joined: SharedDownload | undefined) {
+  const untold = joined?.isTold === true ? undefined : swarm?.fetches();
+  return {
+    /** Resolves when sources may be asked. */
+    begin: async (originPauseMs: Parameters<SharedDownload['start']>[0]): Promise<void> => {
+      await Promise.all([untold?.mayBegin, joined?.start(originPauseMs)]);
+    },
+    end: (): void => {
+      joined?.stop();
+      untold?.end();
+    },
+  };
+}
+
+/** @returns milliseconds for which all sources of a file that are asked have a pause that they asked for; 0: one of them has none */
+function commonPauseMs(
+  sources: readonly Source[],
+  health: Pick<SourceHealth, 'pauseMs'>,
+  isLeft: (source: string) => boolean,
+): number {
+  const pauses = sources.flatMap(({ name, origin, bucket }) => {
+    const ms = health.pauseMs(origin, bucket);
+    // A long pause is a reason to leave a source as well.
+    return ms === 0 && isLeft(name) ? [] : [ms];
+  });
+  return pauses.length === 0 ? 0 : Math.min(...pauses);
+}
 
 const peersOf = (share: SharedDownload['share'] | undefined): readonly Source[] => share?.sources ?? [];
 

@@ -5,7 +5,9 @@ import { messageOf } from '#core/error-facts';
 import { SECOND_MS } from '#core/units';
 import type { Http } from '#http/pool';
 import { parseGateway } from '#sources/gateway/gateways';
-import { hubCommit } from '#sources/hub/hub-api';
+import { keepingPauses } from '#sources/guards/keeping-pauses';
+import type { SourceHealth } from '#sources/guards/source-health';
+import { hubApi, hubCommit } from '#sources/hub/hub-api';
 import { resolveIpns } from '#sources/gateway/ipns';
 import type { z } from 'zod';
 import type { WorkerConfig } from '../config.ts';
@@ -15,6 +17,8 @@ export type Answer = z.infer<typeof VersionChecked>;
 export interface CheckDeps {
   readonly config: Pick<WorkerConfig, 'huggingFace' | 'ipfsGateways' | 'gatewayData'>;
   readonly http: Http;
+  /** Pauses that servers asked for. */
+  readonly health: SourceHealth;
 }
 
 /** Longest wait for one origin. */
@@ -60,19 +64,22 @@ async function answerOf(
 
 function askHub(
   { repo, repoType = 'model', revision }: NonNullable<CheckVersionJob['origin']['huggingface']>,
-  { config, http }: CheckDeps,
+  { config, http, health }: CheckDeps,
   signal: AbortSignal,
 ): Promise<string> {
   const { endpoint, token } = config.huggingFace;
-  return hubCommit({ http, endpoint, repo, repoType, revision, token, trusted: true }, signal);
+  const at = { http, endpoint, repo, repoType, revision, token, trusted: true };
+  return keepingPauses(health, hubApi(endpoint), () => hubCommit(at, signal));
 }
 
 /** The first gateway that answers; they are all asked for the same name. */
-async function askGateways(name: string, { config, http }: CheckDeps, signal: AbortSignal): Promise<string> {
+async function askGateways(name: string, { config, http, health }: CheckDeps, signal: AbortSignal): Promise<string> {
   const failures: string[] = [];
   for (const text of config.ipfsGateways) {
     try {
-      return await resolveIpns(http, parseGateway(text, config.gatewayData), name, signal);
+      const gateway = parseGateway(text, config.gatewayData);
+      const { host, origin } = new URL(gateway.baseUrl);
+      return await keepingPauses(health, { origin, name: host }, () => resolveIpns(http, gateway, name, signal));
     } catch (error) {
       signal.throwIfAborted();
       failures.push(messageOf(error));

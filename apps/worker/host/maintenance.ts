@@ -12,6 +12,7 @@ import type { Logger } from '#core/logger';
 import { SECOND_MS } from '#core/units';
 import type { Http } from '#http/pool';
 import type { RedisClient } from '#queue/connection';
+import type { SourceHealth } from '#sources/guards/source-health';
 import { HostOrders } from '#queue/commands/host-orders';
 import { MaintenanceConsumer } from '#queue/jobs/maintenance-consumer';
 import { readAnswers, tellAnswer } from '#queue/commands/version-answers';
@@ -36,6 +37,7 @@ export interface MaintenanceDeps {
   readonly redis: RedisClient;
   readonly store: Store;
   readonly http: Http;
+  readonly health: SourceHealth;
   readonly publish: (event: WorkerEvent) => void;
   readonly flush: (signal?: AbortSignal) => Promise<void>;
   readonly workerVersion: string;

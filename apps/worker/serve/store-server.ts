@@ -3,7 +3,7 @@ import type { Logger } from '#core/logger';
 import type { Http } from '#http/pool';
 import type { AccessRules } from '#serve/access/readers';
 import { isOwnEndpoint } from '#serve/pull/own-endpoint';
-import type { Upstream } from '#serve/pull/pull-files';
+import type { PullGuards, Upstream } from '#serve/pull/pull-files';
 import { pullThrough } from '#serve/pull/pull-through';
 import { createServe, type ServeOptions } from '#serve/serve';
 import { serveServer, type ServeServer } from '#serve/server';
@@ -16,6 +16,12 @@ type ServeConfig = Pick<WorkerConfig, 'serve' | 'huggingFace' | 'ipfsGateways'>;
 
 /** What other hosts get of the files that this worker fetches, and who may. */
 export type SharedFiles = Pick<ServeOptions, 'growing' | 'peerId'> & Pick<AccessRules, 'allowedBy'>;
+
+/** What the server shares with the rest of the worker. */
+export interface StoreShares extends SharedFiles {
+  /** Of the sources: what is fetched for clients keeps the same limits and pauses. */
+  readonly guards: PullGuards;
+}
 
 export interface StoreServer {
   /** @returns where it listens; undefined where nothing is served */
@@ -36,7 +42,7 @@ export function storeServer(
   store: Store,
   http: Http,
   metrics: Pick<MetricsServer, 'served' | 'expose'>,
-  shared: SharedFiles,
+  shared: StoreShares,
   logger: Logger,
 ): StoreServer {
   const { serve: settings } = config;
@@ -69,13 +75,13 @@ const upstreamOf = ({ huggingFace, ipfsGateways }: ServeConfig, http: Http): Ups
 });
 
 function serverOf(
-  { host, port, allow, allowedBy, ...settings }: ServeSettings & SharedFiles,
+  { host, port, allow, allowedBy, guards, ...settings }: ServeSettings & StoreShares,
   upstream: Upstream,
   store: Store,
   metrics: Pick<MetricsServer, 'served' | 'expose'>,
   logger: Logger,
 ): ServeServer {
-  const pull = pullThrough({ store, allow, upstream, logger });
+  const pull = pullThrough({ store, allow, upstream, guards, logger });
   const access = { ...settings.access, allowedBy };
   const told = { metrics: metrics.expose, onServed: metrics.served };
   const handler = createServe({ ...settings, ...told, access, store, logger, pull });

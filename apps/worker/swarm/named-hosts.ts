@@ -56,6 +56,11 @@ export class NamedHosts {
     return [...this.#byUrl.keys()];
   }
 
+  /** @returns addresses of those of a site */
+  urlsOf(site: string): string[] {
+    return [...this.#byUrl].flatMap(([url, host]) => (host.site === site ? [url] : []));
+  }
+
   /** Transfers look hosts up for each leaf. */
   #index(): void {
     const pairs = [...this.#known.values()].flatMap(({ host }) => host.urls.map((url) => [url, host] as const));

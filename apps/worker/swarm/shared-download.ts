@@ -13,7 +13,7 @@ import { PeerFile } from '#sources/peer/peer-file';
 import { PeerPace } from '#sources/peer/peer-pace';
 import { peerSource } from '#sources/peer/peer-source';
 import type { HeldFile } from '#transfer/report/transfer-options';
-import type { TrackedFile } from './tracked-file.ts';
+import type { TrackedFile, TrackedFileOptions } from './tracked-file.ts';
 import type { TrackerClient } from './tracker-client.ts';
 
 /** Files below this are not worth a round at the tracker: each host fetches them as if it were alone. */
@@ -50,6 +50,7 @@ export class SharedDownload {
   readonly #paces = { near: new PeerPace(() => performance.now()), far: new PeerPace(() => performance.now()) };
   readonly #unfollow: () => void;
   #tracked: TrackedFile | undefined;
+  #originPauseMs: TrackedFileOptions['originPauseMs'];
   #withdraw: () => void = () => undefined;
 
   /** @param cid root of the file: version 1, base32 */
@@ -68,9 +69,14 @@ export class SharedDownload {
     });
   }
 
-  /** Begins to ask other hosts. Resolves when the tracker has named them, or there is none. */
-  async start(): Promise<void> {
-    await this.#tracked?.first();
+  /**
+   * Begins to ask other hosts. Resolves when the tracker has named them, or there is none.
+   *
+   * @param originPauseMs how long the sources of the file but hosts are paused, for the other hosts of the swarm
+   */
+  async start(originPauseMs?: TrackedFileOptions['originPauseMs']): Promise<void> {
+    this.#originPauseMs = originPauseMs;
+    await this.#askTracker();
     this.share.start();
   }
 
@@ -107,15 +113,27 @@ export class SharedDownload {
     const { tracker } = this.#options;
     if (tracker === undefined || !isTracked(this.#cid, sizeBytes)) return;
     const onAnswer = (urls: readonly string[]): void => {
+      this.#book.set('other files', []);
       this.#book.set('tracker', urls);
       this.share.wake();
     };
-    this.#tracked = tracker.track({ cid: this.#cid, named: this.#job.file.cid ?? this.#cid, sizeBytes, onAnswer });
+    const named = this.#job.file.cid ?? this.#cid;
+    const originPauseMs: TrackedFileOptions['originPauseMs'] = (isLeft) => this.#originPauseMs?.(isLeft) ?? 0;
+    this.#tracked = tracker.track({ cid: this.#cid, named, sizeBytes, onAnswer, originPauseMs });
+  }
+
+  /** Hosts that do not reach the API begin at about the same time, so those that are known from other files may fetch this one too. */
+  async #askTracker(): Promise<void> {
+    await this.#tracked?.first();
+    if (this.#tracked?.isAnswered === false) this.#book.set('other files', this.#options.tracker!.nearUrls);
   }
 
   #begin(file: HeldFile): void {
     const { growing } = this.#options;
-    if (this.#tracked === undefined) this.#track(file.table.sizeBytes);
+    if (this.#tracked === undefined) {
+      this.#track(file.table.sizeBytes);
+      void this.#askTracker();
+    }
     this.#tracked?.begin(file);
     this.#withdraw();
     this.#withdraw = growing.offer({ ...file, model: this.#job.model?.name ?? null });

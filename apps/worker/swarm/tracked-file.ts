@@ -4,6 +4,7 @@ import { PieceMap } from '#core/swarm/piece-map';
 import { SECOND_MS } from '#core/units';
 import type { PeerFault, PieceLeases } from '#fetch/swarm/host-share';
 import type { HeldFile } from '#transfer/report/transfer-options';
+import { AnswerWait } from './answer-wait.ts';
 import { NamedHosts } from './named-hosts.ts';
 
 type Announced = AnnounceInput['files'][number];
@@ -20,13 +21,19 @@ export interface TrackedFileOptions {
   readonly onAnswer: (urls: readonly string[]) => void;
   /** Called when there may be news: the file begins or has ended, or leaves arrived while this host has leases. */
   readonly onNews: () => void;
+  /**
+   * Milliseconds for which every source of the file but hosts is paused, because it asked a host of the fleet for that; 0: one of them is not.
+   *
+   * @param isLeft this transfer does not ask the source any more
+   */
+  readonly originPauseMs?: ((isLeft: (source: string) => boolean) => number) | undefined;
   /** Monotonic milliseconds. */
   readonly now: () => number;
 }
 
 /** Without an answer for so long the tracker is away, and hosts divide the file by themselves. */
 const AWAY_MS = 6 * SECOND_MS;
-/** The first answer is not waited for longer. */
+/** Before its first answer the tracker is waited for so long. */
 const FIRST_MS = 1500;
 /** Leases at first; a host that brings its pieces sooner than it is asked for more gets more. */
 const FIRST_WANT = 4;
@@ -53,7 +60,7 @@ export class TrackedFile implements PieceLeases {
   #hasBegun = false;
   readonly #blame = new Map<string, Blame>();
   readonly #hosts = new NamedHosts();
-  readonly #awaiting: (() => void)[] = [];
+  readonly #first = new AnswerWait();
   #site = '';
   #leases: readonly HeldLease[] = [];
   #held: HeldFile | undefined;
@@ -68,6 +75,8 @@ export class TrackedFile implements PieceLeases {
   #doneBytes = 0;
   #originBytes = 0;
   #diskWaitMs = 0;
+  /** Of the origin, when the transfer ended. */
+  #pausedUntil = 0;
   /** Since the last announce. */
   #hasChanged = true;
 
@@ -116,16 +125,20 @@ export class TrackedFile implements PieceLeases {
     return host !== undefined && host.site !== this.#site;
   }
 
+  /** The tracker has said something of it. */
+  get isAnswered(): boolean {
+    return this.#answeredAt !== undefined;
+  }
+
+  /** Addresses of the hosts of the own site that it is fetched from, or would be. */
+  get nearUrls(): readonly string[] {
+    return this.#hosts.urlsOf(this.#site);
+  }
+
   /** Resolves with the first answer, or when it takes too long. */
   first(): Promise<void> {
     if (this.#answeredAt !== undefined || this.#isRefused) return Promise.resolve();
-    return new Promise((resolve) => {
-      const late = setTimeout(resolve, FIRST_MS);
-      this.#awaiting.push(() => {
-        clearTimeout(late);
-        resolve();
-      });
-    });
+    return this.#first.next();
   }
 
   /** The file is laid out. */
@@ -157,6 +170,7 @@ export class TrackedFile implements PieceLeases {
   /** The transfer has ended. @param isHere the whole file is in the store */
   end(isHere: boolean): void {
     this.#originBytes = this.#held?.originBytes() ?? this.#originBytes;
+    this.#pausedUntil = this.#options.now() + this.#originPauseMs();
     [this.#held, this.#hasChanged] = [undefined, true];
     this.#endedAt ??= this.#options.now();
     this.#phase = isHere ? 'seeding' : 'gone';
@@ -184,13 +198,24 @@ export class TrackedFile implements PieceLeases {
     const done = leases.filter(({ status }) => status === 'done').length;
     this.#want = Math.min(MAX_LEASES, done >= this.#want ? 2 * this.#want : Math.max(FIRST_WANT, this.#want));
     const isLeeching = this.#phase === 'leeching' && this.#held?.originPauseMs() !== undefined;
+    const originPauseMs = Math.ceil(this.#originPauseMs());
     return {
       ...{ cid, sizeBytes, state: this.#phase, have: have.toString(), leases, blame: [...this.#blame.values()] },
       ...(named !== cid && { named }),
       want: isLeeching ? this.#want : 0,
       originBytes: this.#held?.originBytes() ?? this.#originBytes,
+      ...(originPauseMs > 0 && { originPauseMs }),
       ...((this.#hasBegun || this.#phase === 'leeching') && { transfer: this.#transfer() }),
     };
+  }
+
+  /** Of a transfer that found all sources paused it is told with its end too. */
+  #originPauseMs(): number {
+    if (this.#phase === 'gone') return this.#pausedUntil - this.#options.now();
+    if (this.#phase === 'seeding') return 0;
+    const held = this.#held;
+    const isLeft = (source: string): boolean => held !== undefined && held.bytesFrom(source) === undefined;
+    return this.#options.originPauseMs?.(isLeft) ?? 0;
   }
 
   #transfer(): Announced['transfer'] {
@@ -210,13 +235,13 @@ export class TrackedFile implements PieceLeases {
     this.#hosts.drop(answer.leave);
     this.#hosts.take(answer.peers, (peer) => this.#isToGive(peer), now);
     this.#options.onAnswer(this.#hosts.urls);
-    this.#release();
+    this.#first.end();
   }
 
   /** The API has no tracker for this host. */
   refused(): void {
     this.#isRefused = true;
-    this.#release();
+    this.#first.end();
   }
 
   /** It has a piece that this host leases from other sites. */
@@ -225,10 +250,6 @@ export class TrackedFile implements PieceLeases {
     if (wanted.length === 0 || site === this.#site) return false;
     const map = PieceMap.parse(have, this.#options.sizeBytes);
     return map !== undefined && wanted.some(({ piece }) => map.has(piece));
-  }
-
-  #release(): void {
-    for (const go of this.#awaiting.splice(0)) go();
   }
 
   #mayFetch(wanted: number, from: SwarmLease['from']): boolean {

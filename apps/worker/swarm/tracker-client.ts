@@ -4,8 +4,10 @@ import type { AnnounceInput, Announced } from '#contracts/swarm';
 import { BoundedMap } from '#core/bounded-map';
 import { exponentialMs, jitteredMs } from '#core/async/exponential-pause';
 import type { Logger } from '#core/logger';
+import { LEECHING_INTERVAL_MS } from '#core/swarm/lease-time';
 import { MINUTE_MS, SECOND_MS } from '#core/units';
 import { endOfPeerToken, readPeerToken, type PeerClaims } from '#http/peer-token';
+import { AnswerWait } from './answer-wait.ts';
 import type { SharedPauses } from './shared-pauses.ts';
 import { TransferRates } from './transfer-rates.ts';
 import { TrackedFile, type TrackedFileOptions } from './tracked-file.ts';
@@ -32,6 +34,8 @@ const LEAST_PAUSE_MS = 250;
 const FIRST_LONE_MS = 300;
 const LONE_MS = SECOND_MS;
 const FIRST_RETRY_MS = SECOND_MS;
+/** Pauses of origins that were told within this are known: a host that fetches is told them with each announce. */
+const FRESH_MS = 1.5 * LEECHING_INTERVAL_MS;
 /** Far less than hosts ask while it answers; meanwhile they divide files by themselves, with more copies from the origin. */
 const LONGEST_RETRY_MS = 8 * SECOND_MS;
 /** An API that refuses to be the tracker of this host is asked again after this long. */
@@ -40,6 +44,8 @@ const REFUSED_MS = 5 * MINUTE_MS;
 const STOP_MS = SECOND_MS;
 /** Files that the host has and gives; the least recently fetched are not told any more. */
 const MOST_SEEDS = 32;
+/** Hosts that are asked for a file which the tracker does not say anything of. */
+const MOST_NEAR = 32;
 /** Files of one announce. */
 const MOST_FILES = 64;
 /** The API has no tracker, or not for this host. */
@@ -51,6 +57,14 @@ const KEY_FIRST_MS = 5 * SECOND_MS;
 const WRONG_CLOCK_MS = 2 * MINUTE_MS;
 /** Tokens of other hosts whose signature was checked; each of their requests shows one. */
 const MOST_READ = 1024;
+
+/** A file that is fetched without being announced. */
+export interface UntoldFetch {
+  /** Resolves when this host knows which origins other hosts were asked to leave alone, or the API takes too long to say it. */
+  readonly mayBegin: Promise<void>;
+  /** The file is not fetched any more. */
+  readonly end: () => void;
+}
 
 /** Tells the API what this host fetches and has, and takes from it which pieces to fetch, and from which hosts. */
 export class TrackerClient {
@@ -70,6 +84,9 @@ export class TrackerClient {
   #failures = 0;
   /** Files that are fetched and not announced. */
   #fetching = 0;
+  /** When the API last told the pauses of origins. */
+  #pausesAt = -Infinity;
+  readonly #told = new AnswerWait();
   /** An origin asked this host for a pause, and the API does not know it yet. */
   #hasPause = false;
   #unfollowPauses: () => void = () => undefined;
@@ -100,6 +117,7 @@ export class TrackerClient {
     if (!this.#isStarted) return;
     this.#isStarted = false;
     clearTimeout(this.#timer);
+    this.#told.end();
     this.#unfollowPauses();
     const late = setTimeout(() => this.#stopping.abort(), STOP_MS);
     await this.#running;
@@ -122,12 +140,14 @@ export class TrackerClient {
     return file;
   }
 
-  /** A file is fetched that is not announced: it counts in the limit of the site. @returns call it at its end */
-  fetches(): () => void {
+  /** A file is fetched that is not announced: it counts in the limit of the site. */
+  fetches(): UntoldFetch {
     this.#fetching += 1;
+    const arePausesKnown = this.#failures > 0 || !this.#isStarted || this.#now() - this.#pausesAt < FRESH_MS;
+    const mayBegin = arePausesKnown ? Promise.resolve() : this.#told.next();
     if (this.#failures === 0) this.#dueAt = 0;
     this.#heard();
-    return () => void (this.#fetching -= 1);
+    return { mayBegin, end: () => void (this.#fetching -= 1) };
   }
 
   /** Announces a file that is in the store. */
@@ -139,6 +159,11 @@ export class TrackerClient {
   /** Files that are announced as complete. */
   get seeds(): readonly TrackedFile[] {
     return [...this.#files.values()].filter(({ phase }) => phase === 'seeding');
+  }
+
+  /** Addresses of hosts of the own site that are known from any file. */
+  get nearUrls(): readonly string[] {
+    return [...new Set([...this.#files.values()].flatMap((file) => file.nearUrls))].slice(0, MOST_NEAR);
   }
 
   /** What shows other hosts that this one may fetch the files; undefined where none is given. */
@@ -242,6 +267,10 @@ export class TrackerClient {
     this.#failures = 0;
     this.#options.onLimit?.(answer.limits?.outsideBytesPerSecond ?? undefined);
     this.#options.pauses?.keep(answer.originPauses ?? []);
+    if (answer.originPauses !== undefined) {
+      this.#pausesAt = now;
+      this.#told.end();
+    }
     this.#setApiClock(answer);
     this.#token = answer.token === null ? undefined : { text: answer.token, untilMs: now + answer.tokenEndsInMs };
     for (const { file, sent } of files) {
@@ -256,6 +285,7 @@ export class TrackerClient {
   #missed(error: unknown): void {
     const now = this.#now();
     this.#failures += 1;
+    this.#told.end();
     this.#hasPause ||= (this.#options.pauses?.own.length ?? 0) > 0;
     const retryMs = jitteredMs(exponentialMs(FIRST_RETRY_MS, this.#failures, LONGEST_RETRY_MS), Math.random());
     const isRefused = error instanceof ApiError && REFUSALS.has(error.status);

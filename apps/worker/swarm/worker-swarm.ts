@@ -14,15 +14,15 @@ import { LocalNetwork } from './local-network.ts';
 import { isTracked, SharedDownload } from './shared-download.ts';
 import { SharedPauses } from './shared-pauses.ts';
 import type { SwarmConfig } from './swarm-config.ts';
-import { TrackerClient } from './tracker-client.ts';
+import { TrackerClient, type UntoldFetch } from './tracker-client.ts';
 import { urlsOfServer, type ServerAddress } from './urls-of-server.ts';
 
 /** Exchanges the files that this worker fetches with other hosts. */
 export interface WorkerSwarm {
   /** Asks the peers for the file, and offers its verified leaves to them as they arrive. */
   join(job: DownloadJob, cid: string): SharedDownload;
-  /** A file is fetched that other hosts do not learn of. @returns call it at its end */
-  fetches(): () => void;
+  /** A file is fetched that other hosts do not learn of. @returns undefined for a worker that is not enrolled */
+  fetches(): UntoldFetch | undefined;
   /** Looks for other hosts. @param served where the server of this worker listens; undefined: nowhere */
   start(served: ServerAddress | undefined): void;
   /** Takes what an event says of this host. */
@@ -76,7 +76,7 @@ export function workerSwarm(config: SwarmConfig, options: WorkerSwarmOptions): W
       new SharedDownload(job, canonicalCid(given), {
         ...{ siteKey: config.siteKey, book, tracker, http, growing, guard, peerId, isHere, onPeerRefused, logger },
       }),
-    fetches: () => tracker?.fetches() ?? (() => undefined),
+    fetches: () => tracker?.fetches(),
     start(served) {
       if (served !== undefined) network?.start({ peerId, port: served.port, site: site ?? '', inventory: '' });
       if (tracker === undefined) return;

@@ -53,7 +53,7 @@ const Breakers = z.strictObject({
 const RateBudget = z.strictObject({
   requestsPerMinute: Count.nullable().describe('what it tolerates from one worker, where that is known'),
   connections: Count.nullable().describe('the fewest connections that any worker found it to accept'),
-  waitMs: Count.describe('how long the worker that waits longest for a Retry-After still waits'),
+  waitMs: Count.describe('how long the fleet, or the worker that waits longest for a Retry-After, still waits'),
 });
 
 export const ListedSource = z

@@ -1,6 +1,6 @@
 import { choosePieces, type LeaseFrom, type PieceChoice, type PieceCounts } from './choose-pieces.ts';
 import { leaseMs } from './lease-time.ts';
-import { nextSlots, shareOfSlots, type OriginSlots } from './origin-slots.ts';
+import { nextSlots, shareOfSlots, type SlotTrial } from './slot-trial.ts';
 
 /** A swarm as one host sees it, when it wants leases. */
 export interface SwarmSight {
@@ -30,7 +30,7 @@ export interface SwarmSight {
 /** Leases of one kind while their number is measured. */
 export interface LeaseRound {
   readonly number: string;
-  readonly slots: OriginSlots;
+  readonly slots: SlotTrial;
   /** Leases that ended with their piece in this round, and the sum of their times. */
   readonly leases: number;
   readonly totalMs: number;
@@ -47,7 +47,7 @@ export interface LeasePlan {
   /** What may leave the origin although other sites have it; bytes. */
   readonly copyBytes: number;
   /** Rounds that begin: the number of the one that they follow, and their slots. */
-  readonly next: readonly { readonly from: LeaseFrom; readonly round: string; readonly slots: OriginSlots }[];
+  readonly next: readonly { readonly from: LeaseFrom; readonly round: string; readonly slots: SlotTrial }[];
   readonly leaseMs: number;
 }
 
@@ -86,7 +86,7 @@ export function planLeases(sight: SwarmSight, random: () => number): LeasePlan |
 }
 
 /** The same slots while the round lasts. */
-function nextOf({ slots, leases, totalMs }: LeaseRound, most: number): OriginSlots {
+function nextOf({ slots, leases, totalMs }: LeaseRound, most: number): SlotTrial {
   if (leases < slots.slots) return slots;
   const next = nextSlots(slots, leases, totalMs);
   return next.slots <= most ? next : { ...slots, rounds: slots.rounds + 1 };

@@ -1,4 +1,4 @@
-import { FIRST_SLOTS, nextSlots, type OriginSlots } from './origin-slots.ts';
+import { FIRST_SLOTS, nextSlots, type SlotTrial } from './slot-trial.ts';
 
 /** Fewer transfers say little of the rate. */
 const LEAST_OF_ROUND = 8;
@@ -6,7 +6,7 @@ const LEAST_OF_ROUND = 8;
 /** How many transfers of a host run at once: two, and more of them while that brings clearly more. */
 export class MeasuredSlots {
   readonly #most: number;
-  #state: OriginSlots = FIRST_SLOTS;
+  #state: SlotTrial = FIRST_SLOTS;
   #beganAtMs: number | undefined;
   #ended = 0;
 

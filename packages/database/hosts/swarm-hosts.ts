@@ -43,3 +43,20 @@ export async function fetchableFiles(
     ORDER BY d.cid, d.host NULLS LAST, d.created_at DESC, d.id, r.created_at DESC NULLS LAST, r.id`;
   return (await database.pool.query<FetchableFile>(sql, [host, cids, mayPool])).rows;
 }
+
+/** Of so many newest downloads of a host those that have not ended are found. */
+const NEWEST = 200;
+
+/**
+ * CIDs of files that a host will fetch, or fetches: those of its own downloads that have not ended, the oldest first.
+ *
+ * @param most of them
+ * @returns as downloads name them
+ */
+export async function awaitedCids(database: Database, host: string, most: number): Promise<string[]> {
+  const sql = `SELECT d.cid FROM (SELECT cid, status, created_at, id FROM downloads WHERE host = $1 ORDER BY created_at DESC, id DESC LIMIT ${NEWEST}) d
+    WHERE d.cid IS NOT NULL AND d.status IN ('pending', 'in_progress', 'resuming', 'paused')
+    GROUP BY d.cid ORDER BY min(d.created_at), d.cid LIMIT $2`;
+  const { rows } = await database.pool.query<{ cid: string }>(sql, [host, most]);
+  return rows.map(({ cid }) => cid);
+}

@@ -3,6 +3,14 @@ import { STATE } from './state-script.ts';
 
 /** What a host says of itself, of its leases and of others. */
 const ANNOUNCE = `
+-- No host is given a lease on the origin until then. A pause is never shortened.
+local function pause(ms)
+  local untilMs = now + math.min(ms, limits.pauseMs)
+  if untilMs > tonumber(redis.call('HGET', base .. ':stats', 'pausedUntil') or 0) then
+    redis.call('HSET', base .. ':stats', 'pausedUntil', untilMs)
+  end
+end
+
 local function hear(record, said, isNew)
   for _, report in ipairs(said.reports) do
     local kind, piece = report.kind, report.piece
@@ -11,9 +19,7 @@ local function hear(record, said, isNew)
     if lease and lease.id == report.id then
       if report.status ~= 'held' then
         free(kind, site, piece, report.status == 'done' and said.map:byte(piece + 1) == 49)
-        if report.retryMs > 0 and kind == 'o' then
-          redis.call('HSET', base .. ':stats', 'pausedUntil', now + math.min(report.retryMs, limits.pauseMs))
-        end
+        if report.retryMs > 0 and kind == 'o' then pause(report.retryMs) end
       elseif report.bytes ~= lease.bytes then
         lease.bytes, lease.moved = report.bytes, now
       elseif now - lease.moved > limits.stallMs then
@@ -108,6 +114,7 @@ local function enter(said)
 end
 
 local function announce(said)
+  if said.originPauseMs then pause(said.originPauseMs) end
   if said.state == 'gone' then
     if known(host) then tell(known(host), said) end
     redis.call('HDEL', base .. ':told', host)

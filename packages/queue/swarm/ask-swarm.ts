@@ -8,7 +8,7 @@ import {
   PAUSE_MS,
   REPORT_MS,
 } from '#core/swarm/lease-time';
-import { FIRST_SLOTS } from '#core/swarm/origin-slots';
+import { FIRST_SLOTS } from '#core/swarm/slot-trial';
 import { PieceMap } from '#core/swarm/piece-map';
 import { HOUR_MS, SECOND_MS } from '#core/units';
 import type { RedisClient } from '../connection.ts';
@@ -52,6 +52,8 @@ export interface HostAnnounce {
   readonly rollout?: string | undefined;
   /** What it took from sources that are no hosts in its present transfer; undefined: what its leases say counts. */
   readonly originBytes?: number | undefined;
+  /** Milliseconds for which all sources of the file but hosts are paused, because they asked for it; undefined: one of them is not. */
+  readonly originPauseMs?: number | undefined;
   /** When it began and ended to fetch the file, in milliseconds before now; undefined where it did not fetch it. */
   readonly transfer?: { readonly beganMs: number; readonly endedMs?: number | undefined } | undefined;
   readonly reports: readonly ReportedLease[];

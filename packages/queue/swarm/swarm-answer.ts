@@ -1,6 +1,6 @@
 import type { LeaseFrom, PieceCounts } from '#core/swarm/choose-pieces';
 import type { LeaseRound } from '#core/swarm/lease-plan';
-import { FIRST_SLOTS, type OriginSlots } from '#core/swarm/origin-slots';
+import { FIRST_SLOTS, type SlotTrial } from '#core/swarm/slot-trial';
 import { PieceMap } from '#core/swarm/piece-map';
 import { parseJson } from '#core/text/parse-json';
 
@@ -103,7 +103,7 @@ function roundOf(stats: Record<string, string | undefined>, of: string): LeaseRo
   const [slots, leases = '0', totalMs = '0'] = ['slots', 'roundLeases', 'roundMs'].map((name) => stats[name + of]);
   return {
     ...{ number: stats[`round${of}`] ?? '0', leases: Number(leases), totalMs: Number(totalMs) },
-    slots: slots === undefined ? FIRST_SLOTS : (parseJson(slots) as OriginSlots),
+    slots: slots === undefined ? FIRST_SLOTS : (parseJson(slots) as SlotTrial),
   };
 }
 

@@ -6,7 +6,9 @@ import { badRevisionReason } from '#core/text/hub-name';
 import { matchesPattern } from '#core/text/name-pattern';
 import { unsafePathReason } from '#core/text/safe-path';
 import { MINUTE_MS, SECOND_MS } from '#core/units';
-import { hubRevision, hubTree, type HubEntry, type HubRepo } from '#sources/hub/hub-api';
+import { keepingPauses } from '#sources/guards/keeping-pauses';
+import type { SourceHealth } from '#sources/guards/source-health';
+import { hubApi, hubRevision, hubTree, type HubEntry, type HubRepo } from '#sources/hub/hub-api';
 import { repoKey } from '../hub/hub-repo.ts';
 import type { RepoName } from '../hub/hub-request.ts';
 import { mirrorFiles, type MirrorFile, type MirrorFilesOptions, type MirrorRevision } from './mirror-files.ts';
@@ -32,6 +34,8 @@ export interface HubMirrorOptions {
   /** Patterns of `owner/name`, in which `*` stands for any characters. */
   readonly allow: readonly string[];
   readonly upstream: Upstream;
+  /** Pauses that servers asked for. */
+  readonly health: SourceHealth;
   /** Folder of what is remembered. */
   readonly folder: string;
   /** Whether the store has the content of a file; what the hub said of its repository is not deleted then. */
@@ -71,7 +75,7 @@ export function hubMirror(options: HubMirrorOptions): HubMirror {
 
   const ask = async (repo: RepoName, key: string, revision: string): Promise<MirrorAnswer> => {
     try {
-      const found = await askHub(repo, revision, options.upstream, waitMs, (commit) => known(key, commit));
+      const found = await askHub(repo, revision, options, waitMs, (commit) => known(key, commit));
       await keep(key, revision, { found, askedAt: now() });
       return { is: 'known', revision: found };
     } catch (error) {
@@ -146,7 +150,7 @@ const NO_ANSWER: ReadonlySet<SourceFailureKind> = new Set(['unreachable', 'timed
 async function askHub(
   { type, name }: RepoName,
   revision: string,
-  { http, hfEndpoint: endpoint, hfToken: token }: Upstream,
+  { upstream: { http, hfEndpoint: endpoint, hfToken: token }, health }: Pick<HubMirrorOptions, 'upstream' | 'health'>,
   askMs: number,
   known: (commit: string) => Promise<MirrorRevision | undefined>,
 ): Promise<MirrorRevision> {
@@ -154,6 +158,9 @@ async function askHub(
     const repo = { http, endpoint, token, repo: name, repoType: type, revision: one };
     return { ...repo, trusted: true };
   };
+  const server = hubApi(endpoint);
+  const inTime = <Answer>(ms: number, ask: (signal: AbortSignal) => Promise<Answer>): Promise<Answer> =>
+    keepingPauses(health, server, () => answeredIn(ms, ask));
   const { commit, about } = await inTime(askMs, (signal) => hubRevision(at(revision), signal));
   const before = await known(commit);
   if (before !== undefined) return before;
@@ -162,7 +169,7 @@ async function askHub(
 }
 
 /** Asks the hub. @throws SourceError of the kind `timed-out` when the answer is not complete in time */
-async function inTime<Answer>(ms: number, asked: (signal: AbortSignal) => Promise<Answer>): Promise<Answer> {
+async function answeredIn<Answer>(ms: number, asked: (signal: AbortSignal) => Promise<Answer>): Promise<Answer> {
   const signal = AbortSignal.timeout(ms);
   try {
     return await asked(signal);

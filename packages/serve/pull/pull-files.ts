@@ -8,9 +8,7 @@ import type { Source } from '#core/source';
 import { obtain, type Obtained } from '#fetch/obtain';
 import type { Http } from '#http/pool';
 import type { LeasedPartial } from '#os/lease/leased-partial';
-import { OriginGates } from '#sources/guards/limited';
-import { SourceHealth } from '#sources/guards/source-health';
-import { makeSources } from '#sources/make-sources';
+import { makeSources, type Guards } from '#sources/make-sources';
 import { contentKey } from '#store/blobs/partial-lease';
 import type { Store } from '#store/open-store';
 import { nodeFileOperations } from '#transfer/disk/file-operations';
@@ -24,6 +22,9 @@ export interface Upstream {
   readonly hfToken?: string | undefined;
   readonly gateways: readonly string[];
 }
+
+/** Limits of the servers that are asked, and what is known of them. */
+export type PullGuards = Pick<Guards, 'health' | 'gates'>;
 
 export interface PullFiles {
   /**
@@ -43,11 +44,10 @@ const LAYERS: readonly Layer[] = ['ipfs', 'origin'];
 const KEEP_MS = 24 * 3600 * 1000;
 
 /** Fetches files by the ordinary chain and publishes them: one transfer for all clients, of this process and of others of this host. */
-export function pullFiles(store: Store, upstream: Upstream, logger: Logger): PullFiles {
+export function pullFiles(store: Store, upstream: Upstream, guards: PullGuards, logger: Logger): PullFiles {
   const running = new Map<string, GrowingFile>();
   const stopped = new AbortController();
-  const shared = { health: new SourceHealth(), gates: new OriginGates() };
-  const sourcesOf = (file: FileSpec) => makeSources(file, { ...upstream, ...shared, layers: LAYERS, logger });
+  const sourcesOf = (file: FileSpec) => makeSources(file, { ...upstream, ...guards, layers: LAYERS, logger });
   const bring = async (file: FileSpec, growing: GrowingFile, built: BuiltLeafTable | undefined): Promise<string> => {
     const { signal } = stopped;
     const outcome = await store.leaseContent(contentKey(file), { find: () => store.find(file), signal });

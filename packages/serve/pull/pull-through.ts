@@ -1,10 +1,12 @@
 import { join } from 'node:path';
 import { silentLogger, type Logger } from '#core/logger';
+import { OriginGates } from '#sources/guards/limited';
+import { SourceHealth } from '#sources/guards/source-health';
 import type { Store } from '#store/open-store';
 import { hubMirror, type HubMirror } from './hub-mirror.ts';
 import type { MirrorFile } from './mirror-files.ts';
 import { pullCids, type PullCids } from './pull-cids.ts';
-import { pullFiles, type PullFiles, type Upstream } from './pull-files.ts';
+import { pullFiles, type PullFiles, type PullGuards, type Upstream } from './pull-files.ts';
 
 /** What is asked for and not here is fetched, verified, published, and sent while it arrives. */
 export interface PullThrough {
@@ -21,6 +23,8 @@ export interface PullThroughOptions {
   /** Repositories that may be fetched, as patterns such as `onnx-community/*`, and CIDs; none: nothing is fetched. */
   readonly allow: readonly string[];
   readonly upstream: Upstream;
+  /** Those of a process that fetches from the same servers itself; default: own ones. */
+  readonly guards?: PullGuards | undefined;
   readonly logger?: Logger | undefined;
 }
 
@@ -33,12 +37,20 @@ export function pullThrough({
   store,
   allow,
   upstream,
+  guards = { health: new SourceHealth(), gates: new OriginGates() },
   logger = silentLogger,
 }: PullThroughOptions): PullThrough | undefined {
   if (allow.length === 0) return undefined;
-  const files = pullFiles(store, upstream, logger);
+  const files = pullFiles(store, upstream, guards, logger);
   const folder = join(store.paths.home, 'hub');
-  const hub = hubMirror({ allow, upstream, logger, folder, isHere: (file) => isHere(store, file) });
+  const hub = hubMirror({
+    allow,
+    upstream,
+    health: guards.health,
+    logger,
+    folder,
+    isHere: (file) => isHere(store, file),
+  });
   const cids = pullCids({ store, files, allow, logger });
   return { allow, hub, files, cids, stop: () => files.stop() };
 }

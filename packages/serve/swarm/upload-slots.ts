@@ -1,6 +1,6 @@
 import { WaitQueue } from '#core/async/wait-queue';
 import { MeasuredSlots } from '#core/swarm/measured-slots';
-import { FIRST_SLOTS } from '#core/swarm/origin-slots';
+import { FIRST_SLOTS } from '#core/swarm/slot-trial';
 import { SECOND_MS } from '#core/units';
 import { Upload, type UploadReader } from './upload.ts';
 

@@ -111,6 +111,24 @@ export class SourceHealth {
    * @throws SourceError `throttled` or `unreachable` with `retryAfterMs` during a cooldown
    */
   admit(origin: string, source: string, bucket?: string): void {
+    this.refusePaused(origin, source, bucket);
+    const record = this.#touch(origin);
+    if (record.opens === 0) return;
+    const openMs = Math.ceil(record.openUntilMs - this.#now());
+    if (openMs > 0 || record.probing)
+      throw new SourceError('unreachable', source, breakerMessage(record), {
+        retryAfterMs: Math.max(openMs, SECOND_MS),
+        original: record.firstFailure,
+      });
+    record.probing = true;
+  }
+
+  /**
+   * As `admit`, for a request that says nothing of how well the origin serves files: failures in a row do not matter to it.
+   *
+   * @throws SourceError `throttled` with `retryAfterMs` for an origin that is paused or disabled
+   */
+  refusePaused(origin: string, source: string, bucket?: string): void {
     const disabledMs = this.#disabledMs(origin);
     if (disabledMs > 0) {
       // Its kind lets a transfer go on with other sources at once, and a download without any wait until it is enabled.
@@ -124,14 +142,6 @@ export class SourceHealth {
       const why = original === undefined ? 'because it asked for that' : `because of ${shown(original)}`;
       throw new SourceError('throttled', source, `is paused, ${why}`, { retryAfterMs: waitMs, bucket, original });
     }
-    if (record.opens === 0) return;
-    const openMs = Math.ceil(record.openUntilMs - this.#now());
-    if (openMs > 0 || record.probing)
-      throw new SourceError('unreachable', source, breakerMessage(record), {
-        retryAfterMs: Math.max(openMs, SECOND_MS),
-        original: record.firstFailure,
-      });
-    record.probing = true;
   }
 
   /**
@@ -193,6 +203,12 @@ export class SourceHealth {
   waitMs(origin: string, bucket?: string): number {
     const untilMs = this.#records.peek(origin)?.cooldowns.untilMs(bucket) ?? 0;
     return Math.max(0, Math.ceil(untilMs - this.#now()));
+  }
+
+  /** As `waitMs`, of pauses alone that the origin asked this process or another host for. */
+  pauseMs(origin: string, bucket?: string): number {
+    const isAsked = this.#records.peek(origin)?.cooldowns.causeOf(bucket)?.kind === 'throttled';
+    return isAsked ? this.waitMs(origin, bucket) : 0;
   }
 
   /** @param ms time in which the bytes arrived */

@@ -4,6 +4,7 @@ import { MIB } from '#core/units';
 import type { Http } from '#http/pool';
 import type { HopHead, HttpRequest, HttpResponse } from '#http/request';
 import { requestBytes } from '#http/small-request';
+import type { AskedServer } from '../guards/keeping-pauses.ts';
 import { hubError } from './hub-error.ts';
 import type { HubFile } from './hub-url.ts';
 import { hubApiUrl, resolveUrl } from './hub-url.ts';
@@ -13,6 +14,12 @@ export interface HubRepo extends Omit<HubFile, 'path'> {
   readonly token?: string | undefined;
   /** The operator named this endpoint: the address policy does not apply to its own address. */
   readonly trusted: boolean;
+}
+
+/** The server of a hub as one that is asked for other things than files. It limits such requests by themselves (docs/rules/huggingface.md). */
+export function hubApi(endpoint: string): AskedServer {
+  const { host, origin } = new URL(endpoint);
+  return { origin, name: host, bucket: 'api' };
 }
 
 export interface HubEntry {

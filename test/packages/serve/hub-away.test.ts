@@ -5,6 +5,7 @@ import { silentLogger } from '#core/logger';
 import { parseAddressPolicy } from '#http/address/address-policy';
 import { createHttp } from '#http/pool';
 import { hubMirror, type HubMirror } from '#serve/pull/hub-mirror';
+import { SourceHealth } from '#sources/guards/source-health';
 import { startOrigin, type Origin } from '../../helpers/origin/origin.ts';
 import type { FaultRule } from '../../helpers/origin/origin-fault.ts';
 import { until } from '../../helpers/until.ts';
@@ -28,6 +29,7 @@ interface Mirrored {
   readonly mirror: HubMirror;
   /** Moves the clock of the mirror. */
   pass(ms: number): void;
+  readonly health: SourceHealth;
 }
 
 interface MirroredOptions {
@@ -52,10 +54,11 @@ async function mirrored(
   );
   let now = 1_000_000;
   const upstream = { http, hfEndpoint: hub.url, gateways: [] };
-  const rest = { logger: silentLogger, now: () => now, waitMs, isHere: async () => false };
+  const health = new SourceHealth({ now: () => now });
+  const rest = { health, logger: silentLogger, now: () => now, waitMs, isHere: async () => false };
   const options = { allow: ['acme/*'], upstream, ...rest };
   const mirror = hubMirror({ ...options, folder: folder ?? (await temporaryFolder()) });
-  return { hub, mirror, pass: (ms) => void (now += ms) };
+  return { hub, mirror, health, pass: (ms) => void (now += ms) };
 }
 
 const KNOWN = { is: 'known', revision: { commit: COMMIT } };
@@ -85,12 +88,25 @@ describe('a hub that gives no answer', () => {
   });
 
   it('EX5 F21 is left alone for as long as it says, up to five minutes', async () => {
-    const { hub, mirror, pass } = await mirrored([{ fault: { do: 'status', status: 429, retryAfterS: 3_600 } }]);
+    const { hub, mirror, health, pass } = await mirrored([
+      { fault: { do: 'status', status: 429, retryAfterS: 3_600 } },
+    ]);
     expect(await mirror.revision(TINY, 'main')).toEqual({ is: 'away' });
+    // No host of the fleet asks it for anything meanwhile.
+    expect(health.asked.list()).toEqual([{ origin: hub.url, bucket: undefined, ms: 300_000 }]);
     hub.rules.splice(0);
     pass(299_999);
     expect(await mirror.revision(TINY, 'main')).toEqual({ is: 'away' });
     pass(1);
+    expect(await mirror.revision(TINY, 'main')).toMatchObject(KNOWN);
+  });
+
+  it('L16 that asked for a pause of its files is not asked for lists meanwhile', async () => {
+    const { hub, mirror, health, pass } = await mirrored();
+    health.coolDown(hub.url, 60_000);
+    expect(await mirror.revision(TINY, 'main')).toEqual({ is: 'away' });
+    expect(hub.requests).toEqual([]);
+    pass(60_000);
     expect(await mirror.revision(TINY, 'main')).toMatchObject(KNOWN);
   });
 

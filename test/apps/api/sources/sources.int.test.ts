@@ -7,7 +7,8 @@ import type { ListedSource, SourceList, SourceTest } from '#contracts/http/sourc
 import { EventBatch, type ReportedSource } from '#contracts/worker/worker-events';
 import { MINUTE_MS } from '#core/units';
 import { readDisabledSources } from '#queue/commands/source-rules';
-import { disabledSourcesKey } from '#queue/keys';
+import { disabledSourcesKey, originPausesKey } from '#queue/keys';
+import { shareOriginPauses } from '#queue/swarm/origin-pauses';
 import { recordBatches } from '../../../../apps/api/background/recorder.ts';
 import { tellWorkers } from '../../../../apps/api/sources/tell-workers.ts';
 import { startOrigin, type Origin } from '../../../helpers/origin/origin.ts';
@@ -105,6 +106,19 @@ describe('the sources', () => {
     });
     expect(sources[2]).toMatchObject({ state: 'unknown', reason: 'it was not tried in the last day', lastError: null });
     expect(sources[0]).toMatchObject({ configuredPlace: null, kind: 'mirror', disabled: null });
+  });
+
+  it('L16 show how long no host of the fleet asks them, as soon as one was asked for a pause', async () => {
+    const pauses = [
+      { origin: FAST, bucket: 'api', ms: 2 * MINUTE_MS },
+      { origin: FAST, ms: MINUTE_MS },
+    ];
+    await shareOriginPauses(api.deps.queues.redis, api.deps.prefix, pauses);
+    const { waitMs } = (await of(FAST)).rateBudget;
+    expect(waitMs).toBeGreaterThan(MINUTE_MS);
+    expect(waitMs).toBeLessThanOrEqual(2 * MINUTE_MS);
+    expect((await of(MIRROR)).rateBudget.waitMs).toBe(0);
+    await api.deps.queues.redis.del(originPausesKey(api.deps.prefix));
   });
 
   it('ME5 M13 are disabled with a note for all workers, which is audited, and enabled again', async () => {

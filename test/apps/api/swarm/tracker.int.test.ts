@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { AuditList } from '#contracts/http/access/audit';
+import type { DownloadRequest } from '#contracts/http/downloads';
 import type { Problem } from '#contracts/http/problem';
 import type { SwarmKey } from '#contracts/swarm';
 import type { SwarmView } from '#contracts/swarm-view';
-import { MIB } from '#core/units';
+import { MIB, MINUTE_MS } from '#core/units';
 import { readPeerToken } from '#http/peer-token';
+import { makeBlocks } from '../../../helpers/dag/dag.ts';
+import { bytesOf } from '../../../helpers/transfer-kit.ts';
 import { until } from '../../../helpers/until.ts';
 import { startApp, type TestApp } from '../start-app.ts';
 import { CID, EnrolledHost, NAMED } from './fleet-kit.ts';
@@ -31,6 +34,11 @@ describe('the tracker of the API', () => {
   });
 
   const view = async () => (await api.call('GET', `/api/swarm/${CID}`)).json<SwarmView>();
+  /** Redis loses what it knows of the file. */
+  const forget = async () => {
+    const { redis } = api.deps.queues;
+    await redis.del(...(await redis.keys(`${api.deps.prefix.slice(0, -1)}-${CID}*`)));
+  };
   const empty = async () => {
     for (const host of hosts) await host.announce(api, { file: { state: 'gone' } });
   };
@@ -81,6 +89,37 @@ describe('the tracker of the API', () => {
     expect(readPeerToken(key.publicKey, answer.token!, Date.now())).toMatchObject({ host: 'gpu-0', cids: [CID] });
   });
 
+  it('L16 leases nothing from an origin that a host says is paused before it has a lease, and shows how long that lasts', async () => {
+    await empty();
+    const [host] = await EnrolledHost.enrolMany(api, ['patient'], PIECES);
+    const paused = { file: { originPauseMs: MINUTE_MS } };
+    expect(await host!.announce(api, paused)).toMatchObject({ leases: [], wait: 'paused' });
+    const { originPausedMs } = await view();
+    expect(originPausedMs).toBeGreaterThan(0);
+    expect(originPausedMs).toBeLessThanOrEqual(MINUTE_MS);
+    await forget();
+  });
+
+  it('L28 gives a token for files too that the host is to fetch, in case the API is away when it begins, and for no others', async () => {
+    const [next, cancelled, ofOther] = ['next', 'cancelled', 'of another host'].map(
+      (text) => makeBlocks(bytesOf(10, text), { profile: 'unixfs-v1-2025' }).cid,
+    );
+    const order = async (host: string, cid: string): Promise<string> => {
+      const files = [{ path: cid, cid, sizeBytes: MIB }];
+      const { downloads } = (await api.call('POST', '/api/downloads', { files, host })).json<DownloadRequest>();
+      return downloads[0]!.id;
+    };
+    const [host] = await EnrolledHost.enrolMany(api, ['queued'], PIECES);
+    await order('queued', next!);
+    await api.call('POST', `/api/downloads/${await order('queued', cancelled!)}/cancel`);
+    await order('gpu-0', ofOther!);
+    const { token } = await host!.announce(api, { file: { want: 0 } });
+    const authorization = `Bearer ${host!.token}`;
+    const { publicKey } = (await api.call('GET', '/api/swarm/key', undefined, { authorization })).json<SwarmKey>();
+    expect(readPeerToken(publicKey, token!, Date.now())!.cids).toEqual([CID, next!].sort());
+    await host!.announce(api, { file: { state: 'gone' } });
+  });
+
   it('L13 goes on after Redis was emptied in the middle: one round, and no lease is given twice', async () => {
     const [a, b] = [hosts[0]!, hosts[1]!];
     await empty();
@@ -88,8 +127,7 @@ describe('the tracker of the API', () => {
     await a.announce(api);
     const before = a.leases.map(({ id }) => id).sort();
     expect(before.length).toBeGreaterThan(0);
-    const { redis } = api.deps.queues;
-    await redis.del(...(await redis.keys(`${api.deps.prefix.slice(0, -1)}-${CID}*`)));
+    await forget();
     expect((await api.call('GET', `/api/swarm/${CID}`)).statusCode).toBe(404);
     expect((await a.announce(second)).leases.map(({ id }) => id).sort()).toEqual(before);
     await b.announce(api);

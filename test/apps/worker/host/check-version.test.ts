@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import type { CheckVersionJob, WatchedOrigin } from '#contracts/worker/check-version-job';
 import { parseAddressPolicy } from '#http/address/address-policy';
 import { createHttp } from '#http/pool';
+import { SourceHealth } from '#sources/guards/source-health';
 import { checkVersion } from '../../../../apps/worker/host/check-version.ts';
 import { startOrigin } from '../../../helpers/origin/origin.ts';
 
@@ -19,11 +20,16 @@ afterEach(async () => {
 
 const jobOf = (origin: WatchedOrigin): CheckVersionJob => ({ version: 1, model: 'sample', current: '1', origin });
 
-async function check(origin: WatchedOrigin, url: string, signal = new AbortController().signal) {
+async function check(
+  origin: WatchedOrigin,
+  url: string,
+  signal = new AbortController().signal,
+  health = new SourceHealth(),
+) {
   const http = createHttp({ addressPolicy: parseAddressPolicy([]), timeouts: { stallMs: 1000 } });
   closing.push(() => http.close());
   const config = { huggingFace: { endpoint: url, token: undefined }, ipfsGateways: [url], gatewayData: undefined };
-  return checkVersion(jobOf(origin), { config, http }, signal);
+  return checkVersion(jobOf(origin), { config, http, health }, signal);
 }
 
 async function gateway(headers: Record<string, string>, status = 200): Promise<{ url: string; asked: string[] }> {
@@ -69,6 +75,17 @@ describe('a check of a hub', () => {
     expect(answer!.error).toMatch(/401/);
   });
 
+  it('L16 tells of the pause that the hub asks for, and does not ask it again meanwhile', async () => {
+    const origin = await hub(commit('b'));
+    origin.rules.push({ fault: { do: 'status', status: 429, retryAfterS: 60 } });
+    const health = new SourceHealth();
+    const ask = () => check({ huggingface: watched }, origin.url, undefined, health);
+    expect(await ask()).toMatchObject([{ available: null, error: expect.stringContaining('answered 429') }]);
+    expect(health.asked.list()).toMatchObject([{ origin: origin.url }]);
+    expect(await ask()).toMatchObject([{ available: null, error: expect.stringContaining('is paused') }]);
+    expect(origin.requests).toHaveLength(1);
+  });
+
   it('ends with the reason of its signal when it is stopped', async () => {
     const origin = await hub(commit('b'));
     const stopped = AbortSignal.abort(new Error('stopped'));
@@ -89,6 +106,15 @@ describe('a check of an IPNS name', () => {
       { source: 'ipfs', available: OTHER_CID, newer: true, error: null },
     ]);
     expect(asked).toEqual(['HEAD /ipns/models.example.org']);
+  });
+
+  it('L16 leaves a paused gateway out', async () => {
+    const [{ url, asked }, health] = [await gateway({ 'x-ipfs-roots': OTHER_CID }), new SourceHealth()];
+    health.coolDown(url, 60_000);
+    expect(await check({ ipfs: watched }, url, undefined, health)).toMatchObject([
+      { available: null, error: expect.stringContaining('is paused') },
+    ]);
+    expect(asked).toEqual([]);
   });
 
   it('E11 knows the current version in another spelling', async () => {

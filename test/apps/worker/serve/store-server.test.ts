@@ -7,8 +7,11 @@ import { parseAddressPolicy } from '#http/address/address-policy';
 import { createHttp } from '#http/pool';
 import { freePort } from '#os/port';
 import type { ServeSettings } from '#serve/serve-settings';
+import { OriginGates } from '#sources/guards/limited';
+import { SourceHealth } from '#sources/guards/source-health';
 import { MetricsServer } from '../../../../apps/worker/metrics-server.ts';
 import { storeServer, type StoreServer } from '../../../../apps/worker/serve/store-server.ts';
+import { startOrigin } from '../../../helpers/origin/origin.ts';
 import { ask, cleansUp, hubView, publishBytes } from '../../../packages/serve/serve-kit.ts';
 import { temporaryStore } from '../../../packages/store/temp-store.ts';
 
@@ -24,7 +27,11 @@ interface Said {
   readonly event: string;
 }
 
-async function serverWith(serve: Partial<ServeSettings> | undefined, endpoint = 'http://127.0.0.1:9') {
+async function serverWith(
+  serve: Partial<ServeSettings> | undefined,
+  endpoint = 'http://127.0.0.1:9',
+  health = new SourceHealth(),
+) {
   const store = await temporaryStore();
   await publishBytes(store, Buffer.from('{}'), { view: hubView('config.json') });
   const http = createHttp({ addressPolicy: parseAddressPolicy([]) });
@@ -40,7 +47,8 @@ async function serverWith(serve: Partial<ServeSettings> | undefined, endpoint = 
   const metrics = new MetricsServer({
     ...{ port: undefined, bind: '127.0.0.1', workerVersion: '1.2.3', readSources: () => [], logger: silentLogger },
   });
-  const server: StoreServer = storeServer(config, store, http, metrics, {}, logger);
+  const guards = { health, gates: new OriginGates() };
+  const server: StoreServer = storeServer(config, store, http, metrics, { guards }, logger);
   open.push(
     () => http.close(),
     () => server.stop(),
@@ -50,6 +58,18 @@ async function serverWith(serve: Partial<ServeSettings> | undefined, endpoint = 
 }
 
 describe('the store of a worker', () => {
+  it('L16 passes on that the hub asked for a pause when it was asked for a client', async () => {
+    const hub = await startOrigin({}, [], { rules: [{ fault: { do: 'status', status: 429, retryAfterS: 60 } }] });
+    open.push(() => hub.close());
+    const health = new SourceHealth();
+    const [said] = await serverWith({ allow: ['acme/*'] }, hub.url, health);
+    const { port } = said!.fields as { port: number };
+    for (const name of ['other', 'another'])
+      await ask(`http://127.0.0.1:${port}/acme/${name}/resolve/main/config.json`, { method: 'HEAD' });
+    expect(health.asked.list()).toMatchObject([{ origin: hub.url }]);
+    expect(hub.requests).toHaveLength(1);
+  });
+
   it('EX5 is served where its log says', async () => {
     const [said] = await serverWith({});
     const { host, port } = said!.fields as { host: string; port: number };

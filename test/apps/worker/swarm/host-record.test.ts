@@ -32,6 +32,7 @@ const withText = (change: (line: string) => string): MdnsRecord[] =>
 
 describe('the announcement of a host', () => {
   it('N6 says version, id, port, site and digest of the inventory in less than 400 bytes, and never a CID', () => {
+    expect(announced()[0]).toMatchObject({ type: 'PTR', name: '_haulier._tcp.local' });
     const text = textOf(announced());
     expect(text.map((line) => line.split('=')[0])).toEqual(['v', 'id', 'port', 'site', 'inv', 'sig']);
     const longest = textOf(announced(TTL_S, { ...own, port: 65_535, site: 's'.repeat(LONGEST_LABEL) }));
@@ -56,7 +57,7 @@ describe('the announcement of a host', () => {
     ['with another id', withText((line) => line.replace('id=0c9d', 'id=1111'))],
     ['of another version', withText((line) => line.replace('v=1', 'v=2'))],
     ['without a signature', withText((line) => line.replace(/^sig=.*/, 'x'))],
-    ['longer than allowed', withText((line) => (line.startsWith('inv') ? `inv=${'b'.repeat(400)}` : line))],
+    ['longer than allowed', announced(TTL_S, { ...own, inventory: 'b'.repeat(400) })],
     ['with text that is none', withText(() => '')],
     ['of another service', announced().map((record) => ({ ...record, name: 'x._http._tcp.local' }))],
   ])('L26 is not heard %s', (_, answers) => {

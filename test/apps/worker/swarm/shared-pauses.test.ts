@@ -106,9 +106,46 @@ describe('a tracker client of a host that an origin asks for a pause', () => {
 
   it('L16 keeps the pauses that the answer names', async () => {
     answer = () => answered([{ origin: HUB, ms: MINUTE_MS }]);
-    const end = tracker.fetches();
+    const { end } = tracker.fetches();
     await pass(300);
     expect(health.waitMs(HUB)).toBeGreaterThan(50 * SECOND_MS);
     end();
+  });
+
+  describe('and that fetches a file without announcing it', () => {
+    /** @returns milliseconds until the file may be fetched; undefined: later than that */
+    const begins = async (withinMs: number): Promise<number | undefined> => {
+      let atMs: number | undefined;
+      const startedAt = performance.now();
+      const { mayBegin } = tracker.fetches();
+      void mayBegin.then(() => (atMs = performance.now() - startedAt));
+      await pass(withinMs);
+      return atMs;
+    };
+
+    it('L16 learns the pauses before its first request', async () => {
+      answer = () => answered([{ origin: HUB, ms: MINUTE_MS }]);
+      let waitMs = 0;
+      const { mayBegin } = tracker.fetches();
+      void mayBegin.then(() => (waitMs = health.waitMs(HUB)));
+      await pass(300);
+      expect(waitMs).toBeGreaterThan(50 * SECOND_MS);
+    });
+
+    it('L16 waits for an answer that tells pauses, once for files that begin at about the same time', async () => {
+      answer = () => answered(undefined);
+      expect(await begins(1000)).toBeUndefined();
+      answer = () => answered([]);
+      await pass(2000);
+      expect(await begins(0)).toBe(0);
+    });
+
+    it('L28 begins at once while the API is away, and soon where it is slow', async () => {
+      answer = () => {
+        throw new UnreachableError(API, 'refused');
+      };
+      expect(await begins(100)).toBeLessThan(100);
+      expect(await begins(0)).toBe(0);
+    });
   });
 });

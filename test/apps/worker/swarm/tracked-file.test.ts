@@ -3,17 +3,17 @@ import type { AnsweredFile, SwarmLease } from '#contracts/swarm';
 import { PieceMap } from '#core/swarm/piece-map';
 import { MIB } from '#core/units';
 import type { HeldFile } from '#transfer/report/transfer-options';
-import { TrackedFile } from '../../../../apps/worker/swarm/tracked-file.ts';
+import { TrackedFile, type TrackedFileOptions } from '../../../../apps/worker/swarm/tracked-file.ts';
 import { dagOf } from '../../../helpers/swarm-kit.ts';
 import { bytesOf } from '../../../helpers/transfer-kit.ts';
 
 const bytes = bytesOf(8 * MIB, 'tracked');
 const { cid, table } = dagOf(bytes);
 
-function tracked() {
+function tracked(more: Partial<TrackedFileOptions> = {}) {
   const urls: string[] = [];
   let now = 0;
-  const options = { cid, named: cid, sizeBytes: bytes.length, now: () => now, onNews: () => undefined };
+  const options = { cid, named: cid, sizeBytes: bytes.length, now: () => now, onNews: () => undefined, ...more };
   const file = new TrackedFile({ ...options, onAnswer: (given) => void urls.splice(0, Infinity, ...given) });
   const answer = (part: Partial<AnsweredFile>): void =>
     file.answered({ cid, leases: [], peers: [], leave: [], wait: null, ...part }, 'near', file.announced());
@@ -85,6 +85,28 @@ describe('one file at the tracker', () => {
     pass(2000);
     answer({ peers: [peer('b', 'near')] });
     expect(urls).toEqual(['http://a:7430', 'http://b:7430']);
+  });
+
+  it('L16 tells how long all of its sources are paused, also before it is laid out, and once more with its end', () => {
+    let pauseMs = 0;
+    const left: boolean[] = [];
+    const originPauseMs: TrackedFileOptions['originPauseMs'] = (isLeft) => {
+      left.push(isLeft('hub'));
+      return pauseMs;
+    };
+    const { file, pass } = tracked({ originPauseMs });
+    expect(file.announced()).not.toHaveProperty('originPauseMs');
+    pauseMs = 30_000;
+    expect(file.announced()).toMatchObject({ originPauseMs: 30_000 });
+    file.begin(heldFile({ bytesFrom: () => undefined }));
+    file.announced();
+    expect(left).toEqual([false, false, true]);
+    file.end(false);
+    [pauseMs] = [0, pass(1000)];
+    expect(file.announced()).toMatchObject({ state: 'gone', originPauseMs: 29_000 });
+    const { file: whole } = tracked({ originPauseMs: () => 30_000 });
+    whole.end(true);
+    expect(whole.announced()).not.toHaveProperty('originPauseMs');
   });
 
   it('N8 tells how long ago the transfer began and ended, and nothing of a file that the host had', () => {

@@ -59,7 +59,7 @@ describe('what a host tells a tracker', () => {
 
   it('EX2 announces while it fetches files that others do not learn of, and no longer', async () => {
     host.answer = () => ({ ...answerOf({}), files: [] });
-    const end = host.tracker.fetches();
+    const { end } = host.tracker.fetches();
     await pass(100);
     expect(host.announced).toEqual([expect.objectContaining({ isFetching: true, files: [] })]);
     await pass(2000);
@@ -139,6 +139,20 @@ describe('what a host tells a tracker', () => {
     host.answer = () => answerOf({});
     await pass(30_000);
     expect(file.state).toBe('known');
+  });
+
+  it('L28 knows the hosts of its site from other files, while the tracker says nothing of a new one', async () => {
+    host.answer = () => answerOf({ peers: [peerAt('near'), peerAt('far', 'us-1')] });
+    const first = host.track();
+    await pass(100);
+    first.end(true);
+    host.answer = () => {
+      throw new UnreachableError('http://api', 'refused');
+    };
+    const next = host.tracker.track({ cid: 'bafynext', named: 'bafynext', sizeBytes: 1, onAnswer: () => undefined });
+    await pass(2000);
+    expect([next.isAnswered, next.state, host.tracker.nearUrls]).toEqual([false, 'away', ['http://near:7430']]);
+    next.end(false);
   });
 
   it('N6 does not wait at an API that has no tracker', async () => {

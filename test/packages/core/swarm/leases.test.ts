@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { fc } from '../../../helpers/properties.ts';
 import { planLeases, type LeasePlan, type LeaseRound, type SwarmSight } from '#core/swarm/lease-plan';
 import { leaseMs } from '#core/swarm/lease-time';
-import { FIRST_SLOTS, nextSlots, shareOfSlots, type OriginSlots } from '#core/swarm/origin-slots';
+import { FIRST_SLOTS, nextSlots, shareOfSlots, type SlotTrial } from '#core/swarm/slot-trial';
 import { MIB } from '#core/units';
 import { seeded } from './simulator.ts';
 
@@ -87,7 +87,7 @@ describe('a plan of leases', () => {
 });
 
 /** Rounds against an origin that gives so many pieces a second in all, and so many over each connection. */
-function slotsAfter(rounds: number, total: number, each: number): OriginSlots {
+function slotsAfter(rounds: number, total: number, each: number): SlotTrial {
   let now = FIRST_SLOTS;
   for (let round = 0; round < rounds; round += 1) {
     const rate = Math.min(each, total / now.slots);

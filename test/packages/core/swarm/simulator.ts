@@ -1,5 +1,5 @@
 import { choosePieces } from '#core/swarm/choose-pieces';
-import { FIRST_SLOTS, nextSlots, shareOfSlots } from '#core/swarm/origin-slots';
+import { FIRST_SLOTS, nextSlots, shareOfSlots } from '#core/swarm/slot-trial';
 import { Bits } from './bits.ts';
 
 /** Numbers from 0 up to 1 that are the same for the same seed. */

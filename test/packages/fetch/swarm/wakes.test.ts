@@ -29,14 +29,22 @@ function toldPeers(count: number) {
     return { file: file as unknown as PeerFile, source: { name: url } as Source };
   };
   let wakes = 0;
-  const share = new HostShare({ book, peerAt, peerId: 'me' });
+  const faults: unknown[][] = [];
+  const share = new HostShare({ book, peerAt, peerId: 'me', onFault: (...fault) => void faults.push(fault) });
   shares.push(share);
   share.listen(() => (wakes += 1));
   share.start();
-  return { tells, share, wakes: () => wakes };
+  return { tells, share, faults, wakes: () => wakes };
 }
 
 describe('a transfer that divides a file with other hosts', () => {
+  it('L05 blames the host that sent the wrong bytes alone, and none for those of a server', () => {
+    const { share, faults } = toldPeers(3);
+    share.refused('peer http://10.0.0.2:7000', 0);
+    share.refused('hub.example', 0);
+    expect(faults).toEqual([['http://10.0.0.2:7000', 0, 'wrong-bytes']]);
+  });
+
   it('is woken at once, and once more for all that they tell soon after', async () => {
     const { tells, wakes } = toldPeers(3);
     await until(() => tells.length === 3, { what: 'each peer is followed' });

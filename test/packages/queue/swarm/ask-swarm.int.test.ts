@@ -48,6 +48,25 @@ describe('the swarm of a file in Redis', () => {
     expect((await held())!.origin.bytes).toBe(FILE.sizeBytes);
   });
 
+  it('L11 leases a piece to one of two hosts that are about to get it at the same moment', async () => {
+    const [a, b] = ['a', 'b'].map((name) => new AnnouncingHost(test, name, fileOf(1)));
+    // Both are told that it is free before either of them takes it.
+    await Promise.all([a!.announce(), b!.announce()]);
+    expect([...a!.leases, ...b!.leases]).toHaveLength(1);
+  });
+
+  it('L11 leases no piece of another site to a host when another one of its site has just got it', async () => {
+    const [far, here, beside] = ['far', 'here', 'beside'].map((name) =>
+      Object.assign(new AnnouncingHost(test, name, fileOf(1)), { site: name === 'far' ? 'eu' : 'us' }),
+    );
+    far!.map.add(0);
+    await far!.announce();
+    beside!.map.add(0);
+    // It is told that no host of its site has the piece, before the other one says that it has it.
+    const [answer] = await Promise.all([here!.announce(), beside!.announce()]);
+    expect([answer!.counts.siteHolders, here!.leases]).toEqual([[0], []]);
+  });
+
   it('L11 fetches one copy into each site', async () => {
     const [here, there, beside] = [hostOf('a', 'eu'), hostOf('b', 'us'), hostOf('c', 'us')];
     await here.announce();

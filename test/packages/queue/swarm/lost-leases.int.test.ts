@@ -72,6 +72,27 @@ describe('leases that end without their piece, and hosts that lie', () => {
     expect((await d.announce()).leases.length).toBeGreaterThan(0);
   });
 
+  it('L11 ends no later lease of a piece when what was said of an earlier one is said again', async () => {
+    const a = hostOf('a');
+    await a.announce();
+    const reports = a.reports('failed');
+    const clockMs = async (): Promise<number> => {
+      const [seconds, micros] = (await test.redis.time()).map(Number);
+      return 1000 * seconds! + Math.floor(micros! / 1000);
+    };
+    /** The name of a lease has the millisecond in which it began. */
+    const later = async (): Promise<void> => {
+      const ms = await clockMs();
+      await until(async () => (await clockMs()) > ms, { what: 'the next millisecond' });
+    };
+    const ids = async (): Promise<string[]> => (await a.announce({ reports })).leases.map(({ id }) => id);
+    await later();
+    const again = await ids();
+    expect(again).not.toEqual(reports.map(({ id }) => id));
+    await later();
+    expect(await ids()).toEqual(again);
+  });
+
   it('L12 ends the leases of a worker that started again', async () => {
     const [a, b] = [hostOf('a'), hostOf('b')];
     await a.announce();
@@ -90,6 +111,21 @@ describe('leases that end without their piece, and hosts that lie', () => {
     expect((await a.announce({ reports })).leases).toEqual([]);
     expect(await b.announce()).toMatchObject({ isPaused: true, leases: [] });
     expect((await known())!.originPausedUntil).toBeGreaterThanOrEqual(nowMs + SOON_MS);
+    await gets(b);
+  });
+
+  it('L16 leaves an origin alone that wanted it before any lease, as long as the longest pause that a host tells', async () => {
+    const [a, b, c] = [hostOf('a', 4), hostOf('b', 4), hostOf('c', 4)];
+    const known = async () => (await readSwarm(test.redis, test.settings.prefix, fileOf(4).cid))!;
+    expect(await a.announce({ originPauseMs: SOON_MS })).toMatchObject({ isPaused: true, leases: [] });
+    const { nowMs, originPausedUntil } = await known();
+    expect(originPausedUntil - nowMs).toBeGreaterThan(0);
+    await b.announce({ originPauseMs: 1 });
+    expect((await known()).originPausedUntil).toBe(originPausedUntil);
+    // Its sources are paused for longer than it waits for them.
+    await c.announce();
+    await c.leave({ originPauseMs: 2 * SOON_MS });
+    expect((await known()).originPausedUntil).toBeGreaterThan(originPausedUntil);
     await gets(b);
   });
 

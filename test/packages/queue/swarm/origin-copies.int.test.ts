@@ -32,6 +32,18 @@ describe('copies that leave the origin', () => {
   });
   afterEach(() => test.cleanup());
 
+  it('L11 lets no more leave the origin when hosts of two sites ask at the same moment for the last piece that may', async () => {
+    await fetchAll(hostOf('a', 'eu', 1));
+    const pieceMore = 1 + MIB / FILE.sizeBytes;
+    const hosts = [hostOf('b', 'us', pieceMore), hostOf('c', 'jp', pieceMore)];
+    // Each of them lacks another piece.
+    hosts.forEach(({ map }, lacked) => {
+      for (let piece = 0; piece < map.count; piece += 1) if (piece !== lacked) map.add(piece);
+    });
+    await Promise.all(hosts.map((host) => host.announce()));
+    expect(hosts.flatMap(({ leases }) => leases).map(({ from }) => from)).toEqual(['origin']);
+  });
+
   it('L11 gives the other sites no lease on the origin where one copy may leave it', async () => {
     await fetchAll(hostOf('a', 'eu', 1));
     expect(new Set(await fetchAll(hostOf('b', 'us', 1)))).toEqual(new Set(['site']));

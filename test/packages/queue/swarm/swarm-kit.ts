@@ -60,7 +60,8 @@ export class AnnouncingHost {
   reports = (status: ReportedLease['status'], bytes = 0): ReportedLease[] =>
     this.leases.map(({ id, piece, from }) => ({ id, piece, from, status, bytes, retryMs: 0 }));
 
-  leave = (): Promise<SwarmAnswer | undefined> => this.#ask({ announce: this.#said({ state: 'gone' }) });
+  leave = (more: Partial<HostAnnounce> = {}): Promise<SwarmAnswer | undefined> =>
+    this.#ask({ announce: this.#said({ state: 'gone', ...more }) });
 
   #ask = (ask: Omit<Parameters<typeof askSwarm>[3], 'host'>): Promise<SwarmAnswer | undefined> =>
     askSwarm(this.#test.redis, this.#test.settings.prefix, this.#file, { host: this.name, ...ask });

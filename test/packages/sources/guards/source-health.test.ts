@@ -166,6 +166,17 @@ describe('the health of an origin', () => {
     expect(health.of('http://o')).toMatchObject({ state: 'open', waitMs: 4800 });
   });
 
+  it('L16 tells pauses that the origin asked for from those that this process makes by itself', () => {
+    const health = new SourceHealth({ now: () => 0 });
+    health.coolDown('a', 5000, undefined, { kind: 'throttled', message: 'answered 429' });
+    health.coolDown('b', 5000, undefined, { kind: 'bad-response', message: 'a web page' });
+    expect(['a', 'b', 'c'].map((origin) => [health.waitMs(origin), health.pauseMs(origin)])).toEqual([
+      [5000, 5000],
+      [5000, 0],
+      [0, 0],
+    ]);
+  });
+
   it('keeps a bounded number of origins: evicts the least recently asked, and those in a cooldown last', () => {
     let now = 0;
     const health = new SourceHealth({ now: () => now, mostOrigins: 100 });

@@ -1,16 +1,19 @@
-/** How many leases on the origin the hosts of a swarm hold at once, and what was measured with it. */
-export interface OriginSlots {
+/**
+ * How many pieces are fetched at once, and what was measured with that number: leases of a swarm on its origin, leases of a site on pieces of other
+ * sites, or transfers of one host.
+ */
+export interface SlotTrial {
   readonly slots: number;
   /** The number before this one while this one is on trial; 0 otherwise. */
   readonly before: number;
-  /** Pieces per millisecond that came from the origin with the number before. */
+  /** Pieces per millisecond that came with the number before. */
   readonly rate: number;
   /** Rounds until a greater number is tried. */
   readonly rounds: number;
 }
 
 /** As many as hosts upload at once: pieces come one after another, and hosts pass the first ones on while the others arrive. */
-export const FIRST_SLOTS: OriginSlots = { slots: 2, before: 0, rate: 0, rounds: 2 };
+export const FIRST_SLOTS: SlotTrial = { slots: 2, before: 0, rate: 0, rounds: 2 };
 
 const MOST_SLOTS = 256;
 const GROWTH = 1.5;
@@ -21,14 +24,14 @@ const CLEAR_LOSS = 1.15;
 const ROUNDS_BETWEEN_TRIALS = 4;
 
 /**
- * The number of leases for the next round. An origin that limits each connection gives more with more of them, and the number grows; one that is at its
- * limit gives each piece later, and the number goes back: few pieces at once are sooner with the other hosts.
+ * The number for the next round. A sender that limits each connection gives more with more of them, and the number grows; one that is at its limit
+ * gives each piece later, and the number goes back: few pieces at once are sooner with the other hosts.
  *
- * @param leases that ended with their piece since the round began
+ * @param pieces that arrived since the round began
  * @param totalMs sum of the times that they took
  */
-export function nextSlots(now: OriginSlots, leases: number, totalMs: number): OriginSlots {
-  const rate = (now.slots * leases) / Math.max(1, totalMs);
+export function nextSlots(now: SlotTrial, pieces: number, totalMs: number): SlotTrial {
+  const rate = (now.slots * pieces) / Math.max(1, totalMs);
   if (now.before > 0 && rate < WORTHWHILE_GAIN * now.rate)
     return { slots: now.before, before: 0, rate: now.rate, rounds: ROUNDS_BETWEEN_TRIALS };
   const isSlower = rate * CLEAR_LOSS < now.rate;
@@ -39,6 +42,6 @@ export function nextSlots(now: OriginSlots, leases: number, totalMs: number): Or
     : { slots, before: now.slots, rate, rounds: 0 };
 }
 
-/** Leases on the origin that one host may hold: an equal part of all, so that different hosts upload different pieces. */
+/** Leases of one kind that one host may hold: an equal part of all, so that different hosts upload different pieces. */
 export const shareOfSlots = (slots: number, leechers: number): number =>
   Math.max(1, Math.ceil(slots / Math.max(1, leechers)));
