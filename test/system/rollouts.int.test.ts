@@ -135,15 +135,16 @@ describe('rollouts with real workers', () => {
   it('N05 wait for a host that is offline, and give it the version when it returns', async () => {
     await system.kill(system.workers[2]!);
     const database = connect({ url: system.services.databaseUrl, poolSize: 1, logger: silentLogger });
-    await database.pool.query(`UPDATE hosts SET last_seen_at = 'epoch' WHERE name = 'host-c'`);
-    await database.close();
     const ending = deploy('1');
     const id = await theRollout();
-    await until(async () => (await system.client.getRollout(id)).counts.succeeded === 2, {
-      what: 'the others have it',
-    });
-    // A last report of the killed worker may have been stored after the row was changed.
-    await until(async () => (await system.client.getRollout(id)).counts.offline === 1, { what: 'it is offline' });
+    const isOffline = async (): Promise<boolean> => {
+      // Each time: a last report of the killed worker may be stored at any moment.
+      await database.pool.query(`UPDATE hosts SET last_seen_at = 'epoch' WHERE name = 'host-c'`);
+      const { counts } = await system.client.getRollout(id);
+      return counts.offline === 1 && counts.succeeded === 2;
+    };
+    await until(isOffline, { what: 'the others have it, and it is offline' });
+    await database.close();
     await system.startWorker('host-c');
     expect((await ending.ended).code).toBe(0);
     await expectEverywhere(first);
