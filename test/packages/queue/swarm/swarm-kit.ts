@@ -90,7 +90,7 @@ export async function makeOlder(
 ): Promise<void> {
   const base = swarmKey(settings.prefix, cid, sizeBytes);
   for (const key of [`${base}:ends`, `${base}:gone`])
-    for (const member of await redis.zrange(key, 0, -1)) await redis.zincrby(key, -ms, member);
+    for (const member of await redis.zrange(key, '0', '-1')) await redis.zincrby(key, -ms, member);
   for (const [host, json] of Object.entries(await redis.hgetall(`${base}:hosts`))) {
     const record = JSON.parse(json) as SwarmRecord & { leases: Record<string, { at: number }> };
     for (const lease of Object.values(record.leases)) lease.at -= ms;
