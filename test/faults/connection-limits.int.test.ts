@@ -53,15 +53,15 @@ async function whyNoNginx(): Promise<string> {
 /** @param server lines of the `server` block; slow enough that more connections are tried */
 async function limiting(server: string, http = ''): Promise<Nginx> {
   const workDir = join(folder, `work-${servers.length}`);
-  const extraServerConfig = server.includes('limit_rate') ? server : `limit_rate 6m;\n${server}`;
+  const extraServerConfig = `limit_rate 6m;\n${server}`;
   const nginx = await startNginx({ root, workDir, cacheDir: testCacheDir(), extraServerConfig, extraHttpConfig: http });
   servers.push(nginx);
   return nginx;
 }
 
-const byConnection = (most: number, status: number, more = ''): Promise<Nginx> =>
+const byConnection = (most: number, status: number): Promise<Nginx> =>
   limiting(
-    `limit_conn perip ${most};\nlimit_conn_status ${status};\n${more}`,
+    `limit_conn perip ${most};\nlimit_conn_status ${status};`,
     'limit_conn_zone $binary_remote_addr zone=perip:1m;',
   );
 
@@ -88,10 +88,8 @@ describe(`nginx that limits connections${whyNot}`, () => {
   );
 
   test.each([2, 3])('A40 learns that %i connections are served at once', async (most) => {
-    const run = await fetched(await byConnection(most, 503, 'limit_rate 2m;'));
-    // On a busy machine the server may still count a connection that has ended.
-    expect(refusalsIn(run).map(({ reason }) => reason)).toContain(`it serves ${most} at once`);
-    expect(run.tries.every(({ decision }) => decision === undefined || decision === 'retry-same')).toBe(true);
+    // A single transfer asks for a third connection only where it measured that the second one was a gain.
+    await expectShared(await byConnection(most, 503), most);
   });
 
   test('A40 is final when every connection is refused with 403', async () => {
@@ -102,17 +100,20 @@ describe(`nginx that limits connections${whyNot}`, () => {
   });
 
   test('A40 shares the connections that are served among all transfers of a process', async () => {
-    const nginx = await byConnection(4, 403);
+    await expectShared(await byConnection(4, 403), 4);
+  });
+
+  async function expectShared(nginx: Nginx, most: number): Promise<void> {
     const shared = { health: new SourceHealth(), gates: new OriginGates(), logger: silentLogger };
     const runs = await together(nginx, shared);
     expect(runs.map(({ error }) => error)).toEqual(Array(FILES).fill(undefined));
     expect(shared.health.of(nginx.url)).toMatchObject({ state: 'closed', waitMs: 0 });
     const refused = runs.flatMap((run) => refusalsIn(run));
-    // Eight ask at once before the first is refused; afterwards there are refusals only where the server counts late.
-    expect(refused.length).toBeGreaterThanOrEqual(4);
+    // How many ask before the first is refused depends on the machine; afterwards there are refusals only where the server counts late.
+    expect(refused.length).toBeGreaterThan(0);
     expect(refused.every(({ decision }) => decision === 'retry-same')).toBe(true);
-    expect(shared.gates.limits.of(nginx.url)).toBe(4);
-  });
+    expect(shared.gates.limits.of(nginx.url)).toBe(most);
+  }
 
   test('A40 a limit of requests costs pauses and no failure that counts', async () => {
     const zone = 'limit_req_zone $binary_remote_addr zone=perip:1m rate=2r/s;';

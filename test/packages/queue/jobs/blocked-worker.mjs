@@ -1,6 +1,7 @@
-// A worker whose event loop stands still for three lock durations within its job, publishes its result and stops in order.
+// A worker whose event loop stands still for three lock durations within its job, and until another one has published the result; then it
+// publishes its own and stops in order.
 // Arguments: Redis URL, prefix, identity as JSON, lock duration in milliseconds, path and content of the result.
-import { renameSync, writeFileSync, writeSync } from 'node:fs';
+import { existsSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import process from 'node:process';
 import { silentLogger } from '#core/logger';
@@ -23,7 +24,7 @@ const consumer = new JobConsumer({
   handler: async () => {
     writeSync(1, 'blocked\n');
     const until = performance.now() + 3 * lockDurationMs;
-    while (performance.now() < until);
+    while (performance.now() < until || !existsSync(path));
     writeFileSync(`${path}.blocked`, content);
     renameSync(`${path}.blocked`, path);
     end();

@@ -126,7 +126,13 @@ describe('job consumer', () => {
   });
 
   it('RE5 waits for the usual backoff where the handler names none', async () => {
-    await kit.consume({ handler: async () => ({ do: 'retry', error: new Error('later') }) });
+    const consumer = await kit.consume({
+      handler: async () => {
+        // It takes the job up no more, so that the pause is there to be read.
+        void consumer.stop();
+        return { do: 'retry', error: new Error('later') };
+      },
+    });
     const job = await kit.add();
     await kit.untilState(job, 'delayed');
     const { delay } = await kit.found(job);

@@ -4,10 +4,7 @@ import { isQuarantined, strike } from '#queue/swarm/quarantine';
 import { readSwarm } from '#queue/swarm/read-swarm';
 import { type TestRedis, testRedis } from '../../../helpers/redis.ts';
 import { until } from '../../../helpers/until.ts';
-import { AnnouncingHost, fileOf } from './swarm-kit.ts';
-
-/** Time enough for a look before it, on a busy machine too. */
-const SOON_MS = 2_000;
+import { AnnouncingHost, fileOf, makeOlder } from './swarm-kit.ts';
 
 describe('leases that end without their piece, and hosts that lie', () => {
   let test: TestRedis;
@@ -22,18 +19,20 @@ describe('leases that end without their piece, and hosts that lie', () => {
 
   it('L12 gives a lease to another host at its deadline, by the clock of Redis', async () => {
     const [slow, other] = [hostOf('slow'), hostOf('other')];
-    slow.leaseMs = SOON_MS;
+    slow.leaseMs = MINUTE_MS;
     expect((await slow.announce()).leases).toHaveLength(1);
     expect((await other.announce()).leases).toEqual([]);
+    await makeOlder(test, fileOf(1), MINUTE_MS);
     await gets(other);
     expect((await slow.announce({ reports: slow.reports('held', 5) })).leases).toEqual([]);
   });
 
   it('L12 gives the lease of a host that is not heard of, or that left, to another one', async () => {
     const [away, other] = [hostOf('away'), hostOf('other')];
-    away.goneMs = SOON_MS;
+    [away.goneMs, away.leaseMs] = [MINUTE_MS, 10 * MINUTE_MS];
     await away.announce();
     expect((await other.announce()).leases).toEqual([]);
+    await makeOlder(test, fileOf(1), MINUTE_MS);
     await gets(other);
     await other.leave();
     expect((await hostOf('third').announce()).leases).toHaveLength(1);
@@ -107,25 +106,27 @@ describe('leases that end without their piece, and hosts that lie', () => {
     const known = () => readSwarm(test.redis, test.settings.prefix, fileOf(4).cid);
     const { nowMs, originPausedUntil } = (await known())!;
     expect(originPausedUntil).toBe(0);
-    const reports = a.reports('failed').map((report) => ({ ...report, retryMs: SOON_MS }));
+    const reports = a.reports('failed').map((report) => ({ ...report, retryMs: MINUTE_MS }));
     expect((await a.announce({ reports })).leases).toEqual([]);
     expect(await b.announce()).toMatchObject({ isPaused: true, leases: [] });
-    expect((await known())!.originPausedUntil).toBeGreaterThanOrEqual(nowMs + SOON_MS);
+    expect((await known())!.originPausedUntil).toBeGreaterThanOrEqual(nowMs + MINUTE_MS);
+    await makeOlder(test, fileOf(4), MINUTE_MS);
     await gets(b);
   });
 
   it('L16 leaves an origin alone that wanted it before any lease, as long as the longest pause that a host tells', async () => {
     const [a, b, c] = [hostOf('a', 4), hostOf('b', 4), hostOf('c', 4)];
     const known = async () => (await readSwarm(test.redis, test.settings.prefix, fileOf(4).cid))!;
-    expect(await a.announce({ originPauseMs: SOON_MS })).toMatchObject({ isPaused: true, leases: [] });
+    expect(await a.announce({ originPauseMs: MINUTE_MS })).toMatchObject({ isPaused: true, leases: [] });
     const { nowMs, originPausedUntil } = await known();
     expect(originPausedUntil - nowMs).toBeGreaterThan(0);
     await b.announce({ originPauseMs: 1 });
     expect((await known()).originPausedUntil).toBe(originPausedUntil);
     // Its sources are paused for longer than it waits for them.
     await c.announce();
-    await c.leave({ originPauseMs: 2 * SOON_MS });
+    await c.leave({ originPauseMs: 2 * MINUTE_MS });
     expect((await known()).originPausedUntil).toBeGreaterThan(originPausedUntil);
+    await makeOlder(test, fileOf(4), 2 * MINUTE_MS);
     await gets(b);
   });
 

@@ -1,8 +1,9 @@
 import { planLeases } from '#core/swarm/lease-plan';
 import { PieceMap } from '#core/swarm/piece-map';
 import { MIB, MINUTE_MS } from '#core/units';
+import { swarmKey } from '#queue/keys';
 import { askSwarm, type HostAnnounce, type ReportedLease, type SwarmFile } from '#queue/swarm/ask-swarm';
-import type { HeldLease, SwarmAnswer } from '#queue/swarm/swarm-answer';
+import type { HeldLease, SwarmAnswer, SwarmRecord } from '#queue/swarm/swarm-answer';
 import { seededRandom } from '../../../../bench/soak/random.ts';
 import type { TestRedis } from '../../../helpers/redis.ts';
 
@@ -18,7 +19,7 @@ export class AnnouncingHost {
   want = 2;
   originCopies = 1;
   rollout = '';
-  goneMs = MINUTE_MS;
+  goneMs = 10 * MINUTE_MS;
   /** Overrides what the plan says. */
   leaseMs: number | undefined;
   leases: readonly HeldLease[] = [];
@@ -78,3 +79,23 @@ export const fileOf = (pieces: number): SwarmFile => ({
   cid: `bafybeiswarmofatest${pieces}`,
   sizeBytes: pieces * MIB,
 });
+
+/**
+ * Changes what Redis knows of the file as if its leases, the last words of its hosts and the pause of its origin were older, because
+ * nothing moves the clock of Redis. What arrived on a lease counts as just arrived.
+ */
+export async function makeOlder(
+  { redis, settings }: Pick<TestRedis, 'redis' | 'settings'>,
+  { cid, sizeBytes }: SwarmFile,
+  ms: number,
+): Promise<void> {
+  const base = swarmKey(settings.prefix, cid, sizeBytes);
+  for (const key of [`${base}:ends`, `${base}:gone`])
+    for (const member of await redis.zrange(key, '0', '-1')) await redis.zincrby(key, -ms, member);
+  for (const [host, json] of Object.entries(await redis.hgetall(`${base}:hosts`))) {
+    const record = JSON.parse(json) as SwarmRecord & { leases: Record<string, { at: number }> };
+    for (const lease of Object.values(record.leases)) lease.at -= ms;
+    await redis.hset(`${base}:hosts`, host, JSON.stringify(record));
+  }
+  await redis.hincrby(`${base}:stats`, 'pausedUntil', -ms);
+}
