@@ -1,6 +1,7 @@
 import { MIB } from '#core/units';
 import type { HubRepoType } from '#core/text/hub-name';
 import type { Store } from '#store/open-store';
+import { u32, u64 } from '../helpers/little-endian.ts';
 import { hubView, HUB_COMMIT, numbered, publishBytes, type Published } from '../packages/serve/serve-kit.ts';
 
 const TOKENIZER = {
@@ -18,16 +19,6 @@ const ECHO = Buffer.from(
 
 const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
 
-const u32 = (value: number): Buffer => {
-  const buffer = Buffer.alloc(4);
-  buffer.writeUInt32LE(value);
-  return buffer;
-};
-const u64 = (value: number): Buffer => {
-  const buffer = Buffer.alloc(8);
-  buffer.writeBigUInt64LE(BigInt(value));
-  return buffer;
-};
 const text = (value: string): Buffer => Buffer.concat([u64(Buffer.byteLength(value)), Buffer.from(value)]);
 
 /** Length of the only tensor of the GGUF file: with four bytes each, the file is longer than clients ask for at once. */

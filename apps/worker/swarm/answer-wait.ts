@@ -1,5 +1,5 @@
-/** The first answer is not waited for longer; milliseconds. */
-const LONGEST_MS = 1500;
+/** An answer of the tracker is not waited for longer; milliseconds. */
+export const ANSWER_WAIT_MS = 1500;
 
 /** Lets callers wait for an answer of the tracker, for a short time. */
 export class AnswerWait {
@@ -13,7 +13,7 @@ export class AnswerWait {
         this.#waiting.delete(end);
         resolve();
       };
-      const late = setTimeout(end, LONGEST_MS);
+      const late = setTimeout(end, ANSWER_WAIT_MS);
       this.#waiting.add(end);
     });
   }

@@ -4,7 +4,7 @@ import { PieceMap } from '#core/swarm/piece-map';
 import { SECOND_MS } from '#core/units';
 import type { PeerFault, PieceLeases } from '#fetch/swarm/host-share';
 import type { HeldFile } from '#transfer/report/transfer-options';
-import { AnswerWait } from './answer-wait.ts';
+import { ANSWER_WAIT_MS, AnswerWait } from './answer-wait.ts';
 import { NamedHosts } from './named-hosts.ts';
 
 type Announced = AnnounceInput['files'][number];
@@ -33,8 +33,6 @@ export interface TrackedFileOptions {
 
 /** Without an answer for so long the tracker is away, and hosts divide the file by themselves. */
 const AWAY_MS = 6 * SECOND_MS;
-/** Before its first answer the tracker is waited for so long. */
-const FIRST_MS = 1500;
 /** Leases at first; a host that brings its pieces sooner than it is asked for more gets more. */
 const FIRST_WANT = 4;
 /** So many answers without another host show that there is none. */
@@ -93,7 +91,7 @@ export class TrackedFile implements PieceLeases {
   get state(): PieceLeases['state'] {
     if (this.#isRefused) return 'away';
     const now = this.#options.now();
-    if (this.#answeredAt === undefined) return now - this.#beganAt < FIRST_MS ? 'asking' : 'away';
+    if (this.#answeredAt === undefined) return now - this.#beganAt < ANSWER_WAIT_MS ? 'asking' : 'away';
     return !NOT_LED.has(this.#wait) && now - this.#answeredAt < AWAY_MS ? 'known' : 'away';
   }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { checkFormat, guessFormat, type FileFormat } from '#content/formats/check-format';
 import { encodeTarHeader } from '#content/archives/tar-header';
+import { u32, u64 } from '../../../helpers/little-endian.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -17,17 +18,6 @@ async function check(bytes: Uint8Array, format: FileFormat): Promise<string | un
   await writeFile(path, bytes);
   return checkFormat(path, bytes.length, format);
 }
-
-const u32 = (value: number): Buffer => {
-  const buffer = Buffer.alloc(4);
-  buffer.writeUInt32LE(value);
-  return buffer;
-};
-const u64 = (value: number): Buffer => {
-  const buffer = Buffer.alloc(8);
-  buffer.writeBigUInt64LE(BigInt(value));
-  return buffer;
-};
 
 const gguf = (version: number, tensors: number, pairs: number): Buffer =>
   Buffer.concat([Buffer.from('GGUF'), u32(version), u64(tensors), u64(pairs), Buffer.alloc(100)]);
